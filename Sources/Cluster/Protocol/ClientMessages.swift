@@ -1,0 +1,146 @@
+import Foundation
+import Recommendation
+
+/// What a client asks of the coordinator. Every request carries a client-chosen id; repeating one returns the stored reply.
+///
+/// Requests that take long (`train`, `forget`, `evaluate`, `verify`) are accepted at once and name an operation, which
+/// the client then follows with `operation`.
+public enum ClientRequest: Codable, Sendable, Equatable {
+    /// One batch of an import, in order; kept aside until `finishImport`.
+    case importRows(ImportRows)
+    case finishImport(FinishImport)
+    case train
+    case forget(ForgetRequest)
+    case query(QueryRequest)
+    case evaluate(EvaluateRequest)
+    /// Replays the training of every shard, or of those that a forget request touched.
+    case verify(VerifyRequest)
+    case status
+    case operation(id: String)
+    case adapters
+    /// Reply payload: the adapter's safetensors bytes.
+    case exportAdapter(name: String)
+
+    public struct ImportRows: Codable, Sendable, Equatable {
+        /// Chosen by the client, the same for all batches of one import.
+        public var importID: String
+        public var sequence: Int
+        public var items: [Item]
+        public var interactions: [Interaction]
+
+        public init(importID: String, sequence: Int, items: [Item], interactions: [Interaction]) {
+            self.importID = importID
+            self.sequence = sequence
+            self.items = items
+            self.interactions = interactions
+        }
+    }
+
+    public struct FinishImport: Codable, Sendable, Equatable {
+        public var importID: String
+        public var batches: Int
+        public var prompts: PromptConfiguration
+
+        public init(importID: String, batches: Int, prompts: PromptConfiguration) {
+            self.importID = importID
+            self.batches = batches
+            self.prompts = prompts
+        }
+    }
+
+    public struct ForgetRequest: Codable, Sendable, Equatable {
+        public struct Target: Codable, Hashable, Sendable {
+            public var user: String
+            public var item: String
+            /// nil: every interaction of the user with the item.
+            public var timestamp: Int64?
+
+            public init(user: String, item: String, timestamp: Int64?) {
+                self.user = user
+                self.item = item
+                self.timestamp = timestamp
+            }
+        }
+
+        public var users: [String]
+        public var interactions: [Target]
+        public var method: String
+        public var dryRun: Bool
+
+        public init(users: [String], interactions: [Target], method: String = "apa", dryRun: Bool = false) {
+            self.users = users
+            self.interactions = interactions
+            self.method = method
+            self.dryRun = dryRun
+        }
+    }
+
+    public struct QueryRequest: Codable, Sendable, Equatable {
+        public var user: String
+        /// Ask about these items; empty: rank the catalogue.
+        public var items: [String]
+        /// How many of the catalogue to return.
+        public var top: Int?
+
+        public init(user: String, items: [String], top: Int?) {
+            self.user = user
+            self.items = items
+            self.top = top
+        }
+    }
+
+    public struct EvaluateRequest: Codable, Sendable, Equatable {
+        public var split: Split
+        public var compare: Bool
+
+        public init(split: Split, compare: Bool) {
+            self.split = split
+            self.compare = compare
+        }
+    }
+
+    public struct VerifyRequest: Codable, Sendable, Equatable {
+        /// A forget request's id; nil: every shard.
+        public var request: String?
+
+        public init(request: String?) {
+            self.request = request
+        }
+    }
+}
+
+/// An error a client can match on; `code` is stable, `message` is for people.
+public struct ClientError: Error, Codable, Hashable, Sendable {
+    public var code: String
+    public var message: String
+
+    public init(code: String, message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+/// Where a long request stands.
+public struct OperationReport: Codable, Sendable, Equatable {
+    public enum State: String, Codable, Sendable { case running, done, failed }
+
+    public var id: String
+    /// train, forget, evaluate or verify.
+    public var kind: String
+    public var state: State
+    /// One line for people: "training shard 2, step 14 of 64".
+    public var progress: String
+    public var fraction: Double
+    public var error: ClientError?
+
+    public init(
+        id: String, kind: String, state: State, progress: String, fraction: Double, error: ClientError? = nil
+    ) {
+        self.id = id
+        self.kind = kind
+        self.state = state
+        self.progress = progress
+        self.fraction = fraction
+        self.error = error
+    }
+}

@@ -1,0 +1,200 @@
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// Names a unit of work that the coordinator gave out. Answers to a task that is no longer wanted are dropped.
+public typealias TaskID = UInt64
+
+/// What a worker says. Numbers of bulk data (adapters, margins, embeddings) travel in payload frames.
+public enum WorkerMessage: Sendable, Equatable {
+    case hello(Hello)
+    case heartbeat
+    /// Digests of the prompts of the task's manifest that the worker does not hold yet; never empty.
+    case need(task: TaskID, digests: [String])
+    case progress(TaskProgress)
+    /// Payload: the adapter's safetensors bytes.
+    case trained(TrainedReport, adapter: [UInt8])
+    /// Payload: margins, little-endian f32, one a prompt, in the order of the prompts.
+    case scored(task: TaskID, tokens: Int, seconds: Double, margins: [Float])
+    /// Payload: little-endian f32 `[prompts, hidden]`.
+    case embedded(task: TaskID, tokens: Int, seconds: Double, values: [Float])
+    /// The worker deleted what it held of the shard.
+    case released(shard: Int)
+    /// The worker's copy of the shard now holds exactly this manifest, and nothing else of it is on its disk.
+    case holds(Holding)
+    case failed(task: TaskID, code: String, message: String)
+    case goodbye
+
+    /// First message of a connection; repeated after every reconnection.
+    public struct Hello: Codable, Hashable, Sendable {
+        /// Random, made once per worker data directory.
+        public var worker: String
+        /// Host name and process id, for people.
+        public var name: String
+        public var protocolVersion: Int
+        public var base: String
+        public var precision: TrainingSpecification.Precision
+        /// SHA-256 of the adapter that a small fixed training gives on this machine: workers whose arithmetic differs
+        /// would give other bytes.
+        public var arithmetic: String
+        public var threads: Int
+        public var holdings: [Holding]
+
+        public init(
+            worker: String, name: String, protocolVersion: Int, base: String,
+            precision: TrainingSpecification.Precision, arithmetic: String, threads: Int, holdings: [Holding]
+        ) {
+            self.worker = worker
+            self.name = name
+            self.protocolVersion = protocolVersion
+            self.base = base
+            self.precision = precision
+            self.arithmetic = arithmetic
+            self.threads = threads
+            self.holdings = holdings
+        }
+    }
+
+    /// What a worker has on its disk of one shard.
+    public struct Holding: Codable, Hashable, Sendable {
+        public var shard: Int
+        /// `ShardManifest.digest` of the prompts it holds.
+        public var manifest: String
+        public var prompts: Int
+        /// Content name of the adapter it holds, trained from exactly these prompts.
+        public var adapter: String?
+
+        public init(shard: Int, manifest: String, prompts: Int, adapter: String?) {
+            self.shard = shard
+            self.manifest = manifest
+            self.prompts = prompts
+            self.adapter = adapter
+        }
+    }
+
+    public struct TaskProgress: Codable, Hashable, Sendable {
+        public var task: TaskID
+        public var step: Int
+        public var steps: Int
+        public var loss: Double
+        public var tokensPerSecond: Double
+        public var secondsRemaining: Double
+
+        public init(
+            task: TaskID, step: Int, steps: Int, loss: Double, tokensPerSecond: Double, secondsRemaining: Double
+        ) {
+            self.task = task
+            self.step = step
+            self.steps = steps
+            self.loss = loss
+            self.tokensPerSecond = tokensPerSecond
+            self.secondsRemaining = secondsRemaining
+        }
+    }
+
+    public struct TrainedReport: Codable, Hashable, Sendable {
+        public var task: TaskID
+        /// -1 for a training that belongs to no shard (replay, comparison).
+        public var shard: Int
+        public var manifest: String
+        /// Content name; the coordinator recomputes it from the bytes.
+        public var adapter: String
+        public var steps: Int
+        /// Prompt tokens of the data times epochs.
+        public var tokens: Int
+        /// Spent in training; `computeSeconds` of them in forward, backward and optimiser.
+        public var seconds: Double
+        public var computeSeconds: Double
+        /// Mean loss of each epoch.
+        public var epochLosses: [Double]
+
+        public init(
+            task: TaskID, shard: Int, manifest: String, adapter: String, steps: Int, tokens: Int, seconds: Double,
+            computeSeconds: Double, epochLosses: [Double]
+        ) {
+            self.task = task
+            self.shard = shard
+            self.manifest = manifest
+            self.adapter = adapter
+            self.steps = steps
+            self.tokens = tokens
+            self.seconds = seconds
+            self.computeSeconds = computeSeconds
+            self.epochLosses = epochLosses
+        }
+    }
+}
+
+/// What the coordinator says to a worker.
+public enum CoordinatorMessage: Sendable, Equatable {
+    case welcome(Welcome)
+    /// The worker must not retry: another base model, protocol version, precision or arithmetic.
+    case refused(code: String, message: String)
+    case heartbeat
+    /// Own the shard: bring the local copy to this manifest (say `need` for what is missing, drop what is not in it), then
+    /// train, then say `trained`. A worker that already holds the adapter of exactly this manifest and specification
+    /// answers `trained` at once.
+    case assign(Assignment)
+    /// Train without touching local storage: replay for `verify`, or a comparison model. Prompts follow in the payload.
+    case replay(task: TaskID, specification: TrainingSpecification, prompts: [TrainingPrompt])
+    /// The prompts asked for by `need`.
+    case prompts(task: TaskID, prompts: [TrainingPrompt])
+    /// Margins of the prompts under the mixture; no adapters means the base model. `weights` is `[prompts, adapters]`
+    /// or empty for 1/K. Payload: prompts, weights, adapters' safetensors.
+    case score(ScoreTask)
+    case embed(task: TaskID, source: EmbeddingSource, prompts: [TrainingPrompt])
+    case cancel(task: TaskID)
+    /// Delete everything held of the shard and say `released`.
+    case release(shard: Int)
+
+    public struct Welcome: Codable, Hashable, Sendable {
+        public var cluster: String
+        public var heartbeatSeconds: Double
+        public var liveness: Int
+
+        public init(cluster: String, heartbeatSeconds: Double, liveness: Int) {
+            self.cluster = cluster
+            self.heartbeatSeconds = heartbeatSeconds
+            self.liveness = liveness
+        }
+    }
+
+    public struct Assignment: Codable, Hashable, Sendable {
+        public var task: TaskID
+        public var shard: Int
+        public var specification: TrainingSpecification
+        public var manifest: ShardManifest
+        /// Content name of the adapter that the coordinator already has for this manifest: then the worker only takes the
+        /// data into its keeping and answers `holds`.
+        public var adapter: String?
+
+        public init(
+            task: TaskID, shard: Int, specification: TrainingSpecification, manifest: ShardManifest, adapter: String?
+        ) {
+            self.task = task
+            self.shard = shard
+            self.specification = specification
+            self.manifest = manifest
+            self.adapter = adapter
+        }
+    }
+
+    public struct ScoreTask: Hashable, Sendable {
+        public var task: TaskID
+        public var rule: AggregationRule
+        /// PEFT safetensors bytes of each adapter of the mixture.
+        public var adapters: [[UInt8]]
+        public var weights: [Float]
+        public var prompts: [TrainingPrompt]
+
+        public init(
+            task: TaskID, rule: AggregationRule, adapters: [[UInt8]], weights: [Float], prompts: [TrainingPrompt]
+        ) {
+            self.task = task
+            self.rule = rule
+            self.adapters = adapters
+            self.weights = weights
+            self.prompts = prompts
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/// The frozen weights of a decoder, whatever file they come from.
+///
+/// Names and layouts are those of Hugging Face Llama checkpoints ("model.layers.0.self_attn.q_proj.weight",
+/// `[outputs, inputs]` row-major); readers of other formats translate, including llama.cpp's permutation of the rows of
+/// q and k. `lm_head.weight` is absent when the embeddings are tied.
+public protocol Checkpoint: Sendable {
+    var configuration: ModelConfiguration { get }
+    /// SHA-256, in hexadecimal, of everything that determines the model's function: the configuration, the tokenizer and
+    /// every tensor's name, shape and values. Two files with the same content have the same digest.
+    var digest: String { get }
+    /// nil when there is no such tensor.
+    func shape(of name: String) -> [Int]?
+    /// The tensor's values as 32-bit floats, row-major.
+    func floats(of name: String) throws -> [Float]
+}
+
+/// Text to token ids.
+public protocol Tokenizer: Sendable {
+    /// Ids of the text without any special token added in front or behind; special tokens written out in the text are
+    /// recognised, as the reference tokenizer does.
+    func encode(_ text: String) -> [Int32]
+    func decode(_ ids: [Int32]) -> String
+    var vocabularySize: Int { get }
+}

@@ -1,0 +1,53 @@
+/// Which part of the data a prompt belongs to.
+public enum Split: String, Codable, CaseIterable, Hashable, Sendable {
+    case train, validation, test
+}
+
+/// One labelled prompt together with the interactions it was made from.
+///
+/// A prompt is a pure function of its user's retained interactions, the catalogue and the prompt configuration.
+public struct Prompt: Codable, Hashable, Sendable {
+    /// SHA-256, in hexadecimal, of the target interaction's key: names the prompt for as long as its target is retained,
+    /// also when its history changes.
+    public var id: String
+    public var user: String
+    public var split: Split
+    /// The interaction that is asked about; never part of the text but for its item.
+    public var target: InteractionKey
+    /// The interactions shown, oldest first.
+    public var history: [InteractionKey]
+    public var instruction: String
+    public var input: String
+    /// True: "Yes."; false: "No.".
+    public var label: Bool
+
+    public init(
+        id: String, user: String, split: Split, target: InteractionKey, history: [InteractionKey], instruction: String,
+        input: String, label: Bool
+    ) {
+        self.id = id
+        self.user = user
+        self.split = split
+        self.target = target
+        self.history = history
+        self.instruction = instruction
+        self.input = input
+        self.label = label
+    }
+
+    /// "Yes." or "No.".
+    public var output: String { label ? "Yes." : "No." }
+    /// The text that the model reads, up to the answer position.
+    public var text: String { PromptTemplate.text(instruction: instruction, input: input) }
+}
+
+/// The Alpaca layout that TALLRec uses (arXiv 2305.00447).
+public enum PromptTemplate {
+    public static let header =
+        "Below is an instruction that describes a task, paired with an input that provides further context. "
+        + "Write a response that appropriately completes the request.\n\n"
+
+    public static func text(instruction: String, input: String) -> String {
+        "\(header)### Instruction:\n\(instruction)\n\n### Input:\n\(input)\n\n### Response:\n"
+    }
+}

@@ -1,0 +1,40 @@
+/// How interactions become prompts. Part of what determines every adapter, so it is stored with the data.
+public struct PromptConfiguration: Codable, Hashable, Sendable {
+    public enum Method: String, Codable, CaseIterable, Sendable {
+        /// Per user by time: the last interaction is test, the one before it validation, the others that have enough
+        /// history training. Each user for himself.
+        case leaveLast = "leave-last"
+        /// The TALLRec benchmark's own positions (arXiv 2305.00447): the last 10,000 samples in file order, cut 80/10/10.
+        /// The split of a target is fixed when it is imported; "exact" is relative to it.
+        case tallrec
+    }
+
+    public enum Domain: String, Codable, CaseIterable, Sendable { case movie, book }
+
+    public var method: Method
+    public var domain: Domain
+    /// Interactions shown.
+    public var historyLength: Int
+    /// A rating above this is a like.
+    public var likeAbove: Double
+    /// Keep a prompt whose keyed hash is below this share of the range; per split.
+    public var trainFraction: Double
+    public var validationFraction: Double
+    public var testFraction: Double
+    /// Key of the sampling hash.
+    public var seed: UInt64
+
+    public init(
+        method: Method = .leaveLast, domain: Domain = .movie, historyLength: Int = 10, likeAbove: Double = 3,
+        trainFraction: Double = 1, validationFraction: Double = 1, testFraction: Double = 1, seed: UInt64 = 0
+    ) {
+        self.method = method
+        self.domain = domain
+        self.historyLength = historyLength
+        self.likeAbove = likeAbove
+        self.trainFraction = trainFraction
+        self.validationFraction = validationFraction
+        self.testFraction = testFraction
+        self.seed = seed
+    }
+}

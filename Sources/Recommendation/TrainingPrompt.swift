@@ -1,0 +1,64 @@
+import Crypto
+import Foundation
+
+/// What of a prompt leaves the coordinator: the text, the label and the name; neither user nor interactions.
+public struct TrainingPrompt: Codable, Hashable, Sendable {
+    /// `Prompt.id`.
+    public var id: String
+    public var instruction: String
+    public var input: String
+    public var label: Bool
+
+    public init(id: String, instruction: String, input: String, label: Bool) {
+        self.id = id
+        self.instruction = instruction
+        self.input = input
+        self.label = label
+    }
+
+    public init(_ prompt: Prompt) {
+        self.init(id: prompt.id, instruction: prompt.instruction, input: prompt.input, label: prompt.label)
+    }
+
+    public var text: String { PromptTemplate.text(instruction: instruction, input: input) }
+
+    /// SHA-256, in hexadecimal, of id, instruction, input and label: changes when the prompt is rebuilt.
+    public var digest: String {
+        var hash = SHA256()
+        for field in [id, instruction, input, label ? "1" : "0"] {
+            let bytes = Array(field.utf8)
+            withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { hash.update(bufferPointer: $0) }
+            hash.update(data: bytes)
+        }
+        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    }
+}
+
+/// The training data of one shard: which prompts, in which version. Sorted by id.
+public struct ShardManifest: Codable, Hashable, Sendable {
+    public struct Entry: Codable, Hashable, Sendable {
+        public var id: String
+        /// `TrainingPrompt.digest`.
+        public var digest: String
+
+        public init(id: String, digest: String) {
+            self.id = id
+            self.digest = digest
+        }
+    }
+
+    public let entries: [Entry]
+
+    public init(entries: [Entry]) {
+        self.entries = entries.sorted { $0.id < $1.id }
+    }
+
+    /// SHA-256, in hexadecimal, of the sorted entries: one line "id digest\n" each.
+    public var digest: String {
+        var hash = SHA256()
+        for entry in entries {
+            hash.update(data: Array("\(entry.id) \(entry.digest)\n".utf8))
+        }
+        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    }
+}

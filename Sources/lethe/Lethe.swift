@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Lethe: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Trains LLM recommenders that can forget.")
+}
