@@ -1,0 +1,56 @@
+/// A line that did not become an interaction or an item.
+public struct RefusedLine: Codable, Hashable, Sendable {
+    /// Name of the file, without its folder.
+    public var file: String
+    /// Counted from 1; the header is a line too.
+    public var line: Int
+    public var reason: String
+
+    public init(file: String, line: Int, reason: String) {
+        self.file = file
+        self.line = line
+        self.reason = reason
+    }
+}
+
+/// What an import found. Refused lines are counted and the first of them named; the rest of the file goes in.
+public struct ImportReport: Codable, Hashable, Sendable {
+    /// Lines of data, without headers and empty lines, of all files together: `kept + refused + items`.
+    public var read: Int
+    /// Interactions handed out.
+    public var kept: Int
+    /// Items handed out.
+    public var items: Int
+    public var refused: Int
+    /// The first refused lines.
+    public var samples: [RefusedLine]
+
+    /// How many refused lines are named.
+    public static let sampleLimit = 20
+
+    public init(read: Int = 0, kept: Int = 0, items: Int = 0, refused: Int = 0, samples: [RefusedLine] = []) {
+        self.read = read
+        self.kept = kept
+        self.items = items
+        self.refused = refused
+        self.samples = samples
+    }
+
+    mutating func refuse(file: String, line: Int, reason: String) {
+        refused += 1
+        if samples.count < Self.sampleLimit {
+            samples.append(RefusedLine(file: file, line: line, reason: reason))
+        }
+    }
+}
+
+/// One portion of an import: items come before the first interaction that names them.
+public struct ReaderBatch: Hashable, Sendable {
+    public var items: [Item]
+    public var interactions: [Interaction]
+
+    public init(items: [Item] = [], interactions: [Interaction] = []) {
+        self.items = items
+        self.interactions = interactions
+    }
+}

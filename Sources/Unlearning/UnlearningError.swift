@@ -1,0 +1,32 @@
+/// What can stop a partition, a training or an aggregation. Every message says which sample or value it was.
+public enum UnlearningError: Error, Hashable, Sendable {
+    case noSamples
+    case invalidSpecification(reason: String)
+    /// `sample` is the prompt's id.
+    case promptTooLong(sample: String, tokens: Int, limit: Int)
+    case emptyPrompt(sample: String)
+    case duplicateSample(id: String)
+    /// Training left the finite numbers.
+    case notFinite(what: String, step: Int)
+    case cancelled
+    case wrongShape(what: String, expected: Int, found: Int)
+    /// No adapter may carry weight: every one is quarantined.
+    case noAdapter
+}
+
+extension UnlearningError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .noSamples: "there are no samples to train on"
+        case .invalidSpecification(let reason): "invalid specification: \(reason)"
+        case .promptTooLong(let sample, let tokens, let limit):
+            "prompt \(sample) has \(tokens) tokens; the model takes \(limit)"
+        case .emptyPrompt(let sample): "prompt \(sample) has no tokens"
+        case .duplicateSample(let id): "sample \(id) occurs twice"
+        case .notFinite(let what, let step): "\(what) is not a finite number after step \(step)"
+        case .cancelled: "cancelled"
+        case .wrongShape(let what, let expected, let found): "\(what) has \(found) values instead of \(expected)"
+        case .noAdapter: "no adapter may answer: all are quarantined"
+        }
+    }
+}
