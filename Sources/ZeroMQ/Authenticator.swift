@@ -1,0 +1,73 @@
+import CZeroMQ
+import Foundation
+
+/// Decides which CURVE clients of a context may connect: a ZAP handler (RFC 27) with a list of allowed keys.
+///
+/// It answers on its own small thread. Make it before the server's socket, one for each context.
+public final class Authenticator: Sendable {
+    static let endpoint = "inproc://zeromq.zap.01"
+    static let domain = "lethe"
+
+    private let allowed: Locked<Set<CurvePublicKey>>
+    private let stop: Mailbox<Void>
+
+    public init(_ context: Context, allowed: Set<CurvePublicKey>) throws {
+        let keys = Locked(allowed)
+        let stop = try Mailbox<Void>()
+        let started = try Mailbox<ZeroMQError?>()
+        self.allowed = keys
+        self.stop = stop
+        let thread = Thread {
+            do throws(ZeroMQError) {
+                let socket = try Socket(context, .router)
+                try socket.bind(Self.endpoint)
+                started.post(nil)
+                try Self.serve(socket, keys: keys, stop: stop)
+            } catch {
+                started.post(error)
+            }
+        }
+        thread.name = "zap"
+        thread.start()
+        if let error = started.take().first ?? nil { throw error }
+    }
+
+    deinit {
+        stop.post(())
+    }
+
+    /// From now on exactly these may connect; connections that exist stay.
+    public func allow(_ keys: Set<CurvePublicKey>) {
+        allowed.withLock { $0 = keys }
+    }
+
+    private static func serve(
+        _ socket: Socket, keys: Locked<Set<CurvePublicKey>>, stop: Mailbox<Void>
+    ) throws(ZeroMQError) {
+        let poller = Poller([.socket(socket), .descriptor(stop.descriptor)])
+        while true {
+            let ready = try poller.wait(timeout: nil)
+            if ready[1] { return }
+            while let request = try socket.receive() {
+                guard let reply = reply(to: request, allowed: keys.withLock { $0 }) else { continue }
+                do {
+                    try socket.send(reply)
+                } catch ZeroMQError.unreachable, ZeroMQError.wouldBlock {
+                    // The connection that asked is gone. Serving must go on: without it libzmq lets everybody in.
+                }
+            }
+        }
+    }
+
+    /// The answer to one ZAP request as a ROUTER socket sees it, or nil when it is not one.
+    ///
+    /// Frames: routing identity, empty, version, request id, domain, address, identity, mechanism, credentials.
+    static func reply(to request: [[UInt8]], allowed: Set<CurvePublicKey>) -> [[UInt8]]? {
+        guard request.count >= 8, request[1].isEmpty, request[2] == Array("1.0".utf8) else { return nil }
+        let isCurve = request[7] == Array("CURVE".utf8) && request.count == 9
+        let key = isCurve ? CurvePublicKey(bytes: request[8]) : nil
+        let isAllowed = key.map(allowed.contains) ?? false
+        let answer = isAllowed ? ["200", "OK", key?.text ?? "", ""] : ["400", "not on the list", "", ""]
+        return [request[0], [], request[2], request[3]] + answer.map { Array($0.utf8) }
+    }
+}

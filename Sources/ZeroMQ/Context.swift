@@ -1,0 +1,22 @@
+import CZeroMQ
+
+/// The I/O threads and in-process endpoints that sockets share. May be used from any thread.
+///
+/// Sockets keep their context alive; it is terminated when the last of them is closed.
+public final class Context: @unchecked Sendable {
+    let handle: UnsafeMutableRawPointer
+
+    public init() throws(ZeroMQError) {
+        guard let handle = zmq_ctx_new() else { throw .last("zmq_ctx_new") }
+        self.handle = handle
+    }
+
+    /// Makes every call on the context's sockets fail with `contextTerminated`, also those that wait.
+    public func shutdown() {
+        zmq_ctx_shutdown(handle)
+    }
+
+    deinit {
+        while zmq_ctx_term(handle) != 0, ZeroMQError.last("zmq_ctx_term") == .interrupted {}
+    }
+}

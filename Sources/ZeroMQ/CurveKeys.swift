@@ -1,0 +1,135 @@
+import CZeroMQ
+import Foundation
+
+/// A CURVE public key: 32 bytes, written as 40 characters of Z85 (RFC 32).
+public struct CurvePublicKey: Hashable, Sendable, CustomStringConvertible {
+    public let text: String
+
+    /// - Throws: `invalidKey` for anything but a Z85 key, and for the keys printed in libzmq's manual.
+    public init(_ text: String) throws(ZeroMQError) {
+        self.text = try CurveKeyPair.checked(text, "public")
+    }
+
+    /// From the 32 bytes themselves; nil for another number of them.
+    public init?(bytes: [UInt8]) {
+        guard bytes.count == 32 else { return nil }
+        var text = [CChar](repeating: 0, count: 41)
+        guard zmq_z85_encode(&text, bytes, 32) != nil else { return nil }
+        self.text = String(decoding: text.prefix(40).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    public var description: String { text }
+
+    /// Reads the public key of a certificate file, with or without its secret part.
+    public init(contentsOf path: String) throws(ZeroMQError) {
+        let fields = try Certificate.read(path)
+        guard let key = fields["public-key"] else { throw .invalidKey(reason: "\(path) holds no public-key") }
+        try self.init(key)
+    }
+}
+
+/// A CURVE key pair. Its description shows the public key only.
+public struct CurveKeyPair: Sendable, CustomStringConvertible {
+    public let publicKey: CurvePublicKey
+    /// Z85, 40 characters.
+    let secretKey: String
+
+    /// A new random pair.
+    public static func generate() throws(ZeroMQError) -> CurveKeyPair {
+        var publicKey = [CChar](repeating: 0, count: 41)
+        var secretKey = publicKey
+        guard zmq_curve_keypair(&publicKey, &secretKey) == 0 else { throw .last("zmq_curve_keypair") }
+        return try CurveKeyPair(secretKey: text(secretKey))
+    }
+
+    /// - Throws: `invalidKey` for anything but a Z85 key, and for the keys printed in libzmq's manual.
+    public init(secretKey: String) throws(ZeroMQError) {
+        self.secretKey = try Self.checked(secretKey, "secret")
+        var publicKey = [CChar](repeating: 0, count: 41)
+        guard zmq_curve_public(&publicKey, secretKey) == 0 else { throw .last("zmq_curve_public") }
+        self.publicKey = try CurvePublicKey(Self.text(publicKey))
+    }
+
+    /// Reads a certificate file.
+    ///
+    /// - Throws: `invalidKey` when it holds no usable secret key, or when others than its owner may read it.
+    public init(contentsOf path: String) throws(ZeroMQError) {
+        let fields = try Certificate.read(path)
+        guard let key = fields["secret-key"] else { throw .invalidKey(reason: "\(path) holds no secret-key") }
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & 0o077 == 0 else {
+            throw .invalidKey(reason: "\(path) can be read by others; make it private with: chmod 600 \(path)")
+        }
+        try self.init(secretKey: key)
+    }
+
+    /// Writes the pair to a new file that only its owner can read, and the public key to `path` + ".pub".
+    ///
+    /// The format is CZMQ's certificate.
+    /// - Throws: `invalidKey` when the file exists already or cannot be written.
+    public func write(to path: String) throws(ZeroMQError) {
+        let publicPart = "curve\n    public-key = \"\(publicKey.text)\"\n"
+        try Certificate.write(publicPart + "    secret-key = \"\(secretKey)\"\n", to: path, mode: 0o600)
+        try Certificate.write(publicPart, to: path + ".pub", mode: 0o644)
+    }
+
+    public var description: String { "CURVE key pair \(publicKey.text)" }
+
+    /// The example keys of the manual page zmq_curve(7): everybody has them.
+    private static let published: Set<String> = [
+        "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID", "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs",
+        "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6",
+    ]
+
+    static func checked(_ key: String, _ part: String) throws(ZeroMQError) -> String {
+        let alphabet = Set("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#")
+        guard key.utf8.count == 40, key.allSatisfy(alphabet.contains) else {
+            throw .invalidKey(reason: "a \(part) key has 40 characters of the Z85 alphabet")
+        }
+        var bytes = [UInt8](repeating: 0, count: 32)
+        guard zmq_z85_decode(&bytes, key) != nil else {
+            throw .invalidKey(reason: "the \(part) key is not valid Z85")
+        }
+        guard !published.contains(key) else {
+            throw .invalidKey(reason: "this \(part) key is printed in a manual page, everybody has it; make your own")
+        }
+        return key
+    }
+
+    private static func text(_ characters: [CChar]) -> String {
+        String(decoding: characters.prefix(40).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// The subset of CZMQ's certificate files that is needed: lines of `name = "value"`.
+private enum Certificate {
+    static func read(_ path: String) throws(ZeroMQError) -> [String: String] {
+        guard let file = FileManager.default.contents(atPath: path) else {
+            throw .invalidKey(reason: "cannot read the key file \(path)")
+        }
+        guard file.count <= 65_536 else { throw .invalidKey(reason: "\(path) is no key file") }
+        var fields: [String: String] = [:]
+        for line in String(decoding: file, as: UTF8.self).split(separator: "\n") {
+            guard let equals = line.firstIndex(of: "=") else { continue }
+            let name = line[..<equals].trimmingCharacters(in: .whitespaces)
+            let value = line[line.index(after: equals)...].trimmingCharacters(in: .whitespaces)
+            guard value.count >= 2, value.hasPrefix("\""), value.hasSuffix("\"") else { continue }
+            fields[name] = String(value.dropFirst().dropLast())
+        }
+        return fields
+    }
+
+    static func write(_ text: String, to path: String, mode: mode_t) throws(ZeroMQError) {
+        // O_EXCL: a key is never overwritten, and the mode holds from the first byte on.
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else {
+            throw .invalidKey(reason: "cannot make the key file \(path): \(String(cString: strerror(errno)))")
+        }
+        defer { close(descriptor) }
+        let bytes = Array(text.utf8)
+        guard Foundation.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
+            throw .invalidKey(reason: "cannot write the key file \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+}

@@ -1,0 +1,113 @@
+import CZeroMQ
+
+/// A ZeroMQ socket. Belongs to the thread that made it: it is not `Sendable`, as libzmq demands.
+public final class Socket {
+    public enum Kind: Sendable {
+        case router, dealer, pair
+
+        var code: Int32 {
+            switch self {
+            case .router: ZMQ_ROUTER
+            case .dealer: ZMQ_DEALER
+            case .pair: ZMQ_PAIR
+            }
+        }
+    }
+
+    public let kind: Kind
+    let handle: UnsafeMutableRawPointer
+    private let context: Context
+    /// Keeps a server's authenticator alive for as long as the socket accepts connections.
+    private let authenticator: Authenticator?
+
+    public init(
+        _ context: Context, _ kind: Kind, options: SocketOptions = SocketOptions()
+    ) throws(ZeroMQError) {
+        guard let handle = zmq_socket(context.handle, kind.code) else { throw .last("zmq_socket") }
+        self.context = context
+        self.kind = kind
+        self.handle = handle
+        if case .server(_, let authenticator) = options.curve {
+            self.authenticator = authenticator
+        } else {
+            self.authenticator = nil
+        }
+        try apply(options)
+    }
+
+    deinit {
+        zmq_close(handle)
+    }
+
+    /// Listens.
+    ///
+    /// - Parameter endpoint: `tcp://127.0.0.1:*` picks a free port.
+    /// - Returns: the endpoint as bound, with its port.
+    @discardableResult
+    public func bind(_ endpoint: String) throws(ZeroMQError) -> String {
+        guard zmq_bind(handle, endpoint) == 0 else { throw .last("zmq_bind", endpoint: endpoint) }
+        var text = [UInt8](repeating: 0, count: 1024)
+        var size = text.count
+        guard zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, &text, &size) == 0 else { throw .last("ZMQ_LAST_ENDPOINT") }
+        return String(decoding: text.prefix(max(0, size - 1)), as: UTF8.self)
+    }
+
+    /// Connects in the background and reconnects for as long as the socket lives.
+    public func connect(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_connect(handle, endpoint) == 0 else { throw .last("zmq_connect", endpoint: endpoint) }
+    }
+
+    /// Queues one multipart message, whole or not at all; never waits.
+    ///
+    /// - Parameter frames: at least one; for a ROUTER socket the first is the peer's identity.
+    /// - Throws: `wouldBlock` at the high-water mark, `unreachable` when a ROUTER socket knows no such peer.
+    public func send(_ frames: [[UInt8]]) throws(ZeroMQError) {
+        for (index, frame) in frames.enumerated() {
+            let flags = ZMQ_DONTWAIT | (index + 1 < frames.count ? ZMQ_SNDMORE : 0)
+            while frame.withUnsafeBytes({ zmq_send(handle, $0.baseAddress, $0.count, flags) }) < 0 {
+                let error = ZeroMQError.last("zmq_send")
+                guard error == .interrupted else { throw error }
+            }
+        }
+    }
+
+    /// The next multipart message; never waits.
+    ///
+    /// - Parameters:
+    ///   - maximumFrames: messages of more frames are dropped.
+    ///   - maximumBytes: messages of more bytes in all are dropped.
+    /// - Returns: nil when none is there.
+    /// - Throws: `messageTooLarge` once for every message that was dropped.
+    public func receive(maximumFrames: Int = .max, maximumBytes: Int = .max) throws(ZeroMQError) -> [[UInt8]]? {
+        var frames: [[UInt8]] = []
+        var bytes = 0
+        var count = 0
+        var tooLarge = false
+        var message = zmq_msg_t()
+        zmq_msg_init(&message)
+        defer { zmq_msg_close(&message) }
+        while true {
+            while zmq_msg_recv(&message, handle, ZMQ_DONTWAIT) < 0 {
+                switch ZeroMQError.last("zmq_msg_recv") {
+                case .interrupted: continue
+                // The parts of one message arrive together, so this is the gap between two.
+                case .wouldBlock where count == 0: return nil
+                case let error: throw error
+                }
+            }
+            let size = zmq_msg_size(&message)
+            count += 1
+            bytes += size
+            if count > maximumFrames || bytes > maximumBytes {
+                tooLarge = true
+                frames = []
+            }
+            if !tooLarge {
+                frames.append(Array(UnsafeRawBufferPointer(start: zmq_msg_data(&message), count: size)))
+            }
+            if zmq_msg_more(&message) == 0 { break }
+        }
+        if tooLarge { throw .messageTooLarge }
+        return frames
+    }
+}

@@ -1,0 +1,81 @@
+import CZeroMQ
+
+/// How a socket behaves, by meaning. Set before it binds or connects.
+public struct SocketOptions: Sendable {
+    /// The socket's part in CURVE, ZeroMQ's encryption and authentication (RFC 26).
+    public enum Curve: Sendable {
+        /// Accepts only clients that the authenticator allows.
+        ///
+        /// libzmq lets everybody in while no authenticator runs, which is why one must be named here.
+        case server(CurveKeyPair, Authenticator)
+        case client(CurveKeyPair, serverKey: CurvePublicKey)
+    }
+
+    /// How long a closed socket may keep trying to send what is queued.
+    public var linger: Duration = .zero
+    /// Messages queued for one peer before sending would block.
+    public var sendHighWaterMark: Int32 = 1000
+    public var receiveHighWaterMark: Int32 = 1000
+    /// Bytes of the largest frame a peer may send; a peer that sends more is disconnected. nil: no limit.
+    public var maximumFrameSize: Int64?
+    /// A peer that has not finished its handshake by then is disconnected.
+    public var handshakeTimeout: Duration = .seconds(10)
+    public var reconnectInterval: Duration = .milliseconds(100)
+    /// Back-off doubles up to this; zero: no back-off.
+    public var reconnectIntervalMaximum: Duration = .zero
+    public var keepAlive = true
+    /// ROUTER only: sending to an unknown identity fails with `unreachable` instead of dropping the message.
+    public var routerMandatory = true
+    /// The identity that a ROUTER peer sees; nil: it makes one up.
+    public var routingIdentity: [UInt8]?
+    public var curve: Curve?
+
+    public init() {}
+}
+
+extension Socket {
+    func apply(_ options: SocketOptions) throws(ZeroMQError) {
+        try set(ZMQ_LINGER, milliseconds(options.linger), "ZMQ_LINGER")
+        try set(ZMQ_SNDHWM, options.sendHighWaterMark, "ZMQ_SNDHWM")
+        try set(ZMQ_RCVHWM, options.receiveHighWaterMark, "ZMQ_RCVHWM")
+        try set(ZMQ_MAXMSGSIZE, options.maximumFrameSize ?? -1, "ZMQ_MAXMSGSIZE")
+        try set(ZMQ_HANDSHAKE_IVL, milliseconds(options.handshakeTimeout), "ZMQ_HANDSHAKE_IVL")
+        try set(ZMQ_RECONNECT_IVL, milliseconds(options.reconnectInterval), "ZMQ_RECONNECT_IVL")
+        try set(ZMQ_RECONNECT_IVL_MAX, milliseconds(options.reconnectIntervalMaximum), "ZMQ_RECONNECT_IVL_MAX")
+        try set(ZMQ_TCP_KEEPALIVE, options.keepAlive ? 1 as Int32 : 0, "ZMQ_TCP_KEEPALIVE")
+        if kind == .router {
+            try set(ZMQ_ROUTER_MANDATORY, options.routerMandatory ? 1 as Int32 : 0, "ZMQ_ROUTER_MANDATORY")
+        }
+        if let identity = options.routingIdentity {
+            try set(ZMQ_ROUTING_ID, bytes: identity, "ZMQ_ROUTING_ID")
+        }
+        switch options.curve {
+        case nil: break
+        case .server(let keys, _):
+            try set(ZMQ_CURVE_SERVER, 1 as Int32, "ZMQ_CURVE_SERVER")
+            try set(ZMQ_CURVE_SECRETKEY, bytes: Array(keys.secretKey.utf8) + [0], "ZMQ_CURVE_SECRETKEY")
+            try set(ZMQ_ZAP_DOMAIN, bytes: Array(Authenticator.domain.utf8), "ZMQ_ZAP_DOMAIN")
+        case .client(let keys, let serverKey):
+            try set(ZMQ_CURVE_SERVERKEY, bytes: Array(serverKey.text.utf8) + [0], "ZMQ_CURVE_SERVERKEY")
+            try set(ZMQ_CURVE_PUBLICKEY, bytes: Array(keys.publicKey.text.utf8) + [0], "ZMQ_CURVE_PUBLICKEY")
+            try set(ZMQ_CURVE_SECRETKEY, bytes: Array(keys.secretKey.utf8) + [0], "ZMQ_CURVE_SECRETKEY")
+        }
+    }
+
+    private func set<Value: BitwiseCopyable>(_ option: Int32, _ value: Value, _ name: String) throws(ZeroMQError) {
+        let result = withUnsafeBytes(of: value) { zmq_setsockopt(handle, option, $0.baseAddress, $0.count) }
+        guard result == 0 else { throw .last(name) }
+    }
+
+    private func set(_ option: Int32, bytes: [UInt8], _ name: String) throws(ZeroMQError) {
+        let result = bytes.withUnsafeBytes { zmq_setsockopt(handle, option, $0.baseAddress, $0.count) }
+        guard result == 0 else { throw .last(name) }
+    }
+}
+
+/// Whole milliseconds, at least 0 and at most what libzmq's 32-bit options can hold.
+func milliseconds(_ duration: Duration) -> Int32 {
+    let (seconds, attoseconds) = duration.components
+    if seconds >= 2_000_000 { return 2_000_000_000 }
+    return Int32(max(0, seconds * 1000 + attoseconds / 1_000_000_000_000_000))
+}

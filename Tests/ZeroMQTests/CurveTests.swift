@@ -1,0 +1,113 @@
+import Foundation
+import Testing
+import ZeroMQ
+
+@Suite("CURVE", .serialized)
+struct CurveTests {
+    private func server(
+        _ context: Context, _ keys: CurveKeyPair, allowing clients: Set<CurvePublicKey>
+    ) throws -> (socket: Socket, endpoint: String, authenticator: Authenticator) {
+        let authenticator = try Authenticator(context, allowed: clients)
+        var options = SocketOptions()
+        options.curve = .server(keys, authenticator)
+        let socket = try Socket(context, .router, options: options)
+        return (socket, try socket.bind("tcp://127.0.0.1:*"), authenticator)
+    }
+
+    private func client(
+        _ context: Context, _ keys: CurveKeyPair, server: CurvePublicKey, endpoint: String
+    ) throws -> Socket {
+        var options = SocketOptions()
+        options.curve = .client(keys, serverKey: server)
+        let socket = try Socket(context, .dealer, options: options)
+        try socket.connect(endpoint)
+        return socket
+    }
+
+    @Test("A client on the list is heard, a stranger and an unencrypted client are not")
+    func allowList() throws {
+        let context = try Context()
+        let (serverKeys, friend, stranger) = (
+            try CurveKeyPair.generate(), try CurveKeyPair.generate(), try CurveKeyPair.generate()
+        )
+        let (router, endpoint, authenticator) = try server(context, serverKeys, allowing: [friend.publicKey])
+        let outside = try Context()
+        let bad = try client(outside, stranger, server: serverKeys.publicKey, endpoint: endpoint)
+        try bad.send([[66]])
+        let plain = try Socket(outside, .dealer)
+        try plain.connect(endpoint)
+        try plain.send([[67]])
+        let wrongServer = try client(outside, friend, server: stranger.publicKey, endpoint: endpoint)
+        try wrongServer.send([[68]])
+        let good = try client(outside, friend, server: serverKeys.publicKey, endpoint: endpoint)
+        try good.send([[1]])
+        #expect(try receive(router)?.last == [1])
+        #expect(try receive(router, within: .milliseconds(200)) == nil)
+
+        authenticator.allow([friend.publicKey, stranger.publicKey])
+        let admitted = try client(outside, stranger, server: serverKeys.publicKey, endpoint: endpoint)
+        try admitted.send([[2]])
+        #expect(try receive(router)?.last == [2])
+    }
+
+    @Test("One context has one authenticator")
+    func oneAuthenticator() throws {
+        let context = try Context()
+        let first = try Authenticator(context, allowed: [])
+        #expect(throws: ZeroMQError.self) { try Authenticator(context, allowed: []) }
+        withExtendedLifetime(first) {}
+    }
+
+    @Test("Keys survive their files, which others cannot read and nobody overwrites")
+    func files() throws {
+        let directory = FileManager.default.temporaryDirectory.path + "/" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let path = directory + "/key"
+        let keys = try CurveKeyPair.generate()
+        try keys.write(to: path)
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        #expect(attributes[.posixPermissions] as? NSNumber == 0o600)
+        #expect(try CurveKeyPair(contentsOf: path).publicKey == keys.publicKey)
+        #expect(try CurvePublicKey(contentsOf: path + ".pub") == keys.publicKey)
+        #expect(try !String(contentsOfFile: path + ".pub", encoding: .utf8).contains("secret"))
+        #expect(throws: ZeroMQError.self) { try keys.write(to: path) }
+        #expect(throws: ZeroMQError.self) { try CurveKeyPair(contentsOf: path + ".pub") }
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+        #expect(throws: ZeroMQError.self) { try CurveKeyPair(contentsOf: path) }
+        #expect(throws: ZeroMQError.self) { try CurveKeyPair(contentsOf: directory + "/none") }
+    }
+
+    @Test(
+        "Text that is no key is refused, and so are the keys of the manual page",
+        arguments: [
+            "", "short", "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID",
+            String(repeating: "~", count: 40), String(repeating: "é", count: 20),
+        ])
+    func badKeys(_ text: String) {
+        #expect(throws: ZeroMQError.self) { try CurvePublicKey(text) }
+    }
+
+    @Test(
+        "The manual page's secret keys are refused",
+        arguments: ["D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs", "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6"])
+    func publishedSecrets(_ text: String) {
+        #expect(throws: ZeroMQError.self) { try CurveKeyPair(secretKey: text) }
+    }
+
+    @Test("A description never shows the secret")
+    func description() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/" + UUID().uuidString
+        defer {
+            unlink(path)
+            unlink(path + ".pub")
+        }
+        let keys = try CurveKeyPair.generate()
+        try keys.write(to: path)
+        let file = try String(contentsOfFile: path, encoding: .utf8)
+        let secretLine = try #require(file.split(separator: "\n").first { $0.contains("secret-key") })
+        let secret = try #require(secretLine.split(separator: "\"").dropFirst().first)
+        #expect(secret.count == 40)
+        #expect(!"\(keys)".contains(secret))
+    }
+}
