@@ -1,0 +1,11 @@
+// Included by one file for each instruction set, which defines LETHE_NAME, LETHE_TABLE, LETHE_FMA and LETHE_WIDE.
+#include "attention.inc"
+
+const lethe_kernel_table LETHE_TABLE = {
+    LETHE_NAME,          to_element,        from_element,       add,
+    pack_scaled,         rmsnorm_forward,   rmsnorm_apply,      rmsnorm_backward,
+    swiglu_forward,      swiglu_backward,   projection_forward, projection_backward,
+    lowrank_down,        lowrank_up,        lowrank_outer,      mixture_scale,
+    attention_workspace, attention_forward, attention_backward, gather,
+    answer_forward,      answer_backward,   adamw,
+};
