@@ -6,7 +6,11 @@
 public protocol Checkpoint: Sendable {
     var configuration: ModelConfiguration { get }
     /// SHA-256, in hexadecimal, of everything that determines the model's function: the configuration, the tokenizer and
-    /// every tensor's name, shape and values. Two files with the same content have the same digest.
+    /// every used tensor's name, shape and values, in the order of the names.
+    ///
+    /// Values and tokenizer are hashed as they are stored, so that it takes a fraction of a second: sharded or not, in
+    /// whatever order, the same stored content has the same digest, but the same values in another encoding or file format
+    /// do not.
     var digest: String { get }
     /// nil when there is no such tensor.
     func shape(of name: String) -> [Int]?

@@ -1,0 +1,140 @@
+import Foundation
+
+extension Adapter {
+    private static let weightsName = "adapter_model.safetensors"
+    private static let configurationName = "adapter_config.json"
+
+    /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT reads them; creates the directory.
+    ///
+    /// - Parameter baseModelName: what PEFT shows as the base model, a path or a name.
+    public func write(toDirectory directory: String, baseModelName: String) throws {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let configuration = PEFTConfiguration(layout.configuration, baseModelName: baseModelName)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let target = URL(fileURLWithPath: directory)
+        try Data(safetensorsBytes()).write(to: target.appendingPathComponent(Self.weightsName), options: .atomic)
+        try encoder.encode(configuration)
+            .write(to: target.appendingPathComponent(Self.configurationName), options: .atomic)
+    }
+
+    /// Reads an adapter that PEFT or `write(toDirectory:baseModelName:)` saved for a base model of this shape.
+    ///
+    /// - Throws: `.missingFile`; `.adapterMismatch` when the configuration asks for anything that a plain LoRA of one rank
+    ///   on all layers cannot represent; `.missingTensor`, `.wrongShape` or `.malformedFile` when the weights are not
+    ///   complete; `.notFinite`.
+    public init(directory: String, model: ModelConfiguration) throws {
+        let path = "\(directory)/\(Self.configurationName)"
+        let file = try MappedFile(path: path)
+        let json = try file.withBytes { try JSONParser.parse($0, path: path) }
+        let layout = AdapterLayout(model: model, configuration: try LoRAConfiguration(peft: json, model: model))
+        let weights = try MappedFile(path: "\(directory)/\(Self.weightsName)")
+        try self.init(layout: layout, path: weights.path) { body in try weights.withBytes(body) }
+        try checkFinite()
+    }
+}
+
+/// What `adapter_config.json` says of an adapter of ours.
+private struct PEFTConfiguration: Encodable {
+    var type = "LORA"
+    var task = "CAUSAL_LM"
+    var baseModel: String
+    var rank: Int
+    var alpha: Double
+    var dropout = 0
+    var targets: [String]
+    var bias = "none"
+    var fanInFanOut = false
+    var inferenceMode = true
+    var initialisesWeights = true
+    var usesRootOfRank = false
+    var usesDoRA = false
+
+    enum CodingKeys: String, CodingKey {
+        case type = "peft_type"
+        case task = "task_type"
+        case baseModel = "base_model_name_or_path"
+        case rank = "r"
+        case alpha = "lora_alpha"
+        case dropout = "lora_dropout"
+        case targets = "target_modules"
+        case bias
+        case fanInFanOut = "fan_in_fan_out"
+        case inferenceMode = "inference_mode"
+        case initialisesWeights = "init_lora_weights"
+        case usesRootOfRank = "use_rslora"
+        case usesDoRA = "use_dora"
+    }
+
+    init(_ configuration: LoRAConfiguration, baseModelName: String) {
+        baseModel = baseModelName
+        rank = configuration.rank
+        alpha = configuration.alpha
+        targets = configuration.targets.map(\.rawValue)
+    }
+}
+
+extension LoRAConfiguration {
+    /// Keys that do not change what a loaded adapter computes.
+    private static let harmless: Set<String> = [
+        "auto_mapping", "base_model_name_or_path", "corda_config", "eva_config", "inference_mode", "layers_pattern",
+        "lora_dropout", "lora_ga_config", "megatron_core", "peft_version", "qalora_group_size", "revision",
+        "runtime_config", "task_type",
+    ]
+    private static let understood: Set<String> = [
+        "peft_type", "r", "lora_alpha", "target_modules", "bias", "use_rslora", "init_lora_weights",
+    ]
+    /// Ways to draw the first A and B that leave the base model as it is.
+    private static let initialisations: Set<String> = ["gaussian", "eva", "orthogonal"]
+
+    init(peft json: JSONValue, model: ModelConfiguration) throws {
+        func mismatch(_ reason: String) -> LanguageModelError { .adapterMismatch(reason: reason) }
+        guard let members = json.members else { throw mismatch("its configuration is not a JSON object") }
+        let kind = json["peft_type"]?.string ?? "unknown"
+        guard kind == "LORA" else { throw mismatch("it is of PEFT's type \(kind); LORA is supported") }
+        for (key, value) in members where !Self.harmless.contains(key) && !Self.understood.contains(key) {
+            guard value.isAbsent else { throw mismatch("\(key) is set, which is not supported") }
+        }
+        if let bias = json["bias"]?.string, bias != "none" { throw mismatch("bias is \(bias); none is supported") }
+        if let name = json["init_lora_weights"]?.string, !Self.initialisations.contains(name) {
+            throw mismatch("its initialisation \(name) changes the base model")
+        }
+        guard let rank = json["r"]?.integer, rank > 0 else { throw mismatch("its rank r is missing or not positive") }
+        let shapes = LinearSite.allCases.map { model.shape(of: $0) }
+        let largest = shapes.map { max($0.inputs, $0.outputs) }.max() ?? 0
+        guard rank <= largest else { throw mismatch("its rank \(rank) exceeds the width of every layer") }
+        guard let alpha = json["lora_alpha"]?.number else { throw mismatch("lora_alpha is missing") }
+        let usesRootOfRank = json["use_rslora"]?.bool ?? false
+        self.init(
+            rank: rank,
+            // rsLoRA (arXiv 2312.03732) scales by alpha / √rank.
+            alpha: usesRootOfRank ? alpha * Double(rank).squareRoot() : alpha,
+            targets: try Self.targets(json["target_modules"]))
+    }
+
+    private static func targets(_ value: JSONValue?) throws -> [LinearSite] {
+        guard let names = value?.array, !names.isEmpty else {
+            throw LanguageModelError.adapterMismatch(reason: "target_modules is not a list of module names")
+        }
+        return try names.map { name in
+            guard let site = name.string.flatMap(LinearSite.init(rawValue:)) else {
+                throw LanguageModelError.adapterMismatch(
+                    reason: "the target module \(name.string ?? "(none)"); the blocks' linear layers are supported")
+            }
+            return site
+        }
+    }
+}
+
+extension JSONValue {
+    /// Null, false, and empty lists and objects: how PEFT writes that an option is not used.
+    fileprivate var isAbsent: Bool {
+        switch self {
+        case .null: true
+        case .bool(let flag): !flag
+        case .array(let values): values.isEmpty
+        case .object(let members): members.isEmpty
+        case .string, .number: false
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import Crypto
+
+/// Translates a GGUF file of llama.cpp into Hugging Face's names and layouts.
+struct GGUFCheckpoint {
+    let gguf: GGUFFile
+
+    init(file: MappedFile) throws {
+        gguf = try GGUFFile(file: file)
+    }
+
+    private var path: String { gguf.file.path }
+
+    private func unsupported(_ reason: String) -> LanguageModelError {
+        .unsupportedCheckpoint(path: path, reason: reason)
+    }
+
+    /// - Throws: `.unsupportedCheckpoint` when the file describes a decoder that this package would compute wrongly.
+    func configuration() throws -> ModelConfiguration {
+        guard let architecture = try gguf.string("general.architecture") else {
+            throw LanguageModelError.malformedFile(path: path, reason: "general.architecture is missing")
+        }
+        let families: [String: ModelConfiguration.Family] = ["llama": .llama, "qwen2": .qwen2]
+        guard let family = families[architecture] else {
+            throw unsupported("the architecture \(architecture); llama and qwen2 are supported")
+        }
+        func required(_ key: String) throws -> Int {
+            guard let value = try gguf.integer("\(architecture).\(key)") else {
+                throw LanguageModelError.malformedFile(path: path, reason: "\(architecture).\(key) is missing")
+            }
+            return value
+        }
+        let hidden = try required("embedding_length")
+        let heads = try required("attention.head_count")
+        guard heads > 0 else { throw unsupported("the number of heads is \(heads)") }
+        let headDimension = try gguf.integer("\(architecture).attention.key_length") ?? hidden / heads
+        guard let epsilon = try gguf.float("\(architecture).attention.layer_norm_rms_epsilon") else {
+            throw LanguageModelError.malformedFile(
+                path: path, reason: "\(architecture).attention.layer_norm_rms_epsilon is missing")
+        }
+        try refuseWhatTheDecoderLacks(architecture, headDimension: headDimension)
+        guard let embedding = gguf.tensors["token_embd.weight"], embedding.shape.count == 2 else {
+            throw LanguageModelError.missingTensor(name: "token_embd.weight")
+        }
+        let context = try required("context_length")
+        let window = try gguf.integer("\(architecture).attention.sliding_window") ?? 0
+        let configuration = ModelConfiguration(
+            family: family, vocabulary: embedding.shape[0], hidden: hidden, layers: try required("block_count"),
+            heads: heads, keyValueHeads: try gguf.integer("\(architecture).attention.head_count_kv") ?? heads,
+            headDimension: headDimension, intermediate: try required("feed_forward_length"),
+            // Within the window, attention with and without one are the same.
+            context: window > 0 ? min(context, window) : context,
+            ropeTheta: try gguf.float("\(architecture).rope.freq_base") ?? 10000, rmsNormEpsilon: epsilon,
+            tiedEmbeddings: gguf.tensors["output.weight"] == nil, attentionBias: family == .qwen2)
+        try configuration.validate(path: path)
+        return configuration
+    }
+
+    private func refuseWhatTheDecoderLacks(_ architecture: String, headDimension: Int) throws {
+        if let rotated = try gguf.integer("\(architecture).rope.dimension_count"), rotated != headDimension {
+            throw unsupported("only \(rotated) of \(headDimension) dimensions of a head are rotated")
+        }
+        if let width = try gguf.integer("\(architecture).attention.value_length"), width != headDimension {
+            throw unsupported("keys have \(headDimension) dimensions and values \(width)")
+        }
+        if let scaling = try gguf.string("\(architecture).rope.scaling.type"), scaling != "none" {
+            throw unsupported("rope scaling \(scaling)")
+        }
+        for key in ["rope.scaling.factor", "rope.scale_linear"] {
+            if let factor = try gguf.float("\(architecture).\(key)"), factor != 1, factor != 0 {
+                throw unsupported("rope scaling by \(factor)")
+            }
+        }
+        if let experts = try gguf.integer("\(architecture).expert_count"), experts > 0 {
+            throw unsupported("a mixture of \(experts) experts")
+        }
+        for name in gguf.tensors.keys.sorted() {
+            if name.hasPrefix("rope_freqs") || name.hasPrefix("rope_factors") {
+                throw unsupported("scaled rope frequencies (the tensor \(name))")
+            }
+            let parts = name.split(separator: ".")
+            guard parts.last == "bias" else { continue }
+            let known = ["attn_q", "attn_k", "attn_v"].contains(String(parts.dropLast().last ?? ""))
+            guard architecture == "qwen2", known else { throw unsupported("the bias \(name)") }
+        }
+    }
+
+    /// The tensors of `configuration` under their Hugging Face names.
+    func tensors(_ configuration: ModelConfiguration) throws -> [String: StoredTensor] {
+        var translated: [String: StoredTensor] = [:]
+        for (name, _) in configuration.expectedTensors {
+            guard let source = Self.ggufName(name), let tensor = gguf.tensors[source] else {
+                throw LanguageModelError.missingTensor(name: name)
+            }
+            guard let encoding = Self.encodings[tensor.type] else {
+                throw unsupported(
+                    "the tensor \(source) has ggml's encoding \(tensor.type); "
+                        + "F32, F16, BF16, Q8_0, Q4_0 and Q4_1 are supported")
+            }
+            let (start, overflow) = gguf.dataStart.addingReportingOverflow(tensor.offset)
+            guard !overflow else {
+                throw LanguageModelError.malformedFile(
+                    path: path, reason: "the tensor \(source) reaches beyond the end of the file")
+            }
+            var stored = try StoredTensor(
+                name: source, file: gguf.file, encoding: encoding, shape: tensor.shape, start: start)
+            if configuration.family == .llama {
+                if name.hasSuffix("q_proj.weight") { stored.interleavedHeads = configuration.heads }
+                if name.hasSuffix("k_proj.weight") { stored.interleavedHeads = configuration.keyValueHeads }
+            }
+            translated[name] = stored
+        }
+        try refuseOverlaps(translated.map { ($0.key, $0.value.range) }, path: path)
+        return translated
+    }
+
+    /// Digest of everything in the file that defines its tokenizer.
+    func tokenizerDigest() -> SHA256Digest {
+        var hash = SHA256()
+        let keys = ["model", "pre", "tokens", "token_type", "merges", "add_space_prefix", "scores", "unknown_token_id"]
+        for key in keys.map({ "tokenizer.ggml.\($0)" }) {
+            guard let range = gguf.metadataRanges[key] else { continue }
+            hash.update(data: Array("\n\(key) \(range.count)\n".utf8))
+            gguf.file.withBytes { hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[range])) }
+        }
+        return hash.finalize()
+    }
+
+    private static let encodings: [UInt32: TensorEncoding] = [
+        0: .f32, 1: .f16, 2: .q4Block, 3: .q4MinimumBlock, 8: .q8Block, 30: .bf16,
+    ]
+
+    private static let modules: [String: String] = [
+        "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q",
+        "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+        "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+    ]
+
+    /// "model.layers.3.self_attn.q_proj.weight" → "blk.3.attn_q.weight".
+    private static func ggufName(_ name: String) -> String? {
+        switch name {
+        case "model.embed_tokens.weight": return "token_embd.weight"
+        case "model.norm.weight": return "output_norm.weight"
+        case "lm_head.weight": return "output.weight"
+        default: break
+        }
+        let parts = name.split(separator: ".")
+        guard parts.count >= 5, parts[0] == "model", parts[1] == "layers", let kind = parts.last,
+            let module = modules[parts[3..<parts.count - 1].joined(separator: ".")]
+        else { return nil }
+        return "blk.\(parts[2]).\(module).\(kind)"
+    }
+}
+
+/// - Throws: `.malformedFile` naming two tensors that share bytes.
+func refuseOverlaps(_ ranges: [(name: String, range: Range<Int>)], path: String) throws {
+    let ordered = ranges.filter { !$0.range.isEmpty }.sorted {
+        ($0.range.lowerBound, $0.name) < ($1.range.lowerBound, $1.name)
+    }
+    for (first, second) in zip(ordered, ordered.dropFirst()) where second.range.lowerBound < first.range.upperBound {
+        throw LanguageModelError.malformedFile(
+            path: path, reason: "the tensors \(first.name) and \(second.name) overlap")
+    }
+}

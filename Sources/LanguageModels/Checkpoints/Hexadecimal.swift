@@ -1,0 +1,19 @@
+import Crypto
+
+extension Sequence where Element == UInt8 {
+    /// Two lower-case digits a byte.
+    var hexadecimal: String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        for byte in self {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+/// SHA-256 in hexadecimal.
+package func sha256(_ bytes: [UInt8]) -> String {
+    SHA256.hash(data: bytes).hexadecimal
+}

@@ -1,0 +1,18 @@
+extension LanguageModelError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .unsupportedCheckpoint(let path, let reason): "\(path) is not a base model that can be read: \(reason)"
+        case .malformedFile(let path, let reason): "\(path) is damaged: \(reason)"
+        case .missingFile(let path): "there is no \(path)"
+        case .missingTensor(let name): "the model has no tensor \(name)"
+        case .wrongShape(let name, let expected, let found): "\(name) has the shape \(found), not \(expected)"
+        case .missingTokenizer(let path): "\(path) holds no tokenizer (tokenizer.json, or the tokens in the GGUF file)"
+        case .promptTooLong(let index, let tokens, let limit):
+            "prompt \(index) has \(tokens) tokens, more than the model's context of \(limit)"
+        case .emptyPrompt(let index): "prompt \(index) has no tokens"
+        case .tokenOutOfRange(let index, let token): "prompt \(index) holds the token \(token), which the model lacks"
+        case .adapterMismatch(let reason): "the adapter does not fit: \(reason)"
+        case .notFinite(let name): "\(name) holds a value that is not finite"
+        }
+    }
+}

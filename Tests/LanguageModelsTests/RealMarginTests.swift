@@ -1,0 +1,67 @@
+import Foundation
+import LanguageModels
+import Testing
+
+@Suite("Margins of the real model", .enabled(if: Fixtures.realModel != nil))
+struct RealMarginTests {
+    private struct Reference: Decodable {
+        var prompts: [String]
+        var answerTokens: [Int32]
+        /// Margins in PyTorch f32 under the base model, and under the adapter beside it.
+        var base: [Float]
+        var adapted: [Float]
+        /// The base's margins when PyTorch itself computes in bf16.
+        var bf16: [Float]
+
+        /// Prompts in the layout that recommendations use; the others are shorter texts of all kinds.
+        func isRecommendation(_ index: Int) -> Bool { prompts[index].contains("### Response:") }
+    }
+
+    private static func margins(
+        _ reference: Reference, _ precision: Precision
+    ) throws -> (base: [Float], adapted: [Float]) {
+        let model = try ModelLoader.load(path: #require(Fixtures.realModel))
+        #expect([model.answerTokens.yes, model.answerTokens.no] == reference.answerTokens)
+        let weights = try DecoderWeights(
+            checkpoint: model.checkpoint, precision: precision, answerTokens: model.answerTokens)
+        let decoder = try Decoder(weights: weights, threads: 2)
+        let prompts = reference.prompts.map(model.tokenizer.encode)
+        let adapter = try Adapter(directory: Fixtures.path("margins"), model: model.checkpoint.configuration)
+        func margins(_ mixture: AdapterMixture?) throws -> [Float] {
+            try decoder.answerLogits(prompts: prompts, adapters: mixture, weights: nil).map(\.margin)
+        }
+        return (try margins(nil), try margins(AdapterMixture([adapter])))
+    }
+
+    private static func reference() throws -> Reference {
+        let reference = try JSONDecoder().decode(Reference.self, from: Data(Fixtures.bytes("margins/margins.json")))
+        try #require(reference.prompts.count == 24)
+        let effect = zip(reference.base, reference.adapted).map { abs($0 - $1) }.max() ?? 0
+        try #require(effect > 0.5, "an adapter that changes nothing would prove nothing")
+        return reference
+    }
+
+    @Test("In f32, margins equal PyTorch's, without and with an adapter trained in PEFT")
+    func singlePrecision() throws {
+        let reference = try Self.reference()
+        let margins = try Self.margins(reference, .f32)
+        try #require(margins.base.count == 24 && margins.adapted.count == 24)
+        for index in reference.prompts.indices {
+            #expect(abs(margins.base[index] - reference.base[index]) < 2e-3, "prompt \(index)")
+            #expect(abs(margins.adapted[index] - reference.adapted[index]) < 2e-3, "prompt \(index)")
+        }
+    }
+
+    @Test("In bf16, margins of recommendation prompts are near PyTorch's in f32, and no text is farther than its bf16")
+    func brainPrecision() throws {
+        let reference = try Self.reference()
+        let margins = try Self.margins(reference, .bf16)
+        try #require(margins.base.count == 24 && margins.adapted.count == 24)
+        let farthest = zip(reference.base, reference.bf16).map { abs($0 - $1) }.max() ?? 0
+        for index in reference.prompts.indices {
+            let tolerance = reference.isRecommendation(index) ? 5e-2 : farthest
+            #expect(abs(margins.base[index] - reference.base[index]) < tolerance, "prompt \(index)")
+            #expect(abs(margins.adapted[index] - reference.adapted[index]) < tolerance, "prompt \(index)")
+        }
+    }
+}
