@@ -1,5 +1,4 @@
 import Crypto
-import Foundation
 
 /// What of a prompt leaves the coordinator: the text, the label and the name; neither user nor interactions.
 public struct TrainingPrompt: Codable, Hashable, Sendable {
@@ -24,13 +23,7 @@ public struct TrainingPrompt: Codable, Hashable, Sendable {
 
     /// SHA-256, in hexadecimal, of id, instruction, input and label: changes when the prompt is rebuilt.
     public var digest: String {
-        var hash = SHA256()
-        for field in [id, instruction, input, label ? "1" : "0"] {
-            let bytes = Array(field.utf8)
-            withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { hash.update(bufferPointer: $0) }
-            hash.update(data: bytes)
-        }
-        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+        FieldHash.hexadecimal([id, instruction, input, label ? "1" : "0"])
     }
 }
 
@@ -59,6 +52,6 @@ public struct ShardManifest: Codable, Hashable, Sendable {
         for entry in entries {
             hash.update(data: Array("\(entry.id) \(entry.digest)\n".utf8))
         }
-        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+        return FieldHash.hexadecimal(hash.finalize())
     }
 }

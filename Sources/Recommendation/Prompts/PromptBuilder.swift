@@ -1,6 +1,3 @@
-import Crypto
-import Foundation
-
 /// Makes prompts from one user's interactions: a pure function of these, the titles and the configuration.
 ///
 /// The layout is TALLRec's (arXiv 2305.00447). A user's interactions are sorted by time, those that share a timestamp by
@@ -9,14 +6,30 @@ import Foundation
 ///
 /// - leave-last: the user's last interaction is the test target, the one before it the validation target, every earlier
 ///   one a training target; a target with fewer than `historyLength` interactions before it makes no prompt. So a user
-///   with `historyLength` interactions or fewer has no prompt, one with `historyLength + 1` only a test prompt.
-/// - tallrec: the targets and their splits are those recorded at import (`TallrecSplit`).
+///   with `historyLength` interactions or fewer has no prompt, one with `historyLength + 1` only a test prompt. When the
+///   last interaction is forgotten, the one before it becomes the test target, and so on.
+/// - tallrec: the targets and their splits are those recorded at import (`TallrecSplit`). A recorded target that is left
+///   with fewer than `historyLength` interactions before it makes no prompt.
+///
+/// Sampling keeps a prompt when the hash of seed, split and prompt id lies below the split's fraction: it depends on
+/// nobody else's data.
 public struct PromptBuilder: Sendable {
     public let configuration: PromptConfiguration
 
     /// - Throws: `RecommendationError.invalidConfiguration` when the history length is not positive, a fraction is
     ///   outside 0...1 or a number is not finite.
     public init(configuration: PromptConfiguration) throws {
+        guard configuration.historyLength > 0 else {
+            throw RecommendationError.invalidConfiguration(reason: "the history length must be at least 1")
+        }
+        guard configuration.likeAbove.isFinite else {
+            throw RecommendationError.invalidConfiguration(
+                reason: "the rating above which items are liked must be finite")
+        }
+        for split in Split.allCases where !(0...1).contains(configuration.fraction(of: split)) {
+            throw RecommendationError.invalidConfiguration(
+                reason: "the \(split.rawValue) fraction \(configuration.fraction(of: split)) is outside 0...1")
+        }
         self.configuration = configuration
     }
 
@@ -29,7 +42,20 @@ public struct PromptBuilder: Sendable {
     public func prompts(
         user: String, interactions: [Interaction], titles: (String) -> String?, splits: [InteractionKey: Split] = [:]
     ) -> [Prompt] {
-        []
+        let sequence = titled(interactions.sequence(of: user), titles)
+        guard sequence.count > configuration.historyLength else { return [] }
+        return (configuration.historyLength..<sequence.count).compactMap { position in
+            let target = sequence[position]
+            let id = Self.promptID(target: target.interaction.key)
+            guard let split = split(at: position, of: sequence.count, recorded: splits[target.interaction.key]),
+                isSampled(id: id, split: split)
+            else { return nil }
+            let history = sequence[(position - configuration.historyLength)..<position]
+            return Prompt(
+                id: id, user: user, split: split, target: target.interaction.key,
+                history: history.map(\.interaction.key), instruction: instruction,
+                input: input(history: history, target: target.title), label: isLiked(target.interaction))
+        }
     }
 
     /// The prompt that asks whether a user will like an item, from the user's latest `historyLength` interactions (or
@@ -39,12 +65,69 @@ public struct PromptBuilder: Sendable {
     public func queryPrompt(
         user: String, interactions: [Interaction], item: String, titles: (String) -> String?
     ) throws -> QueryPrompt {
-        throw RecommendationError.unknownItem(item: item)
+        guard let title = titles(item) else { throw RecommendationError.unknownItem(item: item) }
+        let history = titled(interactions.sequence(of: user), titles).suffix(configuration.historyLength)
+        let prompt = TrainingPrompt(
+            id: FieldHash.hexadecimal(["query", user, item]), instruction: instruction,
+            input: input(history: history, target: title), label: false)
+        return QueryPrompt(user: user, item: item, history: history.map(\.interaction.key), prompt: prompt)
     }
 
-    /// SHA-256, in hexadecimal, of the target's user, item and timestamp: what `Prompt.id` is.
+    /// SHA-256, in hexadecimal, of the target's user, item and timestamp, each preceded by its length: `Prompt.id`.
     public static func promptID(target: InteractionKey) -> String {
-        ""
+        FieldHash.hexadecimal(["prompt", target.user, target.item, String(target.timestamp)])
+    }
+
+    private struct Titled {
+        var interaction: Interaction
+        var title: String
+    }
+
+    private func titled(_ sequence: [Interaction], _ titles: (String) -> String?) -> [Titled] {
+        sequence.compactMap { interaction in
+            titles(interaction.item).map { Titled(interaction: interaction, title: $0) }
+        }
+    }
+
+    private func split(at position: Int, of count: Int, recorded: Split?) -> Split? {
+        switch configuration.method {
+        case .tallrec: recorded
+        case .leaveLast: position == count - 1 ? .test : position == count - 2 ? .validation : .train
+        }
+    }
+
+    private func isSampled(id: String, split: Split) -> Bool {
+        let fraction = configuration.fraction(of: split)
+        guard fraction < 1 else { return true }
+        return FieldHash.number(["sample", String(configuration.seed), split.rawValue, id]) < UInt64(fraction * 0x1p64)
+    }
+
+    private func isLiked(_ interaction: Interaction) -> Bool { interaction.rating > configuration.likeAbove }
+
+    private var instruction: String {
+        "Given the user's preference and unpreference, identify whether the user will like the target "
+            + "\(configuration.domain.rawValue) by answering \"Yes.\" or \"No.\"."
+    }
+
+    /// A user who liked (or disliked) nothing of the history keeps the line, with nothing after colon and space, as in
+    /// the benchmark.
+    private func input(history: ArraySlice<Titled>, target: String) -> String {
+        let quoted = { (liked: Bool) in
+            history.filter { isLiked($0.interaction) == liked }.map { "\"\($0.title)\"" }.joined(separator: ", ")
+        }
+        return "User Preference: \(quoted(true))\nUser Unpreference: \(quoted(false))\n"
+            + "Whether the user will like the target \(configuration.domain.rawValue) \"\(target)\"?"
+    }
+}
+
+extension PromptConfiguration {
+    /// The share of a split's prompts that sampling keeps.
+    public func fraction(of split: Split) -> Double {
+        switch split {
+        case .train: trainFraction
+        case .validation: validationFraction
+        case .test: testFraction
+        }
     }
 }
 
@@ -54,7 +137,7 @@ public struct QueryPrompt: Codable, Hashable, Sendable {
     public var item: String
     /// The interactions shown, oldest first.
     public var history: [InteractionKey]
-    /// As a worker takes it. Its label means nothing; its id is the SHA-256 of user and item.
+    /// As a worker takes it. Its label means nothing; its id is a hash of user and item.
     public var prompt: TrainingPrompt
 
     public init(user: String, item: String, history: [InteractionKey], prompt: TrainingPrompt) {

@@ -12,18 +12,32 @@ public struct PromptDifference: Codable, Hashable, Sendable {
     }
 
     /// Sorted by id.
-    public var deleted: [Prompt]
-    /// The text, label, history or split is another one. Sorted by id.
-    public var rebuilt: [Change]
+    public let deleted: [Prompt]
+    /// The text, the label, the interactions or the split is another one. Sorted by id.
+    public let rebuilt: [Change]
     /// Sorted by id.
-    public var added: [Prompt]
-    public var unchanged: Int
+    public let added: [Prompt]
+    public let unchanged: Int
 
-    /// The order of neither list matters; ids within a list must differ.
+    public var isEmpty: Bool { deleted.isEmpty && rebuilt.isEmpty && added.isEmpty }
+
+    /// The order of neither list matters. Should an id occur twice in a list, its last prompt counts.
     public init(from old: [Prompt], to new: [Prompt]) {
-        deleted = []
-        rebuilt = []
-        added = []
-        unchanged = 0
+        let before = Dictionary(old.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        let after = Dictionary(new.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        var deleted: [Prompt] = []
+        var rebuilt: [Change] = []
+        var unchanged = 0
+        for (id, prompt) in before.sorted(by: { $0.key < $1.key }) {
+            switch after[id] {
+            case nil: deleted.append(prompt)
+            case prompt: unchanged += 1
+            case let replacement?: rebuilt.append(Change(old: prompt, new: replacement))
+            }
+        }
+        self.deleted = deleted
+        self.rebuilt = rebuilt
+        self.added = after.values.filter { before[$0.id] == nil }.sorted { $0.id < $1.id }
+        self.unchanged = unchanged
     }
 }

@@ -7,16 +7,6 @@ public enum TallrecSplit {
     /// Samples taken from the end of the list.
     public static let samples = 10_000
 
-    public struct User: Codable, Hashable, Sendable {
-        public var user: String
-        public var interactions: Int
-
-        public init(user: String, interactions: Int) {
-            self.user = user
-            self.interactions = interactions
-        }
-    }
-
     public struct Target: Codable, Hashable, Sendable {
         public var key: InteractionKey
         public var split: Split
@@ -34,8 +24,20 @@ public enum TallrecSplit {
     ///   - interactions: one user's interactions, in any order. Called for the last users only, each once, so that data
     ///     of any size needs the memory of 10,000 samples.
     public static func assign(
-        usersInFileOrder: [User], configuration: PromptConfiguration, interactions: (String) throws -> [Interaction]
+        usersInFileOrder: [String], configuration: PromptConfiguration,
+        interactions: (String) throws -> [Interaction]
     ) rethrows -> [Target] {
-        []
+        // From the end, newest first, until there are enough.
+        var keys: [InteractionKey] = []
+        for user in usersInFileOrder.reversed() where keys.count < samples {
+            let sequence = try interactions(user).sequence(of: user)
+            keys += sequence.dropFirst(configuration.historyLength).reversed().map(\.key)
+        }
+        keys = keys.prefix(samples).reversed()
+        let (trainEnd, validationEnd) = (keys.count * 8 / 10, keys.count * 9 / 10)
+        return keys.enumerated().map { position, key in
+            let split: Split = position < trainEnd ? .train : position < validationEnd ? .validation : .test
+            return Target(key: key, split: split)
+        }
     }
 }

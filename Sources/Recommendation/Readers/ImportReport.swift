@@ -15,12 +15,13 @@ public struct RefusedLine: Codable, Hashable, Sendable {
 
 /// What an import found. Refused lines are counted and the first of them named; the rest of the file goes in.
 public struct ImportReport: Codable, Hashable, Sendable {
-    /// Lines of data, without headers and empty lines, of all files together: `kept + refused + items`.
+    /// Rows of data, without headers and empty lines, of all files together.
     public var read: Int
     /// Interactions handed out.
     public var kept: Int
-    /// Items handed out.
+    /// Items handed out, each once.
     public var items: Int
+    /// Rows of which nothing was taken.
     public var refused: Int
     /// The first refused lines.
     public var samples: [RefusedLine]

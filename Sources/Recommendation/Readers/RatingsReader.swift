@@ -1,7 +1,7 @@
 /// Reads ratings and item titles from public data formats, in batches.
 ///
 /// Memory holds one batch, one chunk of the file and the ids of the items; the number of ratings does not matter.
-/// Text is UTF-8, or ISO 8859-1 (Latin-1) for each line that is not valid UTF-8. Lines may end in LF or CR LF.
+/// Text is UTF-8, or ISO 8859-1 (Latin-1) where it is not valid UTF-8. Lines may end in LF or CR LF.
 public struct RatingsReader: Sendable {
     public enum Format: String, Codable, CaseIterable, Sendable {
         /// RecBole's atomic files: `NAME.inter` and `NAME.item`, tab-separated, with a typed header.
@@ -29,6 +29,21 @@ public struct RatingsReader: Sendable {
     /// - Throws: `RecommendationError` when a file is missing, unreadable or lacks a column; whatever `body` throws.
     @discardableResult
     public func forEachBatch(size: Int = 4096, _ body: (ReaderBatch) throws -> Void) throws -> ImportReport {
-        throw RecommendationError.missingFile(path: path, wanted: "ratings")
+        try withoutActuallyEscaping(body) { body in
+            var collector = RowCollector(size: size, body: body)
+            switch format {
+            case .recbole: try Self.read(SourceFiles.recbole(path), into: &collector)
+            case .movielens: try Self.read(SourceFiles.movielens(path), into: &collector)
+            case .csv: try Self.read(SourceFiles.csv(path), into: &collector)
+            case .jsonl: try JSONLinesReader(path: path).read(into: &collector)
+            }
+            try collector.flush()
+            return collector.report
+        }
+    }
+
+    private static func read(_ files: SourceFiles, into collector: inout RowCollector) throws {
+        for table in files.items { try TableReader(table: table, isRatings: false).read(into: &collector) }
+        for table in files.ratings { try TableReader(table: table, isRatings: true).read(into: &collector) }
     }
 }
