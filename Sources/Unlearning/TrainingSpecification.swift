@@ -1,3 +1,4 @@
+import Compute
 import LanguageModels
 
 /// Everything but the data that determines an adapter. Together with the base model's digest and the shard's manifest it
@@ -31,4 +32,19 @@ public struct TrainingSpecification: Codable, Hashable, Sendable {
         self.warmupSteps = warmupSteps
         self.weightDecay = weightDecay
     }
+}
+
+extension Precision {
+    /// The decoder's name of a specification's precision.
+    public init(_ precision: TrainingSpecification.Precision) {
+        switch precision {
+        case .bf16: self = .bf16
+        case .f32: self = .f32
+        }
+    }
+}
+
+extension TrainingSpecification.Precision {
+    /// bf16 where the processor multiplies it, f32 elsewhere.
+    public static var preferred: TrainingSpecification.Precision { Element.hasFastBfloat16 ? .bf16 : .f32 }
 }

@@ -6,8 +6,8 @@ public enum UnlearningError: Error, Hashable, Sendable {
     case promptTooLong(sample: String, tokens: Int, limit: Int)
     case emptyPrompt(sample: String)
     case duplicateSample(id: String)
-    /// Training left the finite numbers.
-    case notFinite(what: String, step: Int)
+    /// A NaN or an infinity.
+    case notFinite(what: String)
     case cancelled
     case wrongShape(what: String, expected: Int, found: Int)
     /// No adapter may carry weight: every one is quarantined.
@@ -23,7 +23,7 @@ extension UnlearningError: CustomStringConvertible {
             "prompt \(sample) has \(tokens) tokens; the model takes \(limit)"
         case .emptyPrompt(let sample): "prompt \(sample) has no tokens"
         case .duplicateSample(let id): "sample \(id) occurs twice"
-        case .notFinite(let what, let step): "\(what) is not a finite number after step \(step)"
+        case .notFinite(let what): "\(what) holds a value that is not a finite number"
         case .cancelled: "cancelled"
         case .wrongShape(let what, let expected, let found): "\(what) has \(found) values instead of \(expected)"
         case .noAdapter: "no adapter may answer: all are quarantined"

@@ -1,8 +1,13 @@
+import Foundation
+import Recommendation
+
 /// APA's sample-adaptive attention (arXiv 2404.10327): how much each shard's adapter counts for one query.
 ///
-/// N(x) = the `neighbours` validation samples most similar to x (cosine of the embeddings); error_k = mean over N(x) of
-/// |y − p_k|, where p_k is the two-way probability of "Yes" under adapter k; ω_k = exp(−τ·error_k) / Σ_j exp(−τ·error_j).
-public struct SampleAdaptiveAttention: Codable, Hashable, Sendable {
+/// N(x) = the `neighbours` validation samples most similar to x (cosine of the embeddings, equal ones by id); error_k = mean
+/// over N(x) of |y − p_k|, where p_k is the two-way probability of "Yes" under adapter k (the paper leaves the error open);
+/// ω_k = exp(−τ·error_k) / Σ_j exp(−τ·error_j), in 32-bit floats with the largest exponent subtracted. Without
+/// validation samples, and with τ = 0, the weights are equal.
+public struct SampleAdaptiveAttention: Hashable, Sendable {
     public struct Parameters: Codable, Hashable, Sendable {
         /// 0: equal weights.
         public var tau: Double
@@ -13,28 +18,93 @@ public struct SampleAdaptiveAttention: Codable, Hashable, Sendable {
             self.tau = tau
             self.neighbours = neighbours
         }
+
+        /// - Throws: `UnlearningError.invalidSpecification`.
+        public func check() throws {
+            guard tau.isFinite, tau >= 0 else {
+                throw UnlearningError.invalidSpecification(reason: "τ must be zero or positive")
+            }
+            guard neighbours >= 1 else {
+                throw UnlearningError.invalidSpecification(reason: "there must be at least one neighbour")
+            }
+        }
     }
 
     public let parameters: Parameters
+    public let adapters: Int
+    private let neighbourhood: Neighbourhood
+    /// `[adapters][samples]`, the samples in the neighbourhood's order.
+    private let errors: [[Float]]
 
     /// - Parameters:
     ///   - ids: names of the validation samples, in the order of the rows below.
-    ///   - embeddings: `[samples, dimension]`.
+    ///   - embeddings: `[samples, dimension]`, of any length; they are normalised here.
     ///   - errors: `[adapters][samples]`, made by `errors(margins:labels:)`.
+    /// - Throws: `UnlearningError.invalidSpecification`, `.noAdapter`, `.wrongShape`, `.notFinite`, `.duplicateSample`.
     public init(
         ids: [String], embeddings: [Float], dimension: Int, errors: [[Float]], parameters: Parameters
     ) throws {
+        try parameters.check()
+        guard !errors.isEmpty else { throw UnlearningError.noAdapter }
+        neighbourhood = try Neighbourhood(ids: ids, embeddings: embeddings, dimension: dimension)
+        for row in errors { try Self.check(row, what: "the error table", samples: ids.count) }
         self.parameters = parameters
+        self.adapters = errors.count
+        let order = neighbourhood.order
+        self.errors = errors.map { row in order.map { row[$0] } }
     }
 
     /// ω `[queries, adapters]`, row by row; each row sums to one.
     ///
     /// - Parameters:
-    ///   - queries: `[queries, dimension]`.
+    ///   - queries: `[queries, dimension]`, of any length.
     ///   - available: false for a quarantined adapter: its weight is exactly zero. nil: all may answer.
-    /// - Throws: `UnlearningError.noAdapter` when none is available.
-    public func weights(for queries: [Float], available: [Bool]? = nil) throws -> [Float] { [] }
+    /// - Throws: `UnlearningError.noAdapter` when none is available; `.wrongShape`, `.notFinite`.
+    public func weights(for queries: [Float], available: [Bool]? = nil) throws -> [Float] {
+        let available = try Self.checked(available, adapters: adapters)
+        let dimension = neighbourhood.dimension
+        try Vectors.check(queries, what: "the queries", rows: queries.count / dimension, dimension: dimension)
+        let queries = Vectors.normalised(queries, dimension: dimension)
+        return stride(from: 0, to: queries.count, by: dimension).flatMap { start in
+            let nearest = neighbourhood.nearest(
+                to: Array(queries[start..<(start + dimension)]), count: parameters.neighbours)
+            return Self.weights(errors: errors, over: nearest, tau: parameters.tau, available: available)
+        }
+    }
 
-    /// |y − p| of each validation sample under one adapter.
-    public static func errors(margins: [Float], labels: [Bool]) -> [Float] { [] }
+    /// |y − p| of each validation sample under one adapter: the probability of the wrong answer.
+    public static func errors(margins: [Float], labels: [Bool]) -> [Float] {
+        zip(margins, labels).map { margin, label in
+            Float(Metrics.probability(margin: Double(label ? -margin : margin)))
+        }
+    }
+
+    /// Softmax of −τ times the mean error over the given samples, among the available adapters.
+    static func weights(
+        errors: [[Float]], over samples: some Collection<Int>, tau: Double, available: [Bool]
+    ) -> [Float] {
+        let means = errors.map { row in
+            samples.isEmpty ? 0 : samples.reduce(0) { $0 + Double(row[$1]) } / Double(samples.count)
+        }
+        let least = zip(means, available).filter(\.1).map(\.0).min() ?? 0
+        let powers = zip(means, available).map { $1 ? exp(Float(-tau * ($0 - least))) : 0 }
+        let sum = powers.reduce(0, +)
+        return powers.map { $0 / sum }
+    }
+
+    static func check(_ row: [Float], what: String, samples: Int) throws {
+        guard row.count == samples else {
+            throw UnlearningError.wrongShape(what: what, expected: samples, found: row.count)
+        }
+        guard row.allSatisfy(\.isFinite) else { throw UnlearningError.notFinite(what: what) }
+    }
+
+    static func checked(_ available: [Bool]?, adapters: Int) throws -> [Bool] {
+        let available = available ?? [Bool](repeating: true, count: adapters)
+        guard available.count == adapters else {
+            throw UnlearningError.wrongShape(what: "availability", expected: adapters, found: available.count)
+        }
+        guard available.contains(true) else { throw UnlearningError.noAdapter }
+        return available
+    }
 }

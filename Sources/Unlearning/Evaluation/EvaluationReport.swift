@@ -59,6 +59,12 @@ public struct EvaluationReport: Codable, Hashable, Sendable {
 
     /// The mean of the adapters' margins, prompt by prompt.
     ///
-    /// - Parameter margins: `[adapters][prompts]`.
-    public static func meanOfOutputs(_ margins: [[Float]]) -> [Float] { [] }
+    /// - Parameter margins: `[adapters][prompts]`, rows of one length.
+    public static func meanOfOutputs(_ margins: [[Float]]) -> [Float] {
+        guard let first = margins.first else { return [] }
+        precondition(margins.allSatisfy { $0.count == first.count }, "every adapter needs a margin for every prompt")
+        return first.indices.map { prompt in
+            Float(margins.reduce(0) { $0 + Double($1[prompt]) } / Double(margins.count))
+        }
+    }
 }

@@ -1,58 +1,135 @@
+import Compute
+import Foundation
 import LanguageModels
 import Recommendation
 
-/// Where a training stands, after every optimiser step.
-public struct TrainingProgress: Hashable, Sendable {
-    /// Steps done, of `steps`.
-    public var step: Int
-    public var steps: Int
-    public var epoch: Int
-    /// Mean loss of the step's batch.
-    public var loss: Double
-    /// Prompt tokens done, of `totalTokens` (all epochs).
-    public var tokens: Int
-    public var totalTokens: Int
-
-    public init(step: Int, steps: Int, epoch: Int, loss: Double, tokens: Int, totalTokens: Int) {
-        self.step = step
-        self.steps = steps
-        self.epoch = epoch
-        self.loss = loss
-        self.tokens = tokens
-        self.totalTokens = totalTokens
-    }
-}
-
-/// The result of a training.
-public struct TrainedAdapter: Sendable {
-    public var adapter: Adapter
-    public var steps: Int
-    /// Prompt tokens of the data times epochs.
-    public var tokens: Int
-    /// Mean loss of each epoch, under the adapters of the time.
-    public var epochLosses: [Double]
-    /// Measured time in forward, backward and optimiser; the only value here that is not a function of the inputs.
-    public var computeSeconds: Double
-
-    public init(adapter: Adapter, steps: Int, tokens: Int, epochLosses: [Double], computeSeconds: Double) {
-        self.adapter = adapter
-        self.steps = steps
-        self.tokens = tokens
-        self.epochLosses = epochLosses
-        self.computeSeconds = computeSeconds
-    }
-}
-
 /// Trains one LoRA adapter on the prompts of one shard (arXiv 2404.10327, 2305.00447).
+///
+/// Two-way logistic loss on the margin, mean over the batch; AdamW (arXiv 1711.05101) with linear warm-up, then a constant
+/// rate. In each epoch the samples come in the order of a keyed hash of (seed, epoch, sample id), cut into batches; the
+/// last batch may be smaller.
 public enum AdapterTraining {
     /// A pure function of the model, the samples and the specification: not of the order of `samples`.
     ///
+    /// - Parameters:
+    ///   - progress: called after every optimiser step.
+    ///   - isCancelled: asked before every optimiser step.
     /// - Throws: `UnlearningError.noSamples`, `.promptTooLong`, `.emptyPrompt`, `.duplicateSample`, `.notFinite`,
-    ///   `.cancelled`, `.invalidSpecification`.
+    ///   `.cancelled`, `.invalidSpecification`; whatever the model throws.
     public static func train(
-        model: any AnswerModel, tokenizer: any Tokenizer, samples: [TrainingPrompt], specification: TrainingSpecification,
-        progress: (TrainingProgress) -> Void = { _ in }, isCancelled: () -> Bool = { false }
+        model: any AnswerModel, tokenizer: any Tokenizer, samples: [TrainingPrompt],
+        specification: TrainingSpecification, progress: (TrainingProgress) -> Void = { _ in },
+        isCancelled: () -> Bool = { false }
     ) throws -> TrainedAdapter {
-        throw UnlearningError.noSamples
+        try specification.check()
+        let samples = try tokenized(samples, tokenizer: tokenizer, limit: model.configuration.context)
+        let layout = AdapterLayout(model: model.configuration, configuration: specification.lora)
+        var adapter = Adapter.initial(layout: layout, seed: specification.seed)
+        var optimiser = AdamW(count: layout.count, weightDecay: Float(specification.weightDecay))
+        let tokensOfEpoch = samples.reduce(0) { $0 + $1.tokens.count }
+        let steps = stepCount(samples: samples.count, specification: specification)
+        let clock = ContinuousClock()
+        var (step, tokens, computing) = (0, 0, Duration.zero)
+        var epochLosses: [Double] = []
+        for epoch in 0..<specification.epochs {
+            let order = order(of: samples.map(\.id), epoch: epoch, seed: specification.seed)
+            var epochLoss = 0.0
+            for start in stride(from: 0, to: order.count, by: specification.batch) {
+                if isCancelled() { throw UnlearningError.cancelled }
+                let batch = order[start..<min(start + specification.batch, order.count)].map { samples[$0] }
+                let began = clock.now
+                step += 1
+                let result = try model.gradient(prompts: batch.map(\.tokens), adapter: adapter) { index, logits in
+                    let probability = Metrics.probability(margin: Double(logits.margin))
+                    let slope = Float((probability - (batch[index].label ? 1 : 0)) / Double(batch.count))
+                    return AnswerLogits(yes: slope, no: -slope)
+                }
+                optimiser.step(
+                    &adapter.values, gradient: result.gradient, learningRate: specification.learningRate(step: step))
+                computing += clock.now - began
+                let sum = zip(result.logits, batch).reduce(0) { $0 + loss(margin: $1.0.margin, label: $1.1.label) }
+                guard sum.isFinite else { throw UnlearningError.notFinite(what: "the loss of step \(step)") }
+                epochLoss += sum
+                tokens += batch.reduce(0) { $0 + $1.tokens.count }
+                progress(
+                    TrainingProgress(
+                        step: step, steps: steps, epoch: epoch, loss: sum / Double(batch.count), tokens: tokens,
+                        totalTokens: tokensOfEpoch * specification.epochs))
+            }
+            epochLosses.append(epochLoss / Double(samples.count))
+        }
+        guard adapter.values.allSatisfy(\.isFinite) else {
+            throw UnlearningError.notFinite(what: "the adapter after step \(step)")
+        }
+        return TrainedAdapter(
+            adapter: adapter, steps: step, tokens: tokens, epochLosses: epochLosses,
+            computeSeconds: computing / .seconds(1))
+    }
+
+    /// Optimiser steps that a training will take.
+    public static func stepCount(samples: Int, specification: TrainingSpecification) -> Int {
+        specification.epochs * ((samples + specification.batch - 1) / specification.batch)
+    }
+
+    /// The order of an epoch: positions in `ids`, by the keyed hash, equal hashes by id.
+    static func order(of ids: [String], epoch: Int, seed: UInt64) -> [Int] {
+        let keys = ids.map { FieldHash.number(["order", String(seed), String(epoch), $0]) }
+        return ids.indices.sorted { (keys[$0], ids[$0]) < (keys[$1], ids[$1]) }
+    }
+
+    /// −log of the probability of the right answer, without a bound: a margin that is not a number must show.
+    private static func loss(margin: Float, label: Bool) -> Double {
+        let signed = Double(label ? margin : -margin)
+        return max(-signed, 0) + log1p(exp(-abs(signed)))
+    }
+
+    private struct Sample {
+        var id: String
+        var tokens: [Int32]
+        var label: Bool
+    }
+
+    /// Sorted by id.
+    private static func tokenized(
+        _ samples: [TrainingPrompt], tokenizer: any Tokenizer, limit: Int
+    ) throws -> [Sample] {
+        guard !samples.isEmpty else { throw UnlearningError.noSamples }
+        let sorted = samples.sorted { $0.id < $1.id }
+        for (one, next) in zip(sorted, sorted.dropFirst()) where one.id == next.id {
+            throw UnlearningError.duplicateSample(id: one.id)
+        }
+        return try sorted.map { prompt in
+            let tokens = tokenizer.encode(prompt.text)
+            guard !tokens.isEmpty else { throw UnlearningError.emptyPrompt(sample: prompt.id) }
+            guard tokens.count <= limit else {
+                throw UnlearningError.promptTooLong(sample: prompt.id, tokens: tokens.count, limit: limit)
+            }
+            return Sample(id: prompt.id, tokens: tokens, label: prompt.label)
+        }
+    }
+}
+
+extension TrainingSpecification {
+    /// The rate of a step, counted from 1: rises linearly over the warm-up steps, then stays.
+    func learningRate(step: Int) -> Float {
+        guard step < warmupSteps else { return Float(learningRate) }
+        return Float(learningRate * Double(step) / Double(warmupSteps))
+    }
+
+    /// - Throws: `UnlearningError.invalidSpecification`.
+    public func check() throws {
+        let problems: [(Bool, String)] = [
+            (lora.rank >= 1, "the rank must be at least 1"),
+            (lora.alpha.isFinite, "alpha must be finite"),
+            (!lora.targets.isEmpty, "at least one linear layer must be adapted"),
+            (epochs >= 1, "there must be at least one epoch"),
+            (batch >= 1, "a batch must have at least one prompt"),
+            (learningRate.isFinite && learningRate > 0, "the learning rate must be positive"),
+            (warmupSteps >= 0, "the warm-up cannot have a negative number of steps"),
+            (weightDecay.isFinite && weightDecay >= 0, "the weight decay cannot be negative"),
+        ]
+        for (holds, reason) in problems where !holds {
+            throw UnlearningError.invalidSpecification(reason: reason)
+        }
     }
 }
