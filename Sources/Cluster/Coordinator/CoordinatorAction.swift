@@ -1,0 +1,179 @@
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// What the coordinator wants done. The shell performs actions in order; the value holds no prompt texts and no files, so
+/// tasks name prompts by digest and adapters by content name, and the shell fills them in from the ledger.
+public enum CoordinatorAction: Sendable {
+    /// A message that is complete as it is.
+    case send(PeerID, CoordinatorMessage)
+    /// A message that the shell completes from the ledger. What cannot be completed comes back as `.undelivered`.
+    case dispatch(PeerID, Dispatch)
+    case reply(ClientTicket, CoordinatorReply)
+    case ledger(LedgerCommandID, LedgerCommand)
+    /// The first `limit` digests of the rows that are missing. Answered by `.missing`.
+    case loadMissing(MissingRows, limit: Int)
+    /// Answered by `.splitLoaded`.
+    case loadSplit(operation: String, Split)
+    /// The shards that a forget request touched. Answered by `.forgetShards`.
+    case loadForgetShards(operation: String, request: String)
+    /// ω of the prompts over the adapters (content names) by sample-adaptive attention. Answered by `.weights`.
+    /// `embeddings` are those that `LoadedSplit.missingEmbeddings` named, `[prompts, hidden]` row by row.
+    case computeWeights(operation: String, digests: [String], embeddings: [Float], adapters: [String])
+    /// Answered by `.evaluation`.
+    case buildEvaluation(operation: String, EvaluationScores)
+    /// A line for the log: ids, never content.
+    case log(String)
+}
+
+/// A task for a worker with references in place of bulk data.
+public enum Dispatch: Sendable, Equatable {
+    /// `CoordinatorMessage.assign`, with the shard's manifest from the ledger. `.undelivered` (code `stale`) if the
+    /// shard's manifest is no longer this one.
+    case assign(task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification, adapter: String?)
+    /// `CoordinatorMessage.prompts`. Only digests of the shard's manifest may be answered.
+    case prompts(task: TaskID, shard: Int, manifest: String, digests: [String])
+    case replay(task: TaskID, specification: TrainingSpecification, ReplayData)
+    case embed(task: TaskID, source: EmbeddingSource, digests: [String])
+    /// No adapters: the base model. `weights`: `[prompts, adapters]`, empty for 1/K.
+    case score(
+        task: TaskID, rule: AggregationRule, adapters: [AdapterReference], weights: [Float], digests: [String])
+
+    public var task: TaskID {
+        switch self {
+        case .assign(let task, _, _, _, _), .prompts(let task, _, _, _), .replay(let task, _, _),
+            .embed(let task, _, _), .score(let task, _, _, _, _):
+            task
+        }
+    }
+}
+
+/// What a replay trains on.
+public enum ReplayData: Hashable, Sendable {
+    /// The shard's prompts under this manifest.
+    case shard(Int, manifest: String)
+    /// All prompts of the training split, in the order of their ids.
+    case everything
+}
+
+public enum AdapterReference: Hashable, Sendable {
+    /// Published: the ledger has the bytes.
+    case published(name: String)
+    /// Made for one evaluation: the value carries the bytes.
+    case bytes(name: String, [UInt8])
+
+    public var name: String {
+        switch self {
+        case .published(let name), .bytes(let name, _): name
+        }
+    }
+}
+
+/// A write that the ledger must commit before its outcome is handed in.
+public enum LedgerCommand: Sendable, Equatable {
+    /// Answered by `.forgotten`.
+    case forget(request: String, ClientRequest.ForgetRequest)
+    /// Remembers that training was asked for, so that it goes on after a restart.
+    case requestTraining(request: String)
+    case saveEmbeddings(digests: [String], values: [Float])
+    /// Assigns prompts to shards; every training prompt has its embedding where the partition needs one.
+    case partition
+    /// The ledger refuses (`stale`) a manifest that is not the shard's current one, in the same transaction.
+    case publish(shard: Int, report: WorkerMessage.TrainedReport, adapter: [UInt8], worker: String)
+    /// A part of the adapter's row of the error table: margins of validation prompts.
+    case saveMargins(adapter: String, digests: [String], margins: [Float])
+    /// Chooses τ and n on validation. Asked for when every adapter's row is complete; where fewer than two adapters or no
+    /// validation prompts are there, the shell stores the defaults.
+    case tuneAttention
+    /// Removes the last traces of forgotten data from the files, after a full disk kept the ledger from it.
+    case purge
+    /// Closes a forget request: every affected shard has a clean adapter, workers at hand hold nothing else. Answered by
+    /// `.finished`.
+    case finishForget(request: String)
+}
+
+/// A worker's copy of a shard that has not been confirmed to be free of forgotten data.
+public struct UnconfirmedCopy: Codable, Hashable, Sendable {
+    public var worker: String
+    /// Host name and process, for people.
+    public var name: String
+    public var shard: Int
+    /// Digest of the manifest that the copy held when it was last heard of.
+    public var manifest: String
+}
+
+/// What the coordinator saw when it finished a forget request.
+public struct ForgetEvidence: Codable, Hashable, Sendable {
+    /// Signed by the ledger.
+    public var certificate: Certificate
+    /// Copies on workers that were away and have not confirmed that they dropped the forgotten data; they are made to when
+    /// they come back. Workers that this coordinator has not met since it started cannot be listed.
+    public var unconfirmed: [UnconfirmedCopy]
+    /// From the commit (or the coordinator's restart) to the end of the work.
+    public var seconds: Double
+}
+
+/// A reply to a client.
+public enum CoordinatorReply: Sendable {
+    /// The operation was accepted or is known; `result` once it is done.
+    case operation(OperationReport, result: OperationResult?)
+    case forgetAccepted(OperationReport, ForgetOutcome)
+    case status(StatusReport)
+    case failure(ClientError)
+}
+
+/// What a long request gave.
+public enum OperationResult: Sendable {
+    /// nil: nothing was left to do when it was committed; the stored record has the certificate.
+    case forget(ForgetEvidence?)
+    /// The shell's report, a JSON object.
+    case evaluation([UInt8])
+    case verification(VerificationReport)
+}
+
+/// Margins of one split under several models, each in the order of `digests`.
+public struct EvaluationScores: Sendable, Equatable {
+    public struct Series: Sendable, Equatable {
+        public enum Model: Hashable, Sendable {
+            case base
+            case adapter(shard: Int, name: String)
+            /// All adapters in one forward pass, with attention or equal weights.
+            case aggregate(rule: AggregationRule, attention: Bool)
+            /// One adapter trained on all training prompts.
+            case single(name: String)
+        }
+
+        public var model: Model
+        public var margins: [Float]
+        /// Prompt tokens scored and the workers' seconds for them.
+        public var tokens: Int
+        public var seconds: Double
+    }
+
+    public var split: Split
+    public var digests: [String]
+    public var series: [Series]
+    /// Training of the single adapter, if compared.
+    public var single: WorkerMessage.TrainedReport?
+    /// Its bytes, for a caller that wants to keep it.
+    public var singleAdapter: [UInt8]?
+}
+
+/// What replaying the training of shards gave.
+public struct VerificationReport: Codable, Hashable, Sendable {
+    public struct Shard: Codable, Hashable, Sendable {
+        public var shard: Int
+        public var manifest: String
+        /// Content name of the published adapter.
+        public var published: String
+        /// Content name of what the replay gave.
+        public var replayed: String
+        public var match: Bool
+        /// The worker that replayed it.
+        public var worker: String
+        public var seconds: Double
+    }
+
+    public var shards: [Shard]
+    public var allMatch: Bool
+}

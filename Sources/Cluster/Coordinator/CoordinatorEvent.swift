@@ -1,0 +1,85 @@
+import Recommendation
+
+/// What happens to the coordinator. The shell makes these from frames, from its clock and from the ends of actions.
+public enum CoordinatorEvent: Sendable {
+    /// Time passed. The shell sends one at least every 250 ms.
+    case tick
+    /// A decoded message of a worker. Before handing in a `trained` message the shell recomputes the adapter's content
+    /// name from the bytes; where it differs from the report it hands in `failed` (code `content-name`) instead.
+    case worker(peer: PeerID, WorkerMessage)
+    /// Frames that are no message of this protocol, from a peer that may be a worker.
+    case garbage(peer: PeerID)
+    /// The socket refused to route to the peer: it is gone.
+    case unreachable(peer: PeerID)
+    /// A task could not be sent because the ledger no longer has its prompts, manifest or adapter, or could not be read.
+    case undelivered(peer: PeerID, task: TaskID, ClientError)
+    /// A request the value answers itself: `train`, `forget` (not a dry run), `evaluate`, `verify`, `status`, `operation`.
+    /// The shell answers the others, and repetitions of requests whose reply is stored, without asking.
+    case client(ClientTicket, ClientRequest)
+    /// A ledger command ended.
+    case ledger(LedgerCommandID, LedgerOutcome)
+    /// The ledger changed by other ways than a command of the value: an import ended.
+    case ledgerChanged(LedgerSnapshot)
+    /// Answer to `.loadMissing`: digests, in the ledger's order.
+    case missing(MissingRows, Result<[String], ClientError>)
+    /// Answer to `.loadSplit`.
+    case splitLoaded(operation: String, Result<LoadedSplit, ClientError>)
+    /// Answer to `.computeWeights`: ω `[prompts, adapters]`, row by row, in the order asked for.
+    case weights(operation: String, Result<[Float], ClientError>)
+    /// Answer to `.loadForgetShards`: `ForgetOutcome.shards`.
+    case forgetShards(operation: String, Result<[Int], ClientError>)
+    /// Answer to `.buildEvaluation`: the report as a JSON object.
+    case evaluation(operation: String, Result<[UInt8], ClientError>)
+}
+
+/// Names one ledger command of the value; the shell gives it back with the outcome.
+public typealias LedgerCommandID = UInt64
+
+/// Where a reply goes: a client's connection and the id it chose for the request.
+public struct ClientTicket: Hashable, Sendable {
+    public var peer: PeerID
+    public var request: String
+
+    public init(peer: PeerID, request: String) {
+        self.peer = peer
+        self.request = request
+    }
+}
+
+/// How a ledger command ended.
+public enum LedgerOutcome: Sendable {
+    /// Committed; the snapshot was taken after the commit.
+    case committed(LedgerSnapshot)
+    /// A forget was committed; the outcome goes to the client.
+    case forgotten(ForgetOutcome, LedgerSnapshot)
+    /// A forget request was closed.
+    case finished(Certificate, LedgerSnapshot)
+    /// Nothing was committed. The code `stale` says that the write belongs to data that has changed meanwhile: it is
+    /// dropped (`LedgerError.staleAdapter`, `.unknownAdapter`, `.embeddingsMissing`, `.requestUnfinished`; the snapshot
+    /// is then handed in by `.ledgerChanged`). `invalid` says that what a worker sent cannot be kept
+    /// (`LedgerError.invalidAdapter`, `.notFinite`, `.embeddingWidth`): the work is done again. Other codes
+    /// (`disk-full`) are tried again later, except for a client's request, which gets the error.
+    case failed(ClientError)
+}
+
+/// Rows that the ledger should have and has not.
+public enum MissingRows: Hashable, Sendable {
+    /// Embeddings of validation prompts and, where the partition needs them, of unassigned training prompts.
+    case embeddings
+    /// Margins of validation prompts under the adapter of this content name.
+    case margins(adapter: String)
+}
+
+/// The prompts of a split at one moment.
+public struct LoadedSplit: Hashable, Sendable {
+    /// `TrainingPrompt.digest` of each prompt, in the ledger's order.
+    public var digests: [String]
+    /// Those of `digests` whose embedding the shell needs for `.computeWeights`, in the same order. Workers compute them;
+    /// they are not stored.
+    public var missingEmbeddings: [String]
+
+    public init(digests: [String], missingEmbeddings: [String]) {
+        self.digests = digests
+        self.missingEmbeddings = missingEmbeddings
+    }
+}

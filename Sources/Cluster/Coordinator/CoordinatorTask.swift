@@ -1,0 +1,80 @@
+/// A unit of work given to a worker.
+struct CoordinatorTask: Sendable {
+    enum Kind: Sendable {
+        case train(shard: Int, manifest: String)
+        /// Take a trained shard's data into keeping.
+        case keep(shard: Int, manifest: String)
+        /// Embeddings or reference margins.
+        case rows(MissingRows, digests: [String])
+        case part(OperationPart)
+    }
+
+    var id: TaskID
+    var worker: String
+    var kind: Kind
+    /// When the worker was last heard of about it.
+    var lastNews: CoordinatorInstant
+    var progress: WorkerMessage.TaskProgress?
+
+    var work: Work {
+        switch kind {
+        case .train(let shard, _): .train(shard: shard)
+        case .keep(let shard, _): .keep(shard: shard)
+        case .rows(let rows, _): .rows(rows)
+        case .part(let part): .operation(part.operation)
+        }
+    }
+
+    /// Trainings have a worker for themselves.
+    var isTraining: Bool {
+        switch kind {
+        case .train: true
+        case .part(let part): part.isReplay
+        case .keep, .rows: false
+        }
+    }
+}
+
+/// A piece of the work of an evaluation or verification.
+struct OperationPart: Sendable {
+    enum Item: Sendable, Hashable {
+        /// Positions in the evaluation's list of prompts without embedding.
+        case embed(Range<Int>)
+        case score(series: Int, Range<Int>)
+        /// The comparison with one adapter on all data.
+        case single
+        /// Position in the verification's list.
+        case replay(Int)
+    }
+
+    var operation: String
+    /// Which run of the operation it belongs to; an operation starts anew when data changes under it.
+    var generation: Int
+    var item: Item
+
+    var isReplay: Bool {
+        switch item {
+        case .single, .replay: true
+        case .embed, .score: false
+        }
+    }
+}
+
+/// What failures are counted for.
+enum Work: Hashable, Sendable {
+    case train(shard: Int)
+    case keep(shard: Int)
+    case rows(MissingRows)
+    case operation(String)
+}
+
+/// Failures of one kind of work since it last succeeded.
+struct WorkFailures: Sendable {
+    var work: Work
+    var count: Int
+    /// The worker it failed on last; another one is preferred.
+    var worker: String
+    var error: ClientError
+    /// Set when it failed too often.
+    var pausedUntil: CoordinatorInstant?
+}

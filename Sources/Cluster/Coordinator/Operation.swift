@@ -1,0 +1,110 @@
+import Recommendation
+
+/// A long request on its way.
+struct Operation: Sendable {
+    enum Work: Sendable {
+        case train
+        case forget(Forgetting)
+        case evaluate(Evaluation)
+        case verify(Verification)
+    }
+
+    /// The request's id.
+    var id: String
+    /// nil: found pending in the ledger after a restart.
+    var request: ClientRequest?
+    var work: Work
+    var started: CoordinatorInstant
+    /// Whether what the ledger has to remember of it is committed.
+    var isAccepted = false
+    /// Clients to answer when it is.
+    var waiters: [ClientTicket] = []
+    var state = OperationReport.State.running
+    var error: ClientError?
+    var result: OperationResult?
+    /// Restarts of an evaluation or verification; parts of earlier runs are dropped.
+    var generation = 0
+    /// After a restart, for the snapshot to arrive.
+    var notBefore: CoordinatorInstant?
+
+    var kind: String {
+        switch work {
+        case .train: "train"
+        case .forget: "forget"
+        case .evaluate: "evaluate"
+        case .verify: "verify"
+        }
+    }
+
+    var isForget: Bool {
+        if case .forget = work { true } else { false }
+    }
+
+    mutating func end(_ result: OperationResult?) {
+        state = .done
+        error = nil
+        self.result = result
+    }
+
+    mutating func fail(_ error: ClientError) {
+        state = .failed
+        self.error = error
+    }
+}
+
+struct Forgetting: Sendable {
+    /// nil after a restart.
+    var outcome: ForgetOutcome?
+    /// Copies that may hold what was forgotten, as known at the commit or when their worker came back.
+    var suspects: [UnconfirmedCopy] = []
+}
+
+struct Evaluation: Sendable {
+    struct Series: Sendable {
+        var model: EvaluationScores.Series.Model
+        var margins: [Float]
+        var tokens = 0
+        var seconds = 0.0
+    }
+
+    enum Weights: Sendable {
+        case notNeeded, waitingForEmbeddings, computing
+        /// `[prompts, adapters]`.
+        case ready([Float])
+    }
+
+    var split: Split
+    var compare: Bool
+    var isLoading = false
+    var isBuilding = false
+    /// nil until loaded.
+    var digests: [String]?
+    /// Prompts whose embedding workers compute, and the values, `[missing, width]`.
+    var missing: [String] = []
+    var embeddings: [Float] = []
+    var weights = Weights.notNeeded
+    var adapters: [ActiveAdapter] = []
+    var series: [Series] = []
+    var single: WorkerMessage.TrainedReport?
+    var singleAdapter: [UInt8] = []
+    var todo: [OperationPart.Item] = []
+    /// Parts there are, and parts done.
+    var parts = 0
+    var done = 0
+}
+
+struct Verification: Sendable {
+    struct Item: Sendable {
+        var shard: Int
+        var manifest: String
+        var published: String
+        var result: VerificationReport.Shard?
+    }
+
+    /// A forget request; nil: every shard.
+    var request: String?
+    var isLoading = false
+    /// nil until known.
+    var items: [Item]?
+    var todo: [Int] = []
+}

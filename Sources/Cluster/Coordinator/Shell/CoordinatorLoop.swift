@@ -1,0 +1,137 @@
+import Crypto
+import Foundation
+import LanguageModels
+import Logging
+import ZeroMQ
+
+/// What happens on the coordinator's socket thread.
+final class CoordinatorLoop {
+    /// How long the value may go without a tick.
+    static let tick = Duration.milliseconds(200)
+    /// Restarts of a query whose adapters were taken away while it was computed.
+    static let queryAttempts = 5
+
+    let process: CoordinatorProcess
+    let socket: Socket
+    var coordinator: Coordinator
+    /// Counts committed forget requests: an answer that was begun before one of them is computed again.
+    var generation = 0
+    private let start = ContinuousClock.now
+    private var stopping = false
+
+    init(process: CoordinatorProcess, socket: Socket, snapshot: LedgerSnapshot) {
+        self.process = process
+        self.socket = socket
+        coordinator = Coordinator(settings: process.settings, snapshot: snapshot, at: .init(milliseconds: 0))
+    }
+
+    var logger: Logger { process.logger }
+
+    var now: CoordinatorInstant {
+        let (seconds, attoseconds) = (ContinuousClock.now - start).components
+        return CoordinatorInstant(milliseconds: seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+    }
+
+    func run() throws {
+        let poller = Poller([.socket(socket), .descriptor(process.inbox.descriptor)])
+        var nextTick = ContinuousClock.now
+        while !stopping {
+            if ContinuousClock.now >= nextTick {
+                handle(.tick)
+                nextTick = ContinuousClock.now + Self.tick
+            }
+            let ready = try poller.wait(timeout: nextTick - ContinuousClock.now)
+            if ready[0] { try receive() }
+            if ready[1] { process.inbox.drain().forEach(take) }
+        }
+    }
+
+    /// Takes an event in and performs what follows from it.
+    func handle(_ event: CoordinatorEvent) {
+        if case .ledger(_, .forgotten) = event { generation += 1 }
+        for action in coordinator.handle(event, at: now) { perform(action) }
+    }
+
+    // MARK: in
+
+    /// A burst is taken in portions, so that ticks and results are not starved.
+    private func receive() throws {
+        for _ in 0..<256 {
+            do {
+                guard
+                    let frames = try socket.receive(
+                        maximumFrames: WireLimits.frames + 1, maximumBytes: WireLimits.message)
+                else { return }
+                receive(frames)
+            } catch ZeroMQError.messageTooLarge {
+                logger.warning("dropped a message above the limits")
+            }
+        }
+    }
+
+    private func receive(_ frames: [[UInt8]]) {
+        guard let identity = frames.first else { return }
+        let peer = PeerID(identity)
+        do {
+            switch try PeerMessage(frames: Array(frames.dropFirst())) {
+            case .worker(let message): handle(.worker(peer: peer, checked(message)))
+            case .request(let id, let request): receive(request, ticket: ClientTicket(peer: peer, request: id))
+            }
+        } catch WireError.unsupportedVersion(let version) {
+            let message = "this coordinator speaks protocol version \(WireLimits.version), not \(version)"
+            send(peer, CoordinatorMessage.refused(code: "wrong-protocol", message: message))
+            handle(.garbage(peer: peer))
+        } catch {
+            logger.warning("dropped a message", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            handle(.garbage(peer: peer))
+        }
+    }
+
+    /// An adapter whose bytes do not have the name that the worker gives them was damaged on the way.
+    private func checked(_ message: WorkerMessage) -> WorkerMessage {
+        guard case .trained(let report, let bytes) = message else { return message }
+        let name = SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+        guard name != report.adapter else { return message }
+        return .failed(task: report.task, code: "content-name", message: "the adapter's bytes do not have its name")
+    }
+
+    private func take(_ input: CoordinatorProcess.Input) {
+        switch input {
+        case .event(let event): handle(event)
+        case .send(let peer, let frames): send(peer, frames)
+        case .reply(let ticket, let reply): self.reply(ticket, reply)
+        case .answered(let ticket, let request, let generation, let attempt, let result):
+            answered(ticket, request, generation: generation, attempt: attempt, result)
+        case .stop: stopping = true
+        }
+    }
+
+    // MARK: out
+
+    func send(_ peer: PeerID, _ message: CoordinatorMessage) {
+        do {
+            send(peer, try message.frames())
+        } catch {
+            logger.error("cannot send", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+        }
+    }
+
+    func send(_ peer: PeerID, _ frames: [[UInt8]]) {
+        do {
+            try socket.send([peer.bytes] + frames)
+        } catch {
+            // A full queue means a peer that reads nothing: it is as good as gone.
+            logger.info("peer cannot be reached", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            handle(.unreachable(peer: peer))
+        }
+    }
+
+    func reply(_ ticket: ClientTicket, _ reply: ClientReply) {
+        do {
+            try socket.send([ticket.peer.bytes] + reply.frames(id: ticket.request))
+        } catch {
+            // The client is gone; it will ask again if it still wants to know.
+            logger.info("reply not delivered", metadata: ["request": "\(ticket.request)", "reason": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import Crypto
+import Foundation
+import LanguageModels
+import Logging
+import Unlearning
+import ZeroMQ
+
+/// The coordinator as a process: a thin shell around the `Coordinator` value.
+///
+/// Three threads. The one that calls `run` owns the socket and the value; it only decodes, decides and sends, so
+/// heartbeats are never late. The ledger has a thread (`LedgerService`), and queries have one (`QueryEngine`). They hand
+/// their results back through a mailbox.
+public final class CoordinatorProcess: Sendable {
+    enum Input: Sendable {
+        case event(CoordinatorEvent)
+        case send(PeerID, [[UInt8]])
+        case reply(ClientTicket, ClientReply)
+        case answered(
+            ClientTicket, ClientRequest.QueryRequest, generation: Int, attempt: Int, Result<QueryReply, ClientError>)
+        case stop
+    }
+
+    let options: CoordinatorOptions
+    let logger: Logger
+    let inbox: Mailbox<Input>
+    let store: SerialThread<LedgerService>
+    let engine: SerialThread<QueryEngine>
+    let settings: CoordinatorSettings
+
+    /// Loads the base model and opens the ledger.
+    ///
+    /// - Throws: `LanguageModelError`, `LedgerError`, `CoordinatorStartError`.
+    public init(options: CoordinatorOptions, logger: Logger) throws {
+        guard options.isLoopback || options.security != nil else {
+            throw CoordinatorStartError.keysNeeded(endpoint: options.endpoint)
+        }
+        self.options = options
+        self.logger = logger
+        inbox = try Mailbox()
+        let model = try ModelLoader.load(path: options.model)
+        let precision = options.precision ?? .preferred
+        let configuration = options.clusterConfiguration(model: model, precision: precision)
+        let shape = model.checkpoint.configuration
+        let directory = options.dataDirectory
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let opened = try Mailbox<(cluster: String, Void)>()
+        store = try SerialThread(name: "ledger") {
+            let ledger = try Ledger(directory: directory, configuration: configuration)
+            opened.post((ledger.cluster, ()))
+            return LedgerService(ledger: ledger, model: shape)
+        }
+        let threads = options.threads
+        let cache = options.weightCache
+        let arithmetic = try Mailbox<String>()
+        engine = try SerialThread(name: "query") {
+            let weights = try DecoderWeights(
+                checkpoint: model.checkpoint, precision: Precision(precision), answerTokens: model.answerTokens,
+                cacheDirectory: cache)
+            arithmetic.post(try ArithmeticFingerprint.compute(precision: precision))
+            return QueryEngine(tokenizer: model.tokenizer, decoder: try Decoder(weights: weights, threads: threads))
+        }
+        settings = CoordinatorSettings(
+            cluster: opened.drain().first?.cluster ?? "", configuration: configuration,
+            arithmetic: arithmetic.drain().first,
+            // Above every id that an earlier run gave out: late answers to those must not be taken for new ones.
+            firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000))
+    }
+
+    /// Serves until `stop`.
+    ///
+    /// - Parameter ready: called with the endpoint as bound.
+    public func run(ready: (String) -> Void = { _ in }) throws {
+        let endpointFile = options.dataDirectory.appendingPathComponent("endpoint")
+        defer {
+            try? FileManager.default.removeItem(at: endpointFile)
+            engine.stop()
+            store.run { try? $0.ledger.close() }
+            store.stop()
+        }
+        let socket = try bind()
+        let endpoint = socket.endpoint
+        try Data((endpoint + "\n").utf8).write(to: endpointFile, options: .atomic)
+        logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
+        ready(endpoint)
+        let snapshot = try initialSnapshot()
+        let loop = CoordinatorLoop(process: self, socket: socket.socket, snapshot: snapshot)
+        try loop.run()
+        logger.notice("stopped")
+    }
+
+    /// Ends `run` soon. From any thread.
+    public func stop() {
+        inbox.post(.stop)
+    }
+
+    private func bind() throws -> (socket: Socket, endpoint: String) {
+        let context = try Context()
+        var socketOptions = SocketOptions()
+        socketOptions.maximumFrameSize = Int64(WireLimits.frame)
+        // An assignment with its prompts is many frames; a slow worker must not lose part of it.
+        socketOptions.sendHighWaterMark = 100_000
+        socketOptions.receiveHighWaterMark = 100_000
+        socketOptions.linger = .milliseconds(500)
+        if let security = options.security {
+            let authenticator = try Authenticator(context, allowed: security.allowed)
+            socketOptions.curve = .server(security.keys, authenticator)
+        }
+        let socket = try Socket(context, .router, options: socketOptions)
+        do {
+            return (socket, try socket.bind(options.endpoint))
+        } catch {
+            throw CoordinatorStartError.endpointUnusable("\(error)")
+        }
+    }
+
+    private func initialSnapshot() throws -> LedgerSnapshot {
+        let answer = try Mailbox<Result<LedgerSnapshot, any Error>>()
+        store.run { service in answer.post(Result { try service.ledger.snapshot() }) }
+        guard let result = answer.take().first else { throw ClientError(code: "failed", message: "no snapshot") }
+        return try result.get()
+    }
+}
+
+extension CoordinatorOptions {
+    func clusterConfiguration(
+        model: LoadedModel, precision: TrainingSpecification.Precision
+    ) -> ClusterConfiguration {
+        ClusterConfiguration(
+            training: TrainingSpecification(
+                base: model.checkpoint.digest, precision: precision, lora: lora, seed: seed, epochs: epochs,
+                batch: batch, learningRate: learningRate, warmupSteps: warmupSteps, weightDecay: weightDecay),
+            embedding: embedding ?? .standard(for: model.checkpoint.configuration), shards: shards,
+            partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter)
+    }
+}
+
+extension EmbeddingSource {
+    /// The state that stands for a prompt unless configured otherwise.
+    public static func standard(for model: ModelConfiguration) -> EmbeddingSource {
+        EmbeddingSource(layer: max(1, model.layers / 3), pooling: .mean)
+    }
+}

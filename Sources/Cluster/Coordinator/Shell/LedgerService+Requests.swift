@@ -1,0 +1,93 @@
+import Foundation
+import LanguageModels
+import Recommendation
+
+/// Requests that the ledger answers without the coordinator's logic.
+extension LedgerService {
+    func finishImport(_ request: ClientRequest.FinishImport, at time: Date) throws -> ImportReply {
+        defer { invalidate() }
+        let outcome = try ledger.finishImport(
+            importID: request.importID, batches: request.batches, prompts: request.prompts, at: time)
+        let snapshot = try ledger.snapshot()
+        return ImportReply(
+            outcome: outcome,
+            prompts: SplitCounts(
+                train: snapshot.trainingPrompts, validation: snapshot.validationPrompts, test: snapshot.testPrompts))
+    }
+
+    func adapters() throws -> AdaptersReply {
+        AdaptersReply(model: model, adapters: try ledger.adapters().map(Self.describe))
+    }
+
+    static func describe(_ record: AdapterRecord) -> AdaptersReply.Adapter {
+        AdaptersReply.Adapter(
+            shard: record.shard, name: record.name, method: record.report.method.rawValue,
+            exact: record.report.method == .apa, base: record.report.specification.base,
+            lora: record.report.specification.lora, prompts: record.prompts, manifest: record.manifest,
+            steps: record.report.steps, tokens: record.report.tokens, seconds: record.report.seconds,
+            epochLosses: record.report.epochLosses, created: record.created.formatted(.iso8601))
+    }
+
+    /// A finished forget request as clients see it. Without evidence nothing was left to do when it was committed.
+    func forgetReply(request id: String, _ evidence: ForgetEvidence?) throws -> ForgetReply {
+        guard let record = try ledger.forgetRequest(id) else { throw LedgerError.unknownRequest(id: id) }
+        let retrained = try ledger.adapters().filter { record.outcome.waitingFor.contains($0.shard) }
+        return ForgetReply(
+            outcome: record.outcome, certificate: evidence?.certificate ?? record.certificate,
+            unconfirmed: evidence?.unconfirmed ?? [], retrained: retrained.map(Self.describe))
+    }
+
+    /// What replays found, with the evidence that the ledger has.
+    func verifyReply(_ report: VerificationReport, operation: String) throws -> VerifyReply {
+        let chain = try ledger.verifyAuditChain()
+        let record = try verifiedRequests[operation].flatMap { try ledger.forgetRequest($0) }
+        let certificate = record?.certificate.map { $0.verify(publicKey: ledger.publicKey) }
+        return VerifyReply(
+            verified: report.allMatch && chain && certificate != false, shards: report.shards, auditChain: chain,
+            certificate: certificate)
+    }
+
+    /// Collects what a query needs.
+    func job(for request: ClientRequest.QueryRequest) throws -> QueryJob {
+        guard let configuration = try ledger.promptConfiguration() else {
+            throw ClientError(code: "no-data", message: "nothing was imported yet")
+        }
+        guard try ledger.hasUser(request.user) else {
+            throw ClientError(code: "unknown-user", message: "no user \(request.user)")
+        }
+        let history = try ledger.history(user: request.user)
+        let catalogue = try ledger.items()
+        var titles: [String: String] = [:]
+        for item in catalogue { titles[item.id] = item.title }
+        let items: [Item]
+        if request.top == nil {
+            let unknown = request.items.filter { titles[$0] == nil }
+            guard unknown.isEmpty else {
+                throw ClientError(code: "unknown-item", message: "no item \(unknown.joined(separator: ", "))")
+            }
+            items = request.items.map { Item(id: $0, title: titles[$0] ?? "") }
+        } else {
+            let rated = Set(history.map(\.item))
+            items = catalogue.filter { !rated.contains($0.id) }
+        }
+        guard !items.isEmpty, request.top.map({ $0 > 0 }) ?? true else {
+            throw ClientError(code: "invalid-request", message: "there is nothing to ask about")
+        }
+        let builder = try PromptBuilder(configuration: configuration)
+        let attention = try preparedAttention()
+        let present = Set(attention.members.map(\.shard))
+        return QueryJob(
+            request: request, items: items,
+            prompts: try items.map { item in
+                try builder.queryPrompt(
+                    user: request.user, interactions: history, item: item.id, titles: { titles[$0] }
+                ).prompt
+            },
+            attention: attention,
+            absentShards: try ledger.snapshot().shards.filter { $0.prompts > 0 && !present.contains($0.index) }
+                .map(\.index),
+            adapterDirectory: ledger.directory.appendingPathComponent("adapters"), layout: layout,
+            rule: ledger.configuration.rule, embedding: ledger.configuration.embedding,
+            whenNoAdapter: ledger.configuration.whenNoAdapter)
+    }
+}

@@ -1,0 +1,51 @@
+import LanguageModels
+import Unlearning
+
+/// The adapters that may answer at one moment and how to weigh them for a query (arXiv 2404.10327).
+struct PreparedAttention: Sendable {
+    struct Member: Sendable {
+        var shard: Int
+        /// Content name.
+        var name: String
+        var exact: Bool
+    }
+
+    /// By shard. Adapters whose row of the error table is complete; if none is, all.
+    let members: [Member]
+    let parameters: SampleAdaptiveAttention.Parameters
+    /// nil: equal weights, because nothing was tuned yet or there is no validation prompt.
+    private let attention: SampleAdaptiveAttention?
+
+    init(table: AttentionTable, tuning: StoredTuning?, adapters: [AdapterRecord]) throws {
+        let weighed = adapters.filter { adapter in table.rows.contains { $0.adapter == adapter.name } }
+        let chosen = weighed.isEmpty ? adapters : weighed
+        members = chosen.map { Member(shard: $0.shard, name: $0.name, exact: $0.report.method == .apa) }
+        parameters = tuning?.parameters ?? SampleAdaptiveAttention.Parameters(tau: 0, neighbours: 20)
+        if weighed.isEmpty || tuning == nil || table.ids.isEmpty {
+            attention = nil
+            return
+        }
+        // Rows in the order of the members.
+        let errors = chosen.map { member in
+            table.rows.first { $0.adapter == member.name }.map {
+                SampleAdaptiveAttention.errors(margins: $0.margins, labels: table.labels)
+            } ?? []
+        }
+        attention = try SampleAdaptiveAttention(
+            ids: table.ids, embeddings: table.embeddings, dimension: table.dimension, errors: errors,
+            parameters: parameters)
+    }
+
+    /// Whether weights depend on the query at all.
+    var looksAtQuery: Bool { attention != nil && parameters.tau != 0 && members.count > 1 }
+
+    /// ω `[queries, members]`, row by row.
+    ///
+    /// - Parameter embeddings: `[queries, hidden]`; not looked at when `looksAtQuery` is false.
+    func weights(queries: Int, embeddings: [Float]) throws -> [Float] {
+        guard let attention, looksAtQuery else {
+            return [Float](repeating: members.isEmpty ? 0 : 1 / Float(members.count), count: queries * members.count)
+        }
+        return try attention.weights(for: embeddings)
+    }
+}

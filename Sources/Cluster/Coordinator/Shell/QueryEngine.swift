@@ -1,0 +1,130 @@
+import Foundation
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// A query with everything it needs from the ledger.
+struct QueryJob: Sendable {
+    var request: ClientRequest.QueryRequest
+    /// Candidates, in the order asked, or the whole catalogue but what the user has rated.
+    var items: [Item]
+    /// One a candidate.
+    var prompts: [TrainingPrompt]
+    var attention: PreparedAttention
+    /// Shards that should have an adapter and have none that may answer.
+    var absentShards: [Int]
+    /// Where adapters lie, `<content name>.safetensors`.
+    var adapterDirectory: URL
+    var layout: AdapterLayout
+    var rule: AggregationRule
+    var embedding: EmbeddingSource
+    var whenNoAdapter: ClusterConfiguration.WhenNoAdapter
+}
+
+/// Answers queries with the coordinator's own decoder, on a thread of its own.
+final class QueryEngine {
+    private let tokenizer: any Tokenizer
+    private let decoder: any AnswerModel
+    /// The adapters of the last query, by content name.
+    private var adapters: [String: Adapter] = [:]
+
+    init(tokenizer: any Tokenizer, decoder: any AnswerModel) {
+        self.tokenizer = tokenizer
+        self.decoder = decoder
+    }
+
+    /// - Throws: `ClientError`; code `stale` when an adapter was taken away meanwhile.
+    func answer(_ job: QueryJob) throws -> QueryReply {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let ids = job.prompts.map { tokenizer.encode($0.text) }
+        let members = job.attention.members
+        guard !members.isEmpty || job.whenNoAdapter == .base else {
+            throw ClientError(
+                code: "no-clean-adapter",
+                message: "no adapter may answer at the moment: none is trained, or all are in quarantine; "
+                    + "the cluster is configured to refuse then")
+        }
+        let mixture = try load(job).map { AdapterMixture($0, rule: job.rule) }
+        let weights = try mixture == nil ? [] : weights(job, ids: ids)
+        let logits = try decoder.answerLogits(
+            prompts: ids, adapters: mixture, weights: mixture == nil ? nil : weights)
+        var scored = zip(job.items, logits).map { item, logits in
+            QueryReply.ScoredItem(
+                item: item.id, title: item.title, probability: Metrics.probability(margin: Double(logits.margin)),
+                margin: Double(logits.margin))
+        }
+        if let top = job.request.top {
+            scored.sort { ($0.margin, $1.item) > ($1.margin, $0.item) }
+            scored = Array(scored.prefix(top))
+        }
+        let elapsed = (clock.now - start).components
+        return QueryReply(
+            user: job.request.user, items: scored,
+            adapters: members.enumerated().map { index, member in
+                let column = stride(from: index, to: weights.count, by: members.count).map { Double(weights[$0]) }
+                return .init(
+                    shard: member.shard, name: member.name, weight: column.reduce(0, +) / Double(max(1, column.count)))
+            },
+            absentShards: job.absentShards, rule: job.rule,
+            attention: members.isEmpty
+                ? "none" : !job.attention.looksAtQuery ? "equal" : job.request.top == nil ? "prompt" : "history",
+            exact: !members.isEmpty && members.allSatisfy(\.exact),
+            seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18)
+    }
+
+    /// ω `[prompts, members]`, row by row.
+    private func weights(_ job: QueryJob, ids: [[Int32]]) throws -> [Float] {
+        guard job.attention.looksAtQuery else {
+            return try job.attention.weights(queries: ids.count, embeddings: [])
+        }
+        guard job.request.top != nil else {
+            let embeddings = try decoder.embeddings(prompts: ids, source: job.embedding)
+            return try job.attention.weights(queries: ids.count, embeddings: embeddings)
+        }
+        // A ranking looks at what all candidates share, the user's history: with one aggregate for all of them their
+        // common beginning is computed once.
+        let shared = Self.sharedBeginning(of: ids)
+        let embedding = try decoder.embeddings(prompts: [shared], source: job.embedding)
+        let row = try job.attention.weights(queries: 1, embeddings: embedding)
+        return Array(repeatElement(row, count: ids.count).joined())
+    }
+
+    private static func sharedBeginning(of ids: [[Int32]]) -> [Int32] {
+        guard var shared = ids.first?[...] else { return [] }
+        for other in ids.dropFirst() {
+            let length = zip(shared, other).prefix { $0 == $1 }.count
+            shared = shared.prefix(length)
+        }
+        return Array(shared)
+    }
+
+    /// The members' adapters, from memory or from their files; nil without members.
+    private func load(_ job: QueryJob) throws -> [Adapter]? {
+        guard !job.attention.members.isEmpty else {
+            adapters = [:]
+            return nil
+        }
+        var present: [String: Adapter] = [:]
+        let loaded = try job.attention.members.map { member in
+            let adapter = try adapters[member.name] ?? read(member.name, job)
+            present[member.name] = adapter
+            return adapter
+        }
+        // Whatever is no longer among the members may be in quarantine: it must not stay in memory.
+        adapters = present
+        return loaded
+    }
+
+    private func read(_ name: String, _ job: QueryJob) throws -> Adapter {
+        let file = job.adapterDirectory.appendingPathComponent("\(name).safetensors")
+        guard let bytes = FileManager.default.contents(atPath: file.path) else {
+            throw ClientError(code: LedgerOutcome.stale, message: "adapter \(name.prefix(16)) is gone")
+        }
+        let adapter = try Adapter(safetensors: Array(bytes), layout: job.layout)
+        guard adapter.contentName == name else {
+            throw ClientError(code: "corrupt", message: "the file of adapter \(name.prefix(16)) is damaged")
+        }
+        return adapter
+    }
+}

@@ -1,0 +1,95 @@
+/// What the coordinator's logic knows for `lethe status`; the shell adds the ledger's statistics. Seconds are relative to the moment of the report.
+public struct StatusReport: Codable, Equatable, Sendable {
+    public struct Worker: Codable, Hashable, Sendable {
+        public enum State: String, Codable, Sendable { case live, away }
+
+        public var id: String
+        public var name: String
+        public var state: State
+        /// Since its last message.
+        public var lastSeenSeconds: Double
+        public var threads: Int
+        /// Shards it owns.
+        public var shards: [Int]
+        /// Shards of which it has data on its disk.
+        public var holds: [Int]
+        public var tasks: [Task]
+    }
+
+    public struct Task: Codable, Hashable, Sendable {
+        /// train, keep, embed, reference, score or replay.
+        public var kind: String
+        public var shard: Int?
+        /// One line for people.
+        public var description: String
+        public var step: Int?
+        public var steps: Int?
+        public var loss: Double?
+        public var tokensPerSecond: Double?
+        public var secondsRemaining: Double?
+    }
+
+    public struct Shard: Codable, Hashable, Sendable {
+        public enum State: String, Codable, Sendable {
+            /// Its adapter was trained from exactly its manifest.
+            case current
+            case training
+            /// It had an adapter that saw data which is no longer there; no query uses it.
+            case quarantined
+            /// Its adapter saw nothing that was forgotten, but lags behind an import; queries use it.
+            case outdated
+            /// It has no prompts.
+            case empty
+            /// It has prompts and was never trained.
+            case untrained
+        }
+
+        public var shard: Int
+        public var state: State
+        public var prompts: Int
+        public var manifest: String
+        public var adapter: String?
+        /// How the adapter was made.
+        public var method: String?
+        /// Whether the adapter is what training on the retained data gives, bit for bit.
+        public var exact: Bool?
+        /// Validation prompts whose margin under the adapter is missing.
+        public var missingMargins: Int?
+        /// When a forget took its adapter away, seconds since 1970.
+        public var quarantinedSince: Double?
+        /// The worker that owns it, if there is one.
+        public var owner: String?
+        /// Whether the owner's copy is the current manifest.
+        public var held: Bool
+    }
+
+    public struct PendingForget: Codable, Hashable, Sendable {
+        public var request: String
+        public var method: String
+        public var waitingFor: [Int]
+        /// Workers that have yet to drop what they held.
+        public var unconfirmed: [UnconfirmedCopy]
+    }
+
+    public struct Data: Codable, Hashable, Sendable {
+        public var trainPrompts: Int
+        public var validationPrompts: Int
+        public var testPrompts: Int
+        public var missingEmbeddings: Int
+        public var missingMargins: Int
+    }
+
+    public var cluster: String
+    public var base: String
+    public var precision: String
+    public var arithmetic: String?
+    /// What the coordinator is doing, one line for people.
+    public var activity: String
+    public var workers: [Worker]
+    public var shards: [Shard]
+    public var operations: [OperationReport]
+    public var pendingForgets: [PendingForget]
+    /// Whether τ and n were chosen for the adapters that are there now.
+    public var tuned: Bool
+    public var data: Data
+}

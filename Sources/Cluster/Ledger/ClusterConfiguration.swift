@@ -1,0 +1,79 @@
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// What a cluster is, decided at its first start and recorded in its ledger.
+///
+/// Everything that determines an adapter or a stored embedding (shards, partition, seed, specification, embedding source)
+/// is immutable afterwards: starting with another value is `LedgerError.configurationChanged`. `rule` and `whenNoAdapter`
+/// may change from start to start.
+public struct ClusterConfiguration: Codable, Hashable, Sendable {
+    /// What answers a query while no clean adapter is left.
+    public enum WhenNoAdapter: String, Codable, CaseIterable, Hashable, Sendable {
+        /// The base model without adapters.
+        case base
+        /// Nothing: the query is refused with a clear error.
+        case refuse
+    }
+
+    /// How adapters are made and how they forget.
+    public enum Method: String, Codable, CaseIterable, Hashable, Sendable {
+        /// Shards retrain without the forgotten data: exact.
+        case apa
+    }
+
+    public var shards: Int
+    public var partition: PartitionMethod
+    public var seed: UInt64
+    public var training: TrainingSpecification
+    public var rule: AggregationRule
+    public var embedding: EmbeddingSource
+    public var whenNoAdapter: WhenNoAdapter
+    public var method: Method
+
+    public init(
+        training: TrainingSpecification, embedding: EmbeddingSource, shards: Int = 4,
+        partition: PartitionMethod = .semantic, seed: UInt64 = 0, rule: AggregationRule = .nonDecomposed,
+        whenNoAdapter: WhenNoAdapter = .base, method: Method = .apa
+    ) {
+        self.training = training
+        self.embedding = embedding
+        self.shards = shards
+        self.partition = partition
+        self.seed = seed
+        self.rule = rule
+        self.whenNoAdapter = whenNoAdapter
+        self.method = method
+    }
+}
+
+extension ClusterConfiguration {
+    /// - Throws: `LedgerError.configurationChanged` for the first immutable value that differs.
+    func requireSame(as given: ClusterConfiguration) throws {
+        func same<Value: Equatable>(_ field: String, _ value: (ClusterConfiguration) -> Value) throws {
+            let (old, new) = (value(self), value(given))
+            guard old == new else {
+                throw LedgerError.configurationChanged(field: field, recorded: "\(old)", given: "\(new)")
+            }
+        }
+        try same("shards") { $0.shards }
+        try same("partition") { $0.partition.rawValue }
+        try same("seed") { $0.seed }
+        try same("method") { $0.method.rawValue }
+        try same("base model") { $0.training.base }
+        try same("precision") { $0.training.precision.rawValue }
+        try same("rank") { $0.training.lora.rank }
+        try same("alpha") { $0.training.lora.alpha }
+        try same("targets") { $0.training.lora.targets.map(\.rawValue).joined(separator: ",") }
+        try same("training seed") { $0.training.seed }
+        try same("epochs") { $0.training.epochs }
+        try same("batch") { $0.training.batch }
+        try same("learning rate") { $0.training.learningRate }
+        try same("warm-up steps") { $0.training.warmupSteps }
+        try same("weight decay") { $0.training.weightDecay }
+        try same("embedding layer") { $0.embedding.layer }
+        try same("embedding pooling") { $0.embedding.pooling.rawValue }
+        // Whatever a later version adds to the specification is covered too.
+        try same("training") { $0.training }
+    }
+}

@@ -1,0 +1,223 @@
+import Foundation
+import GRDB
+import Recommendation
+
+/// What a forget request names, looked up in the ledger.
+struct ForgetSelection {
+    struct User {
+        var id: Int64
+        var token: String
+        /// nil: all of the user.
+        var interactions: Set<Int64>?
+    }
+
+    /// In the order of first appearance.
+    var users: [User] = []
+    /// Everything the request names, also what is only staged.
+    var tombstones: [Tombstone] = []
+    /// All people the request names.
+    var people: [String] = []
+    /// Users that the request names whole and that were there.
+    var wholeUsers = 0
+    var alreadyForgotten = 0
+}
+
+/// What forgetting changes, computed without writing anything.
+struct ForgetEffect {
+    /// What becomes of one shard.
+    struct Shard {
+        var deleted = 0
+        var rebuilt = 0
+        /// Prompts that leave the shard.
+        var leaving = 0
+    }
+
+    var counts = ForgetCounts()
+    var changes: [PromptChanges] = []
+    var interactions: [Int64] = []
+    /// Users without any interaction left.
+    var emptyUsers: [Int64] = []
+    var tombstones: [Tombstone] = []
+    var people: [String] = []
+    var alreadyForgotten = 0
+    /// Shards whose data changes or whose adapter saw something that is forgotten.
+    var shards: [Int: Shard] = [:]
+
+    var changesNothing: Bool { tombstones.isEmpty }
+}
+
+extension Ledger {
+    /// - Throws: `LedgerError.unknownData`, `.invalidRequest`.
+    func effect(of request: ClientRequest.ForgetRequest, _ db: Database) throws -> ForgetEffect {
+        guard ClusterConfiguration.Method(rawValue: request.method) == configuration.method else {
+            throw LedgerError.invalidRequest(
+                reason: "this cluster forgets by \(configuration.method.rawValue), not by \(request.method)")
+        }
+        let selection = try select(request, db)
+        var effect = ForgetEffect()
+        effect.tombstones = selection.tombstones
+        effect.people = selection.people
+        effect.alreadyForgotten = selection.alreadyForgotten
+        effect.counts.users = selection.wholeUsers
+        let builder = try Meta.promptConfiguration.value(PromptConfiguration.self, db).map(PromptBuilder.init)
+        let seen = try db.makeStatement(sql: "SELECT shard FROM seen WHERE interaction = ?")
+        for user in selection.users {
+            guard let rows = try UserRows(db, user: user.id) else { continue }
+            let removed = user.interactions ?? Set(rows.ids.values)
+            let stored = try PromptRow.all(db, user: user.id)
+            let isGone = removed.count == rows.interactions.count
+            let changes =
+                if let builder, !isGone {
+                    PromptChanges(user: rows, stored: stored, built: try rows.prompts(builder, without: removed))
+                } else {
+                    PromptChanges(deletingAllOf: user.id, stored: stored)
+                }
+            if isGone { effect.emptyUsers.append(user.id) }
+            for interaction in rows.interactions {
+                guard let id = rows.ids[interaction.key], removed.contains(id) else { continue }
+                effect.interactions.append(id)
+                effect.tombstones.append(.interaction(interaction.key))
+                effect.tombstones.append(.pair(user: rows.token, item: interaction.item))
+                for shard in try Int.fetchAll(seen, arguments: [id]) where effect.shards[shard] == nil {
+                    effect.shards[shard] = ForgetEffect.Shard()
+                }
+            }
+            effect.count(changes)
+        }
+        effect.counts.interactions = effect.interactions.count
+        return effect
+    }
+
+    /// Looks up what the request names; refuses it whole when anything is unknown.
+    private func select(_ request: ClientRequest.ForgetRequest, _ db: Database) throws -> ForgetSelection {
+        guard !request.users.isEmpty || !request.interactions.isEmpty else {
+            throw LedgerError.invalidRequest(reason: "it names neither users nor interactions")
+        }
+        var selection = ForgetSelection()
+        var partial: [String: (id: Int64, interactions: Set<Int64>)] = [:]
+        var unknownUsers: [String] = []
+        var unknownInteractions: [ClientRequest.ForgetRequest.Target] = []
+        let whole = Set(request.users.map(\.normalised))
+        let targets = Set(
+            request.interactions.map {
+                ClientRequest.ForgetRequest.Target(
+                    user: $0.user.normalised, item: $0.item.normalised, timestamp: $0.timestamp)
+            })
+        for user in whole.sorted() {
+            let id = try Int64.fetchOne(db, sql: "SELECT id FROM users WHERE token = ?", arguments: [user])
+            let isStaged = try !stagedImports(user: user, item: nil, db).isEmpty
+            if id == nil && !isStaged {
+                if try hasTombstone(.user(user), db) {
+                    selection.alreadyForgotten += 1
+                } else {
+                    unknownUsers.append(user)
+                }
+                continue
+            }
+            selection.tombstones.append(.user(user))
+            selection.people.append(user)
+            selection.wholeUsers += 1
+            if let id { selection.users.append(ForgetSelection.User(id: id, token: user, interactions: nil)) }
+        }
+        for target in targets.sorted(by: Ledger.isBefore) where !whole.contains(target.user) {
+            let found = try interactions(target, db)
+            let staged = try stagedTimestamps(target, db)
+            if found.ids.isEmpty && staged.isEmpty {
+                if try wasForgotten(target, db) {
+                    selection.alreadyForgotten += 1
+                } else {
+                    unknownInteractions.append(target)
+                }
+                continue
+            }
+            selection.people.append(target.user)
+            selection.tombstones.append(.pair(user: target.user, item: target.item))
+            for timestamp in staged {
+                let key = InteractionKey(user: target.user, item: target.item, timestamp: timestamp)
+                selection.tombstones.append(.interaction(key))
+            }
+            if let user = found.user {
+                partial[target.user, default: (user, [])].interactions.formUnion(found.ids)
+            }
+        }
+        guard unknownUsers.isEmpty && unknownInteractions.isEmpty else {
+            throw LedgerError.unknownData(users: unknownUsers, interactions: unknownInteractions)
+        }
+        for (token, found) in partial.sorted(by: { $0.key < $1.key }) {
+            selection.users.append(
+                ForgetSelection.User(id: found.id, token: token, interactions: found.interactions))
+        }
+        return selection
+    }
+
+    private static func isBefore(
+        _ left: ClientRequest.ForgetRequest.Target, _ right: ClientRequest.ForgetRequest.Target
+    ) -> Bool {
+        (left.user, left.item, left.timestamp ?? .min) < (right.user, right.item, right.timestamp ?? .min)
+    }
+
+    private func interactions(
+        _ target: ClientRequest.ForgetRequest.Target, _ db: Database
+    ) throws -> (user: Int64?, ids: [Int64]) {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT i.id, i.user FROM interactions i
+                WHERE i.user = (SELECT id FROM users WHERE token = :user)
+                AND i.item = (SELECT id FROM items WHERE token = :item)
+                AND (:time IS NULL OR i.timestamp = :time) ORDER BY i.id
+                """, arguments: ["user": target.user, "item": target.item, "time": target.timestamp])
+        return (rows.first?["user"], rows.map { $0["id"] })
+    }
+
+    private func wasForgotten(_ target: ClientRequest.ForgetRequest.Target, _ db: Database) throws -> Bool {
+        if try hasTombstone(.user(target.user), db) { return true }
+        guard let timestamp = target.timestamp else {
+            return try hasTombstone(.pair(user: target.user, item: target.item), db)
+        }
+        let key = InteractionKey(user: target.user, item: target.item, timestamp: timestamp)
+        return try hasTombstone(.interaction(key), db)
+    }
+
+    /// Imports in progress that hold rows of a user, or of the user with one item.
+    func stagedImports(user: String, item: String?, _ db: Database) throws -> [String] {
+        try String.fetchAll(
+            db,
+            sql: """
+                SELECT DISTINCT import FROM staged_rows WHERE user = :user AND (:item IS NULL OR item = :item)
+                ORDER BY import
+                """, arguments: ["user": user, "item": item])
+    }
+
+    /// When the interactions that the target names happened, of those in imports in progress.
+    private func stagedTimestamps(
+        _ target: ClientRequest.ForgetRequest.Target, _ db: Database
+    ) throws -> [Int64] {
+        try Int64.fetchAll(
+            db,
+            sql: """
+                SELECT DISTINCT timestamp FROM staged_rows WHERE user = :user AND item = :item
+                AND (:time IS NULL OR timestamp = :time) ORDER BY timestamp
+                """, arguments: ["user": target.user, "item": target.item, "time": target.timestamp])
+    }
+}
+
+extension ForgetEffect {
+    /// Adds one user's changes to the counts.
+    mutating func count(_ changes: PromptChanges) {
+        self.changes.append(changes)
+        for row in changes.deleted {
+            counts.promptsDeleted[row.split] += 1
+            guard row.split == .train, let shard = row.shard else { continue }
+            shards[shard, default: Shard()].deleted += 1
+            shards[shard, default: Shard()].leaving += 1
+        }
+        for (old, new) in changes.rebuilt {
+            counts.promptsRebuilt[old.split] += 1
+            guard old.split == .train, let shard = old.shard else { continue }
+            shards[shard, default: Shard()].rebuilt += 1
+            if new.prompt.split != .train { shards[shard, default: Shard()].leaving += 1 }
+        }
+        for new in changes.added { counts.promptsAdded[new.prompt.split] += 1 }
+    }
+}

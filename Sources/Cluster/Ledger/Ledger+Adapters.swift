@@ -1,0 +1,135 @@
+import Foundation
+import GRDB
+import Recommendation
+import Unlearning
+
+extension Ledger {
+    /// Makes an adapter the shard's own: writes its file, then commits; the file it replaces is deleted afterwards.
+    /// Publishing the shard's present adapter again changes nothing.
+    ///
+    /// - Parameters:
+    ///   - manifest: digest of the manifest it was trained from.
+    ///   - bytes: PEFT safetensors.
+    ///   - contentName: the content name of the bytes; throws when they are no finite adapter of this cluster.
+    /// - Returns: the content name.
+    /// - Throws: `LedgerError.staleAdapter`, `.invalidAdapter` (what `contentName` throws, as text), `.diskFull`.
+    @discardableResult
+    public func publish(
+        shard: Int, manifest: String, bytes: [UInt8], report: AdapterReport, at time: Date,
+        contentName: ([UInt8]) throws -> String
+    ) throws -> String {
+        try requireShard(shard)
+        let prompts = try read { try requireCurrent(shard: shard, manifest: manifest, $0) }
+        guard report.specification == configuration.training else {
+            throw LedgerError.invalidAdapter(reason: "it was trained with another specification than this cluster's")
+        }
+        let name: String
+        do {
+            name = try contentName(bytes)
+        } catch {
+            throw LedgerError.invalidAdapter(reason: "\(error)")
+        }
+        guard (1...128).contains(name.utf8.count), name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
+        else {
+            throw LedgerError.invalidAdapter(reason: "its content name is not usable as a file name")
+        }
+        let present = try adapters().first { $0.shard == shard }
+        if present?.name == name && present?.manifest == manifest { return name }
+
+        try LedgerFiles.writeAtomically(bytes, to: adapterFile(name))
+        do {
+            try mutate { db in
+                _ = try requireCurrent(shard: shard, manifest: manifest, db)
+                try record(
+                    AdapterRecord(
+                        name: name, shard: shard, manifest: manifest, prompts: prompts, created: time, report: report),
+                    db)
+                try settle(shard: shard, adapter: name, manifest: manifest, db)
+                let detail = PublishDetail(shard: shard, adapter: name, manifest: manifest, prompts: prompts)
+                try audit(db, "publish", detail, at: time)
+            }
+        } catch {
+            try? deleteUnnamedAdapterFiles()
+            throw error
+        }
+        // What is not deleted now is deleted when the ledger is next opened; nobody loads a file that it does not name.
+        try? deleteUnnamedAdapterFiles()
+        return name
+    }
+
+    /// The adapters that may answer, by shard. Quarantined ones are not among them.
+    public func adapters() throws -> [AdapterRecord] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM adapters ORDER BY shard").map { row in
+                AdapterRecord(
+                    name: row["name"], shard: row["shard"], manifest: row["manifest"], prompts: row["prompts"],
+                    created: Date(milliseconds: row["created"]),
+                    report: try JSONDecoder().decode(AdapterReport.self, from: Data((row["report"] as String).utf8)))
+            }
+        }
+    }
+
+    /// - Throws: `LedgerError.unknownAdapter`.
+    public func adapterBytes(name: String) throws -> [UInt8] {
+        guard try adapters().contains(where: { $0.name == name }) else {
+            throw LedgerError.unknownAdapter(name: name)
+        }
+        let file = adapterFile(name)
+        guard access(file.path, F_OK) == 0 else {
+            throw LedgerError.corrupt(path: file.path, reason: "the ledger names this adapter, but its file is gone")
+        }
+        return try LedgerFiles.read(file)
+    }
+
+    /// Returns how many prompts the manifest has.
+    private func requireCurrent(shard: Int, manifest: String, _ db: Database) throws -> Int {
+        let row = try Row.fetchOne(db, sql: "SELECT manifest, prompts FROM shards WHERE shard = ?", arguments: [shard])
+        guard let row else { throw LedgerError.unknownShard(shard) }
+        guard row["manifest"] == manifest else {
+            throw LedgerError.staleAdapter(shard: shard, trained: manifest, current: row["manifest"])
+        }
+        guard row["prompts"] > 0 else {
+            throw LedgerError.invalidAdapter(reason: "shard \(shard) is empty and needs no adapter")
+        }
+        return row["prompts"]
+    }
+
+    private func record(_ adapter: AdapterRecord, _ db: Database) throws {
+        // Its margins go with the one that is replaced, and so does what only that one saw.
+        try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [adapter.shard])
+        try db.execute(
+            sql: """
+                INSERT INTO adapters (shard, name, manifest, prompts, specification, method, created, report)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                adapter.shard, adapter.name, adapter.manifest, adapter.prompts,
+                try digest(of: adapter.report.specification), adapter.report.method.rawValue,
+                adapter.created.milliseconds, try JSONEncoder.stable.text(adapter.report),
+            ])
+        // An adapter that was trained before stays the base of estimates until a longer training says better.
+        try db.execute(
+            sql: """
+                UPDATE shards SET quarantined = NULL, trained_prompts = ?, trained_tokens = ?, trained_seconds = ?
+                WHERE shard = ?
+                """,
+            arguments: [adapter.prompts, adapter.report.tokens, adapter.report.seconds, adapter.shard])
+    }
+
+    func adapterFile(_ name: String) -> URL {
+        adapterDirectory.appendingPathComponent("\(name).safetensors")
+    }
+
+    /// Deletes what lies among the adapters and is not named in the ledger.
+    func deleteUnnamedAdapterFiles() throws {
+        let names = try read { try String.fetchAll($0, sql: "SELECT name FROM adapters") }
+        try LedgerFiles.keepOnly(Set(names.map { "\($0).safetensors" }), in: adapterDirectory)
+    }
+
+    private struct PublishDetail: Encodable {
+        var shard: Int
+        var adapter: String
+        var manifest: String
+        var prompts: Int
+    }
+}

@@ -1,0 +1,109 @@
+import Crypto
+import Foundation
+import GRDB
+import Recommendation
+import Unlearning
+
+extension Ledger {
+    /// Closes the request and signs its certificate; the same certificate again if it is closed already.
+    ///
+    /// - Throws: `LedgerError.requestUnfinished`, `.unknownRequest`; what `purge` throws, when traces of the data could
+    ///   not be removed from the files before.
+    public func finish(request id: String, at time: Date) throws -> Certificate {
+        try purgeIfPending()
+        return try mutate { db in
+            guard let row = try Row.fetchOne(db, sql: "SELECT * FROM forget_requests WHERE id = ?", arguments: [id])
+            else { throw LedgerError.unknownRequest(id: id) }
+            let record = try ForgetRecord(row: row)
+            if let certificate = record.certificate { return certificate }
+            let number: Int64 = row["number"]
+            let waiting = try waitingShards(request: number, db)
+            guard waiting.isEmpty else { throw LedgerError.requestUnfinished(id: id, waitingFor: waiting) }
+            let certificate = try Certificate(
+                statement: Certificate.Statement(
+                    version: Certificate.Statement.currentVersion, request: id, method: record.method,
+                    received: record.outcome.received.iso8601, finished: time.stored.iso8601,
+                    counts: record.outcome.counts, shards: try certificateShards(request: number, db),
+                    exactness: try exactness(db), specification: try digest(of: configuration.training),
+                    auditHead: row["audit"]),
+                signedBy: signingKey)
+            try db.execute(
+                sql: "UPDATE forget_requests SET finished = ?, certificate = ? WHERE number = ?",
+                arguments: [time.milliseconds, try JSONEncoder.stable.text(certificate), number])
+            let detail = [
+                "request": id, "certificate": SHA256.hash(data: try certificate.statement.signedBytes).hexadecimal,
+            ]
+            try audit(db, "finish", detail, at: time)
+            return certificate
+        }
+    }
+
+    /// Oldest first.
+    public func forgetRequests() throws -> [ForgetRecord] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM forget_requests ORDER BY number").map(ForgetRecord.init(row:))
+        }
+    }
+
+    /// nil: no such request.
+    public func forgetRequest(_ id: String) throws -> ForgetRecord? {
+        try read { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM forget_requests WHERE id = ?", arguments: [id])
+                .map(ForgetRecord.init(row:))
+        }
+    }
+
+    /// SHA-256, in hexadecimal, of the specification as JSON with sorted keys.
+    func digest(of specification: TrainingSpecification) throws -> String {
+        SHA256.hash(data: try JSONEncoder.stable.encode(specification)).hexadecimal
+    }
+
+    private func certificateShards(request: Int64, _ db: Database) throws -> [Certificate.Shard] {
+        try Row.fetchAll(
+            db, sql: "SELECT * FROM forget_shards WHERE request = ? ORDER BY shard", arguments: [request]
+        ).map { row in
+            Certificate.Shard(
+                index: row["shard"], oldAdapter: row["old_adapter"], oldManifest: row["old_manifest"],
+                newAdapter: row["new_adapter"], newManifest: row["new_manifest"])
+        }
+    }
+
+    private func exactness(_ db: Database) throws -> String {
+        var relative: [String] = []
+        if configuration.partition.isDataDependent {
+            relative.append(
+                "the recorded \(configuration.partition.rawValue) partition, which was computed when the forgotten data "
+                    + "was still there")
+        }
+        if try Meta.promptConfiguration.value(PromptConfiguration.self, db)?.method == .tallrec {
+            relative.append("the splits recorded at import")
+        }
+        let same = "every new adapter is byte for byte what a fresh training on the retained data gives"
+        return relative.isEmpty
+            ? "exact: \(same); nothing it depends on was computed from the forgotten data"
+            : "exact relative to \(relative.joined(separator: " and to ")): given these, \(same)"
+    }
+}
+
+extension ForgetRecord {
+    fileprivate init(row: Row) throws {
+        guard let method = ClusterConfiguration.Method(rawValue: row["method"]) else {
+            throw LedgerError.corrupt(path: "ledger.sqlite", reason: "unknown method of a forget request")
+        }
+        let decoder = JSONDecoder()
+        self.init(
+            outcome: try decoder.decode(ForgetOutcome.self, from: Data((row["outcome"] as String).utf8)),
+            state: (row["finished"] as Int64?) == nil ? .pending : .finished, method: method,
+            finished: (row["finished"] as Int64?).map(Date.init(milliseconds:)),
+            certificate: try (row["certificate"] as String?).map {
+                try decoder.decode(Certificate.self, from: Data($0.utf8))
+            })
+    }
+}
+
+extension Date {
+    /// ISO 8601 in UTC with milliseconds.
+    var iso8601: String {
+        formatted(.iso8601.year().month().day().timeZone(separator: .omitted).time(includingFractionalSeconds: true))
+    }
+}

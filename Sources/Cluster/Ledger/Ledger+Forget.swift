@@ -1,0 +1,252 @@
+import Crypto
+import Foundation
+import GRDB
+import Recommendation
+
+extension Ledger {
+    /// What `forget` would do; writes nothing.
+    ///
+    /// - Throws: `LedgerError.unknownData` (all unknown ones named), `.invalidRequest`.
+    public func plan(_ request: ClientRequest.ForgetRequest) throws -> ForgetPlan {
+        try read { db in
+            let effect = try effect(of: request, db)
+            let speed = try tokensPerSecond(db)
+            let shards = try effect.shards.sorted(by: { $0.key < $1.key }).map { shard, change in
+                try plan(shard: shard, change, tokensPerSecond: speed, db)
+            }
+            let retrained = shards.filter(\.retrains)
+            func sum<Value: AdditiveArithmetic>(_ values: [Value?]) -> Value? {
+                values.reduce(.zero) { total, value in total.flatMap { total in value.map { total + $0 } } }
+            }
+            return ForgetPlan(
+                counts: effect.counts, shards: shards, tokens: sum(retrained.map(\.tokens)),
+                seconds: sum(retrained.map(\.seconds)), alreadyForgotten: effect.alreadyForgotten)
+        }
+    }
+
+    private func plan(
+        shard: Int, _ change: ForgetEffect.Shard, tokensPerSecond: Double?, _ db: Database
+    ) throws -> ForgetPlan.Shard {
+        let state = try shardState(shard, db)
+        let retained = state.prompts - change.leaving
+        var plan = ForgetPlan.Shard(
+            index: shard, promptsRetained: retained, promptsDeleted: change.deleted, promptsRebuilt: change.rebuilt,
+            retrains: (state.adapter != nil || state.isQuarantined) && retained > 0, tokens: nil, seconds: nil)
+        if state.trainedPrompts > 0 {
+            let tokens = Double(state.trainedTokens) / Double(state.trainedPrompts) * Double(retained)
+            plan.tokens = Int(tokens.rounded())
+            plan.seconds = tokensPerSecond.map { tokens / $0 }
+        }
+        return plan
+    }
+
+    /// Forgets, durably and at once in the ledger: rows, prompts, embeddings, margins, stored replies, adapters that saw
+    /// the data, attention tuned on it; what is left to do is to retrain the shards that `ForgetOutcome.waitingFor` names.
+    ///
+    /// An item that only forgotten rows named leaves the catalogue too: its title may say something about the person. An
+    /// import in progress that holds forgotten data is dropped and has to be sent again.
+    ///
+    /// - Throws: `LedgerError.unknownData` (nothing was done), `.requestConflict`, `.invalidRequest`.
+    public func forget(
+        requestID: String, _ request: ClientRequest.ForgetRequest, at time: Date
+    ) throws -> ForgetOutcome {
+        let fingerprint = try self.fingerprint(request)
+        let outcome: ForgetOutcome = try mutate { db in
+            if let known = try Row.fetchOne(
+                db, sql: "SELECT fingerprint, outcome FROM forget_requests WHERE id = ?", arguments: [requestID])
+            {
+                guard known["fingerprint"] == fingerprint else { throw LedgerError.requestConflict(id: requestID) }
+                return try JSONDecoder().decode(ForgetOutcome.self, from: Data((known["outcome"] as String).utf8))
+            }
+            let effect = try effect(of: request, db)
+            return try carryOut(effect, requestID, fingerprint: fingerprint, at: time.stored, db)
+        }
+        // The request is durable. Should the disk be too full to clean up, `purge` stays pending: `finish` insists on it.
+        if purgesAtOnce { try? purgeIfPending() }
+        return outcome
+    }
+
+    /// Removes the last traces from the files: rebuilds the database file (secure_delete overwrites deleted rows, but not
+    /// the copies that SQLite leaves behind when it moves rows between pages), truncates the write-ahead log and deletes
+    /// adapter files that the ledger no longer names. `forget` calls it; opening the ledger does too.
+    public func purge() throws {
+        cachedSnapshot = nil
+        try LedgerFiles.mappingErrors(at: database.path) {
+            try queue.vacuum()
+            try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+            try deleteUnnamedAdapterFiles()
+            try queue.write { try Meta.purgePending.set(false, $0) }
+        }
+    }
+
+    func purgeIfPending() throws {
+        if try read({ try Meta.purgePending.value(Bool.self, $0) ?? false }) { try purge() }
+    }
+
+    // MARK: one transaction
+
+    private func carryOut(
+        _ effect: ForgetEffect, _ id: String, fingerprint: Data, at time: Date, _ db: Database
+    ) throws -> ForgetOutcome {
+        var outcome = ForgetOutcome(
+            request: id, received: time, counts: effect.counts, shards: effect.shards.keys.sorted(), waitingFor: [],
+            droppedAdapters: [], alreadyForgotten: effect.alreadyForgotten)
+        try db.execute(
+            sql: """
+                INSERT INTO forget_requests (id, fingerprint, method, received, outcome, audit)
+                VALUES (?, ?, ?, ?, '', '')
+                """, arguments: [id, fingerprint, configuration.method.rawValue, time.milliseconds])
+        let number = db.lastInsertedRowID
+        if !effect.changesNothing {
+            outcome.droppedAdapters = try quarantine(outcome.shards, request: number, at: time, db)
+            try remove(effect, at: time, db)
+            try Meta.purgePending.set(true, db)
+        }
+        try db.execute(
+            sql: """
+                UPDATE forget_shards SET new_manifest =
+                    (SELECT manifest FROM shards WHERE shards.shard = forget_shards.shard)
+                WHERE request = ? AND waiting = 0 AND new_manifest IS NULL
+                """, arguments: [number])
+        outcome.waitingFor = try waitingShards(request: number, db)
+        let detail = ForgetDetail(
+            request: id, people: Set(effect.people).map { pseudonym("user", $0).hexadecimal }.sorted(),
+            outcome: outcome)
+        let hash = try audit(db, "forget", detail, at: time)
+        try db.execute(
+            sql: "UPDATE forget_requests SET outcome = ?, audit = ? WHERE number = ?",
+            arguments: [try JSONEncoder.stable.text(outcome), hash, number])
+        return outcome
+    }
+
+    /// Takes the adapters of the shards away and notes what the request waits for. Returns the adapters' names.
+    private func quarantine(_ shards: [Int], request: Int64, at time: Date, _ db: Database) throws -> [String] {
+        var dropped: [String] = []
+        for shard in shards {
+            let state = try shardState(shard, db)
+            // A shard that is quarantined already keeps the name of the adapter that it lost first.
+            let earlier = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT old_adapter, old_manifest FROM forget_shards WHERE shard = ? AND waiting = 1
+                    ORDER BY request LIMIT 1
+                    """, arguments: [shard])
+            let oldAdapter = earlier.flatMap { $0["old_adapter"] as String? } ?? state.adapter
+            let oldManifest = earlier.map { $0["old_manifest"] as String } ?? state.trainedManifest ?? state.manifest
+            try db.execute(
+                sql: """
+                    INSERT INTO forget_shards (request, shard, old_adapter, old_manifest, waiting)
+                    VALUES (?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    request, shard, oldAdapter, oldManifest,
+                    state.adapter != nil || state.isQuarantined,
+                ])
+            if let adapter = state.adapter {
+                dropped.append(adapter)
+                try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [shard])
+                try db.execute(
+                    sql: "UPDATE shards SET quarantined = ? WHERE shard = ?", arguments: [time.milliseconds, shard])
+            }
+        }
+        return dropped
+    }
+
+    private func remove(_ effect: ForgetEffect, at time: Date, _ db: Database) throws {
+        let wasTuned = try isTuned(db)
+        try clearStagedImports(effect, db)
+        var touched = Touched(shards: Set(effect.shards.keys))
+        for changes in effect.changes { try apply(changes, touched: &touched, db) }
+        try removeRows(effect, db)
+        for tombstone in effect.tombstones { try bury(tombstone, at: time, db) }
+        try deleteReplies(of: Set(effect.people).sorted(), db)
+        _ = try refresh(touched, db)
+        if !wasTuned || !touched.shards.isEmpty || touched.splits.contains(.validation) {
+            try db.execute(sql: "DELETE FROM tuning")
+        }
+        // Centres of a partition that nobody is left in say something about the people who were.
+        let left = try Int.fetchOne(db, sql: "SELECT prompts FROM splits WHERE split = 'train'") ?? 0
+        if left == 0 {
+            try db.execute(sql: "DELETE FROM partition")
+            try db.execute(sql: "UPDATE users SET shard = NULL WHERE shard IS NOT NULL")
+        }
+    }
+
+    private func removeRows(_ effect: ForgetEffect, _ db: Database) throws {
+        let item = try db.makeStatement(sql: "SELECT item FROM interactions WHERE id = ?")
+        let remove = try db.makeStatement(sql: "DELETE FROM interactions WHERE id = ?")
+        var items: Set<Int64> = []
+        for id in effect.interactions {
+            if let item = try Int64.fetchOne(item, arguments: [id]) { items.insert(item) }
+            try remove.execute(arguments: [id])
+        }
+        for user in effect.emptyUsers { try db.execute(sql: "DELETE FROM users WHERE id = ?", arguments: [user]) }
+        let orphan = try db.makeStatement(
+            sql: """
+                SELECT token FROM items
+                WHERE id = :id AND NOT EXISTS (SELECT 1 FROM interactions WHERE item = :id)
+                """)
+        for id in items.sorted() {
+            guard let token = try String.fetchOne(orphan, arguments: ["id": id]) else { continue }
+            let staged = try String.fetchAll(
+                db, sql: "SELECT DISTINCT import FROM staged_items WHERE token = ?", arguments: [token])
+            for importID in staged { try clearStaging(importID, db) }
+            try db.execute(sql: "DELETE FROM items WHERE id = ?", arguments: [id])
+        }
+    }
+
+    private func clearStagedImports(_ effect: ForgetEffect, _ db: Database) throws {
+        for tombstone in effect.tombstones {
+            let imports: [String] =
+                switch tombstone {
+                case .user(let user):
+                    try stagedImports(user: user, item: nil, db)
+                case .pair(let user, let item):
+                    try stagedImports(user: user, item: item, db)
+                case .interaction: []
+                }
+            for importID in imports { try clearStaging(importID, db) }
+        }
+    }
+
+    /// Tells a repeated request from another one under the same id, without keeping what it named.
+    private func fingerprint(_ request: ClientRequest.ForgetRequest) throws -> Data {
+        let targets = Set(request.interactions).map { [$0.user, $0.item, $0.timestamp.map(String.init) ?? "any"] }
+        let parts =
+            [[request.method], Set(request.users).sorted()] + targets.sorted { $0.lexicographicallyPrecedes($1) }
+        return pseudonym("forget request", try JSONEncoder.stable.text(parts))
+    }
+
+    private struct ForgetDetail: Encodable {
+        var request: String
+        var people: [String]
+        var outcome: ForgetOutcome
+    }
+}
+
+/// One row of the shards, with its adapter.
+struct ShardState {
+    var manifest: String
+    var prompts: Int
+    var isQuarantined: Bool
+    var adapter: String?
+    var trainedManifest: String?
+    var trainedPrompts: Int
+    var trainedTokens: Int
+}
+
+extension Ledger {
+    func shardState(_ shard: Int, _ db: Database) throws -> ShardState {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT shards.*, adapters.name AS adapter, adapters.manifest AS adapter_manifest
+                FROM shards LEFT JOIN adapters ON adapters.shard = shards.shard WHERE shards.shard = ?
+                """, arguments: [shard])
+        guard let row else { throw LedgerError.unknownShard(shard) }
+        return ShardState(
+            manifest: row["manifest"], prompts: row["prompts"], isQuarantined: (row["quarantined"] as Int64?) != nil,
+            adapter: row["adapter"], trainedManifest: row["adapter_manifest"], trainedPrompts: row["trained_prompts"],
+            trainedTokens: row["trained_tokens"])
+    }
+}

@@ -1,0 +1,261 @@
+import Crypto
+import Foundation
+import GRDB
+import Recommendation
+import Unlearning
+
+/// The coordinator's durable store: everything a process needs after a crash, in SQLite.
+///
+/// Used from one thread. Every mutating call is one transaction (WAL, synchronous=FULL) that also writes an entry of the
+/// audit log, and is durable when it returns. When a call throws, nothing of it was written.
+///
+/// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`,
+/// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519, mode 0600).
+public final class Ledger {
+    public let directory: URL
+    public let configuration: ClusterConfiguration
+    /// Random, made at the first start: names the cluster.
+    public let cluster: String
+
+    let queue: DatabaseQueue
+    let database: URL
+    let adapterDirectory: URL
+    let signingKey: Curve25519.Signing.PrivateKey
+    /// Key of the tombstones and of the names that the audit log uses for people.
+    let tombstoneKey: SymmetricKey
+    /// The partitions that depend on nobody's data need no record; nil under the others.
+    let hashPartition: BalancedPartition?
+    /// Dropped by every mutating call.
+    var cachedSnapshot: LedgerSnapshot?
+    var purgesAtOnce = true
+    /// nil: closed.
+    private var lock: Int32?
+
+    /// How long the batches of an import that nobody continues are kept.
+    static let stagingLifetime: TimeInterval = 24 * 3600
+
+    /// Opens the ledger, or makes it at the first start; heals what a crash left behind: adapter files that are not in
+    /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for a day.
+    ///
+    /// - Throws: `LedgerError.configurationChanged`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
+    public init(directory: URL, configuration: ClusterConfiguration, at time: Date = Date()) throws {
+        try Ledger.check(configuration)
+        self.directory = directory
+        self.configuration = configuration
+        hashPartition =
+            configuration.partition.isDataDependent
+            ? nil
+            : try BalancedPartition(
+                method: configuration.partition, samples: [], embeddings: [], dimension: 0,
+                shards: configuration.shards, seed: configuration.seed)
+        database = directory.appendingPathComponent("ledger.sqlite")
+        adapterDirectory = directory.appendingPathComponent("adapters")
+        try LedgerFiles.makeDirectory(directory)
+        try LedgerFiles.makeDirectory(adapterDirectory)
+        let lock = try LedgerFiles.lock(directory.appendingPathComponent("ledger.lock"))
+        do {
+            let queue = try Ledger.open(database)
+            let identity = try LedgerFiles.mappingErrors(at: database.path) {
+                try queue.write { try Ledger.identify($0, configuration: configuration) }
+            }
+            self.queue = queue
+            cluster = identity.cluster
+            tombstoneKey = SymmetricKey(data: identity.key)
+            signingKey = try Ledger.signingKey(directory.appendingPathComponent("certificate.key"))
+        } catch {
+            _ = Foundation.close(lock)
+            throw error
+        }
+        self.lock = lock
+        try heal(at: time)
+    }
+
+    deinit { unlock() }
+
+    private func unlock() {
+        if let lock { _ = Foundation.close(lock) }
+        lock = nil
+    }
+
+    /// Raw Ed25519 public key (32 bytes) that verifies this ledger's certificates.
+    public var publicKey: Data { signingKey.publicKey.rawRepresentation }
+
+    /// Closes the database; the ledger must not be used afterwards.
+    public func close() throws {
+        try LedgerFiles.mappingErrors(at: database.path) { try queue.close() }
+        unlock()
+    }
+
+    // MARK: opening
+
+    private static func check(_ configuration: ClusterConfiguration) throws {
+        guard configuration.shards >= 1 && configuration.shards <= 65_536 else {
+            throw LedgerError.invalidConfiguration(
+                reason: "the number of shards must be from 1 to 65536, not \(configuration.shards)")
+        }
+    }
+
+    private static func open(_ database: URL) throws -> DatabaseQueue {
+        var settings = Configuration()
+        settings.journalMode = .wal
+        settings.busyMode = .timeout(5)
+        settings.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA secure_delete = ON")
+        }
+        return try LedgerFiles.mappingErrors(at: database.path) {
+            let queue = try DatabaseQueue(path: database.path, configuration: settings)
+            // GRDB chooses NORMAL for WAL while it opens; an acknowledged forget must survive a loss of power.
+            try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            let problems = try queue.read { try String.fetchAll($0, sql: "PRAGMA quick_check(3)") }
+            guard problems == ["ok"] else {
+                throw LedgerError.corrupt(path: database.path, reason: problems.joined(separator: "; "))
+            }
+            try LedgerSchema.migrator.migrate(queue)
+            _ = chmod(database.path, 0o600)
+            return queue
+        }
+    }
+
+    /// Makes or reads what is fixed at the first start.
+    private static func identify(
+        _ db: Database, configuration: ClusterConfiguration
+    ) throws -> (cluster: String, key: Data) {
+        if let recorded = try Meta.configuration.value(ClusterConfiguration.self, db) {
+            try recorded.requireSame(as: configuration)
+            try Meta.configuration.set(configuration, db)
+        } else {
+            try Meta.configuration.set(configuration, db)
+            try Meta.cluster.set(UUID().uuidString.lowercased(), db)
+            try Meta.tombstoneKey.set(SymmetricKey(size: .bits256).withUnsafeBytes { Data($0) }, db)
+            let empty = ShardManifest(entries: []).digest
+            for shard in 0..<configuration.shards {
+                try db.execute(
+                    sql: "INSERT INTO shards (shard, manifest, prompts) VALUES (?, ?, 0)", arguments: [shard, empty])
+            }
+            for split in Split.allCases {
+                try db.execute(
+                    sql: "INSERT INTO splits (split, prompts, digest) VALUES (?, 0, ?)",
+                    arguments: [split.rawValue, empty])
+            }
+        }
+        guard let cluster = try Meta.cluster.value(String.self, db),
+            let key = try Meta.tombstoneKey.value(Data.self, db)
+        else {
+            throw LedgerError.corrupt(path: "ledger.sqlite", reason: "the cluster's identity is missing")
+        }
+        return (cluster, key)
+    }
+
+    private static func signingKey(_ file: URL) throws -> Curve25519.Signing.PrivateKey {
+        if access(file.path, F_OK) == 0 {
+            do {
+                return try Curve25519.Signing.PrivateKey(rawRepresentation: LedgerFiles.read(file))
+            } catch let error as LedgerError {
+                throw error
+            } catch {
+                throw LedgerError.corrupt(path: file.path, reason: "not an Ed25519 key")
+            }
+        }
+        let key = Curve25519.Signing.PrivateKey()
+        try LedgerFiles.writeAtomically(key.rawRepresentation, to: file)
+        return key
+    }
+
+    private func heal(at time: Date) throws {
+        let abandoned = time.addingTimeInterval(-Ledger.stagingLifetime)
+        let (pending, stale) = try read { db in
+            (
+                try Meta.purgePending.value(Bool.self, db) ?? false,
+                try String.fetchAll(
+                    db, sql: "SELECT import FROM staged_batches GROUP BY import HAVING MAX(time) < ? ORDER BY import",
+                    arguments: [abandoned.milliseconds])
+            )
+        }
+        for id in stale { try abandonImport(importID: id, at: time) }
+        if pending { try purge() } else { try deleteUnnamedAdapterFiles() }
+    }
+
+    // MARK: transactions
+
+    /// A setting of the database connection, for tests.
+    package func setting(_ name: String) throws -> String? {
+        try read { try String.fetchOne($0, sql: "PRAGMA \(name)") }
+    }
+
+    /// What somebody with another SQLite client could do to the file, for tests.
+    package func tamper(_ sql: String) throws {
+        try mutate { try $0.execute(sql: sql) }
+    }
+
+    /// Runs work as if the process were killed right after each commit, before its clean-up; for tests.
+    package func withoutPurging(_ work: () throws -> Void) rethrows {
+        purgesAtOnce = false
+        defer { purgesAtOnce = true }
+        try work()
+    }
+
+    /// Makes the disk look full beyond this many more pages of the database, for tests.
+    package func limitGrowth(toPages pages: Int) throws {
+        try read { db in
+            let now = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+            try db.execute(sql: "PRAGMA max_page_count = \(now + pages)")
+        }
+    }
+
+    func read<Result>(_ work: (Database) throws -> Result) throws -> Result {
+        try LedgerFiles.mappingErrors(at: database.path) { try queue.read(work) }
+    }
+
+    /// One transaction.
+    func mutate<Result>(_ work: (Database) throws -> Result) throws -> Result {
+        cachedSnapshot = nil
+        return try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+    }
+}
+
+/// Single values, stored as JSON.
+enum Meta: String {
+    case configuration, cluster
+    case tombstoneKey = "tombstone key"
+    case promptConfiguration = "prompt configuration"
+    case trainingRequested = "training requested"
+    case purgePending = "purge pending"
+
+    func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
+        try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])
+            .map { try JSONDecoder().decode(Value.self, from: $0) }
+    }
+
+    func set(_ value: some Encodable, _ db: Database) throws {
+        try db.execute(
+            sql: "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+            arguments: [rawValue, JSONEncoder.stable.encode(value)])
+    }
+}
+
+extension JSONEncoder {
+    /// The same bytes for the same value, in every process.
+    static var stable: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }
+
+    func text(_ value: some Encodable) throws -> String {
+        String(decoding: try encode(value), as: UTF8.self)
+    }
+}
+
+extension String {
+    /// Swift takes differently composed characters for equal, SQLite does not: identifiers are stored composed.
+    var normalised: String {
+        utf8.allSatisfy { $0 < 0x80 } ? self : precomposedStringWithCanonicalMapping
+    }
+}
+
+extension Date {
+    var milliseconds: Int64 { Int64((timeIntervalSince1970 * 1000).rounded()) }
+    init(milliseconds: Int64) { self.init(timeIntervalSince1970: Double(milliseconds) / 1000) }
+    /// As it comes back from the ledger.
+    var stored: Date { Date(milliseconds: milliseconds) }
+}

@@ -1,0 +1,85 @@
+import Recommendation
+
+/// What the ledger refuses, and what can happen to its files. After any of these nothing of the call was written.
+public enum LedgerError: Error, Hashable, Sendable {
+    /// The cluster was started before with another value of something that determines its adapters.
+    case configurationChanged(field: String, recorded: String, given: String)
+    /// A configuration that makes no sense by itself.
+    case invalidConfiguration(reason: String)
+    /// Nothing of the forget request was done: these users and interactions are not in the ledger.
+    case unknownData(users: [String], interactions: [ClientRequest.ForgetRequest.Target])
+    /// The request id was used before for another request.
+    case requestConflict(id: String)
+    case unknownRequest(id: String)
+    /// The forget request still waits for these shards.
+    case requestUnfinished(id: String, waitingFor: [Int])
+    /// A forget request that names nothing, or an unlearning method that this cluster does not have.
+    case invalidRequest(reason: String)
+    case unknownImport(id: String)
+    /// Batches of the import are missing.
+    case importIncomplete(id: String, expected: Int, missing: [Int])
+    /// A row that cannot be kept (empty identifier, rating that is not finite).
+    case invalidRow(reason: String)
+    case unknownUser(String)
+    case unknownShard(Int)
+    case unknownAdapter(name: String)
+    /// The adapter was trained from a manifest that is no longer the shard's.
+    case staleAdapter(shard: Int, trained: String, current: String)
+    case invalidAdapter(reason: String)
+    /// The partition needs the embeddings of this many more prompts.
+    case embeddingsMissing(count: Int)
+    /// There is no training prompt to partition.
+    case nothingToPartition
+    /// Embeddings of another width than those already stored.
+    case embeddingWidth(expected: Int, found: Int)
+    /// A margin or embedding that is not finite.
+    case notFinite(what: String)
+    /// Another process has the data directory open.
+    case inUse(path: String)
+    case diskFull(path: String)
+    /// The database or a file beside it is damaged, or is not a ledger.
+    case corrupt(path: String, reason: String)
+    /// Any other failure of the file system or of SQLite.
+    case storage(path: String, reason: String)
+}
+
+extension LedgerError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .configurationChanged(let field, let recorded, let given):
+            "this cluster was made with \(field) \(recorded) and cannot be started with \(given); use the recorded "
+                + "value, or another data directory for a new cluster"
+        case .invalidConfiguration(let reason): "invalid configuration: \(reason)"
+        case .unknownData(let users, let interactions):
+            "nothing was forgotten, because the data does not have: "
+                + (users.map { "user \($0)" }
+                + interactions.map { target in
+                    "interaction \(target.user):\(target.item)" + (target.timestamp.map { ":\($0)" } ?? "")
+                }).joined(separator: ", ")
+        case .requestConflict(let id): "request \(id) was used before for another request"
+        case .unknownRequest(let id): "there is no forget request \(id)"
+        case .requestUnfinished(let id, let shards):
+            "forget request \(id) waits for the retraining of shard \(shards.map(String.init).joined(separator: ", "))"
+        case .invalidRequest(let reason): "invalid forget request: \(reason)"
+        case .unknownImport(let id): "nothing is there of import \(id); it was finished, or dropped: send it again"
+        case .importIncomplete(let id, let expected, let missing):
+            "import \(id) should have \(expected) batches; missing: "
+                + (missing.isEmpty ? "none, but there are more" : missing.map(String.init).joined(separator: ", "))
+        case .invalidRow(let reason): "invalid row: \(reason)"
+        case .unknownUser(let user): "there is no user \(user)"
+        case .unknownShard(let shard): "there is no shard \(shard)"
+        case .unknownAdapter(let name): "there is no adapter \(name), or it must not answer any more"
+        case .staleAdapter(let shard, let trained, let current):
+            "the adapter of shard \(shard) was trained from manifest \(trained), but the shard's is \(current) now"
+        case .invalidAdapter(let reason): "invalid adapter: \(reason)"
+        case .embeddingsMissing(let count): "the partition needs the embeddings of \(count) more prompts"
+        case .nothingToPartition: "there is no training prompt to partition"
+        case .embeddingWidth(let expected, let found): "an embedding has \(found) values instead of \(expected)"
+        case .notFinite(let what): "\(what) is not a finite number"
+        case .inUse(let path): "\(path) is in use by another process"
+        case .diskFull(let path): "the disk is full: \(path) could not be written; nothing was changed"
+        case .corrupt(let path, let reason): "\(path) is damaged or no ledger: \(reason)"
+        case .storage(let path, let reason): "\(path): \(reason)"
+        }
+    }
+}

@@ -1,0 +1,182 @@
+import Foundation
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// What an import did. Importing the same file again leaves everything as it is: all rows are `alreadyThere`.
+public struct ImportOutcome: Codable, Hashable, Sendable {
+    public var rowsNew: Int
+    public var rowsAlreadyThere: Int
+    /// Rows of forgotten users and forgotten interactions: they stay out.
+    public var rowsRefused: Int
+    /// Catalogue entries that are new or have another title now.
+    public var itemsChanged: Int
+    public var promptsAdded: Int
+    public var promptsRebuilt: Int
+    public var promptsRemoved: Int
+    /// Shards whose manifest is another one now, in order.
+    public var shardsChanged: [Int]
+
+    public init(
+        rowsNew: Int = 0, rowsAlreadyThere: Int = 0, rowsRefused: Int = 0, itemsChanged: Int = 0,
+        promptsAdded: Int = 0, promptsRebuilt: Int = 0, promptsRemoved: Int = 0, shardsChanged: [Int] = []
+    ) {
+        self.rowsNew = rowsNew
+        self.rowsAlreadyThere = rowsAlreadyThere
+        self.rowsRefused = rowsRefused
+        self.itemsChanged = itemsChanged
+        self.promptsAdded = promptsAdded
+        self.promptsRebuilt = promptsRebuilt
+        self.promptsRemoved = promptsRemoved
+        self.shardsChanged = shardsChanged
+    }
+}
+
+/// A prompt with its place in the ledger.
+public struct StoredPrompt: Hashable, Sendable {
+    public var prompt: Prompt
+    /// `TrainingPrompt.digest`.
+    public var digest: String
+    /// nil: not a training prompt, or not partitioned yet.
+    public var shard: Int?
+
+    public init(prompt: Prompt, digest: String, shard: Int?) {
+        self.prompt = prompt
+        self.digest = digest
+        self.shard = shard
+    }
+
+    public var sample: TrainingPrompt { TrainingPrompt(prompt) }
+}
+
+/// What is recorded with an adapter beside its bytes.
+public struct AdapterReport: Codable, Hashable, Sendable {
+    /// `TrainingSpecification` that made it.
+    public var specification: TrainingSpecification
+    public var method: ClusterConfiguration.Method
+    public var steps: Int
+    /// Prompt tokens of the data times epochs.
+    public var tokens: Int
+    /// Spent in training.
+    public var seconds: Double
+    public var epochLosses: [Double]
+
+    public init(
+        specification: TrainingSpecification, method: ClusterConfiguration.Method = .apa, steps: Int, tokens: Int,
+        seconds: Double, epochLosses: [Double]
+    ) {
+        self.specification = specification
+        self.method = method
+        self.steps = steps
+        self.tokens = tokens
+        self.seconds = seconds
+        self.epochLosses = epochLosses
+    }
+}
+
+/// The adapter that a shard answers with.
+public struct AdapterRecord: Codable, Hashable, Sendable {
+    /// Content name; the file is `adapters/<name>.safetensors`.
+    public var name: String
+    public var shard: Int
+    /// Digest of the manifest it was trained from.
+    public var manifest: String
+    public var prompts: Int
+    public var created: Date
+    public var report: AdapterReport
+
+    public init(
+        name: String, shard: Int, manifest: String, prompts: Int, created: Date, report: AdapterReport
+    ) {
+        self.name = name
+        self.shard = shard
+        self.manifest = manifest
+        self.prompts = prompts
+        self.created = created
+        self.report = report
+    }
+}
+
+/// What `SampleAdaptiveAttention` is made of: the validation prompts and each adapter's margins on them.
+public struct AttentionTable: Hashable, Sendable {
+    public struct Row: Hashable, Sendable {
+        public var shard: Int
+        /// Content name.
+        public var adapter: String
+        /// One a validation prompt.
+        public var margins: [Float]
+
+        public init(shard: Int, adapter: String, margins: [Float]) {
+            self.shard = shard
+            self.adapter = adapter
+            self.margins = margins
+        }
+    }
+
+    /// `TrainingPrompt.digest` of the validation prompts, sorted by prompt id; only prompts that have an embedding.
+    public var digests: [String]
+    /// Prompt ids, in the same order.
+    public var ids: [String]
+    public var labels: [Bool]
+    /// `[prompts, dimension]`.
+    public var embeddings: [Float]
+    public var dimension: Int
+    /// The adapters whose row is complete, by shard.
+    public var rows: [Row]
+
+    public init(
+        digests: [String], ids: [String], labels: [Bool], embeddings: [Float], dimension: Int, rows: [Row]
+    ) {
+        self.digests = digests
+        self.ids = ids
+        self.labels = labels
+        self.embeddings = embeddings
+        self.dimension = dimension
+        self.rows = rows
+    }
+}
+
+/// τ and n as chosen on validation, and for what.
+public struct StoredTuning: Codable, Hashable, Sendable {
+    public var parameters: SampleAdaptiveAttention.Parameters
+    public var rule: AggregationRule
+    public var embedding: EmbeddingSource
+    /// Whether adapters and validation prompts are still those it was chosen for.
+    public var isCurrent: Bool
+
+    public init(
+        parameters: SampleAdaptiveAttention.Parameters, rule: AggregationRule, embedding: EmbeddingSource,
+        isCurrent: Bool
+    ) {
+        self.parameters = parameters
+        self.rule = rule
+        self.embedding = embedding
+        self.isCurrent = isCurrent
+    }
+}
+
+/// Numbers for people: `status` shows them.
+public struct LedgerStatistics: Codable, Hashable, Sendable {
+    public var users: Int
+    public var items: Int
+    public var interactions: Int
+    /// Forgotten users and interactions that are refused at import.
+    public var tombstones: Int
+    public var forgetRequests: Int
+    public var auditEntries: Int
+    /// Of the training recorded with the present adapters; nil before the first.
+    public var tokensPerSecond: Double?
+
+    public init(
+        users: Int, items: Int, interactions: Int, tombstones: Int, forgetRequests: Int, auditEntries: Int,
+        tokensPerSecond: Double?
+    ) {
+        self.users = users
+        self.items = items
+        self.interactions = interactions
+        self.tombstones = tombstones
+        self.forgetRequests = forgetRequests
+        self.auditEntries = auditEntries
+        self.tokensPerSecond = tokensPerSecond
+    }
+}

@@ -1,0 +1,261 @@
+import Foundation
+import LanguageModels
+import Unlearning
+
+/// How reply bodies are written: snake case, sorted keys.
+public enum ReplyCoding {
+    public static func encode(_ value: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return try encoder.encode(value)
+    }
+
+    public static func decode<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(type, from: data)
+    }
+}
+
+/// The answer to a request that goes on as an operation: its `report.id` is what `operation` takes.
+public struct AcceptedReply: Codable, Sendable, Equatable {
+    public var report: OperationReport
+
+    public init(report: OperationReport) {
+        self.report = report
+    }
+}
+
+/// The body of an `operation` reply: the report, and once it is done what the operation came to.
+public struct OperationReply<Result: Codable & Sendable>: Codable, Sendable {
+    public var report: OperationReport
+    public var result: Result?
+
+    public init(report: OperationReport, result: Result?) {
+        self.report = report
+        self.result = result
+    }
+}
+
+/// P(like) of items for a user, and what the answer rests on.
+public struct QueryReply: Codable, Sendable, Equatable {
+    public struct ScoredItem: Codable, Sendable, Equatable {
+        public var item: String
+        public var title: String
+        /// Two-way probability of "Yes".
+        public var probability: Double
+        /// Logit of "Yes" minus logit of "No".
+        public var margin: Double
+
+        public init(item: String, title: String, probability: Double, margin: Double) {
+            self.item = item
+            self.title = title
+            self.probability = probability
+            self.margin = margin
+        }
+    }
+
+    /// An adapter that took part.
+    public struct WeightedAdapter: Codable, Sendable, Equatable {
+        public var shard: Int
+        /// Content name.
+        public var name: String
+        /// ω, averaged over the items.
+        public var weight: Double
+
+        public init(shard: Int, name: String, weight: Double) {
+            self.shard = shard
+            self.name = name
+            self.weight = weight
+        }
+    }
+
+    public var user: String
+    /// Best first for a ranking; else in the order asked.
+    public var items: [ScoredItem]
+    public var adapters: [WeightedAdapter]
+    /// Shards whose adapters are in quarantine or missing and therefore took no part.
+    public var absentShards: [Int]
+    public var rule: AggregationRule
+    /// What the attention looked at: "prompt" (each item's own prompt), "history" (the user's history, one aggregate for
+    /// all candidates), "none" (no adapter took part: the base model answered).
+    public var attention: String
+    /// True when every adapter that took part comes from exact training.
+    public var exact: Bool
+    public var seconds: Double
+
+    public init(
+        user: String, items: [ScoredItem], adapters: [WeightedAdapter], absentShards: [Int], rule: AggregationRule,
+        attention: String, exact: Bool, seconds: Double
+    ) {
+        self.user = user
+        self.items = items
+        self.adapters = adapters
+        self.absentShards = absentShards
+        self.rule = rule
+        self.attention = attention
+        self.exact = exact
+        self.seconds = seconds
+    }
+}
+
+/// What an import did, and the prompts there are now.
+public struct ImportReply: Codable, Sendable, Equatable {
+    public var outcome: ImportOutcome
+    public var prompts: SplitCounts
+
+    public init(outcome: ImportOutcome, prompts: SplitCounts) {
+        self.outcome = outcome
+        self.prompts = prompts
+    }
+}
+
+/// The adapters that may answer, by shard.
+public struct AdaptersReply: Codable, Sendable {
+    public struct Adapter: Codable, Sendable, Equatable {
+        public var shard: Int
+        /// Content name.
+        public var name: String
+        public var method: String
+        /// Whether training on the shard's manifest gives these bytes again.
+        public var exact: Bool
+        /// Digest of the base model.
+        public var base: String
+        public var lora: LoRAConfiguration
+        public var prompts: Int
+        /// `ShardManifest.digest`.
+        public var manifest: String
+        public var steps: Int
+        /// Prompt tokens times epochs.
+        public var tokens: Int
+        /// Spent in training.
+        public var seconds: Double
+        public var epochLosses: [Double]
+        /// ISO 8601, UTC.
+        public var created: String
+    }
+
+    public var model: ModelConfiguration
+    public var adapters: [Adapter]
+
+    public init(model: ModelConfiguration, adapters: [Adapter]) {
+        self.model = model
+        self.adapters = adapters
+    }
+}
+
+/// A forget request: as accepted, or once it is finished with its certificate.
+public struct ForgetReply: Codable, Sendable {
+    public var outcome: ForgetOutcome
+    /// nil until every touched shard has a clean adapter.
+    public var certificate: Certificate?
+    /// Copies on workers that were away; they are dropped when these come back.
+    public var unconfirmed: [UnconfirmedCopy]
+    /// The touched shards' adapters now.
+    public var retrained: [AdaptersReply.Adapter]
+
+    public init(
+        outcome: ForgetOutcome, certificate: Certificate? = nil, unconfirmed: [UnconfirmedCopy] = [],
+        retrained: [AdaptersReply.Adapter] = []
+    ) {
+        self.outcome = outcome
+        self.certificate = certificate
+        self.unconfirmed = unconfirmed
+        self.retrained = retrained
+    }
+}
+
+/// What `verify` found.
+public struct VerifyReply: Codable, Sendable {
+    /// Everything below is as it should be.
+    public var verified: Bool
+    public var shards: [VerificationReport.Shard]
+    /// Whether the audit log's hash chain is whole.
+    public var auditChain: Bool
+    /// Whether the request's certificate is signed by this cluster and names the adapters that are there; nil without a
+    /// finished request.
+    public var certificate: Bool?
+
+    public init(
+        verified: Bool, shards: [VerificationReport.Shard], auditChain: Bool, certificate: Bool?
+    ) {
+        self.verified = verified
+        self.shards = shards
+        self.auditChain = auditChain
+        self.certificate = certificate
+    }
+}
+
+/// Quality of everything that can answer, on the prompts of one split.
+public struct EvaluateReply: Codable, Sendable {
+    public struct Variant: Codable, Sendable, Equatable {
+        /// For tables: "APA(ND)", "shard 2", "base model".
+        public var name: String
+        /// nil when the split holds one label only.
+        public var auc: Double?
+        public var accuracy: Double?
+        public var logLoss: Double?
+        /// Prompt tokens a second that the workers reached, each with its own threads.
+        public var tokensPerSecond: Double
+
+        public init(name: String, auc: Double?, accuracy: Double?, logLoss: Double?, tokensPerSecond: Double) {
+            self.name = name
+            self.auc = auc
+            self.accuracy = accuracy
+            self.logLoss = logLoss
+            self.tokensPerSecond = tokensPerSecond
+        }
+    }
+
+    public var split: String
+    public var prompts: Int
+    public var tau: Double
+    public var neighbours: Int
+    public var variants: [Variant]
+    /// Seconds spent in training the adapter on all data, with `--compare`.
+    public var comparisonSeconds: Double?
+
+    public init(
+        split: String, prompts: Int, tau: Double, neighbours: Int, variants: [Variant], comparisonSeconds: Double?
+    ) {
+        self.split = split
+        self.prompts = prompts
+        self.tau = tau
+        self.neighbours = neighbours
+        self.variants = variants
+        self.comparisonSeconds = comparisonSeconds
+    }
+}
+
+/// What `status` shows: the logic's report and the ledger's numbers, side by side in one object.
+public struct StatusReply: Codable, Sendable {
+    public var report: StatusReport
+    public var statistics: LedgerStatistics
+    /// τ and n in force.
+    public var attention: SampleAdaptiveAttention.Parameters
+
+    private enum CodingKeys: String, CodingKey { case statistics, attention }
+
+    public init(
+        report: StatusReport, statistics: LedgerStatistics, attention: SampleAdaptiveAttention.Parameters
+    ) {
+        self.report = report
+        self.statistics = statistics
+        self.attention = attention
+    }
+
+    public init(from decoder: any Swift.Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        report = try StatusReport(from: decoder)
+        statistics = try container.decode(LedgerStatistics.self, forKey: .statistics)
+        attention = try container.decode(SampleAdaptiveAttention.Parameters.self, forKey: .attention)
+    }
+
+    public func encode(to encoder: any Swift.Encoder) throws {
+        try report.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(statistics, forKey: .statistics)
+        try container.encode(attention, forKey: .attention)
+    }
+}

@@ -1,0 +1,134 @@
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// Frames of what the coordinator says to workers.
+extension CoordinatorMessage {
+    private struct TaskHeader: Codable { var task: TaskID }
+    private struct RefusalHeader: Codable {
+        var code: String
+        var message: String
+    }
+    private struct AssignmentHeader: Codable {
+        var task: TaskID
+        var shard: Int
+        var specification: TrainingSpecification
+        var adapter: String?
+    }
+    private struct ReplayHeader: Codable {
+        var task: TaskID
+        var specification: TrainingSpecification
+    }
+    private struct ScoreHeader: Codable {
+        var task: TaskID
+        var rule: AggregationRule
+        var adapters: Int
+    }
+    private struct EmbedHeader: Codable {
+        var task: TaskID
+        var source: EmbeddingSource
+    }
+    private struct ShardHeader: Codable { var shard: Int }
+
+    /// - Returns: frames for a ROUTER socket, to be sent after the routing identity.
+    public func frames() throws(WireError) -> [[UInt8]] { try envelope().frames() }
+
+    /// - Parameter frames: as a DEALER socket gives them.
+    public init(frames: [[UInt8]]) throws(WireError) {
+        try self.init(try Envelope(frames: frames))
+    }
+
+    func envelope() throws(WireError) -> Envelope {
+        switch self {
+        case .welcome(let welcome): return try Envelope("welcome", welcome)
+        case .refused(let code, let message):
+            return try Envelope("refused", RefusalHeader(code: code, message: String(message.prefix(4096))))
+        case .heartbeat: return Envelope(kind: "heartbeat")
+        case .assign(let assignment):
+            let header = AssignmentHeader(
+                task: assignment.task, shard: assignment.shard, specification: assignment.specification,
+                adapter: assignment.adapter)
+            return try Envelope(
+                "assign", header, payloads: [try WirePayload.bytes(assignment.manifest, kind: "assign")])
+        case .replay(let task, let specification, let prompts):
+            return try Envelope(
+                "replay", ReplayHeader(task: task, specification: specification),
+                payloads: [try WirePayload.bytes(prompts, kind: "replay")])
+        case .prompts(let task, let prompts):
+            return try Envelope(
+                "prompts", TaskHeader(task: task), payloads: [try WirePayload.bytes(prompts, kind: "prompts")])
+        case .score(let score):
+            let header = ScoreHeader(task: score.task, rule: score.rule, adapters: score.adapters.count)
+            let prompts = try WirePayload.bytes(score.prompts, kind: "score")
+            return try Envelope(
+                "score", header, payloads: [prompts, WirePayload.bytes(score.weights)] + score.adapters)
+        case .embed(let task, let source, let prompts):
+            return try Envelope(
+                "embed", EmbedHeader(task: task, source: source),
+                payloads: [try WirePayload.bytes(prompts, kind: "embed")])
+        case .cancel(let task): return try Envelope("cancel", TaskHeader(task: task))
+        case .release(let shard): return try Envelope("release", ShardHeader(shard: shard))
+        }
+    }
+
+    init(_ envelope: Envelope) throws(WireError) {
+        let kind = envelope.kind
+        switch kind {
+        case "welcome":
+            let welcome = try envelope.decode(Welcome.self)
+            guard welcome.heartbeatSeconds > 0, welcome.heartbeatSeconds <= 3600, (1...1000).contains(welcome.liveness)
+            else { throw .invalidContent(kind: kind, reason: "an impossible heartbeat") }
+            self = .welcome(welcome)
+        case "refused":
+            let header = try envelope.decode(RefusalHeader.self)
+            self = .refused(code: header.code, message: header.message)
+        case "heartbeat":
+            try envelope.expectPayloads(0)
+            self = .heartbeat
+        case "assign":
+            let header = try envelope.decode(AssignmentHeader.self, payloads: 1)
+            self = .assign(
+                Assignment(
+                    task: header.task, shard: header.shard, specification: header.specification,
+                    manifest: try WirePayload.manifest(envelope.payloads[0], kind: kind), adapter: header.adapter))
+        case "replay":
+            let header = try envelope.decode(ReplayHeader.self, payloads: 1)
+            self = .replay(
+                task: header.task, specification: header.specification,
+                prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))
+        case "prompts":
+            let header = try envelope.decode(TaskHeader.self, payloads: 1)
+            self = .prompts(task: header.task, prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))
+        case "score": self = .score(try Self.score(envelope))
+        case "embed":
+            let header = try envelope.decode(EmbedHeader.self, payloads: 1)
+            self = .embed(
+                task: header.task, source: header.source,
+                prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))
+        case "cancel": self = .cancel(task: try envelope.decode(TaskHeader.self).task)
+        case "release": self = .release(shard: try envelope.decode(ShardHeader.self).shard)
+        default: throw .unknownKind(kind)
+        }
+    }
+
+    private static func score(_ envelope: Envelope) throws(WireError) -> ScoreTask {
+        guard envelope.payloads.count >= 2 else {
+            throw .invalidContent(kind: envelope.kind, reason: "no prompts and weights")
+        }
+        let header = try envelope.decode(ScoreHeader.self, payloads: envelope.payloads.count)
+        let adapters = Array(envelope.payloads[2...])
+        let prompts = try WirePayload.prompts(envelope.payloads[0], kind: envelope.kind)
+        let weights = try WirePayload.floats(envelope.payloads[1], kind: envelope.kind)
+        guard header.adapters == adapters.count else {
+            throw .invalidContent(
+                kind: envelope.kind, reason: "\(adapters.count) adapters instead of \(header.adapters)")
+        }
+        guard weights.isEmpty || weights.count == adapters.count * prompts.count else {
+            throw .invalidContent(
+                kind: envelope.kind,
+                reason: "\(weights.count) weights for \(prompts.count) prompts and \(adapters.count) adapters")
+        }
+        return ScoreTask(
+            task: header.task, rule: header.rule, adapters: adapters, weights: weights, prompts: prompts)
+    }
+}

@@ -1,0 +1,96 @@
+/// Frames of what workers say.
+extension WorkerMessage {
+    static let kinds: Set<String> = [
+        "hello", "heartbeat", "need", "progress", "trained", "scored", "embedded", "released", "holds", "failed",
+        "goodbye",
+    ]
+
+    private struct TaskHeader: Codable { var task: TaskID }
+    private struct ResultHeader: Codable {
+        var task: TaskID
+        var tokens: Int
+        var seconds: Double
+    }
+    private struct ShardHeader: Codable { var shard: Int }
+    private struct FailureHeader: Codable {
+        var task: TaskID
+        var code: String
+        var message: String
+    }
+
+    /// - Returns: frames for a DEALER socket.
+    public func frames() throws(WireError) -> [[UInt8]] { try envelope().frames() }
+
+    /// - Parameter frames: as a ROUTER socket gives them, without the routing identity.
+    public init(frames: [[UInt8]]) throws(WireError) {
+        try self.init(try Envelope(frames: frames))
+    }
+
+    func envelope() throws(WireError) -> Envelope {
+        switch self {
+        case .hello(let hello): return try Envelope("hello", hello)
+        case .heartbeat: return Envelope(kind: "heartbeat")
+        case .need(let task, let digests):
+            try WirePayload.checkCount(digests.count, kind: "need")
+            let payload = try WireJSON.encode(digests, kind: "need")
+            return try Envelope("need", TaskHeader(task: task), payloads: [payload])
+        case .progress(let progress): return try Envelope("progress", progress)
+        case .trained(let report, let adapter): return try Envelope("trained", report, payloads: [adapter])
+        case .scored(let task, let tokens, let seconds, let margins):
+            let header = ResultHeader(task: task, tokens: tokens, seconds: seconds)
+            return try Envelope("scored", header, payloads: [WirePayload.bytes(margins)])
+        case .embedded(let task, let tokens, let seconds, let values):
+            let header = ResultHeader(task: task, tokens: tokens, seconds: seconds)
+            return try Envelope("embedded", header, payloads: [WirePayload.bytes(values)])
+        case .released(let shard): return try Envelope("released", ShardHeader(shard: shard))
+        case .holds(let holding): return try Envelope("holds", holding)
+        case .failed(let task, let code, let message):
+            let header = FailureHeader(task: task, code: String(code.prefix(64)), message: String(message.prefix(4096)))
+            return try Envelope("failed", header)
+        case .goodbye: return Envelope(kind: "goodbye")
+        }
+    }
+
+    init(_ envelope: Envelope) throws(WireError) {
+        let kind = envelope.kind
+        switch kind {
+        case "hello":
+            let hello = try envelope.decode(Hello.self)
+            guard hello.holdings.count <= WireLimits.holdings else {
+                throw .tooLarge(what: "hello: holdings", size: hello.holdings.count, limit: WireLimits.holdings)
+            }
+            self = .hello(hello)
+        case "heartbeat":
+            try envelope.expectPayloads(0)
+            self = .heartbeat
+        case "need":
+            let task = try envelope.decode(TaskHeader.self, payloads: 1).task
+            let digests = try WireJSON.decode([String].self, from: envelope.payloads[0], kind: kind)
+            guard !digests.isEmpty else { throw .invalidContent(kind: kind, reason: "asks for nothing") }
+            try WirePayload.checkCount(digests.count, kind: kind)
+            self = .need(task: task, digests: digests)
+        case "progress": self = .progress(try envelope.decode(TaskProgress.self))
+        case "trained":
+            self = .trained(try envelope.decode(TrainedReport.self, payloads: 1), adapter: envelope.payloads[0])
+        case "scored":
+            let header = try envelope.decode(ResultHeader.self, payloads: 1)
+            self = .scored(
+                task: header.task, tokens: header.tokens, seconds: header.seconds,
+                margins: try WirePayload.floats(envelope.payloads[0], kind: kind))
+        case "embedded":
+            let header = try envelope.decode(ResultHeader.self, payloads: 1)
+            self = .embedded(
+                task: header.task, tokens: header.tokens, seconds: header.seconds,
+                values: try WirePayload.floats(envelope.payloads[0], kind: kind))
+        case "released": self = .released(shard: try envelope.decode(ShardHeader.self).shard)
+        case "holds": self = .holds(try envelope.decode(Holding.self))
+        case "failed":
+            let header = try envelope.decode(FailureHeader.self)
+            self = .failed(task: header.task, code: header.code, message: header.message)
+        case "goodbye":
+            try envelope.expectPayloads(0)
+            self = .goodbye
+        default: throw .unknownKind(kind)
+        }
+    }
+}

@@ -1,0 +1,251 @@
+import Crypto
+import Foundation
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// What a worker keeps of its shards on its disk. One thread at a time.
+///
+/// A shard's directory `shards/<number>/` holds `prompts.jsonl` (a line that names the manifest, then one prompt a line,
+/// sorted by id), and once it is trained `adapter.safetensors` and `adapter.json`, which says from what it was trained. Every
+/// file is replaced atomically. Files that contradict their digests are deleted and count as not held.
+package final class ShardStore {
+    /// A shard brought towards a manifest.
+    package enum Update: Sendable, Equatable {
+        /// Digests of the manifest's prompts that are not held yet.
+        case missing([String])
+        /// Exactly the manifest's prompts are on the disk, sorted by id.
+        case complete([TrainingPrompt])
+    }
+
+    /// A trained adapter as it is kept.
+    package struct StoredTraining: Codable, Sendable, Equatable {
+        package var specification: TrainingSpecification
+        /// Fingerprint of the arithmetic that trained it.
+        package var arithmetic: String
+        package var report: WorkerMessage.TrainedReport
+        /// SHA-256 of the file with the tensors.
+        package var file: String
+    }
+
+    private struct Header: Codable {
+        var format: String
+        var manifest: String
+        var prompts: Int
+    }
+
+    /// Prompts sorted by id, with their manifest: computing digests takes longer than anything else here.
+    private struct Contents {
+        var prompts: [TrainingPrompt]
+        var manifest: ShardManifest
+
+        init(_ prompts: [TrainingPrompt]) {
+            self.prompts = prompts.sorted { $0.id < $1.id }
+            manifest = ShardManifest(
+                entries: self.prompts.map { ShardManifest.Entry(id: $0.id, digest: $0.digest) })
+        }
+    }
+
+    private static let format = "lethe-shard-1"
+    private let root: String
+    private var contents: [Int: Contents] = [:]
+    private var trainings: [Int: StoredTraining] = [:]
+
+    /// Opens the directory, deletes leftovers of interrupted writes and recomputes every digest.
+    package init(directory: String) throws(TaskFailure) {
+        root = directory + "/shards"
+        do {
+            try FileManager.default.createDirectory(
+                atPath: root, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw TaskFailure(code: "storage", message: "cannot make \(root): \(error.localizedDescription)")
+        }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        for shard in names.compactMap(Int.init).sorted() where shard >= 0 {
+            try open(shard)
+        }
+    }
+
+    /// Sorted by shard.
+    package var holdings: [WorkerMessage.Holding] {
+        contents.keys.sorted().compactMap(holding)
+    }
+
+    package func holding(_ shard: Int) -> WorkerMessage.Holding? {
+        contents[shard].map { contents in
+            WorkerMessage.Holding(
+                shard: shard, manifest: contents.manifest.digest, prompts: contents.prompts.count,
+                adapter: trainings[shard]?.report.adapter)
+        }
+    }
+
+    /// Drops what is not in the manifest, and an adapter trained with it, from the disk; then takes in what is new.
+    ///
+    /// - Parameter offered: prompts that were asked for; those that the manifest does not name are ignored.
+    /// - Throws: with the code `disk-full` or `storage`. Dropped prompts are off the disk also then, if the disk can delete
+    ///   at all.
+    package func update(
+        shard: Int, to manifest: ShardManifest, offered: [TrainingPrompt] = []
+    ) throws(TaskFailure) -> Update {
+        let directory = path(shard)
+        if contents[shard] == nil {
+            do {
+                try FileManager.default.createDirectory(
+                    atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            } catch {
+                throw AtomicFile.failure("cannot make", directory)
+            }
+        }
+        let held = contents[shard] ?? Contents([])
+        let wanted = Set(manifest.entries.map(\.digest))
+        var known = Set<String>()
+        let kept = zip(held.prompts, held.manifest.entries).compactMap { prompt, entry in
+            wanted.contains(entry.digest) && known.insert(entry.digest).inserted ? prompt : nil
+        }
+        let added = offered.filter {
+            let digest = $0.digest
+            return wanted.contains(digest) && known.insert(digest).inserted
+        }
+        if kept.count < held.prompts.count || !added.isEmpty || contents[shard] == nil {
+            try deleteAdapter(shard)
+            if kept.count < held.prompts.count { try replaceOrDelete(kept, shard: shard) }
+            if !added.isEmpty || contents[shard] == nil { try write(kept + added, shard: shard) }
+        }
+        let missing = manifest.entries.map(\.digest).filter { !known.contains($0) }
+        return missing.isEmpty ? .complete(contents[shard]?.prompts ?? []) : .missing(missing)
+    }
+
+    /// Keeps the adapter that was trained from what the shard holds now; refuses one of another manifest.
+    package func save(
+        shard: Int, adapter: [UInt8], report: WorkerMessage.TrainedReport, specification: TrainingSpecification,
+        arithmetic: String
+    ) throws(TaskFailure) {
+        guard holding(shard)?.manifest == report.manifest else {
+            throw TaskFailure(code: "storage", message: "shard \(shard) no longer holds what was trained")
+        }
+        try deleteAdapter(shard)
+        let training = StoredTraining(
+            specification: specification, arithmetic: arithmetic, report: report, file: Self.hash(adapter))
+        let description: [UInt8]
+        do throws(WireError) {
+            description = try WireJSON.encode(training, kind: "adapter.json")
+        } catch {
+            throw TaskFailure(code: "storage", message: "\(error)")
+        }
+        try AtomicFile.write(adapter, to: path(shard) + "/adapter.safetensors")
+        try AtomicFile.write(description, to: path(shard) + "/adapter.json")
+        trainings[shard] = training
+    }
+
+    /// The kept adapter, if it is the one that this specification and arithmetic give.
+    package func training(
+        shard: Int, specification: TrainingSpecification, arithmetic: String
+    ) -> (report: WorkerMessage.TrainedReport, adapter: [UInt8])? {
+        guard let training = trainings[shard], training.specification == specification,
+            training.arithmetic == arithmetic,
+            let bytes = AtomicFile.read(path(shard) + "/adapter.safetensors"), Self.hash(bytes) == training.file
+        else { return nil }
+        return (training.report, bytes)
+    }
+
+    /// Deletes everything that is held of the shard.
+    package func remove(shard: Int) throws(TaskFailure) {
+        try deleteAdapter(shard)
+        try AtomicFile.remove(path(shard) + "/prompts.jsonl")
+        contents[shard] = nil
+        guard rmdir(path(shard)) == 0 || errno == ENOENT || errno == ENOTEMPTY else {
+            throw AtomicFile.failure("cannot delete", path(shard))
+        }
+        try AtomicFile.syncDirectory(root)
+    }
+
+    private func path(_ shard: Int) -> String { "\(root)/\(shard)" }
+
+    private func deleteAdapter(_ shard: Int) throws(TaskFailure) {
+        trainings[shard] = nil
+        // The description first: tensors without it count as nothing.
+        try AtomicFile.remove(path(shard) + "/adapter.json")
+        try AtomicFile.remove(path(shard) + "/adapter.safetensors")
+        if contents[shard] != nil { try AtomicFile.syncDirectory(path(shard)) }
+    }
+
+    /// Writes fewer prompts. A disk too full even for that loses the file: what is dropped must not stay, and the rest can
+    /// be asked for again.
+    private func replaceOrDelete(_ prompts: [TrainingPrompt], shard: Int) throws(TaskFailure) {
+        do throws(TaskFailure) {
+            try write(prompts, shard: shard)
+        } catch {
+            try AtomicFile.remove(path(shard) + "/prompts.jsonl")
+            try AtomicFile.syncDirectory(path(shard))
+            contents[shard] = Contents([])
+            throw error
+        }
+    }
+
+    private func write(_ prompts: [TrainingPrompt], shard: Int) throws(TaskFailure) {
+        let contents = Contents(prompts)
+        let header = Header(format: Self.format, manifest: contents.manifest.digest, prompts: prompts.count)
+        var bytes: [UInt8] = []
+        do throws(WireError) {
+            bytes += try WireJSON.encode(header, kind: "prompts.jsonl")
+            for prompt in contents.prompts {
+                bytes.append(UInt8(ascii: "\n"))
+                bytes += try WireJSON.encode(prompt, kind: "prompts.jsonl")
+            }
+        } catch {
+            throw TaskFailure(code: "storage", message: "\(error)")
+        }
+        bytes.append(UInt8(ascii: "\n"))
+        try AtomicFile.write(bytes, to: path(shard) + "/prompts.jsonl")
+        self.contents[shard] = contents
+    }
+
+    private func open(_ shard: Int) throws(TaskFailure) {
+        let directory = path(shard)
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
+        for name in names where name.hasSuffix(AtomicFile.temporarySuffix) {
+            try AtomicFile.remove(directory + "/" + name)
+        }
+        guard let held = Self.contents(AtomicFile.read(directory + "/prompts.jsonl")) else {
+            try remove(shard: shard)
+            return
+        }
+        contents[shard] = held
+        if let training = Self.training(in: directory), training.report.manifest == held.manifest.digest {
+            trainings[shard] = training
+        } else {
+            try deleteAdapter(shard)
+        }
+    }
+
+    /// nil unless the file is whole and its digests are right.
+    private static func contents(_ bytes: [UInt8]?) -> Contents? {
+        guard let bytes, bytes.last == UInt8(ascii: "\n") else { return nil }
+        let lines = bytes.dropLast().split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        guard let first = lines.first,
+            let header = try? WireJSON.decode(Header.self, from: first, kind: "prompts.jsonl"),
+            header.format == format, header.prompts == lines.count - 1
+        else { return nil }
+        var prompts: [TrainingPrompt] = []
+        for line in lines.dropFirst() {
+            guard let prompt = try? WireJSON.decode(TrainingPrompt.self, from: line, kind: "prompts.jsonl") else {
+                return nil
+            }
+            prompts.append(prompt)
+        }
+        let contents = Contents(prompts)
+        return contents.manifest.digest == header.manifest ? contents : nil
+    }
+
+    private static func training(in directory: String) -> StoredTraining? {
+        guard let description = AtomicFile.read(directory + "/adapter.json"),
+            let training = try? WireJSON.decode(StoredTraining.self, from: description, kind: "adapter.json"),
+            let bytes = AtomicFile.read(directory + "/adapter.safetensors"), hash(bytes) == training.file
+        else { return nil }
+        return training
+    }
+
+    private static func hash(_ bytes: [UInt8]) -> String {
+        SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+    }
+}

@@ -1,0 +1,87 @@
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// What a worker computes with: the base model, or something small in its place.
+///
+/// An instance belongs to the worker's compute thread, which also makes it.
+public protocol TaskExecutor: AnyObject {
+    var description: ExecutorDescription { get }
+
+    /// - Throws: `UnlearningError`, `LanguageModelError`.
+    func train(
+        prompts: [TrainingPrompt], specification: TrainingSpecification, progress: (TrainingProgress) -> Void,
+        isCancelled: () -> Bool
+    ) throws -> TrainedAdapter
+
+    /// Margins of the prompts; no adapters means the base model, no weights 1/K each.
+    func score(
+        prompts: [TrainingPrompt], adapters: [Adapter], rule: AggregationRule, weights: [Float]
+    ) throws -> (margins: [Float], tokens: Int)
+
+    /// `[prompts, hidden]`, row by row.
+    func embed(prompts: [TrainingPrompt], source: EmbeddingSource) throws -> (values: [Float], tokens: Int)
+}
+
+/// What of an executor decides whether the coordinator takes the worker.
+public struct ExecutorDescription: Hashable, Sendable {
+    /// `Checkpoint.digest`.
+    public var base: String
+    public var precision: TrainingSpecification.Precision
+    /// `ArithmeticFingerprint`.
+    public var arithmetic: String
+    public var threads: Int
+    public var model: ModelConfiguration
+
+    public init(
+        base: String, precision: TrainingSpecification.Precision, arithmetic: String, threads: Int,
+        model: ModelConfiguration
+    ) {
+        self.base = base
+        self.precision = precision
+        self.arithmetic = arithmetic
+        self.threads = threads
+        self.model = model
+    }
+}
+
+/// Why a task failed: a stable code, and a message for people that holds names and numbers but no content.
+public struct TaskFailure: Error, Hashable, Sendable {
+    public var code: String
+    public var message: String
+
+    public init(code: String, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public init(_ error: any Error) {
+        switch error {
+        case let failure as TaskFailure: self = failure
+        case let error as UnlearningError: self.init(code: Self.code(error), message: "\(error)")
+        case let error as LanguageModelError: self.init(code: Self.code(error), message: "\(error)")
+        default: self.init(code: "internal", message: "\(error)")
+        }
+    }
+
+    private static func code(_ error: UnlearningError) -> String {
+        switch error {
+        case .noSamples: "no-samples"
+        case .promptTooLong: "prompt-too-long"
+        case .emptyPrompt: "empty-prompt"
+        case .cancelled: "cancelled"
+        case .notFinite: "not-finite"
+        default: "invalid-task"
+        }
+    }
+
+    private static func code(_ error: LanguageModelError) -> String {
+        switch error {
+        case .promptTooLong: "prompt-too-long"
+        case .emptyPrompt: "empty-prompt"
+        case .adapterMismatch: "adapter-mismatch"
+        case .notFinite: "not-finite"
+        default: "model"
+        }
+    }
+}

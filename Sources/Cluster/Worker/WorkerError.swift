@@ -1,0 +1,16 @@
+/// Why a worker process cannot start or go on.
+public enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The coordinator will not have this worker: another base model, protocol version, precision or arithmetic.
+    case refused(code: String, message: String)
+    /// Another worker uses the data directory.
+    case dataDirectoryInUse(path: String)
+    case dataDirectory(path: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .refused(let code, let message): "the coordinator refused this worker (\(code)): \(message)"
+        case .dataDirectoryInUse(let path): "another worker uses the data directory \(path); give each its own"
+        case .dataDirectory(let path, let reason): "the data directory \(path) cannot be used: \(reason)"
+        }
+    }
+}

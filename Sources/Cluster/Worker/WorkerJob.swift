@@ -1,0 +1,76 @@
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// Names one piece of computing inside a worker, over all connections.
+package typealias JobID = UInt64
+
+/// What the compute thread is given.
+package struct Job: Sendable, Equatable {
+    package enum Work: Sendable, Equatable {
+        /// `shard` is -1 for a replay.
+        case train(shard: Int, manifest: String, specification: TrainingSpecification, prompts: [TrainingPrompt])
+        case score(CoordinatorMessage.ScoreTask)
+        case embed(source: EmbeddingSource, prompts: [TrainingPrompt])
+    }
+
+    package var id: JobID
+    package var work: Work
+}
+
+/// What the compute thread gives back.
+package enum JobOutcome: Sendable, Equatable {
+    /// The report's task is filled in by the state.
+    case trained(WorkerMessage.TrainedReport, adapter: [UInt8])
+    case scored(margins: [Float], tokens: Int, seconds: Double)
+    case embedded(values: [Float], tokens: Int, seconds: Double)
+    case cancelled
+    case failed(TaskFailure)
+}
+
+/// Work for the storage thread. The shard's commands run in the order in which they were given.
+package struct StorageCommand: Sendable, Equatable {
+    package enum Work: Sendable, Equatable {
+        case update(ShardManifest, offered: [TrainingPrompt], specification: TrainingSpecification)
+        case save(WorkerMessage.TrainedReport, adapter: [UInt8], specification: TrainingSpecification)
+        case remove
+    }
+
+    package var id: UInt64
+    package var shard: Int
+    package var work: Work
+}
+
+/// How a storage command ended, and what the disk holds of the shard since.
+package struct StorageResult: Sendable, Equatable {
+    package enum Outcome: Sendable, Equatable {
+        case missing([String])
+        /// `trained`: the kept adapter of exactly these prompts and the specification, if there is one.
+        case complete([TrainingPrompt], trained: Trained?)
+        case saved
+        case removed
+        case failed(TaskFailure)
+    }
+
+    package struct Trained: Sendable, Equatable {
+        package var report: WorkerMessage.TrainedReport
+        package var adapter: [UInt8]
+
+        package init(report: WorkerMessage.TrainedReport, adapter: [UInt8]) {
+            self.report = report
+            self.adapter = adapter
+        }
+    }
+
+    package var id: UInt64
+    package var shard: Int
+    package var holding: WorkerMessage.Holding?
+    package var outcome: Outcome
+
+    package init(id: UInt64, shard: Int, holding: WorkerMessage.Holding?, outcome: Outcome) {
+        self.id = id
+        self.shard = shard
+        self.holding = holding
+        self.outcome = outcome
+    }
+}

@@ -1,0 +1,265 @@
+import Foundation
+import Logging
+import ZeroMQ
+
+/// The socket loop of a worker process. Lives on one thread.
+final class WorkerLoop {
+    private let configuration: WorkerConfiguration
+    private let directory: DataDirectory
+    private let logger: Logger
+    private let stopRequest: WakeUp
+    private let context: Context
+    private let reports: Mailbox<WorkerReport>
+    private let clock = ContinuousClock()
+    private let start: ContinuousClock.Instant
+    private var connection = ConnectionState()
+    private var socket: Socket?
+    private var attempts = 0
+    private var threadsRunning = 0
+
+    init(
+        configuration: WorkerConfiguration, directory: DataDirectory, logger: Logger, stopRequest: WakeUp
+    ) throws(ZeroMQError) {
+        self.configuration = configuration
+        self.directory = directory
+        self.logger = logger
+        self.stopRequest = stopRequest
+        context = try Context()
+        reports = try Mailbox()
+        start = clock.now
+    }
+
+    private var now: Double { (clock.now - start) / .seconds(1) }
+
+    /// Returns after a stop request.
+    func run(makeExecutor: @escaping @Sendable () throws -> any TaskExecutor) throws {
+        let post: @Sendable (WorkerReport) -> Void = { [reports] in reports.post($0) }
+        let compute = try ComputeThread(makeExecutor: makeExecutor, report: post)
+        threadsRunning += 1
+        defer {
+            compute.quit()
+            waitForThreads()
+        }
+        guard let executor = try awaitExecutor() else { return }
+        let storage = try StorageThread(
+            directory: directory.path, arithmetic: executor.arithmetic, report: post)
+        threadsRunning += 1
+        defer { storage.quit() }
+        guard let holdings = try awaitStore() else { return }
+        logger.info(
+            "worker \(directory.worker) is ready: \(executor.precision.rawValue), \(holdings.count) shards kept")
+        var state = WorkerLogic(executor: executor, holdings: holdings)
+        while true {
+            for action in connection.tick(at: now) {
+                try perform(action, executor: executor, &state, compute, storage)
+            }
+            let ready = try poll()
+            if ready.stop {
+                goodbye()
+                return
+            }
+            if ready.socket { try receive(executor, &state, compute, storage) }
+            for report in reports.drain() {
+                guard let event = event(report) else { continue }
+                try perform(state.handle(event), &state, compute, storage)
+            }
+        }
+    }
+
+    // MARK: - Start and end
+
+    /// nil after a stop request.
+    private func awaitExecutor() throws -> ExecutorDescription? {
+        while true {
+            let ready = try poll()
+            for report in reports.drain() {
+                switch report {
+                case .executorReady(let result): return try result.get()
+                case .ended: threadsRunning -= 1
+                default: break
+                }
+            }
+            if ready.stop { return nil }
+        }
+    }
+
+    private func awaitStore() throws -> [WorkerMessage.Holding]? {
+        while true {
+            let ready = try poll()
+            for report in reports.drain() {
+                switch report {
+                case .storeReady(let result): return try result.get()
+                case .ended: threadsRunning -= 1
+                default: break
+                }
+            }
+            if ready.stop { return nil }
+        }
+    }
+
+    /// The threads end at the next step; a computation that takes longer is not waited for.
+    private func waitForThreads() {
+        let deadline = clock.now + .seconds(2)
+        while threadsRunning > 0, clock.now < deadline {
+            for case .ended in reports.take(timeout: deadline - clock.now) { threadsRunning -= 1 }
+        }
+    }
+
+    private func goodbye() {
+        guard connection.isConnected else { return }
+        try? socket?.send(WorkerMessage.goodbye.frames())
+    }
+
+    // MARK: - Events
+
+    private func poll() throws(ZeroMQError) -> (socket: Bool, stop: Bool) {
+        var sources: [Poller.Source] = [.descriptor(stopRequest.descriptor), .descriptor(reports.descriptor)]
+        if let socket { sources.append(.socket(socket)) }
+        // One millisecond more: a wait that is rounded down would spin.
+        let wait = socket.map { _ in Duration.seconds(connection.wait(at: now)) + .milliseconds(1) }
+        let ready = try Poller(sources).wait(timeout: wait)
+        return (ready.count > 2 && ready[2], ready[0])
+    }
+
+    private func event(_ report: WorkerReport) -> WorkerLogic.Event? {
+        switch report {
+        case .storage(let result): return .storage(result)
+        case .progress(let job, let progress): return .progress(job, progress)
+        case .finished(let job, let outcome): return .finished(job, outcome)
+        case .ended:
+            threadsRunning -= 1
+            return nil
+        case .executorReady, .storeReady: return nil
+        }
+    }
+
+    private func receive(
+        _ executor: ExecutorDescription, _ state: inout WorkerLogic, _ compute: ComputeThread,
+        _ storage: StorageThread
+    ) throws {
+        // Bounded, so that a flood of messages cannot hold up heartbeats and results.
+        for _ in 0..<64 {
+            let frames: [[UInt8]]
+            do throws(ZeroMQError) {
+                guard
+                    let received = try socket?.receive(
+                        maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message)
+                else { return }
+                frames = received
+            } catch .messageTooLarge {
+                logger.warning("dropped a message above the limits")
+                continue
+            }
+            connection.received(at: now)
+            let message: CoordinatorMessage
+            do throws(WireError) {
+                message = try CoordinatorMessage(frames: frames)
+            } catch .unsupportedVersion(let version) {
+                throw WorkerError.refused(
+                    code: "protocol", message: "the coordinator speaks protocol version \(version)")
+            } catch {
+                logger.warning("dropped a message: \(error)")
+                continue
+            }
+            switch message {
+            case .refused(let code, let message): throw WorkerError.refused(code: code, message: message)
+            case .welcome(let welcome):
+                attempts = 0
+                connection.welcomed(welcome, at: now)
+                logger.info("connected to cluster \(welcome.cluster)")
+                try perform(state.handle(.connected), &state, compute, storage)
+            default: try perform(state.handle(.message(message)), &state, compute, storage)
+            }
+        }
+    }
+
+    // MARK: - Actions
+
+    private func perform(
+        _ action: ConnectionState.Action, executor: ExecutorDescription, _ state: inout WorkerLogic,
+        _ compute: ComputeThread, _ storage: StorageThread
+    ) throws {
+        switch action {
+        case .connect:
+            if attempts == 3 {
+                logger.warning(
+                    "no answer from \(configuration.coordinator): is the coordinator running, and does it allow this key?"
+                )
+            }
+            attempts += 1
+            try connect()
+            try send(.hello(hello(executor, holdings: state.currentHoldings)))
+        case .heartbeat: try send(.heartbeat)
+        case .lost:
+            logger.warning("lost the coordinator; trying to reach it again")
+            try perform(state.handle(.disconnected), &state, compute, storage)
+        }
+    }
+
+    private func perform(
+        _ actions: [WorkerLogic.Action], _ state: inout WorkerLogic, _ compute: ComputeThread,
+        _ storage: StorageThread
+    ) throws {
+        for action in actions {
+            switch action {
+            case .send(let message): try send(message)
+            case .storage(let command): storage.run(command)
+            case .start(let job): compute.run(job)
+            case .cancel(let job): compute.cancel(job)
+            case .log(let line): logger.info("\(line)")
+            }
+        }
+    }
+
+    /// Messages of a connection that is gone are dropped: the next hello says how things are.
+    private func send(_ message: WorkerMessage) throws {
+        guard let socket else { return }
+        do {
+            try socket.send(message.frames())
+            connection.sent(at: now)
+        } catch ZeroMQError.contextTerminated {
+            throw ZeroMQError.contextTerminated
+        } catch let error as WireError {
+            logger.error("cannot send: \(error)")
+            guard let task = message.task else { return }
+            try send(.failed(task: task, code: "too-large", message: "\(error)"))
+        } catch {
+            // A full queue: nothing gets through, and the silence ends the connection.
+            logger.warning("cannot send: \(error)")
+        }
+    }
+
+    private func connect() throws(ZeroMQError) {
+        var options = SocketOptions()
+        options.maximumFrameSize = Int64(WireLimits.frame)
+        // Long enough for a goodbye on its way.
+        options.linger = .milliseconds(300)
+        options.reconnectIntervalMaximum = .seconds(1)
+        options.curve = configuration.curve.map { .client($0.own, serverKey: $0.coordinator) }
+        socket = nil
+        let fresh = try Socket(context, .dealer, options: options)
+        try fresh.connect(configuration.coordinator)
+        socket = fresh
+    }
+
+    private func hello(
+        _ executor: ExecutorDescription, holdings: [WorkerMessage.Holding]
+    ) -> WorkerMessage.Hello {
+        WorkerMessage.Hello(
+            worker: directory.worker,
+            name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
+            protocolVersion: Int(WireLimits.version), base: executor.base, precision: executor.precision,
+            arithmetic: executor.arithmetic, threads: executor.threads, holdings: holdings)
+    }
+}
+
+extension WorkerMessage {
+    /// The task that this is the whole answer to.
+    fileprivate var task: TaskID? {
+        switch self {
+        case .trained(let report, _): report.task
+        case .scored(let task, _, _, _), .embedded(let task, _, _, _), .need(let task, _): task
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Compute
+import Foundation
+import LanguageModels
+import Logging
+import Unlearning
+import ZeroMQ
+
+/// One worker: a socket loop on the thread that calls `run`, a compute thread and a storage thread.
+///
+/// The loop only moves events and actions between the sockets, the two threads and `WorkerLogic`, which decides.
+public final class WorkerProcess: Sendable {
+    public typealias MakeExecutor = @Sendable (TrainingSpecification.Precision) throws -> any TaskExecutor
+
+    private let configuration: WorkerConfiguration
+    private let makeExecutor: MakeExecutor
+    private let logger: Logger
+    private let stopRequest: WakeUp
+
+    /// A worker that computes with the configured model.
+    public convenience init(configuration: WorkerConfiguration, logger: Logger) throws {
+        try self.init(configuration: configuration, logger: logger) { precision in
+            try LanguageModelExecutor(
+                model: configuration.model, precision: precision, threads: configuration.threads,
+                weightCacheDirectory: configuration.weightCacheDirectory)
+        }
+    }
+
+    /// - Parameter makeExecutor: called on the compute thread.
+    public init(configuration: WorkerConfiguration, logger: Logger, makeExecutor: @escaping MakeExecutor) throws {
+        self.configuration = configuration
+        self.logger = logger
+        self.makeExecutor = makeExecutor
+        stopRequest = try WakeUp()
+    }
+
+    /// Makes `run` say goodbye and return soon; nothing under way is finished. A signal handler may call it.
+    public func stop() { stopRequest.signal() }
+
+    /// Works until `stop`. May be called once.
+    ///
+    /// - Throws: `WorkerError`; what the model's files are refused for; `TaskFailure` when the store cannot be opened.
+    public func run() throws {
+        let directory =
+            if let path = configuration.dataDirectory {
+                try DataDirectory(path: path)
+            } else {
+                try DataDirectory.standard(endpoint: configuration.coordinator)
+            }
+        var choices = Self.precisions(configuration.precision)
+        while true {
+            let precision = choices.removeFirst()
+            do {
+                let loop = try WorkerLoop(
+                    configuration: configuration, directory: directory, logger: logger, stopRequest: stopRequest)
+                try loop.run { [makeExecutor] in try makeExecutor(precision) }
+                return
+            } catch WorkerError.refused(let code, let message) where code.contains("precision") && !choices.isEmpty {
+                logger.info("the cluster does not compute in \(precision.rawValue): \(message)")
+            }
+        }
+    }
+
+    /// What to offer the coordinator, in order: the choice of precision is the cluster's.
+    private static func precisions(
+        _ choice: WorkerConfiguration.PrecisionChoice
+    ) -> [TrainingSpecification.Precision] {
+        switch choice {
+        case .fixed(let precision): [precision]
+        case .automatic: Element.hasFastBfloat16 ? [.bf16, .f32] : [.f32, .bf16]
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Cluster
+import Foundation
+import Testing
+
+@Suite("Simulated clusters")
+struct SimulationTests {
+    /// More with LETHE_SIMULATION_SEEDS; a single one with LETHE_SIMULATION_SEED.
+    static var seeds: [UInt64] {
+        let environment = ProcessInfo.processInfo.environment
+        if let one = environment["LETHE_SIMULATION_SEED"].flatMap(UInt64.init) { return [one] }
+        let count = environment["LETHE_SIMULATION_SEEDS"].flatMap(UInt64.init) ?? 300
+        return Array(0..<max(1, count))
+    }
+
+    @Test(
+        "Under faults no acknowledged forget is lost, no adapter that saw forgotten data answers, and all comes to rest"
+    )
+    func invariantsHold() {
+        for seed in Self.seeds {
+            var simulation = Simulation(SimulationPlan(seed: seed))
+            simulation.run()
+            #expect(
+                simulation.violations.isEmpty,
+                "seed \(seed) at \(simulation.now) ms: \(simulation.violations.joined(separator: "; "))")
+            expectFreshAdapters(after: simulation, seed: seed)
+        }
+    }
+
+    /// The adapters are those of a cluster with another number of workers that never saw the forgotten data.
+    private func expectFreshAdapters(after simulation: Simulation, seed: UInt64) {
+        guard simulation.violations.isEmpty else { return }
+        var plan = SimulationPlan(seed: seed)
+        plan.workers = plan.workers % 4 + 1
+        plan.lossy = 0
+        plan.crashes = 0
+        plan.forgets = 0
+        plan.reads = 0
+        plan.chaosMilliseconds = 8000
+        var fresh = Simulation(plan, without: simulation.ledger.forgotten)
+        fresh.run()
+        #expect(fresh.violations.isEmpty, "seed \(seed), fresh: \(fresh.violations.joined(separator: "; "))")
+        let names = simulation.ledger.snapshot.shards.map { $0.adapter?.name }
+        #expect(names == fresh.ledger.snapshot.shards.map { $0.adapter?.name }, "seed \(seed)")
+    }
+}

@@ -1,0 +1,141 @@
+import Cluster
+import Foundation
+import LanguageModels
+import Recommendation
+import Testing
+import Unlearning
+
+/// A coordinator, the clock it is handed, and what it said last.
+struct CoordinatorFixture {
+    static let specification = TrainingSpecification(base: "base", precision: .f32)
+
+    var coordinator: Coordinator
+    var actions: [CoordinatorAction] = []
+    private(set) var milliseconds: Int64 = 0
+
+    init(_ snapshot: LedgerSnapshot, arithmetic: String? = nil) {
+        let configuration = ClusterConfiguration(
+            training: Self.specification, embedding: EmbeddingSource(layer: 1, pooling: .last),
+            shards: snapshot.shards.count, partition: .userHash)
+        coordinator = Coordinator(
+            settings: CoordinatorSettings(
+                cluster: "test", configuration: configuration, arithmetic: arithmetic, chunk: 4),
+            snapshot: snapshot, at: CoordinatorInstant(milliseconds: 0))
+    }
+
+    /// A snapshot of shards with ten prompts each and manifests "m0", "m1", …
+    static func snapshot(
+        shards: Int, adapters: Bool = false, requested: Bool = true, missingMargins: Int = 0
+    ) -> LedgerSnapshot {
+        LedgerSnapshot(
+            shards: (0..<shards).map { index in
+                LedgerSnapshot.Shard(
+                    index: index, manifest: "m\(index)", prompts: 10,
+                    adapter: adapters
+                        ? LedgerSnapshot.Adapter(
+                            name: "a\(index)", manifest: "m\(index)", missingMargins: missingMargins) : nil)
+            },
+            hasData: true, isPartitioned: true, unassignedPrompts: 0, missingEmbeddings: 0,
+            trainingPrompts: shards * 10,
+            validationPrompts: 8, testPrompts: 8, validationDigest: "v", isTuned: adapters && missingMargins == 0,
+            pendingForgets: [], trainingRequested: requested)
+    }
+
+    // MARK: events
+
+    mutating func feed(_ event: CoordinatorEvent) {
+        actions = coordinator.handle(event, at: CoordinatorInstant(milliseconds: milliseconds))
+    }
+
+    /// Ticks every 250 ms; the actions of all ticks together. Workers named here keep sending heartbeats.
+    mutating func wait(_ span: Int64, beating names: [String] = []) {
+        var all: [CoordinatorAction] = []
+        for _ in 0..<(span / 250) {
+            milliseconds += 250
+            for name in names { feed(.worker(peer: peer(name), .heartbeat)) }
+            feed(.tick)
+            all += actions
+        }
+        actions = all
+    }
+
+    mutating func hello(
+        _ name: String, base: String = "base", precision: TrainingSpecification.Precision = .f32,
+        version: Int = CoordinatorLimits.protocolVersion, arithmetic: String = "x", peer: String? = nil,
+        holdings: [WorkerMessage.Holding] = []
+    ) {
+        feed(
+            .worker(
+                peer: self.peer(peer ?? name),
+                .hello(
+                    WorkerMessage.Hello(
+                        worker: name, name: name, protocolVersion: version, base: base, precision: precision,
+                        arithmetic: arithmetic, threads: 1, holdings: holdings))))
+    }
+
+    mutating func say(_ message: WorkerMessage, by name: String) {
+        feed(.worker(peer: peer(name), message))
+    }
+
+    mutating func ask(_ request: ClientRequest, id: String) {
+        feed(.client(ClientTicket(peer: peer("client"), request: id), request))
+    }
+
+    func peer(_ name: String) -> PeerID { PeerID(Array(name.utf8)) }
+
+    // MARK: what it said
+
+    /// Assignments among the last actions: worker, shard, and whether the worker is to train.
+    var assignments: [(worker: String, task: TaskID, shard: Int, manifest: String, trains: Bool)] {
+        actions.compactMap { action in
+            guard case .dispatch(let peer, .assign(let task, let shard, let manifest, _, let adapter)) = action else {
+                return nil
+            }
+            return (String(decoding: peer.bytes, as: UTF8.self), task, shard, manifest, adapter == nil)
+        }
+    }
+
+    func messages(to name: String) -> [CoordinatorMessage] {
+        actions.compactMap { action in
+            guard case .send(peer(name), let message) = action else { return nil }
+            return message
+        }
+    }
+
+    var commands: [(id: LedgerCommandID, command: LedgerCommand)] {
+        actions.compactMap { action in
+            guard case .ledger(let id, let command) = action else { return nil }
+            return (id, command)
+        }
+    }
+
+    var replies: [CoordinatorReply] {
+        actions.compactMap { action in
+            guard case .reply(_, let reply) = action else { return nil }
+            return reply
+        }
+    }
+
+    var errors: [ClientError] {
+        replies.compactMap { reply in
+            guard case .failure(let error) = reply else { return nil }
+            return error
+        }
+    }
+
+    var refusals: [String] {
+        actions.compactMap { action in
+            guard case .send(_, .refused(let code, _)) = action else { return nil }
+            return code
+        }
+    }
+
+    var status: StatusReport { coordinator.status(at: CoordinatorInstant(milliseconds: milliseconds)) }
+
+    static func report(task: TaskID, shard: Int, manifest: String, adapter: String) -> WorkerMessage {
+        .trained(
+            WorkerMessage.TrainedReport(
+                task: task, shard: shard, manifest: manifest, adapter: adapter, steps: 1, tokens: 1, seconds: 1,
+                computeSeconds: 1, epochLosses: [0.5]), adapter: [1])
+    }
+}

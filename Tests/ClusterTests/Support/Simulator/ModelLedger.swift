@@ -1,0 +1,270 @@
+import Cluster
+import Foundation
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// An in-memory stand-in for the ledger: data, prompts as a pure function of a user's retained interactions, shards by
+/// hash of the user, adapters, rows, forget requests.
+struct ModelLedger {
+    struct Interaction: Hashable {
+        var user: Int
+        var item: Int
+    }
+
+    struct Sample {
+        var prompt: TrainingPrompt
+        var digest: String
+        var user: Int
+        var split: Split
+        var uses: [Interaction]
+    }
+
+    struct Record {
+        var request: ClientRequest.ForgetRequest
+        var outcome: ForgetOutcome
+        var waiting: Set<Int>
+        var isFinished = false
+    }
+
+    let shardCount: Int
+    /// Whether training prompts get their shard only from `partition`, once they have embeddings.
+    let partitionNeedsEmbeddings: Bool
+    private(set) var retained: [Interaction]
+    private(set) var forgotten: Set<Interaction> = []
+    private(set) var samples: [Sample] = []
+    private(set) var manifests: [ShardManifest] = []
+    private(set) var snapshot: LedgerSnapshot
+    private var assigned: Set<String> = []
+    private var embedded: Set<String> = []
+    private var adapters: [Int: LedgerSnapshot.Adapter] = [:]
+    private var quarantined: Set<Int> = []
+    private var margins: [String: Set<String>] = [:]
+    private var tunedFor = ""
+    private var trainingRequested = false
+    private(set) var records: [(id: String, record: Record)] = []
+    /// Everything that any manifest ever held, by the manifest's digest.
+    private(set) var contents: [String: [Interaction]] = [:]
+    /// Commands fail with a full disk for as long as this is set.
+    var isDiskFull = false
+
+    init(users: [Int: Int], shards: Int, partitionNeedsEmbeddings: Bool, without forgotten: Set<Interaction> = []) {
+        shardCount = shards
+        self.partitionNeedsEmbeddings = partitionNeedsEmbeddings
+        retained = users.keys.sorted().flatMap { user in
+            (0..<(users[user] ?? 0)).map { Interaction(user: user, item: $0) }
+        }.filter { !forgotten.contains($0) }
+        snapshot = LedgerSnapshot(
+            shards: [], hasData: true, isPartitioned: false, unassignedPrompts: 0, missingEmbeddings: 0,
+            trainingPrompts: 0, validationPrompts: 0, testPrompts: 0, validationDigest: "", isTuned: false,
+            pendingForgets: [], trainingRequested: false)
+        rebuild()
+    }
+
+    // MARK: the data
+
+    static func shard(of user: Int, among shards: Int) -> Int {
+        Int(simulatedHash("user \(user)") % UInt64(shards))
+    }
+
+    private mutating func rebuild() {
+        samples = []
+        for user in Set(retained.map(\.user)).sorted() {
+            let items = retained.filter { $0.user == user }.sorted { $0.item < $1.item }
+            for position in items.indices.dropFirst(2) {
+                let target = items[position]
+                let uses = Array(items[(position - 2)...position])
+                let prompt = TrainingPrompt(
+                    id: "u\(user)-i\(target.item)", instruction: "",
+                    input: uses.map { "\($0.item)" }.joined(separator: ","),
+                    label: (user + target.item).isMultiple(of: 2))
+                let split: Split =
+                    position == items.count - 1 ? .test : position == items.count - 2 ? .validation : .train
+                samples.append(
+                    Sample(prompt: prompt, digest: prompt.digest, user: user, split: split, uses: uses))
+            }
+        }
+        samples.sort { $0.prompt.id < $1.prompt.id }
+        assigned.formIntersection(samples.filter { $0.split == .train }.map(\.prompt.id))
+        if !partitionNeedsEmbeddings { assigned = Set(samples.filter { $0.split == .train }.map(\.prompt.id)) }
+        let digests = Set(samples.map(\.digest))
+        embedded.formIntersection(digests)
+        for name in margins.keys { margins[name]?.formIntersection(digests) }
+        refresh()
+    }
+
+    private mutating func refresh() {
+        manifests = (0..<shardCount).map { shard in
+            let own = samples(of: shard)
+            let manifest = ShardManifest(entries: own.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) })
+            contents[manifest.digest] = own.flatMap(\.uses)
+            return manifest
+        }
+        let validation = samples.filter { $0.split == .validation }
+        let training = samples.count { $0.split == .train }
+        snapshot.shards = manifests.enumerated().map { shard, manifest in
+            var adapter = adapters[shard]
+            if let name = adapter?.name {
+                adapter?.missingMargins = validation.count { margins[name]?.contains($0.digest) != true }
+            }
+            return LedgerSnapshot.Shard(
+                index: shard, manifest: manifest.digest, prompts: manifest.entries.count, adapter: adapter,
+                quarantinedSince: quarantined.contains(shard) ? Date(timeIntervalSince1970: 0) : nil)
+        }
+        snapshot.isPartitioned = training > 0 && assigned.count == training
+        snapshot.unassignedPrompts = training - assigned.count
+        snapshot.missingEmbeddings = missing(.embeddings).count
+        snapshot.trainingPrompts = training
+        snapshot.validationPrompts = validation.count
+        snapshot.testPrompts = samples.count { $0.split == .test }
+        snapshot.validationDigest =
+            ShardManifest(entries: validation.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) }).digest
+        snapshot.isTuned = tunedFor == tuningSubject
+        snapshot.trainingRequested = trainingRequested
+        snapshot.pendingForgets = records.filter { !$0.record.isFinished }.map { id, record in
+            LedgerSnapshot.PendingForget(
+                id: id, received: Date(timeIntervalSince1970: 0), waitingFor: record.waiting.sorted())
+        }
+    }
+
+    private var tuningSubject: String {
+        (0..<shardCount).map { adapters[$0]?.name ?? "-" }.joined() + snapshot.validationDigest
+    }
+
+    func samples(of shard: Int) -> [Sample] {
+        samples.filter {
+            $0.split == .train && assigned.contains($0.prompt.id) && Self.shard(of: $0.user, among: shardCount) == shard
+        }
+    }
+
+    func sample(_ digest: String) -> Sample? {
+        samples.first { $0.digest == digest }
+    }
+
+    func missing(_ rows: MissingRows) -> [String] {
+        switch rows {
+        case .embeddings:
+            samples.filter { sample in
+                let isNeeded =
+                    sample.split == .validation
+                    || (sample.split == .train && partitionNeedsEmbeddings && !assigned.contains(sample.prompt.id))
+                return isNeeded && !embedded.contains(sample.digest)
+            }.map(\.digest)
+        case .margins(let name):
+            samples.filter { $0.split == .validation && margins[name]?.contains($0.digest) != true }.map(\.digest)
+        }
+    }
+
+    func hasAdapter(_ name: String) -> Bool {
+        adapters.values.contains { $0.name == name }
+    }
+
+    func record(_ id: String) -> Record? {
+        records.first { $0.id == id }?.record
+    }
+
+    // MARK: commands
+
+    mutating func perform(_ command: LedgerCommand) -> LedgerOutcome {
+        if isDiskFull { return .failed(ClientError(code: "disk-full", message: "the disk is full")) }
+        defer { refresh() }
+        let stale = LedgerOutcome.failed(ClientError(code: LedgerOutcome.stale, message: ""))
+        switch command {
+        case .forget(let id, let request):
+            let outcome = forget(id, request)
+            refresh()
+            return .forgotten(outcome, snapshot)
+        case .requestTraining: trainingRequested = true
+        case .saveEmbeddings(let digests, _):
+            embedded.formUnion(Set(digests).intersection(samples.map(\.digest)))
+        case .partition:
+            guard missing(.embeddings).isEmpty else { return stale }
+            assigned = Set(samples.filter { $0.split == .train }.map(\.prompt.id))
+        case .publish(let shard, let report, let bytes, _):
+            guard manifests[shard].digest == report.manifest else { return stale }
+            adapters[shard] = LedgerSnapshot.Adapter(
+                name: String(decoding: bytes, as: UTF8.self), manifest: report.manifest, missingMargins: 0)
+            quarantined.remove(shard)
+            settle(shard)
+        case .saveMargins(let name, let digests, _):
+            guard hasAdapter(name) else { return stale }
+            margins[name, default: []].formUnion(Set(digests).intersection(samples.map(\.digest)))
+        case .tuneAttention: tunedFor = tuningSubject
+        case .purge: break
+        case .finishForget(let id):
+            guard let position = records.firstIndex(where: { $0.id == id }),
+                records[position].record.waiting.isEmpty
+            else { return stale }
+            records[position].record.isFinished = true
+            refresh()
+            return .finished(.simulated, snapshot)
+        }
+        refresh()
+        return .committed(snapshot)
+    }
+
+    private mutating func settle(_ shard: Int) {
+        for position in records.indices { records[position].record.waiting.remove(shard) }
+    }
+
+    private mutating func forget(_ id: String, _ request: ClientRequest.ForgetRequest) -> ForgetOutcome {
+        if let known = record(id) { return known.outcome }
+        let before = manifests.map(\.digest)
+        let users = Set(request.users.compactMap { Int($0) })
+        let pairs = Set(
+            request.interactions.compactMap { target -> Interaction? in
+                guard let user = Int(target.user), let item = Int(target.item) else { return nil }
+                return Interaction(user: user, item: item)
+            })
+        let gone = retained.filter { users.contains($0.user) || pairs.contains($0) }
+        forgotten.formUnion(gone)
+        retained.removeAll { users.contains($0.user) || pairs.contains($0) }
+        rebuild()
+        var touched: [Int] = []
+        var waiting: Set<Int> = []
+        for shard in 0..<shardCount where manifests[shard].digest != before[shard] {
+            touched.append(shard)
+            if let old = adapters.removeValue(forKey: shard) {
+                margins[old.name] = nil
+                quarantined.insert(shard)
+            }
+            if manifests[shard].entries.isEmpty {
+                quarantined.remove(shard)
+                settle(shard)
+            } else if quarantined.contains(shard) {
+                waiting.insert(shard)
+            }
+        }
+        let outcome = ForgetOutcome(
+            request: id, received: Date(timeIntervalSince1970: 0), counts: ForgetCounts(), shards: touched,
+            waitingFor: waiting.sorted(), droppedAdapters: [], alreadyForgotten: 0)
+        records.append((id, Record(request: request, outcome: outcome, waiting: waiting)))
+        return outcome
+    }
+}
+
+/// What training gives: a name that depends on the specification and on exactly the prompts trained on.
+func simulatedAdapter(_ specification: TrainingSpecification, manifest: String) -> String {
+    "adapter-\(specification.seed)-\(manifest)"
+}
+
+extension Certificate {
+    static let simulated: Certificate = {
+        let statement = Certificate.Statement.currentVersion
+        let json = """
+            {"statement": {"version": \(statement), "request": "r", "method": "apa", "received": "", "finished": "",
+            "counts": \(counts), "shards": [], "exactness": "exact", "specification": "", "auditHead": ""},
+            "signature": "", "publicKey": ""}
+            """
+        // A change of the certificate's fields shows here, in every test.
+        guard let certificate = try? JSONDecoder().decode(Certificate.self, from: Data(json.utf8)) else {
+            preconditionFailure("the simulated certificate no longer has the fields of a certificate")
+        }
+        return certificate
+    }()
+
+    private static var counts: String {
+        let encoded = (try? JSONEncoder().encode(ForgetCounts())) ?? Data()
+        return String(decoding: encoded, as: UTF8.self)
+    }
+}

@@ -1,0 +1,130 @@
+import Cluster
+import LanguageModels
+import Recommendation
+import Testing
+import Unlearning
+
+/// One message of every kind, with contents that are easy to get wrong.
+enum WireSamples {
+    static let prompts = [
+        TrainingPrompt(id: "a", instruction: "quotes \" and \\", input: "tab\tnewline\n日本 🎬 \u{0}", label: true),
+        TrainingPrompt(id: "b", instruction: "", input: "", label: false),
+    ]
+    static let specification = TrainingSpecification(
+        base: "base", precision: .bf16, seed: .max, epochs: 3, batch: 7, learningRate: 1.0 / 3)
+    static let holding = WorkerMessage.Holding(shard: 3, manifest: "m", prompts: 5, adapter: nil)
+
+    static let worker: [WorkerMessage] = [
+        .hello(
+            WorkerMessage.Hello(
+                worker: "w", name: "host:1", protocolVersion: 1, base: "b", precision: .f32, arithmetic: "x",
+                threads: 2, holdings: [holding])),
+        .heartbeat, .need(task: .max, digests: ["d1", "d2"]),
+        .progress(
+            WorkerMessage.TaskProgress(
+                task: 1, step: 2, steps: 3, loss: 0.1, tokensPerSecond: 1e9, secondsRemaining: 0.25)),
+        .trained(
+            WorkerMessage.TrainedReport(
+                task: 1, shard: -1, manifest: "m", adapter: "a", steps: 1, tokens: 2, seconds: 0.1,
+                computeSeconds: 0.05,
+                epochLosses: [0.7, 0.6]), adapter: (0..<3_000_001).map { UInt8(truncatingIfNeeded: $0) }),
+        .scored(task: 1, tokens: 9, seconds: 0.5, margins: [0.1, -.infinity, .leastNonzeroMagnitude]),
+        .embedded(task: 1, tokens: 9, seconds: 0.5, values: []), .released(shard: 0), .holds(holding),
+        .failed(task: 2, code: "disk-full", message: "no room"), .goodbye,
+    ]
+
+    static let coordinator: [CoordinatorMessage] = [
+        .welcome(CoordinatorMessage.Welcome(cluster: "c", heartbeatSeconds: 1, liveness: 3)),
+        .refused(code: "base", message: "another model"), .heartbeat,
+        .assign(
+            CoordinatorMessage.Assignment(
+                task: 1, shard: 2, specification: specification,
+                manifest: ShardManifest(entries: prompts.map { .init(id: $0.id, digest: $0.digest) }), adapter: nil)),
+        .assign(
+            CoordinatorMessage.Assignment(
+                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []), adapter: "a")),
+        .replay(task: 3, specification: specification, prompts: prompts), .prompts(task: 3, prompts: prompts),
+        .score(
+            CoordinatorMessage.ScoreTask(
+                task: 4, rule: .decomposed, adapters: [[1, 2, 3], []], weights: [0.1, 0.9, 1, 0], prompts: prompts)),
+        .score(
+            CoordinatorMessage.ScoreTask(
+                task: 4, rule: .nonDecomposed, adapters: [], weights: [], prompts: [])),
+        .embed(task: 5, source: EmbeddingSource(layer: 8, pooling: .mean), prompts: prompts), .cancel(task: 6),
+        .release(shard: 7),
+    ]
+
+    static let requests: [ClientRequest] = [
+        .importRows(
+            ClientRequest.ImportRows(
+                importID: "i", sequence: 0, items: [Item(id: "1", title: "Amélie (2001)")],
+                interactions: [Interaction(user: "u", item: "1", timestamp: -1, rating: 3.5, ordinal: .max)])),
+        .finishImport(ClientRequest.FinishImport(importID: "i", batches: 1, prompts: PromptConfiguration())), .train,
+        .forget(
+            ClientRequest.ForgetRequest(
+                users: ["u"], interactions: [.init(user: "u", item: "1", timestamp: nil)], dryRun: true)),
+        .query(ClientRequest.QueryRequest(user: "u", items: [], top: 10)),
+        .evaluate(ClientRequest.EvaluateRequest(split: .test, compare: true)),
+        .verify(ClientRequest.VerifyRequest(request: nil)), .status, .operation(id: "o"), .adapters,
+        .exportAdapter(name: "n"),
+    ]
+}
+
+@Suite("Wire codec")
+struct WireCodecTests {
+    @Test("Every worker message survives the wire", arguments: WireSamples.worker.indices)
+    func workerMessages(_ index: Int) throws {
+        let message = WireSamples.worker[index]
+        let frames = try message.frames()
+        #expect(frames.allSatisfy { $0.count <= WireLimits.frame })
+        #expect(try WorkerMessage(frames: frames) == message)
+        #expect(try PeerMessage(frames: frames) == .worker(message))
+    }
+
+    @Test("Every coordinator message survives the wire", arguments: WireSamples.coordinator.indices)
+    func coordinatorMessages(_ index: Int) throws {
+        let message = WireSamples.coordinator[index]
+        #expect(try CoordinatorMessage(frames: message.frames()) == message)
+    }
+
+    @Test("Every request survives the wire with its id", arguments: WireSamples.requests.indices)
+    func requests(_ index: Int) throws {
+        let request = WireSamples.requests[index]
+        #expect(try PeerMessage(frames: request.frames(id: "id-1")) == .request(id: "id-1", request))
+    }
+
+    @Test("Replies carry a value with payloads, or an error")
+    func replies() throws {
+        let success = try ClientReply(["answer": 42], payloads: [[1, 2], [], [UInt8](repeating: 3, count: 1 << 20)])
+        let (id, decoded) = try ClientReply.decode(frames: success.frames(id: "r"))
+        #expect(id == "r" && decoded == success)
+        #expect(try decoded.value([String: Int].self) == ["answer": 42])
+
+        let error = ClientError(code: "unknown-user", message: "nobody of that name")
+        let failure = try ClientReply.decode(frames: ClientReply(error).frames(id: "r")).reply
+        #expect(throws: error) { try failure.value([String: Int].self) }
+    }
+
+    @Test("Equal messages have equal bytes")
+    func stableBytes() throws {
+        for message in WireSamples.coordinator { #expect(try message.frames() == message.frames()) }
+    }
+
+    @Test("A loss that is no number survives the wire")
+    func notANumber() throws {
+        let message = WorkerMessage.progress(
+            WorkerMessage.TaskProgress(
+                task: 1, step: 1, steps: 2, loss: .nan, tokensPerSecond: .infinity, secondsRemaining: 0))
+        guard case .progress(let progress) = try WorkerMessage(frames: message.frames()) else {
+            Issue.record("another kind")
+            return
+        }
+        #expect(progress.loss.isNaN && progress.tokensPerSecond == .infinity)
+    }
+
+    @Test("Frames start with an empty one, the version, kind and id")
+    func outerFrames() throws {
+        let frames = try ClientRequest.status.frames(id: "x")
+        #expect(Array(frames.prefix(4)) == [[], [1], Array("request".utf8), Array("x".utf8)])
+    }
+}
