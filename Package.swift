@@ -26,7 +26,7 @@ let package = Package(
         .target(
             name: "Cluster",
             dependencies: [
-                "ZeroMQ", "Unlearning", "LanguageModels", "Recommendation",
+                "ZeroMQ", "Compute", "Unlearning", "LanguageModels", "Recommendation",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -42,7 +42,11 @@ let package = Package(
         .testTarget(name: "LanguageModelsTests", dependencies: ["LanguageModels"], resources: [.copy("Fixtures")]),
         .testTarget(name: "RecommendationTests", dependencies: ["Recommendation"], resources: [.copy("Fixtures")]),
         .testTarget(name: "UnlearningTests", dependencies: ["Unlearning"]),
-        .testTarget(name: "ClusterTests", dependencies: ["Cluster"]),
+        .testTarget(
+            name: "ClusterTests",
+            dependencies: ["Cluster", "Compute", "ZeroMQ", .product(name: "Logging", package: "swift-log")]),
+        // Real processes of the real command.
+        .testTarget(name: "ProcessTests", dependencies: ["lethe", "ZeroMQ"]),
     ],
     swiftLanguageModes: [.v6]
 )

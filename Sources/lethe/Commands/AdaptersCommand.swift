@@ -1,0 +1,78 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import LanguageModels
+
+struct AdaptersCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "adapters",
+        abstract: "List the shards' adapters, or export them in PEFT's file format.",
+        subcommands: [List.self, Export.self], defaultSubcommand: List.self)
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the shards' adapters.")
+
+        @OptionGroup var client: ClientOptions
+
+        func run() throws {
+            try client.withClient { coordinator in
+                let reply = try coordinator.call(.adapters)
+                try client.output.emit(json: reply.body) {
+                    try ReplyCoding.decode(AdaptersReply.self, from: reply.body).text
+                }
+            }
+        }
+    }
+
+    struct Export: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write every adapter as a PEFT directory: adapter_config.json and adapter_model.safetensors.")
+
+        @Argument(help: "Where to; one folder shard-K for each shard.")
+        var directory: String
+
+        @OptionGroup var client: ClientOptions
+
+        private struct Summary: Encodable {
+            var directories: [String]
+        }
+
+        func run() throws {
+            try client.withClient { coordinator in
+                let listed = try ReplyCoding.decode(AdaptersReply.self, from: coordinator.call(.adapters).body)
+                guard !listed.adapters.isEmpty else {
+                    throw CommandFailure(.notReady, "there is no adapter to export; run `lethe train` first")
+                }
+                var written: [String] = []
+                for adapter in listed.adapters {
+                    let reply = try coordinator.call(.exportAdapter(name: adapter.name))
+                    guard let bytes = reply.payloads.first else {
+                        throw CommandFailure(.failed, "the reply holds no adapter")
+                    }
+                    let target = URL(fileURLWithPath: directory).appendingPathComponent("shard-\(adapter.shard)")
+                    let layout = AdapterLayout(model: listed.model, configuration: adapter.lora)
+                    try Adapter(safetensors: bytes, layout: layout)
+                        .write(toDirectory: target.path, baseModelName: adapter.base)
+                    written.append(target.path)
+                }
+                try client.output.emit(Summary(directories: written)) { written.joined(separator: "\n") }
+            }
+        }
+    }
+}
+
+extension AdaptersReply {
+    var text: String {
+        guard !adapters.isEmpty else { return "no adapters" }
+        let rows = adapters.map { adapter in
+            [
+                "\(adapter.shard)", String(adapter.name.prefix(16)),
+                adapter.exact ? adapter.method : "\(adapter.method) (approximate)",
+                "\(adapter.prompts)", decimal(adapter.seconds, 1),
+                decimal(Double(adapter.tokens) / max(adapter.seconds, 1e-9), 0),
+                String(adapter.manifest.prefix(16)),
+            ]
+        }
+        return table([["shard", "adapter", "method", "prompts", "seconds", "tokens/s", "manifest"]] + rows)
+    }
+}

@@ -1,0 +1,224 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import LanguageModels
+import Logging
+import Unlearning
+import ZeroMQ
+
+extension PartitionMethod: ExpressibleByArgument {}
+extension AggregationRule: ExpressibleByArgument {}
+extension LinearSite: ExpressibleByArgument {}
+extension ClusterConfiguration.WhenNoAdapter: ExpressibleByArgument {}
+
+struct CoordinatorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "coordinator",
+        abstract: "Run the coordinator: it keeps the data, deals it to workers and answers queries.",
+        discussion: """
+            Every option is also a key of the configuration file (JSON, with underscores: {"shards": 8, "learning_rate": 0.001}); \
+            an option on the command line wins. What determines the adapters (shards, partition, seed, training) is \
+            recorded at the first start and cannot be changed afterwards.
+
+            Beyond loopback, connections are encrypted: --keys names this side's key file and --allow the public keys of \
+            the workers and clients that may connect.
+            """)
+
+    @OptionGroup var flags: CoordinatorFlags
+
+    @Option(help: "A JSON file of options.")
+    var config: String?
+
+    @Flag(help: "Print the endpoint as one JSON object once the coordinator listens.")
+    var json = false
+
+    func run() throws {
+        try reportingFailures(json: json) {
+            let options = try flags.overriding(file: config).options()
+            let process = try CoordinatorProcess(options: options, logger: serviceLogger("coordinator"))
+            let signals = stopOnSignals { process.stop() }
+            defer { signals.cancel() }
+            try process.run { endpoint in
+                guard json else { return }
+                try? Output(json: true).emit(["endpoint": endpoint]) { "" }
+                fflush(nil)
+            }
+        }
+    }
+}
+
+/// The coordinator's options; all are optional here, since each may come from the file.
+struct CoordinatorFlags: ParsableArguments {
+    @Option(help: "Where the ledger and the adapters are kept.")
+    var data: String?
+
+    @Option(help: "The base model: a GGUF file or a Hugging Face directory.")
+    var model: String?
+
+    @Option(help: "Where to listen; port * picks a free one. [default: tcp://127.0.0.1:7070]")
+    var listen: String?
+
+    @Option(help: "Number of shards, each with an adapter of its own. [default: 4]")
+    var shards: Int?
+
+    @Option(help: "How prompts are dealt to shards: user, semantic, user-hash or hash. [default: user]")
+    var partition: PartitionMethod?
+
+    @Option(help: "Seed of everything random. [default: 0]")
+    var seed: UInt64?
+
+    @Option(help: "Passes over a shard's prompts. [default: 2]")
+    var epochs: Int?
+
+    @Option(help: "Prompts of one optimiser step. [default: 8]")
+    var batch: Int?
+
+    @Option(help: "Peak learning rate of AdamW. [default: 0.001]")
+    var learningRate: Double?
+
+    @Option(help: "Steps over which the learning rate rises. [default: 0]")
+    var warmupSteps: Int?
+
+    @Option(help: "Decoupled weight decay. [default: 0]")
+    var weightDecay: Double?
+
+    @Option(help: "Rank of the adapters. [default: 8]")
+    var rank: Int?
+
+    @Option(help: "α of the adapters; their scale is α / rank. [default: 16]")
+    var alpha: Double?
+
+    @Option(parsing: .upToNextOption, help: "Linear layers that carry an adapter. [default: q_proj v_proj]")
+    var targets: [LinearSite] = []
+
+    @Option(help: "How adapters are joined in one forward pass: D or ND. [default: ND]")
+    var rule: AggregationRule?
+
+    @Option(help: "Decoder block whose output stands for a prompt in partition and attention.")
+    var embeddingLayer: Int?
+
+    @Option(help: "What answers when no clean adapter is left: base or refuse. [default: base]")
+    var whenNoAdapter: ClusterConfiguration.WhenNoAdapter?
+
+    @Option(help: "How data is forgotten unless the request says otherwise: apa. [default: apa]")
+    var method: String?
+
+    @Option(help: "bf16 or f32. [default: bf16 where the CPU has it, else f32]")
+    var precision: TrainingSpecification.Precision?
+
+    @Option(help: "Threads of the query engine. [default: the machine's cores]")
+    var threads: Int?
+
+    @Option(
+        help:
+            "A folder for packed weights, shared by all processes of this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
+    )
+    var weightCache: String?
+
+    @Option(help: "This coordinator's CURVE key file, for listening beyond loopback.")
+    var keys: String?
+
+    @Option(parsing: .upToNextOption, help: "Public key files, or folders of them, that may connect.")
+    var allow: [String] = []
+}
+
+extension CoordinatorFlags {
+    /// The file's options with these on top.
+    func overriding(file path: String?) throws -> CoordinatorFlags {
+        guard let path else { return self }
+        guard let content = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure(.badInput, "cannot read \(path)")
+        }
+        let file = try ConfigurationFile(content, path: path)
+        var merged = self
+        merged.data = data ?? file.data
+        merged.model = model ?? file.model
+        merged.listen = listen ?? file.listen
+        merged.shards = shards ?? file.shards
+        merged.partition = try partition ?? file.value(file.partition, PartitionMethod.init(rawValue:))
+        merged.seed = seed ?? file.seed
+        merged.epochs = epochs ?? file.epochs
+        merged.batch = batch ?? file.batch
+        merged.learningRate = learningRate ?? file.learningRate
+        merged.warmupSteps = warmupSteps ?? file.warmupSteps
+        merged.weightDecay = weightDecay ?? file.weightDecay
+        merged.rank = rank ?? file.rank
+        merged.alpha = alpha ?? file.alpha
+        if targets.isEmpty {
+            merged.targets = try (file.targets ?? []).map { try file.value($0, LinearSite.init(rawValue:)) ?? .query }
+        }
+        merged.rule = try rule ?? file.value(file.rule, AggregationRule.init(rawValue:))
+        merged.embeddingLayer = embeddingLayer ?? file.embeddingLayer
+        merged.whenNoAdapter =
+            try whenNoAdapter ?? file.value(file.whenNoAdapter, ClusterConfiguration.WhenNoAdapter.init(rawValue:))
+        merged.method = method ?? file.method
+        merged.precision = try precision ?? file.value(file.precision, TrainingSpecification.Precision.init(rawValue:))
+        merged.threads = threads ?? file.threads
+        merged.weightCache = weightCache ?? file.weightCache
+        merged.keys = keys ?? file.keys
+        if allow.isEmpty { merged.allow = file.allow ?? [] }
+        return merged
+    }
+
+    /// - Throws: `CommandFailure` for missing or contradictory options.
+    func options() throws -> CoordinatorOptions {
+        guard let data else {
+            throw CommandFailure(.usage, "--data is missing: a folder for the ledger and the adapters")
+        }
+        guard let model else { throw CommandFailure(.usage, "--model is missing: the base model's file or folder") }
+        guard method == nil || method == "apa" else {
+            throw CommandFailure(.usage, "--method \(method ?? ""): only apa can be a cluster's method")
+        }
+        var options = CoordinatorOptions(dataDirectory: URL(fileURLWithPath: data), model: model)
+        if let listen { options.endpoint = listen }
+        options.shards = try atLeast(1, shards ?? options.shards, "--shards")
+        options.partition = partition ?? options.partition
+        options.seed = seed ?? options.seed
+        options.precision = precision
+        options.lora = LoRAConfiguration(
+            rank: try atLeast(1, rank ?? 8, "--rank"), alpha: alpha ?? 16,
+            targets: targets.isEmpty ? [.query, .value] : targets)
+        options.epochs = try atLeast(1, epochs ?? options.epochs, "--epochs")
+        options.batch = try atLeast(1, batch ?? options.batch, "--batch")
+        options.learningRate = learningRate ?? options.learningRate
+        options.warmupSteps = try atLeast(0, warmupSteps ?? options.warmupSteps, "--warmup-steps")
+        options.weightDecay = weightDecay ?? options.weightDecay
+        guard options.learningRate.isFinite, options.learningRate > 0, options.weightDecay >= 0, options.lora.alpha > 0
+        else { throw CommandFailure(.usage, "--learning-rate and --alpha must be above 0, --weight-decay not below") }
+        options.rule = rule ?? options.rule
+        options.embedding = embeddingLayer.map { EmbeddingSource(layer: $0, pooling: .mean) }
+        options.whenNoAdapter = whenNoAdapter ?? options.whenNoAdapter
+        options.threads = try atLeast(1, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads")
+        options.weightCache = weightCacheDirectory(weightCache)
+        if let keys {
+            options.security = .init(keys: try CurveKeyPair(contentsOf: keys), allowed: try publicKeys(in: allow))
+        } else if !allow.isEmpty {
+            throw CommandFailure(.usage, "--allow needs --keys: without keys there is no encryption")
+        }
+        return options
+    }
+
+    private func atLeast(_ minimum: Int, _ value: Int, _ name: String) throws -> Int {
+        guard value >= minimum else { throw CommandFailure(.usage, "\(name) must be at least \(minimum)") }
+        return value
+    }
+}
+
+/// Every public key in the given files and folders.
+private func publicKeys(in paths: [String]) throws -> Set<CurvePublicKey> {
+    var keys: Set<CurvePublicKey> = []
+    for path in paths {
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+            throw CommandFailure(.badInput, "--allow: there is no \(path)")
+        }
+        let files =
+            isDirectory.boolValue
+            ? try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".pub") }.map {
+                "\(path)/\($0)"
+            }
+            : [path]
+        for file in files { keys.insert(try CurvePublicKey(contentsOf: file)) }
+    }
+    return keys
+}

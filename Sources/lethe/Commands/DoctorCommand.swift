@@ -1,0 +1,141 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import LanguageModels
+import Unlearning
+import ZeroMQ
+
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Check this machine; every failure comes with its fix.")
+
+    @Option(help: "Also check that this base model loads.")
+    var model: String?
+
+    @Option(help: "Also check that a coordinator answers there. [env: LETHE_COORDINATOR]")
+    var coordinator: String?
+
+    @Option(help: "Also check that data can be kept there.")
+    var data: String?
+
+    @Flag(help: "Print one JSON object on standard output.")
+    var json = false
+
+    private struct Check: Encodable {
+        var check: String
+        var ok: Bool
+        var found: String
+        var fix: String?
+    }
+
+    private struct Report: Encodable {
+        var ok: Bool
+        var checks: [Check]
+    }
+
+    func run() throws {
+        try reportingFailures(json: json) {
+            var checks = [processor(), memory(), messaging(), arithmetic()]
+            if let model { checks.append(load(model)) }
+            if let data { checks.append(directory(data)) }
+            if let endpoint = coordinator ?? ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] {
+                checks.append(reach(endpoint))
+            }
+            let report = Report(ok: checks.allSatisfy(\.ok), checks: checks)
+            try Output(json: json).emit(report) {
+                checks.map { check in
+                    "\(check.ok ? "ok  " : "FAIL") \(check.check): \(check.found)"
+                        + (check.fix.map { "\n     fix: \($0)" } ?? "")
+                }.joined(separator: "\n")
+            }
+            if !report.ok { throw ExitCode(ExitStatus.failed.rawValue) }
+        }
+    }
+
+    private func processor() -> Check {
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let speed =
+            TrainingSpecification.Precision.preferred == .bf16 ? "bf16 products" : "no bf16 products, f32 will be used"
+        return Check(check: "processor", ok: true, found: "\(cores) cores, \(speed)")
+    }
+
+    private func memory() -> Check {
+        let gibibytes = Double(ProcessInfo.processInfo.physicalMemory) / Double(1 << 30)
+        let enough = gibibytes >= 2
+        return Check(
+            check: "memory", ok: enough, found: "\(decimal(gibibytes, 1)) GiB",
+            fix: enough ? nil : "the default model needs about 1 GiB a worker; use a machine with at least 2 GiB")
+    }
+
+    private func messaging() -> Check {
+        do {
+            let socket = try Socket(Context(), .router)
+            _ = try socket.bind("tcp://127.0.0.1:*")
+            _ = try CurveKeyPair.generate()
+            return Check(check: "messaging", ok: true, found: "libzmq listens on loopback, CURVE is there")
+        } catch {
+            return Check(
+                check: "messaging", ok: false, found: "\(error)",
+                fix: "install a libzmq with CURVE (Debian, Ubuntu: libzmq5) and allow listening on loopback")
+        }
+    }
+
+    private func arithmetic() -> Check {
+        do {
+            let precision = TrainingSpecification.Precision.preferred
+            let print = try ArithmeticFingerprint.compute(precision: precision)
+            return Check(
+                check: "arithmetic", ok: true,
+                found:
+                    "\(precision.rawValue) fingerprint \(print.prefix(16)); workers of one cluster must have the same")
+        } catch {
+            return Check(
+                check: "arithmetic", ok: false, found: "\(error)",
+                fix: "check that oneDNN is installed (Debian: libdnnl2, Ubuntu: libdnnl3.6)")
+        }
+    }
+
+    private func load(_ path: String) -> Check {
+        do {
+            let model = try ModelLoader.load(path: path)
+            let shape = model.checkpoint.configuration
+            return Check(
+                check: "base model", ok: true,
+                found: "\(shape.family.rawValue), \(shape.layers) layers, digest \(model.checkpoint.digest.prefix(16))")
+        } catch {
+            return Check(
+                check: "base model", ok: false, found: CommandFailure(error).message,
+                fix: "name a GGUF file or a Hugging Face directory with config.json, tokenizer.json and safetensors")
+        }
+    }
+
+    private func directory(_ path: String) -> Check {
+        let probe = URL(fileURLWithPath: path).appendingPathComponent(".lethe-doctor")
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            try Data("x".utf8).write(to: probe)
+            try FileManager.default.removeItem(at: probe)
+            let free = try FileManager.default.attributesOfFileSystem(forPath: path)[.systemFreeSize] as? Int ?? 0
+            let enough = free > 1 << 30
+            return Check(
+                check: "data folder", ok: enough, found: "\(path) is writable, \(free >> 20) MiB free",
+                fix: enough ? nil : "free at least 1 GiB on that disk")
+        } catch {
+            return Check(
+                check: "data folder", ok: false, found: "\(path) is not writable: \(error.localizedDescription)",
+                fix: "choose another folder or change its owner")
+        }
+    }
+
+    private func reach(_ endpoint: String) -> Check {
+        do {
+            let client = try CoordinatorClient(endpoint: endpoint, curve: curveKeys(keys: nil, coordinatorKey: nil))
+            try client.call(.status, patience: .seconds(5))
+            return Check(check: "coordinator", ok: true, found: "\(endpoint) answers")
+        } catch {
+            return Check(
+                check: "coordinator", ok: false, found: CommandFailure(error).message,
+                fix: "start `lethe coordinator`, or correct --coordinator, LETHE_COORDINATOR and the keys")
+        }
+    }
+}

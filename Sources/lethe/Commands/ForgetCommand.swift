@@ -1,0 +1,177 @@
+import ArgumentParser
+import Cluster
+import Foundation
+
+struct ForgetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "forget",
+        abstract: "Forget users or single interactions, everywhere.",
+        discussion: """
+            Once this command says "accepted", the request survives crashes and no answer comes from weights that saw the \
+            data. The shards that held it retrain from their initial adapters without it; `--wait` waits for that and \
+            prints the signed certificate.
+
+            A file names one target a line, as the flags do: U, or U:I, or U:I:T; or a JSON object \
+            {"user": …, "item": …, "timestamp": …}. Empty lines and lines that begin with # are skipped.
+            """)
+
+    @Option(help: "Forget everything of this user. May be repeated.")
+    var user: [String] = []
+
+    @Option(help: "Forget the user's interactions with an item, or the one at a time: U:I or U:I:T. May be repeated.")
+    var interaction: [String] = []
+
+    @Option(help: "A file of targets.")
+    var file: String?
+
+    @Option(help: "How to forget: apa retrains exactly.")
+    var method = "apa"
+
+    @Option(help: "A name for this request; repeating a request under its name does nothing twice. [default: random]")
+    var requestID: String?
+
+    @Flag(help: "Only say what would happen.")
+    var dryRun = false
+
+    @Flag(help: "Wait for clean adapters.")
+    var wait = false
+
+    @OptionGroup var client: ClientOptions
+
+    func run() throws {
+        try reportingFailures(json: client.json) {
+            var targets = ForgetTargets()
+            for user in user { targets.users.append(user) }
+            for text in interaction { try targets.addInteraction(text) }
+            if let file { try targets.addFile(file) }
+            guard !targets.users.isEmpty || !targets.interactions.isEmpty else {
+                throw CommandFailure(.usage, "nothing to forget: name --user, --interaction or --file")
+            }
+            let coordinator = try client.connect()
+            let request = ClientRequest.forget(
+                .init(users: targets.users, interactions: targets.interactions, method: method, dryRun: dryRun))
+            if dryRun {
+                let reply = try coordinator.call(request, patience: .seconds(120))
+                let plan = try ReplyCoding.decode(ForgetPlan.self, from: reply.body)
+                try client.output.emit(PlanSummary(plan)) { PlanSummary(plan).text }
+                return
+            }
+            let id = requestID ?? UUID().uuidString.lowercased()
+            let reply = try coordinator.call(request, id: id, patience: .seconds(120))
+            let accepted = try ReplyCoding.decode(ForgetReply.self, from: reply.body)
+            guard wait else {
+                try client.output.emit(ForgetSummary(accepted)) { ForgetSummary(accepted).text }
+                return
+            }
+            Output.note(ForgetSummary(accepted).text)
+            let body = try coordinator.wait(forOperation: accepted.outcome.request)
+            let done = try ReplyCoding.decode(OperationReply<ForgetReply>.self, from: body)
+            guard let result = done.result else { throw CommandFailure(.failed, "the reply holds no certificate") }
+            try client.output.emit(ForgetSummary(result)) { ForgetSummary(result).text }
+        }
+    }
+}
+
+/// `--dry-run`, flat for scripts.
+private struct PlanSummary: Encodable {
+    var users: Int
+    var interactions: Int
+    var alreadyForgotten: Int
+    var promptsDeleted: Int
+    var promptsRebuilt: Int
+    /// Shards that would retrain.
+    var shards: [Int]
+    var tokens: Int?
+    var seconds: Double?
+    var plan: ForgetPlan
+
+    init(_ plan: ForgetPlan) {
+        users = plan.counts.users
+        interactions = plan.counts.interactions
+        alreadyForgotten = plan.alreadyForgotten
+        promptsDeleted = plan.counts.promptsDeleted.total
+        promptsRebuilt = plan.counts.promptsRebuilt.total
+        shards = plan.shards.filter(\.retrains).map(\.index)
+        tokens = plan.tokens
+        seconds = plan.seconds
+        self.plan = plan
+    }
+
+    var text: String {
+        var lines = [
+            "would forget \(interactions) interactions (\(users) whole users): "
+                + "\(promptsDeleted) prompts deleted, \(promptsRebuilt) rebuilt"
+        ]
+        if alreadyForgotten > 0 { lines.append("\(alreadyForgotten) targets were forgotten before") }
+        if shards.isEmpty {
+            lines.append("no adapter has to be retrained")
+        } else {
+            let cost = tokens.map { "\($0) tokens" } ?? "tokens not known before the first training"
+            let time = seconds.map { ", about \(decimal($0, 0)) s of training" } ?? ""
+            lines.append("shards to retrain: \(shards.map(String.init).joined(separator: ", ")) (\(cost)\(time))")
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// An accepted or finished request, flat for scripts.
+private struct ForgetSummary: Encodable {
+    var request: String
+    var state: String
+    var interactions: Int
+    var promptsDeleted: Int
+    var promptsRebuilt: Int
+    var alreadyForgotten: Int
+    /// The shards that retrain, or the adapters they have now.
+    var shards: [Shard]
+    var certificate: Certificate?
+    var unconfirmed: [UnconfirmedCopy]
+
+    struct Shard: Encodable {
+        var shard: Int
+        var adapter: String?
+        var prompts: Int?
+        var tokens: Int?
+        var seconds: Double
+    }
+
+    init(_ reply: ForgetReply) {
+        request = reply.outcome.request
+        state = reply.certificate == nil ? "accepted" : "finished"
+        interactions = reply.outcome.counts.interactions
+        promptsDeleted = reply.outcome.counts.promptsDeleted.total
+        promptsRebuilt = reply.outcome.counts.promptsRebuilt.total
+        alreadyForgotten = reply.outcome.alreadyForgotten
+        shards = reply.outcome.waitingFor.map { shard in
+            let adapter = reply.retrained.first { $0.shard == shard }
+            return Shard(
+                shard: shard, adapter: adapter?.name, prompts: adapter?.prompts, tokens: adapter?.tokens,
+                seconds: adapter?.seconds ?? 0)
+        }
+        certificate = reply.certificate
+        unconfirmed = reply.unconfirmed
+    }
+
+    var text: String {
+        var lines = [
+            "\(state) as \(request): \(interactions) interactions forgotten, \(promptsDeleted) prompts deleted, "
+                + "\(promptsRebuilt) rebuilt"
+        ]
+        if alreadyForgotten > 0 { lines.append("\(alreadyForgotten) targets were forgotten before") }
+        for shard in shards {
+            if let adapter = shard.adapter {
+                lines.append(
+                    "shard \(shard.shard): retrained in \(decimal(shard.seconds, 1)) s, adapter \(adapter.prefix(16))")
+            } else {
+                lines.append("shard \(shard.shard): its adapter carries no weight until it is retrained")
+            }
+        }
+        if shards.isEmpty { lines.append("no adapter had seen the data") }
+        if let certificate { lines.append("certificate: \(certificate.statement.exactness)") }
+        for copy in unconfirmed {
+            lines.append(
+                "worker \(copy.worker) was away and has not confirmed dropping its copy of shard \(copy.shard)")
+        }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Recommendation
+
+struct ImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Bring ratings into the cluster.",
+        discussion: """
+            Importing the same data again changes nothing; data that was forgotten stays out. Lines that cannot be read are \
+            counted and named, the others go in.
+            """)
+
+    @OptionGroup var data: DataOptions
+    @OptionGroup var client: ClientOptions
+
+    /// What the command prints: the reader's side and the cluster's.
+    private struct Summary: Encodable {
+        var rowsRead: Int
+        var rowsKept: Int
+        var rowsRefused: Int
+        var refused: [RefusedLine]
+        var rowsNew: Int
+        var rowsAlreadyThere: Int
+        /// Rows of forgotten users or interactions, which stay out.
+        var rowsForgotten: Int
+        var prompts: SplitCounts
+        var promptsAdded: Int
+        var promptsRebuilt: Int
+        var promptsRemoved: Int
+        var shardsChanged: [Int]
+    }
+
+    func run() throws {
+        try client.withClient { coordinator in
+            let prompts = try data.configuration()
+            let importID = UUID().uuidString.lowercased()
+            var batches = 0
+            var progress = ProgressLine()
+            var rows = 0
+            let report = try data.reader.forEachBatch { batch in
+                try coordinator.call(
+                    .importRows(
+                        .init(
+                            importID: importID, sequence: batches, items: batch.items,
+                            interactions: batch.interactions)))
+                batches += 1
+                rows += batch.interactions.count
+                progress.show("\(rows) rows sent")
+            }
+            progress.end()
+            let reply = try coordinator.call(
+                .finishImport(.init(importID: importID, batches: batches, prompts: prompts)), patience: .seconds(600))
+            let done = try ReplyCoding.decode(ImportReply.self, from: reply.body)
+            let summary = Summary(
+                rowsRead: report.read, rowsKept: report.kept, rowsRefused: report.refused, refused: report.samples,
+                rowsNew: done.outcome.rowsNew, rowsAlreadyThere: done.outcome.rowsAlreadyThere,
+                rowsForgotten: done.outcome.rowsRefused, prompts: done.prompts,
+                promptsAdded: done.outcome.promptsAdded, promptsRebuilt: done.outcome.promptsRebuilt,
+                promptsRemoved: done.outcome.promptsRemoved, shardsChanged: done.outcome.shardsChanged)
+            try client.output.emit(summary) { text(summary) }
+        }
+    }
+
+    private func text(_ summary: Summary) -> String {
+        var lines = [
+            "\(summary.rowsRead) lines read: \(summary.rowsKept) ratings, \(summary.rowsRefused) refused",
+            "\(summary.rowsNew) new, \(summary.rowsAlreadyThere) already there, "
+                + "\(summary.rowsForgotten) kept out because they were forgotten",
+            "prompts: \(summary.prompts.train) training, \(summary.prompts.validation) validation, "
+                + "\(summary.prompts.test) test",
+        ]
+        for line in summary.refused {
+            lines.append("refused \(line.file):\(line.line): \(line.reason)")
+        }
+        if summary.refused.count < summary.rowsRefused {
+            lines.append("… and \(summary.rowsRefused - summary.refused.count) more")
+        }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Foundation
+import Recommendation
+
+struct PromptsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prompts",
+        abstract: "Print the prompts that an import would make, as JSON lines. Needs no cluster.",
+        discussion: #"Each line is {"instruction","input","output","user","item"}."#)
+
+    @OptionGroup var data: DataOptions
+
+    @Option(help: "train, validation or test.")
+    var split: Split
+
+    @Flag(help: "Accepted for uniformity: the output is JSON lines anyway.")
+    var json = false
+
+    private struct Line: Encodable {
+        var instruction: String
+        var input: String
+        var output: String
+        var user: String
+        var item: String
+    }
+
+    func run() throws {
+        try reportingFailures(json: json) {
+            let configuration = try data.configuration()
+            var set = PromptSet(configuration: configuration)
+            let report = try data.reader.forEachBatch { batch in set.add(batch) }
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            try set.forEachPrompt(split: split) { prompt in
+                let line = Line(
+                    instruction: prompt.instruction, input: prompt.input, output: prompt.output, user: prompt.user,
+                    item: prompt.target.item)
+                var data = try encoder.encode(line)
+                data.append(UInt8(ascii: "\n"))
+                try FileHandle.standardOutput.write(contentsOf: data)
+            }
+            for line in report.samples {
+                Output.note("refused \(line.file):\(line.line): \(line.reason)")
+            }
+            if report.refused > report.samples.count {
+                Output.note("… and \(report.refused - report.samples.count) more lines refused")
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Foundation
+import LanguageModels
+import Recommendation
+
+struct ScoreCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "score",
+        abstract: "Score prompts with the base model or one adapter. Needs no cluster.",
+        discussion: """
+            Reads JSON lines {"instruction","input",…} and prints, line by line, {"margin","probability","tokens"}: the margin \
+            is the logit of "Yes" minus the logit of "No" at the first answer position.
+            """)
+
+    @OptionGroup var model: LocalModelOptions
+
+    @Option(help: "A file of prompts as `lethe prompts` prints them.")
+    var prompts: String
+
+    @Option(help: "A PEFT adapter directory.")
+    var adapter: String?
+
+    @Flag(help: "Accepted for uniformity: the output is JSON lines anyway.")
+    var json = false
+
+    private struct Line: Encodable {
+        var margin: Float
+        var probability: Double
+        var tokens: Int
+    }
+
+    func run() throws {
+        try reportingFailures(json: json) {
+            let samples = try readPrompts(prompts)
+            let local = try LocalModel(model)
+            let mixture = try adapter.map {
+                AdapterMixture([try Adapter(directory: $0, model: local.decoder.configuration)])
+            }
+            let ids = samples.map { local.tokenizer.encode($0.text) }
+            let logits = try local.decoder.answerLogits(prompts: ids, adapters: mixture, weights: nil)
+            let encoder = JSONEncoder.stable
+            for (tokens, logits) in zip(ids, logits) {
+                let line = Line(
+                    margin: logits.margin, probability: Metrics.probability(margin: Double(logits.margin)),
+                    tokens: tokens.count)
+                print(String(decoding: try encoder.encode(line), as: UTF8.self))
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import ArgumentParser
+import Cluster
+import Foundation
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show workers, shards, progress and pending forget requests.")
+
+    @Flag(help: "Show it again every second until interrupted.")
+    var watch = false
+
+    @OptionGroup var client: ClientOptions
+
+    func run() throws {
+        try client.withClient { coordinator in
+            repeat {
+                let reply = try coordinator.call(.status)
+                if watch, !client.json, isatty(STDOUT_FILENO) == 1 { print("\u{1B}[H\u{1B}[2J", terminator: "") }
+                try client.output.emit(json: reply.body) {
+                    try StatusText(ReplyCoding.decode(StatusReply.self, from: reply.body)).text
+                }
+                if watch {
+                    fflush(nil)
+                    Thread.sleep(forTimeInterval: 1)
+                }
+            } while watch
+        }
+    }
+}
+
+private struct StatusText {
+    let reply: StatusReply
+    var report: StatusReport { reply.report }
+
+    init(_ reply: StatusReply) { self.reply = reply }
+
+    var text: String {
+        let (cluster, base, precision) = (report.cluster, report.base, report.precision)
+        let (data, statistics, attention) = (report.data, reply.statistics, reply.attention)
+        var lines = [
+            "cluster \(cluster)  base \(base.prefix(16))  \(precision)",
+            "data: \(statistics.users) users, \(statistics.items) items, \(statistics.interactions) interactions; prompts: "
+                + "\(data.trainPrompts) training, \(data.validationPrompts) validation, \(data.testPrompts) test",
+            report.activity,
+        ]
+        if report.tuned {
+            lines.append("attention: τ \(decimal(attention.tau, 1)), n \(attention.neighbours)")
+        } else {
+            lines.append("attention: not tuned; equal weights")
+        }
+        let shardRows = report.shards.map { shard in
+            [
+                "\(shard.shard)", shard.state.rawValue, "\(shard.prompts)", String((shard.adapter ?? "-").prefix(16)),
+                shard.method.map { shard.exact == false ? "\($0) (approximate)" : $0 } ?? "-",
+                String((shard.owner ?? "-").prefix(8)),
+            ]
+        }
+        lines += ["", table([["shard", "state", "prompts", "adapter", "method", "owner"]] + shardRows)]
+        let workerRows = report.workers.map { worker in
+            [
+                String(worker.id.prefix(8)), worker.name, worker.state.rawValue, "\(worker.threads)",
+                worker.shards.map(String.init).joined(separator: ","),
+                worker.tasks.map(\.line).joined(separator: "; "),
+            ]
+        }
+        if report.workers.isEmpty {
+            lines += ["", "no workers"]
+        } else {
+            lines += ["", table([["worker", "name", "state", "threads", "shards", "doing"]] + workerRows)]
+        }
+        for operation in report.operations where operation.state == .running {
+            lines.append("\(operation.kind) \(operation.id): \(operation.progress)")
+        }
+        for forget in report.pendingForgets {
+            let shards = forget.waitingFor.map(String.init).joined(separator: ", ")
+            lines.append("forget \(forget.request) waits for clean adapters of shards \(shards)")
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension StatusReport.Task {
+    fileprivate var line: String {
+        guard let step, let steps else { return description }
+        var line = "\(description): step \(step)/\(steps)"
+        if let loss { line += ", loss \(decimal(loss))" }
+        if let tokensPerSecond { line += ", \(decimal(tokensPerSecond, 0)) tokens/s" }
+        if let secondsRemaining { line += ", \(decimal(secondsRemaining, 0)) s left" }
+        return line
+    }
+}

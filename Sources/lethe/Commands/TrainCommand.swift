@@ -1,0 +1,37 @@
+import ArgumentParser
+import Cluster
+import Foundation
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train every shard whose adapter is missing or behind its data.",
+        discussion: "Training goes on by itself when data is imported or forgotten later. Nothing is trained twice.")
+
+    @Flag(help: "Wait until every shard is current.")
+    var wait = false
+
+    @OptionGroup var client: ClientOptions
+
+    func run() throws {
+        try client.withClient { coordinator in
+            let accepted = try ReplyCoding.decode(AcceptedReply.self, from: coordinator.call(.train).body)
+            guard wait else {
+                try client.output.emit(accepted.report) {
+                    "accepted as \(accepted.report.id); follow it with `lethe status`"
+                }
+                return
+            }
+            _ = try coordinator.wait(forOperation: accepted.report.id)
+            let adapters = try ReplyCoding.decode(AdaptersReply.self, from: coordinator.call(.adapters).body)
+            try client.output.emit(TrainSummary(operation: accepted.report.id, shards: adapters.adapters)) {
+                adapters.text
+            }
+        }
+    }
+
+    private struct TrainSummary: Encodable {
+        var operation: String
+        var shards: [AdaptersReply.Adapter]
+    }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import Logging
+import Unlearning
+
+struct WorkerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Run a worker: it trains the adapters of the shards it is given.",
+        discussion: """
+            A worker may be started and stopped at any time. It keeps its shards on disk and says what it has when it \
+            comes back, so that only the difference travels.
+            """)
+
+    @Option(help: "Where the coordinator listens. [env: LETHE_COORDINATOR] [default: tcp://127.0.0.1:7070]")
+    var coordinator: String?
+
+    @OptionGroup var model: LocalModelOptions
+
+    @Option(
+        help:
+            "Where this worker keeps its shards; each worker needs its own. [default: a free folder below ~/.local/state/lethe]"
+    )
+    var data: String?
+
+    @Option(help: "This worker's CURVE key file, for a coordinator beyond loopback. [env: LETHE_KEYS]")
+    var keys: String?
+
+    @Option(help: "The coordinator's public key file. [env: LETHE_COORDINATOR_KEY]")
+    var coordinatorKey: String?
+
+    @Flag(help: "A failure to start is also printed as one JSON object.")
+    var json = false
+
+    func run() throws {
+        try reportingFailures(json: json) {
+            let endpoint =
+                coordinator ?? ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] ?? "tcp://127.0.0.1:7070"
+            guard model.threads > 0 else { throw CommandFailure(.usage, "--threads must be at least 1") }
+            let curve = try curveKeys(keys: keys, coordinatorKey: coordinatorKey).map {
+                WorkerConfiguration.CurveKeys(own: $0.keys, coordinator: $0.serverKey)
+            }
+            let process = try WorkerProcess(
+                configuration: WorkerConfiguration(
+                    coordinator: endpoint, model: model.model, dataDirectory: data, threads: model.threads,
+                    precision: model.precision.map { .fixed($0) } ?? .automatic,
+                    weightCacheDirectory: weightCacheDirectory(model.weightCache), curve: curve),
+                logger: serviceLogger("worker"))
+            let signals = stopOnSignals { process.stop() }
+            defer { signals.cancel() }
+            do {
+                try process.run()
+            } catch WorkerError.refused(let code, let message) {
+                throw CommandFailure(.refused, "the coordinator refused this worker (\(code)): \(message)")
+            }
+        }
+    }
+}

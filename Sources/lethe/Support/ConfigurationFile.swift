@@ -1,0 +1,66 @@
+import Foundation
+
+/// A coordinator's options as a JSON file: the flags' names with underscores. Unknown keys are refused, so that a slip of
+/// the pen does not start a cluster with other settings than meant.
+struct ConfigurationFile: Decodable {
+    var data: String?
+    var model: String?
+    var listen: String?
+    var shards: Int?
+    var partition: String?
+    var seed: UInt64?
+    var epochs: Int?
+    var batch: Int?
+    var learningRate: Double?
+    var warmupSteps: Int?
+    var weightDecay: Double?
+    var rank: Int?
+    var alpha: Double?
+    var targets: [String]?
+    var rule: String?
+    var embeddingLayer: Int?
+    var whenNoAdapter: String?
+    var method: String?
+    var precision: String?
+    var threads: Int?
+    var weightCache: String?
+    var keys: String?
+    var allow: [String]?
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case data, model, listen, shards, partition, seed, epochs, batch, rank, alpha, targets, rule, method, precision
+        case threads, keys, allow
+        case learningRate = "learning_rate"
+        case warmupSteps = "warmup_steps"
+        case weightDecay = "weight_decay"
+        case embeddingLayer = "embedding_layer"
+        case whenNoAdapter = "when_no_adapter"
+        case weightCache = "weight_cache"
+    }
+
+    init(_ content: Data, path: String) throws {
+        guard let object = try? JSONSerialization.jsonObject(with: content) as? [String: Any] else {
+            throw CommandFailure(.badInput, "\(path) is no JSON object")
+        }
+        let known = Set(CodingKeys.allCases.map(\.rawValue))
+        let unknown = object.keys.filter { !known.contains($0) }.sorted()
+        guard unknown.isEmpty else {
+            throw CommandFailure(.badInput, "\(path): unknown keys \(unknown.joined(separator: ", "))")
+        }
+        do {
+            self = try JSONDecoder().decode(ConfigurationFile.self, from: content)
+        } catch DecodingError.typeMismatch(_, let context), DecodingError.dataCorrupted(let context) {
+            let key = context.codingPath.map(\.stringValue).joined(separator: ".")
+            throw CommandFailure(.badInput, "\(path): \(key) has the wrong type")
+        }
+    }
+
+    /// A named choice.
+    func value<Value>(_ text: String?, _ make: (String) -> Value?) throws -> Value? {
+        guard let text else { return nil }
+        guard let value = make(text) else {
+            throw CommandFailure(.badInput, "the configuration file: \(text) is not one of the possible values")
+        }
+        return value
+    }
+}

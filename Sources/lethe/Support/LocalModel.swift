@@ -1,0 +1,68 @@
+import ArgumentParser
+import Cluster
+import Foundation
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// The options of commands that compute without a cluster.
+struct LocalModelOptions: ParsableArguments {
+    @Option(help: "The base model: a GGUF file or a Hugging Face directory.")
+    var model: String
+
+    @Option(help: "bf16 or f32. [default: bf16 where the CPU has it, else f32]")
+    var precision: TrainingSpecification.Precision?
+
+    @Option(help: "Threads to compute with.")
+    var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+
+    @Option(
+        help:
+            "A folder for packed weights, shared by all processes of this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
+    )
+    var weightCache: String?
+}
+
+extension TrainingSpecification.Precision: ExpressibleByArgument {}
+
+/// A base model loaded for this process alone.
+struct LocalModel {
+    let tokenizer: any Tokenizer
+    let decoder: Decoder
+    let precision: TrainingSpecification.Precision
+
+    init(_ options: LocalModelOptions) throws {
+        guard options.threads > 0 else { throw CommandFailure(.usage, "--threads must be at least 1") }
+        let model = try ModelLoader.load(path: options.model)
+        precision = options.precision ?? .preferred
+        tokenizer = model.tokenizer
+        let weights = try DecoderWeights(
+            checkpoint: model.checkpoint, precision: Precision(precision), answerTokens: model.answerTokens,
+            cacheDirectory: weightCacheDirectory(options.weightCache))
+        decoder = try Decoder(weights: weights, threads: options.threads)
+    }
+}
+
+/// Prompts from a file of JSON lines as `prompts` prints them.
+func readPrompts(_ path: String) throws -> [TrainingPrompt] {
+    struct Line: Decodable {
+        var instruction: String
+        var input: String
+        var output: String?
+    }
+    guard let content = FileManager.default.contents(atPath: path) else {
+        throw CommandFailure(.badInput, "cannot read \(path)")
+    }
+    let decoder = JSONDecoder()
+    return try content.split(separator: UInt8(ascii: "\n")).enumerated().map { number, line in
+        do {
+            let line = try decoder.decode(Line.self, from: Data(line))
+            return TrainingPrompt(
+                id: String(number), instruction: line.instruction, input: line.input,
+                label: line.output?.hasPrefix("Yes") ?? false)
+        } catch {
+            throw CommandFailure(
+                .badInput, "\(path):\(number + 1) is no JSON object with instruction and input (and output)")
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+
+/// What a finished command printed.
+struct CommandResult {
+    var status: Int32
+    var output: Data
+    var errors: String
+
+    /// The JSON object on standard output.
+    var json: [String: Any] {
+        (try? JSONSerialization.jsonObject(with: output) as? [String: Any]) ?? [:]
+    }
+}
+
+enum LetheBinary {
+    /// Beside the test bundle, where SwiftPM puts both.
+    static let url: URL = {
+        if let path = ProcessInfo.processInfo.environment["LETHE"] { return URL(fileURLWithPath: path) }
+        let runner = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        return runner.deletingLastPathComponent().appendingPathComponent("lethe")
+    }()
+}
+
+/// A `lethe` process that is killed at the latest when the test ends.
+final class LetheProcess {
+    let process = Process()
+    private let log: URL
+
+    init(_ arguments: [String], log: URL, environment: [String: String] = [:]) throws {
+        self.log = log
+        try Data().write(to: log)
+        let handle = try FileHandle(forWritingTo: log)
+        process.executableURL = LetheBinary.url
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardOutput = handle
+        process.standardError = handle
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+    }
+
+    var logText: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
+
+    /// SIGKILL: the process gets no chance to tidy up.
+    func kill() {
+        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    func stop() {
+        guard process.isRunning else { return }
+        process.terminate()
+        let deadline = Date().addingTimeInterval(5)
+        while process.isRunning, Date() < deadline { Thread.sleep(forTimeInterval: 0.01) }
+        if process.isRunning { kill() }
+    }
+
+    /// The exit status, or nil when it still runs after so many seconds.
+    func status(within seconds: Double) -> Int32? {
+        let deadline = Date().addingTimeInterval(seconds)
+        while process.isRunning, Date() < deadline { Thread.sleep(forTimeInterval: 0.01) }
+        return process.isRunning ? nil : process.terminationStatus
+    }
+
+    deinit { if process.isRunning { kill() } }
+}
+
+/// Runs a command to its end.
+func lethe(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
+    let process = Process()
+    process.executableURL = LetheBinary.url
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    let directory = FileManager.default.temporaryDirectory
+    let name = UUID().uuidString
+    let (output, errors) = (
+        directory.appendingPathComponent(name + ".out"), directory.appendingPathComponent(name + ".err")
+    )
+    defer {
+        try? FileManager.default.removeItem(at: output)
+        try? FileManager.default.removeItem(at: errors)
+    }
+    for file in [output, errors] { try Data().write(to: file) }
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    try process.run()
+    process.waitUntilExit()
+    return CommandResult(
+        status: process.terminationStatus, output: try Data(contentsOf: output),
+        errors: try String(contentsOf: errors, encoding: .utf8))
+}

