@@ -1,0 +1,49 @@
+"""Evaluates on the movie set over several seeds. Run cluster/quality, which prepares the machine."""
+
+import argparse
+import json
+import os
+import statistics
+
+from local import LocalCluster, sampling, say, table
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="cluster/quality")
+    parser.add_argument("--partition", default="semantic")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds 1 to N (default 3)")
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--shards", type=int, default=4)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("settings", nargs="*", help="further options of the coordinator, after --")
+    arguments = parser.parse_args()
+    runs = []
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        settings = ["--shards", str(arguments.shards), "--partition", arguments.partition, "--seed", str(seed),
+                    *arguments.settings]
+        with LocalCluster(arguments.workers, settings) as cluster:
+            cluster.run("import", "import", "--format", "recbole", os.environ["LETHE_ML100K"], *sampling(1024, 500, 1000))
+            trained = cluster.run("train", "train", "--wait")
+            evaluated = cluster.run("evaluate", "evaluate", "--split", "test", "--compare")
+        runs.append({"seed": seed, "shards": trained["shards"], "evaluate": evaluated, "seconds": cluster.seconds})
+        say(f"seed {seed}, partition {arguments.partition}: attention τ {evaluated['tau']}, n {evaluated['neighbours']}; "
+            f"training {cluster.seconds['train']:.0f} s, evaluation {cluster.seconds['evaluate']:.0f} s")
+        table([("model", "AUC", "accuracy", "log-loss")] + [
+            (row["name"], *(f"{row[key]:.3f}" for key in ("auc", "accuracy", "log_loss"))) for row in evaluated["variants"]])
+    names = [row["name"] for row in runs[0]["evaluate"]["variants"]]
+    aucs = {name: [next(row["auc"] for row in run["evaluate"]["variants"] if row["name"] == name) for run in runs]
+            for name in names}
+    say(f"\nAUC on test over {len(runs)} seeds, partition {arguments.partition}")
+    table([("model", "mean", "deviation")] + [
+        (name, f"{statistics.mean(values):.4f}", f"{statistics.stdev(values) if len(values) > 1 else 0:.4f}")
+        for name, values in aucs.items()])
+    if arguments.json:
+        print(json.dumps({"schema_version": 1, "partition": arguments.partition, "runs": runs, "auc": aucs}, sort_keys=True))
+
+
+try:
+    main()
+except KeyboardInterrupt:
+    say("\nstopped")
+    raise SystemExit(130)
