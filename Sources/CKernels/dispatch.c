@@ -13,13 +13,14 @@ static void choose(void) {
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) chosen = &lethe_kernels_avx2;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
         && __builtin_cpu_supports("avx512dq")) {
-        chosen = &lethe_kernels_avx512;
+        chosen = __builtin_cpu_supports("avx512bf16") ? &lethe_kernels_avx512bf16 : &lethe_kernels_avx512;
     }
 #endif
     // For tests of the other variants.
     const char *wanted = getenv("LETHE_INSTRUCTION_SET");
     if (wanted && strcmp(wanted, "baseline") == 0) chosen = &lethe_kernels_baseline;
 #if defined(__x86_64__)
+    if (wanted && strcmp(wanted, "avx512") == 0 && chosen == &lethe_kernels_avx512bf16) chosen = &lethe_kernels_avx512;
     if (wanted && strcmp(wanted, "avx2") == 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
         chosen = &lethe_kernels_avx2;
     }

@@ -6,6 +6,7 @@
 #define LETHE_TABLE lethe_kernels_avx2
 #define LETHE_FMA 1
 #define LETHE_WIDE 0
+#define LETHE_BFLOAT16 0
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "elementwise.inc"

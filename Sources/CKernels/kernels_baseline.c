@@ -5,6 +5,7 @@
 #define LETHE_TABLE lethe_kernels_baseline
 #define LETHE_FMA 0
 #define LETHE_WIDE 0
+#define LETHE_BFLOAT16 0
 
 #include "elementwise.inc"
 #include "product.inc"

@@ -32,4 +32,5 @@ typedef struct {
     void (*adamw)(float *, float *, float *, const float *, size_t, float, float, float, float, float, float, float);
 } lethe_kernel_table;
 
-extern const lethe_kernel_table lethe_kernels_baseline, lethe_kernels_avx2, lethe_kernels_avx512;
+extern const lethe_kernel_table lethe_kernels_baseline, lethe_kernels_avx2, lethe_kernels_avx512,
+    lethe_kernels_avx512bf16;

@@ -1,4 +1,5 @@
-// Included by one file for each instruction set, which defines LETHE_NAME, LETHE_TABLE, LETHE_FMA and LETHE_WIDE.
+// Included by one file for each instruction set, which defines LETHE_NAME, LETHE_TABLE, LETHE_FMA, LETHE_WIDE
+// and LETHE_BFLOAT16.
 #include "attention.inc"
 
 const lethe_kernel_table LETHE_TABLE = {

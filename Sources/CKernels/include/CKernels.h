@@ -10,7 +10,7 @@
 
 typedef enum { lethe_kernel_float32 = 0, lethe_kernel_bfloat16 = 1 } lethe_kernel_element;
 
-/// Which instruction set was chosen: "avx512", "avx2" or "baseline".
+/// Which instruction set was chosen: "avx512bf16", "avx512", "avx2" or "baseline".
 const char *lethe_kernel_instruction_set(void);
 
 // Conversions and sums.
