@@ -145,7 +145,8 @@ final class LedgerFixture {
 
     var report: AdapterReport {
         AdapterReport(
-            specification: configuration.training, steps: 4, tokens: 1000, seconds: 2, epochLosses: [0.7, 0.6])
+            specification: configuration.training, steps: 4, tokens: 1000, seconds: 2, computeSeconds: 2,
+            epochLosses: [0.7, 0.6])
     }
 
     static func adapter(_ shard: Int, _ manifest: String) -> [UInt8] { Array("weights of \(shard) \(manifest)".utf8) }

@@ -59,17 +59,20 @@ public struct AdapterReport: Codable, Hashable, Sendable {
     public var tokens: Int
     /// Spent in training.
     public var seconds: Double
+    /// Of these in forward, backward and optimiser.
+    public var computeSeconds: Double
     public var epochLosses: [Double]
 
     public init(
         specification: TrainingSpecification, method: ClusterConfiguration.Method = .apa, steps: Int, tokens: Int,
-        seconds: Double, epochLosses: [Double]
+        seconds: Double, computeSeconds: Double, epochLosses: [Double]
     ) {
         self.specification = specification
         self.method = method
         self.steps = steps
         self.tokens = tokens
         self.seconds = seconds
+        self.computeSeconds = computeSeconds
         self.epochLosses = epochLosses
     }
 }

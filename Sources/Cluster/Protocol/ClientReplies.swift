@@ -131,6 +131,8 @@ public struct AdaptersReply: Codable, Sendable {
         public var tokens: Int
         /// Spent in training.
         public var seconds: Double
+        /// Of these in forward, backward and optimiser.
+        public var computeSeconds: Double
         public var epochLosses: [Double]
         /// ISO 8601, UTC.
         public var created: String

@@ -137,6 +137,6 @@ extension CoordinatorOptions {
 extension EmbeddingSource {
     /// The state that stands for a prompt unless configured otherwise.
     public static func standard(for model: ModelConfiguration) -> EmbeddingSource {
-        EmbeddingSource(layer: max(1, model.layers / 3), pooling: .mean)
+        EmbeddingSource(layer: max(1, model.layers / 8), pooling: .mean)
     }
 }

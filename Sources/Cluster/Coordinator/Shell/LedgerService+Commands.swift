@@ -43,7 +43,7 @@ extension LedgerService {
     ) throws {
         let recorded = AdapterReport(
             specification: ledger.configuration.training, steps: report.steps, tokens: report.tokens,
-            seconds: report.seconds, epochLosses: report.epochLosses)
+            seconds: report.seconds, computeSeconds: report.computeSeconds, epochLosses: report.epochLosses)
         try ledger.publish(shard: shard, manifest: report.manifest, bytes: bytes, report: recorded, at: time) { bytes in
             let adapter = try Adapter(safetensors: bytes, layout: layout)
             try adapter.checkFinite()

@@ -25,6 +25,7 @@ extension LedgerService {
             exact: record.report.method == .apa, base: record.report.specification.base,
             lora: record.report.specification.lora, prompts: record.prompts, manifest: record.manifest,
             steps: record.report.steps, tokens: record.report.tokens, seconds: record.report.seconds,
+            computeSeconds: record.report.computeSeconds,
             epochLosses: record.report.epochLosses, created: record.created.formatted(.iso8601))
     }
 
