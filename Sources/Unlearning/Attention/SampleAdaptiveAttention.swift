@@ -35,6 +35,8 @@ public struct SampleAdaptiveAttention: Hashable, Sendable {
     private let neighbourhood: Neighbourhood
     /// `[adapters][samples]`, the samples in the neighbourhood's order.
     private let errors: [[Float]]
+    /// Place of each sample in the neighbourhood's order, by id.
+    private let positions: [String: Int]
 
     /// - Parameters:
     ///   - ids: names of the validation samples, in the order of the rows below.
@@ -52,6 +54,7 @@ public struct SampleAdaptiveAttention: Hashable, Sendable {
         self.adapters = errors.count
         let order = neighbourhood.order
         self.errors = errors.map { row in order.map { row[$0] } }
+        positions = Dictionary(order.enumerated().map { (ids[$1], $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// ω `[queries, adapters]`, row by row; each row sums to one.
@@ -59,15 +62,21 @@ public struct SampleAdaptiveAttention: Hashable, Sendable {
     /// - Parameters:
     ///   - queries: `[queries, dimension]`, of any length.
     ///   - available: false for a quarantined adapter: its weight is exactly zero. nil: all may answer.
+    ///   - ids: names of the queries: a validation sample that is asked about is not its own neighbour. nil: all are new.
     /// - Throws: `UnlearningError.noAdapter` when none is available; `.wrongShape`, `.notFinite`.
-    public func weights(for queries: [Float], available: [Bool]? = nil) throws -> [Float] {
+    public func weights(for queries: [Float], available: [Bool]? = nil, ids: [String]? = nil) throws -> [Float] {
         let available = try Self.checked(available, adapters: adapters)
         let dimension = neighbourhood.dimension
         try Vectors.check(queries, what: "the queries", rows: queries.count / dimension, dimension: dimension)
         let queries = Vectors.normalised(queries, dimension: dimension)
+        if let ids, ids.count * dimension != queries.count {
+            throw UnlearningError.wrongShape(
+                what: "the queries' names", expected: queries.count / dimension, found: ids.count)
+        }
         return stride(from: 0, to: queries.count, by: dimension).flatMap { start in
             let nearest = neighbourhood.nearest(
-                to: Array(queries[start..<(start + dimension)]), count: parameters.neighbours)
+                to: Array(queries[start..<(start + dimension)]), count: parameters.neighbours,
+                excluding: ids.flatMap { positions[$0[start / dimension]] })
             return Self.weights(errors: errors, over: nearest, tau: parameters.tau, available: available)
         }
     }

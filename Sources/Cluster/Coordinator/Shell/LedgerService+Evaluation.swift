@@ -30,7 +30,9 @@ extension LedgerService {
         var queries: [Float] = []
         queries.reserveCapacity(digests.count * table.dimension)
         var given = 0
+        var ids: [String] = []
         for digest in digests {
+            ids.append(rows[digest].map { table.ids[$0] } ?? "")
             if let row = rows[digest] {
                 queries += table.embeddings[(row * table.dimension)..<((row + 1) * table.dimension)]
             } else {
@@ -42,7 +44,7 @@ extension LedgerService {
                 given += 1
             }
         }
-        return try attention.weights(queries: digests.count, embeddings: queries)
+        return try attention.weights(queries: digests.count, embeddings: queries, ids: ids)
     }
 
     /// The report as a JSON object.

@@ -41,11 +41,13 @@ struct PreparedAttention: Sendable {
 
     /// ω `[queries, members]`, row by row.
     ///
-    /// - Parameter embeddings: `[queries, hidden]`; not looked at when `looksAtQuery` is false.
-    func weights(queries: Int, embeddings: [Float]) throws -> [Float] {
+    /// - Parameters:
+    ///   - embeddings: `[queries, hidden]`; not looked at when `looksAtQuery` is false.
+    ///   - ids: prompt ids, where queries may be validation prompts: those are not their own neighbours.
+    func weights(queries: Int, embeddings: [Float], ids: [String]? = nil) throws -> [Float] {
         guard let attention, looksAtQuery else {
             return [Float](repeating: members.isEmpty ? 0 : 1 / Float(members.count), count: queries * members.count)
         }
-        return try attention.weights(for: embeddings)
+        return try attention.weights(for: embeddings, ids: ids)
     }
 }

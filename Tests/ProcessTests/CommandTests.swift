@@ -1,0 +1,124 @@
+import Foundation
+import Testing
+
+@Suite("Commands, with and without a cluster")
+struct CommandTests {
+    @Test("Prompts go from the reader to scores without a cluster, and an exported adapter changes them")
+    func offline() throws {
+        let cluster = try TestCluster()
+        let ratings = cluster.root.appendingPathComponent("r.csv")
+        try Data(Ratings.csv(users: 8).utf8).write(to: ratings)
+        let printed = try lethe(["prompts", "--format", "csv", ratings.path, "--split", "test"])
+        #expect(printed.status == 0)
+        let lines = printed.output.split(separator: UInt8(ascii: "\n"))
+        #expect(lines.count == 8)
+        for line in lines {
+            let object = try #require(try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any])
+            #expect(Set(object.keys) == ["instruction", "input", "output", "user", "item"])
+        }
+        let prompts = cluster.root.appendingPathComponent("prompts.jsonl")
+        try printed.output.write(to: prompts)
+
+        func scores(_ arguments: String...) throws -> [Double] {
+            let result = try lethe(
+                [
+                    "score", "--model", cluster.model.path, "--prompts", prompts.path, "--precision", "f32",
+                    "--threads", "1", "--weight-cache", "none",
+                ] + arguments)
+            #expect(result.status == 0, "\(result.errors)")
+            return try result.output.split(separator: UInt8(ascii: "\n")).map { line in
+                let object = try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
+                #expect(object?["tokens"] as? Int ?? 0 > 0)
+                return try #require(object?["margin"] as? Double)
+            }
+        }
+        let base = try scores()
+        #expect(base.count == 8)
+
+        try cluster.startWorkers(1)
+        _ = try cluster.importRatings(Ratings.csv(users: 8))
+        _ = try cluster.succeed("train", "--wait")
+        let exported = cluster.root.appendingPathComponent("exported").path
+        let directories = try #require(
+            try cluster.succeed("adapters", "export", exported)["directories"] as? [String])
+        #expect(directories.count == 3)
+        for directory in directories { #expect(try scores("--adapter", directory) != base) }
+    }
+
+    @Test("A ranking leaves out what the user has rated, and agrees with the single questions under one aggregate")
+    func ranking() throws {
+        let cluster = try TestCluster()
+        try cluster.startWorkers(2)
+        _ = try cluster.importRatings(Ratings.csv(users: 10))
+        _ = try cluster.succeed("train", "--wait")
+        let user = Ratings.name(2)
+        let ranked = try cluster.succeed("query", "--user", user, "--top", "5")
+        let items = try #require(ranked["items"] as? [[String: Any]])
+        #expect(items.count == 5)
+        let margins = items.compactMap { $0["margin"] as? Double }
+        #expect(margins == margins.sorted(by: >))
+        #expect(ranked["exact"] as? Bool == true)
+        #expect((ranked["adapters"] as? [Any])?.count == 3)
+        #expect(["history", "equal"].contains(ranked["attention"] as? String ?? ""))
+        let names = items.compactMap { $0["item"] as? String }
+        let asked = try cluster.command(["query", "--user", user, "--item"] + names).json
+        #expect((asked["items"] as? [[String: Any]])?.compactMap { $0["item"] as? String } == names)
+        let weights = try #require(asked["adapters"] as? [[String: Any]]).compactMap { $0["weight"] as? Double }
+        #expect(abs(weights.reduce(0, +) - 1) < 1e-5)
+    }
+
+    @Test("Evaluation covers the aggregate, every adapter, their mean, the base model and one adapter on all data")
+    func evaluation() throws {
+        let cluster = try TestCluster()
+        try cluster.startWorkers(2)
+        _ = try cluster.importRatings(Ratings.csv(users: 12))
+        _ = try cluster.succeed("train", "--wait")
+        let report = try cluster.succeed("evaluate", "--split", "test", "--compare")
+        let names = try #require(report["variants"] as? [[String: Any]]).compactMap { $0["name"] as? String }
+        #expect(report["prompts"] as? Int == 12)
+        for name in ["base model", "shard 0", "shard 1", "shard 2", "mean of outputs", "APA(ND)", "APA(D)"] {
+            #expect(names.contains(name))
+        }
+        #expect(names.contains("one adapter on all data"))
+        for variant in report["variants"] as? [[String: Any]] ?? [] {
+            #expect((0...1).contains(variant["accuracy"] as? Double ?? -1))
+        }
+    }
+
+    @Test("A configuration file stands in for flags; unknown keys and changed settings are refused")
+    func configurationFile() throws {
+        let cluster = try TestCluster()
+        cluster.stop()
+        let file = cluster.root.appendingPathComponent("lethe.json")
+        func start(_ text: String, _ arguments: String...) throws -> CommandResult {
+            try Data(text.utf8).write(to: file)
+            return try lethe(["coordinator", "--config", file.path] + arguments)
+        }
+        let common =
+            "\"data\": \"\(cluster.coordinatorDirectory.path)\", \"model\": \"\(cluster.model.path)\", "
+            + "\"precision\": \"f32\", \"weight_cache\": \"none\", \"partition\": \"user-hash\", \"listen\": \"tcp://127.0.0.1:*\""
+        #expect(try start("{\(common), \"shard\": 3}").status == 65)
+        let changed = try start("{\(common), \"shards\": 5}")
+        #expect(changed.status == 64)
+        #expect(changed.errors.contains("shards"))
+        #expect(try start("not json").status == 65)
+        // The flag wins over the file: with it the recorded number of shards is back.
+        try Data("{\(common), \"shards\": 5}".utf8).write(to: file)
+        let log = cluster.root.appendingPathComponent("c.log")
+        let process = try LetheProcess(
+            ["coordinator", "--config", file.path, "--shards", "3", "--epochs", "2"], log: log)
+        try wait("the coordinator to listen: \(process.logText)") { process.logText.contains("listening") }
+        process.stop()
+    }
+
+    @Test("The doctor finds this machine fit and names what is not")
+    func doctor() throws {
+        let fit = try lethe(["doctor", "--json"])
+        #expect(fit.status == 0, "\(fit.errors)")
+        #expect(fit.json["ok"] as? Bool == true)
+        let unfit = try lethe(["doctor", "--model", "/nowhere", "--json"])
+        #expect(unfit.status == 1)
+        let checks = try #require(unfit.json["checks"] as? [[String: Any]])
+        #expect(checks.filter { $0["ok"] as? Bool == false }.allSatisfy { $0["fix"] is String })
+    }
+}
