@@ -52,13 +52,15 @@ public struct CurveKeyPair: Sendable, CustomStringConvertible {
 
     /// Reads a certificate file.
     ///
-    /// - Throws: `invalidKey` when it holds no usable secret key, or when others than its owner may read it.
+    /// A group may read it: orchestrators mount secrets as root's, readable by the group of the process.
+    /// - Throws: `invalidKey` when it holds no usable secret key, when its group may write it, or when others may read,
+    ///   write or execute it.
     public init(contentsOf path: String) throws(ZeroMQError) {
         let fields = try Certificate.read(path)
         guard let key = fields["secret-key"] else { throw .invalidKey(reason: "\(path) holds no secret-key") }
         var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & 0o077 == 0 else {
-            throw .invalidKey(reason: "\(path) can be read by others; make it private with: chmod 600 \(path)")
+        guard stat(path, &status) == 0, status.st_mode & 0o027 == 0 else {
+            throw .invalidKey(reason: "\(path) is open to others; make it private with: chmod 600 \(path)")
         }
         try self.init(secretKey: key)
     }

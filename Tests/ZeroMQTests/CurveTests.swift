@@ -73,9 +73,26 @@ struct CurveTests {
         #expect(try !String(contentsOfFile: path + ".pub", encoding: .utf8).contains("secret"))
         #expect(throws: ZeroMQError.self) { try keys.write(to: path) }
         #expect(throws: ZeroMQError.self) { try CurveKeyPair(contentsOf: path + ".pub") }
-        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
-        #expect(throws: ZeroMQError.self) { try CurveKeyPair(contentsOf: path) }
         #expect(throws: ZeroMQError.self) { try CurveKeyPair(contentsOf: directory + "/none") }
+    }
+
+    @Test(
+        "A key file that others can read or its group can write is refused; one that its group can read is taken",
+        arguments: [
+            (0o600, true), (0o400, true), (0o440, true), (0o640, true),
+            (0o644, false), (0o604, false), (0o602, false), (0o601, false), (0o660, false), (0o620, false),
+        ])
+    func modes(_ mode: Int, _ accepted: Bool) throws {
+        let path = FileManager.default.temporaryDirectory.path + "/" + UUID().uuidString
+        let keys = try CurveKeyPair.generate()
+        try keys.write(to: path)
+        defer { for file in [path, path + ".pub"] { try? FileManager.default.removeItem(atPath: file) } }
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+        if accepted {
+            #expect(try CurveKeyPair(contentsOf: path).publicKey == keys.publicKey)
+        } else {
+            #expect(throws: ZeroMQError.self) { try CurveKeyPair(contentsOf: path) }
+        }
     }
 
     @Test(
