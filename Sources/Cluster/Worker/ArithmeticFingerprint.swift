@@ -9,11 +9,15 @@ import Unlearning
 /// matrix-product library, another build.
 ///
 /// A small fixed model is trained for a few steps by the same code that trains the real one, and the bytes of the
-/// adapter are hashed. Different fingerprints mean different results; equal ones make equal results likely, and `verify`
-/// shows them.
+/// adapter are hashed; with the real model also its gradient on two fixed sequences, since the library blocks large
+/// products by other properties of the processor than small ones. Different fingerprints mean different results; equal
+/// ones make equal results likely, and `verify` shows them.
 public enum ArithmeticFingerprint {
-    /// SHA-256, in hexadecimal.
-    public static func compute(precision: TrainingSpecification.Precision) throws -> String {
+    /// - Parameter model: the base model in use.
+    /// - Returns: SHA-256, in hexadecimal.
+    public static func compute(
+        precision: TrainingSpecification.Precision, model: (any AnswerModel)? = nil
+    ) throws -> String {
         let checkpoint = ProbeCheckpoint()
         let weights = try DecoderWeights(
             checkpoint: checkpoint, precision: Precision(precision), answerTokens: (yes: 1, no: 2))
@@ -31,10 +35,28 @@ public enum ArithmeticFingerprint {
             model: try Decoder(weights: weights, threads: 1), tokenizer: ByteTokenizer(), samples: samples,
             specification: specification)
         var hash = SHA256()
-        for value in trained.adapter.values {
+        let values = try trained.adapter.values + (model.map { try gradient(of: $0) } ?? [])
+        for value in values {
             withUnsafeBytes(of: value.bitPattern.littleEndian) { hash.update(bufferPointer: $0) }
         }
         return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    }
+}
+
+extension ArithmeticFingerprint {
+    /// Of a fixed adapter on a sequence of more than one block of rows and on a short one.
+    private static func gradient(of model: any AnswerModel) throws -> [Float] {
+        let layout = AdapterLayout(model: model.configuration, configuration: LoRAConfiguration())
+        let adapter = Adapter(
+            layout: layout, values: CounterGenerator(seed: 5).uniforms(count: layout.count, low: -0.02, high: 0.02))
+        let generator = CounterGenerator(seed: 6)
+        let vocabulary = UInt32(clamping: model.configuration.vocabulary)
+        let prompts = [140, 23].map { length in
+            (0..<min(length, model.configuration.context)).map {
+                Int32(generator.word(at: length * 1000 + $0) % vocabulary)
+            }
+        }
+        return try model.gradient(prompts: prompts, adapter: adapter) { _, _ in AnswerLogits(yes: 1, no: -1) }.gradient
     }
 }
 

@@ -21,7 +21,7 @@ public final class LanguageModelExecutor: TaskExecutor {
         let decoder = try Decoder(weights: weights, threads: threads)
         let description = ExecutorDescription(
             base: loaded.checkpoint.digest, precision: precision,
-            arithmetic: try ArithmeticFingerprint.compute(precision: precision), threads: threads,
+            arithmetic: try ArithmeticFingerprint.compute(precision: precision, model: decoder), threads: threads,
             model: decoder.configuration)
         self.init(model: decoder, tokenizer: loaded.tokenizer, description: description)
     }

@@ -87,7 +87,7 @@ struct DoctorCommand: ParsableCommand {
             return Check(
                 check: "arithmetic", ok: true,
                 found:
-                    "\(precision.rawValue) fingerprint \(print.prefix(16)); workers of one cluster must have the same")
+                    "\(precision.rawValue) fingerprint \(print.prefix(16)); machines of one cluster must show the same")
         } catch {
             return Check(
                 check: "arithmetic", ok: false, found: "\(error)",

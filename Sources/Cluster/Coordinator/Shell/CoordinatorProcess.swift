@@ -56,8 +56,9 @@ public final class CoordinatorProcess: Sendable {
             let weights = try DecoderWeights(
                 checkpoint: model.checkpoint, precision: Precision(precision), answerTokens: model.answerTokens,
                 cacheDirectory: cache)
-            arithmetic.post(try ArithmeticFingerprint.compute(precision: precision))
-            return QueryEngine(tokenizer: model.tokenizer, decoder: try Decoder(weights: weights, threads: threads))
+            let decoder = try Decoder(weights: weights, threads: threads)
+            arithmetic.post(try ArithmeticFingerprint.compute(precision: precision, model: decoder))
+            return QueryEngine(tokenizer: model.tokenizer, decoder: decoder)
         }
         settings = CoordinatorSettings(
             cluster: opened.drain().first?.cluster ?? "", configuration: configuration,
