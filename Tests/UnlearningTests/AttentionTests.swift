@@ -106,10 +106,13 @@ struct AttentionTests {
         expectEqual(found, powers.map { $0 / powers.reduce(0, +) })
     }
 
-    @Test("The error is the probability of the wrong answer")
+    @Test("The error is the probability of the wrong answer, whatever the adapter's offset and scale")
     func errorTable() {
-        let errors = SampleAdaptiveAttention.errors(margins: [0, 2, 2, -40], labels: [true, true, false, true])
-        expectEqual(errors, [0.5, 1 / (1 + exp(2)), 1 / (1 + exp(-2)), 1])
+        let labels = [true, true, false, true]
+        let expected = [1, -1, 1, 1].map { 1 / (1 + exp(-$0 as Double)) }
+        expectEqual(SampleAdaptiveAttention.errors(margins: [-1, 1, 1, -1], labels: labels), expected)
+        expectEqual(SampleAdaptiveAttention.errors(margins: [3, 7, 7, 3], labels: labels), expected)
+        expectEqual(SampleAdaptiveAttention.errors(margins: [2, 2, 2, 2], labels: labels), [0.5, 0.5, 0.5, 0.5])
     }
 
     @Test("Impossible input is refused")

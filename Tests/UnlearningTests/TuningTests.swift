@@ -92,8 +92,8 @@ struct TuningTests {
                 embeddings: others.flatMap { data.embeddings[(2 * $0)..<(2 * $0 + 2)] },
                 dimension: 2,
                 errors: data.margins.map { row in
-                    SampleAdaptiveAttention.errors(
-                        margins: others.map { row[$0] }, labels: others.map { data.labels[$0] })
+                    let all = SampleAdaptiveAttention.errors(margins: row, labels: data.labels)
+                    return others.map { all[$0] }
                 }, parameters: .init(tau: 6, neighbours: 4))
             let weights = try attention.weights(for: Array(data.embeddings[(2 * left)..<(2 * left + 2)]))
             mixed.append(weights[0] * data.margins[0][left] + weights[1] * data.margins[1][left])

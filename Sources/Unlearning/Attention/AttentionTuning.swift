@@ -3,9 +3,9 @@ import Recommendation
 /// How one pair of parameters did on validation.
 public struct AttentionTrial: Codable, Hashable, Sendable {
     public var parameters: SampleAdaptiveAttention.Parameters
-    /// Of the weighted margins, leave-one-out; this decides.
+    /// Of the weighted margins, leave-one-out.
     public var logLoss: Double
-    /// Of the same margins; nil when a label is missing.
+    /// Of the same margins; this decides. nil when a label is missing.
     public var auc: Double?
 
     public init(parameters: SampleAdaptiveAttention.Parameters, logLoss: Double, auc: Double?) {
@@ -22,11 +22,11 @@ extension SampleAdaptiveAttention {
     /// Chooses τ and n on validation, without touching a model.
     ///
     /// Joining the adapters' parameters anew for every candidate would cost a forward pass each; the weighted mean of their
-    /// margins, Σ ω_k·margin_k, stands for it. A sample is never its own neighbour. Mean log-loss decides: unlike AUC
-    /// it uses every sample's margin, so it is the steadier guide on a few hundred of them. Of all candidates the simplest
+    /// margins, Σ ω_k·margin_k, stands for it. A sample is never its own neighbour. AUC decides, since a recommender
+    /// ranks; log-loss would reward weights that mend an adapter's offset and rank worse. Of all candidates the simplest
     /// (smallest τ, then most neighbours) wins that is worse than the best by no more than one standard error of the paired
-    /// difference (Breiman et al., 1984): so the weights leave equality only for what is more than chance. Without
-    /// samples: τ = 0.
+    /// difference (Breiman et al., 1984; DeLong et al., 1988): so the weights leave equality only for what is more than
+    /// chance. Without samples of both labels: τ = 0.
     ///
     /// - Parameters:
     ///   - embeddings: `[samples, dimension]`.
@@ -36,7 +36,7 @@ extension SampleAdaptiveAttention {
     public static func tune(
         ids: [String], embeddings: [Float], dimension: Int, margins: [[Float]], labels: [Bool],
         available: [Bool]? = nil, taus: [Double] = [0, 1, 3, 10, 30, 100, 300, 1000],
-        neighbours: [Int] = [5, 10, 20, 50, 100]
+        neighbours: [Int] = [20, 50, 100]
     ) throws -> (best: Parameters, trials: [AttentionTrial]) {
         guard !margins.isEmpty else { throw UnlearningError.noAdapter }
         let available = try checked(available, adapters: margins.count)
@@ -63,7 +63,7 @@ extension SampleAdaptiveAttention {
         }
         let scoredLabels = scored.map { sortedLabels[$0] }
         var trials: [AttentionTrial] = []
-        var losses: [[Double]] = []
+        var placements: [[Double]] = []
         for candidate in candidates {
             let mixed = zip(scored, nearest).map { sample, nearest in
                 let weights = weights(
@@ -72,23 +72,46 @@ extension SampleAdaptiveAttention {
                 return zip(weights, sortedMargins).reduce(0) { $0 + $1.0 * $1.1[sample] }
             }
             let metrics = Metrics(margins: mixed, labels: scoredLabels)
-            losses.append(zip(mixed, scoredLabels).map { Metrics.logLoss(margin: Double($0), label: $1) })
+            placements.append(Self.placements(margins: mixed, labels: scoredLabels))
             trials.append(
                 AttentionTrial(parameters: candidate, logLoss: metrics.logLoss ?? .infinity, auc: metrics.auc))
         }
-        let best = trials.indices.min { trials[$0].logLoss < trials[$1].logLoss } ?? 0
-        let chosen = trials.indices.first { isAsGood(losses[$0], as: losses[best]) } ?? best
+        // The first of equals: the simplest.
+        let best = trials.indices.reduce(0) { (trials[$1].auc ?? 0) > (trials[$0].auc ?? 0) ? $1 : $0 }
+        let chosen =
+            trials.indices.first { isAsGood(placements[$0], as: placements[best], labels: scoredLabels) } ?? best
         return (trials[chosen].parameters, trials)
     }
 
-    /// Whether losses are on average no more than one standard error of their paired difference above the best ones.
-    private static func isAsGood(_ losses: [Double], as best: [Double]) -> Bool {
-        let differences = zip(losses, best).map { $0 - $1 }
-        let count = Double(differences.count)
-        let mean = differences.reduce(0, +) / count
-        let variance = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(1, count - 1)
+    /// For each sample the share of samples of the other label that it is on the right side of, ties counted half: their
+    /// mean over either label is the AUC.
+    private static func placements(margins: [Float], labels: [Bool]) -> [Double] {
+        let groups = [false, true].map { label in
+            zip(margins, labels).filter { $0.1 == label }.map(\.0).sorted()
+        }
+        return zip(margins, labels).map { margin, label in
+            let others = groups[label ? 0 : 1]
+            guard !others.isEmpty else { return 0.5 }
+            let below = others.partitioningIndex { $0 >= margin }
+            let notAbove = others.partitioningIndex { $0 > margin }
+            let share = Double(below + notAbove) / Double(2 * others.count)
+            return label ? share : 1 - share
+        }
+    }
+
+    /// Whether an AUC is less than another on the same samples by no more than one standard error of the difference.
+    private static func isAsGood(_ placements: [Double], as best: [Double], labels: [Bool]) -> Bool {
+        var (difference, variance) = (0.0, 0.0)
+        for label in [false, true] {
+            let differences = zip(zip(best, placements), labels).filter { $0.1 == label }.map { $0.0.0 - $0.0.1 }
+            guard differences.count > 1 else { return true }
+            let count = Double(differences.count)
+            let mean = differences.reduce(0, +) / count
+            difference = mean
+            variance += differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1) / count
+        }
         // Rounding alone is no difference.
-        return mean <= max((variance / count).squareRoot(), 1e-7)
+        return difference <= max(variance.squareRoot(), 1e-7)
     }
 
     /// Simplest first. τ = 0 occurs once: n does not matter then.

@@ -43,7 +43,7 @@ struct Neighbourhood: Hashable, Sendable {
 
 extension Array {
     /// The first position whose element satisfies a predicate that holds from some position on.
-    fileprivate func partitioningIndex(where predicate: (Element) -> Bool) -> Int {
+    func partitioningIndex(where predicate: (Element) -> Bool) -> Int {
         var (low, high) = (0, count)
         while low < high {
             let middle = (low + high) / 2

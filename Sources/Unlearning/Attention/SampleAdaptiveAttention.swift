@@ -4,8 +4,8 @@ import Recommendation
 /// APA's sample-adaptive attention (arXiv 2404.10327): how much each shard's adapter counts for one query.
 ///
 /// N(x) = the `neighbours` validation samples most similar to x (cosine of the embeddings, equal ones by id); error_k = mean
-/// over N(x) of |y − p_k|, where p_k is the two-way probability of "Yes" under adapter k (the paper leaves the error open);
-/// ω_k = exp(−τ·error_k) / Σ_j exp(−τ·error_j), in 32-bit floats with the largest exponent subtracted. Without
+/// over N(x) of |y − p_k|, where p_k is the probability of "Yes" by adapter k's standardised margin (the paper leaves the
+/// error open; `errors` says why this one); ω_k = exp(−τ·error_k) / Σ_j exp(−τ·error_j), in 32-bit floats with the largest exponent subtracted. Without
 /// validation samples, and with τ = 0, the weights are equal.
 public struct SampleAdaptiveAttention: Hashable, Sendable {
     public struct Parameters: Codable, Hashable, Sendable {
@@ -82,9 +82,18 @@ public struct SampleAdaptiveAttention: Hashable, Sendable {
     }
 
     /// |y − p| of each validation sample under one adapter: the probability of the wrong answer.
+    ///
+    /// p is the logistic function of the margin less its mean, over its standard deviation on these samples. Shards have
+    /// different shares of liked items and different numbers of steps, so their adapters differ in offset and scale; with
+    /// plain margins the attention would follow the offsets (it then lowers AUC below that of equal weights on the movie
+    /// set) instead of asking which adapter tells these neighbours apart.
     public static func errors(margins: [Float], labels: [Bool]) -> [Float] {
-        zip(margins, labels).map { margin, label in
-            Float(Metrics.probability(margin: Double(label ? -margin : margin)))
+        let count = Double(max(1, margins.count))
+        let mean = margins.reduce(0) { $0 + Double($1) } / count
+        let deviation = (margins.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count).squareRoot()
+        return zip(margins, labels).map { margin, label in
+            let standardised = deviation > 0 ? (Double(margin) - mean) / deviation : 0
+            return Float(Metrics.probability(margin: label ? -standardised : standardised))
         }
     }
 
