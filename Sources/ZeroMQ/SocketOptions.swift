@@ -16,7 +16,8 @@ public struct SocketOptions: Sendable {
     /// Messages queued for one peer before sending would block.
     public var sendHighWaterMark: Int32 = 1000
     public var receiveHighWaterMark: Int32 = 1000
-    /// Bytes of the largest frame a peer may send; a peer that sends more is disconnected. nil: no limit.
+    /// Bytes of the largest frame a peer may send, before encryption; a peer that sends more is disconnected. nil: no
+    /// limit.
     public var maximumFrameSize: Int64?
     /// A peer that has not finished its handshake by then is disconnected.
     public var handshakeTimeout: Duration = .seconds(10)
@@ -38,7 +39,11 @@ extension Socket {
         try set(ZMQ_LINGER, milliseconds(options.linger), "ZMQ_LINGER")
         try set(ZMQ_SNDHWM, options.sendHighWaterMark, "ZMQ_SNDHWM")
         try set(ZMQ_RCVHWM, options.receiveHighWaterMark, "ZMQ_RCVHWM")
-        try set(ZMQ_MAXMSGSIZE, options.maximumFrameSize ?? -1, "ZMQ_MAXMSGSIZE")
+        // libzmq measures the frame as it travels: a CURVE message (RFC 26) adds a name of 8 bytes, a nonce of 8, an
+        // authenticator of 16 and the flags.
+        let envelope: Int64 = options.curve == nil ? 0 : 33
+        let limit = options.maximumFrameSize.map { min($0, .max - envelope) + envelope }
+        try set(ZMQ_MAXMSGSIZE, limit ?? -1, "ZMQ_MAXMSGSIZE")
         try set(ZMQ_HANDSHAKE_IVL, milliseconds(options.handshakeTimeout), "ZMQ_HANDSHAKE_IVL")
         try set(ZMQ_RECONNECT_IVL, milliseconds(options.reconnectInterval), "ZMQ_RECONNECT_IVL")
         try set(ZMQ_RECONNECT_IVL_MAX, milliseconds(options.reconnectIntervalMaximum), "ZMQ_RECONNECT_IVL_MAX")

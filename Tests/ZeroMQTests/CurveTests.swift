@@ -50,6 +50,28 @@ struct CurveTests {
         #expect(try receive(router)?.last == [2])
     }
 
+    @Test("Encryption takes nothing from the largest frame, in either direction, and a larger one is refused")
+    func maximumFrameSize() throws {
+        let context = try Context()
+        let (serverKeys, keys) = (try CurveKeyPair.generate(), try CurveKeyPair.generate())
+        var options = SocketOptions()
+        options.maximumFrameSize = 1 << 20
+        options.curve = .server(serverKeys, try Authenticator(context, allowed: [keys.publicKey]))
+        let router = try Socket(context, .router, options: options)
+        let endpoint = try router.bind("tcp://127.0.0.1:*")
+        options.curve = .client(keys, serverKey: serverKeys.publicKey)
+        let dealer = try Socket(context, .dealer, options: options)
+        try dealer.connect(endpoint)
+        let largest = [UInt8](repeating: 7, count: 1 << 20)
+        try dealer.send([largest])
+        let received = try #require(try receive(router))
+        #expect(received.last == largest)
+        try router.send([received[0], largest])
+        #expect(try receive(dealer) == [largest])
+        try dealer.send([largest + [7]])
+        #expect(try receive(router, within: .milliseconds(200)) == nil)
+    }
+
     @Test("One context has one authenticator")
     func oneAuthenticator() throws {
         let context = try Context()
