@@ -1,0 +1,44 @@
+/// What can stop an approximate unlearning. Nothing is published when one of these is thrown.
+public enum ApproximateError: Error, Hashable, Sendable {
+    /// Nothing was asked to be forgotten.
+    case emptyForgetSet
+    /// Nothing would be left to keep the model's quality with.
+    case emptyRetainedSet
+    /// These methods correct a model; beyond half of the data training anew is the better answer.
+    case forgetSetLargerThanRetained(forget: Int, retained: Int)
+    /// The prompt is to be forgotten and retained, in the same version.
+    case forgottenAndRetained(id: String)
+    /// λ must be a positive number: LoRA's factors have directions without any curvature.
+    case dampingNotPositive
+    /// The curvature has no rows to be made of.
+    case noReferenceRows
+    /// The prompt was not part of what the preparation was made from.
+    case unknownPrompt(id: String)
+    /// The preparation belongs to another adapter (content names).
+    case preparationOfAnotherAdapter(expected: String, found: String)
+    /// A stored preparation that contradicts itself.
+    case malformedPreparation(reason: String)
+    /// The rows would take more memory than allowed.
+    case preparationTooLarge(bytes: Int, limit: Int)
+}
+
+extension ApproximateError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .emptyForgetSet: "there is nothing to forget"
+        case .emptyRetainedSet: "nothing would be retained; train the shard anew or drop its adapter instead"
+        case .forgetSetLargerThanRetained(let forget, let retained):
+            "\(forget) prompts are to be forgotten and \(retained) retained; "
+                + "approximate methods need more of the latter: retrain the shard instead"
+        case .forgottenAndRetained(let id): "prompt \(id) is to be forgotten and retained at once"
+        case .dampingNotPositive: "the damping λ must be a positive number"
+        case .noReferenceRows: "there are no reference rows to make the curvature of"
+        case .unknownPrompt(let id): "prompt \(id) is not part of the prepared training data"
+        case .preparationOfAnotherAdapter(let expected, let found):
+            "the preparation was made for adapter \(expected), not for \(found); prepare again"
+        case .malformedPreparation(let reason): "the stored preparation is damaged: \(reason)"
+        case .preparationTooLarge(let bytes, let limit):
+            "the preparation's rows would take \(bytes) bytes; \(limit) are allowed: use fewer reference rows"
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import LanguageModels
+import Recommendation
+
+/// A training prompt as the model reads it.
+struct TokenizedPrompt {
+    var id: String
+    /// `TrainingPrompt.digest`.
+    var digest: String
+    var tokens: [Int32]
+    var label: Bool
+
+    /// - Throws: `UnlearningError.emptyPrompt`, `.promptTooLong`.
+    init(_ prompt: TrainingPrompt, tokenizer: any Tokenizer, limit: Int) throws {
+        let tokens = tokenizer.encode(prompt.text)
+        guard !tokens.isEmpty else { throw UnlearningError.emptyPrompt(sample: prompt.id) }
+        guard tokens.count <= limit else {
+            throw UnlearningError.promptTooLong(sample: prompt.id, tokens: tokens.count, limit: limit)
+        }
+        id = prompt.id
+        digest = prompt.digest
+        self.tokens = tokens
+        label = prompt.label
+    }
+
+    /// Sorted by id, so that no result depends on the order of the argument.
+    ///
+    /// - Throws: `UnlearningError.duplicateSample`, `.emptyPrompt`, `.promptTooLong`.
+    static func all(_ prompts: [TrainingPrompt], tokenizer: any Tokenizer, limit: Int) throws -> [TokenizedPrompt] {
+        let sorted = prompts.sorted { $0.id < $1.id }
+        for (one, next) in zip(sorted, sorted.dropFirst()) where one.id == next.id {
+            throw UnlearningError.duplicateSample(id: one.id)
+        }
+        return try sorted.map { try TokenizedPrompt($0, tokenizer: tokenizer, limit: limit) }
+    }
+}
+
+extension Sequence<TokenizedPrompt> {
+    var tokenCount: Int { reduce(0) { $0 + $1.tokens.count } }
+}

@@ -1,0 +1,62 @@
+/// Everything but data, model and adapter that determines a forgetting by E2URec (arXiv 2403.03536).
+///
+/// Defaults are those of the paper's script for ML-1M, with two differences. The paper adds a new LoRA of rank 16 and
+/// α 32 to a model trained at full size; here the trained adapter itself, in the layout of its shard, is trained on, so
+/// that the student is a normal adapter of the shard. And the augmented model, which the paper trains at full size with
+/// a rate of 5e-5, is an adapter too, with an adapter's rate.
+public struct E2URecConfiguration: Codable, Hashable, Sendable {
+    /// β: weight of forgetting against remembering, 0...1.
+    public var beta: Double
+    /// α: how far the forgetting teacher steps back from what the augmented model gained; 0 or more.
+    public var alpha: Double
+    /// Epochs of the augmented model on the forget set.
+    public var augmentedEpochs: Int
+    public var augmentedLearningRate: Double
+    /// Epochs of the student on the forget set alone, before pairs.
+    public var forgetEpochs: Int
+    /// Epochs of pairs of one forget and one retained batch; as many pairs as the smaller set has batches.
+    public var pairEpochs: Int
+    /// Prompts of a batch; a pair has twice as many.
+    public var batch: Int
+    public var learningRate: Double
+    public var weightDecay: Double
+    /// Key of the order of prompts.
+    public var seed: UInt64
+
+    public init(
+        beta: Double = 0.4, alpha: Double = 2, augmentedEpochs: Int = 1, augmentedLearningRate: Double = 1e-3,
+        forgetEpochs: Int = 1, pairEpochs: Int = 1, batch: Int = 16, learningRate: Double = 1e-3,
+        weightDecay: Double = 0.01, seed: UInt64 = 0
+    ) {
+        self.beta = beta
+        self.alpha = alpha
+        self.augmentedEpochs = augmentedEpochs
+        self.augmentedLearningRate = augmentedLearningRate
+        self.forgetEpochs = forgetEpochs
+        self.pairEpochs = pairEpochs
+        self.batch = batch
+        self.learningRate = learningRate
+        self.weightDecay = weightDecay
+        self.seed = seed
+    }
+
+    /// - Throws: `UnlearningError.invalidSpecification`.
+    public func check() throws {
+        let problems: [(Bool, String)] = [
+            ((0...1).contains(beta), "β must lie between 0 and 1"),
+            (alpha.isFinite && alpha >= 0, "α cannot be negative"),
+            (augmentedEpochs >= 1, "the augmented model needs at least one epoch"),
+            (forgetEpochs >= 0 && pairEpochs >= 0, "there cannot be a negative number of epochs"),
+            (forgetEpochs + pairEpochs >= 1, "the student needs at least one epoch"),
+            (batch >= 1, "a batch must have at least one prompt"),
+            (
+                [learningRate, augmentedLearningRate].allSatisfy { $0.isFinite && $0 > 0 },
+                "the learning rates must be positive"
+            ),
+            (weightDecay.isFinite && weightDecay >= 0, "the weight decay cannot be negative"),
+        ]
+        for (holds, reason) in problems where !holds {
+            throw UnlearningError.invalidSpecification(reason: reason)
+        }
+    }
+}

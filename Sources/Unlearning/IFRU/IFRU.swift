@@ -1,0 +1,107 @@
+import LanguageModels
+import Recommendation
+
+/// Forgets by one step of an influence function that also sees how the forgotten data changed other prompts
+/// (arXiv 2307.02147), on a LoRA adapter.
+///
+/// With the mean loss L = (1/N)·Σ ℓ of the training, the gradient of what has to go is
+/// g = Σ_direct ∇ℓ(x) + Σ_rebuilt [∇ℓ(x) − ∇ℓ(x′)] − Σ_added ∇ℓ(x′);
+/// the correction is Φ + s·p/N with (JᵀJ/n + λ·1)·p = g, solved exactly. λ and the step s ≤ 1 are chosen without any label
+/// beyond the training's: by a cap on how far the answers to retained prompts may move, and by comparing predicted with
+/// actual changes of their margins.
+///
+/// The result is approximate: to first order, around weights that saw the forgotten data.
+public enum IFRU {
+    public struct Result: Sendable {
+        public var corrected: ApproximateAdapter
+        public var report: IFRUReport
+        /// By how much each row's margin was predicted to change.
+        var predicted: [Double]
+    }
+
+    /// - Parameters:
+    ///   - adapter: that of the preparation.
+    ///   - provenance: how `adapter` came to be.
+    ///   - retained: prompts that may be used to compare predicted with actual margins; those that the request names or
+    ///     that have no row are passed over. None: predictions are trusted.
+    /// - Throws: `ApproximateError` (`.emptyForgetSet`, `.emptyRetainedSet`, `.forgetSetLargerThanRetained`,
+    ///   `.dampingNotPositive`, `.noReferenceRows` when no row belongs to a retained prompt, `.unknownPrompt`,
+    ///   `.preparationOfAnotherAdapter`), `UnlearningError` (`.invalidSpecification`, `.duplicateSample`, `.emptyPrompt`,
+    ///   `.promptTooLong`, `.notFinite`, `.cancelled`); whatever the model throws.
+    public static func unlearn(
+        model: any AnswerModel, tokenizer: any Tokenizer, adapter: Adapter, provenance: AdapterProvenance = .trained,
+        preparation: InfluencePreparation, request: InfluenceRequest, retained: [TrainingPrompt] = [],
+        configuration: IFRUConfiguration = IFRUConfiguration(), isCancelled: () -> Bool = { false }
+    ) throws -> Result {
+        try configuration.check()
+        let found = adapter.contentName
+        guard preparation.adapter == found, preparation.parameters == adapter.layout.count else {
+            throw ApproximateError.preparationOfAnotherAdapter(expected: preparation.adapter, found: found)
+        }
+        guard preparation.referenceCount > 0 else { throw ApproximateError.noReferenceRows }
+        let clock = ContinuousClock()
+        let began = clock.now
+        var report = IFRUReport(
+            direct: request.direct.count, rebuilt: request.rebuilt.count, parameters: preparation.parameters,
+            references: preparation.referenceCount, corrections: preparation.corrections + 1)
+        let work = InfluenceWork(
+            model: model, tokenizer: tokenizer, adapter: adapter, preparation: preparation,
+            configuration: configuration)
+        let named = try NamedPrompts(request, preparation: preparation, model: model, tokenizer: tokenizer)
+        if isCancelled() { throw UnlearningError.cancelled }
+        let gradient = try work.gradient(of: named, report: &report)
+        report.gradient.seconds = (clock.now - began) / .seconds(1)
+        if isCancelled() { throw UnlearningError.cancelled }
+        let solving = clock.now
+        let (values, predicted) = try work.correct(
+            along: gradient, retainedRows: named.retainedRows,
+            probes: configuration.probes > 0 ? named.probes(among: retained) : [], report: &report)
+        report.solving.seconds = (clock.now - solving) / .seconds(1)
+        return Result(
+            corrected: try ApproximateAdapter(
+                Adapter(layout: adapter.layout, values: values), method: .ifru, original: adapter, history: provenance,
+                forgotten: request.direct.count + request.rebuilt.count),
+            report: report, predicted: predicted)
+    }
+
+    /// g of a request as a vector of the adapter's size: for tests and comparisons.
+    package static func gradient(
+        model: any AnswerModel, tokenizer: any Tokenizer, adapter: Adapter, preparation: InfluencePreparation,
+        request: InfluenceRequest, configuration: IFRUConfiguration = IFRUConfiguration()
+    ) throws -> InfluenceGradient {
+        var report = IFRUReport(direct: 0, rebuilt: 0, parameters: 0, references: 0, corrections: 0)
+        let work = InfluenceWork(
+            model: model, tokenizer: tokenizer, adapter: adapter, preparation: preparation,
+            configuration: configuration)
+        let named = try NamedPrompts(request, preparation: preparation, model: model, tokenizer: tokenizer)
+        return try work.gradient(of: named, report: &report)
+    }
+}
+
+/// What a correction by IFRU took and how it was chosen.
+public struct IFRUReport: Codable, Hashable, Sendable {
+    public var direct: Int
+    public var rebuilt: Int
+    /// Rebuilt prompts left out for their small importance.
+    public var pruned = 0
+    public var parameters: Int
+    public var references: Int
+    /// Corrections since the preparation's rows were fresh, this one included.
+    public var corrections: Int
+    /// Prompts that needed a backward pass.
+    public var backwardPrompts = 0
+    /// λ, and the share of the full step that was taken.
+    public var damping = 0.0
+    public var step = 0.0
+    /// Mean KL divergence of the retained prompts' answers, in nats, as predicted.
+    public var predictedDivergence = 0.0
+    /// ‖actual − predicted‖ ÷ ‖predicted‖ over the probes; nil without probes.
+    public var disagreement: Double?
+    /// False when no λ and step brought prediction and reality within the tolerance; the best ones were taken.
+    public var isWithinTolerance = true
+    /// Gradient of the request; solve, choice of λ and step.
+    public var gradient = PhaseCost()
+    public var solving = PhaseCost()
+
+    public var total: PhaseCost { gradient + solving }
+}

@@ -1,0 +1,205 @@
+import LanguageModels
+import Recommendation
+
+/// The two steps of a correction: the request's gradient, then λ, step and the corrected factors.
+struct InfluenceWork {
+    let model: any AnswerModel
+    let tokenizer: any Tokenizer
+    let adapter: Adapter
+    let preparation: InfluencePreparation
+    let configuration: IFRUConfiguration
+
+    /// g = Σ_direct ∇ℓ(x) + Σ_rebuilt [∇ℓ(x) − ∇ℓ(x′)] − Σ_added ∇ℓ(x′), with the logistic loss
+    /// ∇ℓ = (σ(m) − y)·∇m. What has a row is a coefficient; the rest takes one backward pass together.
+    func gradient(of named: NamedPrompts, report: inout IFRUReport) throws -> InfluenceGradient {
+        var coefficients = [Double](repeating: 0, count: preparation.referenceCount)
+        var fresh: [(prompt: TokenizedPrompt, sign: Double)] = []
+        func include(_ prompt: TokenizedPrompt, _ entry: InfluencePreparation.Entry) {
+            if let row = entry.row {
+                coefficients[row] += Self.slope(margin: Double(preparation.margins[row]), label: prompt.label)
+            } else {
+                fresh.append((prompt, 1))
+            }
+        }
+        for (prompt, entry) in named.direct { include(prompt, entry) }
+        if configuration.spillover {
+            let kept = try important(named.rebuilt, report: &report)
+            for change in kept {
+                include(change.old, change.entry)
+                fresh.append((change.new, -1))
+            }
+            fresh += named.added.map { ($0, -1) }
+        }
+        guard !fresh.isEmpty else { return InfluenceGradient(coefficients: coefficients) }
+        let result = try model.gradient(prompts: fresh.map(\.prompt.tokens), adapter: adapter) { index, logits in
+            let (prompt, sign) = fresh[index]
+            let slope = Float(sign * Self.slope(margin: Double(logits.margin), label: prompt.label))
+            return AnswerLogits(yes: slope, no: -slope)
+        }
+        guard result.gradient.allSatisfy(\.isFinite), result.logits.allSatisfy(\.margin.isFinite) else {
+            throw UnlearningError.notFinite(what: "the gradient of rebuilt prompts")
+        }
+        report.backwardPrompts = fresh.count
+        report.gradient.trainedTokens += fresh.map(\.prompt).tokenCount
+        return InfluenceGradient(coefficients: coefficients, rest: result.gradient)
+    }
+
+    /// ∂ℓ/∂m of the logistic loss.
+    private static func slope(margin: Double, label: Bool) -> Double {
+        Metrics.probability(margin: margin) - (label ? 1 : 0)
+    }
+
+    /// The rebuilt prompts without the least important ones.
+    private func important(
+        _ rebuilt: [NamedPrompts.Rebuilt], report: inout IFRUReport
+    ) throws -> [NamedPrompts.Rebuilt] {
+        let dropped = Int((configuration.pruning * Double(rebuilt.count)).rounded(.down))
+        guard dropped > 0 else { return rebuilt }
+        let scores: [Double]
+        switch configuration.importance {
+        case .history: scores = rebuilt.map(\.forgottenShare)
+        case .margin:
+            let prompts = rebuilt.flatMap { [$0.old.tokens, $0.new.tokens] }
+            let logits = try model.answerLogits(prompts: prompts, adapters: AdapterMixture([adapter]), weights: nil)
+            scores = rebuilt.indices.map { Double(abs(logits[2 * $0].margin - logits[2 * $0 + 1].margin)) }
+            report.gradient.scoredTokens += prompts.reduce(0) { $0 + $1.count }
+        }
+        guard scores.allSatisfy(\.isFinite) else { throw UnlearningError.notFinite(what: "the prompts' importance") }
+        report.pruned = dropped
+        // Of equal scores the first by id stay.
+        let order = rebuilt.indices.sorted { (-scores[$0], $0) < (-scores[$1], $1) }
+        return order.dropLast(dropped).sorted().map { rebuilt[$0] }
+    }
+
+    /// One λ and step, with what they lead to.
+    private struct Trial {
+        var values: [Float]
+        var damping: Double
+        var step: Double
+        var predicted: [Double]
+        var disagreement: Double?
+    }
+
+    /// The corrected factors, and by how much every row's margin is predicted to change.
+    ///
+    /// From the smallest λ on, the first is taken whose full step stays under the divergence cap and whose prediction comes
+    /// true; if there is none, a smaller step of the largest λ.
+    func correct(
+        along gradient: InfluenceGradient, retainedRows: [Int], probes: [(row: Int, prompt: TrainingPrompt)],
+        report: inout IFRUReport
+    ) throws -> ([Float], predicted: [Double]) {
+        guard !gradient.isZero else {
+            return (adapter.values, [Double](repeating: 0, count: preparation.referenceCount))
+        }
+        let solver = InfluenceSolver(preparation: preparation, gradient: gradient)
+        let dampings = self.dampings
+        var best: Trial?
+        for (position, damping) in dampings.enumerated() {
+            let solution = try solver.solve(damping: damping)
+            report.solving.steps += 1
+            let largest = cappedStep(solution, rows: retainedRows)
+            let isLast = position == dampings.count - 1
+            if largest < 1 && !isLast { continue }
+            for halving in 0..<(isLast && !probes.isEmpty ? 5 : 1) {
+                let step = largest / Double(1 << halving)
+                let trial = try attempt(
+                    solver: solver, solution: solution, step: step, probes: probes, report: &report)
+                if (trial.disagreement ?? 0) <= configuration.tolerance {
+                    return accept(trial, rows: retainedRows, report: &report)
+                }
+                if (trial.disagreement ?? 0) < (best?.disagreement ?? .infinity) { best = trial }
+            }
+        }
+        guard let best else { throw UnlearningError.notFinite(what: "every correction that was tried") }
+        report.isWithinTolerance = false
+        return accept(best, rows: retainedRows, report: &report)
+    }
+
+    private var dampings: [Double] {
+        let multiples: [Double]
+        switch configuration.damping {
+        case .fixed(let value): return [value]
+        case .relative(let values): multiples = values
+        case .prepared:
+            if let damping = preparation.damping { return [damping] }
+            multiples = IFRUConfiguration.Damping.defaultMultiples
+        }
+        // Where no prompt has any curvature, every damping of that size would be zero.
+        let unit = preparation.meanCurvature > 0 ? preparation.meanCurvature : 1
+        return multiples.sorted().map { $0 * unit }
+    }
+
+    private func accept(
+        _ trial: Trial, rows: [Int], report: inout IFRUReport
+    ) -> ([Float], predicted: [Double]) {
+        report.damping = trial.damping
+        report.step = trial.step
+        report.disagreement = trial.disagreement
+        report.predictedDivergence = divergence(trial.predicted, scale: 1, rows: rows)
+        return (trial.values, trial.predicted)
+    }
+
+    private func attempt(
+        solver: InfluenceSolver, solution: InfluenceSolution, step: Double,
+        probes: [(row: Int, prompt: TrainingPrompt)], report: inout IFRUReport
+    ) throws -> Trial {
+        let factor = step / Double(preparation.entries.count)
+        let move = solver.direction(solution, scaledBy: factor)
+        var trial = Trial(
+            values: zip(adapter.values, move).map(+), damping: solution.damping, step: step,
+            predicted: solution.marginChanges.map { $0 * factor })
+        guard !probes.isEmpty else { return trial }
+        // Those whose answers are to change most: there a wrong prediction shows first.
+        let chosen = probes.sorted {
+            (-abs(trial.predicted[$0.row]), $0.row) < (-abs(trial.predicted[$1.row]), $1.row)
+        }.prefix(configuration.probes)
+        let prompts = try chosen.map {
+            try TokenizedPrompt($0.prompt, tokenizer: tokenizer, limit: model.configuration.context)
+        }
+        guard trial.values.allSatisfy(\.isFinite) else {
+            trial.disagreement = .infinity
+            return trial
+        }
+        let moved = Adapter(layout: adapter.layout, values: trial.values)
+        let logits = try model.answerLogits(
+            prompts: prompts.map(\.tokens), adapters: AdapterMixture([moved]), weights: nil)
+        report.solving.scoredTokens += prompts.tokenCount
+        var (error, size) = (0.0, 0.0)
+        for (probe, logits) in zip(chosen, logits) {
+            let predicted = trial.predicted[probe.row]
+            let difference = Double(logits.margin) - Double(preparation.margins[probe.row]) - predicted
+            error += difference * difference
+            size += predicted * predicted
+        }
+        let ratio = size > 0 ? (error / size).squareRoot() : (error > 0 ? Double.infinity : 0)
+        trial.disagreement = ratio.isNaN ? .infinity : ratio
+        return trial
+    }
+
+    /// The largest step, at most 1, whose predicted divergence stays under the cap.
+    private func cappedStep(_ solution: InfluenceSolution, rows: [Int]) -> Double {
+        let scale = 1 / Double(preparation.entries.count)
+        guard divergence(solution.marginChanges, scale: scale, rows: rows) > configuration.divergenceCap else {
+            return 1
+        }
+        var (low, high) = (0.0, 1.0)
+        for _ in 0..<40 {
+            let middle = 0.5 * (low + high)
+            if divergence(solution.marginChanges, scale: scale * middle, rows: rows) > configuration.divergenceCap {
+                high = middle
+            } else {
+                low = middle
+            }
+        }
+        return low
+    }
+
+    /// Mean KL divergence of the rows' answers before from those after, as predicted.
+    private func divergence(_ changes: [Double], scale: Double, rows: [Int]) -> Double {
+        let sum = rows.reduce(0.0) { sum, row in
+            let margin = Double(preparation.margins[row])
+            return sum + AnswerDivergence.kullbackLeibler(margin, margin + scale * changes[row])
+        }
+        return sum / Double(rows.count)
+    }
+}
