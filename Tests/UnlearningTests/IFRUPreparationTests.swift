@@ -39,6 +39,8 @@ struct IFRUPreparationTests {
                 ).corrected.adapter
             }
             #expect(try correct(InfluencePreparation(contentsOf: url)) == correct(calibrated))
+            let attributes = try FileManager.default.attributesOfItem(atPath: url.path)
+            #expect(attributes[.posixPermissions] as? Int == 0o600)
             let directory = url.deletingLastPathComponent().path
             let left = try FileManager.default.contentsOfDirectory(atPath: directory)
             #expect(!left.contains(url.lastPathComponent + ".part"))

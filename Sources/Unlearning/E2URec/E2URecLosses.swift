@@ -18,7 +18,9 @@ package enum E2URecLosses {
     ///
     /// The paper writes raw logits. A softmax does not see a constant added to both logits, the ReLU of their difference
     /// does: two models with equal answers could have different teachers. Log-probabilities have no such freedom. One of
-    /// the two differences is positive, unless the answers agree: that of the answer which the augmented model learnt.
+    /// the two differences is positive, unless the answers agree: that of the answer which the augmented model learnt. It
+    /// also follows that an answer of which the original is already certain has next to nothing to gain, and so is hardly
+    /// unlearnt.
     package static func forgettingTeacher(original: Double, augmented: Double, alpha: Double) -> Double {
         func teacher(_ sign: Double) -> Double {
             let before = AnswerDivergence.logProbability(margin: sign * original)

@@ -37,7 +37,11 @@ extension InfluencePreparation {
         let temporary = url.appendingPathExtension("part")
         var isWritten = false
         defer { if !isWritten { try? FileManager.default.removeItem(at: temporary) } }
-        try Data().write(to: temporary)
+        // Rows tell about people: nobody else may read them.
+        guard
+            FileManager.default.createFile(
+                atPath: temporary.path, contents: nil, attributes: [.posixPermissions: 0o600])
+        else { throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: temporary.path]) }
         let file = try FileHandle(forWritingTo: temporary)
         defer { try? file.close() }
         var checksum = Checksum()
