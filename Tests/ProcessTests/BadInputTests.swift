@@ -115,6 +115,15 @@ struct BadInputTests {
             "--json",
         ])
         #expect(member.status == 0, "\(member.errors)")
+        // Members work through encrypted connections as others do without.
+        let environment = ["LETHE_KEYS": files[1], "LETHE_COORDINATOR_KEY": files[0] + ".pub"]
+        try cluster.startWorker(0, environment: environment)
+        let ratings = folder.appendingPathComponent("r.csv")
+        try Data(Ratings.csv(users: 9).utf8).write(to: ratings)
+        for command in [["import", "--format", "csv", ratings.path], ["train", "--wait"], ["verify"]] {
+            let result = try lethe(command + ["--coordinator", cluster.endpoint], environment: environment)
+            #expect(result.status == 0, "\(command): \(result.errors)")
+        }
         let stranger = try lethe(
             [
                 "doctor", "--coordinator", cluster.endpoint, "--json",

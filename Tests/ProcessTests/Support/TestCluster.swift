@@ -51,13 +51,15 @@ final class TestCluster {
     }
 
     @discardableResult
-    func startWorker(_ number: Int, arguments: [String] = []) throws -> LetheProcess {
+    func startWorker(
+        _ number: Int, arguments: [String] = [], environment: [String: String] = [:]
+    ) throws -> LetheProcess {
         let process = try LetheProcess(
             [
                 "worker", "--coordinator", endpoint, "--model", model.path, "--data", workerDirectory(number).path,
                 "--threads", "1", "--precision", "f32", "--weight-cache", "none",
             ] + arguments,
-            log: root.appendingPathComponent("worker-\(number)-\(UUID().uuidString).log"))
+            log: root.appendingPathComponent("worker-\(number)-\(UUID().uuidString).log"), environment: environment)
         workers[number] = process
         return process
     }
