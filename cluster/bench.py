@@ -20,6 +20,7 @@ def parse():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--peer", help="a peer's command line; it prints JSON with tokens_per_second")
     parser.add_argument("--only", help="comma-separated: speed, rank, query, cluster")
+    parser.add_argument("--modes", default="train:bf16,train:f32,score:bf16,score:f32", help="what speed measures")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -35,7 +36,7 @@ def ours(mode, prompts, arguments, *options):
 
 
 def speed(prompts, arguments, rows, report):
-    for mode, precision in (("train", "bf16"), ("train", "f32"), ("score", "bf16"), ("score", "f32")):
+    for mode, precision in (pair.split(":") for pair in arguments.modes.split(",")):
         mine, theirs = [], []
         for _ in range(arguments.rounds):
             mine.append(ours(mode, prompts, arguments, "--precision", precision))

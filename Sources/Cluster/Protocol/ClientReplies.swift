@@ -175,8 +175,7 @@ public struct VerifyReply: Codable, Sendable {
     public var shards: [VerificationReport.Shard]
     /// Whether the audit log's hash chain is whole.
     public var auditChain: Bool
-    /// Whether the request's certificate is signed by this cluster and names the adapters that are there; nil without a
-    /// finished request.
+    /// Whether the request's certificate is unaltered and signed by this cluster; nil without a finished request.
     public var certificate: Bool?
 
     public init(

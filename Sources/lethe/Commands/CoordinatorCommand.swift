@@ -70,7 +70,7 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "Passes over a shard's prompts. [default: 2]")
     var epochs: Int?
 
-    @Option(help: "Prompts of one optimiser step. [default: 8]")
+    @Option(help: "Prompts of one optimiser step. [default: 4]")
     var batch: Int?
 
     @Option(help: "Peak learning rate of AdamW. [default: 0.001]")
