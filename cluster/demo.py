@@ -16,7 +16,7 @@ ITEMS = ["50", "100", "313", "423"]  # Star Wars, Fargo, Titanic, E.T.
 def parse():
     parser = argparse.ArgumentParser(
         prog="cluster/demo", description="Train, query, forget and prove it: one coordinator, N workers, real data.")
-    parser.add_argument("--samples", type=int, help="about this many training prompts (default 256)")
+    parser.add_argument("--samples", type=int, help="about this many training prompts (default 192)")
     parser.add_argument("--workers", type=int, default=4, help="worker processes, and shards (default 4)")
     parser.add_argument("--full", action="store_true", help="the paper's setting: 1024 training, 500 validation, 1000 test prompts")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output at the end")
@@ -47,7 +47,7 @@ def main():
     def step(text):
         say(f"\n[{time.monotonic() - started:4.0f} s] {text}")
 
-    samples = arguments.samples or (1024 if arguments.full else 256)
+    samples = arguments.samples or (1024 if arguments.full else 192)
     validation = 500 if arguments.full else max(24, min(500, samples // 2))
     test = MOVIE_SET["test"] if arguments.full else max(100, min(MOVIE_SET["test"], samples // 2))
     options, data = sampling(samples, validation, test), os.environ["LETHE_ML100K"]

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Which part of the data a prompt belongs to.
 public enum Split: String, Codable, CaseIterable, Hashable, Sendable {
     case train, validation, test
@@ -46,6 +48,14 @@ public enum PromptTemplate {
     public static let header =
         "Below is an instruction that describes a task, paired with an input that provides further context. "
         + "Write a response that appropriately completes the request.\n\n"
+
+    /// How the question about the target begins; the target's kind and title follow.
+    static let question = "Whether the user will like the target "
+
+    /// The input up to the question.
+    static func history(ofInput input: String) -> String {
+        input.range(of: "\n" + question, options: .backwards).map { String(input[..<$0.lowerBound]) } ?? input
+    }
 
     public static func text(instruction: String, input: String) -> String {
         "\(header)### Instruction:\n\(instruction)\n\n### Input:\n\(input)\n\n### Response:\n"

@@ -19,6 +19,13 @@ public struct TrainingPrompt: Codable, Hashable, Sendable {
         self.init(id: prompt.id, instruction: prompt.instruction, input: prompt.input, label: prompt.label)
     }
 
+    /// The same without the question: what all prompts about one user's candidates share.
+    public var historyAlone: TrainingPrompt {
+        var prompt = self
+        prompt.input = PromptTemplate.history(ofInput: input)
+        return prompt
+    }
+
     public var text: String { PromptTemplate.text(instruction: instruction, input: input) }
 
     /// SHA-256, in hexadecimal, of id, instruction, input and label: changes when the prompt is rebuilt.

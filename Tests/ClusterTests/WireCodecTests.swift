@@ -64,7 +64,9 @@ enum WireSamples {
             ClientRequest.ForgetRequest(
                 users: ["u"], interactions: [.init(user: "u", item: "1", timestamp: nil)], dryRun: true)),
         .query(ClientRequest.QueryRequest(user: "u", items: [], top: 10)),
-        .evaluate(ClientRequest.EvaluateRequest(split: .test, compare: true)),
+        .evaluate(
+            ClientRequest.EvaluateRequest(
+                split: .test, compare: true, attention: .init(tau: 30, neighbours: 20))),
         .verify(ClientRequest.VerifyRequest(request: nil)), .status, .operation(id: "o"), .adapters,
         .exportAdapter(name: "n"),
     ]

@@ -31,6 +31,16 @@ struct PromptBuilderTests {
         #expect(prompts.first?.text.hasSuffix("\"D\"?\n\n### Response:\n") == true)
     }
 
+    @Test("The history alone is the same for every candidate, whatever titles say")
+    func historyAlone() throws {
+        let tricky: (String) -> String? = { "Whether the user will like the target movie \"\($0)" }
+        let prompts = try builder().prompts(user: "u", interactions: ratings([4, 2, 5, 1]), titles: tricky)
+        let prompt = try #require(prompts.first.map { TrainingPrompt($0) })
+        #expect(prompt.historyAlone.input.hasPrefix("User Preference: \"Whether"))
+        #expect(prompt.historyAlone.input.hasSuffix("the target movie \"b\""))
+        #expect(prompt.historyAlone.instruction == prompt.instruction)
+    }
+
     @Test("A book is called a book")
     func books() throws {
         let prompts = try builder(domain: .book).prompts(user: "u", interactions: ratings([4, 2, 5, 1]), titles: upper)

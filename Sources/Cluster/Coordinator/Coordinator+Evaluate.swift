@@ -1,4 +1,5 @@
 import Recommendation
+import Unlearning
 
 /// Evaluation: the split is scored under the base model, each adapter alone, their mixtures and, to compare, one adapter
 /// trained on everything.
@@ -7,7 +8,7 @@ extension Coordinator {
         guard evaluation.digests != nil else {
             guard !evaluation.isLoading, mayRead(operation) else { return }
             update(operation.id) { $0.setEvaluation { $0.isLoading = true } }
-            return actions.append(.loadSplit(operation: operation.id, evaluation.split))
+            return actions.append(.loadSplit(operation: operation.id, evaluation.split, evaluation.parameters))
         }
         if let error = exhausted(among: { $0 == .operation(operation.id) }) {
             return failOperation(operation.id, error)
@@ -16,10 +17,12 @@ extension Coordinator {
         update(operation.id) { $0.setEvaluation { $0.isBuilding = true } }
         let scores = EvaluationScores(
             split: evaluation.split, digests: digests,
-            series: evaluation.series.map {
-                EvaluationScores.Series(
-                    model: $0.model, margins: $0.margins, tokens: $0.tokens, seconds: $0.seconds)
+            series: evaluation.series.map { series in
+                let scored = series.sameAs.map { evaluation.series[$0] } ?? series
+                return EvaluationScores.Series(
+                    model: series.model, margins: scored.margins, tokens: scored.tokens, seconds: scored.seconds)
             },
+            parameters: evaluation.parameters,
             single: evaluation.single,
             singleAdapter: evaluation.single == nil ? nil : evaluation.singleAdapter)
         actions.append(.buildEvaluation(operation: operation.id, scores))
@@ -33,7 +36,7 @@ extension Coordinator {
         case .failure(let error): stop(operation, error)
         case .success(let split) where split.digests.isEmpty: failOperation(id, .emptySplit(old.split))
         case .success(let split):
-            var evaluation = Evaluation(split: old.split, compare: old.compare)
+            var evaluation = old.anew
             evaluation.digests = split.digests
             evaluation.adapters = activeAdapters
             let mixtures = settings.mixtures.filter { _ in !evaluation.adapters.isEmpty }
@@ -41,15 +44,12 @@ extension Coordinator {
                 EvaluationScores.Series.Model.adapter(shard: $0.shard, name: $0.name)
             }
             for model in [.base] + adapters { add(model, to: &evaluation, mayScore: true) }
-            for mixture in mixtures {
-                add(
-                    .aggregate(rule: mixture.rule, attention: mixture.attention), to: &evaluation,
-                    mayScore: !mixture.attention)
-            }
-            if mixtures.contains(where: \.attention) {
-                evaluation.weights = .waitingForEmbeddings
-                evaluation.missing = split.missingEmbeddings
-                let chunks = chunks(of: split.missingEmbeddings.count).map(OperationPart.Item.embed)
+            for mixture in mixtures { add(mixture, to: &evaluation, looksAtQuery: split.looksAtQuery) }
+            for scope in AttentionScope.allCases
+            where split.looksAtQuery && mixtures.contains(where: { $0.attention == scope }) {
+                let missing = scope == .prompt ? split.missingEmbeddings : split.digests
+                evaluation.attentions.append(Evaluation.Attention(scope: scope, missing: missing))
+                let chunks = chunks(of: missing.count).map { OperationPart.Item.embed(scope, $0) }
                 evaluation.todo.insert(contentsOf: chunks, at: 0)
                 evaluation.parts += chunks.count
             }
@@ -60,6 +60,20 @@ extension Coordinator {
             update(id) { $0.work = .evaluate(evaluation) }
             computeWeightsIfReady(id)
         }
+    }
+
+    /// With attention the weights have to come first. Equal weights make every scope the same: one series is scored for all.
+    private func add(
+        _ mixture: CoordinatorSettings.EvaluationMixture, to evaluation: inout Evaluation, looksAtQuery: Bool
+    ) {
+        let twin = evaluation.series.firstIndex { series in
+            guard case .aggregate(mixture.rule, _) = series.model else { return false }
+            return !looksAtQuery
+        }
+        add(
+            .aggregate(rule: mixture.rule, attention: mixture.attention), to: &evaluation,
+            mayScore: twin == nil && (mixture.attention == nil || !looksAtQuery))
+        evaluation.series[evaluation.series.count - 1].sameAs = twin
     }
 
     /// Adds a series, and the parts that score it if nothing else has to come first.
@@ -82,30 +96,41 @@ extension Coordinator {
     }
 
     private mutating func computeWeightsIfReady(_ id: String) {
-        guard let (operation, evaluation) = runningEvaluation(id), case .waitingForEmbeddings = evaluation.weights,
-            let digests = evaluation.digests, !evaluation.isEmbedding,
-            !tasks.contains(where: { $0.isEmbedding(for: operation) })
-        else { return }
-        update(id) { $0.setEvaluation { $0.weights = .computing } }
-        actions.append(
-            .computeWeights(
-                operation: id, digests: digests, embeddings: evaluation.embeddings,
-                adapters: evaluation.adapters.map(\.name)))
+        guard let (operation, evaluation) = runningEvaluation(id), let digests = evaluation.digests else { return }
+        for (position, attention) in evaluation.attentions.enumerated() {
+            guard case .waitingForEmbeddings = attention.weights, !evaluation.isEmbedding(attention.scope),
+                !tasks.contains(where: { $0.isEmbedding(attention.scope, for: operation) })
+            else { continue }
+            update(id) {
+                $0.setEvaluation {
+                    $0.attentions[position].weights = .computing
+                    $0.attentions[position].embeddings = []
+                }
+            }
+            actions.append(
+                .computeWeights(
+                    operation: id,
+                    WeightsRequest(
+                        scope: attention.scope, digests: digests, embeddings: attention.embeddings,
+                        adapters: evaluation.adapters.map(\.name), parameters: evaluation.parameters)))
+        }
     }
 
-    mutating func weightsComputed(_ id: String, _ result: Result<[Float], ClientError>) {
-        guard let (operation, evaluation) = runningEvaluation(id), case .computing = evaluation.weights else { return }
+    mutating func weightsComputed(_ id: String, _ scope: AttentionScope, _ result: Result<[Float], ClientError>) {
+        guard let (operation, old) = runningEvaluation(id),
+            let position = old.attentions.firstIndex(where: { $0.scope == scope }),
+            case .computing = old.attentions[position].weights
+        else { return }
         switch result {
         case .failure(let error): stop(operation, error)
         case .success(let weights):
-            guard weights.count == (evaluation.digests?.count ?? 0) * evaluation.adapters.count else {
+            guard weights.count == (old.digests?.count ?? 0) * old.adapters.count else {
                 return failOperation(id, .badReport)
             }
-            var evaluation = evaluation
-            evaluation.weights = .ready(weights)
-            evaluation.embeddings = []
+            var evaluation = old
+            evaluation.attentions[position].weights = .ready(weights)
             for (position, series) in evaluation.series.enumerated() {
-                guard case .aggregate(_, attention: true) = series.model else { continue }
+                guard case .aggregate(_, scope) = series.model else { continue }
                 scheduleScoring(of: position, in: &evaluation)
             }
             update(id) { $0.work = .evaluate(evaluation) }
@@ -125,9 +150,11 @@ extension Coordinator {
 
     func message(for item: OperationPart.Item, of evaluation: Evaluation, task: TaskID) -> Dispatch? {
         switch item {
-        case .embed(let range):
+        case .embed(let scope, let range):
+            guard let attention = evaluation.attentions.first(where: { $0.scope == scope }) else { return nil }
             return .embed(
-                task: task, source: settings.configuration.embedding, digests: Array(evaluation.missing[range]))
+                task: task, source: settings.configuration.embedding, scope: scope,
+                digests: Array(attention.missing[range]))
         case .single:
             return .replay(task: task, specification: settings.configuration.training, .everything)
         case .score(let series, let range):
@@ -142,7 +169,7 @@ extension Coordinator {
             case .aggregate(let asked, let attention):
                 adapters = evaluation.adapters.map { .published(name: $0.name) }
                 rule = asked
-                if attention, case .ready(let all) = evaluation.weights {
+                if case .ready(let all) = evaluation.attentions.first(where: { $0.scope == attention })?.weights {
                     let width = adapters.count
                     weights = Array(all[(range.lowerBound * width)..<(range.upperBound * width)])
                 }
@@ -158,11 +185,13 @@ extension Coordinator {
     mutating func embedded(
         _ part: OperationPart, values: [Float], task: CoordinatorTask, by worker: KnownWorker
     ) {
-        guard isCurrent(part), case .embed(let range) = part.item,
-            let (_, evaluation) = runningEvaluation(part.operation)
+        guard isCurrent(part), case .embed(let scope, let range) = part.item,
+            let (_, evaluation) = runningEvaluation(part.operation),
+            let position = evaluation.attentions.firstIndex(where: { $0.scope == scope })
         else { return failed(task.id, .badReport, by: worker) }
+        let attention = evaluation.attentions[position]
         let width = values.count / range.count
-        let known = evaluation.embeddings.isEmpty ? width : evaluation.embeddings.count / evaluation.missing.count
+        let known = attention.embeddings.isEmpty ? width : attention.embeddings.count / attention.missing.count
         guard width > 0, width == known, values.count == width * range.count, values.allSatisfy(\.isFinite) else {
             return failed(task.id, .badReport, by: worker)
         }
@@ -170,8 +199,12 @@ extension Coordinator {
         succeeded(task.work)
         update(part.operation) {
             $0.setEvaluation {
-                if $0.embeddings.isEmpty { $0.embeddings = [Float](repeating: 0, count: $0.missing.count * width) }
-                $0.embeddings.replaceSubrange((range.lowerBound * width)..<(range.upperBound * width), with: values)
+                if $0.attentions[position].embeddings.isEmpty {
+                    $0.attentions[position].embeddings = [Float](
+                        repeating: 0, count: attention.missing.count * width)
+                }
+                $0.attentions[position].embeddings.replaceSubrange(
+                    (range.lowerBound * width)..<(range.upperBound * width), with: values)
                 $0.done += 1
             }
         }
@@ -218,26 +251,41 @@ extension Coordinator {
     }
 }
 
+extension ClientRequest.EvaluateRequest {
+    /// What makes the request impossible, whatever the cluster holds.
+    var objection: ClientError? {
+        do {
+            try attention?.check()
+            return nil
+        } catch {
+            return ClientError(code: "invalid-request", message: "\(error)")
+        }
+    }
+}
+
 extension Evaluation {
+    init(_ request: ClientRequest.EvaluateRequest) {
+        self.init(split: request.split, compare: request.compare, parameters: request.attention)
+    }
+
+    /// The same request, nothing done of it.
+    var anew: Evaluation { Evaluation(split: split, compare: compare, parameters: parameters) }
+
     /// Whether embedding parts are still to be given out.
-    var isEmbedding: Bool {
-        todo.contains { if case .embed = $0 { true } else { false } }
+    func isEmbedding(_ scope: AttentionScope) -> Bool {
+        todo.contains { if case .embed(scope, _) = $0 { true } else { false } }
     }
 
     /// Whether every series is complete, and none is still to come.
     var isScored: Bool {
-        let weightsAreThere =
-            switch weights {
-            case .notNeeded, .ready: true
-            case .waitingForEmbeddings, .computing: false
-            }
+        let weightsAreThere = attentions.allSatisfy { if case .ready = $0.weights { true } else { false } }
         return weightsAreThere && done == parts
     }
 }
 
 extension CoordinatorTask {
-    func isEmbedding(for operation: Operation) -> Bool {
-        guard case .part(let part) = kind, case .embed = part.item else { return false }
+    func isEmbedding(_ scope: AttentionScope, for operation: Operation) -> Bool {
+        guard case .part(let part) = kind, case .embed(scope, _) = part.item else { return false }
         return part.operation == operation.id && part.generation == operation.generation
     }
 }

@@ -36,7 +36,7 @@ extension Coordinator {
         let work: Operation.Work
         switch request {
         case .forget: work = .forget(Forgetting())
-        case .evaluate(let wanted): work = .evaluate(Evaluation(split: wanted.split, compare: wanted.compare))
+        case .evaluate(let wanted): work = .evaluate(Evaluation(wanted))
         case .verify(let wanted): work = .verify(Verification(request: wanted.request))
         default: work = .train
         }
@@ -96,6 +96,7 @@ extension Coordinator {
             return forgets >= CoordinatorLimits.runningForgets ? .busy : nil
         case .train where snapshot.trainingPrompts == 0: return .nothingToTrain(hasData: snapshot.hasData)
         case .evaluate(let wanted):
+            if let error = wanted.objection { return error }
             if promptCount(of: wanted.split) == 0 { return .emptySplit(wanted.split) }
             if !hasTraining { return .notTrained }
         case .verify where !hasTraining: return .notTrained
@@ -195,7 +196,7 @@ extension Coordinator {
         update(id) {
             $0.generation += 1
             switch $0.work {
-            case .evaluate(let old): $0.work = .evaluate(Evaluation(split: old.split, compare: old.compare))
+            case .evaluate(let old): $0.work = .evaluate(old.anew)
             case .verify(let old): $0.work = .verify(Verification(request: old.request))
             case .train, .forget: break
             }

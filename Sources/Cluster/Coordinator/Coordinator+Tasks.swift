@@ -57,7 +57,8 @@ extension Coordinator {
             switch kind {
             case .embeddings:
                 dispatch(
-                    .embed(task: id, source: settings.configuration.embedding, digests: digests), to: peer)
+                    .embed(
+                        task: id, source: settings.configuration.embedding, scope: .prompt, digests: digests), to: peer)
             case .margins(let adapter):
                 dispatch(
                     .score(

@@ -65,7 +65,7 @@ public struct Coordinator: Sendable {
         case .ledgerChanged(let snapshot): adopt(snapshot, dataChanged: true)
         case .missing(let kind, let result): missingRowsLoaded(kind, result)
         case .splitLoaded(let operation, let result): splitLoaded(operation, result)
-        case .weights(let operation, let result): weightsComputed(operation, result)
+        case .weights(let operation, let scope, let result): weightsComputed(operation, scope, result)
         case .forgetShards(let operation, let result): forgetShardsLoaded(operation, result)
         case .evaluation(let operation, let result): evaluationBuilt(operation, result)
         }

@@ -13,13 +13,12 @@ public enum CoordinatorAction: Sendable {
     case ledger(LedgerCommandID, LedgerCommand)
     /// The first `limit` digests of the rows that are missing. Answered by `.missing`.
     case loadMissing(MissingRows, limit: Int)
-    /// Answered by `.splitLoaded`.
-    case loadSplit(operation: String, Split)
+    /// The split, for attention with these parameters (nil: those in force). Answered by `.splitLoaded`.
+    case loadSplit(operation: String, Split, SampleAdaptiveAttention.Parameters?)
     /// The shards that a forget request touched. Answered by `.forgetShards`.
     case loadForgetShards(operation: String, request: String)
-    /// ω of the prompts over the adapters (content names) by sample-adaptive attention. Answered by `.weights`.
-    /// `embeddings` are those that `LoadedSplit.missingEmbeddings` named, `[prompts, hidden]` row by row.
-    case computeWeights(operation: String, digests: [String], embeddings: [Float], adapters: [String])
+    /// ω of the prompts by sample-adaptive attention. Answered by `.weights`.
+    case computeWeights(operation: String, WeightsRequest)
     /// Answered by `.evaluation`.
     case buildEvaluation(operation: String, EvaluationScores)
     /// A line for the log: ids, never content.
@@ -34,7 +33,7 @@ public enum Dispatch: Sendable, Equatable {
     /// `CoordinatorMessage.prompts`. Only digests of the shard's manifest may be answered.
     case prompts(task: TaskID, shard: Int, manifest: String, digests: [String])
     case replay(task: TaskID, specification: TrainingSpecification, ReplayData)
-    case embed(task: TaskID, source: EmbeddingSource, digests: [String])
+    case embed(task: TaskID, source: EmbeddingSource, scope: AttentionScope, digests: [String])
     /// No adapters: the base model. `weights`: `[prompts, adapters]`, empty for 1/K.
     case score(
         task: TaskID, rule: AggregationRule, adapters: [AdapterReference], weights: [Float], digests: [String])
@@ -42,7 +41,7 @@ public enum Dispatch: Sendable, Equatable {
     public var task: TaskID {
         switch self {
         case .assign(let task, _, _, _, _), .prompts(let task, _, _, _), .replay(let task, _, _),
-            .embed(let task, _, _), .score(let task, _, _, _, _):
+            .embed(let task, _, _, _), .score(let task, _, _, _, _):
             task
         }
     }
@@ -67,6 +66,19 @@ public enum AdapterReference: Hashable, Sendable {
         case .published(let name), .bytes(let name, _): name
         }
     }
+}
+
+/// Prompts whose weights over the adapters are wanted.
+public struct WeightsRequest: Hashable, Sendable {
+    public var scope: AttentionScope
+    public var digests: [String]
+    /// `[prompts, hidden]`, row by row: in the scope `prompt` of those that `LoadedSplit.missingEmbeddings` names, in the scope
+    /// `history` of all.
+    public var embeddings: [Float]
+    /// Content names.
+    public var adapters: [String]
+    /// nil: those in force.
+    public var parameters: SampleAdaptiveAttention.Parameters?
 }
 
 /// A write that the ledger must commit before its outcome is handed in.
@@ -138,7 +150,7 @@ public struct EvaluationScores: Sendable, Equatable {
             case base
             case adapter(shard: Int, name: String)
             /// All adapters in one forward pass, with attention or equal weights.
-            case aggregate(rule: AggregationRule, attention: Bool)
+            case aggregate(rule: AggregationRule, attention: AttentionScope?)
             /// One adapter trained on all training prompts.
             case single(name: String)
         }
@@ -153,6 +165,8 @@ public struct EvaluationScores: Sendable, Equatable {
     public var split: Split
     public var digests: [String]
     public var series: [Series]
+    /// τ and n that the client asked for; nil: those in force.
+    public var parameters: SampleAdaptiveAttention.Parameters?
     /// Training of the single adapter, if compared.
     public var single: WorkerMessage.TrainedReport?
     /// Its bytes, for a caller that wants to keep it.

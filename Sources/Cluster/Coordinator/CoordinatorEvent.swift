@@ -1,4 +1,5 @@
 import Recommendation
+import Unlearning
 
 /// What happens to the coordinator. The shell makes these from frames, from its clock and from the ends of actions.
 public enum CoordinatorEvent: Sendable {
@@ -25,7 +26,7 @@ public enum CoordinatorEvent: Sendable {
     /// Answer to `.loadSplit`.
     case splitLoaded(operation: String, Result<LoadedSplit, ClientError>)
     /// Answer to `.computeWeights`: ω `[prompts, adapters]`, row by row, in the order asked for.
-    case weights(operation: String, Result<[Float], ClientError>)
+    case weights(operation: String, AttentionScope, Result<[Float], ClientError>)
     /// Answer to `.loadForgetShards`: `ForgetOutcome.shards`.
     case forgetShards(operation: String, Result<[Int], ClientError>)
     /// Answer to `.buildEvaluation`: the report as a JSON object.
@@ -77,9 +78,12 @@ public struct LoadedSplit: Hashable, Sendable {
     /// Those of `digests` whose embedding the shell needs for `.computeWeights`, in the same order. Workers compute them;
     /// they are not stored.
     public var missingEmbeddings: [String]
+    /// False where the weights are equal whatever is asked.
+    public var looksAtQuery: Bool
 
-    public init(digests: [String], missingEmbeddings: [String]) {
+    public init(digests: [String], missingEmbeddings: [String], looksAtQuery: Bool) {
         self.digests = digests
         self.missingEmbeddings = missingEmbeddings
+        self.looksAtQuery = looksAtQuery
     }
 }

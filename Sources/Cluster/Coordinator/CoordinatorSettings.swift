@@ -1,4 +1,5 @@
 import LanguageModels
+import Unlearning
 
 /// What the coordinator is told at its start. Nothing here changes while it runs.
 public struct CoordinatorSettings: Sendable {
@@ -22,10 +23,10 @@ public struct CoordinatorSettings: Sendable {
 
     public struct EvaluationMixture: Hashable, Sendable {
         public var rule: AggregationRule
-        /// Sample-adaptive attention, or 1/K.
-        public var attention: Bool
+        /// What sample-adaptive attention looks at; nil: weights 1/K.
+        public var attention: AttentionScope?
 
-        public init(rule: AggregationRule, attention: Bool) {
+        public init(rule: AggregationRule, attention: AttentionScope?) {
             self.rule = rule
             self.attention = attention
         }
@@ -34,9 +35,10 @@ public struct CoordinatorSettings: Sendable {
     public init(
         cluster: String, configuration: ClusterConfiguration, arithmetic: String? = nil,
         mixtures: [EvaluationMixture] = [
-            EvaluationMixture(rule: .nonDecomposed, attention: true),
-            EvaluationMixture(rule: .decomposed, attention: true),
-            EvaluationMixture(rule: .nonDecomposed, attention: false),
+            EvaluationMixture(rule: .nonDecomposed, attention: .prompt),
+            EvaluationMixture(rule: .decomposed, attention: .prompt),
+            EvaluationMixture(rule: .nonDecomposed, attention: .history),
+            EvaluationMixture(rule: .nonDecomposed, attention: nil),
         ],
         heartbeatSeconds: Double = 1, liveness: Int = 3, chunk: Int = 32, silenceSeconds: Double = 300,
         firstTask: TaskID = 1

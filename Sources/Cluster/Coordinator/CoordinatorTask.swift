@@ -1,3 +1,5 @@
+import Unlearning
+
 /// A unit of work given to a worker.
 struct CoordinatorTask: Sendable {
     enum Kind: Sendable {
@@ -38,8 +40,8 @@ struct CoordinatorTask: Sendable {
 /// A piece of the work of an evaluation or verification.
 struct OperationPart: Sendable {
     enum Item: Sendable, Hashable {
-        /// Positions in the evaluation's list of prompts without embedding.
-        case embed(Range<Int>)
+        /// Positions in the attention's list of prompts without embedding.
+        case embed(AttentionScope, Range<Int>)
         case score(series: Int, Range<Int>)
         /// The comparison with one adapter on all data.
         case single

@@ -1,4 +1,5 @@
 import Recommendation
+import Unlearning
 
 /// A long request on its way.
 struct Operation: Sendable {
@@ -65,24 +66,35 @@ struct Evaluation: Sendable {
         var margins: [Float]
         var tokens = 0
         var seconds = 0.0
+        /// Position of a series with the same adapters and weights, whose margins it shares.
+        var sameAs: Int?
     }
 
-    enum Weights: Sendable {
-        case notNeeded, waitingForEmbeddings, computing
-        /// `[prompts, adapters]`.
-        case ready([Float])
+    /// Attention of one scope over the split.
+    struct Attention: Sendable {
+        enum Weights: Sendable {
+            case waitingForEmbeddings, computing
+            /// `[prompts, adapters]`.
+            case ready([Float])
+        }
+
+        var scope: AttentionScope
+        /// Prompts whose embedding workers compute, and the values, `[missing, width]`.
+        var missing: [String]
+        var embeddings: [Float] = []
+        var weights = Weights.waitingForEmbeddings
     }
 
     var split: Split
     var compare: Bool
+    /// τ and n that the client asked for; nil: those in force.
+    var parameters: SampleAdaptiveAttention.Parameters?
     var isLoading = false
     var isBuilding = false
     /// nil until loaded.
     var digests: [String]?
-    /// Prompts whose embedding workers compute, and the values, `[missing, width]`.
-    var missing: [String] = []
-    var embeddings: [Float] = []
-    var weights = Weights.notNeeded
+    /// Empty where the weights are equal whatever is asked.
+    var attentions: [Attention] = []
     var adapters: [ActiveAdapter] = []
     var series: [Series] = []
     var single: WorkerMessage.TrainedReport?

@@ -1,5 +1,6 @@
 import Foundation
 import Recommendation
+import Unlearning
 
 /// What a client asks of the coordinator. Every request carries a client-chosen id; repeating one returns the stored reply.
 ///
@@ -92,10 +93,13 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     public struct EvaluateRequest: Codable, Sendable, Equatable {
         public var split: Split
         public var compare: Bool
+        /// τ and n to measure at; nil: those in force.
+        public var attention: SampleAdaptiveAttention.Parameters?
 
-        public init(split: Split, compare: Bool) {
+        public init(split: Split, compare: Bool, attention: SampleAdaptiveAttention.Parameters? = nil) {
             self.split = split
             self.compare = compare
+            self.attention = attention
         }
     }
 

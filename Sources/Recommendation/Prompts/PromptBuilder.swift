@@ -116,7 +116,7 @@ public struct PromptBuilder: Sendable {
             history.filter { isLiked($0.interaction) == liked }.map { "\"\($0.title)\"" }.joined(separator: ", ")
         }
         return "User Preference: \(quoted(true))\nUser Unpreference: \(quoted(false))\n"
-            + "Whether the user will like the target \(configuration.domain.rawValue) \"\(target)\"?"
+            + "\(PromptTemplate.question)\(configuration.domain.rawValue) \"\(target)\"?"
     }
 }
 

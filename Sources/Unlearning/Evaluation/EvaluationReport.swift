@@ -7,6 +7,8 @@ public struct EvaluationReport: Codable, Hashable, Sendable {
     public enum Variant: Codable, Hashable, Sendable {
         /// The shards' adapters joined in one forward pass with sample-adaptive weights.
         case aggregate(AggregationRule)
+        /// The same, with attention to the user's history alone.
+        case aggregateByHistory(AggregationRule)
         /// The same with weights 1/K.
         case equalWeights(AggregationRule)
         /// One shard's adapter alone.
@@ -22,6 +24,7 @@ public struct EvaluationReport: Codable, Hashable, Sendable {
         public var name: String {
             switch self {
             case .aggregate(let rule): "APA(\(rule.rawValue))"
+            case .aggregateByHistory(let rule): "APA(\(rule.rawValue)) by history"
             case .equalWeights(let rule): "equal weights (\(rule.rawValue))"
             case .shard(let shard): "shard \(shard)"
             case .meanOfOutputs: "mean of outputs"

@@ -2,6 +2,7 @@ import ArgumentParser
 import Cluster
 import Foundation
 import Recommendation
+import Unlearning
 
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,6 +12,9 @@ struct EvaluateCommand: ParsableCommand {
             Of the aggregate with sample-adaptive attention, of the same with equal weights, of each adapter alone, of the \
             mean of their outputs and of the base model; with --compare also of one adapter trained on all data, which is \
             what one gives up to be able to forget.
+
+            "APA" is with the attention in force, to the whole prompt; "by history" looks at the user's history alone, as \
+            rankings do. --attention measures both at another τ and n than those that validation chose.
             """)
 
     @Option(help: "train, validation or test.")
@@ -19,11 +23,16 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Also train one adapter on all data and measure it.")
     var compare = false
 
+    @Option(help: "Measure attention at TAU:N, such as 30:20, in place of what validation chose.")
+    var attention: String?
+
     @OptionGroup var client: ClientOptions
 
     func run() throws {
+        let parameters = try attention.map(Self.parameters)
         try client.withClient { coordinator in
-            let reply = try coordinator.call(.evaluate(.init(split: split, compare: compare)))
+            let reply = try coordinator.call(
+                .evaluate(.init(split: split, compare: compare, attention: parameters)))
             let accepted = try ReplyCoding.decode(AcceptedReply.self, from: reply.body)
             let body = try coordinator.wait(forOperation: accepted.report.id)
             guard let result = try ReplyCoding.decode(OperationReply<EvaluateReply>.self, from: body).result else {
@@ -41,6 +50,14 @@ struct EvaluateCommand: ParsableCommand {
                     + "n \(result.neighbours)"
             }
         }
+    }
+
+    private static func parameters(_ text: String) throws -> SampleAdaptiveAttention.Parameters {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, let tau = Double(parts[0]), let neighbours = Int(parts[1]) else {
+            throw CommandFailure(.usage, "--attention takes TAU:N, a number and a whole number, not \(text)")
+        }
+        return SampleAdaptiveAttention.Parameters(tau: tau, neighbours: neighbours)
     }
 
     private func number(_ value: Double?) -> String {

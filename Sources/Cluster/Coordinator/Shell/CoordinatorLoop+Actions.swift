@@ -43,22 +43,20 @@ extension CoordinatorLoop {
             process.store.run { service in
                 inbox.post(.event(.missing(rows, service.result { try service.missing(rows, limit: limit) })))
             }
-        case .loadSplit(let operation, let split):
+        case .loadSplit(let operation, let split, let parameters):
             process.store.run { service in
                 inbox.post(
-                    .event(.splitLoaded(operation: operation, service.result { try service.load(split) })))
+                    .event(.splitLoaded(operation: operation, service.result { try service.load(split, parameters) })))
             }
         case .loadForgetShards(let operation, let request):
             process.store.run { service in
                 let shards = service.result { try service.forgetShards(operation: operation, request: request) }
                 inbox.post(.event(.forgetShards(operation: operation, shards)))
             }
-        case .computeWeights(let operation, let digests, let embeddings, let adapters):
+        case .computeWeights(let operation, let request):
             process.store.run { service in
-                let weights = service.result {
-                    try service.weights(digests: digests, embeddings: embeddings, adapters: adapters)
-                }
-                inbox.post(.event(.weights(operation: operation, weights)))
+                let weights = service.result { try service.weights(request) }
+                inbox.post(.event(.weights(operation: operation, request.scope, weights)))
             }
         case .buildEvaluation(let operation, let scores):
             process.store.run { service in

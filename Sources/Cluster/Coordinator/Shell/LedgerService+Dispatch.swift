@@ -22,8 +22,10 @@ extension LedgerService {
             return .prompts(task: task, prompts: prompts)
         case .replay(let task, let specification, let data):
             return .replay(task: task, specification: specification, prompts: try prompts(of: data))
-        case .embed(let task, let source, let digests):
-            return .embed(task: task, source: source, prompts: try prompts(digests))
+        case .embed(let task, let source, let scope, let digests):
+            let prompts = try prompts(digests)
+            return .embed(
+                task: task, source: source, prompts: scope == .history ? prompts.map(\.historyAlone) : prompts)
         case .score(let task, let rule, let adapters, let weights, let digests):
             let bytes = try adapters.map { adapter in
                 switch adapter {

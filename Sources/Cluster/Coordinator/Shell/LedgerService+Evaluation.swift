@@ -5,46 +5,46 @@ import Unlearning
 
 extension LedgerService {
     /// The split's prompts, and those whose embedding the attention needs and the ledger does not keep.
-    func load(_ split: Split) throws -> LoadedSplit {
+    func load(_ split: Split, _ parameters: SampleAdaptiveAttention.Parameters?) throws -> LoadedSplit {
         let digests = try ledger.prompts(split: split).map(\.digest)
-        guard try preparedAttention().looksAtQuery else { return LoadedSplit(digests: digests, missingEmbeddings: []) }
+        guard try preparedAttention(parameters).looksAtQuery else {
+            return LoadedSplit(digests: digests, missingEmbeddings: [], looksAtQuery: false)
+        }
         let stored = Set(try ledger.attentionTable().digests)
-        return LoadedSplit(digests: digests, missingEmbeddings: digests.filter { !stored.contains($0) })
+        return LoadedSplit(
+            digests: digests, missingEmbeddings: digests.filter { !stored.contains($0) }, looksAtQuery: true)
     }
 
     /// ω `[prompts, adapters]`, row by row.
     ///
-    /// - Parameters:
-    ///   - embeddings: of the prompts that the ledger has none of, in their order.
-    ///   - adapters: content names; all must be able to answer.
-    func weights(digests: [String], embeddings: [Float], adapters: [String]) throws -> [Float] {
-        let attention = try preparedAttention()
-        guard attention.members.map(\.name) == adapters else {
+    /// - Throws: `ClientError` with code `stale` when adapters or prompts changed meanwhile; as `PreparedAttention.weights`.
+    func weights(_ request: WeightsRequest) throws -> [Float] {
+        let attention = try preparedAttention(request.parameters)
+        guard attention.members.map(\.name) == request.adapters else {
             throw ClientError(
                 code: LedgerOutcome.stale, message: "the adapters changed during the evaluation; ask again")
         }
-        guard attention.looksAtQuery else { return try attention.weights(queries: digests.count, embeddings: []) }
         let table = try ledger.attentionTable()
         var rows: [String: Int] = [:]
         for (row, digest) in table.digests.enumerated() { rows[digest] = row }
         var queries: [Float] = []
-        queries.reserveCapacity(digests.count * table.dimension)
+        queries.reserveCapacity(request.digests.count * table.dimension)
         var given = 0
-        var ids: [String] = []
-        for digest in digests {
-            ids.append(rows[digest].map { table.ids[$0] } ?? "")
-            if let row = rows[digest] {
+        for digest in request.digests {
+            if request.scope == .prompt, let row = rows[digest] {
                 queries += table.embeddings[(row * table.dimension)..<((row + 1) * table.dimension)]
             } else {
-                guard (given + 1) * table.dimension <= embeddings.count else {
+                guard (given + 1) * table.dimension <= request.embeddings.count else {
                     throw ClientError(
                         code: LedgerOutcome.stale, message: "the prompts changed during the evaluation; ask again")
                 }
-                queries += embeddings[(given * table.dimension)..<((given + 1) * table.dimension)]
+                queries += request.embeddings[(given * table.dimension)..<((given + 1) * table.dimension)]
                 given += 1
             }
         }
-        return try attention.weights(queries: digests.count, embeddings: queries, ids: ids)
+        return try attention.weights(
+            queries: request.digests.count, embeddings: queries,
+            ids: request.digests.map { rows[$0].map { table.ids[$0] } ?? "" })
     }
 
     /// The report as a JSON object.
@@ -71,7 +71,7 @@ extension LedgerService {
                     margins: EvaluationReport.meanOfOutputs(single.map(\.margins)), labels: wanted,
                     tokens: single.reduce(0) { $0 + $1.tokens }, seconds: single.reduce(0) { $0 + $1.seconds }))
         }
-        let parameters = try preparedAttention().parameters
+        let parameters = try preparedAttention(scores.parameters).parameters
         let reply = EvaluateReply(
             split: scores.split.rawValue, prompts: scores.digests.count, tau: parameters.tau,
             neighbours: parameters.neighbours, variants: variants, comparisonSeconds: scores.single?.seconds)
@@ -91,8 +91,9 @@ extension LedgerService {
         switch model {
         case .base: EvaluationReport.Variant.base.name
         case .adapter(let shard, _): EvaluationReport.Variant.shard(shard).name
-        case .aggregate(let rule, true): EvaluationReport.Variant.aggregate(rule).name
-        case .aggregate(let rule, false): EvaluationReport.Variant.equalWeights(rule).name
+        case .aggregate(let rule, .prompt?): EvaluationReport.Variant.aggregate(rule).name
+        case .aggregate(let rule, .history?): EvaluationReport.Variant.aggregateByHistory(rule).name
+        case .aggregate(let rule, nil): EvaluationReport.Variant.equalWeights(rule).name
         case .single: EvaluationReport.Variant.comparison.name
         }
     }

@@ -33,11 +33,18 @@ final class LedgerService {
         attention = nil
     }
 
+    /// The adapters that may answer, with attention at other parameters than those in force.
+    func preparedAttention(_ parameters: SampleAdaptiveAttention.Parameters?) throws -> PreparedAttention {
+        guard let parameters else { return try preparedAttention() }
+        return try PreparedAttention(
+            table: ledger.attentionTable(), parameters: parameters, adapters: ledger.adapters())
+    }
+
     /// The adapters that may answer, with the attention that weighs them.
     func preparedAttention() throws -> PreparedAttention {
         if let attention { return attention }
         let made = try PreparedAttention(
-            table: ledger.attentionTable(), tuning: ledger.tuning(), adapters: ledger.adapters())
+            table: ledger.attentionTable(), parameters: ledger.tuning()?.parameters, adapters: ledger.adapters())
         attention = made
         return made
     }

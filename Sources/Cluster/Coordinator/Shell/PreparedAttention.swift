@@ -16,12 +16,16 @@ struct PreparedAttention: Sendable {
     /// nil: equal weights, because nothing was tuned yet or there is no validation prompt.
     private let attention: SampleAdaptiveAttention?
 
-    init(table: AttentionTable, tuning: StoredTuning?, adapters: [AdapterRecord]) throws {
+    /// - Parameter parameters: nil when nothing was tuned yet.
+    init(
+        table: AttentionTable, parameters chosenParameters: SampleAdaptiveAttention.Parameters?,
+        adapters: [AdapterRecord]
+    ) throws {
         let weighed = adapters.filter { adapter in table.rows.contains { $0.adapter == adapter.name } }
         let chosen = weighed.isEmpty ? adapters : weighed
         members = chosen.map { Member(shard: $0.shard, name: $0.name, exact: $0.report.method == .apa) }
-        parameters = tuning?.parameters ?? SampleAdaptiveAttention.Parameters(tau: 0, neighbours: 20)
-        if weighed.isEmpty || tuning == nil || table.ids.isEmpty {
+        parameters = chosenParameters ?? SampleAdaptiveAttention.Parameters(tau: 0, neighbours: 20)
+        if weighed.isEmpty || chosenParameters == nil || table.ids.isEmpty {
             attention = nil
             return
         }

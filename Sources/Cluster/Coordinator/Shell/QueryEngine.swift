@@ -75,7 +75,7 @@ final class QueryEngine {
 
     /// ω `[prompts, members]`, row by row.
     private func weights(_ job: QueryJob, ids: [[Int32]]) throws -> [Float] {
-        guard job.attention.looksAtQuery else {
+        guard job.attention.looksAtQuery, let first = job.prompts.first else {
             return try job.attention.weights(queries: ids.count, embeddings: [])
         }
         guard job.request.top != nil else {
@@ -84,19 +84,10 @@ final class QueryEngine {
         }
         // A ranking looks at what all candidates share, the user's history: with one aggregate for all of them their
         // common beginning is computed once.
-        let shared = Self.sharedBeginning(of: ids)
-        let embedding = try decoder.embeddings(prompts: [shared], source: job.embedding)
+        let history = tokenizer.encode(first.historyAlone.text)
+        let embedding = try decoder.embeddings(prompts: [history], source: job.embedding)
         let row = try job.attention.weights(queries: 1, embeddings: embedding)
         return Array(repeatElement(row, count: ids.count).joined())
-    }
-
-    private static func sharedBeginning(of ids: [[Int32]]) -> [Int32] {
-        guard var shared = ids.first?[...] else { return [] }
-        for other in ids.dropFirst() {
-            let length = zip(shared, other).prefix { $0 == $1 }.count
-            shared = shared.prefix(length)
-        }
-        return Array(shared)
     }
 
     /// The members' adapters, from memory or from their files; nil without members.

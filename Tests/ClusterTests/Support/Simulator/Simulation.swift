@@ -112,7 +112,10 @@ struct Simulation {
             let body: ClientRequest =
                 random.chance(0.5)
                 ? .verify(ClientRequest.VerifyRequest(request: nil))
-                : .evaluate(ClientRequest.EvaluateRequest(split: .test, compare: random.chance(0.5)))
+                : .evaluate(
+                    ClientRequest.EvaluateRequest(
+                        split: .test, compare: random.chance(0.5),
+                        attention: random.chance(0.5) ? .init(tau: 1, neighbours: 2) : nil))
             add(body, at: random.between(5000, chaos - 2000))
         }
         for _ in 0..<plan.crashes {
@@ -254,20 +257,24 @@ struct Simulation {
             } else {
                 answer(.missing(rows, .success(Array(ledger.missing(rows).prefix(limit)))))
             }
-        case .loadSplit(let operation, let split):
+        case .loadSplit(let operation, let split, let parameters):
             let digests = ledger.samples.filter { $0.split == split }.map(\.digest)
             answer(
                 .splitLoaded(
-                    operation: operation, .success(LoadedSplit(digests: digests, missingEmbeddings: digests))))
+                    operation: operation,
+                    .success(
+                        LoadedSplit(
+                            digests: digests, missingEmbeddings: digests, looksAtQuery: parameters != nil))))
         case .loadForgetShards(let operation, let request):
             answer(
                 .forgetShards(
                     operation: operation,
                     ledger.record(request).map { .success($0.outcome.shards) } ?? .failure(stale)))
-        case .computeWeights(let operation, let digests, let embeddings, let adapters):
-            if embeddings.count != digests.count * 2 { violations.append("embeddings of the split are incomplete") }
-            let weights = [Float](repeating: 1 / Float(adapters.count), count: digests.count * adapters.count)
-            answer(.weights(operation: operation, .success(weights)))
+        case .computeWeights(let operation, let request):
+            let (prompts, adapters) = (request.digests.count, request.adapters.count)
+            if request.embeddings.count != prompts * 2 { violations.append("embeddings of the split are incomplete") }
+            let weights = [Float](repeating: 1 / Float(adapters), count: prompts * adapters)
+            answer(.weights(operation: operation, request.scope, .success(weights)))
         case .buildEvaluation(let operation, let scores):
             for series in scores.series {
                 if series.margins.count != scores.digests.count { violations.append("a series is incomplete") }
@@ -306,7 +313,7 @@ struct Simulation {
                 return .replay(
                     task: task, specification: specification, prompts: ledger.samples(of: shard).map(\.prompt))
             }
-        case .embed(let task, let source, let digests):
+        case .embed(let task, let source, _, let digests):
             return prompts(digests).map { .embed(task: task, source: source, prompts: $0) }
         case .score(let task, let rule, let adapters, let weights, let digests):
             for case .published(let name) in adapters where !ledger.hasAdapter(name) { return nil }
