@@ -140,7 +140,7 @@ struct CoordinatorOperationTests {
         #expect(fixture.errors.map(\.code) == ["not-trained"])
         fixture.ask(.operation(id: "nothing"), id: "4")
         #expect(fixture.errors.map(\.code) == ["unknown-operation"])
-        fixture.ask(.forget(.init(users: ["u"], interactions: [], method: "ifru")), id: "5")
+        fixture.ask(.forget(.init(users: ["u"], interactions: [], method: "magic")), id: "5")
         #expect(fixture.errors.map(\.code) == ["method-not-available"])
         fixture.ask(.train, id: "")
         #expect(fixture.errors.map(\.code) == ["invalid-request"])

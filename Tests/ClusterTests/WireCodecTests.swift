@@ -14,10 +14,22 @@ enum WireSamples {
         base: "base", precision: .bf16, seed: .max, epochs: 3, batch: 7, learningRate: 1.0 / 3)
     static let holding = WorkerMessage.Holding(shard: 3, manifest: "m", prompts: 5, adapter: nil)
 
+    static let provenance = ApproximateProvenance(
+        method: .ifru, original: "a", result: "b", forgotten: 3, corrections: 2)
+    static let approximation = Approximation(
+        provenance: provenance, method: .ifru(IFRUConfiguration()),
+        preparation: .init(beforehand: true, cost: PhaseCost(seconds: 0.1)))
+
     static let worker: [WorkerMessage] = [
+        .trained(
+            WorkerMessage.TrainedReport(
+                task: 1, shard: 4, manifest: "m", adapter: "a", steps: 1, tokens: 2, seconds: 0.1, computeSeconds: 0.05,
+                epochLosses: [], approximation: approximation), adapter: [1]),
+        .prepared(task: 3, shard: 2, adapter: "a", seconds: 0.5),
+        .holds(WorkerMessage.Holding(shard: 1, manifest: "m", prompts: 2, adapter: "a", prepared: "a")),
         .hello(
             WorkerMessage.Hello(
-                worker: "w", name: "host:1", protocolVersion: 1, base: "b", precision: .f32, arithmetic: "x",
+                worker: "w", name: "host:1", protocolVersion: 2, base: "b", precision: .f32, arithmetic: "x",
                 threads: 2, holdings: [holding])),
         .heartbeat, .need(task: .max, digests: ["d1", "d2"]),
         .progress(
@@ -43,6 +55,22 @@ enum WireSamples {
         .assign(
             CoordinatorMessage.Assignment(
                 task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []), adapter: "a")),
+        .assign(
+            CoordinatorMessage.Assignment(
+                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []), adapter: nil,
+                correction: PendingCorrection(
+                    method: .ifru(IFRUConfiguration(damping: .relative([0.1, 1]))), original: [1, 2, 3],
+                    provenance: .approximate(provenance),
+                    request: InfluenceRequest(
+                        direct: [prompts[0]],
+                        rebuilt: [.init(old: prompts[1], new: prompts[1], forgottenShare: 0.5)], added: prompts)))),
+        .assign(
+            CoordinatorMessage.Assignment(
+                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []), adapter: nil,
+                correction: PendingCorrection(
+                    method: .e2urec(E2URecConfiguration(seed: .max)), original: [], provenance: .trained,
+                    request: InfluenceRequest(direct: [])))),
+        .prepare(task: 9, shard: 1, manifest: "m", adapter: [7]),
         .replay(task: 3, specification: specification, prompts: prompts), .prompts(task: 3, prompts: prompts),
         .score(
             CoordinatorMessage.ScoreTask(
@@ -62,7 +90,9 @@ enum WireSamples {
         .finishImport(ClientRequest.FinishImport(importID: "i", batches: 1, prompts: PromptConfiguration())), .train,
         .forget(
             ClientRequest.ForgetRequest(
-                users: ["u"], interactions: [.init(user: "u", item: "1", timestamp: nil)], dryRun: true)),
+                users: ["u"], interactions: [.init(user: "u", item: "1", timestamp: nil)], method: "apa",
+                bridge: "ifru",
+                dryRun: true)),
         .query(ClientRequest.QueryRequest(user: "u", items: [], top: 10)),
         .evaluate(
             ClientRequest.EvaluateRequest(
@@ -127,6 +157,6 @@ struct WireCodecTests {
     @Test("Frames start with an empty one, the version, kind and id")
     func outerFrames() throws {
         let frames = try ClientRequest.status.frames(id: "x")
-        #expect(Array(frames.prefix(4)) == [[], [1], Array("request".utf8), Array("x".utf8)])
+        #expect(Array(frames.prefix(4)) == [[], [2], Array("request".utf8), Array("x".utf8)])
     }
 }

@@ -145,7 +145,7 @@ struct WireHostileInputTests {
         }
         let hello = WorkerMessage.hello(
             WorkerMessage.Hello(
-                worker: digest, name: digest, protocolVersion: 1, base: digest, precision: .bf16, arithmetic: digest,
+                worker: digest, name: digest, protocolVersion: 2, base: digest, precision: .bf16, arithmetic: digest,
                 threads: 64, holdings: holdings))
         #expect(try WorkerMessage(frames: hello.frames()) == hello)
     }
@@ -153,8 +153,8 @@ struct WireHostileInputTests {
     @Test("Another version is named in the error")
     func version() throws {
         var frames = try WorkerMessage.heartbeat.frames()
-        frames[1] = [2]
-        #expect(throws: WireError.unsupportedVersion(2)) { try PeerMessage(frames: frames) }
+        frames[1] = [WireLimits.version + 1]
+        #expect(throws: WireError.unsupportedVersion(WireLimits.version + 1)) { try PeerMessage(frames: frames) }
     }
 
     @Test("Contents that contradict their kind are refused")

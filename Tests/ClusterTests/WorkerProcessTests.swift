@@ -37,7 +37,7 @@ final class WorkerProcessTests {
         let coordinator = try ScriptedCoordinator(context: context)
         var worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
         let hello = try coordinator.welcome()
-        #expect(hello.base == Toy.base && hello.protocolVersion == 1 && hello.holdings.isEmpty)
+        #expect(hello.base == Toy.base && hello.protocolVersion == 2 && hello.holdings.isEmpty)
 
         try coordinator.say(assignment(task: 1))
         #expect(try coordinator.expect(isNeed) == prompts.map(\.digest))
@@ -198,7 +198,7 @@ final class WorkerProcessTests {
         let coordinator = try ScriptedCoordinator(context: try Context())
         let worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
         _ = try coordinator.welcome()
-        for frames in [[[UInt8]()], [[9, 9], [1]], [[], [1], Array("assign".utf8), [], Array("{".utf8)]] {
+        for frames in [[[UInt8]()], [[9, 9], [1]], [[], [WireLimits.version], Array("assign".utf8), [], Array("{".utf8)]] {
             try coordinator.sayRaw(frames)
         }
         try coordinator.say(.release(shard: 3))

@@ -20,10 +20,8 @@ extension ClientError {
     static let notAnOperation = ClientError(
         code: "invalid-request", message: "this request does not start an operation")
 
-    static func methodNotAvailable(_ method: String, has available: String) -> ClientError {
-        ClientError(
-            code: "method-not-available",
-            message: "this cluster forgets by the method \(available), not by \(method.clipped)")
+    static func methodNotAvailable(_ error: LedgerError) -> ClientError {
+        ClientError(code: "method-not-available", message: error.description)
     }
 
     static let busy = ClientError(

@@ -21,6 +21,7 @@ extension Coordinator {
         }
         failures.removeAll { $0.work == work }
         failures.append(record)
+        if case .correct(let shard) = work { giveUpCorrection(of: shard, after: record) }
         log("failed: \(work.description), attempt \(record.count), worker \(worker), \(error.code)")
     }
 
@@ -64,6 +65,8 @@ extension Work {
     var description: String {
         switch self {
         case .train(let shard): "training shard \(shard)"
+        case .correct(let shard): "correcting shard \(shard)"
+        case .prepare(let shard): "preparing shard \(shard)"
         case .keep(let shard): "moving shard \(shard)"
         case .rows(.embeddings): "embedding prompts"
         case .rows(.margins): "scoring validation prompts"

@@ -11,7 +11,9 @@ extension Coordinator {
             forgetting.outcome = outcome
             $0.work = .forget(forgetting)
         }
-        log("forget \(id.clipped) is durable; shards \(outcome.shards), of which \(outcome.waitingFor) retrain")
+        log(
+            "forget \(id.clipped) is durable; shards \(outcome.shards), of which \(outcome.waitingFor) wait for an "
+                + "adapter; to be corrected: \(outcome.correcting ?? [])")
         for worker in roster.workers { suspectCopies(of: worker, for: id) }
         if !snapshot.pendingForgets.contains(where: { $0.id == id }) { update(id) { $0.end(nil) } }
         accept(id)
@@ -68,7 +70,10 @@ extension Coordinator {
         }
         // An operation that failed goes on when its work is tried again: the request stays durable until it is done.
         let blocked = exhausted { work in
-            if case .train(let shard) = work { pending.waitingFor.contains(shard) } else { false }
+            switch work {
+            case .train(let shard): pending.waitingFor.contains(shard)
+            default: false
+            }
         }
         if let blocked {
             update(operation.id) { $0.fail(blocked) }

@@ -119,6 +119,8 @@ extension Coordinator {
         case .tuneAttention: isTuningDue
         case .purge: snapshot.purgePending
         case .finishForget(let request): isFinishable(request)
+        case .abandonCorrection(let index, let manifest, _):
+            shard(index).map { $0.manifest == manifest && $0.correction != nil } ?? false
         case .forget, .requestTraining: true
         }
     }
@@ -144,6 +146,7 @@ extension Coordinator {
             accept(request)
         case (.publish(let shard, _, _, _), _):
             succeeded(.train(shard: shard))
+            succeeded(.correct(shard: shard))
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
         default:
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
@@ -154,11 +157,11 @@ extension Coordinator {
         switch (entry.command, error.code) {
         case (.forget(let request, _), _), (.requestTraining(let request), _):
             refuse(request, error)
-        case (.publish, LedgerOutcome.stale), (.saveEmbeddings, LedgerOutcome.stale),
-            (.saveMargins, LedgerOutcome.stale):
+        case (.publish, LedgerOutcome.stale), (.abandonCorrection, LedgerOutcome.stale),
+            (.saveEmbeddings, LedgerOutcome.stale), (.saveMargins, LedgerOutcome.stale):
             break
-        case (.publish(let shard, _, _, let worker), LedgerOutcome.invalid):
-            fail(.train(shard: shard), on: worker, error)
+        case (.publish(let shard, let report, _, let worker), LedgerOutcome.invalid):
+            fail(report.approximation == nil ? .train(shard: shard) : .correct(shard: shard), on: worker, error)
         case (.saveEmbeddings, LedgerOutcome.invalid):
             fail(.rows(.embeddings), on: "", error)
         case (.saveMargins(let adapter, _, _), LedgerOutcome.invalid):
@@ -182,7 +185,7 @@ extension Coordinator {
             // Failures belonged to data that is no longer the same.
             failures.removeAll { failure in
                 switch failure.work {
-                case .train, .rows: true
+                case .train, .correct, .prepare, .rows: true
                 case .keep, .operation: false
                 }
             }

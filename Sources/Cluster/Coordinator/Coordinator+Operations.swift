@@ -89,8 +89,10 @@ extension Coordinator {
         switch request {
         case .forget(let wanted):
             if wanted.dryRun { return .notAnOperation }
-            guard wanted.method == settings.configuration.method.rawValue else {
-                return .methodNotAvailable(wanted.method, has: settings.configuration.method.rawValue)
+            do throws(LedgerError) {
+                _ = try ForgetMethod(wanted, default: settings.configuration.method)
+            } catch {
+                return .methodNotAvailable(error)
             }
             let forgets = operations.count { $0.state == .running && $0.isForget }
             return forgets >= CoordinatorLimits.runningForgets ? .busy : nil
@@ -209,8 +211,8 @@ extension Work {
     /// Whether adapters and their rows depend on it.
     var isForAdapters: Bool {
         switch self {
-        case .train, .rows: true
-        case .keep, .operation: false
+        case .train, .correct, .rows: true
+        case .prepare, .keep, .operation: false
         }
     }
 }

@@ -11,7 +11,7 @@ extension Coordinator {
 
     /// Whether the shard is to be trained and the result is not on its way into the ledger.
     func wantsTraining(_ shard: LedgerSnapshot.Shard) -> Bool {
-        guard shard.prompts > 0, !shard.isCurrent else { return false }
+        guard shard.prompts > 0, !shard.isCurrent, !isGivingUpCorrection(of: shard) else { return false }
         guard !ledger.isPublishing(shard: shard.index, manifest: shard.manifest) else { return false }
         return isForgetting(shard) || (snapshot.trainingRequested && !isPartitionDue)
     }
@@ -31,7 +31,7 @@ extension Coordinator {
                 wanted: wantsTraining(shard),
                 holders: workers.filter { $0.holds(shard: shard.index, manifest: shard.manifest) }.map(\.id),
                 partial: workers.filter { $0.copy(of: shard.index) != nil }.map(\.id),
-                avoid: failure(of: .train(shard: shard.index))?.worker)
+                avoid: failure(of: shard.work)?.worker)
         }
         owners = ShardPlacement(shards: shards, workers: workers.map(\.id)).owners
     }
@@ -96,12 +96,14 @@ extension Coordinator {
         }
     }
 
-    /// A shard that the worker should train now.
+    /// A shard that the worker should train or correct now: corrections first.
     func shardToTrain(by worker: KnownWorker) -> LedgerSnapshot.Shard? {
-        snapshot.shards.first { shard in
-            owners[shard.index] == worker.id && wantsTraining(shard) && !isPaused(.train(shard: shard.index))
+        let shards = snapshot.shards.filter { shard in
+            owners[shard.index] == worker.id && wantsTraining(shard) && !isPaused(shard.work)
                 && taskOnShard(shard.index) == nil && worker.copy(of: shard.index)?.releaseSent == nil
         }
+        if let corrected = shards.first(where: { $0.correction != nil }) { return corrected }
+        return snapshot.shards.contains(where: isWaitingForRows) ? nil : shards.first
     }
 }
 
@@ -109,8 +111,8 @@ extension CoordinatorTask {
     /// The shard whose copy on the worker's disk the task changes.
     var shardOfCopy: Int? {
         switch kind {
-        case .train(let shard, _), .keep(let shard, _): shard
-        case .rows, .part: nil
+        case .train(let shard, _), .correct(let shard, _), .keep(let shard, _): shard
+        case .prepare, .rows, .part: nil
         }
     }
 }

@@ -48,11 +48,17 @@ extension Coordinator {
     var activity: String {
         let trainings = tasks.compactMap { task -> String? in
             guard case .train(let shard, _) = task.kind else { return nil }
+            let isBridged = self.shard(shard)?.isBridged ?? false
+            return "shard \(shard)\(isBridged ? " (an approximate adapter serves)" : "")\(task.progressText)"
+        }
+        let corrections = tasks.compactMap { task -> String? in
+            guard case .correct(let shard, _) = task.kind else { return nil }
             return "shard \(shard)\(task.progressText)"
         }
+        if !corrections.isEmpty { return "correcting " + corrections.joined(separator: "; ") }
         if !trainings.isEmpty { return "training " + trainings.joined(separator: "; ") }
         let toTrain = snapshot.shards.filter(isToBeTrained)
-        let resting = toTrain.first { isPaused(.train(shard: $0.index)) }
+        let resting = toTrain.first { isPaused($0.work) }
         if wantedRows.contains(.embeddings), isPartitionDue || toTrain.isEmpty {
             return "embedding prompts, \(snapshot.missingEmbeddings) left"
         }
@@ -111,7 +117,7 @@ extension Coordinator {
                     copies = unconfirmed(forgetting)
                 }
                 return StatusReport.PendingForget(
-                    request: pending.id, method: settings.configuration.method.rawValue,
+                    request: pending.id, method: pending.method.rawValue, bridge: pending.bridge?.rawValue,
                     waitingFor: pending.waitingFor, unconfirmed: copies)
             },
             tuned: snapshot.isTuned,
@@ -139,11 +145,16 @@ extension Coordinator {
         let isTraining = tasks.contains { task in
             if case .train(shard.index, _) = task.kind { true } else { false }
         }
+        let approximation = shard.adapter?.approximation
         let state: StatusReport.Shard.State =
             if shard.prompts == 0 {
                 .empty
             } else if shard.isCurrent {
-                .current
+                approximation == nil ? .current : .approximate
+            } else if shard.isBridged {
+                .bridged
+            } else if shard.correction != nil {
+                .correcting
             } else if isTraining {
                 .training
             } else if isForgetting(shard) {
@@ -157,8 +168,11 @@ extension Coordinator {
         return StatusReport.Shard(
             shard: shard.index, state: state, prompts: shard.prompts, manifest: shard.manifest,
             adapter: shard.adapter?.name,
-            method: shard.adapter.map { _ in settings.configuration.method.rawValue },
-            exact: shard.adapter.map { _ in settings.configuration.method == .apa },
+            method: shard.adapter.map { _ in approximation?.method.rawValue ?? ClusterConfiguration.Method.apa.rawValue
+            },
+            exact: shard.adapter.map { _ in approximation == nil },
+            approximateSince: approximation?.since.timeIntervalSince1970, corrections: approximation?.corrections,
+            fallback: shard.fallback?.description, prepared: isPrepared(shard),
             missingMargins: shard.adapter?.missingMargins,
             quarantinedSince: shard.quarantinedSince?.timeIntervalSince1970, owner: owner?.id,
             held: owner?.holds(shard: shard.index, manifest: shard.manifest) ?? false)
@@ -192,6 +206,8 @@ extension CoordinatorTask {
         var shard: Int?
         switch self.kind {
         case .train(let index, _): (kind, shard) = ("train", index)
+        case .correct(let index, _): (kind, shard) = ("correct", index)
+        case .prepare(let index, _, _): (kind, shard) = ("prepare", index)
         case .keep(let index, _): (kind, shard) = ("keep", index)
         case .rows(.embeddings, _): kind = "embed"
         case .rows(.margins, _): kind = "reference"

@@ -7,7 +7,7 @@ extension Coordinator {
     // MARK: giving out
 
     /// First every worker's own training, then data to keep, then chunks of rows and evaluations spread over those who
-    /// are free, then replays.
+    /// are free, then replays, and preparations for requests to come when there is nothing else to do.
     mutating func giveOutTasks() {
         let live = roster.live
         for worker in live {
@@ -23,12 +23,19 @@ extension Coordinator {
         for worker in live {
             giveReplay(to: worker)
         }
+        givePreparations()
     }
 
     private mutating func giveShardTask(to worker: KnownWorker) {
         guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }) else { return }
         let specification = settings.configuration.training
-        if !ledger.isInTrouble, let shard = shardToTrain(by: worker) {
+        if !ledger.isInTrouble, let shard = shardToTrain(by: worker), shard.correction != nil {
+            let id = give(.correct(shard: shard.index, manifest: shard.manifest), to: worker)
+            roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
+            dispatch(
+                .correct(task: id, shard: shard.index, manifest: shard.manifest, specification: specification), to: peer
+            )
+        } else if !ledger.isInTrouble, let shard = shardToTrain(by: worker) {
             let id = give(.train(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(
@@ -79,7 +86,7 @@ extension Coordinator {
         if let message = message(for: part, task: id) { dispatch(message, to: peer) }
     }
 
-    private mutating func give(_ kind: CoordinatorTask.Kind, to worker: KnownWorker) -> TaskID {
+    mutating func give(_ kind: CoordinatorTask.Kind, to worker: KnownWorker) -> TaskID {
         defer { nextTask += 1 }
         tasks.append(CoordinatorTask(id: nextTask, worker: worker.id, kind: kind, lastNews: now))
         return nextTask
@@ -98,7 +105,12 @@ extension Coordinator {
         switch task.kind {
         case .train(let index, let manifest):
             guard let shard = shard(index) else { return false }
-            return shard.manifest == manifest && wantsTraining(shard)
+            return shard.manifest == manifest && wantsTraining(shard) && shard.correction == nil
+        case .correct(let index, let manifest):
+            guard let shard = shard(index) else { return false }
+            return shard.manifest == manifest && wantsTraining(shard) && shard.correction != nil
+        case .prepare(let index, let manifest, let adapter):
+            return isWantedPreparation(shard: index, manifest: manifest, adapter: adapter)
         case .keep(let index, let manifest):
             guard let shard = shard(index) else { return false }
             return shard.manifest == manifest && shard.isCurrent
@@ -125,7 +137,7 @@ extension Coordinator {
     mutating func remove(_ task: CoordinatorTask) {
         tasks.removeAll { $0.id == task.id }
         switch task.kind {
-        case .train, .keep: break
+        case .train, .correct, .prepare, .keep: break
         case .rows(let kind, let digests): putBack(digests, of: kind)
         case .part(let part): putBack(part)
         }
@@ -167,10 +179,10 @@ extension Coordinator {
         guard let peer = worker.peer, let position = tasks.firstIndex(where: { $0.id == id && $0.worker == worker.id })
         else { return }
         switch tasks[position].kind {
-        case .train(let index, let manifest), .keep(let index, let manifest):
+        case .train(let index, let manifest), .correct(let index, let manifest), .keep(let index, let manifest):
             guard !digests.isEmpty, digests.count <= shard(index)?.prompts ?? 0 else { return }
             dispatch(.prompts(task: id, shard: index, manifest: manifest, digests: digests), to: peer)
-        case .rows, .part: return
+        case .prepare, .rows, .part: return
         }
     }
 
@@ -184,20 +196,24 @@ extension Coordinator {
     mutating func trained(_ report: WorkerMessage.TrainedReport, adapter: [UInt8], by worker: KnownWorker) {
         guard let task = task(report.task, of: worker) else { return }
         switch task.kind {
-        case .train(let shard, let manifest), .keep(let shard, let manifest):
-            guard report.shard == shard, report.manifest == manifest else {
+        case .train(let shard, let manifest), .correct(let shard, let manifest), .keep(let shard, let manifest):
+            let isCorrection = if case .correct = task.kind { true } else { false }
+            guard report.shard == shard, report.manifest == manifest, isCorrection == (report.approximation != nil)
+            else {
                 return failed(report.task, .badReport, by: worker)
             }
             tasks.removeAll { $0.id == task.id }
             let holding = WorkerMessage.Holding(
                 shard: shard, manifest: manifest, prompts: self.shard(shard)?.prompts ?? 0, adapter: report.adapter)
             roster.update(worker.id) { $0.confirm(holding) }
-            if case .train = task.kind {
+            switch task.kind {
+            case .train, .correct:
                 write(.publish(shard: shard, report: report, adapter: adapter, worker: worker.id))
+            default: break
             }
         case .part(let part) where part.isReplay:
             replayed(part, report: report, adapter: adapter, task: task, by: worker)
-        case .rows, .part:
+        case .prepare, .rows, .part:
             failed(report.task, .badReport, by: worker)
         }
     }

@@ -9,7 +9,10 @@ extension Coordinator {
         if results.count == items.count {
             endOperation(
                 operation.id,
-                .verification(VerificationReport(shards: results, allMatch: results.allSatisfy(\.match))))
+                .verification(
+                    VerificationReport(
+                        shards: results, approximate: verification.approximate,
+                        allMatch: results.allSatisfy(\.match) && verification.approximate.isEmpty)))
         }
     }
 
@@ -34,15 +37,26 @@ extension Coordinator {
     }
 
     private mutating func prepareReplays(of shards: [Int], for id: String) {
-        let items = snapshot.shards.filter { shards.contains($0.index) && $0.isCurrent }.compactMap { shard in
-            shard.adapter.map {
-                Verification.Item(shard: shard.index, manifest: shard.manifest, published: $0.name)
+        let asked = snapshot.shards.filter { shards.contains($0.index) && $0.isCurrent }
+        let items = asked.compactMap { shard in
+            shard.adapter.flatMap { adapter in
+                adapter.approximation == nil
+                    ? Verification.Item(shard: shard.index, manifest: shard.manifest, published: adapter.name) : nil
+            }
+        }
+        let approximate = asked.compactMap { shard in
+            shard.adapter.flatMap { adapter in
+                adapter.approximation.map {
+                    VerificationReport.Approximate(
+                        shard: shard.index, published: adapter.name, method: $0.method, corrections: $0.corrections)
+                }
             }
         }
         update(id) {
             $0.setVerification {
                 $0.isLoading = false
                 $0.items = items
+                $0.approximate = approximate
                 $0.todo = Array(items.indices)
             }
         }

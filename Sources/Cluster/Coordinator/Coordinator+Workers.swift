@@ -26,6 +26,8 @@ extension Coordinator {
         case .scored(let task, let tokens, let seconds, let margins):
             scored(task, tokens: tokens, seconds: seconds, margins: margins, by: worker)
         case .embedded(let task, _, _, let values): embedded(task, values: values, by: worker)
+        case .prepared(let task, let shard, let adapter, _):
+            prepared(task, shard: shard, adapter: adapter, by: worker)
         case .released(let shard):
             roster.update(worker.id) { $0.removeCopy(of: shard) }
             // The shard may have come back to the worker while it deleted it.

@@ -30,6 +30,11 @@ public enum Dispatch: Sendable, Equatable {
     /// `CoordinatorMessage.assign`, with the shard's manifest from the ledger. `.undelivered` (code `stale`) if the
     /// shard's manifest is no longer this one.
     case assign(task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification, adapter: String?)
+    /// `CoordinatorMessage.assign` with the ledger's pending correction of the shard. `.undelivered` (code `stale`) if there
+    /// is none towards this manifest.
+    case correct(task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification)
+    /// `CoordinatorMessage.prepare` with the adapter's bytes.
+    case prepare(task: TaskID, shard: Int, manifest: String, adapter: String)
     /// `CoordinatorMessage.prompts`. Only digests of the shard's manifest may be answered.
     case prompts(task: TaskID, shard: Int, manifest: String, digests: [String])
     case replay(task: TaskID, specification: TrainingSpecification, ReplayData)
@@ -40,7 +45,8 @@ public enum Dispatch: Sendable, Equatable {
 
     public var task: TaskID {
         switch self {
-        case .assign(let task, _, _, _, _), .prompts(let task, _, _, _), .replay(let task, _, _),
+        case .assign(let task, _, _, _, _), .correct(let task, _, _, _), .prepare(let task, _, _, _),
+            .prompts(let task, _, _, _), .replay(let task, _, _),
             .embed(let task, _, _, _), .score(let task, _, _, _, _):
             task
         }
@@ -92,6 +98,8 @@ public enum LedgerCommand: Sendable, Equatable {
     case partition
     /// The ledger refuses (`stale`) a manifest that is not the shard's current one, in the same transaction.
     case publish(shard: Int, report: WorkerMessage.TrainedReport, adapter: [UInt8], worker: String)
+    /// The quarantined adapter cannot be corrected: the shard is retrained.
+    case abandonCorrection(shard: Int, manifest: String, reason: CorrectionFallback)
     /// A part of the adapter's row of the error table: margins of validation prompts.
     case saveMargins(adapter: String, digests: [String], margins: [Float])
     /// Chooses τ and n on validation. Asked for when every adapter's row is complete; where fewer than two adapters or no
@@ -188,6 +196,18 @@ public struct VerificationReport: Codable, Hashable, Sendable {
         public var seconds: Double
     }
 
+    /// A shard that was asked for and whose adapter was corrected, not trained: there is nothing to replay.
+    public struct Approximate: Codable, Hashable, Sendable {
+        public var shard: Int
+        /// Content name.
+        public var published: String
+        public var method: ApproximateProvenance.Method
+        /// Approximate corrections since the last training.
+        public var corrections: Int
+    }
+
     public var shards: [Shard]
+    public var approximate: [Approximate]
+    /// Every shard that was asked for was replayed to the same bytes.
     public var allMatch: Bool
 }

@@ -58,7 +58,7 @@ public struct CoordinatorSettings: Sendable {
 /// Bounds on everything that grows with what others send.
 public enum CoordinatorLimits {
     /// The version of messages between coordinator and workers.
-    public static let protocolVersion = 1
+    public static let protocolVersion = Int(WireLimits.version)
     /// Workers admitted at once; lost ones that still hold data are remembered up to the same number.
     public static let workers = 256
     /// Shards that a worker may say it holds.

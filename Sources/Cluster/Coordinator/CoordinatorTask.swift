@@ -4,6 +4,10 @@ import Unlearning
 struct CoordinatorTask: Sendable {
     enum Kind: Sendable {
         case train(shard: Int, manifest: String)
+        /// Correct the quarantined adapter towards the manifest instead.
+        case correct(shard: Int, manifest: String)
+        /// IFRU's preparation of a published adapter.
+        case prepare(shard: Int, manifest: String, adapter: String)
         /// Take a trained shard's data into keeping.
         case keep(shard: Int, manifest: String)
         /// Embeddings or reference margins.
@@ -21,6 +25,8 @@ struct CoordinatorTask: Sendable {
     var work: Work {
         switch kind {
         case .train(let shard, _): .train(shard: shard)
+        case .correct(let shard, _): .correct(shard: shard)
+        case .prepare(let shard, _, _): .prepare(shard: shard)
         case .keep(let shard, _): .keep(shard: shard)
         case .rows(let rows, _): .rows(rows)
         case .part(let part): .operation(part.operation)
@@ -30,7 +36,7 @@ struct CoordinatorTask: Sendable {
     /// Trainings have a worker for themselves.
     var isTraining: Bool {
         switch kind {
-        case .train: true
+        case .train, .correct, .prepare: true
         case .part(let part): part.isReplay
         case .keep, .rows: false
         }
@@ -65,6 +71,8 @@ struct OperationPart: Sendable {
 /// What failures are counted for.
 enum Work: Hashable, Sendable {
     case train(shard: Int)
+    case correct(shard: Int)
+    case prepare(shard: Int)
     case keep(shard: Int)
     case rows(MissingRows)
     case operation(String)

@@ -7,6 +7,8 @@ struct KnownWorker: Sendable {
         var manifests: [String]
         /// Whether the worker said that it is exactly the one manifest; false while data is on its way.
         var isConfirmed: Bool
+        /// Content name of the adapter whose preparation is there.
+        var prepared: String?
         /// When the worker was last told to delete it.
         var releaseSent: CoordinatorInstant?
 
@@ -57,12 +59,15 @@ struct KnownWorker: Sendable {
         var copy = copy(of: shard) ?? Copy(shard: shard, manifests: [], isConfirmed: false)
         copy.releaseSent = nil
         copy.isConfirmed = copy.isExactly(manifest)
+        if !copy.isConfirmed { copy.prepared = nil }
         if !copy.manifests.contains(manifest) { copy.manifests.append(manifest) }
         setCopy(copy)
     }
 
     mutating func confirm(_ holding: WorkerMessage.Holding) {
-        setCopy(Copy(shard: holding.shard, manifests: [holding.manifest], isConfirmed: true))
+        setCopy(
+            Copy(
+                shard: holding.shard, manifests: [holding.manifest], isConfirmed: true, prepared: holding.prepared))
     }
 
     mutating func removeCopy(of shard: Int) {

@@ -118,5 +118,7 @@ struct Verification: Sendable {
     var isLoading = false
     /// nil until known.
     var items: [Item]?
+    /// Asked for, and not to be replayed.
+    var approximate: [VerificationReport.Approximate] = []
     var todo: [Int] = []
 }

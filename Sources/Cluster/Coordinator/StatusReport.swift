@@ -17,7 +17,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
     }
 
     public struct Task: Codable, Hashable, Sendable {
-        /// train, keep, embed, reference, score or replay.
+        /// train, correct, prepare, keep, embed, reference, score or replay.
         public var kind: String
         public var shard: Int?
         /// One line for people.
@@ -33,6 +33,12 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public enum State: String, Codable, Sendable {
             /// Its adapter was trained from exactly its manifest.
             case current
+            /// Its adapter was corrected approximately towards its manifest, not trained.
+            case approximate
+            /// An approximate adapter answers until the trained one is there.
+            case bridged
+            /// Its adapter answers nothing; it is being corrected.
+            case correcting
             case training
             /// It had an adapter that saw data which is no longer there; no query uses it.
             case quarantined
@@ -53,6 +59,14 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var method: String?
         /// Whether the adapter is what training on the retained data gives, bit for bit.
         public var exact: Bool?
+        /// When the approximate adapter was published, seconds since 1970; nil: exact.
+        public var approximateSince: Double?
+        /// Approximate corrections since the last training.
+        public var corrections: Int?
+        /// Why it is retrained although a correction was asked for.
+        public var fallback: String?
+        /// Whether a worker holds IFRU's preparation of its adapter.
+        public var prepared: Bool
         /// Validation prompts whose margin under the adapter is missing.
         public var missingMargins: Int?
         /// When a forget took its adapter away, seconds since 1970.
@@ -66,6 +80,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public struct PendingForget: Codable, Hashable, Sendable {
         public var request: String
         public var method: String
+        public var bridge: String?
         public var waitingFor: [Int]
         /// Workers that have yet to drop what they held.
         public var unconfirmed: [UnconfirmedCopy]

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import Recommendation
+import Unlearning
 
 /// Signed evidence that a forget request was carried out: what was removed, in numbers, which adapters were replaced by
 /// which, relative to what that is exact, and the audit log it can be found in.
@@ -12,25 +13,47 @@ public struct Certificate: Codable, Hashable, Sendable {
         /// nil: the shard is empty now, or had no adapter to replace.
         public var newAdapter: String?
         public var newManifest: String
+        /// nil: the new adapter was trained, or there is none.
+        public var approximation: Approximation?
+        /// Why the shard was retrained although a correction was asked for.
+        public var fallback: CorrectionFallback?
 
         public init(
-            index: Int, oldAdapter: String?, oldManifest: String, newAdapter: String?, newManifest: String
+            index: Int, oldAdapter: String?, oldManifest: String, newAdapter: String?, newManifest: String,
+            approximation: Approximation? = nil, fallback: CorrectionFallback? = nil
         ) {
             self.index = index
             self.oldAdapter = oldAdapter
             self.oldManifest = oldManifest
             self.newAdapter = newAdapter
             self.newManifest = newManifest
+            self.approximation = approximation
+            self.fallback = fallback
+        }
+    }
+
+    /// Of a new adapter that was corrected instead of trained.
+    public struct Approximation: Codable, Hashable, Sendable {
+        public var method: ApproximateProvenance.Method
+        /// Approximate corrections since the last training, this one included.
+        public var corrections: Int
+
+        public init(method: ApproximateProvenance.Method, corrections: Int) {
+            self.method = method
+            self.corrections = corrections
         }
     }
 
     /// What is signed.
     public struct Statement: Codable, Hashable, Sendable {
-        public static let currentVersion = 1
+        /// 2: says of shards whether they were corrected instead of trained, and why not.
+        public static let currentVersion = 2
 
         public var version: Int
         public var request: String
         public var method: ClusterConfiguration.Method
+        /// What served until the exact adapters were there.
+        public var bridge: ApproximateProvenance.Method?
         /// ISO 8601, UTC.
         public var received: String
         public var finished: String

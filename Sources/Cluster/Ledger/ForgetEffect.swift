@@ -40,6 +40,8 @@ struct ForgetEffect {
     var tombstones: [Tombstone] = []
     var people: [String] = []
     var alreadyForgotten = 0
+    /// Training prompts that go or change, as they are, by name; only where a correction needs them.
+    var oldPrompts: [String: TrainingPrompt] = [:]
     /// Shards whose data changes or whose adapter saw something that is forgotten.
     var shards: [Int: Shard] = [:]
 
@@ -48,11 +50,9 @@ struct ForgetEffect {
 
 extension Ledger {
     /// - Throws: `LedgerError.unknownData`, `.invalidRequest`.
-    func effect(of request: ClientRequest.ForgetRequest, _ db: Database) throws -> ForgetEffect {
-        guard ClusterConfiguration.Method(rawValue: request.method) == configuration.method else {
-            throw LedgerError.invalidRequest(
-                reason: "this cluster forgets by \(configuration.method.rawValue), not by \(request.method)")
-        }
+    func effect(
+        of request: ClientRequest.ForgetRequest, _ method: ForgetMethod, _ db: Database
+    ) throws -> ForgetEffect {
         let selection = try select(request, db)
         var effect = ForgetEffect()
         effect.tombstones = selection.tombstones
@@ -60,7 +60,12 @@ extension Ledger {
         effect.alreadyForgotten = selection.alreadyForgotten
         effect.counts.users = selection.wholeUsers
         let builder = try Meta.promptConfiguration.value(PromptConfiguration.self, db).map(PromptBuilder.init)
-        let seen = try db.makeStatement(sql: "SELECT shard FROM seen WHERE interaction = ?")
+        let keepsOldPrompts = method.correction != nil
+        let seen = try db.makeStatement(
+            sql: """
+                SELECT shard FROM seen WHERE interaction = :id
+                UNION SELECT shard FROM correction_seen WHERE interaction = :id
+                """)
         for user in selection.users {
             guard let rows = try UserRows(db, user: user.id) else { continue }
             let removed = user.interactions ?? Set(rows.ids.values)
@@ -78,10 +83,11 @@ extension Ledger {
                 effect.interactions.append(id)
                 effect.tombstones.append(.interaction(interaction.key))
                 effect.tombstones.append(.pair(user: rows.token, item: interaction.item))
-                for shard in try Int.fetchAll(seen, arguments: [id]) where effect.shards[shard] == nil {
+                for shard in try Int.fetchAll(seen, arguments: ["id": id]) where effect.shards[shard] == nil {
                     effect.shards[shard] = ForgetEffect.Shard()
                 }
             }
+            if keepsOldPrompts, let builder { effect.keepOldPrompts(of: changes, built: try rows.prompts(builder)) }
             effect.count(changes)
         }
         effect.counts.interactions = effect.interactions.count
@@ -203,6 +209,14 @@ extension Ledger {
 }
 
 extension ForgetEffect {
+    mutating func keepOldPrompts(of changes: PromptChanges, built: [BuiltPrompt]) {
+        let changed = (changes.deleted + changes.rebuilt.map(\.old)).filter { $0.split == .train }
+        let digests = Dictionary(changed.map { ($0.name, $0.digest) }, uniquingKeysWith: { first, _ in first })
+        for prompt in built where digests[prompt.prompt.id] == prompt.digest {
+            oldPrompts[prompt.prompt.id] = TrainingPrompt(prompt.prompt)
+        }
+    }
+
     /// Adds one user's changes to the counts.
     mutating func count(_ changes: PromptChanges) {
         self.changes.append(changes)

@@ -1,5 +1,6 @@
 import Foundation
 import Recommendation
+import Unlearning
 
 /// A number of prompts for each split.
 public struct SplitCounts: Codable, Hashable, Sendable {
@@ -66,6 +67,10 @@ public struct ForgetPlan: Codable, Hashable, Sendable {
         public var promptsRebuilt: Int
         /// Whether an adapter loses its weight until the shard is retrained.
         public var retrains: Bool
+        /// Whether the adapter is corrected first: instead of being retrained, or as a bridge until it is.
+        public var corrects: Bool
+        /// Why it is retrained although a correction was asked for.
+        public var fallback: CorrectionFallback?
         /// Tokens to train on, over all epochs; nil before the shard's first training.
         public var tokens: Int?
         /// At the speed of recorded trainings; nil before the first.
@@ -73,18 +78,22 @@ public struct ForgetPlan: Codable, Hashable, Sendable {
 
         public init(
             index: Int, promptsRetained: Int, promptsDeleted: Int, promptsRebuilt: Int, retrains: Bool, tokens: Int?,
-            seconds: Double?
+            seconds: Double?, corrects: Bool = false, fallback: CorrectionFallback? = nil
         ) {
             self.index = index
             self.promptsRetained = promptsRetained
             self.promptsDeleted = promptsDeleted
             self.promptsRebuilt = promptsRebuilt
             self.retrains = retrains
+            self.corrects = corrects
+            self.fallback = fallback
             self.tokens = tokens
             self.seconds = seconds
         }
     }
 
+    public var method: ClusterConfiguration.Method
+    public var bridge: ApproximateProvenance.Method?
     public var counts: ForgetCounts
     /// Affected shards, by index.
     public var shards: [Shard]
@@ -95,8 +104,11 @@ public struct ForgetPlan: Codable, Hashable, Sendable {
     public var alreadyForgotten: Int
 
     public init(
-        counts: ForgetCounts, shards: [Shard], tokens: Int?, seconds: Double?, alreadyForgotten: Int
+        method: ClusterConfiguration.Method = .apa, bridge: ApproximateProvenance.Method? = nil, counts: ForgetCounts,
+        shards: [Shard], tokens: Int?, seconds: Double?, alreadyForgotten: Int
     ) {
+        self.method = method
+        self.bridge = bridge
         self.counts = counts
         self.shards = shards
         self.tokens = tokens
@@ -114,15 +126,26 @@ public struct ForgetOutcome: Codable, Hashable, Sendable {
     public var shards: [Int]
     /// Those of them that need a clean adapter before the request is finished.
     public var waitingFor: [Int]
-    /// Content names of the adapters that must not answer any more, in order; their files are gone.
+    /// Content names of the adapters that must not answer any more, in order; their files are gone, or will be once they
+    /// are corrected.
     public var droppedAdapters: [String]
     /// Users and interactions of the request that were forgotten before.
     public var alreadyForgotten: Int
+    /// nil in what was stored before there were approximate methods: apa.
+    public var method: ClusterConfiguration.Method?
+    public var bridge: ApproximateProvenance.Method?
+    /// Those of `waitingFor` whose adapter is corrected first. Until the result is published, the ledger keeps the texts
+    /// of their forgotten prompts and the files of their adapters, which answer nothing.
+    public var correcting: [Int]?
 
     public init(
         request: String, received: Date, counts: ForgetCounts, shards: [Int], waitingFor: [Int],
-        droppedAdapters: [String], alreadyForgotten: Int
+        droppedAdapters: [String], alreadyForgotten: Int, method: ClusterConfiguration.Method? = nil,
+        bridge: ApproximateProvenance.Method? = nil, correcting: [Int]? = nil
     ) {
+        self.method = method
+        self.bridge = bridge
+        self.correcting = correcting
         self.request = request
         self.received = received
         self.counts = counts
@@ -143,14 +166,16 @@ public struct ForgetRecord: Codable, Hashable, Sendable {
     public var outcome: ForgetOutcome
     public var state: State
     public var method: ClusterConfiguration.Method
+    public var bridge: ApproximateProvenance.Method?
     public var finished: Date?
     /// When finished.
     public var certificate: Certificate?
 
     public init(
         outcome: ForgetOutcome, state: State, method: ClusterConfiguration.Method, finished: Date?,
-        certificate: Certificate?
+        certificate: Certificate?, bridge: ApproximateProvenance.Method? = nil
     ) {
+        self.bridge = bridge
         self.outcome = outcome
         self.state = state
         self.method = method

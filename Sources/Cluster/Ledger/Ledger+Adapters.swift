@@ -5,14 +5,15 @@ import Unlearning
 
 extension Ledger {
     /// Makes an adapter the shard's own: writes its file, then commits; the file it replaces is deleted afterwards.
-    /// Publishing the shard's present adapter again changes nothing.
+    /// Publishing the shard's present adapter again changes nothing. A corrected adapter (`report.approximation`) is taken
+    /// only while exactly that correction is pending; with it goes what was kept for the correction.
     ///
     /// - Parameters:
-    ///   - manifest: digest of the manifest it was trained from.
+    ///   - manifest: digest of the manifest it was trained from, or corrected towards.
     ///   - bytes: PEFT safetensors.
     ///   - contentName: the content name of the bytes; throws when they are no finite adapter of this cluster.
     /// - Returns: the content name.
-    /// - Throws: `LedgerError.staleAdapter`, `.invalidAdapter` (what `contentName` throws, as text), `.diskFull`.
+    /// - Throws: `LedgerError.staleAdapter`, `.correctionSuperseded`, `.invalidAdapter` (what `contentName` throws, as text), `.diskFull`.
     @discardableResult
     public func publish(
         shard: Int, manifest: String, bytes: [UInt8], report: AdapterReport, at time: Date,
@@ -33,25 +34,45 @@ extension Ledger {
         else {
             throw LedgerError.invalidAdapter(reason: "its content name is not usable as a file name")
         }
+        // What stands in a report comes from outside; JSON has no numbers that are not finite.
+        guard (try? JSONEncoder.stable.encode(report)) != nil else {
+            throw LedgerError.invalidAdapter(reason: "its report holds numbers that are not finite")
+        }
         let present = try adapters().first { $0.shard == shard }
-        if present?.name == name && present?.manifest == manifest { return name }
+        if present?.name == name && present?.manifest == manifest
+            && (present?.report.approximation == nil) == (report.approximation == nil)
+        {
+            return name
+        }
 
         try LedgerFiles.writeAtomically(bytes, to: adapterFile(name))
         do {
             try mutate { db in
                 _ = try requireCurrent(shard: shard, manifest: manifest, db)
+                var seen: [Int64] = []
+                if let approximation = report.approximation {
+                    seen = try takeCorrection(shard: shard, adapter: name, approximation, db)
+                } else {
+                    try dropCorrection(shard: shard, db)
+                }
                 try record(
                     AdapterRecord(
                         name: name, shard: shard, manifest: manifest, prompts: prompts, created: time, report: report),
-                    db)
-                try settle(shard: shard, adapter: name, manifest: manifest, db)
-                let detail = PublishDetail(shard: shard, adapter: name, manifest: manifest, prompts: prompts)
+                    seen: seen, db)
+                let approximation = report.approximation.map {
+                    Certificate.Approximation(method: $0.provenance.method, corrections: $0.provenance.corrections)
+                }
+                try settle(shard: shard, adapter: name, manifest: manifest, approximation: approximation, db)
+                let detail = PublishDetail(
+                    shard: shard, adapter: name, manifest: manifest, prompts: prompts, approximation: approximation,
+                    original: report.approximation?.provenance.original)
                 try audit(db, "publish", detail, at: time)
             }
         } catch {
             try? deleteUnnamedAdapterFiles()
             throw error
         }
+        if purgesAtOnce { try? purgeIfPending() }
         // What is not deleted now is deleted when the ledger is next opened; nobody loads a file that it does not name.
         try? deleteUnnamedAdapterFiles()
         return name
@@ -94,7 +115,7 @@ extension Ledger {
         return row["prompts"]
     }
 
-    private func record(_ adapter: AdapterRecord, _ db: Database) throws {
+    private func record(_ adapter: AdapterRecord, seen: [Int64], _ db: Database) throws {
         // Its margins go with the one that is replaced, and so does what only that one saw.
         try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [adapter.shard])
         try db.execute(
@@ -107,10 +128,14 @@ extension Ledger {
                 try digest(of: adapter.report.specification), adapter.report.method.rawValue,
                 adapter.created.milliseconds, try JSONEncoder.stable.text(adapter.report),
             ])
+        let see = try db.makeStatement(sql: "INSERT INTO seen (shard, interaction) VALUES (?, ?)")
+        for interaction in seen { try see.execute(arguments: [adapter.shard, interaction]) }
+        try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [adapter.shard])
+        guard adapter.report.approximation == nil else { return }
         // An adapter that was trained before stays the base of estimates until a longer training says better.
         try db.execute(
             sql: """
-                UPDATE shards SET quarantined = NULL, trained_prompts = ?, trained_tokens = ?, trained_seconds = ?
+                UPDATE shards SET trained_prompts = ?, trained_tokens = ?, trained_seconds = ?
                 WHERE shard = ?
                 """,
             arguments: [adapter.prompts, adapter.report.tokens, adapter.report.seconds, adapter.shard])
@@ -120,9 +145,11 @@ extension Ledger {
         adapterDirectory.appendingPathComponent("\(name).safetensors")
     }
 
-    /// Deletes what lies among the adapters and is not named in the ledger.
+    /// Deletes what lies among the adapters and is not named in the ledger. One that is to be corrected is.
     func deleteUnnamedAdapterFiles() throws {
-        let names = try read { try String.fetchAll($0, sql: "SELECT name FROM adapters") }
+        let names = try read {
+            try String.fetchAll($0, sql: "SELECT name FROM adapters UNION SELECT original FROM corrections")
+        }
         try LedgerFiles.keepOnly(Set(names.map { "\($0).safetensors" }), in: adapterDirectory)
     }
 
@@ -131,5 +158,9 @@ extension Ledger {
         var adapter: String
         var manifest: String
         var prompts: Int
+        /// nil: trained.
+        var approximation: Certificate.Approximation?
+        /// What was corrected.
+        var original: String?
     }
 }

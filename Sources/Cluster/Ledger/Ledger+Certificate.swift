@@ -19,12 +19,14 @@ extension Ledger {
             let number: Int64 = row["number"]
             let waiting = try waitingShards(request: number, db)
             guard waiting.isEmpty else { throw LedgerError.requestUnfinished(id: id, waitingFor: waiting) }
+            let shards = try certificateShards(request: number, db)
             let certificate = try Certificate(
                 statement: Certificate.Statement(
                     version: Certificate.Statement.currentVersion, request: id, method: record.method,
+                    bridge: record.bridge,
                     received: record.outcome.received.iso8601, finished: time.stored.iso8601,
-                    counts: record.outcome.counts, shards: try certificateShards(request: number, db),
-                    exactness: try exactness(db), specification: try digest(of: configuration.training),
+                    counts: record.outcome.counts, shards: shards,
+                    exactness: try exactness(of: shards, db), specification: try digest(of: configuration.training),
                     auditHead: row["audit"]),
                 signedBy: signingKey)
             try db.execute(
@@ -64,8 +66,35 @@ extension Ledger {
         ).map { row in
             Certificate.Shard(
                 index: row["shard"], oldAdapter: row["old_adapter"], oldManifest: row["old_manifest"],
-                newAdapter: row["new_adapter"], newManifest: row["new_manifest"])
+                newAdapter: row["new_adapter"], newManifest: row["new_manifest"],
+                approximation: try (row["approximation"] as String?).map {
+                    try JSONDecoder().decode(Certificate.Approximation.self, from: Data($0.utf8))
+                }, fallback: (row["fallback"] as String?).flatMap(CorrectionFallback.init(rawValue:)))
         }
+    }
+
+    /// Approximate as soon as one shard is: whoever reads only the first word is not misled.
+    private func exactness(of shards: [Certificate.Shard], _ db: Database) throws -> String {
+        let corrected = shards.compactMap { shard in shard.approximation.map { (shard.index, $0) } }
+        var sentences: [String] = []
+        if !corrected.isEmpty {
+            let list = corrected.map { shard, approximation in
+                "shard \(shard) by \(approximation.method.rawValue) (corrections since its last training: "
+                    + "\(approximation.corrections))"
+            }.joined(separator: ", ")
+            sentences.append(
+                "approximate: adapters were corrected, not trained anew: \(list); the influence of the forgotten data on "
+                    + "them is reduced, not gone, and cannot be verified by replay")
+        }
+        if corrected.isEmpty {
+            sentences.append(try exactness(db))
+        } else if corrected.count < shards.count {
+            sentences.append("of the other shards: " + (try exactness(db)))
+        }
+        sentences += shards.compactMap { shard in
+            shard.fallback.map { "shard \(shard.index) was retrained instead of corrected: \($0.description)" }
+        }
+        return sentences.joined(separator: "; ")
     }
 
     private func exactness(_ db: Database) throws -> String {
@@ -97,7 +126,7 @@ extension ForgetRecord {
             finished: (row["finished"] as Int64?).map(Date.init(milliseconds:)),
             certificate: try (row["certificate"] as String?).map {
                 try decoder.decode(Certificate.self, from: Data($0.utf8))
-            })
+            }, bridge: (row["bridge"] as String?).flatMap(ApproximateProvenance.Method.init(rawValue:)))
     }
 }
 

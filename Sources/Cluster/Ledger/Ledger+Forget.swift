@@ -9,29 +9,38 @@ extension Ledger {
     /// - Throws: `LedgerError.unknownData` (all unknown ones named), `.invalidRequest`.
     public func plan(_ request: ClientRequest.ForgetRequest) throws -> ForgetPlan {
         try read { db in
-            let effect = try effect(of: request, db)
+            let method = try ForgetMethod(request, default: configuration.method)
+            let effect = try effect(of: request, method, db)
             let speed = try tokensPerSecond(db)
             let shards = try effect.shards.sorted(by: { $0.key < $1.key }).map { shard, change in
-                try plan(shard: shard, change, tokensPerSecond: speed, db)
+                try plan(shard: shard, change, method, tokensPerSecond: speed, db)
             }
             let retrained = shards.filter(\.retrains)
             func sum<Value: AdditiveArithmetic>(_ values: [Value?]) -> Value? {
                 values.reduce(.zero) { total, value in total.flatMap { total in value.map { total + $0 } } }
             }
             return ForgetPlan(
+                method: method.method, bridge: method.bridge,
                 counts: effect.counts, shards: shards, tokens: sum(retrained.map(\.tokens)),
                 seconds: sum(retrained.map(\.seconds)), alreadyForgotten: effect.alreadyForgotten)
         }
     }
 
     private func plan(
-        shard: Int, _ change: ForgetEffect.Shard, tokensPerSecond: Double?, _ db: Database
+        shard: Int, _ change: ForgetEffect.Shard, _ method: ForgetMethod, tokensPerSecond: Double?, _ db: Database
     ) throws -> ForgetPlan.Shard {
         let state = try shardState(shard, db)
         let retained = state.prompts - change.leaving
         var plan = ForgetPlan.Shard(
             index: shard, promptsRetained: retained, promptsDeleted: change.deleted, promptsRebuilt: change.rebuilt,
             retrains: (state.adapter != nil || state.isQuarantined) && retained > 0, tokens: nil, seconds: nil)
+        if plan.retrains, let correction = method.correction {
+            let isPending = state.adapter == nil && state.correction != nil
+            plan.fallback =
+                isPending ? nil : objection(to: correction, of: state, change, retained: retained)
+            plan.corrects = plan.fallback == nil
+            plan.retrains = !plan.corrects || method.bridge != nil
+        }
         if state.trainedPrompts > 0 {
             let tokens = Double(state.trainedTokens) / Double(state.trainedPrompts) * Double(retained)
             plan.tokens = Int(tokens.rounded())
@@ -58,8 +67,9 @@ extension Ledger {
                 guard known["fingerprint"] == fingerprint else { throw LedgerError.requestConflict(id: requestID) }
                 return try JSONDecoder().decode(ForgetOutcome.self, from: Data((known["outcome"] as String).utf8))
             }
-            let effect = try effect(of: request, db)
-            return try carryOut(effect, requestID, fingerprint: fingerprint, at: time.stored, db)
+            let method = try ForgetMethod(request, default: configuration.method)
+            let effect = try effect(of: request, method, db)
+            return try carryOut(effect, method, requestID, fingerprint: fingerprint, at: time.stored, db)
         }
         // The request is durable. Should the disk be too full to clean up, `purge` stays pending: `finish` insists on it.
         if purgesAtOnce { try? purgeIfPending() }
@@ -86,20 +96,25 @@ extension Ledger {
     // MARK: one transaction
 
     private func carryOut(
-        _ effect: ForgetEffect, _ id: String, fingerprint: Data, at time: Date, _ db: Database
+        _ effect: ForgetEffect, _ method: ForgetMethod, _ id: String, fingerprint: Data, at time: Date,
+        _ db: Database
     ) throws -> ForgetOutcome {
         var outcome = ForgetOutcome(
             request: id, received: time, counts: effect.counts, shards: effect.shards.keys.sorted(), waitingFor: [],
-            droppedAdapters: [], alreadyForgotten: effect.alreadyForgotten)
+            droppedAdapters: [], alreadyForgotten: effect.alreadyForgotten, method: method.method,
+            bridge: method.bridge)
         try db.execute(
             sql: """
-                INSERT INTO forget_requests (id, fingerprint, method, received, outcome, audit)
-                VALUES (?, ?, ?, ?, '', '')
-                """, arguments: [id, fingerprint, configuration.method.rawValue, time.milliseconds])
+                INSERT INTO forget_requests (id, fingerprint, method, bridge, received, outcome, audit)
+                VALUES (?, ?, ?, ?, ?, '', '')
+                """,
+            arguments: [id, fingerprint, method.method.rawValue, method.bridge?.rawValue, time.milliseconds])
         let number = db.lastInsertedRowID
         if !effect.changesNothing {
-            outcome.droppedAdapters = try quarantine(outcome.shards, request: number, at: time, db)
+            outcome.droppedAdapters = try quarantine(effect, method, request: number, at: time, db)
+            try keepOldVersions(effect, db)
             try remove(effect, at: time, db)
+            for shard in outcome.shards { try giveUpHopelessCorrection(shard: shard, at: time, db) }
             try Meta.purgePending.set(true, db)
         }
         try db.execute(
@@ -109,6 +124,7 @@ extension Ledger {
                 WHERE request = ? AND waiting = 0 AND new_manifest IS NULL
                 """, arguments: [number])
         outcome.waitingFor = try waitingShards(request: number, db)
+        outcome.correcting = try correctedShards(db).filter(outcome.waitingFor.contains)
         let detail = ForgetDetail(
             request: id, people: Set(effect.people).map { pseudonym("user", $0).hexadecimal }.sorted(),
             outcome: outcome)
@@ -120,9 +136,11 @@ extension Ledger {
     }
 
     /// Takes the adapters of the shards away and notes what the request waits for. Returns the adapters' names.
-    private func quarantine(_ shards: [Int], request: Int64, at time: Date, _ db: Database) throws -> [String] {
+    private func quarantine(
+        _ effect: ForgetEffect, _ method: ForgetMethod, request: Int64, at time: Date, _ db: Database
+    ) throws -> [String] {
         var dropped: [String] = []
-        for shard in shards {
+        for shard in effect.shards.keys.sorted() {
             let state = try shardState(shard, db)
             // A shard that is quarantined already keeps the name of the adapter that it lost first.
             let earlier = try Row.fetchOne(
@@ -135,13 +153,14 @@ extension Ledger {
             let oldManifest = earlier.map { $0["old_manifest"] as String } ?? state.trainedManifest ?? state.manifest
             try db.execute(
                 sql: """
-                    INSERT INTO forget_shards (request, shard, old_adapter, old_manifest, waiting)
-                    VALUES (?, ?, ?, ?, ?)
+                    INSERT INTO forget_shards (request, shard, old_adapter, old_manifest, waiting, exact)
+                    VALUES (?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     request, shard, oldAdapter, oldManifest,
-                    state.adapter != nil || state.isQuarantined,
+                    state.adapter != nil || state.isQuarantined, method.method == .apa,
                 ])
+            try planCorrection(shard: shard, state, method, request: request, at: time, db)
             if let adapter = state.adapter {
                 dropped.append(adapter)
                 try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [shard])
@@ -212,8 +231,9 @@ extension Ledger {
     /// Tells a repeated request from another one under the same id, without keeping what it named.
     private func fingerprint(_ request: ClientRequest.ForgetRequest) throws -> Data {
         let targets = Set(request.interactions).map { [$0.user, $0.item, $0.timestamp.map(String.init) ?? "any"] }
+        let method = [request.method ?? "default"] + (request.bridge.map { ["bridge", $0] } ?? [])
         let parts =
-            [[request.method], Set(request.users).sorted()] + targets.sorted { $0.lexicographicallyPrecedes($1) }
+            [method, Set(request.users).sorted()] + targets.sorted { $0.lexicographicallyPrecedes($1) }
         return pseudonym("forget request", try JSONEncoder.stable.text(parts))
     }
 
@@ -231,6 +251,10 @@ struct ShardState {
     var isQuarantined: Bool
     var adapter: String?
     var trainedManifest: String?
+    /// As JSON; nil: no adapter.
+    var report: String?
+    /// By what the quarantined adapter is to be corrected.
+    var correction: String?
     var trainedPrompts: Int
     var trainedTokens: Int
 }
@@ -240,13 +264,15 @@ extension Ledger {
         let row = try Row.fetchOne(
             db,
             sql: """
-                SELECT shards.*, adapters.name AS adapter, adapters.manifest AS adapter_manifest
+                SELECT shards.*, adapters.name AS adapter, adapters.manifest AS adapter_manifest, adapters.report,
+                (SELECT method FROM corrections WHERE corrections.shard = shards.shard) AS correction
                 FROM shards LEFT JOIN adapters ON adapters.shard = shards.shard WHERE shards.shard = ?
                 """, arguments: [shard])
         guard let row else { throw LedgerError.unknownShard(shard) }
         return ShardState(
             manifest: row["manifest"], prompts: row["prompts"], isQuarantined: (row["quarantined"] as Int64?) != nil,
-            adapter: row["adapter"], trainedManifest: row["adapter_manifest"], trainedPrompts: row["trained_prompts"],
+            adapter: row["adapter"], trainedManifest: row["adapter_manifest"], report: row["report"],
+            correction: row["correction"], trainedPrompts: row["trained_prompts"],
             trainedTokens: row["trained_tokens"])
     }
 }

@@ -102,6 +102,7 @@ extension Ledger {
             var touched = Touched()
             for id in users { try rebuild(user: id, builder, &outcome, &touched, db) }
             outcome.shardsChanged = try refresh(touched, db)
+            for shard in outcome.shardsChanged { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }
             if before != prompts { try Meta.promptConfiguration.set(prompts, db) }
             try audit(db, "import", outcome, at: time)
             return outcome

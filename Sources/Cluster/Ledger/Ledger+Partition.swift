@@ -91,6 +91,7 @@ extension Ledger {
                 touched.shards.insert(shard)
             }
             let changed = try refresh(touched, db)
+            for shard in changed { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }
             try audit(db, "partition", PartitionDetail(prompts: rows.count, shards: changed), at: time)
             return changed
         }

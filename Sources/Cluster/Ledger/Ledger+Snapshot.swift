@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Recommendation
+import Unlearning
 
 extension Ledger {
     /// What the coordinator's logic needs; milliseconds, and nothing at all while the ledger has not changed.
@@ -22,25 +23,44 @@ extension Ledger {
         let shards = try Row.fetchAll(
             db,
             sql: """
-                SELECT shards.*, adapters.name AS adapter, adapters.manifest AS trained,
+                SELECT shards.*, adapters.name AS adapter, adapters.manifest AS trained, adapters.created,
+                CASE WHEN adapters.method <> 'apa' THEN adapters.report END AS approximate,
+                (SELECT method FROM corrections WHERE corrections.shard = shards.shard) AS correction,
+                EXISTS (
+                    SELECT 1 FROM forget_shards
+                    WHERE forget_shards.shard = shards.shard AND waiting = 1 AND exact = 1
+                ) AS awaits_exact,
+                (
+                    SELECT fallback FROM forget_shards WHERE forget_shards.shard = shards.shard AND waiting = 1
+                    AND fallback IS NOT NULL ORDER BY request LIMIT 1
+                ) AS fallback,
                 (SELECT COUNT(*) FROM margins WHERE margins.shard = shards.shard) AS margins
                 FROM shards LEFT JOIN adapters ON adapters.shard = shards.shard ORDER BY shards.shard
                 """
         ).map { row in
             LedgerSnapshot.Shard(
                 index: row["shard"], manifest: row["manifest"], prompts: row["prompts"],
-                adapter: (row["adapter"] as String?).map {
+                adapter: try (row["adapter"] as String?).map {
                     LedgerSnapshot.Adapter(
-                        name: $0, manifest: row["trained"], missingMargins: counts.validation - row["margins"])
+                        name: $0, manifest: row["trained"], missingMargins: counts.validation - row["margins"],
+                        approximation: try approximation(row))
                 },
-                quarantinedSince: (row["quarantined"] as Int64?).map(Date.init(milliseconds:)))
+                quarantinedSince: (row["quarantined"] as Int64?).map(Date.init(milliseconds:)),
+                correction: (row["correction"] as String?).flatMap(ApproximateProvenance.Method.init(rawValue:)),
+                awaitsExact: row["awaits_exact"],
+                fallback: (row["fallback"] as String?).flatMap(CorrectionFallback.init(rawValue:)))
         }
         let pending = try Row.fetchAll(
-            db, sql: "SELECT number, id, received FROM forget_requests WHERE finished IS NULL ORDER BY number"
+            db,
+            sql: """
+                SELECT number, id, received, method, bridge FROM forget_requests WHERE finished IS NULL ORDER BY number
+                """
         ).map { row in
             LedgerSnapshot.PendingForget(
                 id: row["id"], received: Date(milliseconds: row["received"]),
-                waitingFor: try waitingShards(request: row["number"], db))
+                waitingFor: try waitingShards(request: row["number"], db),
+                method: ClusterConfiguration.Method(rawValue: row["method"]) ?? .apa,
+                bridge: (row["bridge"] as String?).flatMap(ApproximateProvenance.Method.init(rawValue:)))
         }
         let dealt = shards.reduce(0) { $0 + $1.prompts }
         return LedgerSnapshot(
@@ -52,6 +72,16 @@ extension Ledger {
             validationDigest: validationDigest, isTuned: try isTuned(db), pendingForgets: pending,
             trainingRequested: try Meta.trainingRequested.value(Bool.self, db) ?? false,
             purgePending: try Meta.purgePending.value(Bool.self, db) ?? false)
+    }
+
+    private func approximation(_ row: Row) throws -> LedgerSnapshot.Approximation? {
+        guard let report: String = row["approximate"] else { return nil }
+        let decoded = try JSONDecoder().decode(AdapterReport.self, from: Data(report.utf8))
+        return decoded.approximation.map {
+            LedgerSnapshot.Approximation(
+                method: $0.provenance.method, corrections: $0.provenance.corrections,
+                since: Date(milliseconds: row["created"]))
+        }
     }
 
     func waitingShards(request number: Int64, _ db: Database) throws -> [Int] {

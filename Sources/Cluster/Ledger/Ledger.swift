@@ -40,6 +40,7 @@ public final class Ledger {
     /// - Throws: `LedgerError.configurationChanged`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
     public init(directory: URL, configuration: ClusterConfiguration, at time: Date = Date()) throws {
         try Ledger.check(configuration)
+        try configuration.corrections.check()
         self.directory = directory
         self.configuration = configuration
         hashPartition =

@@ -23,6 +23,8 @@ public enum LedgerError: Error, Hashable, Sendable {
     case unknownUser(String)
     case unknownShard(Int)
     case unknownAdapter(name: String)
+    /// The shard's adapter is not to be corrected (any more), or not from this one.
+    case correctionSuperseded(shard: Int)
     /// The adapter was trained from a manifest that is no longer the shard's.
     case staleAdapter(shard: Int, trained: String, current: String)
     case invalidAdapter(reason: String)
@@ -69,6 +71,7 @@ extension LedgerError: CustomStringConvertible {
         case .unknownUser(let user): "there is no user \(user)"
         case .unknownShard(let shard): "there is no shard \(shard)"
         case .unknownAdapter(let name): "there is no adapter \(name), or it must not answer any more"
+        case .correctionSuperseded(let shard): "the adapter of shard \(shard) is not to be corrected any more"
         case .staleAdapter(let shard, let trained, let current):
             "the adapter of shard \(shard) was trained from manifest \(trained), but the shard's is \(current) now"
         case .invalidAdapter(let reason): "invalid adapter: \(reason)"

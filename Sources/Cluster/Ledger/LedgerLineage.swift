@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 import Recommendation
 import Unlearning
@@ -229,16 +230,23 @@ extension Ledger {
     private func emptied(shard: Int, manifest: String, _ db: Database) throws {
         try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [shard])
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [shard])
+        try dropCorrection(shard: shard, db)
         try settle(shard: shard, adapter: nil, manifest: manifest, db)
     }
 
-    /// Notes in the forget requests that wait for the shard what took the place of the adapter that is gone.
-    func settle(shard: Int, adapter: String?, manifest: String, _ db: Database) throws {
+    /// Notes in the forget requests that wait for the shard what took the place of the adapter that is gone. A corrected
+    /// adapter ends the waiting of those only that asked for an approximate method.
+    func settle(
+        shard: Int, adapter: String?, manifest: String, approximation: Certificate.Approximation? = nil, _ db: Database
+    ) throws {
         try db.execute(
             sql: """
-                UPDATE forget_shards SET waiting = 0, new_adapter = ?, new_manifest = ?
-                WHERE shard = ? AND waiting = 1
+                UPDATE forget_shards SET waiting = 0, new_adapter = ?, new_manifest = ?, approximation = ?
+                WHERE shard = ? AND waiting = 1 AND (? OR exact = 0)
                 """,
-            arguments: [adapter, manifest, shard])
+            arguments: [
+                adapter, manifest, try approximation.map { try JSONEncoder.stable.text($0) }, shard,
+                approximation == nil,
+            ])
     }
 }

@@ -62,10 +62,12 @@ public struct AdapterReport: Codable, Hashable, Sendable {
     /// Of these in forward, backward and optimiser.
     public var computeSeconds: Double
     public var epochLosses: [Double]
+    /// nil: trained.
+    public var approximation: Approximation?
 
     public init(
         specification: TrainingSpecification, method: ClusterConfiguration.Method = .apa, steps: Int, tokens: Int,
-        seconds: Double, computeSeconds: Double, epochLosses: [Double]
+        seconds: Double, computeSeconds: Double, epochLosses: [Double], approximation: Approximation? = nil
     ) {
         self.specification = specification
         self.method = method
@@ -74,6 +76,7 @@ public struct AdapterReport: Codable, Hashable, Sendable {
         self.seconds = seconds
         self.computeSeconds = computeSeconds
         self.epochLosses = epochLosses
+        self.approximation = approximation
     }
 }
 

@@ -9,6 +9,7 @@ enum LedgerSchema {
         migrator.registerMigration("data and lineage", migrate: dataAndLineage)
         migrator.registerMigration("adapters and attention", migrate: adaptersAndAttention)
         migrator.registerMigration("forgetting and evidence", migrate: forgettingAndEvidence)
+        migrator.registerMigration("approximate corrections", migrate: approximateCorrections)
         return migrator
     }
 
@@ -198,6 +199,43 @@ enum LedgerSchema {
                 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
                 CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
                 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+                """)
+    }
+
+    private static func approximateCorrections(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- Shards whose adapter is to be corrected. The adapter is not in `adapters`, but its file is kept.
+                CREATE TABLE corrections (
+                    shard INTEGER PRIMARY KEY REFERENCES shards (shard),
+                    method TEXT NOT NULL,
+                    original TEXT NOT NULL,
+                    provenance TEXT NOT NULL,
+                    time INTEGER NOT NULL
+                );
+                -- What the original was trained on. prompt: the text as trained, of those that changed since, and nowhere
+                -- else any more; NULL: still as it was.
+                CREATE TABLE correction_prompts (
+                    shard INTEGER NOT NULL REFERENCES corrections (shard) ON DELETE CASCADE,
+                    name TEXT NOT NULL,
+                    digest TEXT NOT NULL,
+                    prompt BLOB,
+                    forgotten REAL NOT NULL DEFAULT 0,
+                    PRIMARY KEY (shard, name)
+                ) WITHOUT ROWID;
+                -- Retained interactions that those prompts were made from: becomes `seen` of the corrected adapter.
+                CREATE TABLE correction_seen (
+                    shard INTEGER NOT NULL REFERENCES corrections (shard) ON DELETE CASCADE,
+                    interaction INTEGER NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
+                    PRIMARY KEY (shard, interaction)
+                ) WITHOUT ROWID;
+                CREATE INDEX correction_seen_by_interaction ON correction_seen (interaction);
+
+                ALTER TABLE forget_requests ADD COLUMN bridge TEXT;
+                -- exact: only a trained adapter ends the waiting. approximation: of the new adapter, as JSON; NULL: exact.
+                ALTER TABLE forget_shards ADD COLUMN exact INTEGER NOT NULL DEFAULT 1;
+                ALTER TABLE forget_shards ADD COLUMN approximation TEXT;
+                ALTER TABLE forget_shards ADD COLUMN fallback TEXT;
                 """)
     }
 }

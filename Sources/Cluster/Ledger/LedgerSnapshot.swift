@@ -1,4 +1,5 @@
 import Foundation
+import Unlearning
 
 /// What the coordinator's logic needs to know of the ledger, read in one go in milliseconds.
 public struct LedgerSnapshot: Codable, Hashable, Sendable {
@@ -12,22 +13,53 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         public var adapter: Adapter?
         /// When a forget request took the shard's adapter away; nil once a clean one is there or the shard is empty.
         public var quarantinedSince: Date?
+        /// By what the adapter that was taken away is to be corrected before anything is retrained; nil: not at all.
+        public var correction: ApproximateProvenance.Method?
+        /// A forget request waits for a trained adapter: an approximate one only serves until then.
+        public var awaitsExact: Bool
+        /// Why the shard is retrained although a forget request that still waits asked for a correction.
+        public var fallback: CorrectionFallback?
 
         public init(
-            index: Int, manifest: String, prompts: Int, adapter: Adapter? = nil, quarantinedSince: Date? = nil
+            index: Int, manifest: String, prompts: Int, adapter: Adapter? = nil, quarantinedSince: Date? = nil,
+            correction: ApproximateProvenance.Method? = nil, awaitsExact: Bool = false,
+            fallback: CorrectionFallback? = nil
         ) {
             self.index = index
             self.manifest = manifest
             self.prompts = prompts
             self.adapter = adapter
             self.quarantinedSince = quarantinedSince
+            self.correction = correction
+            self.awaitsExact = awaitsExact
+            self.fallback = fallback
         }
 
         /// Whether the shard has the adapter of exactly its present data. An empty shard needs none.
-        public var isCurrent: Bool { prompts == 0 ? adapter == nil : adapter?.manifest == manifest }
+        public var isCurrent: Bool {
+            prompts == 0 ? adapter == nil : adapter?.manifest == manifest && !isBridged
+        }
+
+        /// Whether an approximate adapter serves until the trained one is there.
+        public var isBridged: Bool { awaitsExact && adapter?.approximation != nil }
     }
 
-    /// The adapter that a shard answers with. It never saw anything that was forgotten, but may lag behind an import.
+    /// What of an approximate adapter everybody is told.
+    public struct Approximation: Codable, Hashable, Sendable {
+        public var method: ApproximateProvenance.Method
+        /// Approximate corrections since the last training.
+        public var corrections: Int
+        public var since: Date
+
+        public init(method: ApproximateProvenance.Method, corrections: Int, since: Date) {
+            self.method = method
+            self.corrections = corrections
+            self.since = since
+        }
+    }
+
+    /// The adapter that a shard answers with. A trained one never saw anything that was forgotten, but may lag behind an
+    /// import.
     public struct Adapter: Codable, Hashable, Sendable {
         /// Content name.
         public var name: String
@@ -35,11 +67,14 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         public var manifest: String
         /// Validation prompts whose margin under this adapter is missing; 0: its reference row is complete.
         public var missingMargins: Int
+        /// nil: trained.
+        public var approximation: Approximation?
 
-        public init(name: String, manifest: String, missingMargins: Int) {
+        public init(name: String, manifest: String, missingMargins: Int, approximation: Approximation? = nil) {
             self.name = name
             self.manifest = manifest
             self.missingMargins = missingMargins
+            self.approximation = approximation
         }
     }
 
@@ -47,13 +82,21 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
     public struct PendingForget: Codable, Hashable, Sendable {
         public var id: String
         public var received: Date
-        /// Shards that need a clean adapter first; empty: `finish(request:)` may be called.
+        /// Shards that need a clean adapter first (for an approximate method a corrected one is enough); empty:
+        /// `finish(request:)` may be called.
         public var waitingFor: [Int]
+        public var method: ClusterConfiguration.Method
+        public var bridge: ApproximateProvenance.Method?
 
-        public init(id: String, received: Date, waitingFor: [Int]) {
+        public init(
+            id: String, received: Date, waitingFor: [Int], method: ClusterConfiguration.Method = .apa,
+            bridge: ApproximateProvenance.Method? = nil
+        ) {
             self.id = id
             self.received = received
             self.waitingFor = waitingFor
+            self.method = method
+            self.bridge = bridge
         }
     }
 

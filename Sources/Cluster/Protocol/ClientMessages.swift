@@ -65,13 +65,19 @@ public enum ClientRequest: Codable, Sendable, Equatable {
 
         public var users: [String]
         public var interactions: [Target]
-        public var method: String
+        /// apa, e2urec or ifru; nil: the cluster's own.
+        public var method: String?
+        /// e2urec or ifru: an approximate adapter serves until the exact one is there.
+        public var bridge: String?
         public var dryRun: Bool
 
-        public init(users: [String], interactions: [Target], method: String = "apa", dryRun: Bool = false) {
+        public init(
+            users: [String], interactions: [Target], method: String? = nil, bridge: String? = nil, dryRun: Bool = false
+        ) {
             self.users = users
             self.interactions = interactions
             self.method = method
+            self.bridge = bridge
             self.dryRun = dryRun
         }
     }

@@ -134,8 +134,10 @@ public struct AdaptersReply: Codable, Sendable {
         /// Of these in forward, backward and optimiser.
         public var computeSeconds: Double
         public var epochLosses: [Double]
-        /// ISO 8601, UTC.
+        /// ISO 8601, UTC. Of an approximate adapter: since when it answers.
         public var created: String
+        /// How it was corrected; nil: trained.
+        public var approximation: Approximation?
     }
 
     public var model: ModelConfiguration
@@ -173,16 +175,20 @@ public struct VerifyReply: Codable, Sendable {
     /// Everything below is as it should be.
     public var verified: Bool
     public var shards: [VerificationReport.Shard]
+    /// Approximate adapters: these cannot be verified by replay, and are not.
+    public var approximate: [VerificationReport.Approximate]
     /// Whether the audit log's hash chain is whole.
     public var auditChain: Bool
     /// Whether the request's certificate is unaltered and signed by this cluster; nil without a finished request.
     public var certificate: Bool?
 
     public init(
-        verified: Bool, shards: [VerificationReport.Shard], auditChain: Bool, certificate: Bool?
+        verified: Bool, shards: [VerificationReport.Shard], approximate: [VerificationReport.Approximate],
+        auditChain: Bool, certificate: Bool?
     ) {
         self.verified = verified
         self.shards = shards
+        self.approximate = approximate
         self.auditChain = auditChain
         self.certificate = certificate
     }

@@ -14,6 +14,16 @@ extension CoordinatorMessage {
         var shard: Int
         var specification: TrainingSpecification
         var adapter: String?
+        var correction: CorrectionHeader?
+    }
+    private struct CorrectionHeader: Codable {
+        var method: CorrectionMethod
+        var provenance: AdapterProvenance
+    }
+    private struct PrepareHeader: Codable {
+        var task: TaskID
+        var shard: Int
+        var manifest: String
     }
     private struct ReplayHeader: Codable {
         var task: TaskID
@@ -47,9 +57,17 @@ extension CoordinatorMessage {
         case .assign(let assignment):
             let header = AssignmentHeader(
                 task: assignment.task, shard: assignment.shard, specification: assignment.specification,
-                adapter: assignment.adapter)
+                adapter: assignment.adapter,
+                correction: assignment.correction.map { CorrectionHeader(method: $0.method, provenance: $0.provenance) }
+            )
+            var payloads = [try WirePayload.bytes(assignment.manifest, kind: "assign")]
+            if let correction = assignment.correction {
+                payloads += [try WirePayload.bytes(correction.request, kind: "assign"), correction.original]
+            }
+            return try Envelope("assign", header, payloads: payloads)
+        case .prepare(let task, let shard, let manifest, let adapter):
             return try Envelope(
-                "assign", header, payloads: [try WirePayload.bytes(assignment.manifest, kind: "assign")])
+                "prepare", PrepareHeader(task: task, shard: shard, manifest: manifest), payloads: [adapter])
         case .replay(let task, let specification, let prompts):
             return try Envelope(
                 "replay", ReplayHeader(task: task, specification: specification),
@@ -86,11 +104,11 @@ extension CoordinatorMessage {
             try envelope.expectPayloads(0)
             self = .heartbeat
         case "assign":
-            let header = try envelope.decode(AssignmentHeader.self, payloads: 1)
-            self = .assign(
-                Assignment(
-                    task: header.task, shard: header.shard, specification: header.specification,
-                    manifest: try WirePayload.manifest(envelope.payloads[0], kind: kind), adapter: header.adapter))
+            self = .assign(try Self.assignment(envelope))
+        case "prepare":
+            let header = try envelope.decode(PrepareHeader.self, payloads: 1)
+            self = .prepare(
+                task: header.task, shard: header.shard, manifest: header.manifest, adapter: envelope.payloads[0])
         case "replay":
             let header = try envelope.decode(ReplayHeader.self, payloads: 1)
             self = .replay(
@@ -109,6 +127,23 @@ extension CoordinatorMessage {
         case "release": self = .release(shard: try envelope.decode(ShardHeader.self).shard)
         default: throw .unknownKind(kind)
         }
+    }
+
+    private static func assignment(_ envelope: Envelope) throws(WireError) -> Assignment {
+        let header = try envelope.decode(AssignmentHeader.self, payloads: envelope.payloads.count)
+        try envelope.expectPayloads(header.correction == nil ? 1 : 3)
+        var assignment = Assignment(
+            task: header.task, shard: header.shard, specification: header.specification,
+            manifest: try WirePayload.manifest(envelope.payloads[0], kind: envelope.kind), adapter: header.adapter)
+        if let correction = header.correction {
+            guard header.adapter == nil else {
+                throw .invalidContent(kind: envelope.kind, reason: "a correction where there is an adapter already")
+            }
+            assignment.correction = PendingCorrection(
+                method: correction.method, original: envelope.payloads[2], provenance: correction.provenance,
+                request: try WirePayload.influenceRequest(envelope.payloads[1], kind: envelope.kind))
+        }
+        return assignment
     }
 
     private static func score(_ envelope: Envelope) throws(WireError) -> ScoreTask {

@@ -1,5 +1,6 @@
 import Foundation
 import Recommendation
+import Unlearning
 
 /// Bulk data as bytes: prompts and manifests as JSON, numbers as little-endian 32-bit floats.
 enum WirePayload {
@@ -33,6 +34,20 @@ enum WirePayload {
         let prompts = try WireJSON.decode([TrainingPrompt].self, from: bytes, kind: kind)
         try checkCount(prompts.count, kind: kind)
         return prompts
+    }
+
+    static func bytes(_ request: InfluenceRequest, kind: String) throws(WireError) -> [UInt8] {
+        try checkCount(request.direct.count + request.rebuilt.count + request.added.count, kind: kind)
+        return try WireJSON.encode(request, kind: kind)
+    }
+
+    static func influenceRequest(_ bytes: [UInt8], kind: String) throws(WireError) -> InfluenceRequest {
+        let request = try WireJSON.decode(InfluenceRequest.self, from: bytes, kind: kind)
+        try checkCount(request.direct.count + request.rebuilt.count + request.added.count, kind: kind)
+        guard request.rebuilt.allSatisfy({ $0.old.id == $0.new.id && (0...1).contains($0.forgottenShare) }) else {
+            throw .invalidContent(kind: kind, reason: "a rebuilt prompt that is not the same one")
+        }
+        return request
     }
 
     static func bytes(_ manifest: ShardManifest, kind: String) throws(WireError) -> [UInt8] {

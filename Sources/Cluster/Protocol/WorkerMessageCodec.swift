@@ -1,8 +1,8 @@
 /// Frames of what workers say.
 extension WorkerMessage {
     static let kinds: Set<String> = [
-        "hello", "heartbeat", "need", "progress", "trained", "scored", "embedded", "released", "holds", "failed",
-        "goodbye",
+        "hello", "heartbeat", "need", "progress", "trained", "scored", "embedded", "prepared", "released", "holds",
+        "failed", "goodbye",
     ]
 
     private struct TaskHeader: Codable { var task: TaskID }
@@ -12,6 +12,12 @@ extension WorkerMessage {
         var seconds: Double
     }
     private struct ShardHeader: Codable { var shard: Int }
+    private struct PreparedHeader: Codable {
+        var task: TaskID
+        var shard: Int
+        var adapter: String
+        var seconds: Double
+    }
     private struct FailureHeader: Codable {
         var task: TaskID
         var code: String
@@ -42,6 +48,9 @@ extension WorkerMessage {
         case .embedded(let task, let tokens, let seconds, let values):
             let header = ResultHeader(task: task, tokens: tokens, seconds: seconds)
             return try Envelope("embedded", header, payloads: [WirePayload.bytes(values)])
+        case .prepared(let task, let shard, let adapter, let seconds):
+            return try Envelope(
+                "prepared", PreparedHeader(task: task, shard: shard, adapter: adapter, seconds: seconds))
         case .released(let shard): return try Envelope("released", ShardHeader(shard: shard))
         case .holds(let holding): return try Envelope("holds", holding)
         case .failed(let task, let code, let message):
@@ -82,6 +91,10 @@ extension WorkerMessage {
             self = .embedded(
                 task: header.task, tokens: header.tokens, seconds: header.seconds,
                 values: try WirePayload.floats(envelope.payloads[0], kind: kind))
+        case "prepared":
+            let header = try envelope.decode(PreparedHeader.self)
+            self = .prepared(
+                task: header.task, shard: header.shard, adapter: header.adapter, seconds: header.seconds)
         case "released": self = .released(shard: try envelope.decode(ShardHeader.self).shard)
         case "holds": self = .holds(try envelope.decode(Holding.self))
         case "failed":

@@ -18,6 +18,8 @@ public enum WorkerMessage: Sendable, Equatable {
     case scored(task: TaskID, tokens: Int, seconds: Double, margins: [Float])
     /// Payload: little-endian f32 `[prompts, hidden]`.
     case embedded(task: TaskID, tokens: Int, seconds: Double, values: [Float])
+    /// IFRU's preparation of the shard's adapter is on the worker's disk.
+    case prepared(task: TaskID, shard: Int, adapter: String, seconds: Double)
     /// The worker deleted what it held of the shard.
     case released(shard: Int)
     /// The worker's copy of the shard now holds exactly this manifest, and nothing else of it is on its disk.
@@ -63,12 +65,15 @@ public enum WorkerMessage: Sendable, Equatable {
         public var prompts: Int
         /// Content name of the adapter it holds, trained from exactly these prompts.
         public var adapter: String?
+        /// Content name of the adapter whose IFRU preparation it holds, made from exactly these prompts.
+        public var prepared: String?
 
-        public init(shard: Int, manifest: String, prompts: Int, adapter: String?) {
+        public init(shard: Int, manifest: String, prompts: Int, adapter: String?, prepared: String? = nil) {
             self.shard = shard
             self.manifest = manifest
             self.prompts = prompts
             self.adapter = adapter
+            self.prepared = prepared
         }
     }
 
@@ -107,10 +112,12 @@ public enum WorkerMessage: Sendable, Equatable {
         public var computeSeconds: Double
         /// Mean loss of each epoch.
         public var epochLosses: [Double]
+        /// nil: trained.
+        public var approximation: Approximation?
 
         public init(
             task: TaskID, shard: Int, manifest: String, adapter: String, steps: Int, tokens: Int, seconds: Double,
-            computeSeconds: Double, epochLosses: [Double]
+            computeSeconds: Double, epochLosses: [Double], approximation: Approximation? = nil
         ) {
             self.task = task
             self.shard = shard
@@ -121,6 +128,7 @@ public enum WorkerMessage: Sendable, Equatable {
             self.seconds = seconds
             self.computeSeconds = computeSeconds
             self.epochLosses = epochLosses
+            self.approximation = approximation
         }
     }
 }
@@ -133,8 +141,11 @@ public enum CoordinatorMessage: Sendable, Equatable {
     case heartbeat
     /// Own the shard: bring the local copy to this manifest (say `need` for what is missing, drop what is not in it), then
     /// train, then say `trained`. A worker that already holds the adapter of exactly this manifest and specification
-    /// answers `trained` at once.
+    /// answers `trained` at once. With a correction: correct that adapter instead of training.
     case assign(Assignment)
+    /// Make IFRU's preparation of the shard's adapter and keep it beside the shard's data; say `prepared`. Fails unless the
+    /// worker's copy is exactly the manifest. Payload: the adapter's safetensors.
+    case prepare(task: TaskID, shard: Int, manifest: String, adapter: [UInt8])
     /// Train without touching local storage: replay for `verify`, or a comparison model. Prompts follow in the payload.
     case replay(task: TaskID, specification: TrainingSpecification, prompts: [TrainingPrompt])
     /// The prompts asked for by `need`.
@@ -167,15 +178,19 @@ public enum CoordinatorMessage: Sendable, Equatable {
         /// Content name of the adapter that the coordinator already has for this manifest: then the worker only takes the
         /// data into its keeping and answers `holds`.
         public var adapter: String?
+        /// nil: train. What was forgotten is kept in memory only, and only until the correction is made.
+        public var correction: PendingCorrection?
 
         public init(
-            task: TaskID, shard: Int, specification: TrainingSpecification, manifest: ShardManifest, adapter: String?
+            task: TaskID, shard: Int, specification: TrainingSpecification, manifest: ShardManifest, adapter: String?,
+            correction: PendingCorrection? = nil
         ) {
             self.task = task
             self.shard = shard
             self.specification = specification
             self.manifest = manifest
             self.adapter = adapter
+            self.correction = correction
         }
     }
 

@@ -104,6 +104,29 @@ final class ComputeThread: Sendable {
                 steps: trained.steps, tokens: trained.tokens, seconds: seconds(),
                 computeSeconds: trained.computeSeconds, epochLosses: trained.epochLosses)
             return .trained(message, adapter: trained.adapter.safetensorsBytes())
+        case .correct(let shard, let manifest, let correction, let prompts, let preparation):
+            var pace = ProgressPace()
+            let corrected = try executor.correct(correction, retained: prompts, preparation: preparation) { progress in
+                if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
+            } isCancelled: {
+                isCancelled(job.id)
+            }
+            try corrected.adapter.checkFinite()
+            let cost = corrected.approximation.cost
+            let message = WorkerMessage.TrainedReport(
+                task: 0, shard: shard, manifest: manifest, adapter: corrected.adapter.contentName, steps: cost.steps,
+                tokens: cost.trainedTokens, seconds: seconds(), computeSeconds: cost.seconds, epochLosses: [],
+                approximation: corrected.approximation)
+            return .trained(message, adapter: corrected.adapter.safetensorsBytes())
+        case .prepare(_, let prompts, let bytes):
+            var pace = ProgressPace()
+            let adapter = try Adapter(safetensors: bytes, model: executor.description.model)
+            let preparation = try executor.prepare(adapter: adapter, prompts: prompts) { progress in
+                if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
+            } isCancelled: {
+                isCancelled(job.id)
+            }
+            return .prepared(preparation, seconds: seconds())
         case .score(let task):
             let adapters = try task.adapters.map {
                 try Adapter(safetensors: $0, model: executor.description.model)

@@ -5,8 +5,8 @@ import Unlearning
 /// The real thing: a base model loaded once, and everything a worker is asked for computed with it.
 public final class LanguageModelExecutor: TaskExecutor {
     public let description: ExecutorDescription
-    private let model: any AnswerModel
-    private let tokenizer: any Tokenizer
+    let model: any AnswerModel
+    let tokenizer: any Tokenizer
 
     /// Loads a model's files.
     ///

@@ -18,6 +18,12 @@ struct ShardAssignment: Sendable {
     let manifestDigest: String
     let specification: TrainingSpecification
     let adapter: String?
+    /// nil: train.
+    let correction: PendingCorrection?
+    /// Content name of what is corrected.
+    let original: String?
+    /// IFRU's, as it was on the disk when the assignment came.
+    var preparation: InfluencePreparation?
     /// nil since the connection on which it came was lost.
     var task: TaskID?
     var phase: Phase
@@ -28,12 +34,29 @@ struct ShardAssignment: Sendable {
         manifestDigest = assignment.manifest.digest
         specification = assignment.specification
         adapter = assignment.adapter
+        correction = assignment.correction
+        original = assignment.correction.map { ShardStore.hash($0.original) }
         task = assignment.task
         self.phase = phase
     }
 
     func isSame(as other: CoordinatorMessage.Assignment) -> Bool {
         specification == other.specification && adapter == other.adapter && manifest == other.manifest
+            && correction == other.correction
+    }
+
+    /// The command that brings the disk to the manifest.
+    func update(offered: [TrainingPrompt]) -> StorageCommand.Work {
+        let isPreparable = if case .ifru = correction?.method { preparation == nil } else { false }
+        return .update(
+            manifest, offered: offered, specification: specification, preparationOf: isPreparable ? original : nil)
+    }
+
+    /// Whether a kept result is what is asked for.
+    func isAnswered(by report: WorkerMessage.TrainedReport) -> Bool {
+        guard let correction else { return report.approximation == nil }
+        guard let approximation = report.approximation else { return false }
+        return approximation.provenance.original == original && approximation.method == correction.method
     }
 
     /// The storage command that this waits for.
@@ -43,6 +66,22 @@ struct ShardAssignment: Sendable {
         case .waiting, .training: nil
         }
     }
+}
+
+/// A preparation on its way from the message to the answer; lost with its connection, and with its shard's copy.
+struct ShardPreparation: Sendable {
+    enum Phase: Sendable, Equatable {
+        /// The storage command of this id reads the prompts.
+        case reading(UInt64)
+        case computing(JobID)
+        /// The storage command of this id keeps the result.
+        case keeping(UInt64, seconds: Double)
+    }
+
+    let task: TaskID
+    let manifest: String
+    let adapter: [UInt8]
+    var phase: Phase
 }
 
 /// One running job and those that wait, first come first served.

@@ -7,8 +7,9 @@ import Unlearning
 /// What a worker keeps of its shards on its disk. One thread at a time.
 ///
 /// A shard's directory `shards/<number>/` holds `prompts.jsonl` (a line that names the manifest, then one prompt a line,
-/// sorted by id), and once it is trained `adapter.safetensors` and `adapter.json`, which says from what it was trained. Every
-/// file is replaced atomically. Files that contradict their digests are deleted and count as not held.
+/// sorted by id), and once it is trained `adapter.safetensors` and `adapter.json`, which says from what it was trained. IFRU's
+/// preparation lies beside them as `<adapter's content name>.preparation`; it is made from people's prompts, so it goes
+/// as soon as a prompt does. Every file is replaced atomically. Files that contradict their digests are deleted and count as not held.
 package final class ShardStore {
     /// A shard brought towards a manifest.
     package enum Update: Sendable, Equatable {
@@ -47,9 +48,12 @@ package final class ShardStore {
     }
 
     private static let format = "lethe-shard-1"
+    private static let preparationSuffix = ".preparation"
     private let root: String
     private var contents: [Int: Contents] = [:]
     private var trainings: [Int: StoredTraining] = [:]
+    /// Content name of the adapter that is prepared for.
+    private var preparations: [Int: String] = [:]
 
     /// Opens the directory, deletes leftovers of interrupted writes and recomputes every digest.
     package init(directory: String) throws(TaskFailure) {
@@ -75,7 +79,7 @@ package final class ShardStore {
         contents[shard].map { contents in
             WorkerMessage.Holding(
                 shard: shard, manifest: contents.manifest.digest, prompts: contents.prompts.count,
-                adapter: trainings[shard]?.report.adapter)
+                adapter: trainings[shard]?.report.adapter, prepared: preparations[shard])
         }
     }
 
@@ -108,6 +112,7 @@ package final class ShardStore {
         }
         if kept.count < held.prompts.count || !added.isEmpty || contents[shard] == nil {
             try deleteAdapter(shard)
+            try deletePreparations(shard)
             if kept.count < held.prompts.count { try replaceOrDelete(kept, shard: shard) }
             if !added.isEmpty || contents[shard] == nil { try write(kept + added, shard: shard) }
         }
@@ -148,9 +153,54 @@ package final class ShardStore {
         return (training.report, bytes)
     }
 
+    /// The shard's prompts, if they are exactly those of the manifest.
+    package func prompts(shard: Int, manifest: String) -> [TrainingPrompt]? {
+        guard let held = contents[shard], held.manifest.digest == manifest else { return nil }
+        return held.prompts
+    }
+
+    /// Keeps a preparation that was made from what the shard holds now, in place of any other.
+    package func keep(_ preparation: InfluencePreparation, shard: Int, manifest: String) throws(TaskFailure) {
+        guard contents[shard]?.manifest.digest == manifest, Self.isName(preparation.adapter) else {
+            throw TaskFailure(code: "storage", message: "shard \(shard) no longer holds what was prepared")
+        }
+        try deletePreparations(shard)
+        do {
+            try preparation.write(to: URL(fileURLWithPath: preparationPath(shard, preparation.adapter)))
+        } catch {
+            throw TaskFailure(code: "storage", message: "cannot keep the preparation of shard \(shard)")
+        }
+        preparations[shard] = preparation.adapter
+    }
+
+    /// nil when there is none for the adapter, or none that can be read.
+    package func preparation(shard: Int, adapter: String) -> InfluencePreparation? {
+        guard preparations[shard] == adapter else { return nil }
+        return try? InfluencePreparation(
+            contentsOf: URL(fileURLWithPath: preparationPath(shard, adapter)))
+    }
+
+    private func preparationPath(_ shard: Int, _ adapter: String) -> String {
+        "\(path(shard))/\(adapter)\(Self.preparationSuffix)"
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        (1...128).contains(text.utf8.count) && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
+    }
+
+    /// Also those that a killed process began to write.
+    private func deletePreparations(_ shard: Int) throws(TaskFailure) {
+        preparations[shard] = nil
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path(shard))) ?? []
+        let found = names.sorted().filter { $0.contains(Self.preparationSuffix) }
+        for name in found { try AtomicFile.remove(path(shard) + "/" + name) }
+        if !found.isEmpty { try AtomicFile.syncDirectory(path(shard)) }
+    }
+
     /// Deletes everything that is held of the shard.
     package func remove(shard: Int) throws(TaskFailure) {
         try deleteAdapter(shard)
+        try deletePreparations(shard)
         try AtomicFile.remove(path(shard) + "/prompts.jsonl")
         contents[shard] = nil
         guard rmdir(path(shard)) == 0 || errno == ENOENT || errno == ENOTEMPTY else {
@@ -216,6 +266,15 @@ package final class ShardStore {
         } else {
             try deleteAdapter(shard)
         }
+        // One that is there is of exactly these prompts: it is deleted before any of them is.
+        let prepared = names.filter { $0.contains(Self.preparationSuffix) }
+        if prepared.count == 1, let file = prepared.first, file.hasSuffix(Self.preparationSuffix),
+            Self.isName(String(file.dropLast(Self.preparationSuffix.count)))
+        {
+            preparations[shard] = String(file.dropLast(Self.preparationSuffix.count))
+        } else {
+            try deletePreparations(shard)
+        }
     }
 
     /// nil unless the file is whole and its digests are right.
@@ -245,7 +304,7 @@ package final class ShardStore {
         return training
     }
 
-    private static func hash(_ bytes: [UInt8]) -> String {
+    static func hash(_ bytes: [UInt8]) -> String {
         SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
     }
 }

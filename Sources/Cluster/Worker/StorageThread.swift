@@ -43,12 +43,17 @@ final class StorageThread: Sendable {
         while true {
             for command in commands.take() {
                 guard case .run(let command) = command else { return }
+                // Before the update deletes it: it is of the prompts as they were.
+                var preparation: InfluencePreparation?
+                if case .update(_, _, _, let adapter?) = command.work {
+                    preparation = store.preparation(shard: command.shard, adapter: adapter)
+                }
                 let outcome = outcome(of: command, store, arithmetic: arithmetic)
                 report(
                     .storage(
                         StorageResult(
                             id: command.id, shard: command.shard, holding: store.holding(command.shard),
-                            outcome: outcome)))
+                            outcome: outcome, preparation: preparation)))
             }
         }
     }
@@ -58,7 +63,7 @@ final class StorageThread: Sendable {
     ) -> StorageResult.Outcome {
         do throws(TaskFailure) {
             switch command.work {
-            case .update(let manifest, let offered, let specification):
+            case .update(let manifest, let offered, let specification, _):
                 switch try store.update(shard: command.shard, to: manifest, offered: offered) {
                 case .missing(let digests): return .missing(digests)
                 case .complete(let prompts):
@@ -68,6 +73,15 @@ final class StorageThread: Sendable {
                         prompts,
                         trained: kept.map { StorageResult.Trained(report: $0.report, adapter: $0.adapter) })
                 }
+            case .read(let manifest):
+                guard let prompts = store.prompts(shard: command.shard, manifest: manifest) else {
+                    throw TaskFailure(
+                        code: "not-held", message: "the copy of shard \(command.shard) is another one")
+                }
+                return .complete(prompts, trained: nil)
+            case .keep(let preparation, let manifest):
+                try store.keep(preparation, shard: command.shard, manifest: manifest)
+                return .saved
             case .save(let report, let adapter, let specification):
                 try store.save(
                     shard: command.shard, adapter: adapter, report: report, specification: specification,

@@ -14,6 +14,24 @@ public protocol TaskExecutor: AnyObject {
         isCancelled: () -> Bool
     ) throws -> TrainedAdapter
 
+    /// Corrects an adapter approximately.
+    ///
+    /// - Parameters:
+    ///   - retained: the shard's prompts after the forgetting.
+    ///   - preparation: made beforehand, if there is one; only one of this adapter is used.
+    /// - Throws: `ApproximateError`, `UnlearningError`, `LanguageModelError`.
+    func correct(
+        _ correction: PendingCorrection, retained: [TrainingPrompt], preparation: InfluencePreparation?,
+        progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
+    ) throws -> CorrectedAdapter
+
+    /// What IFRU can compute before a request.
+    ///
+    /// - Parameter prompts: those that the adapter was trained on.
+    func prepare(
+        adapter: Adapter, prompts: [TrainingPrompt], progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
+    ) throws -> InfluencePreparation
+
     /// Margins of the prompts; no adapters means the base model, no weights 1/K each.
     func score(
         prompts: [TrainingPrompt], adapters: [Adapter], rule: AggregationRule, weights: [Float]
@@ -21,6 +39,17 @@ public protocol TaskExecutor: AnyObject {
 
     /// `[prompts, hidden]`, row by row.
     func embed(prompts: [TrainingPrompt], source: EmbeddingSource) throws -> (values: [Float], tokens: Int)
+}
+
+/// An adapter that was corrected, and what that took.
+public struct CorrectedAdapter: Sendable {
+    public var adapter: Adapter
+    public var approximation: Approximation
+
+    public init(adapter: Adapter, approximation: Approximation) {
+        self.adapter = adapter
+        self.approximation = approximation
+    }
 }
 
 /// What of an executor decides whether the coordinator takes the worker.
@@ -59,6 +88,9 @@ public struct TaskFailure: Error, Hashable, Sendable {
         switch error {
         case let failure as TaskFailure: self = failure
         case let error as UnlearningError: self.init(code: Self.code(error), message: "\(error)")
+        case let error as ApproximateError:
+            // Its text may name a prompt.
+            self.init(code: Self.code(error), message: "the adapter cannot be corrected")
         case let error as LanguageModelError: self.init(code: Self.code(error), message: "\(error)")
         default: self.init(code: "internal", message: "\(error)")
         }
@@ -73,6 +105,21 @@ public struct TaskFailure: Error, Hashable, Sendable {
         case .notFinite: "not-finite"
         default: "invalid-task"
         }
+    }
+
+    /// As `CorrectionFallback`, where another try would end the same way.
+    private static func code(_ error: ApproximateError) -> String {
+        let fallback: CorrectionFallback =
+            switch error {
+            case .emptyForgetSet: .nothingToCorrect
+            case .emptyRetainedSet, .forgetSetLargerThanRetained: .forgetSetTooLarge
+            case .noReferenceRows: .noReferenceRows
+            case .preparationTooLarge: .preparationTooLarge
+            case .forgottenAndRetained, .dampingNotPositive, .unknownPrompt, .preparationOfAnotherAdapter,
+                .malformedPreparation:
+                .failed
+            }
+        return fallback.rawValue
     }
 
     private static func code(_ error: LanguageModelError) -> String {

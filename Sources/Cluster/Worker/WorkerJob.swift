@@ -10,6 +10,10 @@ package struct Job: Sendable, Equatable {
     package enum Work: Sendable, Equatable {
         /// `shard` is -1 for a replay.
         case train(shard: Int, manifest: String, specification: TrainingSpecification, prompts: [TrainingPrompt])
+        case correct(
+            shard: Int, manifest: String, PendingCorrection, prompts: [TrainingPrompt],
+            preparation: InfluencePreparation?)
+        case prepare(shard: Int, prompts: [TrainingPrompt], adapter: [UInt8])
         case score(CoordinatorMessage.ScoreTask)
         case embed(source: EmbeddingSource, prompts: [TrainingPrompt])
     }
@@ -22,6 +26,7 @@ package struct Job: Sendable, Equatable {
 package enum JobOutcome: Sendable, Equatable {
     /// The report's task is filled in by the state.
     case trained(WorkerMessage.TrainedReport, adapter: [UInt8])
+    case prepared(InfluencePreparation, seconds: Double)
     case scored(margins: [Float], tokens: Int, seconds: Double)
     case embedded(values: [Float], tokens: Int, seconds: Double)
     case cancelled
@@ -31,7 +36,13 @@ package enum JobOutcome: Sendable, Equatable {
 /// Work for the storage thread. The shard's commands run in the order in which they were given.
 package struct StorageCommand: Sendable, Equatable {
     package enum Work: Sendable, Equatable {
-        case update(ShardManifest, offered: [TrainingPrompt], specification: TrainingSpecification)
+        /// `preparationOf`: content name of the adapter whose preparation is handed over before it is deleted.
+        case update(
+            ShardManifest, offered: [TrainingPrompt], specification: TrainingSpecification, preparationOf: String? = nil
+        )
+        /// The prompts, if they are exactly those of the manifest.
+        case read(manifest: String)
+        case keep(InfluencePreparation, manifest: String)
         case save(WorkerMessage.TrainedReport, adapter: [UInt8], specification: TrainingSpecification)
         case remove
     }
@@ -66,11 +77,17 @@ package struct StorageResult: Sendable, Equatable {
     package var shard: Int
     package var holding: WorkerMessage.Holding?
     package var outcome: Outcome
+    /// What `update` was asked to hand over, if it was there.
+    package var preparation: InfluencePreparation?
 
-    package init(id: UInt64, shard: Int, holding: WorkerMessage.Holding?, outcome: Outcome) {
+    package init(
+        id: UInt64, shard: Int, holding: WorkerMessage.Holding?, outcome: Outcome,
+        preparation: InfluencePreparation? = nil
+    ) {
         self.id = id
         self.shard = shard
         self.holding = holding
         self.outcome = outcome
+        self.preparation = preparation
     }
 }

@@ -30,6 +30,8 @@ package struct WorkerLogic: Sendable {
     private var isConnected = false
     private var holdings: [Int: WorkerMessage.Holding]
     private var assignments: [Int: ShardAssignment] = [:]
+    /// By shard.
+    private var preparations: [Int: ShardPreparation] = [:]
     private var queue = JobQueue()
     /// Tasks of the jobs that belong to no shard.
     private var tasks: [JobID: TaskID] = [:]
@@ -72,12 +74,14 @@ package struct WorkerLogic: Sendable {
             return enqueue(
                 .train(shard: -1, manifest: manifest.digest, specification: specification, prompts: prompts),
                 task: task)
+        case .prepare(let task, let shard, let manifest, let adapter):
+            return prepare(task: task, shard: shard, manifest: manifest, adapter: adapter)
         case .score(let score): return enqueue(.score(score), task: score.task)
         case .embed(let task, let source, let prompts):
             return enqueue(.embed(source: source, prompts: prompts), task: task)
         case .cancel(let task): return cancel(task)
         case .release(let shard):
-            return abandon(shard: shard) + [.storage(command(shard, .remove))]
+            return abandon(shard: shard) + abandonPreparation(shard: shard) + [.storage(command(shard, .remove))]
         // Of the connection, which the shell looks after.
         case .welcome, .refused, .heartbeat: return []
         }
@@ -96,10 +100,16 @@ package struct WorkerLogic: Sendable {
             guard case .waiting(let missing) = current.phase else { return [] }
             return [.send(.need(task: assignment.task, digests: missing))]
         }
-        let abandoned = abandon(shard: assignment.shard)
-        let update = command(
-            assignment.shard, .update(assignment.manifest, offered: [], specification: assignment.specification))
-        assignments[assignment.shard] = ShardAssignment(assignment, phase: .updating(update.id))
+        // A preparation yields to a training, and goes with the data that it is made from.
+        let yielding = preparations.keys.sorted().filter {
+            assignment.adapter == nil
+                || ($0 == assignment.shard && preparations[$0]?.manifest != assignment.manifest.digest)
+        }
+        let abandoned = abandon(shard: assignment.shard) + yielding.flatMap { abandonPreparation(shard: $0) }
+        var new = ShardAssignment(assignment, phase: .waiting([]))
+        let update = command(assignment.shard, new.update(offered: []))
+        new.phase = .updating(update.id)
+        assignments[assignment.shard] = new
         return abandoned + [.storage(update)]
     }
 
@@ -112,8 +122,7 @@ package struct WorkerLogic: Sendable {
             let failure = TaskFailure(code: "prompts-missing", message: "the prompts sent are not those asked for")
             return fail(shard: shard, failure)
         }
-        let update = command(
-            shard, .update(assignment.manifest, offered: prompts, specification: assignment.specification))
+        let update = command(shard, assignment.update(offered: prompts))
         assignment.phase = .updating(update.id)
         assignments[shard] = assignment
         return [.storage(update)]
@@ -125,12 +134,14 @@ package struct WorkerLogic: Sendable {
         if case .removed = result.outcome {
             return isConnected ? [.send(.released(shard: result.shard))] : []
         }
+        if let actions = prepared(result) { return actions }
         guard var assignment = assignments[result.shard], assignment.operation == result.id else {
             if case .failed(let failure) = result.outcome {
                 return [.log("storage of shard \(result.shard): \(failure.message)")]
             }
             return []
         }
+        assignment.preparation = assignment.preparation ?? result.preparation
         switch (assignment.phase, result.outcome) {
         case (.saving(_, let report, let adapter), let outcome):
             assignments[result.shard] = nil
@@ -162,14 +173,23 @@ package struct WorkerLogic: Sendable {
             assignments[assignment.shard] = nil
             return actions
         }
-        if let stored {
+        if let stored, assignment.isAnswered(by: stored.report) {
             assignments[assignment.shard] = nil
             return actions + trained(stored.report, adapter: stored.adapter, task: assignment.task)
         }
-        let job = makeJob(
-            .train(
-                shard: assignment.shard, manifest: assignment.manifestDigest, specification: assignment.specification,
-                prompts: prompts))
+        let job: Job
+        if let correction = assignment.correction {
+            job = makeJob(
+                .correct(
+                    shard: assignment.shard, manifest: assignment.manifestDigest, correction, prompts: prompts,
+                    preparation: assignment.preparation))
+            assignment.preparation = nil
+        } else {
+            job = makeJob(
+                .train(
+                    shard: assignment.shard, manifest: assignment.manifestDigest,
+                    specification: assignment.specification, prompts: prompts))
+        }
         assignment.phase = .training(job.id)
         assignments[assignment.shard] = assignment
         return actions + add(job)
@@ -210,6 +230,7 @@ package struct WorkerLogic: Sendable {
         if let task = tasks.removeValue(forKey: job) {
             return [answer(outcome, task: task)].compactMap { $0 } + next
         }
+        if let actions = prepared(job, outcome) { return actions + next }
         guard let shard = shard(training: job), var assignment = assignments[shard] else { return next }
         switch outcome {
         case .trained(let report, let adapter):
@@ -218,7 +239,7 @@ package struct WorkerLogic: Sendable {
             assignments[shard] = assignment
             return [.storage(save)] + next
         case .failed(let failure): return fail(shard: shard, failure) + next
-        case .cancelled, .scored, .embedded:
+        case .cancelled, .scored, .embedded, .prepared:
             return fail(shard: shard, TaskFailure(code: "cancelled", message: "the training was stopped")) + next
         }
     }
@@ -233,12 +254,15 @@ package struct WorkerLogic: Sendable {
         case .embedded(let values, let tokens, let seconds):
             return .send(.embedded(task: task, tokens: tokens, seconds: seconds, values: values))
         case .failed(let failure): return failed(task, failure)
-        case .cancelled: return nil
+        case .cancelled, .prepared: return nil
         }
     }
 
     private mutating func cancel(_ task: TaskID) -> [Action] {
         if let shard = shard(of: task) { return abandon(shard: shard) }
+        if let shard = preparations.keys.sorted().first(where: { preparations[$0]?.task == task }) {
+            return abandonPreparation(shard: shard)
+        }
         let jobs = tasks.filter { $0.value == task }.keys.sorted()
         return jobs.flatMap { stop($0) }
     }
@@ -251,7 +275,70 @@ package struct WorkerLogic: Sendable {
     private mutating func disconnect() -> [Action] {
         isConnected = false
         for shard in assignments.keys { assignments[shard]?.task = nil }
-        return tasks.keys.sorted().flatMap { stop($0) }
+        return preparations.keys.sorted().flatMap { abandonPreparation(shard: $0) }
+            + tasks.keys.sorted().flatMap { stop($0) }
+    }
+
+    // MARK: - Preparations
+
+    private mutating func prepare(task: TaskID, shard: Int, manifest: String, adapter: [UInt8]) -> [Action] {
+        guard assignments[shard] == nil else {
+            return [failed(task, TaskFailure(code: "busy", message: "shard \(shard) is being worked on"))]
+        }
+        let abandoned = abandonPreparation(shard: shard)
+        let read = command(shard, .read(manifest: manifest))
+        preparations[shard] = ShardPreparation(
+            task: task, manifest: manifest, adapter: adapter, phase: .reading(read.id))
+        return abandoned + [.storage(read)]
+    }
+
+    private mutating func abandonPreparation(shard: Int) -> [Action] {
+        guard let preparation = preparations.removeValue(forKey: shard),
+            case .computing(let job) = preparation.phase
+        else { return [] }
+        return queue.cancel(job) ? [.cancel(job)] : []
+    }
+
+    /// nil: the result belongs to something else.
+    private mutating func prepared(_ result: StorageResult) -> [Action]? {
+        guard var preparation = preparations[result.shard] else { return nil }
+        switch (preparation.phase, result.outcome) {
+        case (.reading(result.id), .complete(let prompts, _)):
+            let job = makeJob(.prepare(shard: result.shard, prompts: prompts, adapter: preparation.adapter))
+            preparation.phase = .computing(job.id)
+            preparations[result.shard] = preparation
+            return add(job)
+        case (.keeping(result.id, let seconds), .saved):
+            preparations[result.shard] = nil
+            return [
+                .send(
+                    .prepared(
+                        task: preparation.task, shard: result.shard, adapter: result.holding?.prepared ?? "",
+                        seconds: seconds))
+            ]
+        case (.reading(result.id), .failed(let failure)), (.keeping(result.id, _), .failed(let failure)):
+            preparations[result.shard] = nil
+            return [failed(preparation.task, failure)]
+        default: return nil
+        }
+    }
+
+    private mutating func prepared(_ job: JobID, _ outcome: JobOutcome) -> [Action]? {
+        let found = preparations.keys.sorted().first { preparations[$0]?.phase == .computing(job) }
+        guard let shard = found, var preparation = preparations[shard] else { return nil }
+        switch outcome {
+        case .prepared(let made, let seconds):
+            let keep = command(shard, .keep(made, manifest: preparation.manifest))
+            preparation.phase = .keeping(keep.id, seconds: seconds)
+            preparations[shard] = preparation
+            return [.storage(keep)]
+        case .failed(let failure):
+            preparations[shard] = nil
+            return [failed(preparation.task, failure)]
+        default:
+            preparations[shard] = nil
+            return [failed(preparation.task, TaskFailure(code: "cancelled", message: "the preparation was stopped"))]
+        }
     }
 
     // MARK: - Small parts
@@ -294,7 +381,8 @@ package struct WorkerLogic: Sendable {
     }
 
     private func task(of job: JobID) -> TaskID? {
-        tasks[job] ?? shard(training: job).flatMap { assignments[$0]?.task }
+        tasks[job] ?? preparations.values.first { $0.phase == .computing(job) }?.task
+            ?? shard(training: job).flatMap { assignments[$0]?.task }
     }
 
     private func shard(of task: TaskID) -> Int? {

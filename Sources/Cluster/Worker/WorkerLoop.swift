@@ -258,6 +258,7 @@ extension WorkerMessage {
     fileprivate var task: TaskID? {
         switch self {
         case .trained(let report, _): report.task
+        case .prepared(let task, _, _, _): task
         case .scored(let task, _, _, _), .embedded(let task, _, _, _), .need(let task, _): task
         default: nil
         }

@@ -26,7 +26,7 @@ struct AdaptersCommand: ParsableCommand {
 
     struct Export: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write every adapter as a PEFT directory: adapter_config.json and adapter_model.safetensors.")
+            abstract: "Write every adapter as a PEFT directory, with a provenance.json that says how it was made.")
 
         @Argument(help: "Where to; one folder shard-K for each shard.")
         var directory: String
@@ -35,6 +35,17 @@ struct AdaptersCommand: ParsableCommand {
 
         private struct Summary: Encodable {
             var directories: [String]
+            /// Those of `directories` whose adapter was corrected, not trained.
+            var approximate: [String]
+        }
+
+        /// `provenance.json`, beside the adapter: PEFT's own files have no place for it.
+        private struct Provenance: Encodable {
+            var name: String
+            var method: String
+            var exact: Bool
+            var created: String
+            var approximation: Approximation?
         }
 
         func run() throws {
@@ -44,6 +55,7 @@ struct AdaptersCommand: ParsableCommand {
                     throw CommandFailure(.notReady, "there is no adapter to export; run `lethe train` first")
                 }
                 var written: [String] = []
+                var approximate: [String] = []
                 for adapter in listed.adapters {
                     let reply = try coordinator.call(.exportAdapter(name: adapter.name))
                     guard let bytes = reply.payloads.first else {
@@ -53,9 +65,17 @@ struct AdaptersCommand: ParsableCommand {
                     let layout = AdapterLayout(model: listed.model, configuration: adapter.lora)
                     try Adapter(safetensors: bytes, layout: layout)
                         .write(toDirectory: target.path, baseModelName: adapter.base)
+                    let provenance = Provenance(
+                        name: adapter.name, method: adapter.method, exact: adapter.exact, created: adapter.created,
+                        approximation: adapter.approximation)
+                    try ReplyCoding.encode(provenance)
+                        .write(to: target.appendingPathComponent("provenance.json"), options: .atomic)
                     written.append(target.path)
+                    if !adapter.exact { approximate.append(target.path) }
                 }
-                try client.output.emit(Summary(directories: written)) { written.joined(separator: "\n") }
+                try client.output.emit(Summary(directories: written, approximate: approximate)) {
+                    written.map { approximate.contains($0) ? "\($0) (approximate)" : $0 }.joined(separator: "\n")
+                }
             }
         }
     }

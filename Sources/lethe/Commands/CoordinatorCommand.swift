@@ -20,6 +20,9 @@ struct CoordinatorCommand: ParsableCommand {
             an option on the command line wins. What determines the adapters (shards, partition, seed, training) is \
             recorded at the first start and cannot be changed afterwards.
 
+            The approximate methods have a key of their own in the file: {"e2urec": {"beta": 0.4, "alpha": 2, "batch": 16, …}, \
+            "ifru": {"damping": "prepared", or a number, or a list of multiples, "probes": 8, "pruning": 0, …}}.
+
             Beyond loopback, connections are encrypted: --keys names this side's key file and --allow the public keys of \
             the workers and clients that may connect.
             """)
@@ -34,7 +37,8 @@ struct CoordinatorCommand: ParsableCommand {
 
     func run() throws {
         try reportingFailures(json: json) {
-            let options = try flags.overriding(file: config).options()
+            var options = try flags.overriding(file: config).options()
+            try config.map { try ConfigurationFile(path: $0).configure(&options.corrections) }
             let process = try CoordinatorProcess(options: options, logger: serviceLogger("coordinator"))
             let signals = stopOnSignals { process.stop() }
             defer { signals.cancel() }
@@ -100,8 +104,11 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "What answers when no clean adapter is left: base or refuse. [default: base]")
     var whenNoAdapter: ClusterConfiguration.WhenNoAdapter?
 
-    @Option(help: "How data is forgotten unless the request says otherwise: apa. [default: apa]")
+    @Option(help: "How data is forgotten unless the request says otherwise: apa, e2urec or ifru. [default: apa]")
     var method: String?
+
+    @Option(help: "Prepare corrections of trained shards ahead of requests: ifru. [default: if it is the method]")
+    var prepare: String?
 
     @Option(help: "bf16 or f32. [default: bf16 where the CPU has it, else f32]")
     var precision: TrainingSpecification.Precision?
@@ -126,10 +133,7 @@ extension CoordinatorFlags {
     /// The file's options with these on top.
     func overriding(file path: String?) throws -> CoordinatorFlags {
         guard let path else { return self }
-        guard let content = FileManager.default.contents(atPath: path) else {
-            throw CommandFailure(.badInput, "cannot read \(path)")
-        }
-        let file = try ConfigurationFile(content, path: path)
+        let file = try ConfigurationFile(path: path)
         var merged = self
         merged.data = data ?? file.data
         merged.model = model ?? file.model
@@ -152,6 +156,7 @@ extension CoordinatorFlags {
         merged.whenNoAdapter =
             try whenNoAdapter ?? file.value(file.whenNoAdapter, ClusterConfiguration.WhenNoAdapter.init(rawValue:))
         merged.method = method ?? file.method
+        merged.prepare = prepare ?? file.prepare
         merged.precision = try precision ?? file.value(file.precision, TrainingSpecification.Precision.init(rawValue:))
         merged.threads = threads ?? file.threads
         merged.weightCache = weightCache ?? file.weightCache
@@ -166,10 +171,17 @@ extension CoordinatorFlags {
             throw CommandFailure(.usage, "--data is missing: a folder for the ledger and the adapters")
         }
         guard let model else { throw CommandFailure(.usage, "--model is missing: the base model's file or folder") }
-        guard method == nil || method == "apa" else {
-            throw CommandFailure(.usage, "--method \(method ?? ""): only apa can be a cluster's method")
-        }
         var options = CoordinatorOptions(dataDirectory: URL(fileURLWithPath: data), model: model)
+        if let method {
+            guard let known = ClusterConfiguration.Method(rawValue: method) else {
+                throw CommandFailure(.usage, "--method \(method): there are apa, e2urec and ifru")
+            }
+            options.method = known
+        }
+        if let prepare {
+            guard prepare == "ifru" else { throw CommandFailure(.usage, "--prepare \(prepare): only ifru is prepared") }
+            options.corrections.preparesInfluence = true
+        }
         if let listen { options.endpoint = listen }
         options.shards = try atLeast(1, shards ?? options.shards, "--shards")
         options.partition = partition ?? options.partition

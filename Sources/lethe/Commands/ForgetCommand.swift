@@ -11,6 +11,10 @@ struct ForgetCommand: ParsableCommand {
             data. The shards that held it retrain from their initial adapters without it; `--wait` waits for that and \
             prints the signed certificate.
 
+            The approximate methods e2urec and ifru correct the adapters instead, in seconds; what they give is called \
+            approximate everywhere and cannot be verified by replay. With `--bridge` such an adapter only serves until \
+            the exactly retrained one takes its place.
+
             A file names one target a line, as the flags do: U, or U:I, or U:I:T; or a JSON object \
             {"user": …, "item": …, "timestamp": …}. Empty lines and lines that begin with # are skipped.
             """)
@@ -24,8 +28,11 @@ struct ForgetCommand: ParsableCommand {
     @Option(help: "A file of targets.")
     var file: String?
 
-    @Option(help: "How to forget: apa retrains exactly.")
-    var method = "apa"
+    @Option(help: "apa retrains exactly, e2urec and ifru correct approximately. [default: the cluster's]")
+    var method: String?
+
+    @Option(help: "With apa: e2urec or ifru corrects the adapters, which serve until they are retrained.")
+    var bridge: String?
 
     @Option(help: "A name for this request; repeating a request under its name does nothing twice. [default: random]")
     var requestID: String?
@@ -49,7 +56,9 @@ struct ForgetCommand: ParsableCommand {
             }
             let coordinator = try client.connect()
             let request = ClientRequest.forget(
-                .init(users: targets.users, interactions: targets.interactions, method: method, dryRun: dryRun))
+                .init(
+                    users: targets.users, interactions: targets.interactions, method: method, bridge: bridge,
+                    dryRun: dryRun))
             if dryRun {
                 let reply = try coordinator.call(request, patience: .seconds(120))
                 let plan = try ReplyCoding.decode(ForgetPlan.self, from: reply.body)
@@ -79,8 +88,12 @@ private struct PlanSummary: Encodable {
     var alreadyForgotten: Int
     var promptsDeleted: Int
     var promptsRebuilt: Int
+    var method: String
+    var bridge: String?
     /// Shards that would retrain.
     var shards: [Int]
+    /// Shards whose adapter would be corrected approximately.
+    var corrects: [Int]
     var tokens: Int?
     var seconds: Double?
     var plan: ForgetPlan
@@ -91,7 +104,10 @@ private struct PlanSummary: Encodable {
         alreadyForgotten = plan.alreadyForgotten
         promptsDeleted = plan.counts.promptsDeleted.total
         promptsRebuilt = plan.counts.promptsRebuilt.total
+        method = plan.method.rawValue
+        bridge = plan.bridge?.rawValue
         shards = plan.shards.filter(\.retrains).map(\.index)
+        corrects = plan.shards.filter(\.corrects).map(\.index)
         tokens = plan.tokens
         seconds = plan.seconds
         self.plan = plan
@@ -103,8 +119,17 @@ private struct PlanSummary: Encodable {
                 + "\(promptsDeleted) prompts deleted, \(promptsRebuilt) rebuilt"
         ]
         if alreadyForgotten > 0 { lines.append("\(alreadyForgotten) targets were forgotten before") }
+        lines.append("method: \(method)" + (bridge.map { ", bridged by \($0)" } ?? ""))
+        if !corrects.isEmpty {
+            let list = corrects.map(String.init).joined(separator: ", ")
+            lines.append("shards to correct by \(bridge ?? method), approximately: \(list)")
+        }
+        for shard in plan.shards {
+            guard let fallback = shard.fallback else { continue }
+            lines.append("shard \(shard.index) would be retrained instead of corrected: \(fallback.description)")
+        }
         if shards.isEmpty {
-            lines.append("no adapter has to be retrained")
+            if corrects.isEmpty { lines.append("no adapter has to be retrained") }
         } else {
             let cost = tokens.map { "\($0) tokens" } ?? "tokens not known before the first training"
             let time = seconds.map { ", about \(decimal($0, 0)) s of training" } ?? ""
@@ -122,17 +147,46 @@ private struct ForgetSummary: Encodable {
     var promptsDeleted: Int
     var promptsRebuilt: Int
     var alreadyForgotten: Int
-    /// The shards that retrain, or the adapters they have now.
+    var method: String
+    var bridge: String?
+    /// The shards that retrain or are corrected, or the adapters they have now.
     var shards: [Shard]
     var certificate: Certificate?
     var unconfirmed: [UnconfirmedCopy]
 
     struct Shard: Encodable {
         var shard: Int
+        /// What answers for the shard now: "none", "approximate" or "exact".
+        var serving: String
+        /// How its adapter was made.
+        var method: String?
+        /// It is corrected before, or instead of, being retrained.
+        var corrects: Bool
+        /// Why it was retrained although a correction was asked for.
+        var fallback: String?
         var adapter: String?
+        /// Of IFRU: whether what a request needs was computed before it came, and how long that took.
+        var preparedBeforehand: Bool?
+        var preparationSeconds: Double?
         var prompts: Int?
         var tokens: Int?
         var seconds: Double
+
+        /// How it got the adapter that it has.
+        func course(by method: String) -> String {
+            guard serving == "approximate" else {
+                return "retrained in \(decimal(seconds, 1)) s"
+                    + (fallback.map { "; not corrected, because \($0)" } ?? "")
+            }
+            var line = "corrected by \(self.method ?? method), approximate, in \(decimal(seconds, 1)) s"
+            if let preparationSeconds, let preparedBeforehand {
+                let time = "\(decimal(preparationSeconds, 1)) s"
+                line +=
+                    preparedBeforehand
+                    ? " (after \(time) of preparation beforehand)" : " (\(time) of these preparation)"
+            }
+            return line
+        }
     }
 
     init(_ reply: ForgetReply) {
@@ -142,10 +196,18 @@ private struct ForgetSummary: Encodable {
         promptsDeleted = reply.outcome.counts.promptsDeleted.total
         promptsRebuilt = reply.outcome.counts.promptsRebuilt.total
         alreadyForgotten = reply.outcome.alreadyForgotten
+        method = (reply.outcome.method ?? .apa).rawValue
+        bridge = reply.outcome.bridge?.rawValue
         shards = reply.outcome.waitingFor.map { shard in
             let adapter = reply.retrained.first { $0.shard == shard }
+            let entry = reply.certificate?.statement.shards.first { $0.index == shard }
             return Shard(
-                shard: shard, adapter: adapter?.name, prompts: adapter?.prompts, tokens: adapter?.tokens,
+                shard: shard, serving: adapter.map { $0.exact ? "exact" : "approximate" } ?? "none",
+                method: adapter?.method, corrects: reply.outcome.correcting?.contains(shard) ?? false,
+                fallback: entry?.fallback?.description, adapter: adapter?.name,
+                preparedBeforehand: adapter?.approximation?.preparation?.beforehand,
+                preparationSeconds: adapter?.approximation?.preparation?.cost.seconds,
+                prompts: adapter?.prompts, tokens: adapter?.tokens,
                 seconds: adapter?.seconds ?? 0)
         }
         certificate = reply.certificate
@@ -160,8 +222,12 @@ private struct ForgetSummary: Encodable {
         if alreadyForgotten > 0 { lines.append("\(alreadyForgotten) targets were forgotten before") }
         for shard in shards {
             if let adapter = shard.adapter {
+                lines.append("shard \(shard.shard): \(shard.course(by: method)), adapter \(adapter.prefix(16))")
+            } else if shard.corrects {
+                let then = bridge == nil ? "" : ", and that is retrained"
                 lines.append(
-                    "shard \(shard.shard): retrained in \(decimal(shard.seconds, 1)) s, adapter \(adapter.prefix(16))")
+                    "shard \(shard.shard): its adapter carries no weight until it is corrected by \(bridge ?? method)\(then)"
+                )
             } else {
                 lines.append("shard \(shard.shard): its adapter carries no weight until it is retrained")
             }

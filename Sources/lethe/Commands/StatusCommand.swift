@@ -51,11 +51,11 @@ private struct StatusText {
         let shardRows = report.shards.map { shard in
             [
                 "\(shard.shard)", shard.state.rawValue, "\(shard.prompts)", String((shard.adapter ?? "-").prefix(16)),
-                shard.method.map { shard.exact == false ? "\($0) (approximate)" : $0 } ?? "-",
+                shard.methodText, shard.prepared ? "yes" : "-",
                 String((shard.owner ?? "-").prefix(8)),
             ]
         }
-        lines += ["", table([["shard", "state", "prompts", "adapter", "method", "owner"]] + shardRows)]
+        lines += ["", table([["shard", "state", "prompts", "adapter", "method", "prepared", "owner"]] + shardRows)]
         let workerRows = report.workers.map { worker in
             [
                 String(worker.id.prefix(8)), worker.name, worker.state.rawValue, "\(worker.threads)",
@@ -73,9 +73,25 @@ private struct StatusText {
         }
         for forget in report.pendingForgets {
             let shards = forget.waitingFor.map(String.init).joined(separator: ", ")
-            lines.append("forget \(forget.request) waits for clean adapters of shards \(shards)")
+            let method = forget.method + (forget.bridge.map { ", bridged by \($0)" } ?? "")
+            lines.append("forget \(forget.request) (\(method)) waits for clean adapters of shards \(shards)")
+        }
+        for shard in report.shards {
+            guard let fallback = shard.fallback else { continue }
+            lines.append("shard \(shard.shard) is retrained instead of corrected: \(fallback)")
         }
         return lines.joined(separator: "\n")
+    }
+}
+
+extension StatusReport.Shard {
+    /// "ifru (approximate since …, 2 corrections)"
+    fileprivate var methodText: String {
+        guard let method else { return "-" }
+        guard exact == false else { return method }
+        let since = approximateSince.map { " since \(Date(timeIntervalSince1970: $0).formatted(.iso8601))" } ?? ""
+        let count = corrections.map { ", corrections: \($0)" } ?? ""
+        return "\(method) (approximate\(since)\(count))"
     }
 }
 

@@ -8,7 +8,8 @@ struct VerifyCommand: ParsableCommand {
         abstract: "Replay the training and compare bytes.",
         discussion: """
             Trains the shards again, from the initial adapter on the data retained now, if possible on another worker than \
-            the one that trained them, and compares the content names. Ends with status 2 when one differs.
+            the one that trained them, and compares the content names. Ends with status 2 when one differs, or when a shard's adapter is approximate: that \
+            cannot be verified by replay.
             """)
 
     @Option(help: "Only the shards that this forget request touched; its certificate's signature is checked too.")
@@ -32,7 +33,12 @@ struct VerifyCommand: ParsableCommand {
                         shard.match ? "same bytes" : "DIFFERENT", decimal(shard.seconds, 1), shard.worker,
                     ]
                 }
-                var lines = [table(rows), "audit log: \(result.auditChain ? "chain intact" : "CHAIN BROKEN")"]
+                var lines = [table(rows)]
+                lines += result.approximate.map { shard in
+                    "shard \(shard.shard): approximate (\(shard.method.rawValue), corrections: \(shard.corrections)): cannot be "
+                        + "verified by replay"
+                }
+                lines += ["audit log: \(result.auditChain ? "chain intact" : "CHAIN BROKEN")"]
                 if let certificate = result.certificate {
                     lines.append("certificate: \(certificate ? "signature valid" : "SIGNATURE INVALID")")
                 }

@@ -1,3 +1,4 @@
+import Cluster
 import Foundation
 
 /// A coordinator's options as a JSON file: the flags' names with underscores. Unknown keys are refused, so that a slip of
@@ -21,6 +22,7 @@ struct ConfigurationFile: Decodable {
     var embeddingLayer: Int?
     var whenNoAdapter: String?
     var method: String?
+    var prepare: String?
     var precision: String?
     var threads: Int?
     var weightCache: String?
@@ -29,13 +31,36 @@ struct ConfigurationFile: Decodable {
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case data, model, listen, shards, partition, seed, epochs, batch, rank, alpha, targets, rule, method, precision
-        case threads, keys, allow
+        case threads, keys, allow, prepare, e2urec, ifru
         case learningRate = "learning_rate"
         case warmupSteps = "warmup_steps"
         case weightDecay = "weight_decay"
         case embeddingLayer = "embedding_layer"
         case whenNoAdapter = "when_no_adapter"
         case weightCache = "weight_cache"
+    }
+
+    /// As they stand in the file.
+    private var e2urec: [String: ConfigurationValue]?
+    private var ifru: [String: ConfigurationValue]?
+
+    init(path: String) throws {
+        guard let content = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure(.badInput, "cannot read \(path)")
+        }
+        try self.init(content, path: path)
+    }
+
+    /// Puts what the file says of the approximate methods over the defaults.
+    func configure(_ corrections: inout CorrectionConfiguration) throws {
+        corrections.e2urec = try ConfigurationValue.overriding(corrections.e2urec, e2urec ?? [:], of: "e2urec")
+        corrections.ifru = try ConfigurationValue.overriding(corrections.ifru, ifru ?? [:], of: "ifru")
+        do {
+            try corrections.e2urec.check()
+            try corrections.ifru.check()
+        } catch {
+            throw CommandFailure(.badInput, "the configuration file: \(error)")
+        }
     }
 
     init(_ content: Data, path: String) throws {

@@ -13,10 +13,12 @@ struct CoordinatorFixture {
     var actions: [CoordinatorAction] = []
     private(set) var milliseconds: Int64 = 0
 
-    init(_ snapshot: LedgerSnapshot, arithmetic: String? = nil) {
+    init(
+        _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ClusterConfiguration.Method = .apa
+    ) {
         let configuration = ClusterConfiguration(
             training: Self.specification, embedding: EmbeddingSource(layer: 1, pooling: .last),
-            shards: snapshot.shards.count, partition: .userHash)
+            shards: snapshot.shards.count, partition: .userHash, method: method)
         coordinator = Coordinator(
             settings: CoordinatorSettings(
                 cluster: "test", configuration: configuration, arithmetic: arithmetic, chunk: 4),

@@ -8,10 +8,7 @@ extension CoordinatorLoop {
         switch request {
         case .forget(let forget) where forget.dryRun:
             answer(ticket) { service in
-                guard forget.method == "apa" else {
-                    throw ClientError(code: "invalid-request", message: "no forget method \(forget.method)")
-                }
-                return try ReplyCoding.encode(try service.ledger.plan(forget))
+                try ReplyCoding.encode(try service.ledger.plan(forget))
             }
         case .train, .forget, .evaluate, .verify, .status, .operation: handle(.client(ticket, request))
         case .importRows(let rows):

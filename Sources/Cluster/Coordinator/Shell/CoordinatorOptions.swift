@@ -38,6 +38,9 @@ public struct CoordinatorOptions: Sendable {
     /// nil: the default for the model's depth.
     public var embedding: EmbeddingSource?
     public var whenNoAdapter = ClusterConfiguration.WhenNoAdapter.base
+    /// Of forget requests that name none.
+    public var method = ClusterConfiguration.Method.apa
+    public var corrections = CorrectionConfiguration()
     /// Of the query engine.
     public var threads = 1
     public var weightCache: String?

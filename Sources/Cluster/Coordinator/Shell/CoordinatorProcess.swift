@@ -131,7 +131,8 @@ extension CoordinatorOptions {
                 base: model.checkpoint.digest, precision: precision, lora: lora, seed: seed, epochs: epochs,
                 batch: batch, learningRate: learningRate, warmupSteps: warmupSteps, weightDecay: weightDecay),
             embedding: embedding ?? .standard(for: model.checkpoint.configuration), shards: shards,
-            partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter)
+            partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter, method: method,
+            corrections: corrections)
     }
 }
 

@@ -21,6 +21,8 @@ extension LedgerService {
                 try ledger.partition(at: time)
             case .publish(let shard, let report, let bytes, _):
                 try publish(shard: shard, report: report, bytes: bytes, at: time)
+            case .abandonCorrection(let shard, let manifest, let reason):
+                try ledger.abandonCorrection(shard: shard, manifest: manifest, reason: reason, at: time)
             case .saveMargins(let adapter, let digests, let margins):
                 try ledger.store(margins: margins, of: digests, adapter: adapter, at: time)
                 return .committed(try ledger.snapshot())
@@ -42,8 +44,11 @@ extension LedgerService {
         shard: Int, report: WorkerMessage.TrainedReport, bytes: [UInt8], at time: Date
     ) throws {
         let recorded = AdapterReport(
-            specification: ledger.configuration.training, steps: report.steps, tokens: report.tokens,
-            seconds: report.seconds, computeSeconds: report.computeSeconds, epochLosses: report.epochLosses)
+            specification: ledger.configuration.training,
+            method: report.approximation.map { .init($0.provenance.method) } ?? .apa,
+            steps: report.steps, tokens: report.tokens,
+            seconds: report.seconds, computeSeconds: report.computeSeconds, epochLosses: report.epochLosses,
+            approximation: report.approximation)
         try ledger.publish(shard: shard, manifest: report.manifest, bytes: bytes, report: recorded, at: time) { bytes in
             let adapter = try Adapter(safetensors: bytes, layout: layout)
             try adapter.checkFinite()

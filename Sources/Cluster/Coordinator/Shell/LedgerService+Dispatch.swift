@@ -15,6 +15,16 @@ extension LedgerService {
             return .assign(
                 .init(
                     task: task, shard: shard, specification: specification, manifest: current, adapter: adapter))
+        case .correct(let task, let shard, let manifest, let specification):
+            let current = try ledger.manifest(shard: shard)
+            try expect(current.digest == manifest, "shard \(shard) has another manifest now")
+            return .assign(
+                .init(
+                    task: task, shard: shard, specification: specification, manifest: current, adapter: nil,
+                    correction: try ledger.correction(shard: shard, manifest: manifest)))
+        case .prepare(let task, let shard, let manifest, let adapter):
+            return .prepare(
+                task: task, shard: shard, manifest: manifest, adapter: try ledger.adapterBytes(name: adapter))
         case .prompts(let task, let shard, let manifest, let digests):
             try expect(try ledger.manifest(shard: shard).digest == manifest, "shard \(shard) has another manifest now")
             let prompts = try ledger.trainingPrompts(shard: shard, digests: digests)

@@ -26,7 +26,8 @@ extension LedgerService {
             lora: record.report.specification.lora, prompts: record.prompts, manifest: record.manifest,
             steps: record.report.steps, tokens: record.report.tokens, seconds: record.report.seconds,
             computeSeconds: record.report.computeSeconds,
-            epochLosses: record.report.epochLosses, created: record.created.formatted(.iso8601))
+            epochLosses: record.report.epochLosses, created: record.created.formatted(.iso8601),
+            approximation: record.report.approximation)
     }
 
     /// A finished forget request as clients see it. Without evidence nothing was left to do when it was committed.
@@ -44,8 +45,8 @@ extension LedgerService {
         let record = try verifiedRequests[operation].flatMap { try ledger.forgetRequest($0) }
         let certificate = record?.certificate.map { $0.verify(publicKey: ledger.publicKey) }
         return VerifyReply(
-            verified: report.allMatch && chain && certificate != false, shards: report.shards, auditChain: chain,
-            certificate: certificate)
+            verified: report.allMatch && chain && certificate != false, shards: report.shards,
+            approximate: report.approximate, auditChain: chain, certificate: certificate)
     }
 
     /// Collects what a query needs.

@@ -83,7 +83,7 @@ extension ClientError {
         case .unknownUser(let user): self.init(code: "unknown-user", message: "no user \(user)")
         case .unknownRequest(let id): self.init(code: "unknown-request", message: "no forget request \(id)")
         case .unknownAdapter(let name): self.init(code: LedgerOutcome.stale, message: "no adapter \(name)")
-        case .staleAdapter, .embeddingsMissing, .requestUnfinished:
+        case .staleAdapter, .correctionSuperseded, .embeddingsMissing, .requestUnfinished:
             self.init(code: LedgerOutcome.stale, message: error.description)
         case .invalidAdapter, .notFinite, .embeddingWidth:
             self.init(code: LedgerOutcome.invalid, message: error.description)

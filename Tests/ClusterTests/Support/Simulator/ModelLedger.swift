@@ -24,6 +24,8 @@ struct ModelLedger {
         var request: ClientRequest.ForgetRequest
         var outcome: ForgetOutcome
         var waiting: Set<Int>
+        /// Only a trained adapter ends its waiting.
+        var isExact = true
         var isFinished = false
     }
 
@@ -39,6 +41,8 @@ struct ModelLedger {
     private var embedded: Set<String> = []
     private var adapters: [Int: LedgerSnapshot.Adapter] = [:]
     private var quarantined: Set<Int> = []
+    /// What the quarantined adapters are corrected by, and from.
+    private(set) var corrections: [Int: (method: ApproximateProvenance.Method, original: LedgerSnapshot.Adapter)] = [:]
     private var margins: [String: Set<String>] = [:]
     private var tunedFor = ""
     private var trainingRequested = false
@@ -109,7 +113,9 @@ struct ModelLedger {
             }
             return LedgerSnapshot.Shard(
                 index: shard, manifest: manifest.digest, prompts: manifest.entries.count, adapter: adapter,
-                quarantinedSince: quarantined.contains(shard) ? Date(timeIntervalSince1970: 0) : nil)
+                quarantinedSince: quarantined.contains(shard) ? Date(timeIntervalSince1970: 0) : nil,
+                correction: corrections[shard]?.method,
+                awaitsExact: records.contains { $0.record.isExact && $0.record.waiting.contains(shard) })
         }
         snapshot.isPartitioned = training > 0 && assigned.count == training
         snapshot.unassignedPrompts = training - assigned.count
@@ -182,10 +188,22 @@ struct ModelLedger {
             assigned = Set(samples.filter { $0.split == .train }.map(\.prompt.id))
         case .publish(let shard, let report, let bytes, _):
             guard manifests[shard].digest == report.manifest else { return stale }
-            adapters[shard] = LedgerSnapshot.Adapter(
+            var adapter = LedgerSnapshot.Adapter(
                 name: String(decoding: bytes, as: UTF8.self), manifest: report.manifest, missingMargins: 0)
+            if let provenance = report.approximation?.provenance {
+                guard let pending = corrections[shard], pending.original.name == provenance.original else {
+                    return stale
+                }
+                adapter.approximation = LedgerSnapshot.Approximation(
+                    method: pending.method, corrections: provenance.corrections, since: Date(timeIntervalSince1970: 0))
+            }
+            corrections[shard] = nil
+            adapters[shard] = adapter
             quarantined.remove(shard)
-            settle(shard)
+            settle(shard, exactly: adapter.approximation == nil)
+        case .abandonCorrection(let shard, let manifest, _):
+            guard manifests[shard].digest == manifest else { break }
+            corrections[shard] = nil
         case .saveMargins(let name, let digests, _):
             guard hasAdapter(name) else { return stale }
             margins[name, default: []].formUnion(Set(digests).intersection(samples.map(\.digest)))
@@ -203,8 +221,10 @@ struct ModelLedger {
         return .committed(snapshot)
     }
 
-    private mutating func settle(_ shard: Int) {
-        for position in records.indices { records[position].record.waiting.remove(shard) }
+    private mutating func settle(_ shard: Int, exactly: Bool = true) {
+        for position in records.indices where exactly || !records[position].record.isExact {
+            records[position].record.waiting.remove(shard)
+        }
     }
 
     private mutating func forget(_ id: String, _ request: ClientRequest.ForgetRequest) -> ForgetOutcome {
@@ -224,12 +244,16 @@ struct ModelLedger {
         var waiting: Set<Int> = []
         for shard in 0..<shardCount where manifests[shard].digest != before[shard] {
             touched.append(shard)
+            let correction = (request.bridge ?? request.method).flatMap(ApproximateProvenance.Method.init(rawValue:))
+            if correction == nil { corrections[shard] = nil }
             if let old = adapters.removeValue(forKey: shard) {
                 margins[old.name] = nil
                 quarantined.insert(shard)
+                if let correction, old.manifest == before[shard] { corrections[shard] = (correction, old) }
             }
             if manifests[shard].entries.isEmpty {
                 quarantined.remove(shard)
+                corrections[shard] = nil
                 settle(shard)
             } else if quarantined.contains(shard) {
                 waiting.insert(shard)
@@ -238,7 +262,8 @@ struct ModelLedger {
         let outcome = ForgetOutcome(
             request: id, received: Date(timeIntervalSince1970: 0), counts: ForgetCounts(), shards: touched,
             waitingFor: waiting.sorted(), droppedAdapters: [], alreadyForgotten: 0)
-        records.append((id, Record(request: request, outcome: outcome, waiting: waiting)))
+        let isExact = request.method == nil || request.method == "apa"
+        records.append((id, Record(request: request, outcome: outcome, waiting: waiting, isExact: isExact)))
         return outcome
     }
 }

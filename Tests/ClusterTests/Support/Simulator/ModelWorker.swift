@@ -9,6 +9,7 @@ struct ModelWorker {
         /// Digest by prompt id.
         var prompts: [String: String] = [:]
         var adapter: String?
+        var prepared: String?
 
         var manifest: String {
             ShardManifest(entries: prompts.map { ShardManifest.Entry(id: $0.key, digest: $0.value) }).digest
@@ -76,7 +77,8 @@ struct ModelWorker {
     private func holding(of shard: Int) -> WorkerMessage.Holding? {
         disk[shard].map {
             WorkerMessage.Holding(
-                shard: shard, manifest: $0.manifest, prompts: $0.prompts.count, adapter: $0.adapter)
+                shard: shard, manifest: $0.manifest, prompts: $0.prompts.count, adapter: $0.adapter,
+                prepared: $0.prepared)
         }
     }
 
@@ -99,6 +101,14 @@ struct ModelWorker {
             ).digest
             return enqueue(
                 .answer(Self.trained(task, -1, specification, manifest: manifest)), task: task, isTraining: true)
+        case .prepare(let task, let shard, let manifest, let bytes):
+            guard disk[shard]?.manifest == manifest else {
+                return [.send(.failed(task: task, code: "not-held", message: "another copy"))]
+            }
+            let name = String(decoding: bytes, as: UTF8.self)
+            disk[shard]?.prepared = name
+            return enqueue(
+                .answer(.prepared(task: task, shard: shard, adapter: name, seconds: 1)), task: task, isTraining: true)
         case .score(let score):
             let margins = score.prompts.map { Float(simulatedHash($0.digest) % 1000) / 500 - 1 }
             return enqueue(
@@ -133,7 +143,8 @@ struct ModelWorker {
     private mutating func assign(_ assignment: CoordinatorMessage.Assignment) -> [Effect] {
         let shard = assignment.shard
         if assignments[shard]?.value.manifest == assignment.manifest,
-            assignments[shard]?.value.adapter == assignment.adapter
+            assignments[shard]?.value.adapter == assignment.adapter,
+            assignments[shard]?.value.correction == assignment.correction
         {
             assignments[shard]?.task = assignment.task
             return assignments[shard]?.isComplete == true ? [] : proceed(shard)
@@ -144,7 +155,7 @@ struct ModelWorker {
         var copy = disk[shard] ?? Copy()
         let before = copy.manifest
         copy.prompts = copy.prompts.filter { wanted.contains(ShardManifest.Entry(id: $0.key, digest: $0.value)) }
-        if copy.manifest != before { copy.adapter = nil }
+        if copy.manifest != before { (copy.adapter, copy.prepared) = (nil, nil) }
         disk[shard] = copy
         return proceed(shard)
     }
@@ -160,7 +171,9 @@ struct ModelWorker {
             assignments[shard] = nil
             return [.send(.holds(holding))]
         }
-        if copy.adapter == simulatedAdapter(assignment.value.specification, manifest: copy.manifest) {
+        if assignment.value.correction == nil,
+            copy.adapter == simulatedAdapter(assignment.value.specification, manifest: copy.manifest)
+        {
             assignments[shard] = nil
             return [.send(Self.trained(task, shard, assignment.value.specification, manifest: copy.manifest))]
         }
@@ -191,6 +204,12 @@ struct ModelWorker {
                 return (assignment.task.map { [.send(.failed(task: $0, code: "test", message: "told to fail"))] } ?? [])
                     + starting
             }
+            if let correction = assignment.value.correction {
+                let answer = assignment.task.map {
+                    Self.corrected($0, shard, correction, manifest: copy.manifest)
+                }
+                return (answer.map { [.send($0)] } ?? []) + starting
+            }
             copy.adapter = simulatedAdapter(assignment.value.specification, manifest: copy.manifest)
             disk[shard] = copy
             let answer = assignment.task.map {
@@ -198,6 +217,29 @@ struct ModelWorker {
             }
             return (answer.map { [.send($0)] } ?? []) + starting
         }
+    }
+
+    /// Some can never be corrected, some workers always fail at.
+    private static func corrected(
+        _ task: TaskID, _ shard: Int, _ correction: PendingCorrection, manifest: String
+    ) -> WorkerMessage {
+        switch simulatedHash("correction " + manifest) % 6 {
+        case 0: return .failed(task: task, code: "forget-set-too-large", message: "")
+        case 1: return .failed(task: task, code: "out-of-memory", message: "")
+        default: break
+        }
+        let original = String(decoding: correction.original, as: UTF8.self)
+        let name = "approximate-\(simulatedHash(original))-\(manifest)"
+        var corrections = 1
+        if case .approximate(let earlier) = correction.provenance { corrections += earlier.corrections }
+        let provenance = ApproximateProvenance(
+            method: correction.method.name, original: original, result: name, forgotten: 1, corrections: corrections)
+        return .trained(
+            WorkerMessage.TrainedReport(
+                task: task, shard: shard, manifest: manifest, adapter: name, steps: 1, tokens: 1, seconds: 1,
+                computeSeconds: 1, epochLosses: [],
+                approximation: Approximation(provenance: provenance, method: correction.method)),
+            adapter: Array(name.utf8))
     }
 
     private static func trained(

@@ -19,6 +19,8 @@ struct SimulationPlan {
     var crashes: Int
     var forgets: Int
     var reads: Int
+    /// Whether IFRU is prepared ahead of requests.
+    var prepares: Bool
 
     init(seed: UInt64) {
         var random = SimulationRandom(seed: seed)
@@ -32,6 +34,7 @@ struct SimulationPlan {
         crashes = random.below(8)
         forgets = 1 + random.below(5)
         reads = random.below(3)
+        prepares = random.chance(0.3)
     }
 }
 
@@ -147,11 +150,26 @@ struct Simulation {
     private mutating func randomForget() -> ClientRequest {
         let users = plan.users.keys.sorted()
         let user = random.element(of: users) ?? 0
-        if random.chance(0.5) { return .forget(ClientRequest.ForgetRequest(users: ["\(user)"], interactions: [])) }
+        let (method, bridge) = randomMethod()
+        if random.chance(0.5) {
+            return .forget(
+                ClientRequest.ForgetRequest(users: ["\(user)"], interactions: [], method: method, bridge: bridge))
+        }
         let item = random.below(plan.users[user] ?? 1)
         return .forget(
             ClientRequest.ForgetRequest(
-                users: [], interactions: [.init(user: "\(user)", item: "\(item)", timestamp: nil)]))
+                users: [], interactions: [.init(user: "\(user)", item: "\(item)", timestamp: nil)], method: method,
+                bridge: bridge))
+    }
+
+    private mutating func randomMethod() -> (method: String?, bridge: String?) {
+        switch random.below(6) {
+        case 0: ("ifru", nil)
+        case 1: ("e2urec", nil)
+        case 2: ("apa", "ifru")
+        case 3: (nil, "e2urec")
+        default: (nil, nil)
+        }
     }
 
     /// The end of all faults: everybody is up and reachable, and says anew what he has.
@@ -213,7 +231,8 @@ struct Simulation {
         life += 1
         let configuration = ClusterConfiguration(
             training: specification, embedding: EmbeddingSource(layer: 1, pooling: .last), shards: plan.shards,
-            partition: plan.partitionNeedsEmbeddings ? .user : .userHash)
+            partition: plan.partitionNeedsEmbeddings ? .user : .userHash,
+            corrections: CorrectionConfiguration(preparesInfluence: plan.prepares))
         let settings = CoordinatorSettings(
             cluster: "simulated", configuration: configuration, chunk: 4, silenceSeconds: 30,
             firstTask: TaskID(now * 1000 + 1))
@@ -298,6 +317,26 @@ struct Simulation {
                 CoordinatorMessage.Assignment(
                     task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
                     adapter: adapter))
+        case .correct(let task, let shard, let manifest, let specification):
+            guard ledger.manifests[shard].digest == manifest, let pending = ledger.corrections[shard] else {
+                return nil
+            }
+            let provenance = pending.original.approximation.map {
+                AdapterProvenance.approximate(
+                    ApproximateProvenance(
+                        method: $0.method, original: "", result: pending.original.name, forgotten: 1,
+                        corrections: $0.corrections))
+            }
+            let correction = PendingCorrection(
+                method: CorrectionConfiguration().method(pending.method), original: Array(pending.original.name.utf8),
+                provenance: provenance ?? .trained, request: InfluenceRequest(direct: []))
+            return .assign(
+                CoordinatorMessage.Assignment(
+                    task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
+                    adapter: nil, correction: correction))
+        case .prepare(let task, let shard, let manifest, let adapter):
+            guard ledger.hasAdapter(adapter) else { return nil }
+            return .prepare(task: task, shard: shard, manifest: manifest, adapter: Array(adapter.utf8))
         case .prompts(let task, let shard, _, let digests):
             let own = Set(ledger.samples(of: shard).map(\.digest))
             guard digests.allSatisfy(own.contains) else { return nil }
@@ -454,7 +493,12 @@ struct Simulation {
     private mutating func check() {
         if !acknowledged.isSubset(of: ledger.forgotten) { violations.append("an acknowledged forget was lost") }
         guard let coordinator else { return }
+        let status = coordinator.status(at: CoordinatorInstant(milliseconds: now))
         for adapter in coordinator.activeAdapters {
+            let isExact = status.shards.first { $0.shard == adapter.shard }?.exact
+            if isExact != !adapter.name.hasPrefix("approximate") {
+                violations.append("adapter \(adapter.name) is called what it is not")
+            }
             guard let manifest = adapter.name.split(separator: "-").last.map(String.init),
                 let contents = ledger.contents[manifest]
             else {
@@ -477,6 +521,7 @@ struct Simulation {
         var found: [String] = clients.filter { !$0.isEnded }.map { "\($0.request) has not ended" }
         guard found.isEmpty else { return found }
         found += ledger.snapshot.shards.filter { !$0.isCurrent }.map { "shard \($0.index) is not current" }
+        found += ledger.corrections.keys.sorted().map { "a correction of shard \($0) is still kept" }
         found += ledger.snapshot.pendingForgets.map { "\($0.id) is pending" }
         var held: [Int: Int] = [:]
         for host in hosts {
