@@ -1,0 +1,171 @@
+import Foundation
+import LanguageModels
+import Recommendation
+
+/// What a comparison of unlearning methods found: one row for each seed, forget request and method.
+public struct ComparisonReport: Codable, Hashable, Sendable {
+    /// The data of one case.
+    public struct CaseSummary: Codable, Hashable, Sendable {
+        public var seed: UInt64
+        public var data: String
+        public var training: Int
+        public var validation: Int
+        public var test: Int
+        public var shards: Int
+        public var partition: PartitionMethod
+        public var epochs: Int
+
+        public init(
+            seed: UInt64, data: String, training: Int, validation: Int, test: Int, shards: Int,
+            partition: PartitionMethod, epochs: Int
+        ) {
+            self.seed = seed
+            self.data = data
+            self.training = training
+            self.validation = validation
+            self.test = test
+            self.shards = shards
+            self.partition = partition
+            self.epochs = epochs
+        }
+    }
+
+    public var cases: [CaseSummary]
+    public var rows: [ComparisonRow]
+    public var sequences: [DriftPoint]
+    public var attention: [AttentionWeights]
+    public var descriptions: [ComparisonDescription]
+
+    public init(
+        cases: [CaseSummary] = [], rows: [ComparisonRow] = [], sequences: [DriftPoint] = [],
+        attention: [AttentionWeights] = [], descriptions: [ComparisonDescription] = []
+    ) {
+        self.cases = cases
+        self.rows = rows
+        self.sequences = sequences
+        self.attention = attention
+        self.descriptions = descriptions
+    }
+
+    /// The reports of several cases as one, in the order given.
+    public init(merging reports: [ComparisonReport]) {
+        self.init(
+            cases: reports.flatMap(\.cases), rows: reports.flatMap(\.rows), sequences: reports.flatMap(\.sequences),
+            attention: reports.flatMap(\.attention), descriptions: reports.first?.descriptions ?? [])
+    }
+}
+
+/// One method after one forget request.
+public struct ComparisonRow: Codable, Hashable, Sendable {
+    public var seed: UInt64
+    public var kind: ForgetKind
+    public var batch: Int
+    public var method: ComparisonMethod
+    /// Prompts of the training that were deleted, rebuilt, and left.
+    public var forgotten: Int
+    public var rebuilt: Int
+    public var retained: Int
+    /// Why there is no result; everything below is then nil.
+    public var failure: String?
+    public var completeness: Completeness?
+    public var utility: Utility?
+    public var effort: Effort?
+
+    /// How far the answers are from Retrain's on the forget set: the training prompts that were deleted, and the old
+    /// versions of those that were rebuilt.
+    public struct Completeness: Codable, Hashable, Sendable {
+        public var divergence: DivergenceSummary
+        /// Forgotten against test prompts.
+        public var membership: MembershipInference
+    }
+
+    /// Quality on test prompts as they are after the forgetting.
+    public struct Utility: Codable, Hashable, Sendable {
+        public var all: Metrics
+        /// Those that were rebuilt.
+        public var spillover: Metrics
+        /// Of the third of the users with the most interactions, of a random third, and of the third with the fewest.
+        public var core: Metrics
+        public var random: Metrics
+        public var edge: Metrics
+    }
+
+    public struct Effort: Codable, Hashable, Sendable {
+        /// Training of what answers before any request.
+        public var training: PhaseCost
+        /// What the method computes besides, before any request.
+        public var preparation: PhaseCost
+        public var request: PhaseCost
+        /// Adapter parameters that the request may change.
+        public var parameters: Int
+        /// Retrain's seconds ÷ the request's; nil when the request takes none.
+        public var speedup: Double?
+    }
+}
+
+/// Where a method stands after some of the requests of a sequence.
+public struct DriftPoint: Codable, Hashable, Sendable {
+    public var seed: UInt64
+    public var method: ComparisonMethod
+    /// Done so far.
+    public var requests: Int
+    public var failure: String?
+    /// From an adapter trained from the beginning on what is left, on everything forgotten or rebuilt so far.
+    public var divergence: DivergenceSummary?
+    /// On the test prompts as they are now.
+    public var test: Metrics?
+    /// Of all requests so far, and of keeping the preparation up to date.
+    public var request: PhaseCost?
+    public var preparation: PhaseCost?
+}
+
+/// APA's attention over the test prompts before any request.
+public struct AttentionWeights: Codable, Hashable, Sendable {
+    public var seed: UInt64
+    public var data: String
+    public var tau: Double
+    public var neighbours: Int
+    /// ω of each shard's adapter: `[shards][prompts]`, the prompts sorted by id, the first 500.
+    public var weights: [[Double]]
+}
+
+/// How something in the report is to be read.
+public struct ComparisonDescription: Codable, Hashable, Sendable {
+    public var name: String
+    public var text: String
+}
+
+extension DivergenceSummary {
+    /// Whether every number is one.
+    var isComplete: Bool {
+        [jensenShannon, symmetrisedKullbackLeibler, euclidean, marginDifference].allSatisfy { $0?.isFinite ?? false }
+    }
+}
+
+extension ComparisonReport {
+    /// Whether every number in it is one; a report from outside may say anything.
+    public var isFinite: Bool {
+        func fine(_ cost: PhaseCost?) -> Bool { cost.map { $0.seconds.isFinite && $0.seconds >= 0 } ?? true }
+        func fine(_ metrics: Metrics?) -> Bool {
+            [metrics?.auc, metrics?.accuracy, metrics?.logLoss].allSatisfy { $0?.isFinite ?? true }
+        }
+        func fine(_ distance: DivergenceSummary?) -> Bool {
+            [
+                distance?.jensenShannon, distance?.symmetrisedKullbackLeibler, distance?.euclidean,
+                distance?.marginDifference,
+            ].allSatisfy { $0?.isFinite ?? true }
+        }
+        let rowsAreFine = rows.allSatisfy { row in
+            let (utility, effort) = (row.utility, row.effort)
+            return fine(row.completeness?.divergence) && row.completeness?.membership.auc?.isFinite ?? true
+                && [utility?.all, utility?.spillover, utility?.core, utility?.random, utility?.edge].allSatisfy(fine)
+                && fine(effort?.training) && fine(effort?.preparation) && fine(effort?.request)
+                && effort?.speedup?.isFinite ?? true
+        }
+        let pointsAreFine = sequences.allSatisfy {
+            fine($0.divergence) && fine($0.test) && fine($0.request) && fine($0.preparation)
+        }
+        return rowsAreFine && pointsAreFine
+            && attention.allSatisfy { $0.tau.isFinite && $0.weights.allSatisfy { $0.allSatisfy(\.isFinite) } }
+    }
+}
