@@ -41,7 +41,8 @@ enum WireSamples {
                 computeSeconds: 0.05,
                 epochLosses: [0.7, 0.6]), adapter: (0..<3_000_001).map { UInt8(truncatingIfNeeded: $0) }),
         .scored(task: 1, tokens: 9, seconds: 0.5, margins: [0.1, -.infinity, .leastNonzeroMagnitude]),
-        .embedded(task: 1, tokens: 9, seconds: 0.5, values: []), .released(shard: 0), .holds(holding),
+        .embedded(task: 1, tokens: 9, seconds: 0.5, values: []), .compared(task: 1, .sample), .released(shard: 0),
+        .holds(holding),
         .failed(task: 2, code: "disk-full", message: "no room"), .goodbye,
     ]
 
@@ -79,6 +80,7 @@ enum WireSamples {
             CoordinatorMessage.ScoreTask(
                 task: 4, rule: .nonDecomposed, adapters: [], weights: [], prompts: [])),
         .embed(task: 5, source: EmbeddingSource(layer: 8, pooling: .mean), prompts: prompts), .cancel(task: 6),
+        .compare(task: 8, .sample(seed: .max)),
         .release(shard: 7),
     ]
 
@@ -97,6 +99,7 @@ enum WireSamples {
         .evaluate(
             ClientRequest.EvaluateRequest(
                 split: .test, compare: true, attention: .init(tau: 30, neighbours: 20))),
+        .compare(.quick), .compare(ComparisonOptions()),
         .verify(ClientRequest.VerifyRequest(request: nil)), .status, .operation(id: "o"), .adapters,
         .exportAdapter(name: "n"),
     ]

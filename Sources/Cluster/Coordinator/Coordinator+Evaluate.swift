@@ -176,7 +176,7 @@ extension Coordinator {
             }
             return .score(
                 task: task, rule: rule, adapters: adapters, weights: weights, digests: Array(digests[range]))
-        case .replay: return nil
+        case .replay, .compare: return nil
         }
     }
 

@@ -21,7 +21,7 @@ extension Coordinator {
         case .operation(let id):
             guard let operation = operation(id) else { return reply(ticket, .failure(.unknownOperation(id))) }
             reply(ticket, .operation(report(operation), result: operation.result))
-        case .train, .forget, .evaluate, .verify: begin(request, for: ticket)
+        case .train, .forget, .evaluate, .verify, .compare: begin(request, for: ticket)
         case .importRows, .finishImport, .query, .adapters, .exportAdapter:
             reply(ticket, .failure(.notAnOperation))
         }
@@ -38,6 +38,7 @@ extension Coordinator {
         case .forget: work = .forget(Forgetting())
         case .evaluate(let wanted): work = .evaluate(Evaluation(wanted))
         case .verify(let wanted): work = .verify(Verification(request: wanted.request))
+        case .compare(let options): work = .compare(Comparison(options))
         default: work = .train
         }
         operations.append(
@@ -102,6 +103,10 @@ extension Coordinator {
             if promptCount(of: wanted.split) == 0 { return .emptySplit(wanted.split) }
             if !hasTraining { return .notTrained }
         case .verify where !hasTraining: return .notTrained
+        case .compare(let options):
+            if snapshot.trainingPrompts == 0 { return .nothingToTrain(hasData: snapshot.hasData) }
+            if snapshot.testPrompts == 0 { return .emptySplit(.test) }
+            do { try options.check() } catch { return .invalidComparison(error) }
         default: break
         }
         return running >= CoordinatorLimits.runningOperations ? .busy : nil
@@ -168,6 +173,7 @@ extension Coordinator {
             case .forget(let forgetting): advance(forgetting, of: operation)
             case .evaluate(let evaluation) where operation.state == .running: advance(evaluation, of: operation)
             case .verify(let verification) where operation.state == .running: advance(verification, of: operation)
+            case .compare(let comparison) where operation.state == .running: advance(comparison, of: operation)
             default: break
             }
         }
@@ -200,6 +206,7 @@ extension Coordinator {
             switch $0.work {
             case .evaluate(let old): $0.work = .evaluate(old.anew)
             case .verify(let old): $0.work = .verify(Verification(request: old.request))
+            case .compare(let old): $0.work = .compare(Comparison(old.options))
             case .train, .forget: break
             }
         }

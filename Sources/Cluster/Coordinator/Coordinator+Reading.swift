@@ -9,6 +9,8 @@ extension Coordinator {
                 restart(operation.id)
             case .verify(let verification) where verification.isLoading || verification.items != nil:
                 restart(operation.id)
+            case .compare(let comparison) where comparison.isLoading || comparison.loaded != nil:
+                restart(operation.id)
             default: break
             }
         }
@@ -50,6 +52,9 @@ extension Coordinator {
             case (.verify(var verification), .replay(let position)):
                 verification.todo.insert(position, at: 0)
                 $0.work = .verify(verification)
+            case (.compare(var comparison), .compare(let position)):
+                comparison.todo.insert(position, at: 0)
+                $0.work = .compare(comparison)
             default: break
             }
         }
@@ -82,7 +87,7 @@ extension Coordinator {
         switch operation.work {
         case .evaluate(let evaluation): return message(for: part.item, of: evaluation, task: task)
         case .verify(let verification): return message(for: part.item, of: verification, task: task)
-        case .train, .forget: return nil
+        case .train, .forget, .compare: return nil
         }
     }
 

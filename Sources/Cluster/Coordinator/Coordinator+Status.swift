@@ -32,6 +32,7 @@ extension Coordinator {
             }
             return "replaying, \(items.count { $0.result != nil }) of \(items.count) shards"
                 + (replays.first?.progressText ?? "")
+        case .compare(let comparison): return activity(of: comparison, in: operation)
         case .forget(let forgetting) where forgetting.isWaitingForCopiesOnly(in: self):
             return "waiting for workers to delete forgotten data"
         default: return activity
@@ -79,6 +80,7 @@ extension Coordinator {
             verification.items.map { items in
                 items.isEmpty ? 1 : Double(items.count { $0.result != nil }) / Double(items.count)
             } ?? 0
+        case .compare(let comparison): fraction(of: comparison, in: operation)
         case .train: trainedFraction(of: snapshot.shards.filter { $0.prompts > 0 })
         case .forget(let forgetting):
             trainedFraction(
@@ -217,6 +219,7 @@ extension CoordinatorTask {
                 case .embed: "embed"
                 case .score: "score"
                 case .single, .replay: "replay"
+                case .compare: "compare"
                 }
         }
         return StatusReport.Task(

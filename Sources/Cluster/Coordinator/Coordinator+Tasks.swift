@@ -7,8 +7,9 @@ extension Coordinator {
     // MARK: giving out
 
     /// First every worker's own training, then data to keep, then chunks of rows and evaluations spread over those who
-    /// are free, then replays, and preparations for requests to come when there is nothing else to do.
+    /// are free, then replays, then comparisons, and preparations for requests to come when there is nothing else to do.
     mutating func giveOutTasks() {
+        yieldComparisons()
         let live = roster.live
         for worker in live {
             giveShardTask(to: worker)
@@ -22,6 +23,9 @@ extension Coordinator {
         }
         for worker in live {
             giveReplay(to: worker)
+        }
+        for worker in live {
+            giveComparison(to: worker)
         }
         givePreparations()
     }

@@ -25,6 +25,7 @@ extension Coordinator {
         case .trained(let report, let adapter): trained(report, adapter: adapter, by: worker)
         case .scored(let task, let tokens, let seconds, let margins):
             scored(task, tokens: tokens, seconds: seconds, margins: margins, by: worker)
+        case .compared(let task, let report): compared(task, report, by: worker)
         case .embedded(let task, _, _, let values): embedded(task, values: values, by: worker)
         case .prepared(let task, let shard, let adapter, _):
             prepared(task, shard: shard, adapter: adapter, by: worker)

@@ -66,6 +66,7 @@ public struct Coordinator: Sendable {
         case .missing(let kind, let result): missingRowsLoaded(kind, result)
         case .splitLoaded(let operation, let result): splitLoaded(operation, result)
         case .weights(let operation, let scope, let result): weightsComputed(operation, scope, result)
+        case .comparisonLoaded(let operation, let result): comparisonLoaded(operation, result)
         case .forgetShards(let operation, let result): forgetShardsLoaded(operation, result)
         case .evaluation(let operation, let result): evaluationBuilt(operation, result)
         }

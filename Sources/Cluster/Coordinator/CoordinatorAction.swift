@@ -15,6 +15,8 @@ public enum CoordinatorAction: Sendable {
     case loadMissing(MissingRows, limit: Int)
     /// The split, for attention with these parameters (nil: those in force). Answered by `.splitLoaded`.
     case loadSplit(operation: String, Split, SampleAdaptiveAttention.Parameters?)
+    /// The cases of a comparison. Answered by `.comparisonLoaded`.
+    case loadComparison(operation: String, ComparisonOptions)
     /// The shards that a forget request touched. Answered by `.forgetShards`.
     case loadForgetShards(operation: String, request: String)
     /// ω of the prompts by sample-adaptive attention. Answered by `.weights`.
@@ -42,12 +44,14 @@ public enum Dispatch: Sendable, Equatable {
     /// No adapters: the base model. `weights`: `[prompts, adapters]`, empty for 1/K.
     case score(
         task: TaskID, rule: AggregationRule, adapters: [AdapterReference], weights: [Float], digests: [String])
+    /// A case of a comparison; `.undelivered` (code `stale`) if the data is not that of `basis` any more.
+    case compare(task: TaskID, ComparisonOptions, position: Int, basis: String)
 
     public var task: TaskID {
         switch self {
         case .assign(let task, _, _, _, _), .correct(let task, _, _, _), .prepare(let task, _, _, _),
             .prompts(let task, _, _, _), .replay(let task, _, _),
-            .embed(let task, _, _, _), .score(let task, _, _, _, _):
+            .embed(let task, _, _, _), .score(let task, _, _, _, _), .compare(let task, _, _, _):
             task
         }
     }
@@ -149,6 +153,7 @@ public enum OperationResult: Sendable {
     /// The shell's report, a JSON object.
     case evaluation([UInt8])
     case verification(VerificationReport)
+    case comparison(ComparisonReport)
 }
 
 /// Margins of one split under several models, each in the order of `digests`.

@@ -14,7 +14,8 @@ public enum CoordinatorEvent: Sendable {
     case unreachable(peer: PeerID)
     /// A task could not be sent because the ledger no longer has its prompts, manifest or adapter, or could not be read.
     case undelivered(peer: PeerID, task: TaskID, ClientError)
-    /// A request the value answers itself: `train`, `forget` (not a dry run), `evaluate`, `verify`, `status`, `operation`.
+    /// A request the value answers itself: `train`, `forget` (not a dry run), `evaluate`, `verify`, `compare`, `status`,
+    /// `operation`.
     /// The shell answers the others, and repetitions of requests whose reply is stored, without asking.
     case client(ClientTicket, ClientRequest)
     /// A ledger command ended.
@@ -25,6 +26,8 @@ public enum CoordinatorEvent: Sendable {
     case missing(MissingRows, Result<[String], ClientError>)
     /// Answer to `.loadSplit`.
     case splitLoaded(operation: String, Result<LoadedSplit, ClientError>)
+    /// Answer to `.loadComparison`.
+    case comparisonLoaded(operation: String, Result<LoadedComparison, ClientError>)
     /// Answer to `.computeWeights`: ω `[prompts, adapters]`, row by row, in the order asked for.
     case weights(operation: String, AttentionScope, Result<[Float], ClientError>)
     /// Answer to `.loadForgetShards`: `ForgetOutcome.shards`.

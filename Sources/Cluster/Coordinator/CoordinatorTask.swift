@@ -37,7 +37,7 @@ struct CoordinatorTask: Sendable {
     var isTraining: Bool {
         switch kind {
         case .train, .correct, .prepare: true
-        case .part(let part): part.isReplay
+        case .part(let part): part.isReplay || part.comparisonCase != nil
         case .keep, .rows: false
         }
     }
@@ -53,6 +53,8 @@ struct OperationPart: Sendable {
         case single
         /// Position in the verification's list.
         case replay(Int)
+        /// Position of a comparison's case.
+        case compare(Int)
     }
 
     var operation: String
@@ -63,7 +65,7 @@ struct OperationPart: Sendable {
     var isReplay: Bool {
         switch item {
         case .single, .replay: true
-        case .embed, .score: false
+        case .embed, .score, .compare: false
         }
     }
 }

@@ -8,6 +8,7 @@ struct Operation: Sendable {
         case forget(Forgetting)
         case evaluate(Evaluation)
         case verify(Verification)
+        case compare(Comparison)
     }
 
     /// The request's id.
@@ -34,6 +35,7 @@ struct Operation: Sendable {
         case .forget: "forget"
         case .evaluate: "evaluate"
         case .verify: "verify"
+        case .compare: "compare"
         }
     }
 

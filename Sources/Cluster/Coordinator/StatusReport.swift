@@ -17,7 +17,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
     }
 
     public struct Task: Codable, Hashable, Sendable {
-        /// train, correct, prepare, keep, embed, reference, score or replay.
+        /// train, correct, prepare, keep, embed, reference, score, replay or compare.
         public var kind: String
         public var shard: Int?
         /// One line for people.

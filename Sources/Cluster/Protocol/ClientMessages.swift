@@ -4,7 +4,7 @@ import Unlearning
 
 /// What a client asks of the coordinator. Every request carries a client-chosen id; repeating one returns the stored reply.
 ///
-/// Requests that take long (`train`, `forget`, `evaluate`, `verify`) are accepted at once and name an operation, which
+/// Requests that take long (`train`, `forget`, `evaluate`, `verify`, `compare`) are accepted at once and name an operation, which
 /// the client then follows with `operation`.
 public enum ClientRequest: Codable, Sendable, Equatable {
     /// One batch of an import, in order; kept aside until `finishImport`.
@@ -16,6 +16,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case evaluate(EvaluateRequest)
     /// Replays the training of every shard, or of those that a forget request touched.
     case verify(VerifyRequest)
+    /// Compares unlearning methods on the cluster's data and configuration.
+    case compare(ComparisonOptions)
     case status
     case operation(id: String)
     case adapters
@@ -135,7 +137,7 @@ public struct OperationReport: Codable, Sendable, Equatable {
     public enum State: String, Codable, Sendable { case running, done, failed }
 
     public var id: String
-    /// train, forget, evaluate or verify.
+    /// train, forget, evaluate, verify or compare.
     public var kind: String
     public var state: State
     /// One line for people: "training shard 2, step 14 of 64".

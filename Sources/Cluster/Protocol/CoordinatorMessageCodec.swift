@@ -84,6 +84,11 @@ extension CoordinatorMessage {
             return try Envelope(
                 "embed", EmbedHeader(task: task, source: source),
                 payloads: [try WirePayload.bytes(prompts, kind: "embed")])
+        case .compare(let task, let comparison):
+            try WirePayload.checkCount(comparison.promptCount, kind: "compare")
+            let payload = try WireJSON.encode(comparison, kind: "compare")
+            try WirePayload.checkComparison(payload.count, kind: "compare")
+            return try Envelope("compare", TaskHeader(task: task), payloads: [payload])
         case .cancel(let task): return try Envelope("cancel", TaskHeader(task: task))
         case .release(let shard): return try Envelope("release", ShardHeader(shard: shard))
         }
@@ -123,6 +128,12 @@ extension CoordinatorMessage {
             self = .embed(
                 task: header.task, source: header.source,
                 prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))
+        case "compare":
+            let task = try envelope.decode(TaskHeader.self, payloads: 1).task
+            try WirePayload.checkComparison(envelope.payloads[0].count, kind: kind)
+            let comparison = try WireJSON.decode(ComparisonCase.self, from: envelope.payloads[0], kind: kind)
+            try WirePayload.checkCount(comparison.promptCount, kind: kind)
+            self = .compare(task: task, comparison)
         case "cancel": self = .cancel(task: try envelope.decode(TaskHeader.self).task)
         case "release": self = .release(shard: try envelope.decode(ShardHeader.self).shard)
         default: throw .unknownKind(kind)

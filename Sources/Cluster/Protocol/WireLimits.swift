@@ -16,6 +16,8 @@ public enum WireLimits {
     public static let header = frame
     /// Bytes of a client's request: JSON takes several times its size in memory once it is read.
     public static let request = 64 << 20
+    /// Bytes of a comparison's case or report.
+    public static let comparison = 64 << 20
     /// Nesting of any JSON that a peer sends.
     public static let depth = 32
     /// Bytes of the kind and of the id.

@@ -64,6 +64,12 @@ enum WirePayload {
         return ShardManifest(entries: entries)
     }
 
+    static func checkComparison(_ bytes: Int, kind: String) throws(WireError) {
+        guard bytes <= WireLimits.comparison else {
+            throw .tooLarge(what: "\(kind): bytes", size: bytes, limit: WireLimits.comparison)
+        }
+    }
+
     static func checkCount(_ count: Int, kind: String) throws(WireError) {
         guard count <= WireLimits.prompts else {
             throw .tooLarge(what: "\(kind): prompts", size: count, limit: WireLimits.prompts)

@@ -1,8 +1,10 @@
+import Unlearning
+
 /// Frames of what workers say.
 extension WorkerMessage {
     static let kinds: Set<String> = [
-        "hello", "heartbeat", "need", "progress", "trained", "scored", "embedded", "prepared", "released", "holds",
-        "failed", "goodbye",
+        "hello", "heartbeat", "need", "progress", "trained", "scored", "embedded", "prepared", "compared", "released",
+        "holds", "failed", "goodbye",
     ]
 
     private struct TaskHeader: Codable { var task: TaskID }
@@ -51,6 +53,9 @@ extension WorkerMessage {
         case .prepared(let task, let shard, let adapter, let seconds):
             return try Envelope(
                 "prepared", PreparedHeader(task: task, shard: shard, adapter: adapter, seconds: seconds))
+        case .compared(let task, let report):
+            let payload = try WireJSON.encode(report, kind: "compared")
+            return try Envelope("compared", TaskHeader(task: task), payloads: [payload])
         case .released(let shard): return try Envelope("released", ShardHeader(shard: shard))
         case .holds(let holding): return try Envelope("holds", holding)
         case .failed(let task, let code, let message):
@@ -95,6 +100,11 @@ extension WorkerMessage {
             let header = try envelope.decode(PreparedHeader.self)
             self = .prepared(
                 task: header.task, shard: header.shard, adapter: header.adapter, seconds: header.seconds)
+        case "compared":
+            let task = try envelope.decode(TaskHeader.self, payloads: 1).task
+            try WirePayload.checkComparison(envelope.payloads[0].count, kind: kind)
+            self = .compared(
+                task: task, try WireJSON.decode(ComparisonReport.self, from: envelope.payloads[0], kind: kind))
         case "released": self = .released(shard: try envelope.decode(ShardHeader.self).shard)
         case "holds": self = .holds(try envelope.decode(Holding.self))
         case "failed":

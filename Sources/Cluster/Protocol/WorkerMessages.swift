@@ -20,6 +20,8 @@ public enum WorkerMessage: Sendable, Equatable {
     case embedded(task: TaskID, tokens: Int, seconds: Double, values: [Float])
     /// IFRU's preparation of the shard's adapter is on the worker's disk.
     case prepared(task: TaskID, shard: Int, adapter: String, seconds: Double)
+    /// Payload: the report of one case of a comparison, as JSON.
+    case compared(task: TaskID, ComparisonReport)
     /// The worker deleted what it held of the shard.
     case released(shard: Int)
     /// The worker's copy of the shard now holds exactly this manifest, and nothing else of it is on its disk.
@@ -154,6 +156,8 @@ public enum CoordinatorMessage: Sendable, Equatable {
     /// or empty for 1/K. Payload: prompts, weights, adapters' safetensors.
     case score(ScoreTask)
     case embed(task: TaskID, source: EmbeddingSource, prompts: [TrainingPrompt])
+    /// Compare unlearning methods on one case, without touching local storage. Payload: the case, as JSON.
+    case compare(task: TaskID, ComparisonCase)
     case cancel(task: TaskID)
     /// Delete everything held of the shard and say `released`.
     case release(shard: Int)

@@ -137,6 +137,14 @@ final class ComputeThread: Sendable {
             let result = try executor.score(
                 prompts: task.prompts, adapters: adapters, rule: task.rule, weights: task.weights)
             return .scored(margins: result.margins, tokens: result.tokens, seconds: seconds())
+        case .compare(let comparison):
+            var pace = ProgressPace()
+            let result = try executor.compare(comparison) { progress in
+                if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
+            } isCancelled: {
+                isCancelled(job.id)
+            }
+            return .compared(result)
         case .embed(let source, let prompts):
             let result = try executor.embed(prompts: prompts, source: source)
             return .embedded(values: result.values, tokens: result.tokens, seconds: seconds())
@@ -159,5 +167,15 @@ package struct ProgressPace {
         return WorkerMessage.TaskProgress(
             task: 0, step: progress.step, steps: progress.steps, loss: progress.loss, tokensPerSecond: rate,
             secondsRemaining: remaining)
+    }
+
+    /// A comparison counts rows; it has neither one loss nor one speed.
+    package mutating func message(_ progress: ComparisonProgress, seconds: Double) -> WorkerMessage.TaskProgress? {
+        guard seconds - last >= Self.interval else { return nil }
+        last = seconds
+        let left = progress.steps - progress.step
+        return WorkerMessage.TaskProgress(
+            task: 0, step: progress.step, steps: progress.steps, loss: 0, tokensPerSecond: 0,
+            secondsRemaining: progress.step > 0 ? seconds / Double(progress.step) * Double(left) : 0)
     }
 }

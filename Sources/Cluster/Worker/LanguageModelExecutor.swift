@@ -53,6 +53,13 @@ public final class LanguageModelExecutor: TaskExecutor {
         return (logits.map(\.margin), tokens.reduce(0) { $0 + $1.count })
     }
 
+    public func compare(
+        _ comparison: ComparisonCase, progress: (ComparisonProgress) -> Void, isCancelled: () -> Bool
+    ) throws -> ComparisonReport {
+        try MethodComparison.run(
+            model: model, tokenizer: tokenizer, comparison: comparison, progress: progress, isCancelled: isCancelled)
+    }
+
     public func embed(
         prompts: [TrainingPrompt], source: EmbeddingSource
     ) throws -> (values: [Float], tokens: Int) {

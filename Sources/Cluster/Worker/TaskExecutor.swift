@@ -39,6 +39,11 @@ public protocol TaskExecutor: AnyObject {
 
     /// `[prompts, hidden]`, row by row.
     func embed(prompts: [TrainingPrompt], source: EmbeddingSource) throws -> (values: [Float], tokens: Int)
+
+    /// - Throws: `UnlearningError`, `LanguageModelError`.
+    func compare(
+        _ comparison: ComparisonCase, progress: (ComparisonProgress) -> Void, isCancelled: () -> Bool
+    ) throws -> ComparisonReport
 }
 
 /// An adapter that was corrected, and what that took.

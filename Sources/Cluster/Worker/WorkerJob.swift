@@ -16,6 +16,7 @@ package struct Job: Sendable, Equatable {
         case prepare(shard: Int, prompts: [TrainingPrompt], adapter: [UInt8])
         case score(CoordinatorMessage.ScoreTask)
         case embed(source: EmbeddingSource, prompts: [TrainingPrompt])
+        case compare(ComparisonCase)
     }
 
     package var id: JobID
@@ -29,6 +30,7 @@ package enum JobOutcome: Sendable, Equatable {
     case prepared(InfluencePreparation, seconds: Double)
     case scored(margins: [Float], tokens: Int, seconds: Double)
     case embedded(values: [Float], tokens: Int, seconds: Double)
+    case compared(ComparisonReport)
     case cancelled
     case failed(TaskFailure)
 }

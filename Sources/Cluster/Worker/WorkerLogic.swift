@@ -79,6 +79,9 @@ package struct WorkerLogic: Sendable {
         case .score(let score): return enqueue(.score(score), task: score.task)
         case .embed(let task, let source, let prompts):
             return enqueue(.embed(source: source, prompts: prompts), task: task)
+        case .compare(let task, let comparison):
+            if let failure = mismatch(comparison.settings.specification) { return [failed(task, failure)] }
+            return enqueue(.compare(comparison), task: task)
         case .cancel(let task): return cancel(task)
         case .release(let shard):
             return abandon(shard: shard) + abandonPreparation(shard: shard) + [.storage(command(shard, .remove))]
@@ -239,7 +242,7 @@ package struct WorkerLogic: Sendable {
             assignments[shard] = assignment
             return [.storage(save)] + next
         case .failed(let failure): return fail(shard: shard, failure) + next
-        case .cancelled, .scored, .embedded, .prepared:
+        case .cancelled, .scored, .embedded, .prepared, .compared:
             return fail(shard: shard, TaskFailure(code: "cancelled", message: "the training was stopped")) + next
         }
     }
@@ -253,6 +256,7 @@ package struct WorkerLogic: Sendable {
             return .send(.scored(task: task, tokens: tokens, seconds: seconds, margins: margins))
         case .embedded(let values, let tokens, let seconds):
             return .send(.embedded(task: task, tokens: tokens, seconds: seconds, values: values))
+        case .compared(let report): return .send(.compared(task: task, report))
         case .failed(let failure): return failed(task, failure)
         case .cancelled, .prepared: return nil
         }

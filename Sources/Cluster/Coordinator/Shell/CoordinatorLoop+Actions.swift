@@ -48,6 +48,11 @@ extension CoordinatorLoop {
                 inbox.post(
                     .event(.splitLoaded(operation: operation, service.result { try service.load(split, parameters) })))
             }
+        case .loadComparison(let operation, let options):
+            process.store.run { service in
+                let loaded = service.result { try service.loadComparison(options) }
+                inbox.post(.event(.comparisonLoaded(operation: operation, loaded)))
+            }
         case .loadForgetShards(let operation, let request):
             process.store.run { service in
                 let shards = service.result { try service.forgetShards(operation: operation, request: request) }
@@ -109,6 +114,8 @@ extension LedgerService {
         case .operation(let report, .verification(let verification)?):
             let result = try verifyReply(verification, operation: report.id)
             return try ReplyCoding.encode(OperationReply(report: report, result: result))
+        case .operation(let report, .comparison(let comparison)?):
+            return try ReplyCoding.encode(OperationReply(report: report, result: comparison))
         case .operation(let report, .evaluation(let json)?):
             let result = try ReplyCoding.decode(EvaluateReply.self, from: Data(json))
             return try ReplyCoding.encode(OperationReply(report: report, result: result))

@@ -10,7 +10,7 @@ extension CoordinatorLoop {
             answer(ticket) { service in
                 try ReplyCoding.encode(try service.ledger.plan(forget))
             }
-        case .train, .forget, .evaluate, .verify, .status, .operation: handle(.client(ticket, request))
+        case .train, .forget, .evaluate, .verify, .compare, .status, .operation: handle(.client(ticket, request))
         case .importRows(let rows):
             answer(ticket) { service in
                 try service.ledger.stage(

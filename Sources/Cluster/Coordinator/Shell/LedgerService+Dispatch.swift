@@ -36,6 +36,9 @@ extension LedgerService {
             let prompts = try prompts(digests)
             return .embed(
                 task: task, source: source, prompts: scope == .history ? prompts.map(\.historyAlone) : prompts)
+        case .compare(let task, let options, let position, let basis):
+            return .compare(
+                task: task, try comparisonCase(options, position: position, basis: basis))
         case .score(let task, let rule, let adapters, let weights, let digests):
             let bytes = try adapters.map { adapter in
                 switch adapter {

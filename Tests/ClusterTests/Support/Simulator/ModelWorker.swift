@@ -118,6 +118,12 @@ struct ModelWorker {
             let values = prompts.flatMap { [Float(simulatedHash($0.digest) % 1000), 1] }
             return enqueue(
                 .answer(.embedded(task: task, tokens: 1, seconds: 1, values: values)), task: task, isTraining: false)
+        case .compare(let task, let comparison):
+            let summary = ComparisonReport.CaseSummary(
+                seed: comparison.seed, data: comparison.data, training: 1, validation: 0, test: 1, shards: 1,
+                partition: .hash, epochs: 1)
+            return enqueue(
+                .answer(.compared(task: task, ComparisonReport(cases: [summary]))), task: task, isTraining: true)
         case .cancel(let task):
             for shard in assignments.keys.sorted() where assignments[shard]?.task == task { abandon(shard) }
             return drop { $0.task == task }

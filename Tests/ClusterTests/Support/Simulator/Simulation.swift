@@ -113,12 +113,14 @@ struct Simulation {
         for _ in 0..<plan.forgets { add(randomForget(), at: random.between(2000, chaos - 5000)) }
         for _ in 0..<plan.reads {
             let body: ClientRequest =
-                random.chance(0.5)
-                ? .verify(ClientRequest.VerifyRequest(request: nil))
-                : .evaluate(
-                    ClientRequest.EvaluateRequest(
-                        split: .test, compare: random.chance(0.5),
-                        attention: random.chance(0.5) ? .init(tau: 1, neighbours: 2) : nil))
+                random.chance(0.25)
+                ? .compare(.quick)
+                : random.chance(0.5)
+                    ? .verify(ClientRequest.VerifyRequest(request: nil))
+                    : .evaluate(
+                        ClientRequest.EvaluateRequest(
+                            split: .test, compare: random.chance(0.5),
+                            attention: random.chance(0.5) ? .init(tau: 1, neighbours: 2) : nil))
             add(body, at: random.between(5000, chaos - 2000))
         }
         for _ in 0..<plan.crashes {
@@ -284,6 +286,8 @@ struct Simulation {
                     .success(
                         LoadedSplit(
                             digests: digests, missingEmbeddings: digests, looksAtQuery: parameters != nil))))
+        case .loadComparison(let operation, _):
+            answer(.comparisonLoaded(operation: operation, .success(LoadedComparison(cases: 3, basis: ledger.basis))))
         case .loadForgetShards(let operation, let request):
             answer(
                 .forgetShards(
@@ -354,6 +358,8 @@ struct Simulation {
             }
         case .embed(let task, let source, _, let digests):
             return prompts(digests).map { .embed(task: task, source: source, prompts: $0) }
+        case .compare(let task, _, let position, let basis):
+            return basis == ledger.basis ? .compare(task: task, .sample(seed: UInt64(position))) : nil
         case .score(let task, let rule, let adapters, let weights, let digests):
             for case .published(let name) in adapters where !ledger.hasAdapter(name) { return nil }
             return prompts(digests).map {
@@ -540,5 +546,12 @@ struct Simulation {
             found += status.operations.filter { $0.state == .running }.map { "\($0.id) still runs: \($0.progress)" }
         }
         return found
+    }
+}
+
+extension ModelLedger {
+    /// Names the prompts there are.
+    var basis: String {
+        ShardManifest(entries: samples.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) }).digest
     }
 }
