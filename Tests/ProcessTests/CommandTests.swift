@@ -85,6 +85,40 @@ struct CommandTests {
         }
     }
 
+    @Test("Methods are compared on the cluster's own data; figures are written and nothing is forgotten")
+    func comparison() throws {
+        let cluster = try TestCluster()
+        try cluster.startWorkers(2)
+        _ = try cluster.importRatings(Ratings.csv(users: 12))
+        _ = try cluster.succeed("train", "--wait")
+        let adapters = try cluster.adapterNames()
+        let figures = cluster.root.appendingPathComponent("figures")
+        let report = try cluster.succeed("evaluate", "--compare", "--quick", "--figures", figures.path)
+        let rows = try #require(report["rows"] as? [[String: Any]])
+        #expect(Set(rows.compactMap { $0["kind"] as? String }) == ["users:10%", "user"])
+        #expect(rows.count == 20)
+        #expect(rows.compactMap { $0["failure"] as? String } == [])
+        for row in rows where row["method"] as? String == "retrain" {
+            let completeness = row["completeness"] as? [String: Any]
+            #expect((completeness?["divergence"] as? [String: Any])?["jensen_shannon"] as? Double == 0)
+        }
+        #expect((report["drift"] as? [Any])?.count == 10)
+        for name in ["request-time", "drift", "attention"] {
+            let svg = try String(contentsOf: figures.appendingPathComponent("\(name).svg"), encoding: .utf8)
+            #expect(svg.hasPrefix("<svg") && svg.hasSuffix("</svg>\n"))
+        }
+        #expect(try cluster.adapterNames() == adapters)
+        // Prompts travel, and leave nothing behind but what was there.
+        #expect(try cluster.command("evaluate", "--quick").status == 64)
+        #expect(try cluster.command("evaluate", "--compare", "--forget", "everything").status == 64)
+        let text = try lethe([
+            "evaluate", "--compare", "--quick", "--methods", "apa-nd", "--forget", "user", "--sequence", "0",
+            "--coordinator", cluster.endpoint,
+        ])
+        #expect(text.status == 0)
+        #expect(String(decoding: text.output, as: UTF8.self).contains("APA(ND)"))
+    }
+
     @Test("A configuration file stands in for flags; unknown keys and changed settings are refused")
     func configurationFile() throws {
         let cluster = try TestCluster()

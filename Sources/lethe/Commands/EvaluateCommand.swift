@@ -15,6 +15,11 @@ struct EvaluateCommand: ParsableCommand {
 
             "APA" is with the attention in force, to the whole prompt; "by history" looks at the user's history alone, as \
             rankings do. --attention measures both at another τ and n than those that validation chose.
+
+            With --compare and any of --quick, --forget, --seeds, --methods, --figures (or --limit, --sequence, --epochs) \
+            unlearning methods are compared instead, on this cluster's data and configuration and on identical forget \
+            requests: distance to retraining, quality, time, fairness, and many small requests in sequence. Nothing is \
+            forgotten and no adapter of the cluster changes.
             """)
 
     @Option(help: "train, validation or test.")
@@ -26,9 +31,19 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Measure attention at TAU:N, such as 30:20, in place of what validation chose.")
     var attention: String?
 
+    @OptionGroup var comparison: ComparisonFlags
+
     @OptionGroup var client: ClientOptions
 
+    func validate() throws {
+        guard comparison.isAsked else { return }
+        guard compare else { throw ValidationError("these options belong to --compare") }
+        guard split == .test else { throw ValidationError("methods are compared on the test split") }
+        _ = try comparison.options()
+    }
+
     func run() throws {
+        if comparison.isAsked { return try comparison.run(client) }
         let parameters = try attention.map(Self.parameters)
         try client.withClient { coordinator in
             let reply = try coordinator.call(

@@ -1,0 +1,109 @@
+import Foundation
+import Unlearning
+
+/// A comparison of methods as tables for people; the JSON has more.
+struct ComparisonText {
+    private let report: ComparisonReport
+
+    init(_ report: ComparisonReport) {
+        self.report = report
+    }
+
+    var text: String {
+        ([header] + [quality, effort, drift, failures].filter { !$0.isEmpty } + [notes]).joined(separator: "\n\n")
+    }
+
+    private var header: String {
+        guard let first = report.cases.first else { return "nothing was compared" }
+        let seeds = Set(report.cases.map(\.seed)).sorted().map(String.init).joined(separator: ", ")
+        return "\(first.training) training, \(first.validation) validation and \(first.test) test prompts; "
+            + "\(first.shards) shards, APA's by \(first.partition.rawValue); \(first.epochs) epochs; seeds \(seeds)"
+    }
+
+    /// Rows of all kinds in one table, so that columns line up; the kind's name stands above its rows.
+    private func blocks(_ columns: [String], _ cells: (ComparisonSummary) -> [String]) -> String {
+        var rows: [[String]] = [columns]
+        var kind: ForgetKind?
+        for summary in report.summaries {
+            if summary.kind != kind {
+                kind = summary.kind
+                rows.append([])
+                rows.append(["forget \(summary.kind)"])
+            }
+            rows.append(["  " + summary.method.name] + cells(summary))
+        }
+        return table(rows)
+    }
+
+    private var quality: String {
+        blocks([
+            "distance and quality", "JSD", "sym. KL", "L2", "MIA", "AUC", "accuracy", "log-loss", "spill. log-loss",
+        ]) {
+            [
+                cell($0.jensenShannon, 4), cell($0.symmetrisedKullbackLeibler, 4), cell($0.euclidean),
+                cell($0.membership), cell($0.auc), cell($0.accuracy), cell($0.logLoss), cell($0.spilloverLogLoss),
+            ]
+        }
+    }
+
+    private var effort: String {
+        blocks(
+            [
+                "effort and fairness", "request s", "× Retrain", "prepared s", "scored tok.", "trained tok.",
+                "parameters", "core", "random", "edge",
+            ]
+        ) {
+            [
+                cell($0.requestSeconds, 2), cell($0.speedup, 1), cell($0.preparationSeconds, 2), count($0.scoredTokens),
+                count($0.trainedTokens), count($0.parameters), cell($0.coreLogLoss), cell($0.randomLogLoss),
+                cell($0.edgeLogLoss),
+            ]
+        }
+    }
+
+    private var drift: String {
+        let points = report.driftSummaries
+        guard !points.isEmpty else { return "" }
+        let counts = Set(points.map(\.requests)).sorted()
+        let header = ["JSD to Retrain in sequence"] + counts.map { "after \($0)" } + ["requests s", "prepared s"]
+        let methods = ComparisonMethod.allCases.filter { method in points.contains { $0.method == method } }
+        return table(
+            [header]
+                + methods.map { method in
+                    let own = points.filter { $0.method == method }
+                    return ["  " + method.name]
+                        + counts.map { requests in cell(own.first { $0.requests == requests }?.jensenShannon, 4) }
+                        + [cell(own.last?.requestSeconds, 2), cell(own.last?.preparationSeconds, 2)]
+                })
+    }
+
+    private var failures: String {
+        let rows = report.summaries.filter { $0.failed > 0 }.map {
+            "failed: \($0.method.name), forget \($0.kind), \($0.failed) of \($0.rows): \($0.failure ?? "")"
+        }
+        let points = report.driftSummaries.compactMap { point in
+            point.failure.map { "failed: \(point.method.name), sequence, after \(point.requests): \($0)" }
+        }
+        return (rows + points).joined(separator: "\n")
+    }
+
+    private var notes: String {
+        """
+        JSD, sym. KL and L2: distance of the answers on the forget set to Retrain's. MIA: membership inference AUC; compare \
+        with Retrain's.
+        log-loss under core, random, edge: test prompts of the third of the users with the most interactions, of a random \
+        third, with the fewest.
+        Means ± deviation over seeds and requests. --json has every row and says how each number is to be read.
+        """
+    }
+
+    private func cell(_ statistic: Statistic?, _ places: Int = 3) -> String {
+        guard let statistic else { return "-" }
+        let mean = decimal(statistic.mean, places)
+        return statistic.count > 1 ? "\(mean) ± \(decimal(statistic.deviation, places))" : mean
+    }
+
+    private func count(_ statistic: Statistic?) -> String {
+        statistic.map { decimal($0.mean, 0) } ?? "-"
+    }
+}
