@@ -198,7 +198,9 @@ final class WorkerProcessTests {
         let coordinator = try ScriptedCoordinator(context: try Context())
         let worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
         _ = try coordinator.welcome()
-        for frames in [[[UInt8]()], [[9, 9], [1]], [[], [WireLimits.version], Array("assign".utf8), [], Array("{".utf8)]] {
+        for frames in [
+            [[UInt8]()], [[9, 9], [1]], [[], [WireLimits.version], Array("assign".utf8), [], Array("{".utf8)],
+        ] {
             try coordinator.sayRaw(frames)
         }
         try coordinator.say(.release(shard: 3))
