@@ -15,6 +15,7 @@ def main():
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--shards", type=int, default=4)
+    parser.add_argument("--aggregates", action="store_true", help="leave out the base model and each adapter alone")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("settings", nargs="*", help="further options of the coordinator, after --")
     arguments = parser.parse_args()
@@ -25,7 +26,8 @@ def main():
         with LocalCluster(arguments.workers, settings) as cluster:
             cluster.run("import", "import", "--format", "recbole", os.environ["LETHE_ML100K"], *sampling(1024, 500, 1000))
             trained = cluster.run("train", "train", "--wait")
-            evaluated = cluster.run("evaluate", "evaluate", "--split", "test", "--compare")
+            evaluated = cluster.run("evaluate", "evaluate", "--split", "test", "--compare",
+                                    *(["--aggregates"] if arguments.aggregates else []))
         runs.append({"seed": seed, "shards": trained["shards"], "evaluate": evaluated, "seconds": cluster.seconds})
         say(f"seed {seed}, partition {arguments.partition}: attention τ {evaluated['tau']}, n {evaluated['neighbours']}; "
             f"training {cluster.seconds['train']:.0f} s, evaluation {cluster.seconds['evaluate']:.0f} s")

@@ -6,12 +6,13 @@ import Unlearning
 @Suite("Attention in evaluations")
 struct EvaluationAttentionTests {
     /// A cluster of two trained shards with one worker, asked to evaluate; what it then tells the worker.
-    private func started(looksAtQuery: Bool) -> CoordinatorFixture {
+    private func started(looksAtQuery: Bool, aggregatesOnly: Bool = false) -> CoordinatorFixture {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
         fixture.hello(
             "a",
             holdings: (0..<2).map { .init(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)") })
-        fixture.ask(.evaluate(.init(split: .test, compare: false)), id: "e")
+        fixture.ask(
+            .evaluate(.init(split: .test, compare: false, aggregatesOnly: aggregatesOnly)), id: "e")
         let split = LoadedSplit(
             digests: ["p", "q"], missingEmbeddings: looksAtQuery ? ["q"] : [], looksAtQuery: looksAtQuery)
         fixture.feed(.splitLoaded(operation: "e", .success(split)))
@@ -84,6 +85,14 @@ struct EvaluationAttentionTests {
         #expect(weighted.count { $0 == [0.5, 0.5, 0.5, 0.5] } == 1)
         #expect(work.scored.count == 7)
         #expect(work.scores?.series.allSatisfy { !$0.margins.contains(0) } == true)
+    }
+
+    @Test("Asked for aggregates only, nothing else is scored")
+    func aggregatesOnly() throws {
+        var fixture = started(looksAtQuery: false, aggregatesOnly: true)
+        let work = finish(&fixture)
+        #expect(work.scored.map(\.adapters) == [["a0", "a1"], ["a0", "a1"]])
+        #expect(try #require(work.scores?.series).count == 4)
     }
 
     @Test("Impossible parameters are refused", arguments: [(-1.0, 20), (Double.nan, 20), (1, 0)])

@@ -43,7 +43,9 @@ extension Coordinator {
             let adapters = evaluation.adapters.map {
                 EvaluationScores.Series.Model.adapter(shard: $0.shard, name: $0.name)
             }
-            for model in [.base] + adapters { add(model, to: &evaluation, mayScore: true) }
+            if !evaluation.aggregatesOnly {
+                for model in [.base] + adapters { add(model, to: &evaluation, mayScore: true) }
+            }
             for mixture in mixtures { add(mixture, to: &evaluation, looksAtQuery: split.looksAtQuery) }
             for scope in AttentionScope.allCases
             where split.looksAtQuery && mixtures.contains(where: { $0.attention == scope }) {
@@ -265,11 +267,15 @@ extension ClientRequest.EvaluateRequest {
 
 extension Evaluation {
     init(_ request: ClientRequest.EvaluateRequest) {
-        self.init(split: request.split, compare: request.compare, parameters: request.attention)
+        self.init(
+            split: request.split, compare: request.compare, parameters: request.attention,
+            aggregatesOnly: request.aggregatesOnly)
     }
 
     /// The same request, nothing done of it.
-    var anew: Evaluation { Evaluation(split: split, compare: compare, parameters: parameters) }
+    var anew: Evaluation {
+        Evaluation(split: split, compare: compare, parameters: parameters, aggregatesOnly: aggregatesOnly)
+    }
 
     /// Whether embedding parts are still to be given out.
     func isEmbedding(_ scope: AttentionScope) -> Bool {

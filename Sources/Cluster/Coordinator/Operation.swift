@@ -91,6 +91,7 @@ struct Evaluation: Sendable {
     var compare: Bool
     /// τ and n that the client asked for; nil: those in force.
     var parameters: SampleAdaptiveAttention.Parameters?
+    var aggregatesOnly = false
     var isLoading = false
     var isBuilding = false
     /// nil until loaded.

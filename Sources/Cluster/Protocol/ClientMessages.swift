@@ -103,10 +103,16 @@ public enum ClientRequest: Codable, Sendable, Equatable {
         public var compare: Bool
         /// τ and n to measure at; nil: those in force.
         public var attention: SampleAdaptiveAttention.Parameters?
+        /// Leaves out the base model and each adapter alone: as many passes over the split as there are shards.
+        public var aggregatesOnly: Bool
 
-        public init(split: Split, compare: Bool, attention: SampleAdaptiveAttention.Parameters? = nil) {
+        public init(
+            split: Split, compare: Bool, attention: SampleAdaptiveAttention.Parameters? = nil,
+            aggregatesOnly: Bool = false
+        ) {
             self.split = split
             self.compare = compare
+            self.aggregatesOnly = aggregatesOnly
             self.attention = attention
         }
     }

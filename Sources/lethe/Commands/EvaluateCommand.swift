@@ -31,6 +31,9 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Measure attention at TAU:N, such as 30:20, in place of what validation chose.")
     var attention: String?
 
+    @Flag(help: "Leave out the base model and each adapter alone: much quicker with many shards.")
+    var aggregates = false
+
     @OptionGroup var comparison: ComparisonFlags
 
     @OptionGroup var client: ClientOptions
@@ -47,7 +50,7 @@ struct EvaluateCommand: ParsableCommand {
         let parameters = try attention.map(Self.parameters)
         try client.withClient { coordinator in
             let reply = try coordinator.call(
-                .evaluate(.init(split: split, compare: compare, attention: parameters)))
+                .evaluate(.init(split: split, compare: compare, attention: parameters, aggregatesOnly: aggregates)))
             let accepted = try ReplyCoding.decode(AcceptedReply.self, from: reply.body)
             let body = try coordinator.wait(forOperation: accepted.report.id)
             guard let result = try ReplyCoding.decode(OperationReply<EvaluateReply>.self, from: body).result else {
