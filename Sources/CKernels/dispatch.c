@@ -119,3 +119,28 @@ void lethe_adamw(float *parameters, float *first, float *second, const float *gr
     table()->adamw(parameters, first, second, gradient, count, rate, beta1, beta2, epsilon, decay, correction1,
                    correction2);
 }
+void lethe_sparse_sum(const lethe_sparse *s, int begin, int end, const float *weights, const float *rows, int accumulate,
+                      float *out) {
+    table()->sparse_sum(s, begin, end, weights, rows, accumulate, out);
+}
+void lethe_sparse_logistic(const lethe_sparse *s, int begin, int end, const uint8_t *labels, const float *z, float *out) {
+    table()->sparse_logistic(s, begin, end, labels, z, out);
+}
+void lethe_sparse_terms(const lethe_sparse *s, int begin, int end, const uint8_t *labels, const float *z,
+                        float *curvature, float *slope) {
+    table()->sparse_terms(s, begin, end, labels, z, curvature, slope);
+}
+void lethe_sparse_squares(const lethe_sparse *s, int begin, int end, const float *weights, const float *z, float *out) {
+    table()->sparse_squares(s, begin, end, weights, z, out);
+}
+void lethe_sparse_hessian(const lethe_sparse *s, int begin, int end, const float *blocks, const float *curvature,
+                          const float *slope, const float *z, const float *x, float *out) {
+    table()->sparse_hessian(s, begin, end, blocks, curvature, slope, z, x, out);
+}
+void lethe_sparse_curved(const lethe_sparse *s, int begin, int end, const float *weights, const float *z, const float *x,
+                         float *out) {
+    table()->sparse_curved(s, begin, end, weights, z, x, out);
+}
+void lethe_block_product(int width, int begin, int end, const float *blocks, const float *x, float *out) {
+    table()->block_product(width, begin, end, blocks, x, out);
+}

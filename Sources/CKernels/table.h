@@ -30,6 +30,14 @@ typedef struct {
     void (*answer_forward)(int, int, const float *, const float *, float *);
     void (*answer_backward)(int, int, const float *, const float *, float *);
     void (*adamw)(float *, float *, float *, const float *, size_t, float, float, float, float, float, float, float);
+    void (*sparse_sum)(const lethe_sparse *, int, int, const float *, const float *, int, float *);
+    void (*sparse_logistic)(const lethe_sparse *, int, int, const uint8_t *, const float *, float *);
+    void (*sparse_terms)(const lethe_sparse *, int, int, const uint8_t *, const float *, float *, float *);
+    void (*sparse_squares)(const lethe_sparse *, int, int, const float *, const float *, float *);
+    void (*sparse_hessian)(const lethe_sparse *, int, int, const float *, const float *, const float *, const float *,
+                           const float *, float *);
+    void (*sparse_curved)(const lethe_sparse *, int, int, const float *, const float *, const float *, float *);
+    void (*block_product)(int, int, int, const float *, const float *, float *);
 } lethe_kernel_table;
 
 extern const lethe_kernel_table lethe_kernels_baseline, lethe_kernels_avx2, lethe_kernels_avx512,

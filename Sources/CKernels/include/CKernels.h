@@ -123,3 +123,31 @@ void lethe_answer_backward(int rows, int width, const float *d, const float *w, 
 /// One AdamW step; correction1 and correction2 are 1/(1 − β^t).
 void lethe_adamw(float *parameters, float *first, float *second, const float *gradient, size_t count, float rate,
                  float beta1, float beta2, float epsilon, float decay, float correction1, float correction2);
+
+// Sparse rows over embedding tables. Row r of a table [rows, width] begins at r · width; `width` is at most
+// LETHE_SPARSE_WIDTH. All functions work on the rows begin ..< end of the result; a row's sum runs in the order of its entries.
+#define LETHE_SPARSE_WIDTH 256
+typedef struct {
+    /// Entries of row r: starts[r] ..< starts[r + 1]; every entry names another row.
+    const int64_t *starts;
+    const int32_t *columns;
+    int width;
+} lethe_sparse;
+/// out[r] = Σ_e weights[e] · table[columns[e]], added to out[r] if `accumulate`.
+void lethe_sparse_sum(const lethe_sparse *s, int begin, int end, const float *weights, const float *table, int accumulate,
+                      float *out);
+/// out[r] = Σ_e (σ(z[r] · z[n]) − labels[e]) · z[n], n = columns[e]: the gradient of the logistic loss.
+void lethe_sparse_logistic(const lethe_sparse *s, int begin, int end, const uint8_t *labels, const float *z, float *out);
+/// curvature[e] = p(1 − p) and slope[e] = p − labels[e] with p = σ(z[r] · z[n]).
+void lethe_sparse_terms(const lethe_sparse *s, int begin, int end, const uint8_t *labels, const float *z,
+                        float *curvature, float *slope);
+/// out[r] = Σ_e weights[e] · z[n] · z[n]ᵀ, blocks of width · width.
+void lethe_sparse_squares(const lethe_sparse *s, int begin, int end, const float *weights, const float *z, float *out);
+/// out[r] = blocks[r] · x[r] + Σ_e (curvature[e] · (z[r] · x[n]) · z[n] + slope[e] · x[n]); `slope` may be NULL.
+void lethe_sparse_hessian(const lethe_sparse *s, int begin, int end, const float *blocks, const float *curvature,
+                          const float *slope, const float *z, const float *x, float *out);
+/// out[r] = Σ_e weights[e] · (x[r] · z[n]) · z[n]
+void lethe_sparse_curved(const lethe_sparse *s, int begin, int end, const float *weights, const float *z, const float *x,
+                         float *out);
+/// out[r] = blocks[r] · x[r] for symmetric blocks.
+void lethe_block_product(int width, int begin, int end, const float *blocks, const float *x, float *out);

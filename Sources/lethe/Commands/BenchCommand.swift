@@ -7,8 +7,8 @@ import Unlearning
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure training and scoring on real prompts, beside this machine's own limit.",
-        subcommands: [Train.self, Score.self, Rank.self, Query.self])
+        abstract: "Measure training and scoring on real prompts, and IFRU on embeddings.",
+        subcommands: [Train.self, Score.self, Rank.self, Query.self, Graph.self])
 
     struct Options: ParsableArguments {
         @OptionGroup var model: LocalModelOptions

@@ -2,44 +2,6 @@ import Compute
 import Foundation
 import Recommendation
 
-/// Everything but the data that determines a matrix factorisation or a LightGCN.
-public struct GraphConfiguration: Codable, Hashable, Sendable {
-    /// Width of the embeddings.
-    public var width: Int
-    /// Layers of LightGCN (arXiv 2002.02126); 0: matrix factorisation.
-    public var layers: Int
-    /// Half the weight of the squared length of all embeddings in the loss.
-    public var regularisation: Double
-    public var steps: Int
-    public var learningRate: Double
-    public var seed: UInt64
-
-    public init(
-        width: Int = 16, layers: Int = 0, regularisation: Double = 1e-3, steps: Int = 300, learningRate: Double = 0.02,
-        seed: UInt64 = 0
-    ) {
-        self.width = width
-        self.layers = layers
-        self.regularisation = regularisation
-        self.steps = steps
-        self.learningRate = learningRate
-        self.seed = seed
-    }
-
-    /// - Throws: `UnlearningError.invalidSpecification`.
-    public func check() throws {
-        let problems: [(Bool, String)] = [
-            (width >= 1, "embeddings need at least one dimension"),
-            (layers >= 0 && steps >= 0, "there cannot be a negative number of layers or steps"),
-            (regularisation.isFinite && regularisation >= 0, "the regularisation cannot be negative"),
-            (learningRate.isFinite && learningRate > 0, "the learning rate must be positive"),
-        ]
-        for (holds, reason) in problems where !holds {
-            throw UnlearningError.invalidSpecification(reason: reason)
-        }
-    }
-}
-
 /// Matrix factorisation or LightGCN with the loss
 /// (1/N)·Σ BCE(σ(z_u·z_i), y) + ½·r·‖E‖², where z is the propagated embedding table E `[nodes, width]`.
 ///
@@ -48,108 +10,97 @@ public struct GraphLoss: Sendable {
     public let graph: InteractionGraph
     public let samples: [GraphSample]
     public let configuration: GraphConfiguration
+    package let rows: BipartiteRows
+    /// For each of the users' entries of `rows` the position of its sample, and the reverse.
+    let order: [Int32]
+    let entries: [Int32]
+    /// 0 or 1 by entry.
+    let labels: [UInt8]
 
     /// - Throws: `UnlearningError.noSamples`, `.invalidSpecification`.
     public init(users: Int, items: Int, samples: [GraphSample], configuration: GraphConfiguration) throws {
         try configuration.check()
         guard !samples.isEmpty else { throw UnlearningError.noSamples }
-        graph = try InteractionGraph(users: users, items: items, samples: samples)
+        try InteractionGraph.check(users: users, items: items, samples: samples)
+        let (rows, order) = BipartiteRows.of(samples: samples, users: users, items: items)
+        graph = InteractionGraph(samples: samples, rows: rows, order: order)
+        labels = rows.mirrored(order.map { samples[Int($0)].label ? 1 : 0 })
+        var entries = [Int32](repeating: 0, count: samples.count)
+        for (entry, position) in order.enumerated() { entries[Int(position)] = Int32(entry) }
         self.samples = samples
         self.configuration = configuration
+        self.rows = rows
+        self.order = order
+        self.entries = entries
     }
 
     public var parameters: Int { graph.nodes * configuration.width }
 
-    /// Scores z_u·z_i of pairs.
-    public func scores(_ table: [Double], of pairs: [GraphSample]) -> [Double] {
-        let z = propagated(table)
-        return pairs.map { dot(z, z, $0) }
-    }
-
-    package func value(_ table: [Double]) -> Double {
-        let z = propagated(table)
-        let sum = samples.reduce(0.0) {
-            let score = dot(z, z, $1)
-            return $0 - AnswerDivergence.logProbability(margin: $1.label ? score : -score)
-        }
-        return sum / Double(samples.count)
-            + 0.5 * configuration.regularisation * table.reduce(0) { $0 + $1 * $1 }
-    }
-
-    /// Σ over some of the samples (positions) of ∇BCE, without mean and regularisation.
-    package func sumOfGradients(_ table: [Double], over positions: some Sequence<Int>) -> [Double] {
-        let (z, width) = (propagated(table), configuration.width)
-        var gradient = [Double](repeating: 0, count: table.count)
-        for position in positions {
-            let sample = samples[position]
-            let (user, item) = places(sample)
-            let slope = Metrics.probability(margin: dot(z, z, sample)) - (sample.label ? 1 : 0)
-            for index in 0..<width {
-                gradient[user + index] += slope * z[item + index]
-                gradient[item + index] += slope * z[user + index]
-            }
-        }
-        // The propagation is symmetric: its transpose is itself.
-        return propagated(gradient)
-    }
-
-    package func gradient(_ table: [Double]) -> [Double] {
-        let (sum, scale) = (sumOfGradients(table, over: samples.indices), 1 / Double(samples.count))
-        return zip(sum, table).map { $0 * scale + configuration.regularisation * $1 }
-    }
-
-    /// The Hessian of the loss times a vector, through the propagation.
+    /// The loss of the samples that are left when some (positions, ascending) are gone, with their graph.
     ///
-    /// - Parameter gaussNewton: leaves out the term with the second derivative of the score, so that the matrix has no negative
-    ///   eigenvalues.
-    package func hessian(_ table: [Double], times vector: [Double], gaussNewton: Bool) -> [Double] {
-        let (z, dz, width) = (propagated(table), propagated(vector), configuration.width)
-        var product = [Double](repeating: 0, count: table.count)
-        for sample in samples {
-            let (user, item) = places(sample)
-            let score = dot(z, z, sample)
-            let probability = Metrics.probability(margin: score)
-            let change = dot(dz, z, sample) + dot(z, dz, sample)
-            let curved = probability * Metrics.probability(margin: -score) * change
-            let slope = gaussNewton ? 0 : probability - (sample.label ? 1 : 0)
-            for index in 0..<width {
-                product[user + index] += curved * z[item + index] + slope * dz[item + index]
-                product[item + index] += curved * z[user + index] + slope * dz[user + index]
-            }
-        }
-        let scale = 1 / Double(samples.count)
-        return zip(propagated(product), vector).map { $0 * scale + configuration.regularisation * $1 }
+    /// - Throws: `UnlearningError.noSamples`.
+    public func without(_ forgotten: [Int]) throws -> GraphLoss {
+        var isForgotten = [Bool](repeating: false, count: samples.count)
+        for position in forgotten { isForgotten[position] = true }
+        return try GraphLoss(
+            users: graph.users, items: graph.items,
+            samples: samples.indices.filter { !isForgotten[$0] }.map { samples[$0] }, configuration: configuration)
     }
 
-    /// Minimises the loss by full-batch Adam with a rate that falls linearly to zero, from small random embeddings.
+    /// Scores z_u·z_i of pairs.
+    public func scores(_ table: [Float], of pairs: [GraphSample]) -> [Float] {
+        let (z, width, users) = (propagated(table), configuration.width, graph.users)
+        return z.withUnsafeBufferPointer { z in
+            pairs.map { pair in
+                let (user, item) = (pair.user * width, (users + pair.item) * width)
+                var sum: Float = 0
+                for index in 0..<width { sum += z[user + index] * z[item + index] }
+                return sum
+            }
+        }
+    }
+
+    package func value(_ table: [Float]) -> Double {
+        let sum = zip(scores(table, of: samples), samples).reduce(0.0) {
+            $0 - AnswerDivergence.logProbability(margin: $1.1.label ? Double($1.0) : -Double($1.0))
+        }
+        let square = table.reduce(0.0) { $0 + Double($1) * Double($1) }
+        return sum / Double(samples.count) + 0.5 * configuration.regularisation * square
+    }
+
+    package func gradient(_ table: [Float], threads: Int = 1) -> [Float] {
+        let slopes = rows.rows.logisticGradient(
+            labels: labels, of: propagated(table, threads: threads), width: configuration.width, threads: threads)
+        // The propagation is symmetric: its transpose is itself.
+        var gradient = propagated(slopes, threads: threads)
+        let (scale, regularisation) = (1 / Float(samples.count), Float(configuration.regularisation))
+        gradient.withUnsafeMutableBufferPointer { gradient in
+            table.withUnsafeBufferPointer { table in
+                for index in gradient.indices {
+                    gradient[index] = gradient[index] * scale + regularisation * table[index]
+                }
+            }
+        }
+        return gradient
+    }
+
+    /// Minimises the loss by full-batch Adam with a rate that falls linearly to zero, from small random embeddings. The
+    /// result does not depend on the number of threads.
     ///
     /// - Throws: `UnlearningError.notFinite`.
-    public func trained() throws -> [Double] {
+    public func trained(threads: Int = 1) throws -> [Float] {
         let generator = CounterGenerator(seed: configuration.seed, path: [UInt64(configuration.width)])
         var table = generator.normals(count: parameters).map { 0.1 * $0 }
         var optimiser = AdamW(count: parameters)
         for step in 0..<configuration.steps {
             let rate = configuration.learningRate * (1 - Double(step) / Double(configuration.steps))
-            let gradient = gradient(table.map(Double.init)).map { Float($0) }
-            optimiser.step(&table, gradient: gradient, learningRate: Float(rate))
+            optimiser.step(&table, gradient: gradient(table, threads: threads), learningRate: Float(rate))
         }
         guard table.allSatisfy(\.isFinite) else { throw UnlearningError.notFinite(what: "the embeddings") }
-        return table.map(Double.init)
+        return table
     }
 
-    private func propagated(_ table: [Double]) -> [Double] {
-        graph.propagated(table, width: configuration.width, layers: configuration.layers)
-    }
-
-    private func places(_ sample: GraphSample) -> (user: Int, item: Int) {
-        (sample.user * configuration.width, (graph.users + sample.item) * configuration.width)
-    }
-
-    /// Row of the user in one table with the row of the item in the other.
-    private func dot(_ first: [Double], _ second: [Double], _ sample: GraphSample) -> Double {
-        let (user, item) = places(sample)
-        var sum = 0.0
-        for index in 0..<configuration.width { sum += first[user + index] * second[item + index] }
-        return sum
+    func propagated(_ table: [Float], threads: Int = 1) -> [Float] {
+        graph.propagated(table, width: configuration.width, layers: configuration.layers, threads: threads)
     }
 }
