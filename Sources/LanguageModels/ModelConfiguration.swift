@@ -14,6 +14,8 @@ public struct ModelConfiguration: Codable, Hashable, Sendable {
     /// Longest sequence the checkpoint was made for.
     public var context: Int
     public var ropeTheta: Double
+    /// nil: the frequencies are those of the base.
+    public var ropeScaling: RopeScaling?
     public var rmsNormEpsilon: Double
     public var tiedEmbeddings: Bool
     /// Qwen2 adds a bias to the query, key and value projections.
@@ -22,7 +24,7 @@ public struct ModelConfiguration: Codable, Hashable, Sendable {
     public init(
         family: Family, vocabulary: Int, hidden: Int, layers: Int, heads: Int, keyValueHeads: Int, headDimension: Int,
         intermediate: Int, context: Int, ropeTheta: Double, rmsNormEpsilon: Double, tiedEmbeddings: Bool,
-        attentionBias: Bool
+        attentionBias: Bool, ropeScaling: RopeScaling? = nil
     ) {
         self.family = family
         self.vocabulary = vocabulary
@@ -34,6 +36,7 @@ public struct ModelConfiguration: Codable, Hashable, Sendable {
         self.intermediate = intermediate
         self.context = context
         self.ropeTheta = ropeTheta
+        self.ropeScaling = ropeScaling
         self.rmsNormEpsilon = rmsNormEpsilon
         self.tiedEmbeddings = tiedEmbeddings
         self.attentionBias = attentionBias

@@ -67,11 +67,33 @@ struct GGUFTests {
         #expect(try load(builder.bytes()).checkpoint.configuration.context == 7)
     }
 
+    @Test("Rope scaling is linear by a factor, or a divisor for each frequency")
+    func ropeScaling() throws {
+        func scaling(_ change: (inout GGUFBuilder) -> Void) throws -> RopeScaling? {
+            var builder = GGUFBuilder.tiny()
+            change(&builder)
+            return try load(builder.bytes()).checkpoint.configuration.ropeScaling
+        }
+        #expect(try scaling { _ in } == nil)
+        #expect(try scaling { $0.set("llama.rope.scaling.factor", .float(8)) } == .linear(factor: 8))
+        #expect(try scaling { $0.set("llama.rope.scale_linear", .float(2)) } == .linear(factor: 2))
+        #expect(
+            try scaling {
+                $0.set("llama.rope.scaling.type", .text("none"))
+                $0.set("llama.rope.scaling.factor", .float(8))
+            } == nil)
+        #expect(
+            try scaling {
+                let data = littleEndian([1, 32])
+                $0.tensors.append(.init(name: "rope_freqs.weight", dimensions: [2], type: 0, data: data))
+            } == .divisors([1, 32]))
+    }
+
     @Test("What the decoder would compute wrongly is refused by name")
     func unsupported() throws {
         #expect(try reason { $0.set("general.architecture", .text("mamba")) }.contains("mamba"))
         #expect(try reason { $0.set("llama.rope.scaling.type", .text("yarn")) }.contains("yarn"))
-        #expect(try reason { $0.set("llama.rope.scaling.factor", .float(8)) }.contains("scaling"))
+        #expect(try reason { $0.set("llama.rope.scaling.factor", .float(-8)) }.contains("scaling"))
         #expect(try reason { $0.set("llama.rope.dimension_count", .integer(2)) }.contains("2 of 4"))
         #expect(try reason { $0.set("llama.expert_count", .integer(8)) }.contains("experts"))
         #expect(try reason { $0.set("llama.attention.head_count_kv", .integer(3)) }.contains("evenly"))
@@ -80,9 +102,20 @@ struct GGUFTests {
         #expect(try reason { $0.replace("blk.0.attn_v.weight") { $0.type = 12 } }.contains("encoding 12"))
         #expect(
             try reason {
+                let data = littleEndian([1, 2, 3])
+                $0.tensors.append(.init(name: "rope_freqs.weight", dimensions: [3], type: 0, data: data))
+            }.contains("not 2 positive numbers"))
+        #expect(
+            try reason {
                 let data = littleEndian([1, 2])
+                $0.tensors.append(.init(name: "rope_factors_long.weight", dimensions: [2], type: 0, data: data))
+            }.contains("rope_factors_long"))
+        #expect(
+            try reason {
+                let data = littleEndian([1, 2])
+                $0.set("llama.rope.scaling.factor", .float(8))
                 $0.tensors.append(.init(name: "rope_freqs.weight", dimensions: [2], type: 0, data: data))
-            }.contains("rope_freqs"))
+            }.contains("together"))
         #expect(
             try reason {
                 let data = littleEndian([1, 2])

@@ -87,17 +87,51 @@ struct HuggingFaceTests {
         #expect(try configuration { $0.config["rope_scaling"] = "null" }.ropeTheta == 100)
     }
 
-    @Test("Rope scaling is refused in either layout")
+    @Test("Rope scaling is read from either layout")
     func ropeScaling() throws {
+        let llama = """
+            "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+            """
         for key in ["rope_scaling", "rope_parameters"] {
             for type in ["rope_type", "type"] {
-                let message = try reason { $0.config[key] = #"{"\#(type)": "llama3", "factor": 8.0}"# }
-                #expect(message.contains("llama3"))
+                #expect(
+                    try configuration { $0.config[key] = #"{"\#(type)": "llama3", "# + llama }.ropeScaling
+                        == .llama3(
+                            factor: 32, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 8192))
+                #expect(
+                    try configuration { $0.config[key] = #"{"\#(type)": "linear", "factor": 2}"# }.ropeScaling
+                        == .linear(factor: 2))
+                #expect(try configuration { $0.config[key] = #"{"\#(type)": "default"}"# }.ropeScaling == nil)
+            }
+        }
+        #expect(try configuration { _ in }.ropeScaling == nil)
+    }
+
+    @Test("Rope scaling that the decoder lacks, or that contradicts itself, is refused in either layout")
+    func wrongRopeScaling() throws {
+        for key in ["rope_scaling", "rope_parameters"] {
+            for type in ["rope_type", "type"] {
+                for unknown in ["yarn", "dynamic", "longrope"] {
+                    #expect(
+                        try reason { $0.config[key] = #"{"\#(type)": "\#(unknown)", "factor": 8.0}"# }.contains(unknown)
+                    )
+                }
+                #expect(
+                    try reason { $0.config[key] = #"{"\#(type)": "llama3", "factor": 8.0}"# }.contains(
+                        "original_max_position_embeddings"))
+                #expect(try reason { $0.config[key] = #"{"\#(type)": "linear"}"# }.contains("factor"))
+                #expect(
+                    try reason { $0.config[key] = #"{"\#(type)": "linear", "factor": -1}"# }.contains("impossible"))
             }
             #expect(try reason { $0.config[key] = #"{"factor": 8.0}"# }.contains("scaling by 8"))
             #expect(
                 try reason { $0.config[key] = #"{"full_attention": {"rope_theta": 1}}"# }.contains("between layers"))
         }
+        #expect(
+            try reason {
+                $0.config["rope_scaling"] = #"{"type": "linear", "factor": 2}"#
+                $0.config["rope_parameters"] = #"{"rope_type": "linear", "factor": 4}"#
+            }.contains("contradict"))
     }
 
     @Test("What the decoder would compute wrongly is refused by name")

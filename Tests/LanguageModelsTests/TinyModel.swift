@@ -7,12 +7,13 @@ struct TinyModel: Checkpoint {
 
     init(
         family: ModelConfiguration.Family = .llama, layers: Int = 3, hidden: Int = 32, heads: Int = 4,
-        keyValueHeads: Int = 2, intermediate: Int = 48, context: Int = 256, ropeTheta: Double = 10000
+        keyValueHeads: Int = 2, intermediate: Int = 48, context: Int = 256, ropeTheta: Double = 10000,
+        ropeScaling: RopeScaling? = nil
     ) {
         configuration = ModelConfiguration(
             family: family, vocabulary: 96, hidden: hidden, layers: layers, heads: heads, keyValueHeads: keyValueHeads,
             headDimension: hidden / heads, intermediate: intermediate, context: context, ropeTheta: ropeTheta,
-            rmsNormEpsilon: 1e-5, tiedEmbeddings: true, attentionBias: family == .qwen2)
+            rmsNormEpsilon: 1e-5, tiedEmbeddings: true, attentionBias: family == .qwen2, ropeScaling: ropeScaling)
     }
 
     static let llama = TinyModel()

@@ -50,7 +50,8 @@ struct GGUFCheckpoint {
             // Within the window, attention with and without one are the same.
             context: window > 0 ? min(context, window) : context,
             ropeTheta: try gguf.float("\(architecture).rope.freq_base") ?? 10000, rmsNormEpsilon: epsilon,
-            tiedEmbeddings: gguf.tensors["output.weight"] == nil, attentionBias: family == .qwen2)
+            tiedEmbeddings: gguf.tensors["output.weight"] == nil, attentionBias: family == .qwen2,
+            ropeScaling: try ropeScaling(architecture))
         try configuration.validate(path: path)
         return configuration
     }
@@ -62,19 +63,11 @@ struct GGUFCheckpoint {
         if let width = try gguf.integer("\(architecture).attention.value_length"), width != headDimension {
             throw unsupported("keys have \(headDimension) dimensions and values \(width)")
         }
-        if let scaling = try gguf.string("\(architecture).rope.scaling.type"), scaling != "none" {
-            throw unsupported("rope scaling \(scaling)")
-        }
-        for key in ["rope.scaling.factor", "rope.scale_linear"] {
-            if let factor = try gguf.float("\(architecture).\(key)"), factor != 1, factor != 0 {
-                throw unsupported("rope scaling by \(factor)")
-            }
-        }
         if let experts = try gguf.integer("\(architecture).expert_count"), experts > 0 {
             throw unsupported("a mixture of \(experts) experts")
         }
         for name in gguf.tensors.keys.sorted() {
-            if name.hasPrefix("rope_freqs") || name.hasPrefix("rope_factors") {
+            if name.hasPrefix("rope_freqs") || name.hasPrefix("rope_factors"), name != "rope_freqs.weight" {
                 throw unsupported("scaled rope frequencies (the tensor \(name))")
             }
             let parts = name.split(separator: ".")
@@ -82,6 +75,30 @@ struct GGUFCheckpoint {
             let known = ["attn_q", "attn_k", "attn_v"].contains(String(parts.dropLast().last ?? ""))
             guard architecture == "qwen2", known else { throw unsupported("the bias \(name)") }
         }
+    }
+
+    private func ropeScaling(_ architecture: String) throws -> RopeScaling? {
+        // As in llama.cpp: without a type a factor is linear, and 0 stands for none.
+        let type = try gguf.string("\(architecture).rope.scaling.type") ?? "linear"
+        guard ["none", "linear"].contains(type) else { throw unsupported("rope scaling \(type)") }
+        let factor =
+            try gguf.float("\(architecture).rope.scaling.factor") ?? gguf.float("\(architecture).rope.scale_linear")
+            ?? 0
+        let linear = type == "linear" && factor != 0 && factor != 1
+        guard let tensor = gguf.tensors["rope_freqs.weight"] else { return linear ? .linear(factor: factor) : nil }
+        guard !linear else { throw unsupported("rope scaling by \(factor) together with the tensor rope_freqs.weight") }
+        guard tensor.type == 0, tensor.shape.count == 1 else {
+            throw unsupported("the tensor rope_freqs.weight is no vector of F32")
+        }
+        let (start, overflow) = gguf.dataStart.addingReportingOverflow(tensor.offset)
+        guard !overflow else {
+            throw LanguageModelError.malformedFile(
+                path: path, reason: "the tensor rope_freqs.weight reaches beyond the end of the file")
+        }
+        let stored = try StoredTensor(
+            name: "rope_freqs.weight", file: gguf.file, encoding: .f32, shape: tensor.shape, start: start)
+        guard stored.shape[0] <= 1 << 16 else { throw unsupported("the tensor rope_freqs.weight is too long") }
+        return .divisors(stored.floats())
     }
 
     /// The tensors of `configuration` under their Hugging Face names.

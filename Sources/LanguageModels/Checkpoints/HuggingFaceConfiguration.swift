@@ -30,7 +30,8 @@ struct HuggingFaceConfiguration {
             headDimension: try integer("head_dim") ?? hidden / heads, intermediate: try required("intermediate_size"),
             context: context, ropeTheta: try ropeTheta(),
             rmsNormEpsilon: try number("rms_norm_eps", in: config) ?? 1e-6,
-            tiedEmbeddings: try bool("tie_word_embeddings") ?? false, attentionBias: family == .qwen2)
+            tiedEmbeddings: try bool("tie_word_embeddings") ?? false, attentionBias: family == .qwen2,
+            ropeScaling: try ropeScaling())
         try configuration.validate(path: path)
         return configuration
     }
@@ -56,22 +57,50 @@ struct HuggingFaceConfiguration {
         return window
     }
 
-    private func ropeTheta() throws -> Double {
+    private func ropeScaling() throws -> RopeScaling? {
         // Keys of both layouts may stand side by side; every one must be one that the decoder honours.
+        var found: [RopeScaling?] = []
         for key in ["rope_scaling", "rope_parameters"] {
-            guard let rope = config[key] else { continue }
-            let type = rope["rope_type"]?.string ?? rope["type"]?.string ?? "default"
-            guard type == "default" else { throw unsupported("rope scaling of the type \(type)") }
-            if let factor = try number("factor", in: rope), factor != 1 {
-                throw unsupported("rope scaling by \(factor)")
-            }
+            guard let rope = config[key], rope.members != nil else { continue }
             if let fraction = try number("partial_rotary_factor", in: rope), fraction != 1 {
                 throw unsupported("only a part of each head is rotated")
             }
             if rope.members?.contains(where: { if case .object = $0.value { true } else { false } }) == true {
                 throw unsupported("\(key) differs between layers")
             }
+            found.append(try ropeScaling(rope))
         }
+        guard Set(found).count <= 1 else { throw unsupported("rope_scaling and rope_parameters contradict each other") }
+        return found.first ?? nil
+    }
+
+    private func ropeScaling(_ rope: JSONValue) throws -> RopeScaling? {
+        func factor(_ key: String) throws -> Double {
+            guard let value = try number(key, in: rope) else {
+                throw LanguageModelError.malformedFile(path: path, reason: "\(key) of the rope scaling is missing")
+            }
+            return value
+        }
+        switch rope["rope_type"]?.string ?? rope["type"]?.string ?? "default" {
+        case "default":
+            if let factor = try number("factor", in: rope), factor != 1 {
+                throw unsupported("rope scaling by \(factor) without a type")
+            }
+            return nil
+        case "linear": return .linear(factor: try factor("factor"))
+        case "llama3":
+            guard let context = rope["original_max_position_embeddings"]?.integer else {
+                throw LanguageModelError.malformedFile(
+                    path: path, reason: "original_max_position_embeddings of the rope scaling llama3 is no integer")
+            }
+            return .llama3(
+                factor: try factor("factor"), lowFrequencyFactor: try factor("low_freq_factor"),
+                highFrequencyFactor: try factor("high_freq_factor"), originalContext: context)
+        case let type: throw unsupported("rope scaling of the type \(type); linear and llama3 are supported")
+        }
+    }
+
+    private func ropeTheta() throws -> Double {
         let nested = try config["rope_parameters"].flatMap { try number("rope_theta", in: $0) }
         return try nested ?? number("rope_theta", in: config) ?? 10000
     }

@@ -153,6 +153,9 @@ extension ModelConfiguration {
             throw LanguageModelError.unsupportedCheckpoint(
                 path: path, reason: "the head dimension \(headDimension) is odd, so it cannot be rotated")
         }
+        if let problem = ropeScaling?.problem(headDimension: headDimension) {
+            throw LanguageModelError.unsupportedCheckpoint(path: path, reason: problem)
+        }
         guard ropeTheta.isFinite, ropeTheta > 0, rmsNormEpsilon.isFinite, rmsNormEpsilon >= 0 else {
             throw LanguageModelError.unsupportedCheckpoint(
                 path: path, reason: "the rope base \(ropeTheta) or the norm's epsilon \(rmsNormEpsilon) is impossible")

@@ -189,9 +189,7 @@ final class RotaryTables {
         cosine.reserveCapacity(positions * half)
         sine.reserveCapacity(positions * half)
         // As Transformers does: frequencies and angles in 32 bits.
-        let frequencies = (0..<half).map { index in
-            1 / Float(pow(model.ropeTheta, Double(2 * index) / Double(model.headDimension)))
-        }
+        let frequencies = model.rotaryFrequencies
         for position in 0..<positions {
             for frequency in frequencies {
                 let angle = Double(Float(position) * frequency)

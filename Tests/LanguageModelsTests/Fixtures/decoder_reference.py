@@ -85,5 +85,6 @@ def reference(name, model, theta):
         "embedding": short(embedding), "gradient": short(gradient)}))
 
 
-reference("llama", LlamaForCausalLM(LlamaConfig(**SHAPE, rope_theta=10000.0, tie_word_embeddings=True)), 1e4)
-reference("qwen2", Qwen2ForCausalLM(Qwen2Config(**SHAPE, rope_theta=1000000.0, tie_word_embeddings=True)), 1e6)
+if __name__ == "__main__":
+    reference("llama", LlamaForCausalLM(LlamaConfig(**SHAPE, rope_theta=10000.0, tie_word_embeddings=True)), 1e4)
+    reference("qwen2", Qwen2ForCausalLM(Qwen2Config(**SHAPE, rope_theta=1000000.0, tie_word_embeddings=True)), 1e6)
