@@ -37,16 +37,17 @@ public struct ComparisonFigures {
         let legendRows = Self.legendRows(methods, width: width)
         var canvas = SVGCanvas(
             width: width,
-            height: 78 + Double(rows) * (Self.panelHeight + 92) + Double(legendRows) * 22 + 12)
+            height: 90 + Double(rows) * (Self.panelHeight + 92) + Double(legendRows) * 22 + 12)
         canvas.text("Time of a forget request and distance to retraining", 20, 28, kind: "title")
-        canvas.text("Lower is nearer to never having known; further left is faster. \(spread)", 20, 47, kind: "note")
+        canvas.text("Lower is nearer to never having known; further left is faster.", 20, 47, kind: "note")
+        canvas.text(spread, 20, 63, kind: "note")
         let times = PlotScale(summaries.compactMap(\.requestSeconds?.mean), isLogarithmic: true)
         for (index, kind) in kinds.enumerated() {
             let panel = summaries.filter { $0.kind == kind }
             let distances = PlotScale(panel.compactMap { $0.jensenShannon.map { $0.mean + $0.deviation } })
             let area = PlotArea(
                 x: 82 + Double(index % columns) * (Self.panelWidth + 100),
-                y: 86 + Double(index / columns) * (Self.panelHeight + 92), width: Self.panelWidth,
+                y: 98 + Double(index / columns) * (Self.panelHeight + 92), width: Self.panelWidth,
                 height: Self.panelHeight, horizontal: times, vertical: distances)
             area.draw(
                 on: &canvas, across: "seconds of the request", up: "JSD to Retrain, nats",
