@@ -38,7 +38,8 @@ extension LedgerService {
                 options: options,
                 settings: ComparisonSettings(
                     specification: configuration.training, shards: configuration.shards,
-                    partition: configuration.partition, embedding: configuration.embedding))
+                    partition: configuration.partition, embedding: configuration.embedding,
+                    e2urec: configuration.corrections.e2urec, ifru: configuration.corrections.ifru))
         } catch let error as UnlearningError {
             throw ClientError.invalidComparison(error)
         }
