@@ -79,7 +79,8 @@ public struct QueryReply: Codable, Sendable, Equatable {
     public var absentShards: [Int]
     public var rule: AggregationRule
     /// What the attention looked at: "prompt" (each item's own prompt), "history" (the user's history, one aggregate for
-    /// all candidates), "none" (no adapter took part: the base model answered).
+    /// all candidates), "equal" (nothing: every adapter has the same weight), "none" (no adapter took part: the base model
+    /// answered).
     public var attention: String
     /// True when every adapter that took part comes from exact training.
     public var exact: Bool

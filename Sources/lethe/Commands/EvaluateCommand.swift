@@ -42,6 +42,9 @@ struct EvaluateCommand: ParsableCommand {
         guard comparison.isAsked else { return }
         guard compare else { throw ValidationError("these options belong to --compare") }
         guard split == .test else { throw ValidationError("methods are compared on the test split") }
+        guard attention == nil, !aggregates else {
+            throw ValidationError("--attention and --aggregates are not for a comparison of methods")
+        }
         _ = try comparison.options()
     }
 
