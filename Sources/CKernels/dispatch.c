@@ -58,8 +58,11 @@ void lethe_rmsnorm_backward(lethe_kernel_element e, int rows, int width, const f
                             const float *rstd, const float *w, float *dx) {
     table()->rmsnorm_backward(e, rows, width, dh, saved, rstd, w, dx);
 }
-void lethe_swiglu_forward(lethe_kernel_element e, int rows, int width, const void *gate_up, void *act) {
-    table()->swiglu_forward(e, rows, width, gate_up, act);
+void lethe_swiglu_forward(lethe_kernel_element e, int rows, int width, const float *gate_up, void *saved, void *act) {
+    table()->swiglu_forward(e, rows, width, gate_up, saved, act);
+}
+void lethe_swiglu_apply(lethe_kernel_element e, int rows, int width, const void *saved, void *act) {
+    table()->swiglu_apply(e, rows, width, saved, act);
 }
 void lethe_swiglu_backward(lethe_kernel_element e, int rows, int width, const void *gate_up, const void *dact,
                            void *dgate_up) {

@@ -12,7 +12,8 @@ typedef struct {
     void (*rmsnorm_apply)(lethe_kernel_element, int, int, const void *, const float *, const float *, void *);
     void (*rmsnorm_backward)(lethe_kernel_element, int, int, const float *, const void *, const float *, const float *,
                              float *);
-    void (*swiglu_forward)(lethe_kernel_element, int, int, const void *, void *);
+    void (*swiglu_forward)(lethe_kernel_element, int, int, const float *, void *, void *);
+    void (*swiglu_apply)(lethe_kernel_element, int, int, const void *, void *);
     void (*swiglu_backward)(lethe_kernel_element, int, int, const void *, const void *, void *);
     void (*projection_forward)(const lethe_projection *, int, float *, const int32_t *, void *, void *, void *);
     void (*projection_backward)(const lethe_projection *, int, const float *, const float *, const float *,

@@ -52,9 +52,14 @@ struct KernelTests {
         let weight = numbers(rows * width, 2)
         func forward(_ x: [Float]) -> [Float] {
             var act = [Float](repeating: 0, count: rows * width)
-            lethe_swiglu_forward(lethe_kernel_float32, Int32(rows), Int32(width), x, &act)
+            lethe_swiglu_forward(lethe_kernel_float32, Int32(rows), Int32(width), x, nil, &act)
             return act
         }
+        var (saved, again) = (x.map { _ in Float(0) }, [Float](repeating: 0, count: rows * width))
+        lethe_swiglu_forward(lethe_kernel_float32, Int32(rows), Int32(width), x, &saved, &again)
+        #expect(saved == x)
+        lethe_swiglu_apply(lethe_kernel_float32, Int32(rows), Int32(width), saved, &again)
+        #expect(again == forward(x))
         var gradient = [Float](repeating: 0, count: x.count)
         lethe_swiglu_backward(lethe_kernel_float32, Int32(rows), Int32(width), x, weight, &gradient)
         check(x, gradient) { dot(forward($0), weight) }

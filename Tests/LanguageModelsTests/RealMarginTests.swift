@@ -12,9 +12,6 @@ struct RealMarginTests {
         var adapted: [Float]
         /// The base's margins when PyTorch itself computes in bf16.
         var bf16: [Float]
-
-        /// Prompts in the layout that recommendations use; the others are shorter texts of all kinds.
-        func isRecommendation(_ index: Int) -> Bool { prompts[index].contains("### Response:") }
     }
 
     private static func margins(
@@ -52,16 +49,16 @@ struct RealMarginTests {
         }
     }
 
-    @Test("In bf16, margins of recommendation prompts are near PyTorch's in f32, and no text is farther than its bf16")
+    @Test("In bf16, margins are within 0.05 of PyTorch's in f32, from which its own bf16 is farther away")
     func brainPrecision() throws {
         let reference = try Self.reference()
         let margins = try Self.margins(reference, .bf16)
         try #require(margins.base.count == 24 && margins.adapted.count == 24)
-        let farthest = zip(reference.base, reference.bf16).map { abs($0 - $1) }.max() ?? 0
         for index in reference.prompts.indices {
-            let tolerance = reference.isRecommendation(index) ? 5e-2 : farthest
-            #expect(abs(margins.base[index] - reference.base[index]) < tolerance, "prompt \(index)")
-            #expect(abs(margins.adapted[index] - reference.adapted[index]) < tolerance, "prompt \(index)")
+            #expect(abs(margins.base[index] - reference.base[index]) < 5e-2, "prompt \(index)")
+            #expect(abs(margins.adapted[index] - reference.adapted[index]) < 5e-2, "prompt \(index)")
         }
+        func farthest(_ margins: [Float]) -> Float { zip(reference.base, margins).map { abs($0 - $1) }.max() ?? 0 }
+        #expect(farthest(margins.base) < farthest(reference.bf16))
     }
 }

@@ -36,8 +36,11 @@ void lethe_rmsnorm_backward(lethe_kernel_element element, int rows, int width, c
                             const float *rstd, const float *weight, float *dx);
 
 // SwiGLU (arXiv 2002.05202): act = silu(gate) · up; gate and up lie beside each other in one row [2 · width].
-void lethe_swiglu_forward(lethe_kernel_element element, int rows, int width, const void *gate_up, void *act);
-void lethe_swiglu_backward(lethe_kernel_element element, int rows, int width, const void *gate_up, const void *dact,
+// The forward takes 32-bit sums: rounding them first would cost as much accuracy as rounding all weights.
+void lethe_swiglu_forward(lethe_kernel_element element, int rows, int width, const float *gate_up, void *saved, void *act);
+/// act again from what was saved.
+void lethe_swiglu_apply(lethe_kernel_element element, int rows, int width, const void *saved, void *act);
+void lethe_swiglu_backward(lethe_kernel_element element, int rows, int width, const void *saved, const void *dact,
                            void *dgate_up);
 
 // Bias, rotary embedding (arXiv 2104.09864, halves rotated) and storage of the projections.

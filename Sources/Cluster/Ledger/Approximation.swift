@@ -72,6 +72,8 @@ public enum CorrectionFallback: String, Codable, CaseIterable, Hashable, Sendabl
     case notFinite = "not-finite"
     /// The preparation's rows would take more memory than allowed.
     case preparationTooLarge = "preparation-too-large"
+    /// What a correction by influence was predicted to do is not what it does.
+    case outOfTolerance = "out-of-tolerance"
     /// Workers failed at it again and again.
     case failed
 
@@ -85,6 +87,7 @@ public enum CorrectionFallback: String, Codable, CaseIterable, Hashable, Sendabl
         case .noReferenceRows: "no prompt was left to make the curvature of"
         case .notFinite: "the correction gave numbers that are not finite"
         case .preparationTooLarge: "the preparation would have taken too much memory"
+        case .outOfTolerance: "the correction's predictions did not come true"
         case .failed: "the correction failed"
         }
     }
@@ -97,6 +100,7 @@ public enum CorrectionFallback: String, Codable, CaseIterable, Hashable, Sendabl
         case .notFinite: self = .notFinite
         case .preparationTooLarge: self = .preparationTooLarge
         case .nothingToCorrect: self = .nothingToCorrect
+        case .outOfTolerance: self = .outOfTolerance
         case .failed: self = .failed
         default: return nil
         }

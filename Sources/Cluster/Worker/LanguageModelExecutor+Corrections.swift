@@ -39,6 +39,10 @@ extension LanguageModelExecutor {
                 preparation: prepared, request: correction.request,
                 retained: retained.filter { !changed.contains($0.id) }, configuration: configuration,
                 isCancelled: isCancelled)
+            guard result.report.isWithinTolerance else {
+                throw ApproximateError.predictionsDoNotHold(
+                    disagreement: result.report.disagreement ?? 0, tolerance: configuration.tolerance)
+            }
             return CorrectedAdapter(
                 adapter: result.corrected.adapter,
                 approximation: Approximation(
@@ -50,9 +54,13 @@ extension LanguageModelExecutor {
     public func prepare(
         adapter: Adapter, prompts: [TrainingPrompt], progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
     ) throws -> InfluencePreparation {
-        try InfluencePreparation(
+        let preparation = try InfluencePreparation(
             model: model, tokenizer: tokenizer, adapter: adapter, prompts: prompts,
             progress: { progress(.steps($0, of: $1, loss: 0)) }, isCancelled: isCancelled)
+        // A share of the prompts is forgotten for a trial, which a handful of them does not allow.
+        guard prompts.count >= 4 else { return preparation }
+        return try preparation.calibrated(
+            model: model, tokenizer: tokenizer, adapter: adapter, prompts: prompts, isCancelled: isCancelled)
     }
 }
 

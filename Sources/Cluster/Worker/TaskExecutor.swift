@@ -120,6 +120,7 @@ public struct TaskFailure: Error, Hashable, Sendable {
             case .emptyRetainedSet, .forgetSetLargerThanRetained: .forgetSetTooLarge
             case .noReferenceRows: .noReferenceRows
             case .preparationTooLarge: .preparationTooLarge
+            case .predictionsDoNotHold: .outOfTolerance
             case .forgottenAndRetained, .dampingNotPositive, .unknownPrompt, .preparationOfAnotherAdapter,
                 .malformedPreparation:
                 .failed

@@ -69,7 +69,7 @@ extension DecoderPass {
                 to: down ? UnsafeMutableRawPointer(scratch.wide) : scratch.actGradient, scratch: scratch)
         }
         if down {
-            lethe_swiglu_forward(element.kernel, Int32(count), Int32(width), gateUp, scratch.act)
+            lethe_swiglu_apply(element.kernel, Int32(count), Int32(width), gateUp, scratch.act)
             lowRankBackward(
                 .down, layer: index, rows: rows, block: block, output: scratch.input, input: scratch.act,
                 inputGradient: scratch.wide, thread: thread)

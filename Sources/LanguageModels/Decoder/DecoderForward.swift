@@ -110,25 +110,21 @@ extension DecoderPass {
                 .output, .accumulate, rows: padded, layer: index, from: attended, to: x, scratch: scratch)
         }
         addLowRank(.output, layer: index, rows: rows, groups: groups, input: attended, result: x, thread: thread)
-        let gateUp = training ? layer.gateUp + bytes(start * 2 * model.intermediate) : scratch.gateUp
-        let adapted = lowRank?.factors[.gateUp] != nil
         try meter.measure(.mlp, thread: thread, operations: operations(.gateUp, rows: count)) {
             lethe_rmsnorm_forward(
                 element.kernel, Int32(count), Int32(hidden), x, weights.floats(.mlpNorm, layer: index),
                 Float(model.rmsNormEpsilon), training ? layer.mlpInput + bytes(start * hidden) : nil,
                 training ? layer.mlpRstd + start : nil, scratch.input)
             try multiply(
-                .gateUp, adapted ? .float32 : .element, rows: padded, layer: index, from: scratch.input,
-                to: adapted ? UnsafeMutableRawPointer(scratch.wide) : gateUp, scratch: scratch)
+                .gateUp, .float32, rows: padded, layer: index, from: scratch.input, to: scratch.wide, scratch: scratch)
         }
-        if adapted {
-            addLowRank(
-                .gateUp, layer: index, rows: rows, groups: groups, input: scratch.input, result: scratch.wide,
-                thread: thread)
-            lethe_to_element(element.kernel, scratch.wide, gateUp, count * 2 * model.intermediate)
-        }
+        addLowRank(
+            .gateUp, layer: index, rows: rows, groups: groups, input: scratch.input, result: scratch.wide,
+            thread: thread)
         try meter.measure(.mlp, thread: thread, operations: operations(.down, rows: count)) {
-            lethe_swiglu_forward(element.kernel, Int32(count), Int32(model.intermediate), gateUp, scratch.act)
+            lethe_swiglu_forward(
+                element.kernel, Int32(count), Int32(model.intermediate), scratch.wide,
+                training ? layer.gateUp + bytes(start * 2 * model.intermediate) : nil, scratch.act)
             try multiply(.down, .accumulate, rows: padded, layer: index, from: scratch.act, to: x, scratch: scratch)
         }
         addLowRank(.down, layer: index, rows: rows, groups: groups, input: scratch.act, result: x, thread: thread)

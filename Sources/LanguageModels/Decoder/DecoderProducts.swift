@@ -30,8 +30,7 @@ final class DecoderProducts {
     /// Makes the products for these numbers of rows, so that threads only read.
     func prepare(rows: Set<Int>, backward: Bool) throws {
         var wanted: [(FrozenProduct, Result)] = [
-            (.projection, .float32), (.output, .accumulate), (.gateUp, .element), (.gateUp, .float32),
-            (.down, .accumulate),
+            (.projection, .float32), (.output, .accumulate), (.gateUp, .float32), (.down, .accumulate),
         ]
         if backward {
             wanted += [

@@ -16,6 +16,8 @@ public enum ApproximateError: Error, Hashable, Sendable {
     case unknownPrompt(id: String)
     /// The preparation belongs to another adapter (content names).
     case preparationOfAnotherAdapter(expected: String, found: String)
+    /// What the correction was predicted to do is not what it does (‖actual − predicted‖ ÷ ‖predicted‖ over the probes).
+    case predictionsDoNotHold(disagreement: Double, tolerance: Double)
     /// A stored preparation that contradicts itself.
     case malformedPreparation(reason: String)
     /// The rows would take more memory than allowed.
@@ -36,6 +38,8 @@ extension ApproximateError: CustomStringConvertible {
         case .unknownPrompt(let id): "prompt \(id) is not part of the prepared training data"
         case .preparationOfAnotherAdapter(let expected, let found):
             "the preparation was made for adapter \(expected), not for \(found); prepare again"
+        case .predictionsDoNotHold(let disagreement, let tolerance):
+            "predicted and actual answers disagree by \(disagreement), more than \(tolerance)"
         case .malformedPreparation(let reason): "the stored preparation is damaged: \(reason)"
         case .preparationTooLarge(let bytes, let limit):
             "the preparation's rows would take \(bytes) bytes; \(limit) are allowed: use fewer reference rows"

@@ -55,7 +55,7 @@ public enum IFRU {
         let solving = clock.now
         let (values, predicted) = try work.correct(
             along: gradient, retainedRows: named.retainedRows,
-            probes: configuration.probes > 0 ? named.probes(among: retained) : [], report: &report)
+            probes: work.needsProbes ? named.probes(among: retained) : [], report: &report)
         report.solving.seconds = (clock.now - solving) / .seconds(1)
         return Result(
             corrected: try ApproximateAdapter(

@@ -46,7 +46,8 @@ extension InfluencePreparation {
     }
 
     /// The same with λ chosen by trial requests: some prompts of the training are forgotten for a trial, and the smallest
-    /// λ is taken whose predictions come true. Requests then need neither trials nor probes.
+    /// λ is taken whose predictions come true. Requests then need neither trials nor probes. Where no λ's full step is within
+    /// the tolerance, λ stays open and every request tries for itself.
     ///
     /// - Parameters:
     ///   - prompts: those that the preparation was made from.
@@ -73,7 +74,7 @@ extension InfluencePreparation {
             model: model, tokenizer: tokenizer, adapter: adapter, preparation: self,
             request: InfluenceRequest(direct: order.prefix(count).map { prompts[$0] }),
             retained: order.dropFirst(count).map { prompts[$0] }, configuration: trial, isCancelled: isCancelled)
-        copy.damping = result.report.damping
+        if result.report.isWithinTolerance && result.report.step == 1 { copy.damping = result.report.damping }
         copy.cost = cost + result.report.total
         return copy
     }

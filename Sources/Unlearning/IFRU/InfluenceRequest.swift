@@ -56,7 +56,8 @@ public struct IFRUConfiguration: Codable, Hashable, Sendable {
         case fixed(Double)
         /// Multiples of `InfluencePreparation.meanCurvature`, tried from the smallest to the largest.
         case relative([Double])
-        /// As the preparation was calibrated; like `relative` with the default multiples if it was not.
+        /// As the preparation was calibrated, whose trial stands for the probes of every request; like `relative` with the
+        /// default multiples if it was not.
         case prepared
 
         public static let defaultMultiples = [0.01, 0.1, 1, 10, 100]
@@ -74,7 +75,8 @@ public struct IFRUConfiguration: Codable, Hashable, Sendable {
     /// Mean KL divergence, in nats, of the retained prompts' answers from what they were that a step may cause by
     /// prediction.
     public var divergenceCap: Double
-    /// Retained prompts whose actual margin change is compared with the predicted one; 0: trust the prediction.
+    /// Retained prompts whose actual margin change is compared with the predicted one, where λ is not calibrated; 0: trust
+    /// the prediction.
     public var probes: Int
     /// Accepted distance between the two, ‖actual − predicted‖ ÷ ‖predicted‖.
     public var tolerance: Double

@@ -115,6 +115,11 @@ struct InfluenceWork {
         return accept(best, rows: retainedRows, report: &report)
     }
 
+    /// Whether predictions are to be compared with what comes; calibration did so beforehand.
+    var needsProbes: Bool {
+        configuration.probes > 0 && !(configuration.damping == .prepared && preparation.damping != nil)
+    }
+
     private var dampings: [Double] {
         let multiples: [Double]
         switch configuration.damping {
