@@ -14,13 +14,16 @@ public struct TrainingSpecification: Codable, Hashable, Sendable {
     public var epochs: Int
     /// Prompts per optimiser step.
     public var batch: Int
+    /// The best on the validation split of the movie set.
+    public static let defaultBatch = 4
     public var learningRate: Double
     public var warmupSteps: Int
     public var weightDecay: Double
 
     public init(
         base: String, precision: Precision, lora: LoRAConfiguration = LoRAConfiguration(), seed: UInt64 = 0,
-        epochs: Int = 2, batch: Int = 8, learningRate: Double = 1e-3, warmupSteps: Int = 0, weightDecay: Double = 0
+        epochs: Int = 2, batch: Int = Self.defaultBatch, learningRate: Double = 1e-3, warmupSteps: Int = 0,
+        weightDecay: Double = 0
     ) {
         self.base = base
         self.precision = precision

@@ -80,6 +80,9 @@ struct WorkerCorrectionTests {
             #expect(code(before, InfluenceRequest(direct: []), method) == "nothing-to-correct")
         }
         #expect(code(after, request, .ifru(IFRUConfiguration(damping: .fixed(0)))) == "failed")
+        // Predictions are never right to the last digit.
+        let strict = IFRUConfiguration(damping: .relative([1]), tolerance: 1e-12)
+        #expect(code(after, request, .ifru(strict)) == "out-of-tolerance")
         let all = before.enumerated().map { index, prompt in
             InfluenceRequest.Rebuilt(old: prompt, new: Toy.prompt(index, version: 9))
         }

@@ -52,6 +52,27 @@ struct CrashTests {
         #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
     }
 
+    @Test("A client that waits is served by a coordinator that was killed and started again")
+    func waitingClient() throws {
+        let cluster = try TestCluster(settings: Self.settings)
+        _ = try cluster.importRatings(Ratings.csv(users: 12))
+        // Without a worker the training cannot end before the coordinator is killed.
+        let client = try LetheProcess(
+            ["train", "--wait"], log: cluster.root.appendingPathComponent("client.log"),
+            environment: ["LETHE_COORDINATOR": cluster.endpoint])
+        try wait("the training to be accepted") {
+            (try cluster.succeed("status")["operations"] as? [[String: Any]] ?? []).contains {
+                $0["state"] as? String == "running"
+            }
+        }
+        cluster.coordinator?.kill()
+        try cluster.startCoordinator()
+        try cluster.startWorkers(1)
+        #expect(client.status(within: 60) == 0, "\(client.logText)")
+        #expect(client.logText.contains("asking again"))
+        #expect(try cluster.adapterNames().count == 3)
+    }
+
     @Test("A worker that comes back with its data is sent only what changed")
     func returningWorker() throws {
         let cluster = try TestCluster(settings: Self.settings)

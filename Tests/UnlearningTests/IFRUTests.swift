@@ -130,7 +130,7 @@ struct IFRUTests {
         #expect(!impossible.isWithinTolerance && impossible.disagreement != nil)
     }
 
-    @Test("A calibrated preparation makes requests without trials")
+    @Test("A calibrated preparation makes requests without trials and probes")
     func calibration() throws {
         let shop = try LetterShop()
         let (training, request) = (shop.training(), shop.request(forgetting: Self.forgotten(shop)))
@@ -141,10 +141,16 @@ struct IFRUTests {
         let damping = try #require(preparation.damping)
         #expect(damping > 0 && plain.damping == nil)
         #expect(preparation.cost.scoredTokens > 0)
-        let report = try Self.unlearn(
-            original, preparation, request, configuration: IFRUConfiguration(probes: 0)
-        ).report
+        let report = try Self.unlearn(original, preparation, request, retained: training).report
         #expect(report.damping == damping && report.solving.steps == 1)
+        #expect(report.disagreement == nil && report.solving.scoredTokens == 0)
+        // Without calibration the same request is tried out; and a calibration that failed leaves λ open.
+        let tried = try Self.unlearn(original, plain, request, retained: training).report
+        #expect(tried.disagreement != nil && tried.solving.scoredTokens > 0)
+        let failed = try plain.calibrated(
+            model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: original, prompts: training,
+            configuration: IFRUConfiguration(probes: 32, tolerance: 1e-9))
+        #expect(failed.damping == nil)
     }
 
     @Test("Pruning leaves out the least important rebuilt prompts, never direct ones")

@@ -190,9 +190,10 @@ extension Forgetting {
 }
 
 extension CoordinatorTask {
-    /// ": step 14 of 64, loss 0.693, 812 tokens/s, about 35 s left", or nothing.
+    /// ": step 14 of 64, loss 0.693, 812 tokens/s, about 35 s left", ": 14 of 64" of what is no training, or nothing.
     var progressText: String {
         guard let progress else { return "" }
+        guard progress.tokensPerSecond != 0 else { return ": \(progress.step) of \(progress.steps)" }
         let loss = (progress.loss * 1000).rounded() / 1000
         return ": step \(progress.step) of \(progress.steps), loss \(loss), "
             + "\(whole(progress.tokensPerSecond)) tokens/s, about \(whole(progress.secondsRemaining)) s left"
@@ -222,8 +223,10 @@ extension CoordinatorTask {
                 case .compare: "compare"
                 }
         }
+        let name =
+            if case .part(let part) = self.kind { "\(kind) for \(part.operation.prefix(8))" } else { work.description }
         return StatusReport.Task(
-            kind: kind, shard: shard, description: work.description + progressText, step: progress?.step,
+            kind: kind, shard: shard, description: name + progressText, step: progress?.step,
             steps: progress?.steps, loss: progress?.loss, tokensPerSecond: progress?.tokensPerSecond,
             secondsRemaining: progress?.secondsRemaining)
     }

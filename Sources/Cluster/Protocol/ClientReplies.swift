@@ -220,17 +220,21 @@ public struct EvaluateReply: Codable, Sendable {
     public var prompts: Int
     public var tau: Double
     public var neighbours: Int
+    /// True when every shard's adapter comes from exact training.
+    public var exact: Bool
     public var variants: [Variant]
     /// Seconds spent in training the adapter on all data, with `--compare`.
     public var comparisonSeconds: Double?
 
     public init(
-        split: String, prompts: Int, tau: Double, neighbours: Int, variants: [Variant], comparisonSeconds: Double?
+        split: String, prompts: Int, tau: Double, neighbours: Int, exact: Bool, variants: [Variant],
+        comparisonSeconds: Double?
     ) {
         self.split = split
         self.prompts = prompts
         self.tau = tau
         self.neighbours = neighbours
+        self.exact = exact
         self.variants = variants
         self.comparisonSeconds = comparisonSeconds
     }

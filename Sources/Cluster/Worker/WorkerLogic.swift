@@ -26,13 +26,13 @@ package struct WorkerLogic: Sendable {
         case log(String)
     }
 
-    private let executor: ExecutorDescription
-    private var isConnected = false
-    private var holdings: [Int: WorkerMessage.Holding]
-    private var assignments: [Int: ShardAssignment] = [:]
+    let executor: ExecutorDescription
+    private(set) var isConnected = false
+    var holdings: [Int: WorkerMessage.Holding]
+    var assignments: [Int: ShardAssignment] = [:]
     /// By shard.
-    private var preparations: [Int: ShardPreparation] = [:]
-    private var queue = JobQueue()
+    var preparations: [Int: ShardPreparation] = [:]
+    var queue = JobQueue()
     /// Tasks of the jobs that belong to no shard.
     private var tasks: [JobID: TaskID] = [:]
     private var nextID: UInt64 = 1
@@ -90,127 +90,6 @@ package struct WorkerLogic: Sendable {
         }
     }
 
-    // MARK: - Assignments
-
-    private mutating func assign(_ assignment: CoordinatorMessage.Assignment) -> [Action] {
-        if let failure = mismatch(assignment.specification) { return [failed(assignment.task, failure)] }
-        if assignment.shard < 0 {
-            return [failed(assignment.task, TaskFailure(code: "invalid-task", message: "no shard is negative"))]
-        }
-        if var current = assignments[assignment.shard], current.isSame(as: assignment) {
-            current.task = assignment.task
-            assignments[assignment.shard] = current
-            guard case .waiting(let missing) = current.phase else { return [] }
-            return [.send(.need(task: assignment.task, digests: missing))]
-        }
-        // A preparation yields to a training, and goes with the data that it is made from.
-        let yielding = preparations.keys.sorted().filter {
-            assignment.adapter == nil
-                || ($0 == assignment.shard && preparations[$0]?.manifest != assignment.manifest.digest)
-        }
-        let abandoned = abandon(shard: assignment.shard) + yielding.flatMap { abandonPreparation(shard: $0) }
-        var new = ShardAssignment(assignment, phase: .waiting([]))
-        let update = command(assignment.shard, new.update(offered: []))
-        new.phase = .updating(update.id)
-        assignments[assignment.shard] = new
-        return abandoned + [.storage(update)]
-    }
-
-    private mutating func take(_ prompts: [TrainingPrompt], task: TaskID) -> [Action] {
-        guard let shard = shard(of: task), var assignment = assignments[shard],
-            case .waiting(let missing) = assignment.phase
-        else { return [] }
-        let wanted = Set(missing)
-        guard prompts.contains(where: { wanted.contains($0.digest) }) else {
-            let failure = TaskFailure(code: "prompts-missing", message: "the prompts sent are not those asked for")
-            return fail(shard: shard, failure)
-        }
-        let update = command(shard, assignment.update(offered: prompts))
-        assignment.phase = .updating(update.id)
-        assignments[shard] = assignment
-        return [.storage(update)]
-    }
-
-    private mutating func handle(_ result: StorageResult) -> [Action] {
-        // Results come in the order of the commands, so this is always the newest.
-        holdings[result.shard] = result.holding
-        if case .removed = result.outcome {
-            return isConnected ? [.send(.released(shard: result.shard))] : []
-        }
-        if let actions = prepared(result) { return actions }
-        guard var assignment = assignments[result.shard], assignment.operation == result.id else {
-            if case .failed(let failure) = result.outcome {
-                return [.log("storage of shard \(result.shard): \(failure.message)")]
-            }
-            return []
-        }
-        assignment.preparation = assignment.preparation ?? result.preparation
-        switch (assignment.phase, result.outcome) {
-        case (.saving(_, let report, let adapter), let outcome):
-            assignments[result.shard] = nil
-            var actions: [Action] = []
-            // The adapter is good even if it could not be kept.
-            if case .failed(let failure) = outcome {
-                actions.append(.log("the adapter of shard \(result.shard) is not kept: \(failure.message)"))
-            }
-            return actions + trained(report, adapter: adapter, task: assignment.task)
-        case (_, .failed(let failure)): return fail(shard: result.shard, failure)
-        case (_, .missing(let digests)):
-            assignment.phase = .waiting(digests)
-            assignments[result.shard] = assignment
-            return assignment.task.map { [.send(.need(task: $0, digests: digests))] } ?? []
-        case (_, .complete(let prompts, let stored)):
-            return complete(assignment, prompts: prompts, stored: stored, holding: result.holding)
-        case (_, .saved), (_, .removed): return []
-        }
-    }
-
-    private mutating func complete(
-        _ assignment: ShardAssignment, prompts: [TrainingPrompt], stored: StorageResult.Trained?,
-        holding: WorkerMessage.Holding?
-    ) -> [Action] {
-        var assignment = assignment
-        var actions: [Action] = []
-        if assignment.task != nil, let holding { actions.append(.send(.holds(holding))) }
-        if assignment.adapter != nil {
-            assignments[assignment.shard] = nil
-            return actions
-        }
-        if let stored, assignment.isAnswered(by: stored.report) {
-            assignments[assignment.shard] = nil
-            return actions + trained(stored.report, adapter: stored.adapter, task: assignment.task)
-        }
-        let job: Job
-        if let correction = assignment.correction {
-            job = makeJob(
-                .correct(
-                    shard: assignment.shard, manifest: assignment.manifestDigest, correction, prompts: prompts,
-                    preparation: assignment.preparation))
-            assignment.preparation = nil
-        } else {
-            job = makeJob(
-                .train(
-                    shard: assignment.shard, manifest: assignment.manifestDigest,
-                    specification: assignment.specification, prompts: prompts))
-        }
-        assignment.phase = .training(job.id)
-        assignments[assignment.shard] = assignment
-        return actions + add(job)
-    }
-
-    /// Gives up what is under way for a shard; what the disk holds of it stays.
-    private mutating func abandon(shard: Int) -> [Action] {
-        guard let assignment = assignments.removeValue(forKey: shard) else { return [] }
-        guard case .training(let job) = assignment.phase else { return [] }
-        return queue.cancel(job) ? [.cancel(job)] : []
-    }
-
-    private mutating func fail(shard: Int, _ failure: TaskFailure) -> [Action] {
-        let task = assignments.removeValue(forKey: shard)?.task
-        return [.log("shard \(shard): \(failure.code): \(failure.message)")]
-            + (task.map { [failed($0, failure)] } ?? [])
-    }
-
     // MARK: - Jobs
 
     private mutating func enqueue(_ work: Job.Work, task: TaskID) -> [Action] {
@@ -219,7 +98,7 @@ package struct WorkerLogic: Sendable {
         return add(job)
     }
 
-    private mutating func add(_ job: Job) -> [Action] {
+    mutating func add(_ job: Job) -> [Action] {
         if let job = queue.add(job) { return [.start(job)] }
         // A training that goes on for nobody yields to work that somebody wants.
         guard isConnected, let running = queue.running, let shard = shard(training: running),
@@ -283,71 +162,9 @@ package struct WorkerLogic: Sendable {
             + tasks.keys.sorted().flatMap { stop($0) }
     }
 
-    // MARK: - Preparations
-
-    private mutating func prepare(task: TaskID, shard: Int, manifest: String, adapter: [UInt8]) -> [Action] {
-        guard assignments[shard] == nil else {
-            return [failed(task, TaskFailure(code: "busy", message: "shard \(shard) is being worked on"))]
-        }
-        let abandoned = abandonPreparation(shard: shard)
-        let read = command(shard, .read(manifest: manifest))
-        preparations[shard] = ShardPreparation(
-            task: task, manifest: manifest, adapter: adapter, phase: .reading(read.id))
-        return abandoned + [.storage(read)]
-    }
-
-    private mutating func abandonPreparation(shard: Int) -> [Action] {
-        guard let preparation = preparations.removeValue(forKey: shard),
-            case .computing(let job) = preparation.phase
-        else { return [] }
-        return queue.cancel(job) ? [.cancel(job)] : []
-    }
-
-    /// nil: the result belongs to something else.
-    private mutating func prepared(_ result: StorageResult) -> [Action]? {
-        guard var preparation = preparations[result.shard] else { return nil }
-        switch (preparation.phase, result.outcome) {
-        case (.reading(result.id), .complete(let prompts, _)):
-            let job = makeJob(.prepare(shard: result.shard, prompts: prompts, adapter: preparation.adapter))
-            preparation.phase = .computing(job.id)
-            preparations[result.shard] = preparation
-            return add(job)
-        case (.keeping(result.id, let seconds), .saved):
-            preparations[result.shard] = nil
-            return [
-                .send(
-                    .prepared(
-                        task: preparation.task, shard: result.shard, adapter: result.holding?.prepared ?? "",
-                        seconds: seconds))
-            ]
-        case (.reading(result.id), .failed(let failure)), (.keeping(result.id, _), .failed(let failure)):
-            preparations[result.shard] = nil
-            return [failed(preparation.task, failure)]
-        default: return nil
-        }
-    }
-
-    private mutating func prepared(_ job: JobID, _ outcome: JobOutcome) -> [Action]? {
-        let found = preparations.keys.sorted().first { preparations[$0]?.phase == .computing(job) }
-        guard let shard = found, var preparation = preparations[shard] else { return nil }
-        switch outcome {
-        case .prepared(let made, let seconds):
-            let keep = command(shard, .keep(made, manifest: preparation.manifest))
-            preparation.phase = .keeping(keep.id, seconds: seconds)
-            preparations[shard] = preparation
-            return [.storage(keep)]
-        case .failed(let failure):
-            preparations[shard] = nil
-            return [failed(preparation.task, failure)]
-        default:
-            preparations[shard] = nil
-            return [failed(preparation.task, TaskFailure(code: "cancelled", message: "the preparation was stopped"))]
-        }
-    }
-
     // MARK: - Small parts
 
-    private func mismatch(_ specification: TrainingSpecification) -> TaskFailure? {
+    func mismatch(_ specification: TrainingSpecification) -> TaskFailure? {
         if specification.base != executor.base {
             return TaskFailure(code: "wrong-base", message: "this worker has another base model")
         }
@@ -358,11 +175,11 @@ package struct WorkerLogic: Sendable {
         return nil
     }
 
-    private func failed(_ task: TaskID, _ failure: TaskFailure) -> Action {
+    func failed(_ task: TaskID, _ failure: TaskFailure) -> Action {
         .send(.failed(task: task, code: failure.code, message: failure.message))
     }
 
-    private func trained(
+    func trained(
         _ report: WorkerMessage.TrainedReport, adapter: [UInt8], task: TaskID?
     ) -> [Action] {
         guard let task else { return [] }
@@ -373,9 +190,9 @@ package struct WorkerLogic: Sendable {
 
     private func starting(_ job: Job?) -> [Action] { job.map { [.start($0)] } ?? [] }
 
-    private mutating func makeJob(_ work: Job.Work) -> Job { Job(id: makeID(), work: work) }
+    mutating func makeJob(_ work: Job.Work) -> Job { Job(id: makeID(), work: work) }
 
-    private mutating func command(_ shard: Int, _ work: StorageCommand.Work) -> StorageCommand {
+    mutating func command(_ shard: Int, _ work: StorageCommand.Work) -> StorageCommand {
         StorageCommand(id: makeID(), shard: shard, work: work)
     }
 
@@ -389,11 +206,11 @@ package struct WorkerLogic: Sendable {
             ?? shard(training: job).flatMap { assignments[$0]?.task }
     }
 
-    private func shard(of task: TaskID) -> Int? {
+    func shard(of task: TaskID) -> Int? {
         assignments.keys.sorted().first { assignments[$0]?.task == task }
     }
 
-    private func shard(training job: JobID) -> Int? {
+    func shard(training job: JobID) -> Int? {
         assignments.keys.sorted().first { assignments[$0]?.phase == .training(job) }
     }
 }

@@ -91,7 +91,7 @@ final class ComparisonWork {
         switch answering {
         case .adapter(let adapter): return try row(prompts, of: adapter).margins
         case .meanOfOutputs(let adapters):
-            return EvaluationReport.meanOfOutputs(try adapters.map { try row(prompts, of: $0).margins })
+            return MeanOfOutputs.margins(try adapters.map { try row(prompts, of: $0).margins })
         case .mixture(let adapters, let rule, let attention):
             let mixture = AdapterMixture(adapters.map(\.adapter), rule: rule)
             let weights = try attention.map { try self.weights(prompts, $0) }

@@ -86,9 +86,7 @@ struct ComparisonFlags: ParsableArguments {
         let options = try options()
         try client.withClient { coordinator in
             let directory = try figures.map(Self.directory)
-            let reply = try coordinator.call(.compare(options))
-            let accepted = try ReplyCoding.decode(AcceptedReply.self, from: reply.body)
-            let body = try coordinator.wait(forOperation: accepted.report.id)
+            let body = try coordinator.complete(.compare(options))
             guard let report = try ReplyCoding.decode(OperationReply<ComparisonReport>.self, from: body).result else {
                 throw CommandFailure(.failed, "the reply holds no report")
             }

@@ -52,10 +52,8 @@ struct EvaluateCommand: ParsableCommand {
         if comparison.isAsked { return try comparison.run(client) }
         let parameters = try attention.map(Self.parameters)
         try client.withClient { coordinator in
-            let reply = try coordinator.call(
+            let body = try coordinator.complete(
                 .evaluate(.init(split: split, compare: compare, attention: parameters, aggregatesOnly: aggregates)))
-            let accepted = try ReplyCoding.decode(AcceptedReply.self, from: reply.body)
-            let body = try coordinator.wait(forOperation: accepted.report.id)
             guard let result = try ReplyCoding.decode(OperationReply<EvaluateReply>.self, from: body).result else {
                 throw CommandFailure(.failed, "the reply holds no report")
             }
@@ -68,7 +66,7 @@ struct EvaluateCommand: ParsableCommand {
                 }
                 return table([["model", "AUC", "accuracy", "log-loss", "tokens/s"]] + rows)
                     + "\n\(result.prompts) \(result.split) prompts; attention τ \(decimal(result.tau, 1)), "
-                    + "n \(result.neighbours)"
+                    + "n \(result.neighbours)" + (result.exact ? "" : "; some adapters are approximate")
             }
         }
     }

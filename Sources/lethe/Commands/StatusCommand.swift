@@ -60,7 +60,7 @@ private struct StatusText {
             [
                 String(worker.id.prefix(8)), worker.name, worker.state.rawValue, "\(worker.threads)",
                 worker.shards.map(String.init).joined(separator: ","),
-                worker.tasks.map(\.line).joined(separator: "; "),
+                worker.tasks.map(\.description).joined(separator: "; "),
             ]
         }
         if report.workers.isEmpty {
@@ -92,16 +92,5 @@ extension StatusReport.Shard {
         let since = approximateSince.map { " since \(Date(timeIntervalSince1970: $0).formatted(.iso8601))" } ?? ""
         let count = corrections.map { ", corrections: \($0)" } ?? ""
         return "\(method) (approximate\(since)\(count))"
-    }
-}
-
-extension StatusReport.Task {
-    fileprivate var line: String {
-        guard let step, let steps else { return description }
-        var line = "\(description): step \(step)/\(steps)"
-        if let loss { line += ", loss \(decimal(loss))" }
-        if let tokensPerSecond { line += ", \(decimal(tokensPerSecond, 0)) tokens/s" }
-        if let secondsRemaining { line += ", \(decimal(secondsRemaining, 0)) s left" }
-        return line
     }
 }

@@ -15,16 +15,16 @@ struct TrainCommand: ParsableCommand {
 
     func run() throws {
         try client.withClient { coordinator in
-            let accepted = try ReplyCoding.decode(AcceptedReply.self, from: coordinator.call(.train).body)
             guard wait else {
+                let accepted = try ReplyCoding.decode(AcceptedReply.self, from: coordinator.call(.train).body)
                 try client.output.emit(accepted.report) {
                     "accepted as \(accepted.report.id); follow it with `lethe status`"
                 }
                 return
             }
-            _ = try coordinator.wait(forOperation: accepted.report.id)
+            let done = try ReplyCoding.decode(AcceptedReply.self, from: coordinator.complete(.train))
             let adapters = try ReplyCoding.decode(AdaptersReply.self, from: coordinator.call(.adapters).body)
-            try client.output.emit(TrainSummary(operation: accepted.report.id, shards: adapters.adapters)) {
+            try client.output.emit(TrainSummary(operation: done.report.id, shards: adapters.adapters)) {
                 adapters.text
             }
         }

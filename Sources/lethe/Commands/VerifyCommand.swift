@@ -19,9 +19,7 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         try client.withClient { coordinator in
-            let reply = try coordinator.call(.verify(.init(request: request)))
-            let accepted = try ReplyCoding.decode(AcceptedReply.self, from: reply.body)
-            let body = try coordinator.wait(forOperation: accepted.report.id)
+            let body = try coordinator.complete(.verify(.init(request: request)))
             guard let result = try ReplyCoding.decode(OperationReply<VerifyReply>.self, from: body).result else {
                 throw CommandFailure(.failed, "the reply holds no report")
             }

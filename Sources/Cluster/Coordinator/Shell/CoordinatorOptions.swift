@@ -30,7 +30,7 @@ public struct CoordinatorOptions: Sendable {
     public var precision: TrainingSpecification.Precision?
     public var lora = LoRAConfiguration()
     public var epochs = 2
-    public var batch = 4
+    public var batch = TrainingSpecification.defaultBatch
     public var learningRate = 1e-3
     public var warmupSteps = 0
     public var weightDecay = 0.0

@@ -58,23 +58,24 @@ extension LedgerService {
             }
             return label
         }
+        let attention = try preparedAttention(scores.parameters)
+        let approximate = attention.members.filter { !$0.exact }.map(\.name)
         var variants = scores.series.map { series in
             variant(
-                name(of: series.model), margins: series.margins, labels: wanted, tokens: series.tokens,
-                seconds: series.seconds)
+                series.model.title(approximate: approximate), margins: series.margins, labels: wanted,
+                tokens: series.tokens, seconds: series.seconds)
         }
         let single = scores.series.filter { if case .adapter = $0.model { true } else { false } }
         if single.count > 1 {
             variants.append(
                 variant(
-                    EvaluationReport.Variant.meanOfOutputs.name,
-                    margins: EvaluationReport.meanOfOutputs(single.map(\.margins)), labels: wanted,
+                    "mean of outputs", margins: MeanOfOutputs.margins(single.map(\.margins)), labels: wanted,
                     tokens: single.reduce(0) { $0 + $1.tokens }, seconds: single.reduce(0) { $0 + $1.seconds }))
         }
-        let parameters = try preparedAttention(scores.parameters).parameters
         let reply = EvaluateReply(
-            split: scores.split.rawValue, prompts: scores.digests.count, tau: parameters.tau,
-            neighbours: parameters.neighbours, variants: variants, comparisonSeconds: scores.single?.seconds)
+            split: scores.split.rawValue, prompts: scores.digests.count, tau: attention.parameters.tau,
+            neighbours: attention.parameters.neighbours, exact: approximate.isEmpty, variants: variants,
+            comparisonSeconds: scores.single?.seconds)
         return Array(try ReplyCoding.encode(reply))
     }
 
@@ -86,15 +87,20 @@ extension LedgerService {
             name: name, auc: metrics.auc, accuracy: metrics.accuracy, logLoss: metrics.logLoss,
             tokensPerSecond: seconds > 0 ? Double(tokens) / seconds : 0)
     }
+}
 
-    private func name(of model: EvaluationScores.Series.Model) -> String {
-        switch model {
-        case .base: EvaluationReport.Variant.base.name
-        case .adapter(let shard, _): EvaluationReport.Variant.shard(shard).name
-        case .aggregate(let rule, .prompt?): EvaluationReport.Variant.aggregate(rule).name
-        case .aggregate(let rule, .history?): EvaluationReport.Variant.aggregateByHistory(rule).name
-        case .aggregate(let rule, nil): EvaluationReport.Variant.equalWeights(rule).name
-        case .single: EvaluationReport.Variant.comparison.name
+extension EvaluationScores.Series.Model {
+    /// For tables: "APA(ND)", "shard 2", "base model".
+    ///
+    /// - Parameter approximate: content names of adapters that do not come from exact training.
+    fileprivate func title(approximate: [String]) -> String {
+        switch self {
+        case .base: "base model"
+        case .adapter(let shard, let name): "shard \(shard)" + (approximate.contains(name) ? " (approximate)" : "")
+        case .aggregate(let rule, .prompt?): "APA(\(rule.rawValue))"
+        case .aggregate(let rule, .history?): "APA(\(rule.rawValue)) by history"
+        case .aggregate(let rule, nil): "equal weights (\(rule.rawValue))"
+        case .single: "one adapter on all data"
         }
     }
 }
