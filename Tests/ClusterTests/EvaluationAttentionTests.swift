@@ -95,6 +95,29 @@ struct EvaluationAttentionTests {
         #expect(try #require(work.scores?.series).count == 4)
     }
 
+    @Test("The adapter to compare with is trained first, while other workers score")
+    func comparisonFirst() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
+        for name in ["a", "b"] {
+            fixture.hello(
+                name,
+                holdings: (0..<2).map { .init(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)") })
+        }
+        fixture.ask(.evaluate(.init(split: .test, compare: true)), id: "e")
+        fixture.actions = []
+        fixture.feed(
+            .splitLoaded(
+                operation: "e",
+                .success(LoadedSplit(digests: ["p", "q"], missingEmbeddings: [], looksAtQuery: false))))
+        var (training, scoring): ([PeerID], [PeerID]) = ([], [])
+        for case .dispatch(let peer, let work) in fixture.actions {
+            if case .replay = work { training.append(peer) }
+            if case .score = work { scoring.append(peer) }
+        }
+        #expect(training.count == 1)
+        #expect(!scoring.isEmpty && scoring.allSatisfy { $0 != training.first })
+    }
+
     @Test("Impossible parameters are refused", arguments: [(-1.0, 20), (Double.nan, 20), (1, 0)])
     func impossible(tau: Double, neighbours: Int) {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))

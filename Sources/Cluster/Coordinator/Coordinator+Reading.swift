@@ -60,17 +60,20 @@ extension Coordinator {
         }
     }
 
-    /// The next part that the worker may do: chunks, or replays.
-    mutating func nextPart(for worker: KnownWorker, replay: Bool) -> OperationPart? {
+    /// The parts of operations by what they ask of a worker: a moment, or all of it for as long as a training takes.
+    enum PartKind { case chunk, singleTraining, replay }
+
+    /// The next part of a kind that the worker may do.
+    mutating func nextPart(_ kind: PartKind, for worker: KnownWorker) -> OperationPart? {
         for operation in operations
         where operation.state == .running && isWelcome(worker, for: .operation(operation.id)) {
             let item: OperationPart.Item?
             switch operation.work {
-            case .evaluate(var evaluation):
-                let position = evaluation.todo.firstIndex { ($0 == .single) == replay }
+            case .evaluate(var evaluation) where kind != .replay:
+                let position = evaluation.todo.firstIndex { ($0 == .single) == (kind == .singleTraining) }
                 item = position.map { evaluation.todo.remove(at: $0) }
                 update(operation.id) { $0.work = .evaluate(evaluation) }
-            case .verify(var verification) where replay:
+            case .verify(var verification) where kind == .replay:
                 item = nextReplay(&verification, for: worker).map { .replay($0) }
                 update(operation.id) { $0.work = .verify(verification) }
             default: item = nil

@@ -6,8 +6,9 @@ extension Coordinator {
 
     // MARK: giving out
 
-    /// First every worker's own training, then data to keep, then chunks of rows and evaluations spread over those who
-    /// are free, then replays, then comparisons, and preparations for requests to come when there is nothing else to do.
+    /// First every worker's own training, then data to keep, then the training of an evaluation, which takes longest, then
+    /// chunks of rows and evaluations spread over those who are free, then replays, then comparisons, and preparations for
+    /// requests to come when there is nothing else to do.
     mutating func giveOutTasks() {
         yieldComparisons()
         let live = roster.live
@@ -16,13 +17,16 @@ extension Coordinator {
         }
         // Nothing that ends in a write is begun while the ledger cannot write.
         guard !ledger.isInTrouble else { return }
+        for worker in live {
+            giveTraining(.singleTraining, to: worker)
+        }
         for round in 1...CoordinatorLimits.tasksPerWorker {
             for worker in live where isFreeForChunks(worker, below: round) {
                 giveChunk(to: worker)
             }
         }
         for worker in live {
-            giveReplay(to: worker)
+            giveTraining(.replay, to: worker)
         }
         for worker in live {
             giveComparison(to: worker)
@@ -76,15 +80,15 @@ extension Coordinator {
                         task: id, rule: settings.configuration.rule, adapters: [.published(name: adapter)], weights: [],
                         digests: digests), to: peer)
             }
-        } else if let part = nextPart(for: worker, replay: false) {
+        } else if let part = nextPart(.chunk, for: worker) {
             let id = give(.part(part), to: worker)
             if let message = message(for: part, task: id) { dispatch(message, to: peer) }
         }
     }
 
-    private mutating func giveReplay(to worker: KnownWorker) {
+    private mutating func giveTraining(_ kind: PartKind, to worker: KnownWorker) {
         guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }),
-            shardToTrain(by: worker) == nil, let part = nextPart(for: worker, replay: true)
+            shardToTrain(by: worker) == nil, let part = nextPart(kind, for: worker)
         else { return }
         let id = give(.part(part), to: worker)
         if let message = message(for: part, task: id) { dispatch(message, to: peer) }
