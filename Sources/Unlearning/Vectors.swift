@@ -61,6 +61,14 @@ enum Vectors {
         return result
     }
 
+    /// Whether no value is infinite or NaN: of those, and only of those, x − x is not zero.
+    static func areFinite(_ values: [Float]) -> Bool {
+        values.withUnsafeBufferPointer { values in
+            guard let base = values.baseAddress else { return true }
+            return accumulate(base, base, count: values.count) { $0 - $1 } == 0
+        }
+    }
+
     /// - Throws: `UnlearningError.wrongShape` or `.notFinite`.
     static func check(_ values: [Float], what: String, rows: Int, dimension: Int) throws {
         guard dimension > 0 else {

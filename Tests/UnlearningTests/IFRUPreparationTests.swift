@@ -70,8 +70,8 @@ struct IFRUPreparationTests {
                 + #""references":9000000000000000000,\#(cost)}"#
             var header = Data(text.utf8)
             while header.count % 8 != 0 { header.append(0x20) }
-            var file = Data("LETHEIF1".utf8)
-            withUnsafeBytes(of: UInt64(header.count).littleEndian) { file.append(contentsOf: $0) }
+            var file = Data("LETHEIF2".utf8)
+            withUnsafeBytes(of: UInt64(header.count)) { file.append(contentsOf: $0) }
             try refuse(file + header)
             var endless = whole
             for position in 8..<16 { endless[position] = 0xFF }

@@ -1,16 +1,17 @@
 import Foundation
 
-/// How a preparation lies on disk. All numbers are little-endian.
+/// How a preparation lies on disk, in the byte order of the machine, which the file never leaves. Requests wait while it is
+/// read: numbers are copied as they lie, and summed up in one pass.
 ///
-///     8 bytes     "LETHEIF1"
+///     8 bytes     "LETHEIF2"
 ///     UInt64      length of the header
 ///     header      JSON: adapter, corrections, damping, cost, entries, parameters, margins' count
 ///     Float       margins [n]
 ///     Double      M·Mᵀ [n, n], eigenvalues [n], eigenvectors [n, n]
 ///     Float       M [n, P]
-///     UInt64      FNV-1a over the 32-bit words of everything before: finds damage, not forgery
+///     UInt64      checksum of everything before: finds damage, not forgery
 extension InfluencePreparation {
-    private static let magic: [UInt8] = Array("LETHEIF1".utf8)
+    private static let magic: [UInt8] = Array("LETHEIF2".utf8)
 
     private struct Header: Codable {
         var adapter: String
@@ -49,14 +50,12 @@ extension InfluencePreparation {
             checksum.add(data)
             try file.write(contentsOf: data)
         }
-        try put(Data(Self.magic) + Self.bytes(of: [UInt64(header.count).littleEndian]) + header)
-        try put(Self.bytes(of: margins.map(\.bitPattern.littleEndian)))
-        for numbers in [gram, eigen.values, eigen.vectors] {
-            try put(Self.bytes(of: numbers.map(\.bitPattern.littleEndian)))
-        }
+        try put(Data(Self.magic) + Self.bytes(of: [UInt64(header.count)]) + header)
+        try put(Self.bytes(of: margins[...]))
+        for numbers in [gram, eigen.values, eigen.vectors] { try put(Self.bytes(of: numbers[...])) }
         // Row by row, so that not all of them are copied at once.
-        for row in 0..<referenceCount { try put(Self.bytes(of: rows.row(row).map(\.bitPattern.littleEndian))) }
-        try file.write(contentsOf: Self.bytes(of: [checksum.value.littleEndian]))
+        for row in 0..<referenceCount { try put(Self.bytes(of: rows.row(row))) }
+        try file.write(contentsOf: Self.bytes(of: [checksum.value]))
         try file.synchronize()
         try FileManager.default.moveReplacing(temporary, at: url)
         isWritten = true
@@ -68,8 +67,8 @@ extension InfluencePreparation {
         func malformed(_ reason: String) -> ApproximateError { .malformedPreparation(reason: reason) }
         var reader = Reader(data: data)
         guard let magic = reader.take(8), Array(magic) == Self.magic else { throw malformed("it is no preparation") }
-        guard let announced = reader.take(8).map({ Self.words(UInt64.self, of: $0) })?.first,
-            let length = Int(exactly: announced), let encoded = reader.take(length), length % 8 == 0
+        guard let announced = reader.numbers(UInt64.self, 1)?.first, let length = Int(exactly: announced),
+            let encoded = reader.take(length), length % 8 == 0
         else { throw malformed("it ends inside its header") }
         let header: Header
         do {
@@ -85,18 +84,12 @@ extension InfluencePreparation {
         guard data.count == expected else { throw malformed("it has \(data.count) bytes instead of \(expected)") }
         var checksum = Checksum()
         checksum.add(data[data.startIndex..<(data.endIndex - 8)])
-        let margins = reader.take(4 * n).map { Self.words(UInt32.self, of: $0).map(Float.init(bitPattern:)) }
-        func doubles(_ count: Int) -> [Double]? {
-            reader.take(8 * count).map { Self.words(UInt64.self, of: $0).map(Double.init(bitPattern:)) }
-        }
-        guard let margins, let gram = doubles(n * n), let values = doubles(n), let vectors = doubles(n * n),
-            let rows = reader.take(4 * n * width), let sum = reader.take(8)
+        guard let margins = reader.numbers(Float.self, n), let gram = reader.numbers(Double.self, n * n),
+            let values = reader.numbers(Double.self, n), let vectors = reader.numbers(Double.self, n * n),
+            let matrix = reader.numbers(Float.self, n * width), let sum = reader.numbers(UInt64.self, 1)
         else { throw malformed("it ends too early") }
-        guard Self.words(UInt64.self, of: sum).first == checksum.value else {
-            throw malformed("its checksum does not fit")
-        }
-        let matrix = Self.words(UInt32.self, of: rows).map(Float.init(bitPattern:))
-        guard margins.allSatisfy(\.isFinite), matrix.allSatisfy(\.isFinite),
+        guard sum == [checksum.value] else { throw malformed("its checksum does not fit") }
+        guard Vectors.areFinite(margins), Vectors.areFinite(matrix),
             [gram, values, vectors].allSatisfy({ $0.allSatisfy(\.isFinite) })
         else { throw UnlearningError.notFinite(what: "the stored preparation") }
         let numbered = header.entries.compactMap(\.row).sorted()
@@ -110,16 +103,8 @@ extension InfluencePreparation {
         cost = header.cost
     }
 
-    private static func bytes<Word: FixedWidthInteger>(of words: [Word]) -> Data {
-        words.withUnsafeBytes { Data($0) }
-    }
-
-    private static func words<Word: FixedWidthInteger & BitwiseCopyable>(_ type: Word.Type, of data: Data) -> [Word] {
-        data.withUnsafeBytes { bytes in
-            (0..<(bytes.count / MemoryLayout<Word>.size)).map {
-                Word(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Word>.size, as: Word.self))
-            }
-        }
+    private static func bytes<Number: BitwiseCopyable>(of numbers: ArraySlice<Number>) -> Data {
+        numbers.withUnsafeBytes { Data($0) }
     }
 
     private struct Reader {
@@ -131,19 +116,47 @@ extension InfluencePreparation {
             defer { position += count }
             return data[(data.startIndex + position)..<(data.startIndex + position + count)]
         }
+
+        mutating func numbers<Number: BitwiseCopyable>(_ type: Number.Type, _ count: Int) -> [Number]? {
+            take(count * MemoryLayout<Number>.stride).map { data in
+                [Number](unsafeUninitializedCapacity: count) { buffer, initialised in
+                    data.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
+                    initialised = count
+                }
+            }
+        }
     }
 
+    /// Eight interleaved FNV-1a sums over 32-bit words, however these come in pieces.
     private struct Checksum {
-        var value: UInt64 = 0xCBF2_9CE4_8422_2325
+        private static let prime: UInt32 = 0x0100_0193
+        private var lanes = SIMD8<UInt32>(repeating: 0x811C_9DC5)
+        /// Of the next word.
+        private var lane = 0
 
         /// A multiple of four bytes.
         mutating func add(_ data: Data) {
+            var (lanes, lane) = (lanes, lane)
             data.withUnsafeBytes { bytes in
-                for offset in stride(from: 0, to: bytes.count - 3, by: 4) {
-                    let word = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-                    value = (value ^ UInt64(word)) &* 0x100_0000_01B3
+                var offset = 0
+                while offset + 4 <= bytes.count {
+                    if lane == 0, offset + 32 <= bytes.count {
+                        let words = bytes.loadUnaligned(fromByteOffset: offset, as: SIMD8<UInt32>.self)
+                        lanes = (lanes ^ words) &* Self.prime
+                        offset += 32
+                    } else {
+                        let word = bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+                        lanes[lane] = (lanes[lane] ^ word) &* Self.prime
+                        lane = (lane + 1) % 8
+                        offset += 4
+                    }
                 }
             }
+            (self.lanes, self.lane) = (lanes, lane)
+        }
+
+        var value: UInt64 {
+            (0..<8).reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64(lanes[$1])) &* 0x100_0000_01B3 }
         }
     }
 }

@@ -3,6 +3,7 @@ import Cluster
 import Foundation
 import LanguageModels
 import Recommendation
+import Unlearning
 import ZeroMQ
 
 /// How a command ends. Documented in the README; scripts rely on the numbers.
@@ -44,6 +45,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as LanguageModelError: self.init(.badInput, error.description)
         case let error as RecommendationError: self.init(.badInput, error.description)
         case let error as ZeroMQError: self.init(.badInput, error.description)
+        case UnlearningError.invalidSpecification(let reason): self.init(.usage, reason)
         case let error as CoordinatorStartError: self.init(.usage, error.description)
         case LedgerError.configurationChanged(let field, let recorded, let given):
             self.init(
