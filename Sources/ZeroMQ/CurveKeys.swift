@@ -116,6 +116,10 @@ private enum Certificate {
             let name = line[..<equals].trimmingCharacters(in: .whitespaces)
             let value = line[line.index(after: equals)...].trimmingCharacters(in: .whitespaces)
             guard value.count >= 2, value.hasPrefix("\""), value.hasSuffix("\"") else { continue }
+            // The last of several would be the only one that counts, and nobody would know.
+            guard fields[name] == nil else {
+                throw .invalidKey(reason: "\(path) holds more than one \(name): every key needs a file of its own")
+            }
             fields[name] = String(value.dropFirst().dropLast())
         }
         return fields

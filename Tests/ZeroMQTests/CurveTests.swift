@@ -96,6 +96,10 @@ struct CurveTests {
         #expect(throws: ZeroMQError.self) { try keys.write(to: path) }
         #expect(throws: ZeroMQError.self) { try CurveKeyPair(contentsOf: path + ".pub") }
         #expect(throws: ZeroMQError.self) { try CurveKeyPair(contentsOf: directory + "/none") }
+        // Of two keys in one file one would be passed over in silence.
+        let both = try String(contentsOfFile: path + ".pub", encoding: .utf8)
+        try (both + both).write(toFile: directory + "/both", atomically: true, encoding: .utf8)
+        #expect(throws: ZeroMQError.self) { try CurvePublicKey(contentsOf: directory + "/both") }
     }
 
     @Test(
