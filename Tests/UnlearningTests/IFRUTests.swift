@@ -144,6 +144,12 @@ struct IFRUTests {
         let report = try Self.unlearn(original, preparation, request, retained: training).report
         #expect(report.damping == damping && report.solving.steps == 1)
         #expect(report.disagreement == nil && report.solving.scoredTokens == 0)
+        // The trial counts for as much as it showed: a tighter tolerance is probed.
+        let known = try #require(preparation.disagreement)
+        let tighter = try Self.unlearn(
+            original, preparation, request, retained: training, configuration: IFRUConfiguration(tolerance: known / 2)
+        ).report
+        #expect(tighter.damping == damping && tighter.disagreement != nil && tighter.solving.scoredTokens > 0)
         // Without calibration the same request is tried out; and a calibration that failed leaves λ open.
         let tried = try Self.unlearn(original, plain, request, retained: training).report
         #expect(tried.disagreement != nil && tried.solving.scoredTokens > 0)

@@ -5,7 +5,7 @@ import Foundation
 ///
 ///     8 bytes     "LETHEIF2"
 ///     UInt64      length of the header
-///     header      JSON: adapter, corrections, damping, cost, entries, parameters, margins' count
+///     header      JSON: adapter, corrections, damping, disagreement, cost, entries, parameters, margins' count
 ///     Float       margins [n]
 ///     Double      M·Mᵀ [n, n], eigenvalues [n], eigenvectors [n, n]
 ///     Float       M [n, P]
@@ -17,6 +17,7 @@ extension InfluencePreparation {
         var adapter: String
         var corrections: Int
         var damping: Double?
+        var disagreement: Double?
         var cost: PhaseCost
         var entries: [Entry]
         var parameters: Int
@@ -31,8 +32,8 @@ extension InfluencePreparation {
         encoder.outputFormatting = .sortedKeys
         var header = try encoder.encode(
             Header(
-                adapter: adapter, corrections: corrections, damping: damping, cost: cost, entries: entries,
-                parameters: parameters, references: referenceCount))
+                adapter: adapter, corrections: corrections, damping: damping, disagreement: disagreement, cost: cost,
+                entries: entries, parameters: parameters, references: referenceCount))
         // Blanks to a multiple of 8, so that all numbers are aligned.
         while header.count % 8 != 0 { header.append(0x20) }
         let temporary = url.appendingPathExtension("part")
@@ -101,6 +102,7 @@ extension InfluencePreparation {
             damping: header.damping, rows: InfluenceRows(width: width, values: matrix), gram: gram,
             eigen: SymmetricEigen(size: n, values: values, vectors: vectors))
         cost = header.cost
+        disagreement = header.disagreement
     }
 
     private static func bytes<Number: BitwiseCopyable>(of numbers: ArraySlice<Number>) -> Data {

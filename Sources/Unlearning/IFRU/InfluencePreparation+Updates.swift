@@ -40,9 +40,11 @@ extension InfluencePreparation {
             margins.append(margin)
         }
         guard !margins.isEmpty else { throw ApproximateError.noReferenceRows }
-        return try InfluencePreparation(
+        var updated = try InfluencePreparation(
             adapter: provenance.result, corrections: corrections + 1, entries: entries.sorted { $0.id < $1.id },
             margins: margins, rows: rows, damping: damping)
+        updated.disagreement = disagreement
+        return updated
     }
 
     /// The same with λ chosen by trial requests: some prompts of the training are forgotten for a trial, and the smallest
@@ -74,7 +76,10 @@ extension InfluencePreparation {
             model: model, tokenizer: tokenizer, adapter: adapter, preparation: self,
             request: InfluenceRequest(direct: order.prefix(count).map { prompts[$0] }),
             retained: order.dropFirst(count).map { prompts[$0] }, configuration: trial, isCancelled: isCancelled)
-        if result.report.isWithinTolerance && result.report.step == 1 { copy.damping = result.report.damping }
+        if result.report.isWithinTolerance && result.report.step == 1 {
+            copy.damping = result.report.damping
+            copy.disagreement = result.report.disagreement
+        }
         copy.cost = cost + result.report.total
         return copy
     }

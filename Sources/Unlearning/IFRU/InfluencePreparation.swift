@@ -38,6 +38,8 @@ public struct InfluencePreparation: Hashable, Sendable {
     public let margins: [Float]
     /// λ as chosen by `calibrated(…)`.
     public internal(set) var damping: Double?
+    /// What the trial of that λ left between prediction and reality: requests with a tolerance below it use probes again.
+    public internal(set) var disagreement: Double?
     /// What the preparation took; to be reported beside the time of a request.
     public internal(set) var cost: PhaseCost
     package let rows: InfluenceRows

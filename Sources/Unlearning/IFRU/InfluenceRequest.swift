@@ -75,8 +75,8 @@ public struct IFRUConfiguration: Codable, Hashable, Sendable {
     /// Mean KL divergence, in nats, of the retained prompts' answers from what they were that a step may cause by
     /// prediction.
     public var divergenceCap: Double
-    /// Retained prompts whose actual margin change is compared with the predicted one, where λ is not calibrated; 0: trust
-    /// the prediction.
+    /// Retained prompts whose actual margin change is compared with the predicted one, where calibration did not do so within
+    /// the tolerance; 0: trust the prediction.
     public var probes: Int
     /// Accepted distance between the two, ‖actual − predicted‖ ÷ ‖predicted‖.
     public var tolerance: Double

@@ -115,9 +115,11 @@ struct InfluenceWork {
         return accept(best, rows: retainedRows, report: &report)
     }
 
-    /// Whether predictions are to be compared with what comes; calibration did so beforehand.
+    /// Whether predictions are to be compared with what comes: unless calibration did so, within this tolerance.
     var needsProbes: Bool {
-        configuration.probes > 0 && !(configuration.damping == .prepared && preparation.damping != nil)
+        guard configuration.damping == .prepared, preparation.damping != nil, let known = preparation.disagreement
+        else { return configuration.probes > 0 }
+        return configuration.probes > 0 && known > configuration.tolerance
     }
 
     private var dampings: [Double] {
