@@ -71,7 +71,12 @@ enum WireSamples {
                 correction: PendingCorrection(
                     method: .e2urec(E2URecConfiguration(seed: .max)), original: [], provenance: .trained,
                     request: InfluenceRequest(direct: [])))),
-        .prepare(task: 9, shard: 1, manifest: "m", adapter: [7]),
+        .prepare(
+            .init(
+                task: 9, shard: 1, manifest: "m", adapter: [7],
+                trial: InfluenceTrial(
+                    specification: Toy.specification(),
+                    configuration: IFRUConfiguration(damping: .relative([0.5, 2]), probes: 3)))),
         .replay(task: 3, specification: specification, prompts: prompts), .prompts(task: 3, prompts: prompts),
         .score(
             CoordinatorMessage.ScoreTask(
@@ -160,6 +165,6 @@ struct WireCodecTests {
     @Test("Frames start with an empty one, the version, kind and id")
     func outerFrames() throws {
         let frames = try ClientRequest.status.frames(id: "x")
-        #expect(Array(frames.prefix(4)) == [[], [2], Array("request".utf8), Array("x".utf8)])
+        #expect(Array(frames.prefix(4)) == [[], [3], Array("request".utf8), Array("x".utf8)])
     }
 }

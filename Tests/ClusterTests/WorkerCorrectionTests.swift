@@ -23,6 +23,8 @@ struct WorkerCorrectionTests {
     }
     private var after: [TrainingPrompt] { [Toy.prompt(2, version: 9)] + before[3...] }
 
+    private let trial = InfluenceTrial(specification: Toy.specification())
+
     private func correction(_ method: CorrectionMethod, of adapter: Adapter) -> PendingCorrection {
         PendingCorrection(
             method: method, original: adapter.safetensorsBytes(), provenance: .trained, request: request)
@@ -32,12 +34,12 @@ struct WorkerCorrectionTests {
     func executorCorrects() throws {
         let adapter = try trained()
         let preparation = try executor.prepare(
-            adapter: adapter, prompts: before, progress: { _ in }, isCancelled: { false })
+            adapter: adapter, prompts: before, trial: trial, progress: { _ in }, isCancelled: { false })
         func correct(_ method: CorrectionMethod, _ preparation: InfluencePreparation? = nil) throws -> CorrectedAdapter
         {
             try executor.correct(
-                correction(method, of: adapter), retained: after, preparation: preparation, progress: { _ in },
-                isCancelled: { false })
+                correction(method, of: adapter), specification: Toy.specification(), retained: after,
+                preparation: preparation, progress: { _ in }, isCancelled: { false })
         }
         let ifru = CorrectionMethod.ifru(IFRUConfiguration())
         let ready = try correct(ifru, preparation)
@@ -50,11 +52,43 @@ struct WorkerCorrectionTests {
         #expect(ready.approximation.provenance.original == adapter.contentName)
         #expect(ready.approximation.provenance.result == ready.adapter.contentName)
         let others = try executor.prepare(
-            adapter: adapter, prompts: Array(before.dropLast()), progress: { _ in }, isCancelled: { false })
+            adapter: adapter, prompts: Array(before.dropLast()), trial: trial, progress: { _ in },
+            isCancelled: { false })
         #expect(try correct(ifru, others).approximation.preparation?.beforehand == false)
         let e2urec = try correct(.e2urec(E2URecConfiguration(batch: 4)))
         #expect(e2urec.approximation.provenance.method == .e2urec && e2urec.adapter != adapter)
         #expect(e2urec.approximation.e2urec?.forgotten == 3 && e2urec.approximation.ifru == nil)
+    }
+
+    @Test("After a prepared correction the next preparation is what the correction left; after a training it is fresh")
+    func succeeds() throws {
+        let adapter = try trained()
+        func prepare(_ adapter: Adapter, _ prompts: [TrainingPrompt]) throws -> InfluencePreparation {
+            try executor.prepare(
+                adapter: adapter, prompts: prompts, trial: trial, progress: { _ in }, isCancelled: { false })
+        }
+        let preparation = try prepare(adapter, before)
+        func correct(_ preparation: InfluencePreparation?) throws -> Adapter {
+            try executor.correct(
+                correction(.ifru(IFRUConfiguration()), of: adapter), specification: Toy.specification(),
+                retained: after, preparation: preparation, progress: { _ in }, isCancelled: { false }
+            ).adapter
+        }
+        let corrected = try correct(preparation)
+        let next = try prepare(corrected, after)
+        #expect(next.corrections == 1 && next.adapter == corrected.contentName)
+        #expect(next.calibration == preparation.calibration && next.cost.trainedTokens < preparation.cost.trainedTokens)
+        #expect(next.entries.map(\.digest) == after.sorted { $0.id < $1.id }.map(\.digest))
+        // Used up; and of other prompts, after a training, or without a preparation beforehand there is none.
+        #expect(try prepare(corrected, after).corrections == 0)
+        _ = try correct(preparation)
+        #expect(try prepare(corrected, Array(after.dropLast())).corrections == 0)
+        _ = try correct(preparation)
+        _ = try executor.train(
+            prompts: after, specification: Toy.specification(), progress: { _ in }, isCancelled: { false })
+        #expect(try prepare(corrected, after).corrections == 0)
+        _ = try correct(nil)
+        #expect(try prepare(corrected, after).corrections == 0)
     }
 
     @Test("What cannot be corrected fails with a code that the coordinator knows, and without a prompt's name")
@@ -65,7 +99,8 @@ struct WorkerCorrectionTests {
                 _ = try executor.correct(
                     PendingCorrection(
                         method: method, original: adapter.safetensorsBytes(), provenance: .trained, request: request),
-                    retained: retained, preparation: nil, progress: { _ in }, isCancelled: { false })
+                    specification: Toy.specification(), retained: retained, preparation: nil, progress: { _ in },
+                    isCancelled: { false })
                 return nil
             } catch {
                 let failure = TaskFailure(error)
@@ -109,7 +144,7 @@ struct WorkerCorrectionTests {
     func usesPreparation() throws {
         let adapter = try trained()
         let preparation = try executor.prepare(
-            adapter: adapter, prompts: before, progress: { _ in }, isCancelled: { false })
+            adapter: adapter, prompts: before, trial: trial, progress: { _ in }, isCancelled: { false })
         let correction = correction(.ifru(IFRUConfiguration()), of: adapter)
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(correction)).commands.first)
@@ -126,8 +161,8 @@ struct WorkerCorrectionTests {
         #expect(
             job.work
                 == .correct(
-                    shard: 0, manifest: Toy.manifest(after).digest, correction, prompts: after,
-                    preparation: preparation))
+                    shard: 0, manifest: Toy.manifest(after).digest, correction, specification: Toy.specification(),
+                    prompts: after, preparation: preparation))
     }
 
     @Test("A kept adapter answers only what it was made for: a correction no training, and a training no correction")
@@ -160,7 +195,9 @@ struct WorkerCorrectionTests {
         func begin() throws -> (WorkerLogicDriver, Job) {
             var driver = WorkerLogicDriver(holdings: [holding()])
             let say = driver.say(
-                .prepare(task: 5, shard: 0, manifest: manifest, adapter: adapter.safetensorsBytes()))
+                .prepare(
+                    .init(
+                        task: 5, shard: 0, manifest: manifest, adapter: adapter.safetensorsBytes(), trial: trial)))
             let read = try #require(say.commands.first)
             #expect(read.work == .read(manifest: manifest))
             let job = try #require(driver.store(read, .complete(after, trained: nil), holding: holding()).jobs.first)
@@ -168,7 +205,7 @@ struct WorkerCorrectionTests {
         }
         var (driver, job) = try begin()
         let made = try executor.prepare(
-            adapter: adapter, prompts: after, progress: { _ in }, isCancelled: { false })
+            adapter: adapter, prompts: after, trial: trial, progress: { _ in }, isCancelled: { false })
         let keep = try #require(driver.handle(.finished(job.id, .prepared(made, seconds: 2))).commands.first)
         #expect(keep.work == .keep(made, manifest: manifest))
         let done = driver.store(keep, .saved, holding: holding(prepared: adapter.contentName))
@@ -187,7 +224,7 @@ struct WorkerCorrectionTests {
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let adapter = try trained()
         let made = try executor.prepare(
-            adapter: adapter, prompts: before, progress: { _ in }, isCancelled: { false })
+            adapter: adapter, prompts: before, trial: trial, progress: { _ in }, isCancelled: { false })
         let manifest = Toy.manifest(before)
         func files() -> [String] {
             ((try? FileManager.default.contentsOfDirectory(atPath: directory + "/shards/0")) ?? []).filter {

@@ -37,7 +37,7 @@ final class WorkerProcessTests {
         let coordinator = try ScriptedCoordinator(context: context)
         var worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
         let hello = try coordinator.welcome()
-        #expect(hello.base == Toy.base && hello.protocolVersion == 2 && hello.holdings.isEmpty)
+        #expect(hello.base == Toy.base && hello.protocolVersion == Int(WireLimits.version) && hello.holdings.isEmpty)
 
         try coordinator.say(assignment(task: 1))
         #expect(try coordinator.expect(isNeed) == prompts.map(\.digest))

@@ -70,6 +70,16 @@ struct ComparisonPlanTests {
         #expect(Set(flipped.map(\.0.prompt.id)) == Set(noisy.batches[0].training.removed))
         #expect(clean.test.map(\.prompt.label) == noisy.test.map(\.prompt.label))
         #expect(noisy.sequence.isEmpty)
+        // Those that take longest begin first.
+        var options = try only("users:10%", "noise:20%")
+        options.seeds = 2
+        let order = try shop.cases(options).map { "\($0.seed) \($0.data)" }
+        let first = clean.seed
+        #expect(
+            order
+                == ["as recorded", "flipped labels, noise:20%"].flatMap { data in
+                    [first, first + 1].map { "\($0) \(data)" }
+                })
     }
 
     @Test("Core users have the most interactions and edge users the fewest")
@@ -102,6 +112,19 @@ struct ComparisonPlanTests {
         #expect(made.sequence.count == 3)
         let rows = try ComparisonShop.run(made).rows
         #expect(rows.allSatisfy { $0.failure == nil })
+    }
+
+    @Test("A limit keeps prompts that follow one another, so that what is forgotten stands in others' histories")
+    func limitKeepsNeighbours() throws {
+        let shop = try ComparisonShop(users: 40)
+        let made = try #require(try shop.cases(only("users:5%", "interaction:8", limit: 40)).first)
+        #expect(made.training.count == 40)
+        let sizes = Dictionary(grouping: made.training, by: \.user).mapValues(\.count)
+        #expect(sizes.count == 20 && sizes.values.allSatisfy { $0 == 2 })
+        let batches = made.batches.filter { $0.kind.target == .interaction }
+        #expect(batches.contains { !$0.training.replaced.isEmpty })
+        #expect(batches.contains { !$0.test.replaced.isEmpty })
+        #expect(made.batches.first?.training.removed.count == 2)
     }
 
     @Test("The same seed makes the same case, another one another; the order of people does not matter")

@@ -24,6 +24,8 @@ struct ComparisonTests {
             #expect(row.completeness?.divergence.jensenShannon == 0 && row.completeness?.divergence.euclidean == 0)
             #expect(row.effort?.speedup == 1)
         }
+        let again = try #require(report.row(.retrainAgain)?.completeness)
+        #expect(again.divergence.jensenShannon ?? 0 > 0)
         let original = try #require(report.row(.original))
         #expect(original.completeness?.divergence.jensenShannon ?? 0 > 0)
         #expect(original.effort?.request == PhaseCost() && original.effort?.speedup == nil)
@@ -153,7 +155,8 @@ struct ComparisonTests {
             seen.append($0)
         }
         #expect(seen.map(\.step) == seen.map(\.step).sorted())
-        #expect(seen.last == ComparisonProgress(step: 10, steps: 10))
+        let rows = ComparisonMethod.allCases.count
+        #expect(seen.last == ComparisonProgress(step: rows, steps: rows))
         for limit in stride(from: 0, to: seen.count, by: max(1, seen.count / 12)) {
             var asked = 0
             #expect(throws: UnlearningError.cancelled) {

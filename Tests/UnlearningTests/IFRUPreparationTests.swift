@@ -16,6 +16,13 @@ struct IFRUPreparationTests {
         preparation = try LetterShop.prepare(shop.training(), adapter, references: 30)
     }
 
+    private static func successor(
+        of preparation: InfluencePreparation, after result: IFRU.Result, of request: InfluenceRequest
+    ) throws -> InfluenceSuccessor {
+        try InfluenceSuccessor(
+            of: preparation, after: result, of: request, tokenizer: LetterShop.tokenizer, limit: 1_000)
+    }
+
     private func withFile(_ body: (URL) throws -> Void) throws {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent("influence-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: url) }
@@ -25,7 +32,8 @@ struct IFRUPreparationTests {
     @Test("Written and read it is the same, and gives the same corrections")
     func roundTrip() throws {
         let calibrated = try preparation.calibrated(
-            model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: adapter, prompts: shop.training())
+            model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: adapter, prompts: shop.training(),
+            by: InfluenceTrial(specification: LetterShop.specification))
         try withFile { url in
             for kept in [preparation, calibrated] {
                 try kept.write(to: url)
@@ -94,9 +102,9 @@ struct IFRUPreparationTests {
             let result = try IFRU.unlearn(
                 model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: adapter, provenance: provenance,
                 preparation: preparation, request: request, retained: everything)
-            preparation = try preparation.updated(
-                model: LetterModel(), tokenizer: LetterShop.tokenizer, after: result, of: request)
             adapter = result.corrected.adapter
+            preparation = try Self.successor(of: preparation, after: result, of: request).preparation(
+                model: LetterModel(), adapter: adapter)
             provenance = .approximate(result.corrected.provenance)
             #expect(preparation.adapter == adapter.contentName && preparation.corrections == count + 1)
             #expect(result.corrected.provenance.corrections == count + 1 && result.report.corrections == count + 1)
@@ -134,14 +142,12 @@ struct IFRUPreparationTests {
         let result = try IFRU.unlearn(
             model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: adapter, preparation: preparation,
             request: request)
-        let next = try preparation.updated(
-            model: LetterModel(), tokenizer: LetterShop.tokenizer, after: result, of: request)
-        #expect(
-            throws: ApproximateError.preparationOfAnotherAdapter(
-                expected: next.adapter, found: adapter.contentName)
-        ) {
-            try next.updated(model: LetterModel(), tokenizer: LetterShop.tokenizer, after: result, of: request)
-        }
+        let successor = try Self.successor(of: preparation, after: result, of: request)
+        let refusal = ApproximateError.preparationOfAnotherAdapter(
+            expected: result.corrected.adapter.contentName, found: adapter.contentName)
+        #expect(throws: refusal) { try successor.preparation(model: LetterModel(), adapter: adapter) }
+        let next = try successor.preparation(model: LetterModel(), adapter: result.corrected.adapter)
+        #expect(throws: refusal) { try Self.successor(of: next, after: result, of: request) }
         #expect(throws: (any Error).self) {
             try InfluencePreparation(contentsOf: URL(fileURLWithPath: "/nowhere/influence"))
         }

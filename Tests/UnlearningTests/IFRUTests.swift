@@ -130,33 +130,57 @@ struct IFRUTests {
         #expect(!impossible.isWithinTolerance && impossible.disagreement != nil)
     }
 
+    private func calibrated(
+        _ preparation: InfluencePreparation, _ adapter: Adapter, _ training: [TrainingPrompt],
+        _ configuration: IFRUConfiguration = IFRUConfiguration()
+    ) throws -> InfluencePreparation {
+        try preparation.calibrated(
+            model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: adapter, prompts: training,
+            by: InfluenceTrial(specification: LetterShop.specification, configuration: configuration))
+    }
+
     @Test("A calibrated preparation makes requests without trials and probes")
     func calibration() throws {
         let shop = try LetterShop()
         let (training, request) = (shop.training(), shop.request(forgetting: Self.forgotten(shop)))
         let original = try LetterShop.train(training)
         let plain = try LetterShop.prepare(training, original)
-        let preparation = try plain.calibrated(
-            model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: original, prompts: training)
-        let damping = try #require(preparation.damping)
-        #expect(damping > 0 && plain.damping == nil)
-        #expect(preparation.cost.scoredTokens > 0)
+        let preparation = try calibrated(plain, original, training)
+        let known = try #require(preparation.calibration)
+        #expect(known.damping > 0 && plain.calibration == nil)
+        // The trial's training counts: what is left of the data, in every epoch.
+        #expect(preparation.cost.trainedTokens > 100 * plain.cost.trainedTokens && preparation.cost.scoredTokens > 0)
         let report = try Self.unlearn(original, preparation, request, retained: training).report
-        #expect(report.damping == damping && report.solving.steps == 1)
+        #expect(report.damping == known.damping && report.solving.steps == 1 && report.calibration == known)
         #expect(report.disagreement == nil && report.solving.scoredTokens == 0)
         // The trial counts for as much as it showed: a tighter tolerance is probed.
-        let known = try #require(preparation.disagreement)
         let tighter = try Self.unlearn(
-            original, preparation, request, retained: training, configuration: IFRUConfiguration(tolerance: known / 2)
+            original, preparation, request, retained: training,
+            configuration: IFRUConfiguration(tolerance: known.disagreement / 2)
         ).report
-        #expect(tighter.damping == damping && tighter.disagreement != nil && tighter.solving.scoredTokens > 0)
+        #expect(tighter.damping == known.damping && tighter.disagreement != nil && tighter.solving.scoredTokens > 0)
         // Without calibration the same request is tried out; and a calibration that failed leaves λ open.
         let tried = try Self.unlearn(original, plain, request, retained: training).report
-        #expect(tried.disagreement != nil && tried.solving.scoredTokens > 0)
-        let failed = try plain.calibrated(
-            model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: original, prompts: training,
-            configuration: IFRUConfiguration(probes: 32, tolerance: 1e-9))
-        #expect(failed.damping == nil)
+        #expect(tried.disagreement != nil && tried.solving.scoredTokens > 0 && tried.calibration == nil)
+        let failed = try calibrated(plain, original, training, IFRUConfiguration(tolerance: 1e-9))
+        #expect(failed.calibration == nil)
+    }
+
+    @Test("Calibration takes the λ that comes nearest to a training without the trial's prompts")
+    func nearestDamping() throws {
+        let training = try LetterShop().training()
+        let original = try LetterShop.train(training)
+        let plain = try LetterShop.prepare(training, original)
+        let known = try #require(try calibrated(plain, original, training).calibration)
+        #expect(known.prompts == 8 && known.distanceAfter < known.distanceBefore)
+        // Far more damping undoes the correction, and predicts to stay where the adapter is.
+        let idle = try calibrated(plain, original, training, IFRUConfiguration(damping: .relative([1e9])))
+        let stayed = try #require(idle.calibration)
+        #expect(stayed.distanceBefore == known.distanceBefore && stayed.distanceAfter > known.distanceAfter)
+        #expect(abs(stayed.distanceAfter - stayed.distanceBefore) < 1e-6 * stayed.distanceBefore)
+        let few = Array(training.prefix(3))
+        let small = try LetterShop.train(few)
+        #expect(throws: UnlearningError.noSamples) { try calibrated(LetterShop.prepare(few, small), small, few) }
     }
 
     @Test("Pruning leaves out the least important rebuilt prompts, never direct ones")

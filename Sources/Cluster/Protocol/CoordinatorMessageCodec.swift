@@ -24,6 +24,7 @@ extension CoordinatorMessage {
         var task: TaskID
         var shard: Int
         var manifest: String
+        var trial: InfluenceTrial
     }
     private struct ReplayHeader: Codable {
         var task: TaskID
@@ -65,9 +66,11 @@ extension CoordinatorMessage {
                 payloads += [try WirePayload.bytes(correction.request, kind: "assign"), correction.original]
             }
             return try Envelope("assign", header, payloads: payloads)
-        case .prepare(let task, let shard, let manifest, let adapter):
+        case .prepare(let task):
             return try Envelope(
-                "prepare", PrepareHeader(task: task, shard: shard, manifest: manifest), payloads: [adapter])
+                "prepare",
+                PrepareHeader(task: task.task, shard: task.shard, manifest: task.manifest, trial: task.trial),
+                payloads: [task.adapter])
         case .replay(let task, let specification, let prompts):
             return try Envelope(
                 "replay", ReplayHeader(task: task, specification: specification),
@@ -113,7 +116,9 @@ extension CoordinatorMessage {
         case "prepare":
             let header = try envelope.decode(PrepareHeader.self, payloads: 1)
             self = .prepare(
-                task: header.task, shard: header.shard, manifest: header.manifest, adapter: envelope.payloads[0])
+                PrepareTask(
+                    task: header.task, shard: header.shard, manifest: header.manifest, adapter: envelope.payloads[0],
+                    trial: header.trial))
         case "replay":
             let header = try envelope.decode(ReplayHeader.self, payloads: 1)
             self = .replay(

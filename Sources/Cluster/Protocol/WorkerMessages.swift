@@ -147,7 +147,7 @@ public enum CoordinatorMessage: Sendable, Equatable {
     case assign(Assignment)
     /// Make IFRU's preparation of the shard's adapter and keep it beside the shard's data; say `prepared`. Fails unless the
     /// worker's copy is exactly the manifest. Payload: the adapter's safetensors.
-    case prepare(task: TaskID, shard: Int, manifest: String, adapter: [UInt8])
+    case prepare(PrepareTask)
     /// Train without touching local storage: replay for `verify`, or a comparison model. Prompts follow in the payload.
     case replay(task: TaskID, specification: TrainingSpecification, prompts: [TrainingPrompt])
     /// The prompts asked for by `need`.
@@ -195,6 +195,23 @@ public enum CoordinatorMessage: Sendable, Equatable {
             self.manifest = manifest
             self.adapter = adapter
             self.correction = correction
+        }
+    }
+
+    public struct PrepareTask: Hashable, Sendable {
+        public var task: TaskID
+        public var shard: Int
+        public var manifest: String
+        public var adapter: [UInt8]
+        /// What λ is chosen by.
+        public var trial: InfluenceTrial
+
+        public init(task: TaskID, shard: Int, manifest: String, adapter: [UInt8], trial: InfluenceTrial) {
+            self.task = task
+            self.shard = shard
+            self.manifest = manifest
+            self.adapter = adapter
+            self.trial = trial
         }
     }
 

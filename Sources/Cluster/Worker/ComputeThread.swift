@@ -104,9 +104,11 @@ final class ComputeThread: Sendable {
                 steps: trained.steps, tokens: trained.tokens, seconds: seconds(),
                 computeSeconds: trained.computeSeconds, epochLosses: trained.epochLosses)
             return .trained(message, adapter: trained.adapter.safetensorsBytes())
-        case .correct(let shard, let manifest, let correction, let prompts, let preparation):
+        case .correct(let shard, let manifest, let correction, let specification, let prompts, let preparation):
             var pace = ProgressPace()
-            let corrected = try executor.correct(correction, retained: prompts, preparation: preparation) { progress in
+            let corrected = try executor.correct(
+                correction, specification: specification, retained: prompts, preparation: preparation
+            ) { progress in
                 if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
             } isCancelled: {
                 isCancelled(job.id)
@@ -118,10 +120,10 @@ final class ComputeThread: Sendable {
                 tokens: cost.trainedTokens, seconds: seconds(), computeSeconds: cost.seconds, epochLosses: [],
                 approximation: corrected.approximation)
             return .trained(message, adapter: corrected.adapter.safetensorsBytes())
-        case .prepare(_, let prompts, let bytes):
+        case .prepare(_, let prompts, let bytes, let trial):
             var pace = ProgressPace()
             let adapter = try Adapter(safetensors: bytes, model: executor.description.model)
-            let preparation = try executor.prepare(adapter: adapter, prompts: prompts) { progress in
+            let preparation = try executor.prepare(adapter: adapter, prompts: prompts, trial: trial) { progress in
                 if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
             } isCancelled: {
                 isCancelled(job.id)

@@ -5,10 +5,11 @@ import Unlearning
 /// The approximate methods (arXiv 2403.03536, 2307.02147) as a worker runs them.
 extension LanguageModelExecutor {
     public func correct(
-        _ correction: PendingCorrection, retained: [TrainingPrompt], preparation: InfluencePreparation?,
-        progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
+        _ correction: PendingCorrection, specification: TrainingSpecification, retained: [TrainingPrompt],
+        preparation: InfluencePreparation?, progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
     ) throws -> CorrectedAdapter {
         let adapter = try Adapter(safetensors: correction.original, model: model.configuration)
+        successor = nil
         switch correction.method {
         case .e2urec(let configuration):
             let result = try E2URec.unlearn(
@@ -31,7 +32,10 @@ extension LanguageModelExecutor {
                 if isReady, let preparation {
                     preparation
                 } else {
-                    try prepare(adapter: adapter, prompts: trained, progress: progress, isCancelled: isCancelled)
+                    try prepare(
+                        adapter: adapter, prompts: trained,
+                        trial: InfluenceTrial(specification: specification, configuration: configuration),
+                        progress: progress, isCancelled: isCancelled)
                 }
             let changed = Set((correction.request.rebuilt.map(\.new) + correction.request.added).map(\.id))
             let result = try IFRU.unlearn(
@@ -43,6 +47,11 @@ extension LanguageModelExecutor {
                 throw ApproximateError.predictionsDoNotHold(
                     disagreement: result.report.disagreement ?? 0, tolerance: configuration.tolerance)
             }
+            successor =
+                isReady && prepared.rowBytes <= Self.largestSuccessor
+                ? try InfluenceSuccessor(
+                    of: prepared, after: result, of: correction.request, tokenizer: tokenizer,
+                    limit: model.configuration.context) : nil
             return CorrectedAdapter(
                 adapter: result.corrected.adapter,
                 approximation: Approximation(
@@ -52,15 +61,43 @@ extension LanguageModelExecutor {
     }
 
     public func prepare(
-        adapter: Adapter, prompts: [TrainingPrompt], progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
+        adapter: Adapter, prompts: [TrainingPrompt], trial: InfluenceTrial, progress: (TrainingProgress) -> Void,
+        isCancelled: () -> Bool
     ) throws -> InfluencePreparation {
+        if let ready = try succeeding(adapter: adapter, prompts: prompts, isCancelled: isCancelled) { return ready }
+        // Rows first, then the steps of the trial's training.
+        let isTried = trial.isWorthwhile(prompts: prompts.count)
+        let training =
+            isTried ? AdapterTraining.stepCount(samples: prompts.count, specification: trial.specification) : 0
         let preparation = try InfluencePreparation(
             model: model, tokenizer: tokenizer, adapter: adapter, prompts: prompts,
-            progress: { progress(.steps($0, of: $1, loss: 0)) }, isCancelled: isCancelled)
-        // A share of the prompts is forgotten for a trial, which a handful of them does not allow.
-        guard prompts.count >= 4 else { return preparation }
+            progress: { progress(.steps($0, of: $1 + training, loss: 0)) }, isCancelled: isCancelled)
+        guard isTried else { return preparation }
+        let rows = preparation.referenceCount
         return try preparation.calibrated(
-            model: model, tokenizer: tokenizer, adapter: adapter, prompts: prompts, isCancelled: isCancelled)
+            model: model, tokenizer: tokenizer, adapter: adapter, prompts: prompts, by: trial,
+            progress: { progress(.steps(rows + $0.step, of: rows + training, loss: $0.loss)) }, isCancelled: isCancelled
+        )
+    }
+}
+
+extension LanguageModelExecutor {
+    /// After so many corrections rows are made anew: they are of the adapter before the first.
+    private static let correctionsUntilFresh = 16
+
+    /// Bytes of rows: until the answer is given they are there twice.
+    fileprivate static let largestSuccessor = 1 << 30
+
+    /// The preparation that the latest correction left, if it is of this adapter and these prompts; then it takes seconds.
+    private func succeeding(
+        adapter: Adapter, prompts: [TrainingPrompt], isCancelled: () -> Bool
+    ) throws -> InfluencePreparation? {
+        defer { successor = nil }
+        guard let successor, successor.adapter == adapter.contentName,
+            successor.corrections < Self.correctionsUntilFresh
+        else { return nil }
+        let made = try successor.preparation(model: model, adapter: adapter, isCancelled: isCancelled)
+        return made.isOf(adapter: adapter, prompts: prompts) ? made : nil
     }
 }
 

@@ -7,6 +7,8 @@ public final class LanguageModelExecutor: TaskExecutor {
     public let description: ExecutorDescription
     let model: any AnswerModel
     let tokenizer: any Tokenizer
+    /// Of the latest correction that was prepared beforehand, until the next training or preparation.
+    var successor: InfluenceSuccessor?
 
     /// Loads a model's files.
     ///
@@ -37,7 +39,8 @@ public final class LanguageModelExecutor: TaskExecutor {
         prompts: [TrainingPrompt], specification: TrainingSpecification, progress: (TrainingProgress) -> Void,
         isCancelled: () -> Bool
     ) throws -> TrainedAdapter {
-        try AdapterTraining.train(
+        successor = nil
+        return try AdapterTraining.train(
             model: model, tokenizer: tokenizer, samples: prompts, specification: specification, progress: progress,
             isCancelled: isCancelled)
     }

@@ -81,6 +81,7 @@ struct ShardPreparation: Sendable {
     let task: TaskID
     let manifest: String
     let adapter: [UInt8]
+    let trial: InfluenceTrial
     var phase: Phase
 }
 

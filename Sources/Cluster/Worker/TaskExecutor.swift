@@ -17,19 +17,21 @@ public protocol TaskExecutor: AnyObject {
     /// Corrects an adapter approximately.
     ///
     /// - Parameters:
+    ///   - specification: of the shard's trainings.
     ///   - retained: the shard's prompts after the forgetting.
     ///   - preparation: made beforehand, if there is one; only one of this adapter is used.
     /// - Throws: `ApproximateError`, `UnlearningError`, `LanguageModelError`.
     func correct(
-        _ correction: PendingCorrection, retained: [TrainingPrompt], preparation: InfluencePreparation?,
-        progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
+        _ correction: PendingCorrection, specification: TrainingSpecification, retained: [TrainingPrompt],
+        preparation: InfluencePreparation?, progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
     ) throws -> CorrectedAdapter
 
     /// What IFRU can compute before a request.
     ///
     /// - Parameter prompts: those that the adapter was trained on.
     func prepare(
-        adapter: Adapter, prompts: [TrainingPrompt], progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
+        adapter: Adapter, prompts: [TrainingPrompt], trial: InfluenceTrial, progress: (TrainingProgress) -> Void,
+        isCancelled: () -> Bool
     ) throws -> InfluencePreparation
 
     /// Margins of the prompts; no adapters means the base model, no weights 1/K each.

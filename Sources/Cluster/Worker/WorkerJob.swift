@@ -11,9 +11,9 @@ package struct Job: Sendable, Equatable {
         /// `shard` is -1 for a replay.
         case train(shard: Int, manifest: String, specification: TrainingSpecification, prompts: [TrainingPrompt])
         case correct(
-            shard: Int, manifest: String, PendingCorrection, prompts: [TrainingPrompt],
-            preparation: InfluencePreparation?)
-        case prepare(shard: Int, prompts: [TrainingPrompt], adapter: [UInt8])
+            shard: Int, manifest: String, PendingCorrection, specification: TrainingSpecification,
+            prompts: [TrainingPrompt], preparation: InfluencePreparation?)
+        case prepare(shard: Int, prompts: [TrainingPrompt], adapter: [UInt8], trial: InfluenceTrial)
         case score(CoordinatorMessage.ScoreTask)
         case embed(source: EmbeddingSource, prompts: [TrainingPrompt])
         case compare(ComparisonCase)

@@ -94,8 +94,8 @@ extension WorkerLogic {
         if let correction = assignment.correction {
             job = makeJob(
                 .correct(
-                    shard: assignment.shard, manifest: assignment.manifestDigest, correction, prompts: prompts,
-                    preparation: assignment.preparation))
+                    shard: assignment.shard, manifest: assignment.manifestDigest, correction,
+                    specification: assignment.specification, prompts: prompts, preparation: assignment.preparation))
             assignment.preparation = nil
         } else {
             job = makeJob(

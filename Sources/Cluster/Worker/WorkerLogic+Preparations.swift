@@ -2,14 +2,15 @@ import Recommendation
 
 /// What corrections by influence need beforehand, made while nothing else waits.
 extension WorkerLogic {
-    mutating func prepare(task: TaskID, shard: Int, manifest: String, adapter: [UInt8]) -> [Action] {
+    mutating func prepare(_ asked: CoordinatorMessage.PrepareTask) -> [Action] {
+        let (task, shard, manifest) = (asked.task, asked.shard, asked.manifest)
         guard assignments[shard] == nil else {
             return [failed(task, TaskFailure(code: "busy", message: "shard \(shard) is being worked on"))]
         }
         let abandoned = abandonPreparation(shard: shard)
         let read = command(shard, .read(manifest: manifest))
         preparations[shard] = ShardPreparation(
-            task: task, manifest: manifest, adapter: adapter, phase: .reading(read.id))
+            task: task, manifest: manifest, adapter: asked.adapter, trial: asked.trial, phase: .reading(read.id))
         return abandoned + [.storage(read)]
     }
 
@@ -25,7 +26,9 @@ extension WorkerLogic {
         guard var preparation = preparations[result.shard] else { return nil }
         switch (preparation.phase, result.outcome) {
         case (.reading(result.id), .complete(let prompts, _)):
-            let job = makeJob(.prepare(shard: result.shard, prompts: prompts, adapter: preparation.adapter))
+            let job = makeJob(
+                .prepare(
+                    shard: result.shard, prompts: prompts, adapter: preparation.adapter, trial: preparation.trial))
             preparation.phase = .computing(job.id)
             preparations[result.shard] = preparation
             return add(job)

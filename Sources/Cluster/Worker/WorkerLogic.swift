@@ -74,8 +74,7 @@ package struct WorkerLogic: Sendable {
             return enqueue(
                 .train(shard: -1, manifest: manifest.digest, specification: specification, prompts: prompts),
                 task: task)
-        case .prepare(let task, let shard, let manifest, let adapter):
-            return prepare(task: task, shard: shard, manifest: manifest, adapter: adapter)
+        case .prepare(let task): return prepare(task)
         case .score(let score): return enqueue(.score(score), task: score.task)
         case .embed(let task, let source, let prompts):
             return enqueue(.embed(source: source, prompts: prompts), task: task)

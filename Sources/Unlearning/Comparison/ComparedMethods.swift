@@ -13,6 +13,9 @@ struct ComparedOutcome {
 
 /// Every method of a comparison, applied to one request at a time, from the data before any.
 struct ComparedMethods {
+    /// Far from the seeds of other cases, which follow one another.
+    private static let otherSeed: UInt64 = 1 << 32
+
     let before: ComparisonState
     let original: ComparedAdapter
     private let work: ComparisonWork
@@ -36,6 +39,10 @@ struct ComparedMethods {
         case .retrain:
             return ComparedOutcome(
                 model: .adapter(retrained), training: original.cost, request: retrained.cost, parameters: parameters)
+        case .retrainAgain:
+            let again = try work.train(step.after.training, seed: settings.specification.seed ^ Self.otherSeed)
+            return ComparedOutcome(
+                model: .adapter(again), training: original.cost, request: again.cost, parameters: parameters)
         case .sisa: return try ensemble(.hash, after: step) { .meanOfOutputs($0) }
         case .recEraser: return try ensemble(.user, after: step) { .meanOfOutputs($0) }
         case .gradientAscent:
@@ -148,12 +155,10 @@ struct ComparedMethods {
             model: work.model, tokenizer: work.tokenizer, adapter: original.adapter, prompts: prompts,
             references: settings.influenceReferences, seed: settings.specification.seed,
             progress: { _, _ in work.tick() }, isCancelled: work.isCancelled)
-        // A twentieth is forgotten for a trial, which a handful of prompts does not allow.
-        guard prompts.count >= 4 else { return preparation }
-        var trial = settings.ifru
-        trial.probes = max(trial.probes, 32)
+        let trial = InfluenceTrial(specification: settings.specification, configuration: settings.ifru)
+        guard trial.isWorthwhile(prompts: prompts.count) else { return preparation }
         return try preparation.calibrated(
-            model: work.model, tokenizer: work.tokenizer, adapter: original.adapter, prompts: prompts,
-            seed: settings.specification.seed, configuration: trial, isCancelled: work.isCancelled)
+            model: work.model, tokenizer: work.tokenizer, adapter: original.adapter, prompts: prompts, by: trial,
+            progress: { _ in work.tick() }, isCancelled: work.isCancelled)
     }
 }

@@ -10,7 +10,8 @@ extension ComparisonDescription {
             text: "mean over the forget set of the Jensen-Shannon divergence (nats, true one), of half the sum "
                 + "of both Kullback-Leibler divergences (E2URec's \"JSD\"), and of the Euclidean distance "
                 + "between the two models' distributions over Yes and No; Retrain is one adapter trained from "
-                + "the beginning on what is retained"),
+                + "the beginning on what is retained; its own distance from a training with another seed (initial "
+                + "factors and order) is what chance alone makes, and no smaller one tells methods apart"),
         ComparisonDescription(
             name: "membership inference",
             text: "loss-threshold attack (arXiv 1709.01604): AUC of telling deleted training prompts from test "

@@ -5,8 +5,8 @@ import Recommendation
 struct ComparisonDraft {
     private let source: ComparisonSource
     private let seed: UInt64
-    /// The largest key of a prompt that is kept, by split; nil: all are.
-    private var cutoffs: [Split: UInt64] = [:]
+    /// Of the data as recorded, what a limit leaves out.
+    private var leftOut: Set<String> = []
     /// By position of the person; also those without prompts.
     private var interactions: [[Interaction]]
     private var built: [[Prompt]] = []
@@ -17,12 +17,33 @@ struct ComparisonDraft {
         interactions = source.people.map(\.interactions)
         build()
         if let limit {
-            for split in Split.allCases {
-                let keys = built.joined().filter { $0.split == split }.map(key).sorted()
-                if keys.count > limit { cutoffs[split] = keys[limit - 1] }
-            }
+            leftOut = promptsBeyond(limit)
             build()
         }
+    }
+
+    /// Of the training the latest prompts of some users stay, each user's one after another: among single prompts of many
+    /// users nothing that is forgotten would stand in another's history. No user has more than a twentieth, so that
+    /// 5 % of the users are one. Of the other splits the prompts of these users stay first.
+    private func promptsBeyond(_ limit: Int) -> Set<String> {
+        var kept: Set<String> = []
+        var trained: Set<Int> = []
+        let people = source.people.indices.sorted { (order($0, "limit"), $0) < (order($1, "limit"), $1) }
+        for person in people where kept.count < limit {
+            let prompts = built[person].filter { $0.split == .train }
+            guard !prompts.isEmpty else { continue }
+            trained.insert(person)
+            kept.formUnion(prompts.suffix(min(max(1, limit / 20), limit - kept.count)).map(\.id))
+        }
+        for split in Split.allCases where split != .train {
+            let prompts = people.flatMap { person in
+                built[person].filter { $0.split == split }.map {
+                    (isOther: trained.contains(person) ? 0 : 1, key: key($0), id: $0.id)
+                }
+            }
+            kept.formUnion(prompts.sorted { ($0.isOther, $0.key) < ($1.isOther, $1.key) }.prefix(limit).map(\.id))
+        }
+        return Set(built.joined().map(\.id)).subtracting(kept)
     }
 
     private mutating func build() {
@@ -39,7 +60,7 @@ struct ComparisonDraft {
         let retained = interactions[person].filter { !forgotten.contains($0.key) }
         return source.builder.prompts(
             user: user, interactions: retained, titles: { source.titles[$0] }, splits: splits
-        ).filter { prompt in cutoffs[prompt.split].map { key(prompt) <= $0 } ?? true }
+        ).filter { !leftOut.contains($0.id) }
     }
 
     /// Sorted by id.

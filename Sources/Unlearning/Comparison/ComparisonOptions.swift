@@ -6,6 +6,8 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
     case original
     /// One adapter on the retained data, from the beginning: what all others are measured against.
     case retrain
+    /// The same from another seed: how far two trainings on the same data lie apart. No smaller distance tells anything.
+    case retrainAgain = "retrain-again"
     /// Shards by a hash of the prompt, mean of their outputs (arXiv 1912.03817).
     case sisa
     /// Balanced shards of similar users, mean of their outputs (arXiv 2201.06820, its user-based partition).
@@ -28,6 +30,7 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
         switch self {
         case .original: "Original"
         case .retrain: "Retrain"
+        case .retrainAgain: "Retrain, other seed"
         case .sisa: "SISA"
         case .recEraser: "RecEraser"
         case .gradientAscent: "Gradient ascent"
@@ -122,7 +125,7 @@ public struct ComparisonOptions: Codable, Hashable, Sendable {
     public var forget: [ForgetKind]
     public var seeds: Int
     public var methods: [ComparisonMethod]
-    /// Keep only about this many prompts of each split, by a keyed hash; nil: all.
+    /// Keep at most so many prompts of each split; of the training, the latest of users chosen by a keyed hash. nil: all.
     public var limit: Int?
     /// Requests for single interactions, one after another; 0: no sequence.
     public var sequence: Int

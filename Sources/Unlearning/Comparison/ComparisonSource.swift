@@ -51,10 +51,12 @@ public struct ComparisonPlan: Sendable {
         self.settings = settings
         let noise = options.forget.filter { $0.target == .noise }
         let hasOthers = noise.count < options.forget.count
-        entries = (0..<UInt64(options.seeds)).flatMap { index in
-            let seed = settings.specification.seed &+ index
-            return (hasOthers ? [Entry(seed: seed, noise: nil)] : []) + noise.map { Entry(seed: seed, noise: $0) }
-        }
+        let first = settings.specification.seed
+        let seeds = (0..<UInt64(options.seeds)).map { first &+ $0 }
+        // The longest first: a worker that is left with one of them at the end keeps all others waiting.
+        entries =
+            (hasOthers ? seeds.map { Entry(seed: $0, noise: nil) } : [])
+            + noise.flatMap { kind in seeds.map { Entry(seed: $0, noise: kind) } }
     }
 
     /// - Throws: `UnlearningError.noSamples` when there is nothing to train on or to test, or too little to forget.

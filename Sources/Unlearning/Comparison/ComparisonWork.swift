@@ -34,7 +34,7 @@ final class ComparisonWork {
     let isCancelled: () -> Bool
     /// Says that the work goes on.
     let tick: () -> Void
-    /// By the name of the training prompts.
+    /// By seed and the name of the training prompts.
     private var trained: [String: ComparedAdapter] = [:]
     /// By adapter, then by digest.
     private var scored: [String: [String: Scored]] = [:]
@@ -69,12 +69,15 @@ final class ComparisonWork {
         return try sorted.map(read)
     }
 
-    func train(_ prompts: [CasePrompt]) throws -> ComparedAdapter {
-        let name = ComparisonState.name(prompts)
+    /// - Parameter seed: that of the settings unless another is given.
+    func train(_ prompts: [CasePrompt], seed: UInt64? = nil) throws -> ComparedAdapter {
+        var specification = settings.specification
+        specification.seed = seed ?? specification.seed
+        let name = "\(specification.seed) \(ComparisonState.name(prompts))"
         if let known = trained[name] { return known }
         let began = ContinuousClock.now
         let result = try AdapterTraining.train(
-            model: model, tokenizer: tokenizer, samples: prompts.map(\.sample), specification: settings.specification,
+            model: model, tokenizer: tokenizer, samples: prompts.map(\.sample), specification: specification,
             progress: { _ in tick() }, isCancelled: isCancelled)
         let made = ComparedAdapter(
             adapter: result.adapter, name: result.adapter.contentName,

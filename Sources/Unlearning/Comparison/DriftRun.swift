@@ -102,14 +102,12 @@ struct DriftRun {
                 model: work.model, tokenizer: work.tokenizer, adapter: tracks[index].adapter,
                 provenance: tracks[index].provenance, preparation: preparation, request: step.request,
                 retained: retained, configuration: work.settings.ifru, isCancelled: work.isCancelled)
-            let began = ContinuousClock.now
-            tracks[index].preparation = try preparation.updated(
-                model: work.model, tokenizer: work.tokenizer, after: result, of: step.request,
-                isCancelled: work.isCancelled)
-            let new = step.rebuilt.map(\.new) + step.added
-            let cost = PhaseCost(
-                seconds: ComparisonWork.seconds(since: began), trainedTokens: new.map(\.read).tokenCount)
-            tracks[index].preparing = tracks[index].preparing + cost
+            let next = try InfluenceSuccessor(
+                of: preparation, after: result, of: step.request, tokenizer: work.tokenizer,
+                limit: work.model.configuration.context
+            ).preparation(model: work.model, adapter: result.corrected.adapter, isCancelled: work.isCancelled)
+            tracks[index].preparation = next
+            tracks[index].preparing = tracks[index].preparing + next.cost
             tracks[index].take(result.corrected, cost: result.report.total)
         // The original stays; requests for shards come together at the checkpoints, as they do in a cluster.
         default: break

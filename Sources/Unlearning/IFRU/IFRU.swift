@@ -56,6 +56,7 @@ public enum IFRU {
         let (values, predicted) = try work.correct(
             along: gradient, retainedRows: named.retainedRows,
             probes: work.needsProbes ? named.probes(among: retained) : [], report: &report)
+        if configuration.damping == .prepared { report.calibration = preparation.calibration }
         report.solving.seconds = (clock.now - solving) / .seconds(1)
         return Result(
             corrected: try ApproximateAdapter(
@@ -95,7 +96,10 @@ public struct IFRUReport: Codable, Hashable, Sendable {
     public var step = 0.0
     /// Mean KL divergence of the retained prompts' answers, in nats, as predicted.
     public var predictedDivergence = 0.0
-    /// ‖actual − predicted‖ ÷ ‖predicted‖ over the probes; nil without probes.
+    /// What λ was chosen by; nil: the request tried for itself.
+    public var calibration: InfluenceCalibration?
+    /// ‖actual − predicted‖ ÷ ‖predicted‖ over the probes, predictions below the arithmetic's resolution counted as that;
+    /// nil without probes.
     public var disagreement: Double?
     /// False when no λ and step brought prediction and reality within the tolerance; the best ones were taken.
     public var isWithinTolerance = true

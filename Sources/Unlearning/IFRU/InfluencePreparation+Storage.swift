@@ -3,21 +3,20 @@ import Foundation
 /// How a preparation lies on disk, in the byte order of the machine, which the file never leaves. Requests wait while it is
 /// read: numbers are copied as they lie, and summed up in one pass.
 ///
-///     8 bytes     "LETHEIF2"
+///     8 bytes     "LETHEIF3"
 ///     UInt64      length of the header
-///     header      JSON: adapter, corrections, damping, disagreement, cost, entries, parameters, margins' count
+///     header      JSON: adapter, corrections, calibration, cost, entries, parameters, margins' count
 ///     Float       margins [n]
 ///     Double      M·Mᵀ [n, n], eigenvalues [n], eigenvectors [n, n]
 ///     Float       M [n, P]
 ///     UInt64      checksum of everything before: finds damage, not forgery
 extension InfluencePreparation {
-    private static let magic: [UInt8] = Array("LETHEIF2".utf8)
+    private static let magic: [UInt8] = Array("LETHEIF3".utf8)
 
     private struct Header: Codable {
         var adapter: String
         var corrections: Int
-        var damping: Double?
-        var disagreement: Double?
+        var calibration: InfluenceCalibration?
         var cost: PhaseCost
         var entries: [Entry]
         var parameters: Int
@@ -32,7 +31,7 @@ extension InfluencePreparation {
         encoder.outputFormatting = .sortedKeys
         var header = try encoder.encode(
             Header(
-                adapter: adapter, corrections: corrections, damping: damping, disagreement: disagreement, cost: cost,
+                adapter: adapter, corrections: corrections, calibration: calibration, cost: cost,
                 entries: entries, parameters: parameters, references: referenceCount))
         // Blanks to a multiple of 8, so that all numbers are aligned.
         while header.count % 8 != 0 { header.append(0x20) }
@@ -99,10 +98,10 @@ extension InfluencePreparation {
         guard zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 }) else { throw malformed("its prompts are not in order") }
         self.init(
             adapter: header.adapter, corrections: header.corrections, entries: header.entries, margins: margins,
-            damping: header.damping, rows: InfluenceRows(width: width, values: matrix), gram: gram,
+            rows: InfluenceRows(width: width, values: matrix), gram: gram,
             eigen: SymmetricEigen(size: n, values: values, vectors: vectors))
         cost = header.cost
-        disagreement = header.disagreement
+        calibration = header.calibration
     }
 
     private static func bytes<Number: BitwiseCopyable>(of numbers: ArraySlice<Number>) -> Data {

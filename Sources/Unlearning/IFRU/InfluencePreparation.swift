@@ -9,7 +9,7 @@ import Recommendation
 /// `[n, P]`), M·Mᵀ, and the eigendecomposition of J·Jᵀ, where J = diag(√w)·M and w_i = σ(m_i)·(1 − σ(m_i)). JᵀJ/n is the
 /// Gauss–Newton matrix of the mean loss; the one decomposition serves every damping λ.
 ///
-/// Rows are made from people's prompts: a preparation has to be deleted, or replaced by `updated(…)`, with a forgetting.
+/// Rows are made from people's prompts: with a forgetting a preparation has to be deleted, or to be replaced by its `InfluenceSuccessor`'s.
 public struct InfluencePreparation: Hashable, Sendable {
     /// One prompt that the adapter was trained on.
     public struct Entry: Codable, Hashable, Sendable {
@@ -36,10 +36,8 @@ public struct InfluencePreparation: Hashable, Sendable {
     public let entries: [Entry]
     /// Margins m_i of the rows.
     public let margins: [Float]
-    /// λ as chosen by `calibrated(…)`.
-    public internal(set) var damping: Double?
-    /// What the trial of that λ left between prediction and reality: requests with a tolerance below it use probes again.
-    public internal(set) var disagreement: Double?
+    /// Made by `calibrated(…)`; nil: λ is open.
+    public internal(set) var calibration: InfluenceCalibration?
     /// What the preparation took; to be reported beside the time of a request.
     public internal(set) var cost: PhaseCost
     package let rows: InfluenceRows
@@ -53,6 +51,8 @@ public struct InfluencePreparation: Hashable, Sendable {
     public var parameters: Int { rows.width }
     /// Number of reference rows n.
     public var referenceCount: Int { margins.count }
+    /// What the rows take in memory.
+    public var rowBytes: Int { rows.count * rows.width * MemoryLayout<Float>.stride }
     /// Mean of the n eigenvalues of JᵀJ/n that can differ from zero: the unit of relative damping.
     public var meanCurvature: Double {
         margins.isEmpty ? 0 : eigen.values.reduce(0, +) / Double(margins.count) / Double(margins.count)
@@ -106,10 +106,7 @@ public struct InfluencePreparation: Hashable, Sendable {
     }
 
     /// Completes rows and margins by what follows from them.
-    init(
-        adapter: String, corrections: Int, entries: [Entry], margins: [Float], rows: InfluenceRows,
-        damping: Double? = nil
-    ) throws {
+    init(adapter: String, corrections: Int, entries: [Entry], margins: [Float], rows: InfluenceRows) throws {
         let gram = try rows.gram()
         let roots = Self.rootWeights(margins)
         var weighted = gram
@@ -120,20 +117,18 @@ public struct InfluencePreparation: Hashable, Sendable {
         // J·Jᵀ has no negative eigenvalues; rounding may leave some a little below zero, which a small λ must not meet.
         let values = eigen.values.map { max($0, 0) }
         self.init(
-            adapter: adapter, corrections: corrections, entries: entries, margins: margins, damping: damping,
-            rows: rows,
-            gram: gram, eigen: SymmetricEigen(size: eigen.size, values: values, vectors: eigen.vectors))
+            adapter: adapter, corrections: corrections, entries: entries, margins: margins, rows: rows, gram: gram,
+            eigen: SymmetricEigen(size: eigen.size, values: values, vectors: eigen.vectors))
     }
 
     init(
-        adapter: String, corrections: Int, entries: [Entry], margins: [Float], damping: Double?, rows: InfluenceRows,
-        gram: [Double], eigen: SymmetricEigen
+        adapter: String, corrections: Int, entries: [Entry], margins: [Float], rows: InfluenceRows, gram: [Double],
+        eigen: SymmetricEigen
     ) {
         self.adapter = adapter
         self.corrections = corrections
         self.entries = entries
         self.margins = margins
-        self.damping = damping
         self.rows = rows
         self.gram = gram
         self.eigen = eigen

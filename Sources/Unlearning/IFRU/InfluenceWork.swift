@@ -71,6 +71,9 @@ struct InfluenceWork {
         return order.dropLast(dropped).sorted().map { rebuilt[$0] }
     }
 
+    /// By how much bf16 arithmetic moves a margin.
+    private static let resolution = 0.05
+
     /// One λ and step, with what they lead to.
     private struct Trial {
         var values: [Float]
@@ -115,11 +118,48 @@ struct InfluenceWork {
         return accept(best, rows: retainedRows, report: &report)
     }
 
+    /// Of the λ whose full step stays under the divergence cap and whose prediction comes true, the one whose margins come
+    /// nearest to `targets`, those of a training without these rows' prompts; nil if there is none.
+    func calibration(
+        along gradient: InfluenceGradient, targets: [(row: Int, margin: Double)], retainedRows: [Int],
+        probes: [(row: Int, prompt: TrainingPrompt)], report: inout IFRUReport
+    ) throws -> InfluenceCalibration? {
+        guard !gradient.isZero, !targets.isEmpty else { return nil }
+        let solver = InfluenceSolver(preparation: preparation, gradient: gradient)
+        let scale = 1 / Double(preparation.entries.count)
+        func distance(_ changes: [Double]?) -> Double {
+            let sum = targets.reduce(0.0) { sum, target in
+                let margin = Double(preparation.margins[target.row]) + (changes.map { $0[target.row] * scale } ?? 0)
+                return sum + AnswerDivergence.jensenShannon(margin, target.margin)
+            }
+            return sum / Double(targets.count)
+        }
+        var candidates: [(distance: Double, solution: InfluenceSolution)] = []
+        for damping in dampings {
+            let solution = try solver.solve(damping: damping)
+            report.solving.steps += 1
+            guard cappedStep(solution, rows: retainedRows) == 1 else { continue }
+            candidates.append((distance(solution.marginChanges), solution))
+        }
+        // Of equally near ones the smaller change.
+        candidates.sort { ($0.distance, -$0.solution.damping) < ($1.distance, -$1.solution.damping) }
+        for candidate in candidates where candidate.distance.isFinite {
+            let trial = try attempt(
+                solver: solver, solution: candidate.solution, step: 1, probes: probes, report: &report)
+            guard let disagreement = trial.disagreement, disagreement <= configuration.tolerance else { continue }
+            return InfluenceCalibration(
+                damping: trial.damping, disagreement: disagreement, prompts: targets.count,
+                distanceBefore: distance(nil), distanceAfter: candidate.distance)
+        }
+        return nil
+    }
+
     /// Whether predictions are to be compared with what comes: unless calibration did so, within this tolerance.
     var needsProbes: Bool {
-        guard configuration.damping == .prepared, preparation.damping != nil, let known = preparation.disagreement
-        else { return configuration.probes > 0 }
-        return configuration.probes > 0 && known > configuration.tolerance
+        guard configuration.damping == .prepared, let known = preparation.calibration else {
+            return configuration.probes > 0
+        }
+        return configuration.probes > 0 && known.disagreement > configuration.tolerance
     }
 
     private var dampings: [Double] {
@@ -128,7 +168,7 @@ struct InfluenceWork {
         case .fixed(let value): return [value]
         case .relative(let values): multiples = values
         case .prepared:
-            if let damping = preparation.damping { return [damping] }
+            if let known = preparation.calibration { return [known.damping] }
             multiples = IFRUConfiguration.Damping.defaultMultiples
         }
         // Where no prompt has any curvature, every damping of that size would be zero.
@@ -178,7 +218,9 @@ struct InfluenceWork {
             error += difference * difference
             size += predicted * predicted
         }
-        let ratio = size > 0 ? (error / size).squareRoot() : (error > 0 ? Double.infinity : 0)
+        // Changes that the arithmetic itself could make tell nothing about the prediction.
+        let least = Self.resolution * Self.resolution * Double(chosen.count)
+        let ratio = (error / max(size, least)).squareRoot()
         trial.disagreement = ratio.isNaN ? .infinity : ratio
         return trial
     }

@@ -28,7 +28,9 @@ struct ComparisonFlags: ParsableArguments {
     @Option(help: ArgumentHelp("Also write figures (SVG) into this folder.", valueName: "dir"))
     var figures: String?
 
-    @Option(help: "Keep about so many prompts of each split, by a keyed hash. [default: all]")
+    @Option(
+        help: ArgumentHelp(
+            "Keep at most so many prompts of each split: of the training each chosen user's latest. [default: all]"))
     var limit: Int?
 
     @Option(help: "Requests in sequence, one interaction each; 0: none. [default: 8]")

@@ -23,8 +23,12 @@ extension LedgerService {
                     task: task, shard: shard, specification: specification, manifest: current, adapter: nil,
                     correction: try ledger.correction(shard: shard, manifest: manifest)))
         case .prepare(let task, let shard, let manifest, let adapter):
+            let configuration = ledger.configuration
             return .prepare(
-                task: task, shard: shard, manifest: manifest, adapter: try ledger.adapterBytes(name: adapter))
+                .init(
+                    task: task, shard: shard, manifest: manifest, adapter: try ledger.adapterBytes(name: adapter),
+                    trial: InfluenceTrial(
+                        specification: configuration.training, configuration: configuration.corrections.ifru)))
         case .prompts(let task, let shard, let manifest, let digests):
             try expect(try ledger.manifest(shard: shard).digest == manifest, "shard \(shard) has another manifest now")
             let prompts = try ledger.trainingPrompts(shard: shard, digests: digests)

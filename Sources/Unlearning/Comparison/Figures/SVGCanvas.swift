@@ -132,6 +132,7 @@ struct SeriesStyle {
         switch method {
         case .original: self.init("#7f7f7f", .circle)
         case .retrain: self.init("#1a7f37", .square)
+        case .retrainAgain: self.init("#7fbf8f", .square)
         case .sisa: self.init("#56b4e9", .triangle)
         case .recEraser: self.init("#0072b2", .triangle)
         case .gradientAscent: self.init("#b5651d", .circle)

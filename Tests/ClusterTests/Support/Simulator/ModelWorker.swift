@@ -101,11 +101,12 @@ struct ModelWorker {
             ).digest
             return enqueue(
                 .answer(Self.trained(task, -1, specification, manifest: manifest)), task: task, isTraining: true)
-        case .prepare(let task, let shard, let manifest, let bytes):
+        case .prepare(let asked):
+            let (task, shard, manifest) = (asked.task, asked.shard, asked.manifest)
             guard disk[shard]?.manifest == manifest else {
                 return [.send(.failed(task: task, code: "not-held", message: "another copy"))]
             }
-            let name = String(decoding: bytes, as: UTF8.self)
+            let name = String(decoding: asked.adapter, as: UTF8.self)
             disk[shard]?.prepared = name
             return enqueue(
                 .answer(.prepared(task: task, shard: shard, adapter: name, seconds: 1)), task: task, isTraining: true)

@@ -340,7 +340,10 @@ struct Simulation {
                     adapter: nil, correction: correction))
         case .prepare(let task, let shard, let manifest, let adapter):
             guard ledger.hasAdapter(adapter) else { return nil }
-            return .prepare(task: task, shard: shard, manifest: manifest, adapter: Array(adapter.utf8))
+            return .prepare(
+                .init(
+                    task: task, shard: shard, manifest: manifest, adapter: Array(adapter.utf8),
+                    trial: InfluenceTrial(specification: Toy.specification())))
         case .prompts(let task, let shard, _, let digests):
             let own = Set(ledger.samples(of: shard).map(\.digest))
             guard digests.allSatisfy(own.contains) else { return nil }
