@@ -107,7 +107,19 @@ struct CommandTests {
             let svg = try String(contentsOf: figures.appendingPathComponent("\(name).svg"), encoding: .utf8)
             #expect(svg.hasPrefix("<svg") && svg.hasSuffix("</svg>\n"))
         }
+        let document = try String(contentsOf: figures.appendingPathComponent("comparison.md"), encoding: .utf8)
+        #expect(document.contains("### Forget `users:10%`") && document.contains("(request-time.svg)"))
         #expect(try cluster.adapterNames() == adapters)
+        // What was printed can be shown again, without a coordinator.
+        let printed = cluster.root.appendingPathComponent("report.json")
+        try JSONSerialization.data(withJSONObject: report).write(to: printed)
+        let shown = try lethe(["evaluate", "--compare", "--report", printed.path, "--json"])
+        let again = try #require(try JSONSerialization.jsonObject(with: shown.output) as? [String: Any])
+        for key in ["rows", "summary", "drift", "sequences"] {
+            #expect((again[key] as? NSArray) == (report[key] as? NSArray))
+        }
+        try Data("{}".utf8).write(to: printed)
+        #expect(try lethe(["evaluate", "--compare", "--report", printed.path]).status == 65)
         // Prompts travel, and leave nothing behind but what was there.
         #expect(try cluster.command("evaluate", "--quick").status == 64)
         #expect(try cluster.command("evaluate", "--compare", "--forget", "everything").status == 64)

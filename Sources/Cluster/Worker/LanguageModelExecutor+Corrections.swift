@@ -9,7 +9,7 @@ extension LanguageModelExecutor {
         preparation: InfluencePreparation?, progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
     ) throws -> CorrectedAdapter {
         let adapter = try Adapter(safetensors: correction.original, model: model.configuration)
-        successor = nil
+        successors[adapter.contentName] = nil
         switch correction.method {
         case .e2urec(let configuration):
             let result = try E2URec.unlearn(
@@ -47,11 +47,7 @@ extension LanguageModelExecutor {
                 throw ApproximateError.predictionsDoNotHold(
                     disagreement: result.report.disagreement ?? 0, tolerance: configuration.tolerance)
             }
-            successor =
-                isReady && prepared.rowBytes <= Self.largestSuccessor
-                ? try InfluenceSuccessor(
-                    of: prepared, after: result, of: correction.request, tokenizer: tokenizer,
-                    limit: model.configuration.context) : nil
+            if isReady { try keepSuccessor(of: prepared, after: result, of: correction.request) }
             return CorrectedAdapter(
                 adapter: result.corrected.adapter,
                 approximation: Approximation(
@@ -84,18 +80,24 @@ extension LanguageModelExecutor {
 extension LanguageModelExecutor {
     /// After so many corrections rows are made anew: they are of the adapter before the first.
     private static let correctionsUntilFresh = 16
+    /// Bytes of rows, of all successors.
+    private static let successorLimit = 1 << 30
 
-    /// Bytes of rows: until the answer is given they are there twice.
-    fileprivate static let largestSuccessor = 1 << 30
+    private func keepSuccessor(
+        of preparation: InfluencePreparation, after result: IFRU.Result, of request: InfluenceRequest
+    ) throws {
+        let taken = successors.values.reduce(preparation.rowBytes) { $0 + $1.rowBytes }
+        guard preparation.corrections + 1 < Self.correctionsUntilFresh, taken <= Self.successorLimit else { return }
+        let successor = try InfluenceSuccessor(
+            of: preparation, after: result, of: request, tokenizer: tokenizer, limit: model.configuration.context)
+        successors[successor.adapter] = successor
+    }
 
-    /// The preparation that the latest correction left, if it is of this adapter and these prompts; then it takes seconds.
+    /// The preparation that a correction left, if there is one of this adapter and these prompts; it takes seconds.
     private func succeeding(
         adapter: Adapter, prompts: [TrainingPrompt], isCancelled: () -> Bool
     ) throws -> InfluencePreparation? {
-        defer { successor = nil }
-        guard let successor, successor.adapter == adapter.contentName,
-            successor.corrections < Self.correctionsUntilFresh
-        else { return nil }
+        guard let successor = successors.removeValue(forKey: adapter.contentName) else { return nil }
         let made = try successor.preparation(model: model, adapter: adapter, isCancelled: isCancelled)
         return made.isOf(adapter: adapter, prompts: prompts) ? made : nil
     }

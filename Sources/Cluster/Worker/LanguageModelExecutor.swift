@@ -7,8 +7,9 @@ public final class LanguageModelExecutor: TaskExecutor {
     public let description: ExecutorDescription
     let model: any AnswerModel
     let tokenizer: any Tokenizer
-    /// Of the latest correction that was prepared beforehand, until the next training or preparation.
-    var successor: InfluenceSuccessor?
+    /// What corrections that were prepared beforehand left, by the content name of the corrected adapter; each until its
+    /// preparation is made, all until the next training.
+    var successors: [String: InfluenceSuccessor] = [:]
 
     /// Loads a model's files.
     ///
@@ -39,7 +40,7 @@ public final class LanguageModelExecutor: TaskExecutor {
         prompts: [TrainingPrompt], specification: TrainingSpecification, progress: (TrainingProgress) -> Void,
         isCancelled: () -> Bool
     ) throws -> TrainedAdapter {
-        successor = nil
+        successors = [:]
         return try AdapterTraining.train(
             model: model, tokenizer: tokenizer, samples: prompts, specification: specification, progress: progress,
             isCancelled: isCancelled)

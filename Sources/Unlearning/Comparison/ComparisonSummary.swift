@@ -1,19 +1,21 @@
 import Foundation
 
-/// Mean and standard deviation over the rows that have a value.
+/// Mean, standard deviation and median over the rows that have a value.
 public struct Statistic: Codable, Hashable, Sendable {
     public var mean: Double
     /// Of a sample (n − 1); 0 for a single value.
     public var deviation: Double
+    public var median: Double
     public var count: Int
 
     /// nil without a value.
     public init?(_ values: [Double]) {
-        let values = values.filter(\.isFinite)
+        let values = values.filter(\.isFinite).sorted()
         guard !values.isEmpty else { return nil }
         count = values.count
         let mean = values.reduce(0, +) / Double(values.count)
         self.mean = mean
+        median = 0.5 * (values[(values.count - 1) / 2] + values[values.count / 2])
         let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
         deviation = values.count > 1 ? (squares / Double(values.count - 1)).squareRoot() : 0
     }

@@ -52,7 +52,7 @@ public struct InfluencePreparation: Hashable, Sendable {
     /// Number of reference rows n.
     public var referenceCount: Int { margins.count }
     /// What the rows take in memory.
-    public var rowBytes: Int { rows.count * rows.width * MemoryLayout<Float>.stride }
+    public var rowBytes: Int { rows.byteCount }
     /// Mean of the n eigenvalues of JᵀJ/n that can differ from zero: the unit of relative damping.
     public var meanCurvature: Double {
         margins.isEmpty ? 0 : eigen.values.reduce(0, +) / Double(margins.count) / Double(margins.count)

@@ -6,6 +6,7 @@ import Compute
 package struct InfluenceRows: Hashable, Sendable {
     package let width: Int
     package private(set) var values: [Float]
+    package var byteCount: Int { values.count * MemoryLayout<Float>.stride }
     package var count: Int { width == 0 ? 0 : values.count / width }
 
     private static let block = 4096

@@ -12,6 +12,8 @@ public struct InfluenceSuccessor: Sendable {
     public let adapter: String
     /// Corrections since the rows were fresh.
     public let corrections: Int
+    /// What the rows take in memory.
+    public var rowBytes: Int { rows.byteCount }
     /// The new versions of rebuilt prompts, and added ones.
     let new: [TokenizedPrompt]
     let entries: [InfluencePreparation.Entry]

@@ -25,8 +25,13 @@ struct ComparisonFlags: ParsableArguments {
                 + ". Original and retrain always take part. [default: all]", valueName: "a,b,…"))
     var methods: String?
 
-    @Option(help: ArgumentHelp("Also write figures (SVG) into this folder.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Also write the tables (comparison.md) and figures (SVG) into this folder.", valueName: "dir"))
     var figures: String?
+
+    @Option(help: ArgumentHelp("Show what --json printed before, instead of comparing.", valueName: "file"))
+    var report: String?
 
     @Option(
         help: ArgumentHelp(
@@ -40,7 +45,7 @@ struct ComparisonFlags: ParsableArguments {
     var epochs: Int?
 
     var isAsked: Bool {
-        quick || !forget.isEmpty || seeds != nil || methods != nil || figures != nil || limit != nil
+        quick || report != nil || !forget.isEmpty || seeds != nil || methods != nil || figures != nil || limit != nil
             || sequence != nil || epochs != nil
     }
 
@@ -85,22 +90,48 @@ struct ComparisonFlags: ParsableArguments {
     }
 
     func run(_ client: ClientOptions) throws {
-        let options = try options()
-        try client.withClient { coordinator in
+        try reportingFailures(json: client.json) {
             let directory = try figures.map(Self.directory)
-            let body = try coordinator.complete(.compare(options))
-            guard let report = try ReplyCoding.decode(OperationReply<ComparisonReport>.self, from: body).result else {
-                throw CommandFailure(.failed, "the reply holds no report")
-            }
-            let drawn = try directory.map { try Self.write(ComparisonFigures(report).all, into: $0) } ?? []
-            let printed = Printed(
-                cases: report.cases, summary: report.summaries, drift: report.driftSummaries, rows: report.rows,
-                sequences: report.sequences, attention: report.attention, descriptions: report.descriptions,
-                figures: drawn)
-            try client.output.emit(printed) {
-                ([ComparisonText(report).text] + drawn.map { "figure: \($0)" }).joined(separator: "\n")
-            }
+            let report = try report.map(Self.read) ?? Self.compare(options(), client.connect())
+            try show(report, directory, client.output)
         }
+    }
+
+    private static func compare(
+        _ options: ComparisonOptions, _ coordinator: CoordinatorClient
+    ) throws -> ComparisonReport {
+        let body = try coordinator.complete(.compare(options))
+        guard let report = try ReplyCoding.decode(OperationReply<ComparisonReport>.self, from: body).result else {
+            throw CommandFailure(.failed, "the reply holds no report")
+        }
+        return report
+    }
+
+    private func show(_ report: ComparisonReport, _ directory: URL?, _ output: Output) throws {
+        let written = try directory.map { try Self.write(report, into: $0) } ?? []
+        let printed = Printed(
+            cases: report.cases, summary: report.summaries, drift: report.driftSummaries, rows: report.rows,
+            sequences: report.sequences, attention: report.attention, descriptions: report.descriptions,
+            figures: written)
+        try output.emit(printed) {
+            ([ComparisonText(report).text] + written.map { "written: \($0)" }).joined(separator: "\n")
+        }
+    }
+
+    /// A report that a comparison printed.
+    private static func read(_ path: String) throws -> ComparisonReport {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let report: ComparisonReport
+        do {
+            report = try decoder.decode(ComparisonReport.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+        } catch is DecodingError {
+            throw CommandFailure(.badInput, "\(path) is not what evaluate --compare --json prints")
+        } catch {
+            throw CommandFailure(.badInput, "cannot read \(path): \(error.localizedDescription)")
+        }
+        guard report.isFinite else { throw CommandFailure(.badInput, "\(path) has numbers that are none") }
+        return report
     }
 
     /// Made before hours of computing, so that a wrong name shows at once.
@@ -110,11 +141,13 @@ struct ComparisonFlags: ParsableArguments {
         return directory
     }
 
-    private static func write(_ figures: [ComparisonFigures.Figure], into directory: URL) throws -> [String] {
-        try figures.map { figure in
-            let file = directory.appendingPathComponent(figure.name + ".svg")
-            try Data(figure.svg.utf8).write(to: file, options: .atomic)
-            return file.path
+    private static func write(_ report: ComparisonReport, into directory: URL) throws -> [String] {
+        let figures = ComparisonFigures(report).all.map { (name: $0.name + ".svg", text: $0.svg) }
+        let document = ComparisonDocument(report, figures: figures.map(\.name)).markdown
+        return try ([(name: "comparison.md", text: document)] + figures).map { file in
+            let url = directory.appendingPathComponent(file.name)
+            try Data(file.text.utf8).write(to: url, options: .atomic)
+            return url.path
         }
     }
 }

@@ -13,7 +13,7 @@ struct ComparisonText {
         ([header] + [quality, effort, drift, failures].filter { !$0.isEmpty } + [notes]).joined(separator: "\n\n")
     }
 
-    private var header: String {
+    var header: String {
         guard let first = report.cases.first else { return "nothing was compared" }
         let seeds = Set(report.cases.map(\.seed)).sorted().map(String.init).joined(separator: ", ")
         return "\(first.training) training, \(first.validation) validation and \(first.test) test prompts; "
@@ -77,7 +77,7 @@ struct ComparisonText {
                 })
     }
 
-    private var failures: String {
+    var failures: String {
         let rows = report.summaries.filter { $0.failed > 0 }.map {
             "failed: \($0.method.name), forget \($0.kind), \($0.failed) of \($0.rows): \($0.failure ?? "")"
         }
