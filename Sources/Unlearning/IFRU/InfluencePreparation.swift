@@ -9,7 +9,8 @@ import Recommendation
 /// `[n, P]`), M·Mᵀ, and the eigendecomposition of J·Jᵀ, where J = diag(√w)·M and w_i = σ(m_i)·(1 − σ(m_i)). JᵀJ/n is the
 /// Gauss–Newton matrix of the mean loss; the one decomposition serves every damping λ.
 ///
-/// Rows are made from people's prompts: with a forgetting a preparation has to be deleted, or to be replaced by its `InfluenceSuccessor`'s.
+/// Rows are made from people's prompts: with a forgetting a preparation has to be deleted, or replaced by the one that an
+/// `InfluenceSuccessor` makes.
 public struct InfluencePreparation: Hashable, Sendable {
     /// One prompt that the adapter was trained on.
     public struct Entry: Codable, Hashable, Sendable {

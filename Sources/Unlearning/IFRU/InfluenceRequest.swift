@@ -78,7 +78,8 @@ public struct IFRUConfiguration: Codable, Hashable, Sendable {
     /// Retained prompts whose actual margin change is compared with the predicted one, where calibration did not do so within
     /// the tolerance; 0: trust the prediction.
     public var probes: Int
-    /// Accepted distance between the two, ‖actual − predicted‖ ÷ ‖predicted‖.
+    /// Accepted distance between the two, ‖actual − predicted‖ ÷ ‖predicted‖; predictions that bf16 arithmetic could not
+    /// tell from none count as large as its error.
     public var tolerance: Double
     /// False leaves rebuilt and added prompts out: what influence functions without a graph do. For comparison only.
     public var spillover: Bool

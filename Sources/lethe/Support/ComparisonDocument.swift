@@ -81,19 +81,13 @@ struct ComparisonDocument {
     }
 
     private var drift: String {
-        let points = report.driftSummaries
-        guard !points.isEmpty else { return "" }
-        let counts = Set(points.map(\.requests)).sorted()
-        let methods = ComparisonMethod.allCases.filter { method in points.contains { $0.method == method } }
+        let (counts, tracks) = report.driftTracks
+        guard !tracks.isEmpty else { return "" }
         let table = Self.table(
             ["method"] + counts.map { "after \($0)" } + ["all requests, s", "before and between, s"],
-            methods.map { method in
-                let own = points.filter { $0.method == method }
-                return [method.name]
-                    + counts.map { requests in
-                        cell(own.first { $0.requests == requests }?.jensenShannon, 2, scale: 1000)
-                    }
-                    + [median(own.last?.requestSeconds), median(own.last?.preparationSeconds)]
+            tracks.map { track in
+                [track.method.name] + track.points.map { cell($0?.jensenShannon, 2, scale: 1000) }
+                    + [median(track.last?.requestSeconds), median(track.last?.preparationSeconds)]
             })
         return """
             ## One request after another

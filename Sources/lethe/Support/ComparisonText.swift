@@ -62,18 +62,14 @@ struct ComparisonText {
     }
 
     private var drift: String {
-        let points = report.driftSummaries
-        guard !points.isEmpty else { return "" }
-        let counts = Set(points.map(\.requests)).sorted()
+        let (counts, tracks) = report.driftTracks
+        guard !tracks.isEmpty else { return "" }
         let header = ["JSD to Retrain in sequence"] + counts.map { "after \($0)" } + ["requests s", "prepared s"]
-        let methods = ComparisonMethod.allCases.filter { method in points.contains { $0.method == method } }
         return table(
             [header]
-                + methods.map { method in
-                    let own = points.filter { $0.method == method }
-                    return ["  " + method.name]
-                        + counts.map { requests in cell(own.first { $0.requests == requests }?.jensenShannon, 4) }
-                        + [cell(own.last?.requestSeconds, 2), cell(own.last?.preparationSeconds, 2)]
+                + tracks.map { track in
+                    ["  " + track.method.name] + track.points.map { cell($0?.jensenShannon, 4) }
+                        + [cell(track.last?.requestSeconds, 2), cell(track.last?.preparationSeconds, 2)]
                 })
     }
 
@@ -105,5 +101,28 @@ struct ComparisonText {
 
     private func count(_ statistic: Statistic?) -> String {
         statistic.map { decimal($0.mean, 0) } ?? "-"
+    }
+}
+
+extension ComparisonReport {
+    /// How each method went through the sequence.
+    struct DriftTrack {
+        var method: ComparisonMethod
+        /// One for each count of requests; nil where there is none.
+        var points: [DriftSummary?]
+        var last: DriftSummary? { points.lazy.compactMap { $0 }.last }
+    }
+
+    /// The counts of requests after which anything was measured, and every method that was followed.
+    var driftTracks: (counts: [Int], tracks: [DriftTrack]) {
+        let points = driftSummaries
+        let counts = Set(points.map(\.requests)).sorted()
+        let tracks = ComparisonMethod.allCases.compactMap { method -> DriftTrack? in
+            let own = points.filter { $0.method == method }
+            guard !own.isEmpty else { return nil }
+            return DriftTrack(
+                method: method, points: counts.map { requests in own.first { $0.requests == requests } })
+        }
+        return (counts, tracks)
     }
 }
