@@ -117,7 +117,7 @@ struct CoordinatorShardTests {
         let first = given()
         #expect(Set(first.map(\.worker)) == ["a", "b"])
         let ofA = first.filter { $0.worker == "a" }.flatMap(\.digests)
-        fixture.say(.goodbye, by: "a")
+        fixture.say(.goodbye(deleted: []), by: "a")
         var open = first.filter { $0.worker == "b" } + given()
         var seen: [String] = []
         while !open.isEmpty {

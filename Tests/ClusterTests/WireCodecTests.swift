@@ -43,7 +43,8 @@ enum WireSamples {
         .scored(task: 1, tokens: 9, seconds: 0.5, margins: [0.1, -.infinity, .leastNonzeroMagnitude]),
         .embedded(task: 1, tokens: 9, seconds: 0.5, values: []), .compared(task: 1, .sample), .released(shard: 0),
         .holds(holding),
-        .failed(task: 2, code: "disk-full", message: "no room"), .goodbye,
+        .failed(task: 2, code: "disk-full", message: "no room"), .cleared(worker: "w"),
+        .goodbye(deleted: []), .goodbye(deleted: [0, 3]),
     ]
 
     static let coordinator: [CoordinatorMessage] = [

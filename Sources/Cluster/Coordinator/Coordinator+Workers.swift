@@ -36,8 +36,18 @@ extension Coordinator {
         case .holds(let holding): confirm(holding, of: worker)
         case .failed(let task, let code, let message):
             failed(task, ClientError(code: code.clipped, message: message.clipped), by: worker)
-        case .goodbye: lose(worker.id, because: "it said goodbye")
+        case .cleared(let other): cleared(other, by: worker)
+        case .goodbye(let deleted):
+            roster.update(worker.id) { worker in deleted.forEach { worker.removeCopy(of: $0) } }
+            lose(worker.id, because: "it said goodbye")
         }
+    }
+
+    /// What a worker left behind that is not here any more was deleted by another one on the same machine.
+    private mutating func cleared(_ other: String, by worker: KnownWorker) {
+        guard let gone = roster[other], !gone.isLive else { return }
+        log("worker \(worker.id) deleted what worker \(other) had left on its machine")
+        roster[other] = nil
     }
 
     // MARK: hello

@@ -70,6 +70,19 @@ enum WirePayload {
         }
     }
 
+    static func checkHoldings(_ count: Int, kind: String) throws(WireError) {
+        guard count <= WireLimits.holdings else {
+            throw .tooLarge(what: "\(kind): shards", size: count, limit: WireLimits.holdings)
+        }
+    }
+
+    /// A name that one side gives itself: a worker's id.
+    static func checkName(_ name: String, kind: String) throws(WireError) {
+        guard (1...WireLimits.name).contains(name.utf8.count) else {
+            throw .tooLarge(what: "\(kind): name", size: name.utf8.count, limit: WireLimits.name)
+        }
+    }
+
     static func checkCount(_ count: Int, kind: String) throws(WireError) {
         guard count <= WireLimits.prompts else {
             throw .tooLarge(what: "\(kind): prompts", size: count, limit: WireLimits.prompts)

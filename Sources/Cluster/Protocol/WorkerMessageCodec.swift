@@ -4,7 +4,7 @@ import Unlearning
 extension WorkerMessage {
     static let kinds: Set<String> = [
         "hello", "heartbeat", "need", "progress", "trained", "scored", "embedded", "prepared", "compared", "released",
-        "holds", "failed", "goodbye",
+        "holds", "failed", "cleared", "goodbye",
     ]
 
     private struct TaskHeader: Codable { var task: TaskID }
@@ -20,6 +20,8 @@ extension WorkerMessage {
         var adapter: String
         var seconds: Double
     }
+    private struct ClearedHeader: Codable { var worker: String }
+    private struct GoodbyeHeader: Codable { var deleted: [Int] }
     private struct FailureHeader: Codable {
         var task: TaskID
         var code: String
@@ -61,7 +63,8 @@ extension WorkerMessage {
         case .failed(let task, let code, let message):
             let header = FailureHeader(task: task, code: String(code.prefix(64)), message: String(message.prefix(4096)))
             return try Envelope("failed", header)
-        case .goodbye: return Envelope(kind: "goodbye")
+        case .cleared(let worker): return try Envelope("cleared", ClearedHeader(worker: worker))
+        case .goodbye(let deleted): return try Envelope("goodbye", GoodbyeHeader(deleted: deleted))
         }
     }
 
@@ -70,9 +73,7 @@ extension WorkerMessage {
         switch kind {
         case "hello":
             let hello = try envelope.decode(Hello.self)
-            guard hello.holdings.count <= WireLimits.holdings else {
-                throw .tooLarge(what: "hello: holdings", size: hello.holdings.count, limit: WireLimits.holdings)
-            }
+            try WirePayload.checkHoldings(hello.holdings.count, kind: kind)
             self = .hello(hello)
         case "heartbeat":
             try envelope.expectPayloads(0)
@@ -110,9 +111,14 @@ extension WorkerMessage {
         case "failed":
             let header = try envelope.decode(FailureHeader.self)
             self = .failed(task: header.task, code: header.code, message: header.message)
+        case "cleared":
+            let worker = try envelope.decode(ClearedHeader.self).worker
+            try WirePayload.checkName(worker, kind: kind)
+            self = .cleared(worker: worker)
         case "goodbye":
-            try envelope.expectPayloads(0)
-            self = .goodbye
+            let deleted = try envelope.decode(GoodbyeHeader.self).deleted
+            try WirePayload.checkHoldings(deleted.count, kind: kind)
+            self = .goodbye(deleted: deleted)
         default: throw .unknownKind(kind)
         }
     }

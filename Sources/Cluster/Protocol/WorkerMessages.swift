@@ -27,7 +27,10 @@ public enum WorkerMessage: Sendable, Equatable {
     /// The worker's copy of the shard now holds exactly this manifest, and nothing else of it is on its disk.
     case holds(Holding)
     case failed(task: TaskID, code: String, message: String)
-    case goodbye
+    /// The worker found what another one of this cluster left on its machine, deleted all of it and says whose it was.
+    case cleared(worker: String)
+    /// The worker leaves. It has deleted what it held of these shards; of others its disk keeps what it had.
+    case goodbye(deleted: [Int])
 
     /// First message of a connection; repeated after every reconnection.
     public struct Hello: Codable, Hashable, Sendable {

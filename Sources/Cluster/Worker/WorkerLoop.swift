@@ -107,7 +107,7 @@ final class WorkerLoop {
 
     private func goodbye() {
         guard connection.isConnected else { return }
-        try? socket?.send(WorkerMessage.goodbye.frames())
+        try? socket?.send(WorkerMessage.goodbye(deleted: []).frames())
     }
 
     // MARK: - Events
