@@ -23,7 +23,7 @@ struct Lethe: ParsableCommand {
                 name: "Cluster",
                 subcommands: [
                     ImportCommand.self, TrainCommand.self, ForgetCommand.self, QueryCommand.self, EvaluateCommand.self,
-                    StatusCommand.self, AdaptersCommand.self, VerifyCommand.self,
+                    StatusCommand.self, WorkersCommand.self, AdaptersCommand.self, VerifyCommand.self,
                 ]),
             CommandGroup(
                 name: "Without a cluster",

@@ -68,6 +68,7 @@ extension Work {
         case .correct(let shard): "correcting shard \(shard)"
         case .prepare(let shard): "preparing shard \(shard)"
         case .keep(let shard): "moving shard \(shard)"
+        case .check(let shard): "training shard \(shard) a second time"
         case .rows(.embeddings): "embedding prompts"
         case .rows(.margins): "scoring validation prompts"
         case .operation(let id): "operation \(id)"

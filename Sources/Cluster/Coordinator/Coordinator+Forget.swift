@@ -15,7 +15,7 @@ extension Coordinator {
             "forget \(id.clipped) is durable; shards \(outcome.shards), of which \(outcome.waitingFor) wait for an "
                 + "adapter; to be corrected: \(outcome.correcting ?? [])")
         for worker in roster.workers { suspectCopies(of: worker, for: id) }
-        if !snapshot.pendingForgets.contains(where: { $0.id == id }) { update(id) { $0.end(nil) } }
+        if !snapshot.pendingForgets.contains(where: { $0.id == id }) { update(id) { $0.end(.forget) } }
         accept(id)
     }
 
@@ -66,7 +66,7 @@ extension Coordinator {
     mutating func advance(_ forgetting: Forgetting, of operation: Operation) {
         guard operation.state != .done else { return }
         guard let pending = snapshot.pendingForgets.first(where: { $0.id == operation.id }) else {
-            return update(operation.id) { $0.end(nil) }
+            return update(operation.id) { $0.end(.forget) }
         }
         // An operation that failed goes on when its work is tried again: the request stays durable until it is done.
         let blocked = exhausted { work in
@@ -83,8 +83,12 @@ extension Coordinator {
                 $0.error = nil
             }
         }
-        let isAsked = ledger.contains { $0 == .finishForget(request: operation.id) }
-        if isFinishable(operation.id), !isAsked { write(.finishForget(request: operation.id)) }
+        let isAsked = ledger.contains {
+            if case .finishForget(operation.id, _) = $0 { true } else { false }
+        }
+        if isFinishable(operation.id), !isAsked {
+            write(.finishForget(request: operation.id, checks: checkResults(for: pending)))
+        }
     }
 
     /// Whether the affected shards have clean adapters with their rows, and no worker at hand holds what was forgotten.
@@ -92,19 +96,21 @@ extension Coordinator {
         guard let pending = snapshot.pendingForgets.first(where: { $0.id == id }), pending.waitingFor.isEmpty,
             !snapshot.purgePending, let operation = operation(id), case .forget(let forgetting) = operation.work
         else { return false }
-        let copiesAreClean = unconfirmed(forgetting).allSatisfy { roster[$0.worker]?.isLive != true }
+        let isSettling = ledger.contains {
+            if case .settleCopies = $0 { true } else { false }
+        }
+        let copiesAreClean = !isSettling && unconfirmed(forgetting).allSatisfy { roster[$0.worker]?.isLive != true }
         let rowsAreDone = wantedRows.isEmpty || exhausted { if case .rows = $0 { true } else { false } } != nil
         // Shards that other requests train can wait for the tuning; it is done when they are.
         let othersTrain = snapshot.shards.contains(where: isToBeTrained)
-        return copiesAreClean && rowsAreDone && (isTuned || othersTrain || !wantedRows.isEmpty)
+        return copiesAreClean && rowsAreDone && areChecked(pending)
+            && (isTuned || othersTrain || !wantedRows.isEmpty)
     }
 
-    mutating func forgetFinished(_ id: String, _ certificate: Certificate) {
+    mutating func forgetFinished(_ id: String) {
         guard let operation = operation(id), case .forget(let forgetting) = operation.work else { return }
-        let evidence = ForgetEvidence(
-            certificate: certificate, unconfirmed: unconfirmed(forgetting),
-            seconds: now.seconds(since: operation.started))
-        update(id) { $0.end(.forget(evidence)) }
-        log("forget \(id.clipped) is done; copies not confirmed: \(evidence.unconfirmed.count)")
+        let away = unconfirmed(forgetting).count
+        update(id) { $0.end(.forget) }
+        log("forget \(id.clipped) is done; copies not confirmed: \(away)")
     }
 }

@@ -89,6 +89,7 @@ extension LedgerOutcome {
     /// See `LedgerOutcome.failed`.
     public static let stale = "stale"
     public static let invalid = "invalid"
+    public static let unread = "unread"
 }
 
 extension Coordinator {
@@ -118,10 +119,11 @@ extension Coordinator {
         case .partition: isPartitionDue && snapshot.missingEmbeddings == 0
         case .tuneAttention: isTuningDue
         case .purge: snapshot.purgePending
-        case .finishForget(let request): isFinishable(request)
+        case .finishForget(let request, _): isFinishable(request)
         case .abandonCorrection(let index, let manifest, _):
             shard(index).map { $0.manifest == manifest && $0.correction != nil } ?? false
-        case .forget, .requestTraining: true
+        case .quarantine(let dispute): shard(dispute.shard)?.adapter?.name == dispute.published
+        case .forget, .requestTraining, .settleCopies, .forgetCopy: true
         }
     }
 
@@ -138,9 +140,12 @@ extension Coordinator {
         case (.forget(let request, _), .forgotten(let forgotten, let snapshot)):
             adopt(snapshot, dataChanged: true)
             forgetCommitted(request, forgotten)
-        case (.finishForget(let request), .finished(let certificate, let snapshot)):
+        case (.finishForget(let request, _), .finished(let snapshot)):
             adopt(snapshot, dataChanged: false)
-            forgetFinished(request, certificate)
+            forgetFinished(request)
+        case (.forgetCopy(let request, let settlement), _):
+            if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
+            declared(request, settlement)
         case (.requestTraining(let request), _):
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
             accept(request)
@@ -155,8 +160,14 @@ extension Coordinator {
 
     private mutating func failed(_ entry: LedgerDesk.Entry, _ error: ClientError) {
         switch (entry.command, error.code) {
+        case (_, LedgerOutcome.unread):
+            // It is committed. Nobody may be told otherwise, and nobody anything before what follows is known.
+            log("the ledger could not be read after a commit")
+            ledger.keepForRetry(entry, error: error, at: now)
         case (.forget(let request, _), _), (.requestTraining(let request), _):
             refuse(request, error)
+        case (.forgetCopy(let request, _), _): refuseDeclaration(request, error)
+        case (.quarantine, LedgerOutcome.stale): break
         case (.publish, LedgerOutcome.stale), (.abandonCorrection, LedgerOutcome.stale),
             (.saveEmbeddings, LedgerOutcome.stale), (.saveMargins, LedgerOutcome.stale):
             break
@@ -185,7 +196,7 @@ extension Coordinator {
             // Failures belonged to data that is no longer the same.
             failures.removeAll { failure in
                 switch failure.work {
-                case .train, .correct, .prepare, .rows: true
+                case .train, .correct, .prepare, .check, .rows: true
                 case .keep, .operation: false
                 }
             }
@@ -254,7 +265,7 @@ extension Coordinator {
 extension LedgerOutcome {
     var snapshot: LedgerSnapshot? {
         switch self {
-        case .committed(let snapshot), .forgotten(_, let snapshot), .finished(_, let snapshot): snapshot
+        case .committed(let snapshot), .forgotten(_, let snapshot), .finished(let snapshot): snapshot
         case .failed: nil
         }
     }

@@ -19,9 +19,10 @@ extension Coordinator {
         switch request {
         case .status: reply(ticket, .status(status(at: now)))
         case .operation(let id):
-            guard let operation = operation(id) else { return reply(ticket, .failure(.unknownOperation(id))) }
+            guard let operation = operation(id) else { return reply(ticket, .unknownOperation(id)) }
             reply(ticket, .operation(report(operation), result: operation.result))
         case .train, .forget, .evaluate, .verify, .compare: begin(request, for: ticket)
+        case .forgetCopy(let wanted): declare(wanted, for: ticket)
         case .importRows, .finishImport, .query, .adapters, .exportAdapter:
             reply(ticket, .failure(.notAnOperation))
         }
@@ -219,7 +220,7 @@ extension Work {
     var isForAdapters: Bool {
         switch self {
         case .train, .correct, .rows: true
-        case .prepare, .keep, .operation: false
+        case .prepare, .keep, .check, .operation: false
         }
     }
 }

@@ -11,7 +11,9 @@ extension Coordinator {
 
     /// Whether the shard is to be trained and the result is not on its way into the ledger.
     func wantsTraining(_ shard: LedgerSnapshot.Shard) -> Bool {
-        guard shard.prompts > 0, !shard.isCurrent, !isGivingUpCorrection(of: shard) else { return false }
+        guard shard.prompts > 0, !shard.isCurrent, !isGivingUpCorrection(of: shard), !isDisputed(shard) else {
+            return false
+        }
         guard !ledger.isPublishing(shard: shard.index, manifest: shard.manifest) else { return false }
         return isForgetting(shard) || (snapshot.trainingRequested && !isPartitionDue)
     }
@@ -76,7 +78,7 @@ extension Coordinator {
     }
 
     mutating func confirm(_ holding: WorkerMessage.Holding, of worker: KnownWorker) {
-        roster.update(worker.id) { $0.confirm(holding) }
+        settle(worker, holding)
         tasks.removeAll { task in
             guard case .keep(let shard, let manifest) = task.kind, task.worker == worker.id else { return false }
             return shard == holding.shard && manifest == holding.manifest
@@ -109,10 +111,14 @@ extension Coordinator {
 
 extension CoordinatorTask {
     /// The shard whose copy on the worker's disk the task changes.
-    var shardOfCopy: Int? {
+    var shardOfCopy: Int? { copy?.shard }
+
+    /// What the worker's disk will hold by the task.
+    var copy: (shard: Int, manifest: String)? {
         switch kind {
-        case .train(let shard, _), .correct(let shard, _), .keep(let shard, _): shard
-        case .prepare, .rows, .part: nil
+        case .train(let shard, let manifest), .correct(let shard, let manifest), .keep(let shard, let manifest):
+            (shard, manifest)
+        case .prepare, .rows, .part, .check: nil
         }
     }
 }

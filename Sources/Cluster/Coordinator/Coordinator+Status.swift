@@ -122,7 +122,7 @@ extension Coordinator {
                     request: pending.id, method: pending.method.rawValue, bridge: pending.bridge?.rawValue,
                     waitingFor: pending.waitingFor, unconfirmed: copies)
             },
-            tuned: snapshot.isTuned,
+            disputes: disputes, tuned: snapshot.isTuned,
             data: StatusReport.Data(
                 trainPrompts: snapshot.trainingPrompts, validationPrompts: snapshot.validationPrompts,
                 testPrompts: snapshot.testPrompts, missingEmbeddings: snapshot.missingEmbeddings,
@@ -140,6 +140,11 @@ extension Coordinator {
             id: worker.id, name: worker.name, state: worker.isLive ? .live : .away,
             lastSeenSeconds: max(0, now.seconds(since: worker.lastHeard)), threads: worker.threads,
             shards: snapshot.shards.map(\.index).filter { owners[$0] == worker.id }, holds: worker.copies.map(\.shard),
+            copies: worker.copies.map { copy in
+                let current = self.shard(copy.shard)?.manifest
+                return StatusReport.Copy(
+                    shard: copy.shard, manifests: copy.manifests, isCurrent: current.map(copy.isExactly) ?? false)
+            },
             tasks: tasks.filter { $0.worker == worker.id }.map(\.status))
     }
 
@@ -212,6 +217,7 @@ extension CoordinatorTask {
         case .correct(let index, _): (kind, shard) = ("correct", index)
         case .prepare(let index, _, _): (kind, shard) = ("prepare", index)
         case .keep(let index, _): (kind, shard) = ("keep", index)
+        case .check(let index, _): (kind, shard) = ("check", index)
         case .rows(.embeddings, _): kind = "embed"
         case .rows(.margins, _): kind = "reference"
         case .part(let part):

@@ -17,6 +17,7 @@ extension Coordinator {
         }
         // Nothing that ends in a write is begun while the ledger cannot write.
         guard !ledger.isInTrouble else { return }
+        giveChecks()
         for worker in live {
             giveTraining(.singleTraining, to: worker)
         }
@@ -41,22 +42,23 @@ extension Coordinator {
             let id = give(.correct(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(
-                .correct(task: id, shard: shard.index, manifest: shard.manifest, specification: specification), to: peer
-            )
+                .correct(
+                    task: id, shard: shard.index, manifest: shard.manifest, specification: specification,
+                    to: worker.holder), to: peer)
         } else if !ledger.isInTrouble, let shard = shardToTrain(by: worker) {
             let id = give(.train(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(
                 .assign(
-                    task: id, shard: shard.index, manifest: shard.manifest, specification: specification, adapter: nil),
-                to: peer)
+                    task: id, shard: shard.index, manifest: shard.manifest, specification: specification, adapter: nil,
+                    to: worker.holder), to: peer)
         } else if let shard = shardToKeep(by: worker), let adapter = shard.adapter {
             let id = give(.keep(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(
                 .assign(
                     task: id, shard: shard.index, manifest: shard.manifest, specification: specification,
-                    adapter: adapter.name), to: peer)
+                    adapter: adapter.name, to: worker.holder), to: peer)
         }
     }
 
@@ -125,6 +127,7 @@ extension Coordinator {
         case .rows(.embeddings, _): return true
         case .rows(.margins(let name), _): return snapshot.shards.contains { $0.adapter?.name == name }
         case .part(let part): return isCurrent(part)
+        case .check(let shard, let manifest): return isWantedCheck(shard: shard, manifest: manifest)
         }
     }
 
@@ -145,7 +148,7 @@ extension Coordinator {
     mutating func remove(_ task: CoordinatorTask) {
         tasks.removeAll { $0.id == task.id }
         switch task.kind {
-        case .train, .correct, .prepare, .keep: break
+        case .train, .correct, .prepare, .keep, .check: break
         case .rows(let kind, let digests): putBack(digests, of: kind)
         case .part(let part): putBack(part)
         }
@@ -190,7 +193,7 @@ extension Coordinator {
         case .train(let index, let manifest), .correct(let index, let manifest), .keep(let index, let manifest):
             guard !digests.isEmpty, digests.count <= shard(index)?.prompts ?? 0 else { return }
             dispatch(.prompts(task: id, shard: index, manifest: manifest, digests: digests), to: peer)
-        case .prepare, .rows, .part: return
+        case .prepare, .rows, .part, .check: return
         }
     }
 
@@ -213,7 +216,7 @@ extension Coordinator {
             tasks.removeAll { $0.id == task.id }
             let holding = WorkerMessage.Holding(
                 shard: shard, manifest: manifest, prompts: self.shard(shard)?.prompts ?? 0, adapter: report.adapter)
-            roster.update(worker.id) { $0.confirm(holding) }
+            settle(worker, holding)
             switch task.kind {
             case .train, .correct:
                 write(.publish(shard: shard, report: report, adapter: adapter, worker: worker.id))
@@ -221,6 +224,8 @@ extension Coordinator {
             }
         case .part(let part) where part.isReplay:
             replayed(part, report: report, adapter: adapter, task: task, by: worker)
+        case .check(let shard, let manifest):
+            checked(shard: shard, manifest: manifest, report, adapter: adapter, task: task, by: worker)
         case .prepare, .rows, .part:
             failed(report.task, .badReport, by: worker)
         }

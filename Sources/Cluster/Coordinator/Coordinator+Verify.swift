@@ -1,4 +1,4 @@
-/// Verification: shards are trained again, elsewhere if possible, and the bytes compared by content name.
+/// Verification: shards are trained again, elsewhere if another worker is there, and the bytes compared by content name.
 extension Coordinator {
     mutating func advance(_ verification: Verification, of operation: Operation) {
         guard let items = verification.items else { return begin(verification, of: operation) }
@@ -11,8 +11,8 @@ extension Coordinator {
                 operation.id,
                 .verification(
                     VerificationReport(
-                        shards: results, approximate: verification.approximate,
-                        allMatch: results.allSatisfy(\.match) && verification.approximate.isEmpty)))
+                        request: verification.request, shards: results, approximate: verification.approximate,
+                        empty: verification.empty, notCurrent: verification.notCurrent)))
         }
     }
 
@@ -37,11 +37,14 @@ extension Coordinator {
     }
 
     private mutating func prepareReplays(of shards: [Int], for id: String) {
-        let asked = snapshot.shards.filter { shards.contains($0.index) && $0.isCurrent }
+        let named = snapshot.shards.filter { shards.contains($0.index) }
+        let asked = named.filter { $0.isCurrent && $0.prompts > 0 }
         let items = asked.compactMap { shard in
             shard.adapter.flatMap { adapter in
                 adapter.approximation == nil
-                    ? Verification.Item(shard: shard.index, manifest: shard.manifest, published: adapter.name) : nil
+                    ? Verification.Item(
+                        shard: shard.index, manifest: shard.manifest, published: adapter.name, trainer: adapter.trainer)
+                    : nil
             }
         }
         let approximate = asked.compactMap { shard in
@@ -57,17 +60,22 @@ extension Coordinator {
                 $0.isLoading = false
                 $0.items = items
                 $0.approximate = approximate
+                $0.empty = named.filter { $0.prompts == 0 }.map(\.index)
+                $0.notCurrent = named.filter { !$0.isCurrent }.map(\.index)
                 $0.todo = Array(items.indices)
             }
         }
     }
 
-    /// Another worker than the one whose disk holds the adapter proves more; but none is better than waiting.
+    /// Never on the worker that trained the adapter, as long as another one is there: that one would have to be believed
+    /// twice.
     func nextReplay(_ verification: inout Verification, for worker: KnownWorker) -> Int? {
-        guard let items = verification.items, !verification.todo.isEmpty else { return nil }
-        let position =
-            verification.todo.firstIndex { owners[items[$0].shard] != worker.id } ?? verification.todo.startIndex
-        return verification.todo.remove(at: position)
+        guard let items = verification.items else { return nil }
+        let isAlone = !roster.live.contains { $0.id != worker.id }
+        let position = verification.todo.firstIndex {
+            isAlone || (items[$0].trainer ?? owners[items[$0].shard]) != worker.id
+        }
+        return position.map { verification.todo.remove(at: $0) }
     }
 
     func message(for item: OperationPart.Item, of verification: Verification, task: TaskID) -> Dispatch? {
@@ -87,7 +95,7 @@ extension Coordinator {
         let result = VerificationReport.Shard(
             shard: item.shard, manifest: item.manifest, published: item.published, replayed: report.adapter,
             match: report.adapter == item.published && report.manifest == item.manifest, worker: worker.id,
-            seconds: report.seconds)
+            trainer: item.trainer, seconds: report.seconds)
         update(operation.id) { $0.setVerification { $0.items?[position].result = result } }
     }
 }

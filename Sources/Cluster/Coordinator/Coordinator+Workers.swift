@@ -29,25 +29,15 @@ extension Coordinator {
         case .embedded(let task, _, _, let values): embedded(task, values: values, by: worker)
         case .prepared(let task, let shard, let adapter, _):
             prepared(task, shard: shard, adapter: adapter, by: worker)
-        case .released(let shard):
-            roster.update(worker.id) { $0.removeCopy(of: shard) }
-            // The shard may have come back to the worker while it deleted it.
-            withdrawTasks(of: worker.id) { $0.shardOfCopy == shard }
+        case .released(let shard): released(shard, by: worker)
         case .holds(let holding): confirm(holding, of: worker)
         case .failed(let task, let code, let message):
             failed(task, ClientError(code: code.clipped, message: message.clipped), by: worker)
         case .cleared(let other): cleared(other, by: worker)
         case .goodbye(let deleted):
-            roster.update(worker.id) { worker in deleted.forEach { worker.removeCopy(of: $0) } }
+            settle(worker, shards: deleted.map { CopySettlement.Shard(shard: $0, kept: []) })
             lose(worker.id, because: "it said goodbye")
         }
-    }
-
-    /// What a worker left behind that is not here any more was deleted by another one on the same machine.
-    private mutating func cleared(_ other: String, by worker: KnownWorker) {
-        guard let gone = roster[other], !gone.isLive else { return }
-        log("worker \(worker.id) deleted what worker \(other) had left on its machine")
-        roster[other] = nil
     }
 
     // MARK: hello
@@ -86,8 +76,14 @@ extension Coordinator {
         for holding in hello.holdings where worker.copies.count < CoordinatorLimits.holdings {
             worker.confirm(holding)
         }
+        let before = roster[hello.worker]
+        // Data that was on its way when the connection broke may reach the disk after the hello was written.
+        for copy in before?.copies ?? [] where !copy.isConfirmed {
+            worker.mayHold(shard: copy.shard, manifests: copy.manifests)
+        }
         if arithmetic == nil { arithmetic = hello.arithmetic }
         roster[hello.worker] = worker
+        settleAll(of: worker, before: before)
         membershipChanged = now
         suspectCopies(of: worker)
         log("worker \(worker.id) is here")

@@ -39,7 +39,15 @@ public struct Coordinator: Sendable {
     /// In the order in which they came.
     var operations: [Operation] = []
 
-    public init(settings: CoordinatorSettings, snapshot: LedgerSnapshot, at now: CoordinatorInstant) {
+    /// Second trainings of shards that forget requests touched.
+    var checks: [ShardCheck] = []
+    /// Declarations of destroyed disks: the last answers, for clients that ask again.
+    var declarations: [CopyDeclaration] = []
+
+    /// - Parameter copies: what workers' disks may hold, as the ledger has it on record.
+    public init(
+        settings: CoordinatorSettings, snapshot: LedgerSnapshot, copies: [HandedCopy] = [], at now: CoordinatorInstant
+    ) {
         self.settings = settings
         self.snapshot = snapshot
         self.now = now
@@ -47,6 +55,7 @@ public struct Coordinator: Sendable {
         self.purgeNotBefore = now
         self.arithmetic = settings.arithmetic
         self.nextTask = settings.firstTask
+        roster.remember(copies, at: now)
         adoptPendingForgets()
     }
 
@@ -96,6 +105,7 @@ public struct Coordinator: Sendable {
     /// Brings what is nearer to what should be.
     private mutating func reconcile() {
         resumePausedWork()
+        reviseChecks()
         dropUnwantedTasks()
         orderLedgerWork()
         advanceOperations()

@@ -31,10 +31,14 @@ public enum CoordinatorAction: Sendable {
 public enum Dispatch: Sendable, Equatable {
     /// `CoordinatorMessage.assign`, with the shard's manifest from the ledger. `.undelivered` (code `stale`) if the
     /// shard's manifest is no longer this one.
-    case assign(task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification, adapter: String?)
+    ///
+    /// The shell has the ledger record the copy that the holder will have before it sends this or `correct`.
+    case assign(
+        task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification, adapter: String?,
+        to: CopyHolder)
     /// `CoordinatorMessage.assign` with the ledger's pending correction of the shard. `.undelivered` (code `stale`) if there
     /// is none towards this manifest.
-    case correct(task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification)
+    case correct(task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification, to: CopyHolder)
     /// `CoordinatorMessage.prepare` with the adapter's bytes.
     case prepare(task: TaskID, shard: Int, manifest: String, adapter: String)
     /// `CoordinatorMessage.prompts`. Only digests of the shard's manifest may be answered.
@@ -49,11 +53,23 @@ public enum Dispatch: Sendable, Equatable {
 
     public var task: TaskID {
         switch self {
-        case .assign(let task, _, _, _, _), .correct(let task, _, _, _), .prepare(let task, _, _, _),
+        case .assign(let task, _, _, _, _, _), .correct(let task, _, _, _, _), .prepare(let task, _, _, _),
             .prompts(let task, _, _, _), .replay(let task, _, _),
             .embed(let task, _, _, _), .score(let task, _, _, _, _), .compare(let task, _, _, _):
             task
         }
+    }
+}
+
+/// Whose disk a copy is handed to.
+public struct CopyHolder: Hashable, Sendable {
+    public var worker: String
+    /// Host name and process, for people.
+    public var name: String
+
+    public init(worker: String, name: String) {
+        self.worker = worker
+        self.name = name
     }
 }
 
@@ -113,7 +129,13 @@ public enum LedgerCommand: Sendable, Equatable {
     case purge
     /// Closes a forget request: every affected shard has a clean adapter, workers at hand hold nothing else. Answered by
     /// `.finished`.
-    case finishForget(request: String)
+    case finishForget(request: String, checks: [DoubleCheck] = [])
+    /// What became known of a worker's copies.
+    case settleCopies(CopySettlement)
+    /// An operator declared an away worker's disk destroyed. Its id is the request's.
+    case forgetCopy(request: String, CopySettlement)
+    /// A second training gave other bytes than the published adapter has.
+    case quarantine(AdapterDispute)
 }
 
 /// A worker's copy of a shard that has not been confirmed to be free of forgotten data.
@@ -124,17 +146,13 @@ public struct UnconfirmedCopy: Codable, Hashable, Sendable {
     public var shard: Int
     /// Digest of the manifest that the copy held when it was last heard of.
     public var manifest: String
-}
 
-/// What the coordinator saw when it finished a forget request.
-public struct ForgetEvidence: Codable, Hashable, Sendable {
-    /// Signed by the ledger.
-    public var certificate: Certificate
-    /// Copies on workers that were away and have not confirmed that they dropped the forgotten data; they are made to when
-    /// they come back. Workers that this coordinator has not met since it started cannot be listed.
-    public var unconfirmed: [UnconfirmedCopy]
-    /// From the commit (or the coordinator's restart) to the end of the work.
-    public var seconds: Double
+    public init(worker: String, name: String, shard: Int, manifest: String) {
+        self.worker = worker
+        self.name = name
+        self.shard = shard
+        self.manifest = manifest
+    }
 }
 
 /// A reply to a client.
@@ -143,13 +161,17 @@ public enum CoordinatorReply: Sendable {
     case operation(OperationReport, result: OperationResult?)
     case forgetAccepted(OperationReport, ForgetOutcome)
     case status(StatusReport)
+    /// The ledger has it that an operator declared a disk destroyed.
+    case forgottenCopy(CopySettlement)
+    /// No operation has this id; the ledger may know it as a forget request.
+    case unknownOperation(String)
     case failure(ClientError)
 }
 
 /// What a long request gave.
 public enum OperationResult: Sendable {
-    /// nil: nothing was left to do when it was committed; the stored record has the certificate.
-    case forget(ForgetEvidence?)
+    /// The ledger's record has the certificate.
+    case forget
     /// The shell's report, a JSON object.
     case evaluation([UInt8])
     case verification(VerificationReport)
@@ -198,7 +220,12 @@ public struct VerificationReport: Codable, Hashable, Sendable {
         public var match: Bool
         /// The worker that replayed it.
         public var worker: String
+        /// The one that trained it; nil: not on record.
+        public var trainer: String?
         public var seconds: Double
+
+        /// Whether another worker gave the same bytes than the one that trained the adapter.
+        public var isIndependent: Bool { trainer.map { $0 != worker } ?? false }
     }
 
     /// A shard that was asked for and whose adapter was corrected, not trained: there is nothing to replay.
@@ -211,8 +238,17 @@ public struct VerificationReport: Codable, Hashable, Sendable {
         public var corrections: Int
     }
 
+    /// The forget request that it is about; nil: every shard.
+    public var request: String?
     public var shards: [Shard]
     public var approximate: [Approximate]
-    /// Every shard that was asked for was replayed to the same bytes.
-    public var allMatch: Bool
+    /// Shards that were asked for and have no prompts left: there is nothing to replay, and no adapter.
+    public var empty: [Int]
+    /// Shards that were asked for and have no adapter of their present data.
+    public var notCurrent: [Int]
+
+    /// Something was replayed, and everything that was asked for and is not empty gave the same bytes.
+    public var allMatch: Bool {
+        !shards.isEmpty && shards.allSatisfy(\.match) && approximate.isEmpty && notCurrent.isEmpty
+    }
 }

@@ -57,12 +57,13 @@ public enum LedgerOutcome: Sendable {
     /// A forget was committed; the outcome goes to the client.
     case forgotten(ForgetOutcome, LedgerSnapshot)
     /// A forget request was closed.
-    case finished(Certificate, LedgerSnapshot)
+    case finished(LedgerSnapshot)
     /// Nothing was committed. The code `stale` says that the write belongs to data that has changed meanwhile: it is
     /// dropped (`LedgerError.staleAdapter`, `.unknownAdapter`, `.embeddingsMissing`, `.requestUnfinished`; the snapshot
     /// is then handed in by `.ledgerChanged`). `invalid` says that what a worker sent cannot be kept
     /// (`LedgerError.invalidAdapter`, `.notFinite`, `.embeddingWidth`): the work is done again. Other codes
-    /// (`disk-full`) are tried again later, except for a client's request, which gets the error.
+    /// (`disk-full`) are tried again later, except for a client's request, which gets the error. `unread` says that it was
+    /// committed and the snapshot could not be read: every command may be given again, and has no effect a second time.
     case failed(ClientError)
 }
 

@@ -16,6 +16,8 @@ public struct CoordinatorSettings: Sendable {
     public var liveness: Int
     /// Prompts of one embedding or scoring task.
     public var chunk: Int
+    /// Which shards that a forget retrains a second worker trains too, before the certificate is signed.
+    public var doubleCheck: DoubleCheckRule
     /// A live worker that says nothing about a task for so long has lost it: the task is cancelled and given out again.
     public var silenceSeconds: Double
     /// Ids of tasks start here. Above every id that an earlier run of the coordinator gave out: microseconds since 1970.
@@ -41,8 +43,9 @@ public struct CoordinatorSettings: Sendable {
             EvaluationMixture(rule: .nonDecomposed, attention: nil),
         ],
         heartbeatSeconds: Double = 1, liveness: Int = 3, chunk: Int = 32, silenceSeconds: Double = 300,
-        firstTask: TaskID = 1
+        firstTask: TaskID = 1, doubleCheck: DoubleCheckRule = .one
     ) {
+        self.doubleCheck = doubleCheck
         self.cluster = cluster
         self.configuration = configuration
         self.arithmetic = arithmetic
@@ -93,6 +96,10 @@ public enum CoordinatorLimits {
     public static let restarts = 32
     /// Back-off of ledger writes that failed.
     public static let ledgerRetrySeconds = 1.0...32.0
+    /// Trainings of one shard whose bytes are kept to settle a dispute.
+    public static let votes = 4
+    /// Answers to declarations of destroyed disks that are kept for clients that ask again.
+    public static let declarations = 64
     /// How long membership must have been quiet before data of trained shards is moved.
     public static let settleSeconds = 3.0
     /// Characters of a text from outside that are kept (worker names, error messages).

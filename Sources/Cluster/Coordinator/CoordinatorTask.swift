@@ -13,6 +13,8 @@ struct CoordinatorTask: Sendable {
         /// Embeddings or reference margins.
         case rows(MissingRows, digests: [String])
         case part(OperationPart)
+        /// Train the shard's data a second time, for comparison.
+        case check(shard: Int, manifest: String)
     }
 
     var id: TaskID
@@ -30,13 +32,14 @@ struct CoordinatorTask: Sendable {
         case .keep(let shard, _): .keep(shard: shard)
         case .rows(let rows, _): .rows(rows)
         case .part(let part): .operation(part.operation)
+        case .check(let shard, _): .check(shard: shard)
         }
     }
 
     /// Trainings have a worker for themselves.
     var isTraining: Bool {
         switch kind {
-        case .train, .correct, .prepare: true
+        case .train, .correct, .prepare, .check: true
         case .part(let part): part.isReplay || part.comparisonCase != nil
         case .keep, .rows: false
         }
@@ -76,6 +79,7 @@ enum Work: Hashable, Sendable {
     case correct(shard: Int)
     case prepare(shard: Int)
     case keep(shard: Int)
+    case check(shard: Int)
     case rows(MissingRows)
     case operation(String)
 }

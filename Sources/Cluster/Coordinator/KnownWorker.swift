@@ -64,10 +64,25 @@ struct KnownWorker: Sendable {
         setCopy(copy)
     }
 
-    mutating func confirm(_ holding: WorkerMessage.Holding) {
+    /// The worker said what it holds of a shard. Data that was on its way when it said so may arrive after that.
+    mutating func confirm(_ holding: WorkerMessage.Holding, onTheWay: [String] = []) {
+        let others = onTheWay.filter { $0 != holding.manifest }
         setCopy(
             Copy(
-                shard: holding.shard, manifests: [holding.manifest], isConfirmed: true, prepared: holding.prepared))
+                shard: holding.shard, manifests: [holding.manifest] + others, isConfirmed: others.isEmpty,
+                prepared: others.isEmpty ? holding.prepared : nil, releaseSent: nil))
+    }
+
+    /// The worker's disk may have data of these manifests too.
+    mutating func mayHold(shard: Int, manifests: [String]) {
+        guard !manifests.isEmpty else { return }
+        var copy = copy(of: shard) ?? Copy(shard: shard, manifests: [], isConfirmed: false)
+        let others = manifests.filter { !copy.manifests.contains($0) }
+        guard !others.isEmpty || copy.manifests.isEmpty else { return }
+        copy.manifests += others
+        copy.isConfirmed = false
+        copy.prepared = nil
+        setCopy(copy)
     }
 
     mutating func removeCopy(of shard: Int) {
@@ -105,6 +120,18 @@ struct WorkerRoster: Sendable {
     mutating func update(_ id: String, _ change: (inout KnownWorker) -> Void) {
         guard let position = index(of: id) else { return }
         change(&workers[position])
+    }
+
+    /// Workers that were here before this coordinator started, as far as their disks may hold something.
+    mutating func remember(_ copies: [HandedCopy], at now: CoordinatorInstant) {
+        for copy in copies {
+            var worker =
+                self[copy.worker]
+                ?? KnownWorker(
+                    id: copy.worker, name: copy.name, threads: 0, peer: nil, lastHeard: now, lastSent: now, copies: [])
+            worker.mayHold(shard: copy.shard, manifests: [copy.manifest])
+            self[copy.worker] = worker
+        }
     }
 
     private func index(of id: String) -> Int? {

@@ -113,6 +113,8 @@ struct Verification: Sendable {
         var shard: Int
         var manifest: String
         var published: String
+        /// The worker that trained it; nil: not on record.
+        var trainer: String?
         var result: VerificationReport.Shard?
     }
 
@@ -123,5 +125,7 @@ struct Verification: Sendable {
     var items: [Item]?
     /// Asked for, and not to be replayed.
     var approximate: [VerificationReport.Approximate] = []
+    var empty: [Int] = []
+    var notCurrent: [Int] = []
     var todo: [Int] = []
 }

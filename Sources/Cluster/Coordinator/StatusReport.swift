@@ -13,7 +13,17 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var shards: [Int]
         /// Shards of which it has data on its disk.
         public var holds: [Int]
+        public var copies: [Copy]
         public var tasks: [Task]
+    }
+
+    /// What a worker's disk may hold of one shard.
+    public struct Copy: Codable, Hashable, Sendable {
+        public var shard: Int
+        /// Digests; several while data is on its way, or when the worker has not said which it is.
+        public var manifests: [String]
+        /// Whether it is known to be exactly the shard's present data.
+        public var isCurrent: Bool
     }
 
     public struct Task: Codable, Hashable, Sendable {
@@ -104,6 +114,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public var shards: [Shard]
     public var operations: [OperationReport]
     public var pendingForgets: [PendingForget]
+    /// Shards about which workers disagree, one line each, for people.
+    public var disputes: [String]
     /// Whether τ and n were chosen for the adapters that are there now.
     public var tuned: Bool
     public var data: Data

@@ -4,8 +4,50 @@ import Recommendation
 import Unlearning
 
 /// Signed evidence that a forget request was carried out: what was removed, in numbers, which adapters were replaced by
-/// which, relative to what that is exact, and the audit log it can be found in.
+/// which, relative to what that is exact, which copies are not confirmed gone, and where in the audit log it stands.
+///
+/// As JSON: `jws`, what was signed as it was signed; and beside it, for people, `statement` (the payload), `signature` and
+/// `public_key`. Reading goes by `jws` alone.
 public struct Certificate: Codable, Hashable, Sendable {
+    static let type = "lethe-certificate+jwt"
+
+    public let jws: SignedStatement
+    /// What is signed: the payload of `jws`.
+    public let statement: Statement
+    /// Raw Ed25519 public key (32 bytes) of the cluster that signed. Trust the one that the cluster's operator published.
+    public let publicKey: Data
+
+    private enum CodingKeys: String, CodingKey { case jws, statement, signature, publicKey }
+
+    init(statement: Statement, signedBy key: Curve25519.Signing.PrivateKey) throws {
+        jws = try SignedStatement(statement, type: Self.type, signedBy: key)
+        self.statement = statement
+        publicKey = key.publicKey.rawRepresentation
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        jws = try container.decode(SignedStatement.self, forKey: .jws)
+        statement = try jws.decoded(Statement.self)
+        publicKey = try container.decode(Data.self, forKey: .publicKey)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(jws, forKey: .jws)
+        try container.encode(statement, forKey: .statement)
+        try container.encode(jws.signature, forKey: .signature)
+        try container.encode(publicKey, forKey: .publicKey)
+    }
+
+    /// Whether the statement is unaltered and signed with this key.
+    public func verify(publicKey: Data) -> Bool {
+        jws.type == Self.type && jws.verify(publicKey: publicKey)
+    }
+}
+
+extension Certificate {
+    /// One shard that held the data.
     public struct Shard: Codable, Hashable, Sendable {
         public var index: Int
         public var oldAdapter: String?
@@ -37,19 +79,27 @@ public struct Certificate: Codable, Hashable, Sendable {
         public var method: ApproximateProvenance.Method
         /// Approximate corrections since the last training, this one included.
         public var corrections: Int
+        /// nil in certificates of before version 3.
+        public var measured: MeasuredCorrection?
 
-        public init(method: ApproximateProvenance.Method, corrections: Int) {
+        public init(
+            method: ApproximateProvenance.Method, corrections: Int, measured: MeasuredCorrection? = nil
+        ) {
             self.method = method
             self.corrections = corrections
+            self.measured = measured
         }
     }
 
     /// What is signed.
     public struct Statement: Codable, Hashable, Sendable {
-        /// 2: says of shards whether they were corrected instead of trained, and why not.
-        public static let currentVersion = 2
+        /// 3: signed as JWS; names the cluster, arithmetic, log head at the end, copies not confirmed gone, second trainings,
+        /// and measurements of corrections. 2: says of shards whether they were corrected instead of trained, and why not.
+        public static let currentVersion = 3
 
         public var version: Int
+        /// nil before version 3.
+        public var cluster: String?
         public var request: String
         public var method: ClusterConfiguration.Method
         /// What served until the exact adapters were there.
@@ -59,62 +109,21 @@ public struct Certificate: Codable, Hashable, Sendable {
         public var finished: String
         public var counts: ForgetCounts
         public var shards: [Shard]
+        /// Shards that a second worker trained before this was signed. nil before version 3.
+        public var doubleChecks: [DoubleCheck]?
+        /// Copies on workers' disks that may hold what was forgotten and are not confirmed gone. nil before version 3.
+        public var unconfirmed: [UnconfirmedCopy]?
+        /// Set where copies handed out before this moment (ISO 8601, UTC) are not on record.
+        public var copiesRecordedSince: String?
         /// "exact" or "approximate", and relative to what, in one sentence.
         public var exactness: String
         /// SHA-256, in hexadecimal, of the specification that trained the new adapters.
         public var specification: String
+        /// Fingerprint of the arithmetic that trained them; nil before version 3.
+        public var arithmetic: String?
         /// Hash of the audit log's entry for the acknowledgement of the request.
         public var auditHead: String
-    }
-
-    public var statement: Statement
-    /// Ed25519 over the statement as JSON with sorted keys.
-    public var signature: Data
-    /// Raw Ed25519 public key (32 bytes) of the cluster that signed.
-    public var publicKey: Data
-
-    /// Whether the statement is unaltered and signed with this key.
-    public func verify(publicKey: Data) -> Bool {
-        guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: publicKey),
-            let bytes = try? statement.signedBytes
-        else { return false }
-        return key.isValidSignature(signature, for: bytes)
-    }
-
-    init(statement: Statement, signedBy key: Curve25519.Signing.PrivateKey) throws {
-        self.statement = statement
-        signature = try key.signature(for: statement.signedBytes)
-        publicKey = key.publicKey.rawRepresentation
-    }
-}
-
-extension Certificate.Statement {
-    /// JSON with sorted keys, without escaped slashes and white space.
-    public var signedBytes: Data {
-        get throws { try JSONEncoder.stable.encode(self) }
-    }
-}
-
-/// One entry of the audit log, chained to the one before it by SHA-256.
-public struct AuditEntry: Codable, Hashable, Sendable {
-    /// From 1, without gaps.
-    public var sequence: Int
-    public var time: Date
-    /// forget, import, publish, …
-    public var kind: String
-    /// JSON with sorted keys; counts, digests and request ids, never content of the data.
-    public var detail: String
-    /// In hexadecimal, of the entry before; 64 zeros for the first.
-    public var previous: String
-    /// In hexadecimal.
-    public var hash: String
-
-    public init(sequence: Int, time: Date, kind: String, detail: String, previous: String, hash: String) {
-        self.sequence = sequence
-        self.time = time
-        self.kind = kind
-        self.detail = detail
-        self.previous = previous
-        self.hash = hash
+        /// Hash of the audit log's last entry when this was signed; nil before version 3.
+        public var auditHeadAtFinish: String?
     }
 }

@@ -11,12 +11,14 @@ extension Ledger {
     /// - Parameters:
     ///   - manifest: digest of the manifest it was trained from, or corrected towards.
     ///   - bytes: PEFT safetensors.
+    ///   - trainer: the worker that made it; nil: not known.
     ///   - contentName: the content name of the bytes; throws when they are no finite adapter of this cluster.
     /// - Returns: the content name.
-    /// - Throws: `LedgerError.staleAdapter`, `.correctionSuperseded`, `.invalidAdapter` (what `contentName` throws, as text), `.diskFull`.
+    /// - Throws: `LedgerError.staleAdapter`, `.correctionSuperseded`, `.invalidAdapter` (what `contentName` throws, as text;
+    ///   the adapter that a forget request took away), `.diskFull`.
     @discardableResult
     public func publish(
-        shard: Int, manifest: String, bytes: [UInt8], report: AdapterReport, at time: Date,
+        shard: Int, manifest: String, bytes: [UInt8], report: AdapterReport, trainer: String? = nil, at time: Date,
         contentName: ([UInt8]) throws -> String
     ) throws -> String {
         try requireShard(shard)
@@ -34,6 +36,7 @@ extension Ledger {
         else {
             throw LedgerError.invalidAdapter(reason: "its content name is not usable as a file name")
         }
+        try refuseDropped(name, shard: shard, manifest: manifest, trainer: trainer, at: time)
         // What stands in a report comes from outside; JSON has no numbers that are not finite.
         guard (try? JSONEncoder.stable.encode(report)) != nil else {
             throw LedgerError.invalidAdapter(reason: "its report holds numbers that are not finite")
@@ -57,10 +60,12 @@ extension Ledger {
                 }
                 try record(
                     AdapterRecord(
-                        name: name, shard: shard, manifest: manifest, prompts: prompts, created: time, report: report),
-                    seen: seen, db)
+                        name: name, shard: shard, manifest: manifest, prompts: prompts, created: time, report: report,
+                        trainer: trainer), seen: seen, db)
                 let approximation = report.approximation.map {
-                    Certificate.Approximation(method: $0.provenance.method, corrections: $0.provenance.corrections)
+                    Certificate.Approximation(
+                        method: $0.provenance.method, corrections: $0.provenance.corrections,
+                        measured: MeasuredCorrection($0))
                 }
                 try settle(shard: shard, adapter: name, manifest: manifest, approximation: approximation, db)
                 let detail = PublishDetail(
@@ -78,6 +83,24 @@ extension Ledger {
         return name
     }
 
+    /// An adapter that a forget request took away never comes back, whoever sends it. Only where the shard's prompts are
+    /// still the same, byte for byte, does training them give the same bytes again.
+    private func refuseDropped(
+        _ name: String, shard: Int, manifest: String, trainer: String?, at time: Date
+    ) throws {
+        let wasDropped = try read { db in
+            try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM dropped_adapters WHERE name = ? AND manifest <> ?)",
+                arguments: [name, manifest]) ?? false
+        }
+        guard wasDropped else { return }
+        try mutate { db in
+            let detail = RefusedDetail(shard: shard, adapter: name, manifest: manifest, worker: trainer)
+            try audit(db, "refuse adapter", detail, at: time)
+        }
+        throw LedgerError.invalidAdapter(reason: "it is an adapter that a forget request took away")
+    }
+
     /// The adapters that may answer, by shard. Quarantined ones are not among them.
     public func adapters() throws -> [AdapterRecord] {
         try read { db in
@@ -85,7 +108,8 @@ extension Ledger {
                 AdapterRecord(
                     name: row["name"], shard: row["shard"], manifest: row["manifest"], prompts: row["prompts"],
                     created: Date(milliseconds: row["created"]),
-                    report: try JSONDecoder().decode(AdapterReport.self, from: Data((row["report"] as String).utf8)))
+                    report: try JSONDecoder().decode(AdapterReport.self, from: Data((row["report"] as String).utf8)),
+                    trainer: row["trainer"])
             }
         }
     }
@@ -120,13 +144,13 @@ extension Ledger {
         try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [adapter.shard])
         try db.execute(
             sql: """
-                INSERT INTO adapters (shard, name, manifest, prompts, specification, method, created, report)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO adapters (shard, name, manifest, prompts, specification, method, created, report, trainer)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 adapter.shard, adapter.name, adapter.manifest, adapter.prompts,
                 try digest(of: adapter.report.specification), adapter.report.method.rawValue,
-                adapter.created.milliseconds, try JSONEncoder.stable.text(adapter.report),
+                adapter.created.milliseconds, try JSONEncoder.stable.text(adapter.report), adapter.trainer,
             ])
         let see = try db.makeStatement(sql: "INSERT INTO seen (shard, interaction) VALUES (?, ?)")
         for interaction in seen { try see.execute(arguments: [adapter.shard, interaction]) }
@@ -151,6 +175,13 @@ extension Ledger {
             try String.fetchAll($0, sql: "SELECT name FROM adapters UNION SELECT original FROM corrections")
         }
         try LedgerFiles.keepOnly(Set(names.map { "\($0).safetensors" }), in: adapterDirectory)
+    }
+
+    private struct RefusedDetail: Encodable {
+        var shard: Int
+        var adapter: String
+        var manifest: String
+        var worker: String?
     }
 
     private struct PublishDetail: Encodable {

@@ -7,9 +7,14 @@ import Unlearning
 extension Ledger {
     /// Closes the request and signs its certificate; the same certificate again if it is closed already.
     ///
+    /// - Parameters:
+    ///   - checks: second trainings of the request's shards.
+    ///   - arithmetic: fingerprint of the arithmetic that every worker has; nil: not known.
     /// - Throws: `LedgerError.requestUnfinished`, `.unknownRequest`; what `purge` throws, when traces of the data could
     ///   not be removed from the files before.
-    public func finish(request id: String, at time: Date) throws -> Certificate {
+    public func finish(
+        request id: String, checks: [DoubleCheck] = [], arithmetic: String? = nil, at time: Date
+    ) throws -> Certificate {
         try purgeIfPending()
         return try mutate { db in
             guard let row = try Row.fetchOne(db, sql: "SELECT * FROM forget_requests WHERE id = ?", arguments: [id])
@@ -22,21 +27,60 @@ extension Ledger {
             let shards = try certificateShards(request: number, db)
             let certificate = try Certificate(
                 statement: Certificate.Statement(
-                    version: Certificate.Statement.currentVersion, request: id, method: record.method,
-                    bridge: record.bridge,
-                    received: record.outcome.received.iso8601, finished: time.stored.iso8601,
-                    counts: record.outcome.counts, shards: shards,
+                    version: Certificate.Statement.currentVersion, cluster: cluster, request: id,
+                    method: record.method, bridge: record.bridge, received: record.outcome.received.iso8601,
+                    finished: time.stored.iso8601, counts: record.outcome.counts, shards: shards,
+                    doubleChecks: checks, unconfirmed: try unconfirmedCopies(request: number, db),
+                    copiesRecordedSince: try copiesRecordedSince(db),
                     exactness: try exactness(of: shards, db), specification: try digest(of: configuration.training),
-                    auditHead: row["audit"]),
+                    arithmetic: arithmetic, auditHead: row["audit"], auditHeadAtFinish: try auditHead(db)),
                 signedBy: signingKey)
             try db.execute(
                 sql: "UPDATE forget_requests SET finished = ?, certificate = ? WHERE number = ?",
                 arguments: [time.milliseconds, try JSONEncoder.stable.text(certificate), number])
             let detail = [
-                "request": id, "certificate": SHA256.hash(data: try certificate.statement.signedBytes).hexadecimal,
+                "request": id, "certificate": certificate.jws.digest,
             ]
             try audit(db, "finish", detail, at: time)
             return certificate
+        }
+    }
+
+    /// What is wrong with a finished request's evidence, one line each, for people; empty: nothing. Its certificate and
+    /// supplements must be signed by this cluster, be about this request, and name entries of the audit log.
+    public func evidenceFindings(of record: ForgetRecord) throws -> [String] {
+        guard let certificate = record.certificate else { return [] }
+        let id = record.outcome.request
+        var findings: [String] = []
+        if !certificate.verify(publicKey: publicKey) || certificate.publicKey != publicKey {
+            findings.append("the certificate's signature is not this cluster's")
+        }
+        if certificate.statement.request != id || certificate.statement.cluster ?? cluster != cluster {
+            findings.append("the certificate is another request's")
+        }
+        return try read { db in
+            func entry(_ hash: String) throws -> String? {
+                try String.fetchOne(db, sql: "SELECT kind FROM audit WHERE hash = ?", arguments: [hash])
+            }
+            if try entry(certificate.statement.auditHead) != "forget" {
+                findings.append("the audit log has no entry for the acknowledgement that the certificate names")
+            }
+            if let head = certificate.statement.auditHeadAtFinish, try entry(head) == nil {
+                findings.append("the audit log has no entry for the end that the certificate names")
+            }
+            for supplement in try supplements(request: id, db) {
+                let statement = supplement.statement
+                if !supplement.verify(publicKey: publicKey) || statement.request != id
+                    || statement.certificate != certificate.jws.digest
+                {
+                    findings.append("a supplement is not this cluster's, or another certificate's")
+                } else if try entry(statement.auditHead) == nil {
+                    findings.append("the audit log has no entry for a supplement")
+                } else if case .disputed(let adapter) = statement.finding {
+                    findings.append("a second training disputed adapter \(adapter.adapter) of shard \(adapter.shard)")
+                }
+            }
+            return findings
         }
     }
 
@@ -53,6 +97,17 @@ extension Ledger {
             try Row.fetchOne(db, sql: "SELECT * FROM forget_requests WHERE id = ?", arguments: [id])
                 .map(ForgetRecord.init(row:))
         }
+    }
+
+    /// nil: every copy is on record.
+    private func copiesRecordedSince(_ db: Database) throws -> String? {
+        try Meta.copiesSince.value(Int64.self, db).map {
+            Date(timeIntervalSince1970: Double(min(max($0, 0), 1 << 40))).iso8601
+        }
+    }
+
+    private func auditHead(_ db: Database) throws -> String? {
+        try String.fetchOne(db, sql: "SELECT hash FROM audit ORDER BY sequence DESC LIMIT 1")
     }
 
     /// SHA-256, in hexadecimal, of the specification as JSON with sorted keys.
@@ -83,8 +138,8 @@ extension Ledger {
                     + "\(approximation.corrections))"
             }.joined(separator: ", ")
             sentences.append(
-                "approximate: adapters were corrected, not trained anew: \(list); the influence of the forgotten data on "
-                    + "them is reduced, not gone, and cannot be verified by replay")
+                "approximate: adapters were corrected, not trained anew: \(list); what was measured of it stands with each "
+                    + "shard, more is not claimed, and it cannot be verified by replay")
         }
         if corrected.isEmpty {
             sentences.append(try exactness(db))

@@ -115,6 +115,7 @@ extension Ledger {
             try keepOldVersions(effect, db)
             try remove(effect, at: time, db)
             for shard in outcome.shards { try giveUpHopelessCorrection(shard: shard, at: time, db) }
+            try suspectCopies(request: number, shards: outcome.shards, at: time, db)
             try Meta.purgePending.set(true, db)
         }
         try db.execute(
@@ -163,6 +164,9 @@ extension Ledger {
             try planCorrection(shard: shard, state, method, request: request, at: time, db)
             if let adapter = state.adapter {
                 dropped.append(adapter)
+                try db.execute(
+                    sql: "INSERT OR IGNORE INTO dropped_adapters (name, manifest) VALUES (?, ?)",
+                    arguments: [adapter, state.trainedManifest ?? state.manifest])
                 try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [shard])
                 try db.execute(
                     sql: "UPDATE shards SET quarantined = ? WHERE shard = ?", arguments: [time.milliseconds, shard])

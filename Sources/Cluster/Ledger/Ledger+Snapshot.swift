@@ -24,6 +24,7 @@ extension Ledger {
             db,
             sql: """
                 SELECT shards.*, adapters.name AS adapter, adapters.manifest AS trained, adapters.created,
+                adapters.trainer,
                 CASE WHEN adapters.method <> 'apa' THEN adapters.report END AS approximate,
                 (SELECT method FROM corrections WHERE corrections.shard = shards.shard) AS correction,
                 EXISTS (
@@ -43,7 +44,7 @@ extension Ledger {
                 adapter: try (row["adapter"] as String?).map {
                     LedgerSnapshot.Adapter(
                         name: $0, manifest: row["trained"], missingMargins: counts.validation - row["margins"],
-                        approximation: try approximation(row))
+                        approximation: try approximation(row), trainer: row["trainer"])
                 },
                 quarantinedSince: (row["quarantined"] as Int64?).map(Date.init(milliseconds:)),
                 correction: (row["correction"] as String?).flatMap(ApproximateProvenance.Method.init(rawValue:)),
@@ -59,6 +60,12 @@ extension Ledger {
             LedgerSnapshot.PendingForget(
                 id: row["id"], received: Date(milliseconds: row["received"]),
                 waitingFor: try waitingShards(request: row["number"], db),
+                retrained: try Int.fetchAll(
+                    db,
+                    sql: """
+                        SELECT shard FROM forget_shards
+                        WHERE request = ? AND (waiting = 1 OR new_adapter IS NOT NULL) ORDER BY shard
+                        """, arguments: [row["number"] as Int64]),
                 method: ClusterConfiguration.Method(rawValue: row["method"]) ?? .apa,
                 bridge: (row["bridge"] as String?).flatMap(ApproximateProvenance.Method.init(rawValue:)))
         }

@@ -173,6 +173,7 @@ public final class Ledger {
             )
         }
         for id in stale { try abandonImport(importID: id, at: time) }
+        try wrapOlderCertificates(at: time)
         if pending { try purge() } else { try deleteUnnamedAdapterFiles() }
     }
 
@@ -221,6 +222,8 @@ enum Meta: String {
     case promptConfiguration = "prompt configuration"
     case trainingRequested = "training requested"
     case purgePending = "purge pending"
+    /// Seconds since 1970: workers' copies of before are not on record. Absent: all are.
+    case copiesSince = "copies since"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])

@@ -90,9 +90,12 @@ public struct AdapterRecord: Codable, Hashable, Sendable {
     public var prompts: Int
     public var created: Date
     public var report: AdapterReport
+    /// The worker that trained or corrected it; nil: not on record.
+    public var trainer: String?
 
     public init(
-        name: String, shard: Int, manifest: String, prompts: Int, created: Date, report: AdapterReport
+        name: String, shard: Int, manifest: String, prompts: Int, created: Date, report: AdapterReport,
+        trainer: String? = nil
     ) {
         self.name = name
         self.shard = shard
@@ -100,6 +103,7 @@ public struct AdapterRecord: Codable, Hashable, Sendable {
         self.prompts = prompts
         self.created = created
         self.report = report
+        self.trainer = trainer
     }
 }
 

@@ -10,6 +10,7 @@ enum LedgerSchema {
         migrator.registerMigration("adapters and attention", migrate: adaptersAndAttention)
         migrator.registerMigration("forgetting and evidence", migrate: forgettingAndEvidence)
         migrator.registerMigration("approximate corrections", migrate: approximateCorrections)
+        migrator.registerMigration("copies and double checks", migrate: copiesAndDoubleChecks)
         return migrator
     }
 
@@ -236,6 +237,47 @@ enum LedgerSchema {
                 ALTER TABLE forget_shards ADD COLUMN exact INTEGER NOT NULL DEFAULT 1;
                 ALTER TABLE forget_shards ADD COLUMN approximation TEXT;
                 ALTER TABLE forget_shards ADD COLUMN fallback TEXT;
+                """)
+    }
+
+    private static func copiesAndDoubleChecks(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- What a worker's disk may hold of a shard: written before it is handed out, deleted when the worker says
+                -- that it is gone. name: host and process, for people.
+                CREATE TABLE copies (
+                    worker TEXT NOT NULL, shard INTEGER NOT NULL, manifest TEXT NOT NULL, name TEXT NOT NULL,
+                    time INTEGER NOT NULL,
+                    PRIMARY KEY (worker, shard, manifest)
+                ) WITHOUT ROWID;
+                -- Copies that may hold what a request forgot, as of its commit.
+                -- state: open, reported or cleared (by a worker), destroyed (an operator's word). time: of the last change.
+                CREATE TABLE forget_copies (
+                    request INTEGER NOT NULL REFERENCES forget_requests (number),
+                    worker TEXT NOT NULL, shard INTEGER NOT NULL, manifest TEXT NOT NULL, name TEXT NOT NULL,
+                    state TEXT NOT NULL DEFAULT 'open', time INTEGER NOT NULL,
+                    PRIMARY KEY (request, worker, shard, manifest)
+                ) WITHOUT ROWID;
+                CREATE INDEX forget_copies_by_copy ON forget_copies (worker, shard, manifest);
+                -- Signed additions to certificates, as JWS.
+                CREATE TABLE supplements (
+                    number INTEGER PRIMARY KEY, request INTEGER NOT NULL REFERENCES forget_requests (number),
+                    statement TEXT NOT NULL
+                );
+                CREATE INDEX supplements_by_request ON supplements (request);
+
+                -- Adapters that forget requests took away, with the manifest that they were trained from.
+                CREATE TABLE dropped_adapters (
+                    name TEXT NOT NULL, manifest TEXT NOT NULL, PRIMARY KEY (name, manifest)
+                ) WITHOUT ROWID;
+                INSERT OR IGNORE INTO dropped_adapters (name, manifest)
+                    SELECT old_adapter, old_manifest FROM forget_shards WHERE old_adapter IS NOT NULL;
+                -- The worker that trained or corrected it; NULL: not on record.
+                ALTER TABLE adapters ADD COLUMN trainer TEXT;
+
+                -- Of a ledger that was there before: seconds since 1970.
+                INSERT INTO meta (key, value)
+                    SELECT 'copies since', CAST(strftime('%s', 'now') AS TEXT) WHERE EXISTS (SELECT 1 FROM meta);
                 """)
     }
 }

@@ -69,8 +69,14 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         public var missingMargins: Int
         /// nil: trained.
         public var approximation: Approximation?
+        /// The worker that made it; nil: not on record.
+        public var trainer: String?
 
-        public init(name: String, manifest: String, missingMargins: Int, approximation: Approximation? = nil) {
+        public init(
+            name: String, manifest: String, missingMargins: Int, approximation: Approximation? = nil,
+            trainer: String? = nil
+        ) {
+            self.trainer = trainer
             self.name = name
             self.manifest = manifest
             self.missingMargins = missingMargins
@@ -85,13 +91,16 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         /// Shards that need a clean adapter first (for an approximate method a corrected one is enough); empty:
         /// `finish(request:)` may be called.
         public var waitingFor: [Int]
+        /// Shards whose adapter it took away and that have prompts left: those it waits for and those that have got another.
+        public var retrained: [Int]
         public var method: ClusterConfiguration.Method
         public var bridge: ApproximateProvenance.Method?
 
         public init(
-            id: String, received: Date, waitingFor: [Int], method: ClusterConfiguration.Method = .apa,
-            bridge: ApproximateProvenance.Method? = nil
+            id: String, received: Date, waitingFor: [Int], retrained: [Int]? = nil,
+            method: ClusterConfiguration.Method = .apa, bridge: ApproximateProvenance.Method? = nil
         ) {
+            self.retrained = retrained ?? waitingFor
             self.id = id
             self.received = received
             self.waitingFor = waitingFor

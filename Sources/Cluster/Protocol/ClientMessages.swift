@@ -23,6 +23,20 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case adapters
     /// Reply payload: the adapter's safetensors bytes.
     case exportAdapter(name: String)
+    /// Declares the disk of a worker that is away destroyed.
+    case forgetCopy(ForgetCopyRequest)
+
+    public struct ForgetCopyRequest: Codable, Sendable, Equatable {
+        /// Id, or name if only one worker has it.
+        public var worker: String
+        /// nil: everything that it may hold.
+        public var shard: Int?
+
+        public init(worker: String, shard: Int?) {
+            self.worker = worker
+            self.shard = shard
+        }
+    }
 
     public struct ImportRows: Codable, Sendable, Equatable {
         /// Chosen by the client, the same for all batches of one import.

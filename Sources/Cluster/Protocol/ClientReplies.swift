@@ -155,43 +155,22 @@ public struct ForgetReply: Codable, Sendable {
     public var outcome: ForgetOutcome
     /// nil until every touched shard has a clean adapter.
     public var certificate: Certificate?
-    /// Copies on workers that were away; they are dropped when these come back.
+    /// Copies on workers that were away and are not confirmed gone, as of now; they are dropped when these come back.
     public var unconfirmed: [UnconfirmedCopy]
     /// The touched shards' adapters now.
     public var retrained: [AdaptersReply.Adapter]
+    /// Signed additions to the certificate, oldest first.
+    public var supplements: [Supplement]
 
     public init(
         outcome: ForgetOutcome, certificate: Certificate? = nil, unconfirmed: [UnconfirmedCopy] = [],
-        retrained: [AdaptersReply.Adapter] = []
+        retrained: [AdaptersReply.Adapter] = [], supplements: [Supplement] = []
     ) {
+        self.supplements = supplements
         self.outcome = outcome
         self.certificate = certificate
         self.unconfirmed = unconfirmed
         self.retrained = retrained
-    }
-}
-
-/// What `verify` found.
-public struct VerifyReply: Codable, Sendable {
-    /// Everything below is as it should be.
-    public var verified: Bool
-    public var shards: [VerificationReport.Shard]
-    /// Approximate adapters: these cannot be verified by replay, and are not.
-    public var approximate: [VerificationReport.Approximate]
-    /// Whether the audit log's hash chain is whole.
-    public var auditChain: Bool
-    /// Whether the request's certificate is unaltered and signed by this cluster; nil without a finished request.
-    public var certificate: Bool?
-
-    public init(
-        verified: Bool, shards: [VerificationReport.Shard], approximate: [VerificationReport.Approximate],
-        auditChain: Bool, certificate: Bool?
-    ) {
-        self.verified = verified
-        self.shards = shards
-        self.approximate = approximate
-        self.auditChain = auditChain
-        self.certificate = certificate
     }
 }
 
@@ -246,12 +225,16 @@ public struct StatusReply: Codable, Sendable {
     public var statistics: LedgerStatistics
     /// τ and n in force.
     public var attention: SampleAdaptiveAttention.Parameters
+    /// Raw Ed25519 public key (32 bytes) that certificates are verified with.
+    public var certificateKey: Data
 
-    private enum CodingKeys: String, CodingKey { case statistics, attention }
+    private enum CodingKeys: String, CodingKey { case statistics, attention, certificateKey }
 
     public init(
-        report: StatusReport, statistics: LedgerStatistics, attention: SampleAdaptiveAttention.Parameters
+        report: StatusReport, statistics: LedgerStatistics, attention: SampleAdaptiveAttention.Parameters,
+        certificateKey: Data
     ) {
+        self.certificateKey = certificateKey
         self.report = report
         self.statistics = statistics
         self.attention = attention
@@ -262,6 +245,7 @@ public struct StatusReply: Codable, Sendable {
         report = try StatusReport(from: decoder)
         statistics = try container.decode(LedgerStatistics.self, forKey: .statistics)
         attention = try container.decode(SampleAdaptiveAttention.Parameters.self, forKey: .attention)
+        certificateKey = try container.decode(Data.self, forKey: .certificateKey)
     }
 
     public func encode(to encoder: any Swift.Encoder) throws {
@@ -269,5 +253,6 @@ public struct StatusReply: Codable, Sendable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(statistics, forKey: .statistics)
         try container.encode(attention, forKey: .attention)
+        try container.encode(certificateKey, forKey: .certificateKey)
     }
 }

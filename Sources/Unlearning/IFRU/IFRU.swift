@@ -57,6 +57,7 @@ public enum IFRU {
             along: gradient, retainedRows: named.retainedRows,
             probes: work.needsProbes ? named.probes(among: retained) : [], report: &report)
         if configuration.damping == .prepared { report.calibration = preparation.calibration }
+        report.forgottenMargins = MarginChange(of: named.forgotten, predicted: predicted)
         report.solving.seconds = (clock.now - solving) / .seconds(1)
         return Result(
             corrected: try ApproximateAdapter(
@@ -98,6 +99,8 @@ public struct IFRUReport: Codable, Hashable, Sendable {
     public var predictedDivergence = 0.0
     /// What λ was chosen by; nil: the request tried for itself.
     public var calibration: InfluenceCalibration?
+    /// How the margins of the prompts that had to go were predicted to change; nil: none of them had a row.
+    public var forgottenMargins: MarginChange?
     /// ‖actual − predicted‖ ÷ ‖predicted‖ over the probes, predictions below the arithmetic's resolution counted as that;
     /// nil without probes.
     public var disagreement: Double?

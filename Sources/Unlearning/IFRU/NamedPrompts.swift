@@ -57,6 +57,13 @@ struct NamedPrompts {
         self.preparation = preparation
     }
 
+    /// Rows of the prompts that have to go as they are, deleted or rebuilt, with their labels.
+    var forgotten: [(row: Int, label: Bool)] {
+        (direct.map { ($0.entry, $0.prompt) } + rebuilt.map { ($0.entry, $0.old) }).compactMap { entry, prompt in
+            entry.row.map { ($0, prompt.label) }
+        }
+    }
+
     /// Those of the prompts that stay as they were and have a row, sorted by row.
     func probes(among prompts: [TrainingPrompt]) -> [(row: Int, prompt: TrainingPrompt)] {
         let allowed = Set(retainedRows)

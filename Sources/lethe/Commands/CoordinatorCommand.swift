@@ -110,6 +110,13 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "Prepare corrections of trained shards ahead of requests: ifru. [default: if it is the method]")
     var prepare: String?
 
+    @Option(
+        help: """
+            Train what a forget retrains a second time on another worker, and compare bytes before the certificate is \
+            signed: one (a shard of each request), or a probability from 0 (none) to 1 (all). [default: one]
+            """)
+    var doubleCheck: String?
+
     @Option(help: "bf16 or f32. [default: bf16 where the CPU has it, else f32]")
     var precision: TrainingSpecification.Precision?
 
@@ -157,6 +164,7 @@ extension CoordinatorFlags {
             try whenNoAdapter ?? file.value(file.whenNoAdapter, ClusterConfiguration.WhenNoAdapter.init(rawValue:))
         merged.method = method ?? file.method
         merged.prepare = prepare ?? file.prepare
+        merged.doubleCheck = doubleCheck ?? file.doubleCheck
         merged.precision = try precision ?? file.value(file.precision, TrainingSpecification.Precision.init(rawValue:))
         merged.threads = threads ?? file.threads
         merged.weightCache = weightCache ?? file.weightCache
@@ -181,6 +189,12 @@ extension CoordinatorFlags {
         if let prepare {
             guard prepare == "ifru" else { throw CommandFailure(.usage, "--prepare \(prepare): only ifru is prepared") }
             options.corrections.preparesInfluence = true
+        }
+        if let doubleCheck {
+            guard let rule = DoubleCheckRule(doubleCheck) else {
+                throw CommandFailure(.usage, "--double-check \(doubleCheck): write one, or a number from 0 to 1")
+            }
+            options.doubleCheck = rule
         }
         if let listen { options.endpoint = listen }
         options.shards = try atLeast(1, shards ?? options.shards, "--shards")

@@ -68,7 +68,8 @@ struct ForgetCommand: ParsableCommand {
             let id = requestID ?? UUID().uuidString.lowercased()
             let reply = try coordinator.call(request, id: id, patience: .seconds(120))
             let accepted = try ReplyCoding.decode(ForgetReply.self, from: reply.body)
-            guard wait else {
+            // A repeated request may have been finished long ago.
+            guard wait, accepted.certificate == nil else {
                 try client.output.emit(ForgetSummary(accepted)) { ForgetSummary(accepted).text }
                 return
             }
@@ -153,6 +154,7 @@ private struct ForgetSummary: Encodable {
     var shards: [Shard]
     var certificate: Certificate?
     var unconfirmed: [UnconfirmedCopy]
+    var supplements: [Supplement]
 
     struct Shard: Encodable {
         var shard: Int
@@ -212,6 +214,7 @@ private struct ForgetSummary: Encodable {
         }
         certificate = reply.certificate
         unconfirmed = reply.unconfirmed
+        supplements = reply.supplements
     }
 
     var text: String {
@@ -234,10 +237,24 @@ private struct ForgetSummary: Encodable {
         }
         if shards.isEmpty { lines.append("no adapter had seen the data") }
         if let certificate { lines.append("certificate: \(certificate.statement.exactness)") }
+        for check in certificate?.statement.doubleChecks ?? [] { lines.append(check.text) }
         for copy in unconfirmed {
             lines.append(
-                "worker \(copy.worker) was away and has not confirmed dropping its copy of shard \(copy.shard)")
+                "worker \(copy.worker) (\(copy.name)) is away and has not confirmed dropping its copy of shard "
+                    + "\(copy.shard); when it comes back it is made to, and the evidence is added to; a lost disk is declared "
+                    + "destroyed with: lethe workers forget-copy \(copy.worker)")
         }
         return lines.joined(separator: "\n")
+    }
+}
+
+extension DoubleCheck {
+    fileprivate var text: String {
+        switch outcome {
+        case .sameBytes:
+            "shard \(shard): trained by two workers to the same bytes (\(workers.joined(separator: ", ")))"
+        case .noOtherWorker: "shard \(shard): not trained a second time, since no other worker was there"
+        case .failed: "shard \(shard): not trained a second time, since other workers failed at it"
+        }
     }
 }

@@ -37,12 +37,13 @@ private struct StatusText {
     var text: String {
         let (cluster, base, precision) = (report.cluster, report.base, report.precision)
         let (data, statistics, attention) = (report.data, reply.statistics, reply.attention)
-        var lines = [
-            "cluster \(cluster)  base \(base.prefix(16))  \(precision)",
-            "data: \(statistics.users) users, \(statistics.items) items, \(statistics.interactions) interactions; prompts: "
-                + "\(data.trainPrompts) training, \(data.validationPrompts) validation, \(data.testPrompts) test",
-            report.activity,
-        ]
+        var lines =
+            [
+                "cluster \(cluster)  base \(base.prefix(16))  \(precision)",
+                "data: \(statistics.users) users, \(statistics.items) items, \(statistics.interactions) interactions; prompts: "
+                    + "\(data.trainPrompts) training, \(data.validationPrompts) validation, \(data.testPrompts) test",
+                report.activity,
+            ] + report.disputes
         if report.tuned {
             lines.append("attention: τ \(decimal(attention.tau, 1)), n \(attention.neighbours)")
         } else {

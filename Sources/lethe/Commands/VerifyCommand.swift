@@ -7,9 +7,10 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Replay the training and compare bytes.",
         discussion: """
-            Trains the shards again, from the initial adapter on the data retained now, if possible on another worker than \
-            the one that trained them, and compares the content names. Ends with status 2 when one differs, or when a shard's adapter is approximate: that \
-            cannot be verified by replay.
+            Trains the shards again, from the initial adapter on the data retained now, and compares the content names; on \
+            another worker than the one that trained them, unless that is the only one. Ends with status 2 when one differs, \
+            when a shard's adapter is approximate (that cannot be verified by replay), when there is nothing to replay, and \
+            when the evidence (certificate, supplements, audit log) is not whole.
             """)
 
     @Option(help: "Only the shards that this forget request touched; its certificate's signature is checked too.")
@@ -28,22 +29,27 @@ struct VerifyCommand: ParsableCommand {
                 rows += result.shards.map { shard in
                     [
                         "\(shard.shard)", String(shard.published.prefix(16)), String(shard.replayed.prefix(16)),
-                        shard.match ? "same bytes" : "DIFFERENT", decimal(shard.seconds, 1), shard.worker,
+                        shard.match ? "same bytes" : "DIFFERENT", decimal(shard.seconds, 1),
+                        shard.worker + shard.relationToTrainer,
                     ]
                 }
                 var lines = [table(rows)]
-                lines += result.approximate.map { shard in
-                    "shard \(shard.shard): approximate (\(shard.method.rawValue), corrections: \(shard.corrections)): cannot be "
-                        + "verified by replay"
-                }
                 lines += ["audit log: \(result.auditChain ? "chain intact" : "CHAIN BROKEN")"]
                 if let certificate = result.certificate {
-                    lines.append("certificate: \(certificate ? "signature valid" : "SIGNATURE INVALID")")
+                    lines.append(
+                        "certificate: \(certificate ? "signed by this cluster, in its audit log" : "NOT VALID")")
                 }
-                lines.append(result.verified ? "verified" : "NOT VERIFIED")
+                lines += result.verified ? ["verified"] : result.findings + ["NOT VERIFIED"]
                 return lines.joined(separator: "\n")
             }
             if !result.verified { throw ExitCode(ExitStatus.mismatch.rawValue) }
         }
+    }
+}
+
+extension VerificationReport.Shard {
+    fileprivate var relationToTrainer: String {
+        guard let trainer else { return "" }
+        return trainer == worker ? " (trained it, too: no other worker was there)" : ""
     }
 }

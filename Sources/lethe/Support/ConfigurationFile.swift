@@ -23,6 +23,7 @@ struct ConfigurationFile: Decodable {
     var whenNoAdapter: String?
     var method: String?
     var prepare: String?
+    var doubleCheck: String?
     var precision: String?
     var threads: Int?
     var weightCache: String?
@@ -38,6 +39,7 @@ struct ConfigurationFile: Decodable {
         case embeddingLayer = "embedding_layer"
         case whenNoAdapter = "when_no_adapter"
         case weightCache = "weight_cache"
+        case doubleCheck = "double_check"
     }
 
     /// As they stand in the file.

@@ -11,18 +11,21 @@ struct CoordinatorFixture {
 
     var coordinator: Coordinator
     var actions: [CoordinatorAction] = []
+    private(set) var settlements: [CopySettlement] = []
     private(set) var milliseconds: Int64 = 0
 
     init(
-        _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ClusterConfiguration.Method = .apa
+        _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ClusterConfiguration.Method = .apa,
+        copies: [HandedCopy] = [], doubleCheck: DoubleCheckRule = .one
     ) {
         let configuration = ClusterConfiguration(
             training: Self.specification, embedding: EmbeddingSource(layer: 1, pooling: .last),
             shards: snapshot.shards.count, partition: .userHash, method: method)
         coordinator = Coordinator(
             settings: CoordinatorSettings(
-                cluster: "test", configuration: configuration, arithmetic: arithmetic, chunk: 4),
-            snapshot: snapshot, at: CoordinatorInstant(milliseconds: 0))
+                cluster: "test", configuration: configuration, arithmetic: arithmetic, chunk: 4,
+                doubleCheck: doubleCheck),
+            snapshot: snapshot, copies: copies, at: CoordinatorInstant(milliseconds: 0))
     }
 
     /// A snapshot of shards with ten prompts each and manifests "m0", "m1", …
@@ -45,8 +48,22 @@ struct CoordinatorFixture {
 
     // MARK: events
 
+    /// What becomes known of copies is committed at once.
     mutating func feed(_ event: CoordinatorEvent) {
-        actions = coordinator.handle(event, at: CoordinatorInstant(milliseconds: milliseconds))
+        let instant = CoordinatorInstant(milliseconds: milliseconds)
+        actions = []
+        settlements = []
+        var events = [event]
+        while !events.isEmpty {
+            for action in coordinator.handle(events.removeFirst(), at: instant) {
+                if case .ledger(let id, .settleCopies(let settlement)) = action {
+                    settlements.append(settlement)
+                    events.append(.ledger(id, .committed(coordinator.snapshot)))
+                } else {
+                    actions.append(action)
+                }
+            }
+        }
     }
 
     /// Ticks every 250 ms; the actions of all ticks together. Workers named here keep sending heartbeats.
@@ -90,7 +107,8 @@ struct CoordinatorFixture {
     /// Assignments among the last actions: worker, shard, and whether the worker is to train.
     var assignments: [(worker: String, task: TaskID, shard: Int, manifest: String, trains: Bool)] {
         actions.compactMap { action in
-            guard case .dispatch(let peer, .assign(let task, let shard, let manifest, _, let adapter)) = action else {
+            guard case .dispatch(let peer, .assign(let task, let shard, let manifest, _, let adapter, _)) = action
+            else {
                 return nil
             }
             return (String(decoding: peer.bytes, as: UTF8.self), task, shard, manifest, adapter == nil)
@@ -108,6 +126,13 @@ struct CoordinatorFixture {
         actions.compactMap { action in
             guard case .ledger(let id, let command) = action else { return nil }
             return (id, command)
+        }
+    }
+
+    /// Forget requests whose certificates are to be signed.
+    var finishes: [String] {
+        commands.compactMap { command in
+            if case .finishForget(let request, _) = command.command { request } else { nil }
         }
     }
 

@@ -33,10 +33,8 @@ extension CoordinatorLoop {
                 let outcome = service.perform(command, at: Date())
                 inbox.post(.event(.ledger(id, outcome)))
                 // Data that changed under a stale write must become known, or the same write is made again.
-                if case .failed(let error) = outcome, error.code == LedgerOutcome.stale,
-                    let snapshot = try? service.ledger.snapshot()
-                {
-                    inbox.post(.event(.ledgerChanged(snapshot)))
+                if case .failed(let error) = outcome, error.code == LedgerOutcome.stale {
+                    inbox.post(service.changed())
                 }
             }
         case .loadMissing(let rows, let limit):
@@ -55,7 +53,7 @@ extension CoordinatorLoop {
             }
         case .loadForgetShards(let operation, let request):
             process.store.run { service in
-                let shards = service.result { try service.forgetShards(operation: operation, request: request) }
+                let shards = service.result { try service.forgetShards(request: request) }
                 inbox.post(.event(.forgetShards(operation: operation, shards)))
             }
         case .computeWeights(let operation, let request):
@@ -81,6 +79,12 @@ extension CoordinatorLoop {
 }
 
 extension LedgerService {
+    /// The ledger as it is now, for the logic; to be read again later if it cannot be read.
+    func changed() -> CoordinatorProcess.Input {
+        guard let snapshot = try? ledger.snapshot() else { return .readAgain }
+        return .event(.ledgerChanged(snapshot))
+    }
+
     func result<Value>(_ body: () throws -> Value) -> Result<Value, ClientError> {
         do {
             return .success(try body())
@@ -101,18 +105,31 @@ extension LedgerService {
     private func body(of reply: CoordinatorReply) throws -> Data {
         switch reply {
         case .failure(let error): throw error
-        case .forgetAccepted(_, let outcome): return try ReplyCoding.encode(ForgetReply(outcome: outcome))
+        case .forgetAccepted(_, let outcome):
+            return try ReplyCoding.encode(try forgetReply(request: outcome.request))
+        case .forgottenCopy(let settlement): return try ReplyCoding.encode(ForgottenCopyReply(settlement))
+        case .unknownOperation(let id):
+            // Finished forget requests are known for ever, also to a coordinator that was started since.
+            guard let record = try ledger.forgetRequest(id) else { throw ClientError.unknownOperation(id) }
+            let isFinished = record.state == .finished
+            let report = OperationReport(
+                id: id, kind: "forget", state: isFinished ? .done : .running,
+                progress: isFinished ? "done" : "about to go on", fraction: isFinished ? 1 : 0)
+            return try ReplyCoding.encode(
+                OperationReply(report: report, result: isFinished ? try forgetReply(request: id) : nil))
         case .status(let report):
             let attention = try preparedAttention()
             return try ReplyCoding.encode(
-                StatusReply(report: report, statistics: try ledger.statistics(), attention: attention.parameters))
+                StatusReply(
+                    report: report, statistics: try ledger.statistics(), attention: attention.parameters,
+                    certificateKey: ledger.publicKey))
         case .operation(let report, nil):
             return try ReplyCoding.encode(OperationReply<String>(report: report, result: nil))
-        case .operation(let report, .forget(let evidence)?):
+        case .operation(let report, .forget?):
             return try ReplyCoding.encode(
-                OperationReply(report: report, result: try forgetReply(request: report.id, evidence)))
+                OperationReply(report: report, result: try forgetReply(request: report.id)))
         case .operation(let report, .verification(let verification)?):
-            let result = try verifyReply(verification, operation: report.id)
+            let result = try verifyReply(verification)
             return try ReplyCoding.encode(OperationReply(report: report, result: result))
         case .operation(let report, .comparison(let comparison)?):
             return try ReplyCoding.encode(OperationReply(report: report, result: comparison))

@@ -10,7 +10,8 @@ extension CoordinatorLoop {
             answer(ticket) { service in
                 try ReplyCoding.encode(try service.ledger.plan(forget))
             }
-        case .train, .forget, .evaluate, .verify, .compare, .status, .operation: handle(.client(ticket, request))
+        case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .forgetCopy:
+            handle(.client(ticket, request))
         case .importRows(let rows):
             answer(ticket) { service in
                 try service.ledger.stage(
@@ -44,9 +45,7 @@ extension CoordinatorLoop {
                 try service.ledger.store(reply: body, requestID: ticket.request, users: [], at: Date())
                 return body
             }
-            if case .success = result, let snapshot = try? service.ledger.snapshot() {
-                inbox.post(.event(.ledgerChanged(snapshot)))
-            }
+            inbox.post(service.changed())
             inbox.post(.reply(ticket, ClientReply(result)))
         }
     }

@@ -18,11 +18,14 @@ final class CoordinatorLoop {
     var generation = 0
     private let start = ContinuousClock.now
     private var stopping = false
+    /// The logic does not know the ledger as it is.
+    private var mustRead = false
 
-    init(process: CoordinatorProcess, socket: Socket, snapshot: LedgerSnapshot) {
+    init(process: CoordinatorProcess, socket: Socket, snapshot: LedgerSnapshot, copies: [HandedCopy]) {
         self.process = process
         self.socket = socket
-        coordinator = Coordinator(settings: process.settings, snapshot: snapshot, at: .init(milliseconds: 0))
+        coordinator = Coordinator(
+            settings: process.settings, snapshot: snapshot, copies: copies, at: .init(milliseconds: 0))
     }
 
     var logger: Logger { process.logger }
@@ -38,6 +41,7 @@ final class CoordinatorLoop {
         while !stopping {
             if ContinuousClock.now >= nextTick {
                 handle(.tick)
+                if mustRead { readAgain() }
                 nextTick = ContinuousClock.now + Self.tick
             }
             let ready = try poller.wait(timeout: nextTick - ContinuousClock.now)
@@ -50,6 +54,12 @@ final class CoordinatorLoop {
     func handle(_ event: CoordinatorEvent) {
         if case .ledger(_, .forgotten) = event { generation += 1 }
         for action in coordinator.handle(event, at: now) { perform(action) }
+    }
+
+    private func readAgain() {
+        mustRead = false
+        let inbox = process.inbox
+        process.store.run { inbox.post($0.changed()) }
     }
 
     // MARK: in
@@ -102,6 +112,7 @@ final class CoordinatorLoop {
         case .reply(let ticket, let reply): self.reply(ticket, reply)
         case .answered(let ticket, let request, let generation, let attempt, let result):
             answered(ticket, request, generation: generation, attempt: attempt, result)
+        case .readAgain: mustRead = true
         case .stop: stopping = true
         }
     }

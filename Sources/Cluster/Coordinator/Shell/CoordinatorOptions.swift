@@ -41,6 +41,7 @@ public struct CoordinatorOptions: Sendable {
     /// Of forget requests that name none.
     public var method = ClusterConfiguration.Method.apa
     public var corrections = CorrectionConfiguration()
+    public var doubleCheck = DoubleCheckRule.one
     /// Of the query engine.
     public var threads = 1
     public var weightCache: String?

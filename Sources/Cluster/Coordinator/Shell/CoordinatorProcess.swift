@@ -17,6 +17,8 @@ public final class CoordinatorProcess: Sendable {
         case reply(ClientTicket, ClientReply)
         case answered(
             ClientTicket, ClientRequest.QueryRequest, generation: Int, attempt: Int, Result<QueryReply, ClientError>)
+        /// The ledger changed and could not be read.
+        case readAgain
         case stop
     }
 
@@ -60,11 +62,12 @@ public final class CoordinatorProcess: Sendable {
             arithmetic.post(try ArithmeticFingerprint.compute(precision: precision, model: decoder))
             return QueryEngine(tokenizer: model.tokenizer, decoder: decoder)
         }
+        let fingerprint = arithmetic.drain().first
+        store.run { $0.arithmetic = fingerprint }
         settings = CoordinatorSettings(
-            cluster: opened.drain().first?.cluster ?? "", configuration: configuration,
-            arithmetic: arithmetic.drain().first,
+            cluster: opened.drain().first?.cluster ?? "", configuration: configuration, arithmetic: fingerprint,
             // Above every id that an earlier run gave out: late answers to those must not be taken for new ones.
-            firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000))
+            firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000), doubleCheck: options.doubleCheck)
     }
 
     /// Serves until `stop`.
@@ -83,8 +86,8 @@ public final class CoordinatorProcess: Sendable {
         try Data((endpoint + "\n").utf8).write(to: endpointFile, options: .atomic)
         logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
         ready(endpoint)
-        let snapshot = try initialSnapshot()
-        let loop = CoordinatorLoop(process: self, socket: socket.socket, snapshot: snapshot)
+        let (snapshot, copies) = try initialState()
+        let loop = CoordinatorLoop(process: self, socket: socket.socket, snapshot: snapshot, copies: copies)
         try loop.run()
         logger.notice("stopped")
     }
@@ -114,9 +117,11 @@ public final class CoordinatorProcess: Sendable {
         }
     }
 
-    private func initialSnapshot() throws -> LedgerSnapshot {
-        let answer = try Mailbox<Result<LedgerSnapshot, any Error>>()
-        store.run { service in answer.post(Result { try service.ledger.snapshot() }) }
+    private func initialState() throws -> (LedgerSnapshot, [HandedCopy]) {
+        let answer = try Mailbox<Result<(LedgerSnapshot, [HandedCopy]), any Error>>()
+        store.run { service in
+            answer.post(Result { (try service.ledger.snapshot(), try service.ledger.copies()) })
+        }
         guard let result = answer.take().first else { throw ClientError(code: "failed", message: "no snapshot") }
         return try result.get()
     }

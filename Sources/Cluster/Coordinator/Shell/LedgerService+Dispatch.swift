@@ -9,15 +9,17 @@ extension LedgerService {
     /// - Throws: `ClientError` with code `stale` when what the task names is no longer there.
     func message(for dispatch: Dispatch) throws -> CoordinatorMessage {
         switch dispatch {
-        case .assign(let task, let shard, let manifest, let specification, let adapter):
+        case .assign(let task, let shard, let manifest, let specification, let adapter, let holder):
             let current = try ledger.manifest(shard: shard)
             try expect(current.digest == manifest, "shard \(shard) has another manifest now")
+            try record(holder, shard: shard, manifest: manifest)
             return .assign(
                 .init(
                     task: task, shard: shard, specification: specification, manifest: current, adapter: adapter))
-        case .correct(let task, let shard, let manifest, let specification):
+        case .correct(let task, let shard, let manifest, let specification, let holder):
             let current = try ledger.manifest(shard: shard)
             try expect(current.digest == manifest, "shard \(shard) has another manifest now")
+            try record(holder, shard: shard, manifest: manifest)
             return .assign(
                 .init(
                     task: task, shard: shard, specification: specification, manifest: current, adapter: nil,
@@ -69,6 +71,12 @@ extension LedgerService {
         let prompts = try ledger.samples(digests: digests)
         try expect(prompts.count == digests.count, "some of the prompts are gone")
         return prompts
+    }
+
+    /// Before the worker gets anything: a copy that nobody knows of could not be asked about when it is to be forgotten.
+    private func record(_ holder: CopyHolder, shard: Int, manifest: String) throws {
+        let copy = HandedCopy(worker: holder.worker, name: holder.name, shard: shard, manifest: manifest)
+        try ledger.recordCopy(copy, at: Date())
     }
 
     private func expect(_ condition: Bool, _ message: String) throws {

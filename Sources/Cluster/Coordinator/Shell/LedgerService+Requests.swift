@@ -30,23 +30,24 @@ extension LedgerService {
             approximation: record.report.approximation)
     }
 
-    /// A finished forget request as clients see it. Without evidence nothing was left to do when it was committed.
-    func forgetReply(request id: String, _ evidence: ForgetEvidence?) throws -> ForgetReply {
+    /// A forget request as clients see it, as the ledger has it now.
+    func forgetReply(request id: String) throws -> ForgetReply {
         guard let record = try ledger.forgetRequest(id) else { throw LedgerError.unknownRequest(id: id) }
+        guard let certificate = record.certificate else { return ForgetReply(outcome: record.outcome) }
         let retrained = try ledger.adapters().filter { record.outcome.waitingFor.contains($0.shard) }
         return ForgetReply(
-            outcome: record.outcome, certificate: evidence?.certificate ?? record.certificate,
-            unconfirmed: evidence?.unconfirmed ?? [], retrained: retrained.map(Self.describe))
+            outcome: record.outcome, certificate: certificate,
+            unconfirmed: try ledger.unconfirmedCopies(request: id),
+            retrained: retrained.map(Self.describe), supplements: try ledger.supplements(request: id))
     }
 
     /// What replays found, with the evidence that the ledger has.
-    func verifyReply(_ report: VerificationReport, operation: String) throws -> VerifyReply {
+    func verifyReply(_ report: VerificationReport) throws -> VerifyReply {
         let chain = try ledger.verifyAuditChain()
-        let record = try verifiedRequests[operation].flatMap { try ledger.forgetRequest($0) }
-        let certificate = record?.certificate.map { $0.verify(publicKey: ledger.publicKey) }
+        let record = try report.request.flatMap { try ledger.forgetRequest($0) }
+        let findings = try record.map { try ledger.evidenceFindings(of: $0) } ?? []
         return VerifyReply(
-            verified: report.allMatch && chain && certificate != false, shards: report.shards,
-            approximate: report.approximate, auditChain: chain, certificate: certificate)
+            report: report, auditChain: chain, hasCertificate: record?.certificate != nil, findings: findings)
     }
 
     /// Collects what a query needs.

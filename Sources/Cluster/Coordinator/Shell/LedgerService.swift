@@ -9,8 +9,8 @@ final class LedgerService {
     let model: ModelConfiguration
     /// The attention over the present adapters; made anew after any write that can change it.
     private var attention: PreparedAttention?
-    /// The forget requests that running verifications are about, by operation.
-    private(set) var verifiedRequests: [String: String] = [:]
+    /// Fingerprint of the coordinator's own arithmetic, which every worker must have; nil until it is computed.
+    var arithmetic: String?
 
     init(ledger: Ledger, model: ModelConfiguration) {
         self.ledger = ledger
@@ -22,10 +22,8 @@ final class LedgerService {
     }
 
     /// The shards that a forget request touched.
-    func forgetShards(operation: String, request: String) throws -> [Int] {
+    func forgetShards(request: String) throws -> [Int] {
         guard let record = try ledger.forgetRequest(request) else { throw LedgerError.unknownRequest(id: request) }
-        if verifiedRequests.count >= CoordinatorLimits.endedOperations { verifiedRequests = [:] }
-        verifiedRequests[operation] = request
         return record.outcome.shards
     }
 

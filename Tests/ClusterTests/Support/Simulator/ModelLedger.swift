@@ -27,6 +27,7 @@ struct ModelLedger {
         /// Only a trained adapter ends its waiting.
         var isExact = true
         var isFinished = false
+        var checks: [DoubleCheck] = []
     }
 
     let shardCount: Int
@@ -47,8 +48,14 @@ struct ModelLedger {
     private var tunedFor = ""
     private var trainingRequested = false
     private(set) var records: [(id: String, record: Record)] = []
+    /// Adapters that a forget took away, with what they were trained from.
+    private var dropped: [String: String] = [:]
+    /// What workers' disks may hold, as written before it was handed out.
+    private(set) var copies: Set<HandedCopy> = []
     /// Everything that any manifest ever held, by the manifest's digest.
     private(set) var contents: [String: [Interaction]] = [:]
+    /// Digests of every manifest that there ever was.
+    private(set) var digests: [String: [String]] = [:]
     /// Commands fail with a full disk for as long as this is set.
     var isDiskFull = false
 
@@ -102,6 +109,7 @@ struct ModelLedger {
             let own = samples(of: shard)
             let manifest = ShardManifest(entries: own.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) })
             contents[manifest.digest] = own.flatMap(\.uses)
+            digests[manifest.digest] = own.map(\.digest)
             return manifest
         }
         let validation = samples.filter { $0.split == .validation }
@@ -129,7 +137,8 @@ struct ModelLedger {
         snapshot.trainingRequested = trainingRequested
         snapshot.pendingForgets = records.filter { !$0.record.isFinished }.map { id, record in
             LedgerSnapshot.PendingForget(
-                id: id, received: Date(timeIntervalSince1970: 0), waitingFor: record.waiting.sorted())
+                id: id, received: Date(timeIntervalSince1970: 0), waitingFor: record.waiting.sorted(),
+                retrained: record.outcome.waitingFor.filter { !manifests[$0].entries.isEmpty })
         }
     }
 
@@ -186,10 +195,14 @@ struct ModelLedger {
         case .partition:
             guard missing(.embeddings).isEmpty else { return stale }
             assigned = Set(samples.filter { $0.split == .train }.map(\.prompt.id))
-        case .publish(let shard, let report, let bytes, _):
+        case .publish(let shard, let report, let bytes, let worker):
             guard manifests[shard].digest == report.manifest else { return stale }
+            let name = String(decoding: bytes, as: UTF8.self)
+            guard dropped[name].map({ $0 == report.manifest }) ?? true else {
+                return .failed(ClientError(code: LedgerOutcome.invalid, message: "dropped before"))
+            }
             var adapter = LedgerSnapshot.Adapter(
-                name: String(decoding: bytes, as: UTF8.self), manifest: report.manifest, missingMargins: 0)
+                name: name, manifest: report.manifest, missingMargins: 0, trainer: worker)
             if let provenance = report.approximation?.provenance {
                 guard let pending = corrections[shard], pending.original.name == provenance.original else {
                     return stale
@@ -209,16 +222,50 @@ struct ModelLedger {
             margins[name, default: []].formUnion(Set(digests).intersection(samples.map(\.digest)))
         case .tuneAttention: tunedFor = tuningSubject
         case .purge: break
-        case .finishForget(let id):
+        case .settleCopies(let settlement), .forgetCopy(_, let settlement): settle(settlement)
+        case .quarantine(let dispute):
+            guard adapters[dispute.shard]?.name == dispute.published else { return stale }
+            adapters[dispute.shard] = nil
+            quarantined.insert(dispute.shard)
+            for position in records.indices where !records[position].record.isFinished {
+                if records[position].record.outcome.waitingFor.contains(dispute.shard) {
+                    records[position].record.waiting.insert(dispute.shard)
+                }
+            }
+        case .finishForget(let id, let checks):
             guard let position = records.firstIndex(where: { $0.id == id }),
                 records[position].record.waiting.isEmpty
             else { return stale }
             records[position].record.isFinished = true
+            records[position].record.checks = checks
             refresh()
-            return .finished(.simulated, snapshot)
+            return .finished(snapshot)
         }
         refresh()
         return .committed(snapshot)
+    }
+
+    mutating func recordCopy(_ copy: HandedCopy) {
+        copies.insert(copy)
+    }
+
+    private mutating func settle(_ settlement: CopySettlement) {
+        let named = Dictionary(
+            settlement.shards.map { ($0.shard, Set($0.kept)) }, uniquingKeysWith: { $0.union($1) })
+        copies = copies.filter { copy in
+            guard copy.worker == settlement.worker else { return true }
+            return named[copy.shard].map { $0.contains(copy.manifest) } ?? !settlement.isEverything
+        }
+        for shard in settlement.shards {
+            for manifest in shard.kept
+            where !copies.contains(where: { copy in
+                copy.worker == settlement.worker && copy.shard == shard.shard && copy.manifest == manifest
+            }) {
+                copies.insert(
+                    HandedCopy(
+                        worker: settlement.worker, name: settlement.name, shard: shard.shard, manifest: manifest))
+            }
+        }
     }
 
     private mutating func settle(_ shard: Int, exactly: Bool = true) {
@@ -247,6 +294,7 @@ struct ModelLedger {
             let correction = (request.bridge ?? request.method).flatMap(ApproximateProvenance.Method.init(rawValue:))
             if correction == nil { corrections[shard] = nil }
             if let old = adapters.removeValue(forKey: shard) {
+                dropped[old.name] = old.manifest
                 margins[old.name] = nil
                 quarantined.insert(shard)
                 if let correction, old.manifest == before[shard] { corrections[shard] = (correction, old) }
@@ -271,25 +319,4 @@ struct ModelLedger {
 /// What training gives: a name that depends on the specification and on exactly the prompts trained on.
 func simulatedAdapter(_ specification: TrainingSpecification, manifest: String) -> String {
     "adapter-\(specification.seed)-\(manifest)"
-}
-
-extension Certificate {
-    static let simulated: Certificate = {
-        let statement = Certificate.Statement.currentVersion
-        let json = """
-            {"statement": {"version": \(statement), "request": "r", "method": "apa", "received": "", "finished": "",
-            "counts": \(counts), "shards": [], "exactness": "exact", "specification": "", "auditHead": ""},
-            "signature": "", "publicKey": ""}
-            """
-        // A change of the certificate's fields shows here, in every test.
-        guard let certificate = try? JSONDecoder().decode(Certificate.self, from: Data(json.utf8)) else {
-            preconditionFailure("the simulated certificate no longer has the fields of a certificate")
-        }
-        return certificate
-    }()
-
-    private static var counts: String {
-        let encoded = (try? JSONEncoder().encode(ForgetCounts())) ?? Data()
-        return String(decoding: encoded, as: UTF8.self)
-    }
 }

@@ -47,6 +47,8 @@ struct ModelWorker {
     private var nextJob = 1
     /// What it fails at, for tests of failures.
     var failsTraining = false
+    /// Its trainings give other bytes than everybody else's.
+    var isFalse = false
 
     init(id: String) {
         self.id = id
@@ -100,7 +102,7 @@ struct ModelWorker {
                 entries: prompts.map { ShardManifest.Entry(id: $0.id, digest: $0.digest) }
             ).digest
             return enqueue(
-                .answer(Self.trained(task, -1, specification, manifest: manifest)), task: task, isTraining: true)
+                .answer(trained(task, -1, specification, manifest: manifest)), task: task, isTraining: true)
         case .prepare(let asked):
             let (task, shard, manifest) = (asked.task, asked.shard, asked.manifest)
             guard disk[shard]?.manifest == manifest else {
@@ -182,7 +184,7 @@ struct ModelWorker {
             copy.adapter == simulatedAdapter(assignment.value.specification, manifest: copy.manifest)
         {
             assignments[shard] = nil
-            return [.send(Self.trained(task, shard, assignment.value.specification, manifest: copy.manifest))]
+            return [.send(trained(task, shard, assignment.value.specification, manifest: copy.manifest))]
         }
         return [.send(.holds(holding))] + enqueue(.shard(shard), task: task, isTraining: true)
     }
@@ -220,7 +222,7 @@ struct ModelWorker {
             copy.adapter = simulatedAdapter(assignment.value.specification, manifest: copy.manifest)
             disk[shard] = copy
             let answer = assignment.task.map {
-                Self.trained($0, shard, assignment.value.specification, manifest: copy.manifest)
+                trained($0, shard, assignment.value.specification, manifest: copy.manifest)
             }
             return (answer.map { [.send($0)] } ?? []) + starting
         }
@@ -249,10 +251,10 @@ struct ModelWorker {
             adapter: Array(name.utf8))
     }
 
-    private static func trained(
+    private func trained(
         _ task: TaskID, _ shard: Int, _ specification: TrainingSpecification, manifest: String
     ) -> WorkerMessage {
-        let name = simulatedAdapter(specification, manifest: manifest)
+        let name = (isFalse ? "wrong-" : "") + simulatedAdapter(specification, manifest: manifest)
         return .trained(
             WorkerMessage.TrainedReport(
                 task: task, shard: shard, manifest: manifest, adapter: name, steps: 1, tokens: 1, seconds: 1,

@@ -21,6 +21,8 @@ struct SimulationPlan {
     var reads: Int
     /// Whether IFRU is prepared ahead of requests.
     var prepares: Bool
+    /// Whether one of three or more workers trains to other bytes than the others; then every forget is double-checked.
+    var hasFalseWorker: Bool
 
     init(seed: UInt64) {
         var random = SimulationRandom(seed: seed)
@@ -35,6 +37,7 @@ struct SimulationPlan {
         forgets = 1 + random.below(5)
         reads = random.below(3)
         prepares = random.chance(0.3)
+        hasFalseWorker = workers > 2 && random.chance(0.3)
     }
 }
 
@@ -84,6 +87,7 @@ struct Simulation {
             users: plan.users, shards: plan.shards, partitionNeedsEmbeddings: plan.partitionNeedsEmbeddings,
             without: forgotten)
         hosts = (0..<plan.workers).map { Host(worker: ModelWorker(id: "worker-\($0)")) }
+        if plan.hasFalseWorker { hosts[0].worker.isFalse = true }
     }
 
     // MARK: running
@@ -202,6 +206,7 @@ struct Simulation {
             if case .failed(let error) = outcome, error.code == LedgerOutcome.stale {
                 queue.plan(.shell(.ledgerChanged(ledger.snapshot), life: life), at: now + 10)
             }
+        case .behindLedger(let action, let life): if life == self.life { performBehindLedger(action) }
         case .toCoordinator(let peer, let message): feed(.worker(peer: peer, message))
         case .toWorker(let index, let peer, let message):
             guard hosts[index].isUp, hosts[index].peer == peer else { return }
@@ -237,9 +242,11 @@ struct Simulation {
             corrections: CorrectionConfiguration(preparesInfluence: plan.prepares))
         let settings = CoordinatorSettings(
             cluster: "simulated", configuration: configuration, chunk: 4, silenceSeconds: 30,
-            firstTask: TaskID(now * 1000 + 1))
+            firstTask: TaskID(now * 1000 + 1), doubleCheck: plan.hasFalseWorker ? .share(1) : .one)
         coordinator = Coordinator(
-            settings: settings, snapshot: ledger.snapshot, at: CoordinatorInstant(milliseconds: now))
+            settings: settings, snapshot: ledger.snapshot,
+            copies: ledger.copies.sorted { ($0.worker, $0.shard, $0.manifest) < ($1.worker, $1.shard, $1.manifest) },
+            at: CoordinatorInstant(milliseconds: now))
         queue.plan(.tick(life: life), at: now)
     }
 
@@ -258,13 +265,12 @@ struct Simulation {
         }
         let stale = ClientError(code: LedgerOutcome.stale, message: "gone")
         switch action {
-        case .send(let peer, let message): transmit(message, to: peer)
-        case .dispatch(let peer, let dispatch):
-            if let message = complete(dispatch) {
-                transmit(message, to: peer)
-            } else {
-                answer(.undelivered(peer: peer, task: dispatch.task, stale))
+        case .send(let peer, let message):
+            switch message {
+            case .cancel, .release: queue.plan(.behindLedger(.send(peer, message), life: life), at: now + 20)
+            default: transmit(message, to: peer)
             }
+        case .dispatch: queue.plan(.behindLedger(action, life: life), at: now + 20)
         case .reply(let ticket, let reply):
             guard let client = clients.firstIndex(where: { $0.request == ticket.request }) else { return }
             noteAcknowledgement(reply, of: client)
@@ -308,23 +314,46 @@ struct Simulation {
         }
     }
 
+    /// What the shell hands to the ledger's thread, so that it comes behind the commands that were given before.
+    private mutating func performBehindLedger(_ action: CoordinatorAction) {
+        switch action {
+        case .send(let peer, let message): transmit(message, to: peer)
+        case .dispatch(let peer, let dispatch):
+            if let message = complete(dispatch) {
+                transmit(message, to: peer)
+            } else {
+                let code = ledger.isDiskFull ? "disk-full" : LedgerOutcome.stale
+                let error = ClientError(code: code, message: "gone")
+                queue.plan(.shell(.undelivered(peer: peer, task: dispatch.task, error), life: life), at: now + 5)
+            }
+        default: violations.append("an action that needs no ledger waits for it")
+        }
+    }
+
+    /// The ledger writes down whose disk gets what, or nothing is sent.
+    private mutating func record(_ holder: CopyHolder, _ shard: Int, _ manifest: String) -> Bool {
+        guard !ledger.isDiskFull else { return false }
+        ledger.recordCopy(HandedCopy(worker: holder.worker, name: holder.name, shard: shard, manifest: manifest))
+        return true
+    }
+
     /// The message with what the ledger adds; nil where that is gone.
-    private func complete(_ dispatch: Dispatch) -> CoordinatorMessage? {
+    private mutating func complete(_ dispatch: Dispatch) -> CoordinatorMessage? {
         func prompts(_ digests: [String]) -> [TrainingPrompt]? {
             let found = digests.compactMap { ledger.sample($0)?.prompt }
             return found.count == digests.count ? found : nil
         }
         switch dispatch {
-        case .assign(let task, let shard, let manifest, let specification, let adapter):
-            guard ledger.manifests[shard].digest == manifest else { return nil }
+        case .assign(let task, let shard, let manifest, let specification, let adapter, let holder):
+            guard ledger.manifests[shard].digest == manifest, record(holder, shard, manifest) else { return nil }
             return .assign(
                 CoordinatorMessage.Assignment(
                     task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
                     adapter: adapter))
-        case .correct(let task, let shard, let manifest, let specification):
-            guard ledger.manifests[shard].digest == manifest, let pending = ledger.corrections[shard] else {
-                return nil
-            }
+        case .correct(let task, let shard, let manifest, let specification, let holder):
+            guard ledger.manifests[shard].digest == manifest, let pending = ledger.corrections[shard],
+                record(holder, shard, manifest)
+            else { return nil }
             let provenance = pending.original.approximation.map {
                 AdapterProvenance.approximate(
                     ApproximateProvenance(
@@ -469,15 +498,18 @@ struct Simulation {
             clients[index].isEnded = report.state == .done || (report.state == .failed && report.kind != "forget")
         case .failure(let error):
             switch error.code {
-            case "unknown-operation":
-                // The coordinator restarted. A forget that is not pending any more is finished; the rest is asked anew.
-                clients[index].isAcknowledged = false
-                if let record = ledger.record(clients[index].request) { clients[index].isEnded = record.isFinished }
             case "disk-full", "busy": break
             // Everything may have been forgotten, or not be there yet.
             default: clients[index].isEnded = true
             }
-        case .status: break
+        case .unknownOperation(let id):
+            // The coordinator restarted. The ledger knows a forget request for ever; the rest is asked anew.
+            if let record = ledger.record(id) {
+                clients[index].isEnded = record.isFinished
+            } else {
+                clients[index].isAcknowledged = false
+            }
+        case .status, .forgottenCopy: break
         }
     }
 
@@ -501,6 +533,7 @@ struct Simulation {
 
     private mutating func check() {
         if !acknowledged.isSubset(of: ledger.forgotten) { violations.append("an acknowledged forget was lost") }
+        checkCopies()
         guard let coordinator else { return }
         let status = coordinator.status(at: CoordinatorInstant(milliseconds: now))
         for adapter in coordinator.activeAdapters {
@@ -520,6 +553,23 @@ struct Simulation {
         }
     }
 
+    /// Whatever lies on a worker's disk is on record, whether the worker is here or not. Messages must come in order and
+    /// once, as they do on a connection.
+    private mutating func checkCopies() {
+        guard plan.lossy == 0 else { return }
+        for host in hosts {
+            for (shard, copy) in host.worker.disk.sorted(by: { $0.key < $1.key }) {
+                let recorded = ledger.copies.filter { $0.worker == host.worker.id && $0.shard == shard }
+                let known = Set(recorded.flatMap { ledger.digests[$0.manifest] ?? [] })
+                if let digest = copy.prompts.values.first(where: { !known.contains($0) }) {
+                    violations.append(
+                        "\(host.worker.id) has prompt \(digest.prefix(8)) of shard \(shard) on its disk, off the record"
+                    )
+                }
+            }
+        }
+    }
+
     private var isAtRest: Bool {
         unrest.isEmpty
     }
@@ -527,7 +577,11 @@ struct Simulation {
     /// What is not yet as it must be in the end.
     var unrest: [String] {
         guard let coordinator else { return ["no coordinator"] }
-        var found: [String] = clients.filter { !$0.isEnded }.map { "\($0.request) has not ended" }
+        let operations = coordinator.status(at: CoordinatorInstant(milliseconds: now)).operations
+        var found: [String] = clients.filter { !$0.isEnded }.map { client in
+            let progress = operations.first { $0.id == client.request }.map { ": \($0.state), \($0.progress)" }
+            return "\(client.request) has not ended\(progress ?? "")"
+        }
         guard found.isEmpty else { return found }
         found += ledger.snapshot.shards.filter { !$0.isCurrent }.map { "shard \($0.index) is not current" }
         found += ledger.corrections.keys.sorted().map { "a correction of shard \($0) is still kept" }

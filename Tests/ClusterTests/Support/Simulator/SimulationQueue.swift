@@ -6,6 +6,8 @@ enum SimulationEvent {
     /// Something for the coordinator that did not travel: answers of its shell.
     case shell(CoordinatorEvent, life: Int)
     case ledger(LedgerCommandID, LedgerCommand, life: Int)
+    /// What the ledger's thread does in its turn.
+    case behindLedger(CoordinatorAction, life: Int)
     case toCoordinator(PeerID, WorkerMessage)
     case toWorker(Int, PeerID, CoordinatorMessage)
     case workerTimer(Int, incarnation: Int)

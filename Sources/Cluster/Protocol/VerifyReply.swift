@@ -1,0 +1,51 @@
+/// What `verify` found.
+public struct VerifyReply: Codable, Sendable {
+    /// Something was replayed, and everything below is as it should be.
+    public var verified: Bool
+    public var shards: [VerificationReport.Shard]
+    /// Approximate adapters: these cannot be verified by replay, and are not.
+    public var approximate: [VerificationReport.Approximate]
+    /// Shards that were asked for and are empty now: nothing to replay.
+    public var empty: [Int]
+    /// Whether the audit log's hash chain is whole.
+    public var auditChain: Bool
+    /// Whether the request's certificate is unaltered, signed by this cluster and found in the audit log; nil without a
+    /// finished request.
+    public var certificate: Bool?
+    /// Why it is not verified, one line each, for people.
+    public var findings: [String]
+
+    /// - Parameter findings: of the request's certificate and supplements.
+    init(report: VerificationReport, auditChain: Bool, hasCertificate: Bool, findings: [String]) {
+        shards = report.shards
+        approximate = report.approximate
+        empty = report.empty
+        self.auditChain = auditChain
+        certificate = hasCertificate ? findings.isEmpty : nil
+        self.findings = findings
+        if !auditChain { self.findings.append("the audit log's chain is broken") }
+        self.findings += report.shards.filter { !$0.match }.map {
+            "shard \($0.shard): the replay gave other bytes than the published adapter has"
+        }
+        self.findings += report.approximate.map { "shard \($0.shard) is approximate: there is nothing to replay" }
+        self.findings += report.notCurrent.map { "shard \($0) has no adapter of its present data" }
+        if report.shards.isEmpty && report.approximate.isEmpty && report.notCurrent.isEmpty {
+            self.findings.append("nothing was replayed: every shard that this is about is empty now")
+        }
+        verified = report.allMatch && self.findings.isEmpty
+    }
+}
+
+/// What an operator declared destroyed.
+public struct ForgottenCopyReply: Codable, Sendable, Equatable {
+    public var worker: String
+    /// Host name and process, for people.
+    public var name: String
+    public var shards: [Int]
+
+    init(_ settlement: CopySettlement) {
+        worker = settlement.worker
+        name = settlement.name
+        shards = settlement.shards.map(\.shard)
+    }
+}
