@@ -134,7 +134,7 @@ extension Coordinator {
     private func trainer(of check: ShardCheck) -> String? {
         guard let shard = shard(check.shard) else { return nil }
         let published = shard.isCurrent && shard.adapter?.approximation == nil ? shard.adapter?.trainer : nil
-        return published ?? owners[check.shard]
+        return published ?? ledger.publisher(of: check.shard, manifest: check.manifest) ?? owners[check.shard]
     }
 
     mutating func checked(

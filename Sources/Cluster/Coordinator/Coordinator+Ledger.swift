@@ -62,10 +62,17 @@ struct LedgerDesk: Sendable {
     }
 
     func isPublishing(shard: Int, manifest: String) -> Bool {
-        contains { command in
-            guard case .publish(shard, let report, _, _) = command else { return false }
-            return report.manifest == manifest
-        }
+        publisher(of: shard, manifest: manifest) != nil
+    }
+
+    /// The worker whose adapter is on its way into the ledger.
+    func publisher(of shard: Int, manifest: String) -> String? {
+        entries.lazy.compactMap { entry in
+            guard case .publish(shard, let report, _, let worker) = entry.command, report.manifest == manifest else {
+                return nil
+            }
+            return worker
+        }.first
     }
 
     func isWriting(_ rows: MissingRows) -> Bool {
