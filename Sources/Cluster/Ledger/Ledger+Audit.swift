@@ -47,20 +47,6 @@ extension Ledger {
             ])
         return entry.hash
     }
-
-    /// The name that stands for a person in the audit log and among the tombstones.
-    func pseudonym(_ parts: String...) -> Data {
-        pseudonym(parts)
-    }
-
-    func pseudonym(_ parts: [String]) -> Data {
-        var message = Data()
-        for part in parts {
-            withUnsafeBytes(of: UInt64(part.utf8.count).littleEndian) { message.append(contentsOf: $0) }
-            message.append(contentsOf: part.utf8)
-        }
-        return Data(HMAC<SHA256>.authenticationCode(for: message, using: tombstoneKey))
-    }
 }
 
 extension AuditEntry {

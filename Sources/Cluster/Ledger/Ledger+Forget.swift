@@ -181,7 +181,7 @@ extension Ledger {
         var touched = Touched(shards: Set(effect.shards.keys))
         for changes in effect.changes { try apply(changes, touched: &touched, db) }
         try removeRows(effect, db)
-        for tombstone in effect.tombstones { try bury(tombstone, at: time, db) }
+        for tombstone in effect.tombstones { try bury(tombstone, db) }
         try deleteReplies(of: Set(effect.people).sorted(), db)
         _ = try refresh(touched, db)
         if !wasTuned || !touched.shards.isEmpty || touched.splits.contains(.validation) {

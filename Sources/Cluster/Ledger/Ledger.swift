@@ -10,7 +10,8 @@ import Unlearning
 /// audit log, and is durable when it returns. When a call throws, nothing of it was written.
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`,
-/// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519, mode 0600).
+/// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519, mode 0600), `tombstone.key` (`TombstoneKey`,
+/// mode 0600). A copy of the database without the keys recognises nobody and signs nothing.
 public final class Ledger {
     public let directory: URL
     public let configuration: ClusterConfiguration
@@ -37,8 +38,12 @@ public final class Ledger {
     /// Opens the ledger, or makes it at the first start; heals what a crash left behind: adapter files that are not in
     /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for a day.
     ///
-    /// - Throws: `LedgerError.configurationChanged`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
-    public init(directory: URL, configuration: ClusterConfiguration, at time: Date = Date()) throws {
+    /// - Parameter accepted: what the operator said may be missing.
+    /// - Throws: `LedgerError.configurationChanged`, `.keyUnusable`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
+    public init(
+        directory: URL, configuration: ClusterConfiguration, accepting accepted: AcceptedLosses = [],
+        at time: Date = Date()
+    ) throws {
         try Ledger.check(configuration)
         try configuration.corrections.check()
         self.directory = directory
@@ -54,20 +59,27 @@ public final class Ledger {
         try LedgerFiles.makeDirectory(directory)
         try LedgerFiles.makeDirectory(adapterDirectory)
         let lock = try LedgerFiles.lock(directory.appendingPathComponent("ledger.lock"))
+        let hasNewTombstoneKey: Bool
         do {
             let queue = try Ledger.open(database)
-            let identity = try LedgerFiles.mappingErrors(at: database.path) {
+            self.queue = queue
+            cluster = try LedgerFiles.mappingErrors(at: database.path) {
                 try queue.write { try Ledger.identify($0, configuration: configuration) }
             }
-            self.queue = queue
-            cluster = identity.cluster
-            tombstoneKey = SymmetricKey(data: identity.key)
+            let tombstones = try LedgerFiles.mappingErrors(at: database.path) {
+                try TombstoneKey.obtain(
+                    directory.appendingPathComponent(TombstoneKey.file), queue,
+                    acceptsNew: accepted.contains(.tombstoneKey))
+            }
+            tombstoneKey = tombstones.key
+            hasNewTombstoneKey = tombstones.isReplacement
             signingKey = try Ledger.signingKey(directory.appendingPathComponent("certificate.key"))
         } catch {
             _ = Foundation.close(lock)
             throw error
         }
         self.lock = lock
+        if hasNewTombstoneKey { _ = try mutate { try audit($0, "new tombstone key", [String: Int](), at: time) } }
         try heal(at: time)
     }
 
@@ -120,14 +132,13 @@ public final class Ledger {
     /// Makes or reads what is fixed at the first start.
     private static func identify(
         _ db: Database, configuration: ClusterConfiguration
-    ) throws -> (cluster: String, key: Data) {
+    ) throws -> String {
         if let recorded = try Meta.configuration.value(ClusterConfiguration.self, db) {
             try recorded.requireSame(as: configuration)
             try Meta.configuration.set(configuration, db)
         } else {
             try Meta.configuration.set(configuration, db)
             try Meta.cluster.set(UUID().uuidString.lowercased(), db)
-            try Meta.tombstoneKey.set(SymmetricKey(size: .bits256).withUnsafeBytes { Data($0) }, db)
             let empty = ShardManifest(entries: []).digest
             for shard in 0..<configuration.shards {
                 try db.execute(
@@ -139,12 +150,10 @@ public final class Ledger {
                     arguments: [split.rawValue, empty])
             }
         }
-        guard let cluster = try Meta.cluster.value(String.self, db),
-            let key = try Meta.tombstoneKey.value(Data.self, db)
-        else {
+        guard let cluster = try Meta.cluster.value(String.self, db) else {
             throw LedgerError.corrupt(path: "ledger.sqlite", reason: "the cluster's identity is missing")
         }
-        return (cluster, key)
+        return cluster
     }
 
     private static func signingKey(_ file: URL) throws -> Curve25519.Signing.PrivateKey {
@@ -184,6 +193,11 @@ public final class Ledger {
         try read { try String.fetchOne($0, sql: "PRAGMA \(name)") }
     }
 
+    /// What somebody with another SQLite client reads in the file, for tests: the first column of the rows, as text.
+    package func inspect(_ sql: String) throws -> [String] {
+        try read { try String.fetchAll($0, sql: sql) }
+    }
+
     /// What somebody with another SQLite client could do to the file, for tests.
     package func tamper(_ sql: String) throws {
         try mutate { try $0.execute(sql: sql) }
@@ -218,7 +232,9 @@ public final class Ledger {
 /// Single values, stored as JSON.
 enum Meta: String {
     case configuration, cluster
+    /// In ledgers of earlier versions only.
     case tombstoneKey = "tombstone key"
+    case tombstoneKeyCheck = "tombstone key check"
     case promptConfiguration = "prompt configuration"
     case trainingRequested = "training requested"
     case purgePending = "purge pending"
@@ -234,6 +250,10 @@ enum Meta: String {
         try db.execute(
             sql: "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
             arguments: [rawValue, JSONEncoder.stable.encode(value)])
+    }
+
+    func remove(_ db: Database) throws {
+        try db.execute(sql: "DELETE FROM meta WHERE key = ?", arguments: [rawValue])
     }
 }
 

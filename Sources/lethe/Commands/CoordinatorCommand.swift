@@ -35,9 +35,12 @@ struct CoordinatorCommand: ParsableCommand {
     @Flag(help: "Print the endpoint as one JSON object once the coordinator listens.")
     var json = false
 
+    @OptionGroup(title: "After a loss") var losses: LossFlags
+
     func run() throws {
         try reportingFailures(json: json) {
             var options = try flags.overriding(file: config).options()
+            options.accepted = losses.accepted
             try config.map { try ConfigurationFile(path: $0).configure(&options.corrections) }
             let process = try CoordinatorProcess(options: options, logger: serviceLogger("coordinator"))
             let signals = stopOnSignals { process.stop() }
@@ -48,6 +51,19 @@ struct CoordinatorCommand: ParsableCommand {
                 fflush(nil)
             }
         }
+    }
+}
+
+/// For one start, by hand: they are no keys of the configuration file.
+struct LossFlags: ParsableArguments {
+    @Flag(
+        help:
+            "Start although tombstone.key is missing or another one: what was forgotten before is no longer refused at import."
+    )
+    var acceptNewTombstoneKey = false
+
+    var accepted: AcceptedLosses {
+        acceptNewTombstoneKey ? .tombstoneKey : []
     }
 }
 

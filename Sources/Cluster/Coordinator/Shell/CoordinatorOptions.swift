@@ -45,6 +45,8 @@ public struct CoordinatorOptions: Sendable {
     /// Of the query engine.
     public var threads = 1
     public var weightCache: String?
+    /// Lost keys and changed logs that this start goes on without.
+    public var accepted: AcceptedLosses = []
 
     public init(dataDirectory: URL, model: String) {
         self.dataDirectory = dataDirectory

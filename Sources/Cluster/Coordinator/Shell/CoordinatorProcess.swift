@@ -45,9 +45,10 @@ public final class CoordinatorProcess: Sendable {
         let shape = model.checkpoint.configuration
         let directory = options.dataDirectory
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let accepted = options.accepted
         let opened = try Mailbox<(cluster: String, Void)>()
         store = try SerialThread(name: "ledger") {
-            let ledger = try Ledger(directory: directory, configuration: configuration)
+            let ledger = try Ledger(directory: directory, configuration: configuration, accepting: accepted)
             opened.post((ledger.cluster, ()))
             return LedgerService(ledger: ledger, model: shape)
         }

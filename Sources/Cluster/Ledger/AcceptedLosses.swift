@@ -1,0 +1,9 @@
+/// What an operator accepts, for one start, to have lost or to find changed. Each leaves an entry in the audit log.
+public struct AcceptedLosses: OptionSet, Sendable {
+    public let rawValue: Int
+
+    public init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// What was forgotten is no longer recognised.
+    public static let tombstoneKey = AcceptedLosses(rawValue: 1)
+}
