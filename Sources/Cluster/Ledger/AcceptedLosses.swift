@@ -6,4 +6,8 @@ public struct AcceptedLosses: OptionSet, Sendable {
 
     /// What was forgotten is no longer recognised.
     public static let tombstoneKey = AcceptedLosses(rawValue: 1)
+    /// Certificates that the old key signed are no longer this cluster's.
+    public static let certificateKey = AcceptedLosses(rawValue: 2)
+    /// The log was changed from outside, or the database is older than the log's signed head.
+    public static let auditLog = AcceptedLosses(rawValue: 4)
 }

@@ -12,45 +12,42 @@ extension Ledger {
         }
     }
 
-    /// Whether every entry is chained to the one before it and none is missing at the front or in the middle.
-    ///
-    /// Entries cut off at the end cannot be seen from the log alone; a certificate names the entry it belongs to.
-    public func verifyAuditChain() throws -> Bool {
-        try read { db in
-            var previous = Ledger.noHash
-            var sequence = 1
-            let rows = try Row.fetchCursor(db, sql: "SELECT * FROM audit ORDER BY sequence")
-            while let row = try rows.next() {
-                let entry = AuditEntry(row: row)
-                guard entry.sequence == sequence, entry.previous == previous, entry.hash == entry.computedHash else {
-                    return false
-                }
-                previous = entry.hash
-                sequence += 1
-            }
-            return true
-        }
-    }
-
-    /// Adds an entry; returns its hash.
+    /// Adds an entry, and before it one that says so when the log was changed from outside; returns its hash.
     @discardableResult
     func audit(_ db: Database, _ kind: String, _ detail: some Encodable, at time: Date) throws -> String {
-        let last = try Row.fetchOne(db, sql: "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")
+        var last = try lastEntry(db)
+        var (head, finding) = try head(before: last, db)
+        if let finding, kind != Ledger.finding {
+            last = try append(Ledger.finding, Finding(finding: finding), after: last, at: time, db)
+            if let last { head = head.advanced(to: last) }
+        }
+        let entry = try append(kind, detail, after: last, at: time, db)
+        try advanceHead(to: entry, from: head, db)
+        return entry.hash
+    }
+
+    func lastEntry(_ db: Database) throws -> AuditEntry? {
+        try Row.fetchOne(db, sql: "SELECT * FROM audit ORDER BY sequence DESC LIMIT 1").map(AuditEntry.init(row:))
+    }
+
+    private func append(
+        _ kind: String, _ detail: some Encodable, after last: AuditEntry?, at time: Date, _ db: Database
+    ) throws -> AuditEntry {
         var entry = AuditEntry(
-            sequence: (last?["sequence"] ?? 0) + 1, time: time.stored, kind: kind,
-            detail: try JSONEncoder.stable.text(detail), previous: last?["hash"] ?? Ledger.noHash, hash: "")
+            sequence: (last?.sequence ?? 0) + 1, time: time.stored, kind: kind,
+            detail: try JSONEncoder.stable.text(detail), previous: last?.hash ?? Ledger.noHash, hash: "")
         entry.hash = entry.computedHash
         try db.execute(
             sql: "INSERT INTO audit (sequence, time, kind, detail, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
             arguments: [
                 entry.sequence, entry.time.milliseconds, entry.kind, entry.detail, entry.previous, entry.hash,
             ])
-        return entry.hash
+        return entry
     }
 }
 
 extension AuditEntry {
-    fileprivate init(row: Row) {
+    init(row: Row) {
         self.init(
             sequence: row["sequence"], time: Date(milliseconds: row["time"]), kind: row["kind"],
             detail: row["detail"], previous: row["previous"], hash: row["hash"])

@@ -90,6 +90,7 @@ extension Ledger {
     }
 
     func purgeIfPending() throws {
+        try sealIfPending()
         if try read({ try Meta.purgePending.value(Bool.self, $0) ?? false }) { try purge() }
     }
 

@@ -11,7 +11,8 @@ import Unlearning
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`,
 /// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519, mode 0600), `tombstone.key` (`TombstoneKey`,
-/// mode 0600). A copy of the database without the keys recognises nobody and signs nothing.
+/// mode 0600), `audit.head` (`AuditHead`). A copy of the database without the keys recognises nobody and signs nothing;
+/// a copy of `audit.head` in other hands shows whether the log was cut or rewritten since.
 public final class Ledger {
     public let directory: URL
     public let configuration: ClusterConfiguration
@@ -29,6 +30,7 @@ public final class Ledger {
     /// Dropped by every mutating call.
     var cachedSnapshot: LedgerSnapshot?
     var purgesAtOnce = true
+    var sealing = AuditSealing()
     /// nil: closed.
     private var lock: Int32?
 
@@ -39,7 +41,7 @@ public final class Ledger {
     /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for a day.
     ///
     /// - Parameter accepted: what the operator said may be missing.
-    /// - Throws: `LedgerError.configurationChanged`, `.keyUnusable`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
+    /// - Throws: `LedgerError.configurationChanged`, `.keyUnusable`, `.olderThanHead`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
     public init(
         directory: URL, configuration: ClusterConfiguration, accepting accepted: AcceptedLosses = [],
         at time: Date = Date()
@@ -73,12 +75,15 @@ public final class Ledger {
             }
             tombstoneKey = tombstones.key
             hasNewTombstoneKey = tombstones.isReplacement
-            signingKey = try Ledger.signingKey(directory.appendingPathComponent("certificate.key"))
+            signingKey = try CertificateKey.obtain(
+                directory.appendingPathComponent(CertificateKey.file), queue,
+                acceptsNew: accepted.contains(.certificateKey))
         } catch {
             _ = Foundation.close(lock)
             throw error
         }
         self.lock = lock
+        try openHead(accepting: accepted, at: time)
         if hasNewTombstoneKey { _ = try mutate { try audit($0, "new tombstone key", [String: Int](), at: time) } }
         try heal(at: time)
     }
@@ -95,6 +100,7 @@ public final class Ledger {
 
     /// Closes the database; the ledger must not be used afterwards.
     public func close() throws {
+        try sealIfPending()
         try LedgerFiles.mappingErrors(at: database.path) { try queue.close() }
         unlock()
     }
@@ -156,21 +162,6 @@ public final class Ledger {
         return cluster
     }
 
-    private static func signingKey(_ file: URL) throws -> Curve25519.Signing.PrivateKey {
-        if access(file.path, F_OK) == 0 {
-            do {
-                return try Curve25519.Signing.PrivateKey(rawRepresentation: LedgerFiles.read(file))
-            } catch let error as LedgerError {
-                throw error
-            } catch {
-                throw LedgerError.corrupt(path: file.path, reason: "not an Ed25519 key")
-            }
-        }
-        let key = Curve25519.Signing.PrivateKey()
-        try LedgerFiles.writeAtomically(key.rawRepresentation, to: file)
-        return key
-    }
-
     private func heal(at time: Date) throws {
         let abandoned = time.addingTimeInterval(-Ledger.stagingLifetime)
         let (pending, stale) = try read { db in
@@ -225,7 +216,10 @@ public final class Ledger {
     /// One transaction.
     func mutate<Result>(_ work: (Database) throws -> Result) throws -> Result {
         cachedSnapshot = nil
-        return try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+        sealing.staged = nil
+        let result = try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+        sealIfDue()
+        return result
     }
 }
 
@@ -240,6 +234,8 @@ enum Meta: String {
     case purgePending = "purge pending"
     /// Seconds since 1970: workers' copies of before are not on record. Absent: all are.
     case copiesSince = "copies since"
+    /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.
+    case auditHead = "audit head"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])

@@ -62,8 +62,24 @@ struct LossFlags: ParsableArguments {
     )
     var acceptNewTombstoneKey = false
 
+    @Flag(
+        help:
+            "Start although certificate.key is missing or another one: certificates signed before are no longer this cluster's."
+    )
+    var acceptNewCertificateKey = false
+
+    @Flag(
+        help:
+            "Start although the database is older than its signed audit.head; take a changed or lost head of the audit log as known."
+    )
+    var acceptAuditLog = false
+
     var accepted: AcceptedLosses {
-        acceptNewTombstoneKey ? .tombstoneKey : []
+        var accepted: AcceptedLosses = []
+        if acceptNewTombstoneKey { accepted.insert(.tombstoneKey) }
+        if acceptNewCertificateKey { accepted.insert(.certificateKey) }
+        if acceptAuditLog { accepted.insert(.auditLog) }
+        return accepted
     }
 }
 
