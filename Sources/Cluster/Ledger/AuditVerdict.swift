@@ -72,7 +72,9 @@ extension Ledger {
             guard log.forgets.contains(entry) else { return "the log has no entry for forget request \(id)" }
             guard let certificate else { continue }
             certificates += 1
-            guard log.finishes.contains(id) else { return "the log has no entry for the certificate of request \(id)" }
+            guard log.finishes.contains(Ledger.auditName(ofRequest: id)) || log.finishes.contains(id) else {
+                return "the log has no entry for the certificate of request \(id)"
+            }
             guard let statement = try? JSONDecoder().decode(Certificate.self, from: Data(certificate.utf8)).statement
             else { return "the certificate of request \(id) cannot be read" }
             guard statement.auditHead == entry, statement.request == id else {
@@ -94,7 +96,7 @@ private struct AuditReading {
     var entries: Int { last?.sequence ?? 0 }
     /// Hashes of the entries of forget requests.
     var forgets: Set<String> = []
-    /// What the entries of certificates call their requests.
+    /// What the entries of certificates call their requests; in those of earlier versions the id itself.
     var finishes: Set<String> = []
 
     /// Returns what is wrong with the entry.

@@ -5,10 +5,13 @@ import GRDB
 extension Ledger {
     static let noHash = String(repeating: "0", count: 64)
 
-    /// The whole log, oldest entry first.
-    public func auditLog() throws -> [AuditEntry] {
+    /// The log, oldest entry first: what comes after an entry, at most so many.
+    public func auditLog(after sequence: Int = 0, limit: Int = .max) throws -> [AuditEntry] {
         try read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM audit ORDER BY sequence").map(AuditEntry.init(row:))
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                arguments: [sequence, limit]
+            ).map(AuditEntry.init(row:))
         }
     }
 
@@ -35,7 +38,7 @@ extension Ledger {
     ) throws -> AuditEntry {
         var entry = AuditEntry(
             sequence: (last?.sequence ?? 0) + 1, time: time.stored, kind: kind,
-            detail: try JSONEncoder.stable.text(detail), previous: last?.hash ?? Ledger.noHash, hash: "")
+            detail: try JSONEncoder.audited.text(detail), previous: last?.hash ?? Ledger.noHash, hash: "")
         entry.hash = entry.computedHash
         try db.execute(
             sql: "INSERT INTO audit (sequence, time, kind, detail, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
@@ -43,6 +46,27 @@ extension Ledger {
                 entry.sequence, entry.time.milliseconds, entry.kind, entry.detail, entry.previous, entry.hash,
             ])
         return entry
+    }
+}
+
+extension Ledger {
+    /// What the audit log calls a request: SHA-256, in hexadecimal, of its id in UTF-8. Clients choose ids, and the log is
+    /// never deleted. Who knows the id finds the entries: `printf %s ID | sha256sum`.
+    static func auditName(ofRequest id: String) -> String {
+        SHA256.hash(data: Data(id.utf8)).hexadecimal
+    }
+}
+
+extension JSONEncoder {
+    /// For details of the audit log: stable, and all times as the log's own are shown, in ISO 8601, UTC, with milliseconds.
+    /// Entries of earlier versions keep theirs (seconds since 2001), since they are what was hashed.
+    fileprivate static var audited: JSONEncoder {
+        let encoder = JSONEncoder.stable
+        encoder.dateEncodingStrategy = .custom { date, encoder in
+            var container = encoder.singleValueContainer()
+            try container.encode(date.iso8601)
+        }
+        return encoder
     }
 }
 

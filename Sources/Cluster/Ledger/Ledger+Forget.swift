@@ -127,9 +127,11 @@ extension Ledger {
                 """, arguments: [number])
         outcome.waitingFor = try waitingShards(request: number, db)
         outcome.correcting = try correctedShards(db).filter(outcome.waitingFor.contains)
+        var logged = outcome
+        logged.request = Ledger.auditName(ofRequest: id)
         let detail = ForgetDetail(
-            request: id, people: Set(effect.people).map { pseudonym("user", $0).hexadecimal }.sorted(),
-            outcome: outcome)
+            request: logged.request, people: Set(effect.people).map { pseudonym("user", $0).hexadecimal }.sorted(),
+            outcome: logged)
         let hash = try audit(db, "forget", detail, at: time)
         try db.execute(
             sql: "UPDATE forget_requests SET outcome = ?, audit = ? WHERE number = ?",
