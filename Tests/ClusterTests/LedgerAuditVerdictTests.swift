@@ -142,6 +142,16 @@ struct LedgerAuditVerdictTests {
         #expect(try accepted.auditLog().suffix(2).map(\.kind) == ["audit finding", "audit finding accepted"])
     }
 
+    @Test("So is one from before there were heads")
+    func olderVersion() throws {
+        let (fixture, ledger) = try evidence()
+        try ledger.tamper(Self.unlocked)
+        try tamper(ledger, "head removed")
+        try tamper(ledger, "long cut")
+        try ledger.close()
+        #expect(throws: LedgerError.self) { try fixture.open() }
+    }
+
     @Test("A kill between a commit and the head's file is healed: the file is behind the database, never before it")
     func killedBetween() throws {
         let (fixture, ledger) = try evidence()

@@ -42,6 +42,47 @@ struct AuditTests {
         #expect(refused[0]["outcome"] as? String == "refused" && refused[0]["by"] as? String == "local")
     }
 
+    @Test(
+        "verify names a deleted head of the log, a start names a lost certificate key, and both go on only when told to"
+    )
+    func lostEvidence() throws {
+        let cluster = try TestCluster()
+        try cluster.startWorkers(1)
+        _ = try cluster.importRatings(Ratings.csv(users: 9))
+        _ = try cluster.succeed("train", "--wait")
+        #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
+        let head = cluster.coordinatorDirectory.appendingPathComponent("audit.head")
+        try FileManager.default.removeItem(at: head)
+        for _ in 0..<2 {
+            let result = try cluster.command("verify")
+            #expect(result.status == 2 && result.json["verified"] as? Bool == false)
+            #expect(result.json["audit_chain"] as? Bool == false)
+            #expect((result.json["audit_finding"] as? String)?.contains("audit.head") == true)
+            // Stopping and starting does not make it whole.
+            cluster.coordinator?.kill()
+            try cluster.startCoordinator()
+            try cluster.waitForWorkers(1)
+        }
+        cluster.coordinator?.stop()
+        try FileManager.default.removeItem(at: cluster.coordinatorDirectory.appendingPathComponent("certificate.key"))
+        let start = [
+            "coordinator", "--data", cluster.coordinatorDirectory.path, "--model", cluster.model.path, "--precision",
+            "f32", "--weight-cache", "none", "--partition", "user-hash", "--shards", "3", "--listen", cluster.endpoint,
+        ]
+        let refused = try lethe(start)
+        #expect(refused.status != 0 && refused.errors.contains("certificate.key"))
+        let accepted = try LetheProcess(
+            start + ["--accept-new-certificate-key", "--accept-audit-log"],
+            log: cluster.root.appendingPathComponent("accepted.log"))
+        defer { accepted.stop() }
+        try cluster.waitForWorkers(1)
+        #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
+        let kinds = try #require(cluster.succeed("audit")["entries"] as? [[String: Any]]).compactMap {
+            $0["kind"] as? String
+        }
+        #expect(Set(kinds).isSuperset(of: ["audit finding", "new certificate key", "audit finding accepted"]))
+    }
+
     @Test("The log names the key of whoever trained, exported, forgot, was refused or asked queries")
     func names() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-audit-\(UUID().uuidString)")
