@@ -11,7 +11,13 @@ public final class Authenticator: Sendable {
     private let allowed: Locked<Set<CurvePublicKey>>
     private let stop: Mailbox<Void>
 
-    public init(_ context: Context, allowed: Set<CurvePublicKey>) throws {
+    /// - Parameters:
+    ///   - names: what `Socket.receiveAuthenticated` calls the keys; without a name, the beginning of the key.
+    ///   - whenRefused: called on the authenticator's thread for every connection that is refused.
+    public init(
+        _ context: Context, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String] = [:],
+        whenRefused: @escaping @Sendable () -> Void = {}
+    ) throws {
         let keys = Locked(allowed)
         let stop = try Mailbox<Void>()
         let started = try Mailbox<ZeroMQError?>()
@@ -22,7 +28,7 @@ public final class Authenticator: Sendable {
                 let socket = try Socket(context, .router)
                 try socket.bind(Self.endpoint)
                 started.post(nil)
-                try Self.serve(socket, keys: keys, stop: stop)
+                try Self.serve(socket, keys: keys, names: names, whenRefused: whenRefused, stop: stop)
             } catch {
                 started.post(error)
             }
@@ -42,14 +48,16 @@ public final class Authenticator: Sendable {
     }
 
     private static func serve(
-        _ socket: Socket, keys: Locked<Set<CurvePublicKey>>, stop: Mailbox<Void>
+        _ socket: Socket, keys: Locked<Set<CurvePublicKey>>, names: [CurvePublicKey: String],
+        whenRefused: @Sendable () -> Void, stop: Mailbox<Void>
     ) throws(ZeroMQError) {
         let poller = Poller([.socket(socket), .descriptor(stop.descriptor)])
         while true {
             let ready = try poller.wait(timeout: nil)
             if ready[1] { return }
             while let request = try socket.receive() {
-                guard let reply = reply(to: request, allowed: keys.withLock { $0 }) else { continue }
+                guard let reply = reply(to: request, allowed: keys.withLock { $0 }, names: names) else { continue }
+                if reply[4] != accepted { whenRefused() }
                 do {
                     try socket.send(reply)
                 } catch ZeroMQError.unreachable, ZeroMQError.wouldBlock {
@@ -62,12 +70,22 @@ public final class Authenticator: Sendable {
     /// The answer to one ZAP request as a ROUTER socket sees it, or nil when it is not one.
     ///
     /// Frames: routing identity, empty, version, request id, domain, address, identity, mechanism, credentials.
-    static func reply(to request: [[UInt8]], allowed: Set<CurvePublicKey>) -> [[UInt8]]? {
+    /// The answer's user id is the key's name.
+    static func reply(
+        to request: [[UInt8]], allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String]
+    ) -> [[UInt8]]? {
         guard request.count >= 8, request[1].isEmpty, request[2] == Array("1.0".utf8) else { return nil }
         let isCurve = request[7] == Array("CURVE".utf8) && request.count == 9
         let key = isCurve ? CurvePublicKey(bytes: request[8]) : nil
-        let isAllowed = key.map(allowed.contains) ?? false
-        let answer = isAllowed ? ["200", "OK", key?.text ?? "", ""] : ["400", "not on the list", "", ""]
-        return [request[0], [], request[2], request[3]] + answer.map { Array($0.utf8) }
+        var answer = ["not on the list", "", ""]
+        var status = refused
+        if let key, allowed.contains(key) {
+            status = accepted
+            answer = ["OK", names[key] ?? key.shortName, ""]
+        }
+        return [request[0], [], request[2], request[3], status] + answer.map { Array($0.utf8) }
     }
+
+    private static let accepted = Array("200".utf8)
+    private static let refused = Array("400".utf8)
 }

@@ -20,6 +20,9 @@ public struct CurvePublicKey: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { text }
 
+    /// Tells keys without names apart.
+    public var shortName: String { "key \(text.prefix(8))" }
+
     /// Reads the public key of a certificate file, with or without its secret part.
     public init(contentsOf path: String) throws(ZeroMQError) {
         let fields = try Certificate.read(path)

@@ -14,6 +14,13 @@ public final class Socket {
         }
     }
 
+    /// What arrived, and from whom.
+    public struct Message: Sendable {
+        public var frames: [[UInt8]]
+        /// The name that the authenticator gave to the sender's key; nil on connections without keys.
+        public var user: String?
+    }
+
     public let kind: Kind
     let handle: UnsafeMutableRawPointer
     private let context: Context
@@ -79,6 +86,13 @@ public final class Socket {
     /// - Returns: nil when none is there.
     /// - Throws: `messageTooLarge` once for every message that was dropped.
     public func receive(maximumFrames: Int = .max, maximumBytes: Int = .max) throws(ZeroMQError) -> [[UInt8]]? {
+        try receiveAuthenticated(maximumFrames: maximumFrames, maximumBytes: maximumBytes)?.frames
+    }
+
+    /// The same, with the sender.
+    public func receiveAuthenticated(
+        maximumFrames: Int = .max, maximumBytes: Int = .max
+    ) throws(ZeroMQError) -> Message? {
         var frames: [[UInt8]] = []
         var bytes = 0
         var count = 0
@@ -108,6 +122,6 @@ public final class Socket {
             if zmq_msg_more(&message) == 0 { break }
         }
         if tooLarge { throw .messageTooLarge }
-        return frames
+        return Message(frames: frames, user: zmq_msg_gets(&message, "User-Id").map { String(cString: $0) })
     }
 }

@@ -109,7 +109,7 @@ struct LedgerCorrectionTests {
             atPath: fixture.directory.appendingPathComponent("adapters").path)
         #expect(!files.contains("\(old.name).safetensors") && files.contains("\(name).safetensors"))
         #expect(try ledger.auditLog().contains { $0.kind == "publish" && $0.detail.contains("\"method\":\"e2urec\"") })
-        #expect(try ledger.verifyAuditChain())
+        #expect(try ledger.auditVerdict().isIntact)
     }
 
     @Test("A second approximate forget starts again from the original, with what both forget, as it was trained")

@@ -62,7 +62,7 @@ struct LedgerEvidenceTests {
     @Test("The audit log is one chain over restarts and names nobody")
     func chain() throws {
         let (fixture, ledger, _) = try certified(.userHash)
-        #expect(try ledger.verifyAuditChain())
+        #expect(try ledger.auditVerdict().isIntact)
         let log = try ledger.auditLog()
         #expect(log.map(\.sequence) == Array(1...log.count))
         #expect(Set(log.map(\.kind)).isSuperset(of: ["stage", "import", "publish", "margins", "forget", "finish"]))
@@ -70,7 +70,7 @@ struct LedgerEvidenceTests {
         try ledger.close()
         let again = try fixture.open()
         try again.requestTraining(at: fixture.now)
-        #expect(try again.verifyAuditChain() && again.auditLog().dropLast() == log[...])
+        #expect(try again.auditVerdict().isIntact && again.auditLog().dropLast() == log[...])
     }
 
     @Test("A changed, missing or foreign entry breaks the audit chain")
@@ -79,11 +79,12 @@ struct LedgerEvidenceTests {
             "UPDATE audit SET detail = '{}' WHERE sequence = 3", "DELETE FROM audit WHERE sequence = 3",
             "DELETE FROM audit WHERE sequence = 1", "UPDATE audit SET time = time + 1 WHERE sequence = 5",
         ] {
-            let (_, ledger, _) = try certified(.userHash)
+            let (fixture, ledger, _) = try certified(.userHash)
+            defer { withExtendedLifetime(fixture) {} }
             #expect(throws: (any Error).self) { try ledger.tamper(change) }
-            #expect(try ledger.verifyAuditChain())
+            #expect(try ledger.auditVerdict().isIntact)
             try ledger.tamper("DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_deleted; \(change)")
-            #expect(try !ledger.verifyAuditChain())
+            #expect(try !ledger.auditVerdict().isIntact)
         }
     }
 }

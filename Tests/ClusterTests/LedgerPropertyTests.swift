@@ -33,7 +33,7 @@ struct LedgerPropertyTests {
             #expect(try Set(ledger.prompts(split: split)) == Set(fresh.prompts(split: split)))
         }
         for shard in 0..<fixture.shards { #expect(try ledger.samples(shard: shard) == fresh.samples(shard: shard)) }
-        #expect(try ledger.verifyAuditChain())
+        #expect(try ledger.auditVerdict().isIntact)
     }
 
     @Test(

@@ -107,7 +107,7 @@ enum WireSamples {
                 split: .test, compare: true, attention: .init(tau: 30, neighbours: 20))),
         .compare(.quick), .compare(ComparisonOptions()),
         .verify(ClientRequest.VerifyRequest(request: nil)), .status, .operation(id: "o"), .adapters,
-        .exportAdapter(name: "n"),
+        .exportAdapter(name: "n"), .audit(.init(after: 7)),
     ]
 }
 

@@ -53,6 +53,9 @@ public final class CoordinatorClient {
         _ request: ClientRequest, id: String? = nil, patience: Duration = .seconds(15)
     ) throws -> Reply {
         let id = id ?? UUID().uuidString.lowercased()
+        if let objection = ClientName.objection(to: id, of: "a request") {
+            throw ClientError(code: "invalid-request", message: objection)
+        }
         let frames = try request.frames(id: id)
         let clock = ContinuousClock()
         let deadline = clock.now + patience

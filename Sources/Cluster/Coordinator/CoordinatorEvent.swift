@@ -43,10 +43,16 @@ public typealias LedgerCommandID = UInt64
 public struct ClientTicket: Hashable, Sendable {
     public var peer: PeerID
     public var request: String
+    /// The name of the key that the connection was authenticated with; `local` without keys.
+    public var by: String
+    /// What the audit log calls the kind of request.
+    public var asked: String
 
-    public init(peer: PeerID, request: String) {
+    public init(peer: PeerID, request: String, by: String = "local", asked: String = "") {
         self.peer = peer
         self.request = request
+        self.by = by
+        self.asked = asked
     }
 }
 

@@ -7,7 +7,7 @@ public struct AuditEntry: Codable, Hashable, Sendable {
     public var time: Date
     /// forget, import, publish, …
     public var kind: String
-    /// JSON with sorted keys; counts, digests and request ids, never content of the data.
+    /// JSON with sorted keys; counts, digests and hashes of request ids, never content of the data.
     public var detail: String
     /// In hexadecimal, of the entry before; 64 zeros for the first.
     public var previous: String

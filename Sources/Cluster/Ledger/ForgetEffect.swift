@@ -81,8 +81,10 @@ extension Ledger {
             for interaction in rows.interactions {
                 guard let id = rows.ids[interaction.key], removed.contains(id) else { continue }
                 effect.interactions.append(id)
-                effect.tombstones.append(.interaction(interaction.key))
-                effect.tombstones.append(.pair(user: rows.token, item: interaction.item))
+                if user.interactions != nil {
+                    effect.tombstones.append(.interaction(interaction.key))
+                    effect.tombstones.append(.pair(user: rows.token, item: interaction.item))
+                }
                 for shard in try Int.fetchAll(seen, arguments: ["id": id]) where effect.shards[shard] == nil {
                     effect.shards[shard] = ForgetEffect.Shard()
                 }

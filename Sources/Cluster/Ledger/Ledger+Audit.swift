@@ -5,66 +5,73 @@ import GRDB
 extension Ledger {
     static let noHash = String(repeating: "0", count: 64)
 
-    /// The whole log, oldest entry first.
-    public func auditLog() throws -> [AuditEntry] {
+    /// The log, oldest entry first: what comes after an entry, at most so many.
+    public func auditLog(after sequence: Int = 0, limit: Int = .max) throws -> [AuditEntry] {
         try read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM audit ORDER BY sequence").map(AuditEntry.init(row:))
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                arguments: [sequence, limit]
+            ).map(AuditEntry.init(row:))
         }
     }
 
-    /// Whether every entry is chained to the one before it and none is missing at the front or in the middle.
-    ///
-    /// Entries cut off at the end cannot be seen from the log alone; a certificate names the entry it belongs to.
-    public func verifyAuditChain() throws -> Bool {
-        try read { db in
-            var previous = Ledger.noHash
-            var sequence = 1
-            let rows = try Row.fetchCursor(db, sql: "SELECT * FROM audit ORDER BY sequence")
-            while let row = try rows.next() {
-                let entry = AuditEntry(row: row)
-                guard entry.sequence == sequence, entry.previous == previous, entry.hash == entry.computedHash else {
-                    return false
-                }
-                previous = entry.hash
-                sequence += 1
-            }
-            return true
-        }
-    }
-
-    /// Adds an entry; returns its hash.
+    /// Adds an entry, and before it one that says so when the log was changed from outside; returns its hash.
     @discardableResult
     func audit(_ db: Database, _ kind: String, _ detail: some Encodable, at time: Date) throws -> String {
-        let last = try Row.fetchOne(db, sql: "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")
+        var last = try lastEntry(db)
+        var (head, finding) = try head(before: last, db)
+        if let finding, kind != Ledger.finding {
+            last = try append(Ledger.finding, Finding(finding: finding), after: last, at: time, db)
+            if let last { head = head.advanced(to: last) }
+        }
+        let entry = try append(kind, detail, after: last, at: time, db)
+        try advanceHead(to: entry, from: head, db)
+        return entry.hash
+    }
+
+    func lastEntry(_ db: Database) throws -> AuditEntry? {
+        try Row.fetchOne(db, sql: "SELECT * FROM audit ORDER BY sequence DESC LIMIT 1").map(AuditEntry.init(row:))
+    }
+
+    private func append(
+        _ kind: String, _ detail: some Encodable, after last: AuditEntry?, at time: Date, _ db: Database
+    ) throws -> AuditEntry {
         var entry = AuditEntry(
-            sequence: (last?["sequence"] ?? 0) + 1, time: time.stored, kind: kind,
-            detail: try JSONEncoder.stable.text(detail), previous: last?["hash"] ?? Ledger.noHash, hash: "")
+            sequence: (last?.sequence ?? 0) + 1, time: time.stored, kind: kind,
+            detail: try JSONEncoder.audited.text(detail), previous: last?.hash ?? Ledger.noHash, hash: "")
         entry.hash = entry.computedHash
         try db.execute(
             sql: "INSERT INTO audit (sequence, time, kind, detail, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
             arguments: [
                 entry.sequence, entry.time.milliseconds, entry.kind, entry.detail, entry.previous, entry.hash,
             ])
-        return entry.hash
+        return entry
     }
+}
 
-    /// The name that stands for a person in the audit log and among the tombstones.
-    func pseudonym(_ parts: String...) -> Data {
-        pseudonym(parts)
+extension Ledger {
+    /// What the audit log calls a request: SHA-256, in hexadecimal, of its id in UTF-8. Clients choose ids, and the log is
+    /// never deleted. Who knows the id finds the entries: `printf %s ID | sha256sum`.
+    static func auditName(ofRequest id: String) -> String {
+        SHA256.hash(data: Data(id.utf8)).hexadecimal
     }
+}
 
-    func pseudonym(_ parts: [String]) -> Data {
-        var message = Data()
-        for part in parts {
-            withUnsafeBytes(of: UInt64(part.utf8.count).littleEndian) { message.append(contentsOf: $0) }
-            message.append(contentsOf: part.utf8)
+extension JSONEncoder {
+    /// For details of the audit log: stable, and all times as the log's own are shown, in ISO 8601, UTC, with milliseconds.
+    /// Entries of earlier versions keep theirs (seconds since 2001), since they are what was hashed.
+    fileprivate static var audited: JSONEncoder {
+        let encoder = JSONEncoder.stable
+        encoder.dateEncodingStrategy = .custom { date, encoder in
+            var container = encoder.singleValueContainer()
+            try container.encode(date.iso8601)
         }
-        return Data(HMAC<SHA256>.authenticationCode(for: message, using: tombstoneKey))
+        return encoder
     }
 }
 
 extension AuditEntry {
-    fileprivate init(row: Row) {
+    init(row: Row) {
         self.init(
             sequence: row["sequence"], time: Date(milliseconds: row["time"]), kind: row["kind"],
             detail: row["detail"], previous: row["previous"], hash: row["hash"])

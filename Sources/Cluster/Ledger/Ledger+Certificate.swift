@@ -39,7 +39,7 @@ extension Ledger {
                 sql: "UPDATE forget_requests SET finished = ?, certificate = ? WHERE number = ?",
                 arguments: [time.milliseconds, try JSONEncoder.stable.text(certificate), number])
             let detail = [
-                "request": id, "certificate": certificate.jws.digest,
+                "request": Ledger.auditName(ofRequest: id), "certificate": certificate.jws.digest,
             ]
             try audit(db, "finish", detail, at: time)
             return certificate

@@ -90,6 +90,7 @@ extension Ledger {
     }
 
     func purgeIfPending() throws {
+        try sealIfPending()
         if try read({ try Meta.purgePending.value(Bool.self, $0) ?? false }) { try purge() }
     }
 
@@ -126,9 +127,11 @@ extension Ledger {
                 """, arguments: [number])
         outcome.waitingFor = try waitingShards(request: number, db)
         outcome.correcting = try correctedShards(db).filter(outcome.waitingFor.contains)
+        var logged = outcome
+        logged.request = Ledger.auditName(ofRequest: id)
         let detail = ForgetDetail(
-            request: id, people: Set(effect.people).map { pseudonym("user", $0).hexadecimal }.sorted(),
-            outcome: outcome)
+            request: logged.request, people: Set(effect.people).map { pseudonym("user", $0).hexadecimal }.sorted(),
+            outcome: logged)
         let hash = try audit(db, "forget", detail, at: time)
         try db.execute(
             sql: "UPDATE forget_requests SET outcome = ?, audit = ? WHERE number = ?",
@@ -181,7 +184,7 @@ extension Ledger {
         var touched = Touched(shards: Set(effect.shards.keys))
         for changes in effect.changes { try apply(changes, touched: &touched, db) }
         try removeRows(effect, db)
-        for tombstone in effect.tombstones { try bury(tombstone, at: time, db) }
+        for tombstone in effect.tombstones { try bury(tombstone, db) }
         try deleteReplies(of: Set(effect.people).sorted(), db)
         _ = try refresh(touched, db)
         if !wasTuned || !touched.shards.isEmpty || touched.splits.contains(.validation) {

@@ -34,7 +34,7 @@ extension Ledger {
                     INSERT INTO staged_rows (import, sequence, position, user, item, timestamp, rating, ordinal)
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                     """)
-            let refusedItem = try db.cachedStatement(
+            let refusedName = try db.cachedStatement(
                 sql: "INSERT OR IGNORE INTO staged_refused_items (import, token) VALUES (?, ?)")
             var forgotten = try ForgottenRows(ledger: self, db)
             var refused = 0
@@ -44,7 +44,7 @@ extension Ledger {
                 new.item = row.item.normalised
                 if try forgotten.contains(new.key) {
                     refused += 1
-                    try refusedItem.execute(arguments: [importID, new.item])
+                    try refusedName.execute(arguments: [importID, refusedItem(importID, new.item)])
                 } else {
                     try insert.execute(
                         arguments: [
@@ -126,10 +126,11 @@ extension Ledger {
     /// Brings the catalogue up to date; returns the items that are new or have another title, and whether an item that
     /// rows name had none before. Within an import the first title of an item counts.
     private func takeItems(_ importID: String, _ db: Database) throws -> (changed: [Int64], gainedTitles: Bool) {
+        db.add(function: refusedItemFunction)
         try db.execute(
             sql: """
                 DELETE FROM staged_items WHERE import = :import
-                AND token IN (SELECT token FROM staged_refused_items WHERE import = :import)
+                AND refused_item(import, token) IN (SELECT token FROM staged_refused_items WHERE import = :import)
                 AND token NOT IN (SELECT item FROM staged_rows WHERE import = :import)
                 AND token NOT IN (SELECT token FROM items)
                 """, arguments: ["import": importID])
@@ -188,6 +189,10 @@ extension Ledger {
     }
 
     func clearStaging(_ importID: String, _ db: Database) throws {
+        try Ledger.clearStaging(importID, db)
+    }
+
+    static func clearStaging(_ importID: String, _ db: Database) throws {
         for table in ["staged_batches", "staged_items", "staged_rows", "staged_refused_items"] {
             try db.execute(sql: "DELETE FROM \(table) WHERE import = ?", arguments: [importID])
         }

@@ -10,7 +10,9 @@ import Unlearning
 /// audit log, and is durable when it returns. When a call throws, nothing of it was written.
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`,
-/// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519, mode 0600).
+/// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519, mode 0600), `tombstone.key` (`TombstoneKey`,
+/// mode 0600), `audit.head` (`AuditHead`). A copy of the database without the keys recognises nobody and signs nothing;
+/// a copy of `audit.head` in other hands shows whether the log was cut or rewritten since.
 public final class Ledger {
     public let directory: URL
     public let configuration: ClusterConfiguration
@@ -28,6 +30,7 @@ public final class Ledger {
     /// Dropped by every mutating call.
     var cachedSnapshot: LedgerSnapshot?
     var purgesAtOnce = true
+    var sealing = AuditSealing()
     /// nil: closed.
     private var lock: Int32?
 
@@ -37,8 +40,12 @@ public final class Ledger {
     /// Opens the ledger, or makes it at the first start; heals what a crash left behind: adapter files that are not in
     /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for a day.
     ///
-    /// - Throws: `LedgerError.configurationChanged`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
-    public init(directory: URL, configuration: ClusterConfiguration, at time: Date = Date()) throws {
+    /// - Parameter accepted: what the operator said may be missing.
+    /// - Throws: `LedgerError.configurationChanged`, `.keyUnusable`, `.olderThanHead`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
+    public init(
+        directory: URL, configuration: ClusterConfiguration, accepting accepted: AcceptedLosses = [],
+        at time: Date = Date()
+    ) throws {
         try Ledger.check(configuration)
         try configuration.corrections.check()
         self.directory = directory
@@ -54,20 +61,30 @@ public final class Ledger {
         try LedgerFiles.makeDirectory(directory)
         try LedgerFiles.makeDirectory(adapterDirectory)
         let lock = try LedgerFiles.lock(directory.appendingPathComponent("ledger.lock"))
+        let hasNewTombstoneKey: Bool
         do {
             let queue = try Ledger.open(database)
-            let identity = try LedgerFiles.mappingErrors(at: database.path) {
+            self.queue = queue
+            cluster = try LedgerFiles.mappingErrors(at: database.path) {
                 try queue.write { try Ledger.identify($0, configuration: configuration) }
             }
-            self.queue = queue
-            cluster = identity.cluster
-            tombstoneKey = SymmetricKey(data: identity.key)
-            signingKey = try Ledger.signingKey(directory.appendingPathComponent("certificate.key"))
+            let tombstones = try LedgerFiles.mappingErrors(at: database.path) {
+                try TombstoneKey.obtain(
+                    directory.appendingPathComponent(TombstoneKey.file), queue,
+                    acceptsNew: accepted.contains(.tombstoneKey))
+            }
+            tombstoneKey = tombstones.key
+            hasNewTombstoneKey = tombstones.isReplacement
+            signingKey = try CertificateKey.obtain(
+                directory.appendingPathComponent(CertificateKey.file), queue,
+                acceptsNew: accepted.contains(.certificateKey))
         } catch {
             _ = Foundation.close(lock)
             throw error
         }
         self.lock = lock
+        try openHead(accepting: accepted, at: time)
+        if hasNewTombstoneKey { _ = try mutate { try audit($0, "new tombstone key", [String: Int](), at: time) } }
         try heal(at: time)
     }
 
@@ -83,6 +100,7 @@ public final class Ledger {
 
     /// Closes the database; the ledger must not be used afterwards.
     public func close() throws {
+        try sealIfPending()
         try LedgerFiles.mappingErrors(at: database.path) { try queue.close() }
         unlock()
     }
@@ -120,14 +138,13 @@ public final class Ledger {
     /// Makes or reads what is fixed at the first start.
     private static func identify(
         _ db: Database, configuration: ClusterConfiguration
-    ) throws -> (cluster: String, key: Data) {
+    ) throws -> String {
         if let recorded = try Meta.configuration.value(ClusterConfiguration.self, db) {
             try recorded.requireSame(as: configuration)
             try Meta.configuration.set(configuration, db)
         } else {
             try Meta.configuration.set(configuration, db)
             try Meta.cluster.set(UUID().uuidString.lowercased(), db)
-            try Meta.tombstoneKey.set(SymmetricKey(size: .bits256).withUnsafeBytes { Data($0) }, db)
             let empty = ShardManifest(entries: []).digest
             for shard in 0..<configuration.shards {
                 try db.execute(
@@ -139,27 +156,10 @@ public final class Ledger {
                     arguments: [split.rawValue, empty])
             }
         }
-        guard let cluster = try Meta.cluster.value(String.self, db),
-            let key = try Meta.tombstoneKey.value(Data.self, db)
-        else {
+        guard let cluster = try Meta.cluster.value(String.self, db) else {
             throw LedgerError.corrupt(path: "ledger.sqlite", reason: "the cluster's identity is missing")
         }
-        return (cluster, key)
-    }
-
-    private static func signingKey(_ file: URL) throws -> Curve25519.Signing.PrivateKey {
-        if access(file.path, F_OK) == 0 {
-            do {
-                return try Curve25519.Signing.PrivateKey(rawRepresentation: LedgerFiles.read(file))
-            } catch let error as LedgerError {
-                throw error
-            } catch {
-                throw LedgerError.corrupt(path: file.path, reason: "not an Ed25519 key")
-            }
-        }
-        let key = Curve25519.Signing.PrivateKey()
-        try LedgerFiles.writeAtomically(key.rawRepresentation, to: file)
-        return key
+        return cluster
     }
 
     private func heal(at time: Date) throws {
@@ -182,6 +182,11 @@ public final class Ledger {
     /// A setting of the database connection, for tests.
     package func setting(_ name: String) throws -> String? {
         try read { try String.fetchOne($0, sql: "PRAGMA \(name)") }
+    }
+
+    /// What somebody with another SQLite client reads in the file, for tests: the first column of the rows, as text.
+    package func inspect(_ sql: String) throws -> [String] {
+        try read { try String.fetchAll($0, sql: sql) }
     }
 
     /// What somebody with another SQLite client could do to the file, for tests.
@@ -211,19 +216,26 @@ public final class Ledger {
     /// One transaction.
     func mutate<Result>(_ work: (Database) throws -> Result) throws -> Result {
         cachedSnapshot = nil
-        return try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+        sealing.staged = nil
+        let result = try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+        sealIfDue()
+        return result
     }
 }
 
 /// Single values, stored as JSON.
 enum Meta: String {
     case configuration, cluster
+    /// In ledgers of earlier versions only.
     case tombstoneKey = "tombstone key"
+    case tombstoneKeyCheck = "tombstone key check"
     case promptConfiguration = "prompt configuration"
     case trainingRequested = "training requested"
     case purgePending = "purge pending"
     /// Seconds since 1970: workers' copies of before are not on record. Absent: all are.
     case copiesSince = "copies since"
+    /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.
+    case auditHead = "audit head"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])
@@ -234,6 +246,10 @@ enum Meta: String {
         try db.execute(
             sql: "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
             arguments: [rawValue, JSONEncoder.stable.encode(value)])
+    }
+
+    func remove(_ db: Database) throws {
+        try db.execute(sql: "DELETE FROM meta WHERE key = ?", arguments: [rawValue])
     }
 }
 

@@ -41,6 +41,10 @@ public enum LedgerError: Error, Hashable, Sendable {
     case diskFull(path: String)
     /// The database or a file beside it is damaged, or is not a ledger.
     case corrupt(path: String, reason: String)
+    /// A key file is missing or not this ledger's, and something depends on it.
+    case keyUnusable(path: String, reason: String)
+    /// The database ends before the audit log's signed head: it was put back from an older copy.
+    case olderThanHead(path: String, reason: String)
     /// Any other failure of the file system or of SQLite.
     case storage(path: String, reason: String)
 }
@@ -82,6 +86,11 @@ extension LedgerError: CustomStringConvertible {
         case .inUse(let path): "\(path) is in use by another process"
         case .diskFull(let path): "the disk is full: \(path) could not be written; nothing was changed"
         case .corrupt(let path, let reason): "\(path) is damaged or no ledger: \(reason)"
+        case .keyUnusable(let path, let reason): "\(path): \(reason)"
+        case .olderThanHead(let path, let reason):
+            "\(path) is older than the signed head of its audit log; was it put back from a backup? It does not know what was "
+                + "forgotten since (\(reason)). Put the newer database back, or start once with --accept-audit-log and forget "
+                + "again what was forgotten since"
         case .storage(let path, let reason): "\(path): \(reason)"
         }
     }

@@ -11,6 +11,7 @@ enum LedgerSchema {
         migrator.registerMigration("forgetting and evidence", migrate: forgettingAndEvidence)
         migrator.registerMigration("approximate corrections", migrate: approximateCorrections)
         migrator.registerMigration("copies and double checks", migrate: copiesAndDoubleChecks)
+        migrator.registerMigration("tombstones without times", migrate: TombstoneMigration.dropRedundantAndTimes)
         return migrator
     }
 

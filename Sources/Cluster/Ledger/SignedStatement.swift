@@ -64,6 +64,9 @@ public struct SignedStatement: Codable, Hashable, Sendable {
     /// The header's `typ`.
     public var type: String { (try? JSONDecoder().decode(Header.self, from: header))?.typ ?? "" }
 
+    /// The header's `kid`: of the key that signed, says the header.
+    var keyID: String { (try? JSONDecoder().decode(Header.self, from: header))?.kid ?? "" }
+
     /// - Parameter publicKey: raw Ed25519, 32 bytes.
     public func verify(publicKey: Data) -> Bool {
         guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: publicKey) else { return false }

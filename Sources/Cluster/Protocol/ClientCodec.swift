@@ -11,11 +11,33 @@ public enum PeerMessage: Sendable, Equatable {
             self = .worker(try WorkerMessage(envelope))
             return
         }
-        guard !envelope.id.isEmpty else { throw .invalidContent(kind: "request", reason: "no id") }
+        try Self.check(envelope.id, of: "a request")
         try envelope.expectPayloads(1)
         try Self.checkSize(envelope.payloads[0])
         let request = try WireJSON.decode(ClientRequest.self, from: envelope.payloads[0], kind: "request")
+        switch request {
+        case .importRows(let rows): try Self.check(rows.importID, of: "an import")
+        case .finishImport(let finish): try Self.check(finish.importID, of: "an import")
+        default: break
+        }
         self = .request(id: envelope.id, request)
+    }
+
+    /// The id of a request as its client sent it, whether or not it is one: an error must find its way back.
+    ///
+    /// - Parameter frames: as a ROUTER socket gives them, without the routing identity.
+    /// - Returns: nil when they are no request.
+    static func requestID(of frames: [[UInt8]]) -> [UInt8]? {
+        guard frames.count >= 4, frames[0].isEmpty, frames[1] == [WireLimits.version],
+            frames[2] == Array("request".utf8)
+        else { return nil }
+        return frames[3]
+    }
+
+    private static func check(_ name: String, of what: String) throws(WireError) {
+        if let objection = ClientName.objection(to: name, of: what) {
+            throw .invalidContent(kind: "request", reason: objection)
+        }
     }
 
     fileprivate static func checkSize(_ request: [UInt8]) throws(WireError) {
@@ -80,6 +102,13 @@ public struct ClientReply: Sendable, Equatable {
             let error = ClientError(code: error.code, message: String(error.message.prefix(16_384)))
             return try Envelope("reply", id: id, Header(error: error), payloads: [[]] + payloads).frames()
         }
+    }
+
+    /// The same for a request whose id is none: it is sent back as it came.
+    func frames(echoing id: [UInt8]) throws(WireError) -> [[UInt8]] {
+        var frames = try frames(id: "")
+        frames[3] = id
+        return frames
     }
 
     /// - Parameter frames: as a DEALER socket gives them.

@@ -23,6 +23,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case adapters
     /// Reply payload: the adapter's safetensors bytes.
     case exportAdapter(name: String)
+    /// Entries of the audit log.
+    case audit(AuditRequest)
     /// Declares the disk of a worker that is away destroyed.
     case forgetCopy(ForgetCopyRequest)
 
@@ -128,6 +130,18 @@ public enum ClientRequest: Codable, Sendable, Equatable {
             self.compare = compare
             self.aggregatesOnly = aggregatesOnly
             self.attention = attention
+        }
+    }
+
+    public struct AuditRequest: Codable, Sendable, Equatable {
+        /// Entries of one reply; it has fewer only at the log's end.
+        public static let largest = 1000
+
+        /// The last entry that is known already; 0: none.
+        public var after: Int
+
+        public init(after: Int) {
+            self.after = after
         }
     }
 

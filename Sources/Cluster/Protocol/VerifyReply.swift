@@ -7,8 +7,10 @@ public struct VerifyReply: Codable, Sendable {
     public var approximate: [VerificationReport.Approximate]
     /// Shards that were asked for and are empty now: nothing to replay.
     public var empty: [Int]
-    /// Whether the audit log's hash chain is whole.
+    /// Whether the audit log is whole, and its requests and certificates those of the ledger.
     public var auditChain: Bool
+    /// What is wrong with it.
+    public var auditFinding: String?
     /// Whether the request's certificate is unaltered, signed by this cluster and found in the audit log; nil without a
     /// finished request.
     public var certificate: Bool?
@@ -16,14 +18,15 @@ public struct VerifyReply: Codable, Sendable {
     public var findings: [String]
 
     /// - Parameter findings: of the request's certificate and supplements.
-    init(report: VerificationReport, auditChain: Bool, hasCertificate: Bool, findings: [String]) {
+    init(report: VerificationReport, audit: AuditVerdict, hasCertificate: Bool, findings: [String]) {
         shards = report.shards
         approximate = report.approximate
         empty = report.empty
-        self.auditChain = auditChain
+        auditChain = audit.isIntact
+        auditFinding = audit.finding
         certificate = hasCertificate ? findings.isEmpty : nil
         self.findings = findings
-        if !auditChain { self.findings.append("the audit log's chain is broken") }
+        if let finding = audit.finding { self.findings.append("the audit log is not whole: \(finding)") }
         self.findings += report.shards.filter { !$0.match }.map {
             "shard \($0.shard): the replay gave other bytes than the published adapter has"
         }

@@ -35,9 +35,12 @@ struct CoordinatorCommand: ParsableCommand {
     @Flag(help: "Print the endpoint as one JSON object once the coordinator listens.")
     var json = false
 
+    @OptionGroup(title: "After a loss") var losses: LossFlags
+
     func run() throws {
         try reportingFailures(json: json) {
             var options = try flags.overriding(file: config).options()
+            options.accepted = losses.accepted
             try config.map { try ConfigurationFile(path: $0).configure(&options.corrections) }
             let process = try CoordinatorProcess(options: options, logger: serviceLogger("coordinator"))
             let signals = stopOnSignals { process.stop() }
@@ -48,6 +51,35 @@ struct CoordinatorCommand: ParsableCommand {
                 fflush(nil)
             }
         }
+    }
+}
+
+/// For one start, by hand: they are no keys of the configuration file.
+struct LossFlags: ParsableArguments {
+    @Flag(
+        help:
+            "Start although tombstone.key is missing or another one: what was forgotten before is no longer refused at import."
+    )
+    var acceptNewTombstoneKey = false
+
+    @Flag(
+        help:
+            "Start although certificate.key is missing or another one: certificates signed before are no longer this cluster's."
+    )
+    var acceptNewCertificateKey = false
+
+    @Flag(
+        help:
+            "Start although the database is older than its signed audit.head; take a changed or lost head of the audit log as known."
+    )
+    var acceptAuditLog = false
+
+    var accepted: AcceptedLosses {
+        var accepted: AcceptedLosses = []
+        if acceptNewTombstoneKey { accepted.insert(.tombstoneKey) }
+        if acceptNewCertificateKey { accepted.insert(.certificateKey) }
+        if acceptAuditLog { accepted.insert(.auditLog) }
+        return accepted
     }
 }
 
@@ -132,7 +164,9 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "This coordinator's CURVE key file, for listening beyond loopback.")
     var keys: String?
 
-    @Option(parsing: .upToNextOption, help: "Public key files, or folders of them, that may connect.")
+    @Option(
+        parsing: .upToNextOption,
+        help: "Public key files, or folders of them, that may connect; the audit log names who asked by the file.")
     var allow: [String] = []
 }
 
@@ -217,7 +251,9 @@ extension CoordinatorFlags {
         options.threads = try atLeast(1, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads")
         options.weightCache = weightCacheDirectory(weightCache)
         if let keys {
-            options.security = .init(keys: try CurveKeyPair(contentsOf: keys), allowed: try publicKeys(in: allow))
+            let names = try publicKeys(in: allow)
+            options.security = .init(
+                keys: try CurveKeyPair(contentsOf: keys), allowed: Set(names.keys), names: names)
         } else if !allow.isEmpty {
             throw CommandFailure(.usage, "--allow needs --keys: without keys there is no encryption")
         }
@@ -230,9 +266,11 @@ extension CoordinatorFlags {
     }
 }
 
-/// Every public key in the given files and folders.
-private func publicKeys(in paths: [String]) throws -> Set<CurvePublicKey> {
-    var keys: Set<CurvePublicKey> = []
+/// Every public key in the given files and folders, with the name of its file without `.pub`; of several files of one name
+/// with the key's first characters too.
+private func publicKeys(in paths: [String]) throws -> [CurvePublicKey: String] {
+    var keys: [CurvePublicKey: String] = [:]
+    var taken: Set<String> = []
     for path in paths {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
@@ -240,11 +278,17 @@ private func publicKeys(in paths: [String]) throws -> Set<CurvePublicKey> {
         }
         let files =
             isDirectory.boolValue
-            ? try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".pub") }.map {
+            ? try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".pub") }.sorted().map {
                 "\(path)/\($0)"
             }
             : [path]
-        for file in files { keys.insert(try CurvePublicKey(contentsOf: file)) }
+        for file in files {
+            let key = try CurvePublicKey(contentsOf: file)
+            guard keys[key] == nil else { continue }
+            let name = URL(fileURLWithPath: file).lastPathComponent
+            let stem = name.hasSuffix(".pub") ? String(name.dropLast(4)) : name
+            keys[key] = taken.insert(stem).inserted ? stem : "\(stem) \(key.shortName)"
+        }
     }
     return keys
 }

@@ -34,7 +34,7 @@ struct VerifyCommand: ParsableCommand {
                     ]
                 }
                 var lines = [table(rows)]
-                lines += ["audit log: \(result.auditChain ? "chain intact" : "CHAIN BROKEN")"]
+                lines += ["audit log: \(result.auditFinding.map { "BROKEN: \($0)" } ?? "chain intact")"]
                 if let certificate = result.certificate {
                     lines.append(
                         "certificate: \(certificate ? "signed by this cluster, in its audit log" : "NOT VALID")")

@@ -1,10 +1,11 @@
+import Cluster
 import Dispatch
 import Foundation
 import Logging
 
 /// Logs of a long-running process: standard error, ids and numbers, never content of the data.
 func serviceLogger(_ label: String) -> Logger {
-    var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+    var logger = Logger(label: label) { OneLineLogHandler(StreamLogHandler.standardError(label: $0)) }
     if let level = ProcessInfo.processInfo.environment["LETHE_LOG"].flatMap(Logger.Level.init(rawValue:)) {
         logger.logLevel = level
     }

@@ -73,7 +73,9 @@ extension CoordinatorLoop {
     private func reply(_ ticket: ClientTicket, with reply: CoordinatorReply) {
         let inbox = process.inbox
         process.store.run { service in
-            inbox.post(.reply(ticket, service.reply(reply)))
+            let reply = service.reply(reply)
+            service.note(ticket, refusal: reply.refusal)
+            inbox.post(.reply(ticket, reply))
         }
     }
 }

@@ -23,6 +23,8 @@ extension CoordinatorLoop {
         case .adapters:
             answer(ticket) { service in try ReplyCoding.encode(try service.adapters()) }
         case .exportAdapter(let name): exportAdapter(name, ticket)
+        case .audit(let audit):
+            answer(ticket) { service in try ReplyCoding.encode(try service.auditLog(audit)) }
         case .query(let query): self.query(query, ticket, attempt: 1)
         }
     }
@@ -31,6 +33,7 @@ extension CoordinatorLoop {
         let inbox = process.inbox
         process.store.run { service in
             let reply = ClientReply(service.result { try body(service) })
+            service.note(ticket, refusal: reply.refusal)
             inbox.post(.reply(ticket, reply))
         }
     }
@@ -46,20 +49,28 @@ extension CoordinatorLoop {
                 return body
             }
             inbox.post(service.changed())
-            inbox.post(.reply(ticket, ClientReply(result)))
+            let reply = ClientReply(result)
+            service.note(ticket, refusal: reply.refusal)
+            inbox.post(.reply(ticket, reply))
         }
     }
 
     private func exportAdapter(_ name: String, _ ticket: ClientTicket) {
         let inbox = process.inbox
         process.store.run { service in
-            let reply: ClientReply
+            var reply: ClientReply
             switch service.result({ try service.ledger.adapterBytes(name: name) }) {
             case .success(let bytes):
                 reply = ClientReply(outcome: .success(json: Array("{}".utf8)), payloads: [bytes])
             case .failure:
                 reply = ClientReply(ClientError(code: "unknown-adapter", message: "no adapter \(name)"))
             }
+            // What leaves the cluster leaves an entry, or does not leave.
+            let refusal = reply.refusal
+            let noted = service.result {
+                try service.noteFirst(ticket.access(adapter: refusal == nil ? name : nil, refusal: refusal))
+            }
+            if case .failure(let error) = noted { reply = ClientReply(error) }
             inbox.post(.reply(ticket, reply))
         }
     }
@@ -97,13 +108,19 @@ extension CoordinatorLoop {
         case .failure(let error): isStale = isStale || error.code == LedgerOutcome.stale
         }
         if !isStale {
-            reply(ticket, ClientReply(result.flatMap { reply in encoded(reply) }))
+            answer(ticket, ClientReply(result.flatMap { reply in encoded(reply) }))
         } else if attempt < Self.queryAttempts {
             self.query(query, ticket, attempt: attempt + 1)
         } else {
             let message = "the adapters changed again and again while the answer was computed; ask again"
-            reply(ticket, ClientReply(ClientError(code: "busy", message: message)))
+            answer(ticket, ClientReply(ClientError(code: "busy", message: message)))
         }
+    }
+
+    /// Queries are only counted: their answers do not wait for the ledger.
+    private func answer(_ ticket: ClientTicket, _ reply: ClientReply) {
+        process.store.run { $0.note(ticket, refusal: reply.refusal) }
+        self.reply(ticket, reply)
     }
 
     private func encoded(_ reply: QueryReply) -> Result<Data, ClientError> {

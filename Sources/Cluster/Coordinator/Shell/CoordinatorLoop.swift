@@ -10,6 +10,8 @@ final class CoordinatorLoop {
     static let tick = Duration.milliseconds(200)
     /// Restarts of a query whose adapters were taken away while it was computed.
     static let queryAttempts = 5
+    /// How often counted requests are looked through for those that belong into the audit log now.
+    static let countingInterval = Duration.seconds(60)
 
     let process: CoordinatorProcess
     let socket: Socket
@@ -38,11 +40,16 @@ final class CoordinatorLoop {
     func run() throws {
         let poller = Poller([.socket(socket), .descriptor(process.inbox.descriptor)])
         var nextTick = ContinuousClock.now
+        var nextCounting = nextTick + Self.countingInterval
         while !stopping {
             if ContinuousClock.now >= nextTick {
                 handle(.tick)
                 if mustRead { readAgain() }
                 nextTick = ContinuousClock.now + Self.tick
+                if nextTick >= nextCounting {
+                    process.store.run { $0.noteCounted(isEnd: false) }
+                    nextCounting = nextTick + Self.countingInterval
+                }
             }
             let ready = try poller.wait(timeout: nextTick - ContinuousClock.now)
             if ready[0] { try receive() }
@@ -67,25 +74,29 @@ final class CoordinatorLoop {
     /// A burst is taken in portions, so that ticks and results are not starved.
     private func receive() throws {
         for _ in 0..<256 {
+            let message: Socket.Message?
             do {
-                guard
-                    let frames = try socket.receive(
-                        maximumFrames: WireLimits.frames + 1, maximumBytes: WireLimits.message)
-                else { return }
-                receive(frames)
-            } catch ZeroMQError.messageTooLarge {
+                message = try socket.receiveAuthenticated(
+                    maximumFrames: WireLimits.frames + 1, maximumBytes: WireLimits.message)
+            } catch {
+                guard error == ZeroMQError.messageTooLarge else { throw error }
                 logger.warning("dropped a message above the limits")
+                continue
             }
+            guard let message else { return }
+            receive(message.frames, by: message.user ?? "local")
         }
     }
 
-    private func receive(_ frames: [[UInt8]]) {
+    private func receive(_ frames: [[UInt8]], by name: String) {
         guard let identity = frames.first else { return }
         let peer = PeerID(identity)
         do {
             switch try PeerMessage(frames: Array(frames.dropFirst())) {
             case .worker(let message): handle(.worker(peer: peer, checked(message)))
-            case .request(let id, let request): receive(request, ticket: ClientTicket(peer: peer, request: id))
+            case .request(let id, let request):
+                receive(
+                    request, ticket: ClientTicket(peer: peer, request: id, by: name, asked: request.auditName))
             }
         } catch WireError.unsupportedVersion(let version) {
             let message = "this coordinator speaks protocol version \(WireLimits.version), not \(version)"
@@ -93,7 +104,21 @@ final class CoordinatorLoop {
             handle(.garbage(peer: peer))
         } catch {
             logger.warning("dropped a message", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            if let id = PeerMessage.requestID(of: Array(frames.dropFirst())) {
+                refuse(id, from: peer, by: name, "\(error)")
+            }
             handle(.garbage(peer: peer))
+        }
+    }
+
+    /// Answers what cannot even be read, under the id that it came with.
+    private func refuse(_ id: [UInt8], from peer: PeerID, by name: String, _ reason: String) {
+        let inbox = process.inbox
+        let error = ClientError(code: "invalid-request", message: reason)
+        process.store.run { service in
+            service.note(Access(by: name, asked: "unreadable", request: "", refusal: error.code))
+            guard let frames = try? ClientReply(error).frames(echoing: id) else { return }
+            inbox.post(.send(peer, frames))
         }
     }
 
@@ -113,6 +138,10 @@ final class CoordinatorLoop {
         case .answered(let ticket, let request, let generation, let attempt, let result):
             answered(ticket, request, generation: generation, attempt: attempt, result)
         case .readAgain: mustRead = true
+        case .connectionRefused:
+            process.store.run { service in
+                service.note(Access(by: "a key not on the list", asked: "connect", request: "", refusal: "not-allowed"))
+            }
         case .stop: stopping = true
         }
     }

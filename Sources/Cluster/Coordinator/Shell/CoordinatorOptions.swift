@@ -10,10 +10,15 @@ public struct CoordinatorOptions: Sendable {
         public var keys: CurveKeyPair
         /// Workers and clients that may connect.
         public var allowed: Set<CurvePublicKey>
+        /// What the audit log calls them.
+        public var names: [CurvePublicKey: String]
 
-        public init(keys: CurveKeyPair, allowed: Set<CurvePublicKey>) {
+        public init(
+            keys: CurveKeyPair, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String] = [:]
+        ) {
             self.keys = keys
             self.allowed = allowed
+            self.names = names
         }
     }
 
@@ -45,6 +50,8 @@ public struct CoordinatorOptions: Sendable {
     /// Of the query engine.
     public var threads = 1
     public var weightCache: String?
+    /// Lost keys and changed logs that this start goes on without.
+    public var accepted: AcceptedLosses = []
 
     public init(dataDirectory: URL, model: String) {
         self.dataDirectory = dataDirectory

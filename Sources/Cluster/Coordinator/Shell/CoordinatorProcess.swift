@@ -19,6 +19,8 @@ public final class CoordinatorProcess: Sendable {
             ClientTicket, ClientRequest.QueryRequest, generation: Int, attempt: Int, Result<QueryReply, ClientError>)
         /// The ledger changed and could not be read.
         case readAgain
+        /// Of a key that is not on the list.
+        case connectionRefused
         case stop
     }
 
@@ -45,9 +47,10 @@ public final class CoordinatorProcess: Sendable {
         let shape = model.checkpoint.configuration
         let directory = options.dataDirectory
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let accepted = options.accepted
         let opened = try Mailbox<(cluster: String, Void)>()
         store = try SerialThread(name: "ledger") {
-            let ledger = try Ledger(directory: directory, configuration: configuration)
+            let ledger = try Ledger(directory: directory, configuration: configuration, accepting: accepted)
             opened.post((ledger.cluster, ()))
             return LedgerService(ledger: ledger, model: shape)
         }
@@ -78,7 +81,10 @@ public final class CoordinatorProcess: Sendable {
         defer {
             try? FileManager.default.removeItem(at: endpointFile)
             engine.stop()
-            store.run { try? $0.ledger.close() }
+            store.run { service in
+                service.noteCounted(isEnd: true)
+                try? service.ledger.close()
+            }
             store.stop()
         }
         let socket = try bind()
@@ -106,7 +112,10 @@ public final class CoordinatorProcess: Sendable {
         socketOptions.receiveHighWaterMark = 100_000
         socketOptions.linger = .milliseconds(500)
         if let security = options.security {
-            let authenticator = try Authenticator(context, allowed: security.allowed)
+            let inbox = inbox
+            let authenticator = try Authenticator(
+                context, allowed: security.allowed, names: security.names,
+                whenRefused: { inbox.post(.connectionRefused) })
             socketOptions.curve = .server(security.keys, authenticator)
         }
         let socket = try Socket(context, .router, options: socketOptions)

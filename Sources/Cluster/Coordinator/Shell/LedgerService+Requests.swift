@@ -43,11 +43,11 @@ extension LedgerService {
 
     /// What replays found, with the evidence that the ledger has.
     func verifyReply(_ report: VerificationReport) throws -> VerifyReply {
-        let chain = try ledger.verifyAuditChain()
+        let audit = try ledger.auditVerdict()
         let record = try report.request.flatMap { try ledger.forgetRequest($0) }
         let findings = try record.map { try ledger.evidenceFindings(of: $0) } ?? []
         return VerifyReply(
-            report: report, auditChain: chain, hasCertificate: record?.certificate != nil, findings: findings)
+            report: report, audit: audit, hasCertificate: record?.certificate != nil, findings: findings)
     }
 
     /// Collects what a query needs.

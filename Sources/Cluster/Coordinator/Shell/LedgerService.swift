@@ -11,6 +11,8 @@ final class LedgerService {
     private var attention: PreparedAttention?
     /// Fingerprint of the coordinator's own arithmetic, which every worker must have; nil until it is computed.
     var arithmetic: String?
+    var journal = AccessJournal()
+    var unwritten: [AccessEntry] = []
 
     init(ledger: Ledger, model: ModelConfiguration) {
         self.ledger = ledger
