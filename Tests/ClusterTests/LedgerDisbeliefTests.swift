@@ -104,7 +104,6 @@ struct LedgerDisbeliefTests {
                 \(milliseconds), '\(entry.kind)', '\(entry.detail)', '\(entry.previous)', '\(entry.hash)')
                 """)
         }
-        #expect(try ledger.verifyAuditChain())
         #expect(try !ledger.evidenceFindings(of: record).isEmpty)
     }
 }

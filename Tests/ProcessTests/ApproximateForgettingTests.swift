@@ -30,6 +30,14 @@ struct ApproximateForgettingTests {
         let statement = try #require(certificate["statement"] as? [String: Any])
         #expect((statement["exactness"] as? String)?.hasPrefix("approximate") == true)
         #expect(statement["method"] as? String == "ifru")
+        // Nothing is signed but what was measured.
+        #expect((statement["exactness"] as? String)?.contains("reduced") == false)
+        let signed = (statement["shards"] as? [[String: Any]])?.first?["approximation"] as? [String: Any]
+        let measured = try #require(signed?["measured"] as? [String: Any])
+        let margins = try #require(measured["forgotten_margins"] as? [String: Any])
+        #expect((margins["prompts"] as? Int ?? 0) > 0 && margins["mean_from_label"] is NSNumber)
+        let trial = try #require(measured["trial"] as? [String: Any])
+        #expect(trial["distance_before"] is NSNumber && trial["distance_after"] is NSNumber)
         let summary = try #require((reply["shards"] as? [[String: Any]])?.first)
         #expect(summary["serving"] as? String == "approximate" && summary["shard"] as? Int == corrected[0])
         #expect(try cluster.files(holding: Ratings.name(5)) == [])
