@@ -1,7 +1,7 @@
 import Foundation
 
 /// How a checkpoint changes the frequencies of the rotary embedding (arXiv 2104.09864) to reach further.
-public enum RopeScaling: Codable, Hashable, Sendable {
+public enum RopeScaling: Hashable, Sendable {
     /// All frequencies are divided by the factor (position interpolation, arXiv 2306.15595).
     case linear(factor: Double)
     /// Llama 3.1: frequencies whose wave is longer than originalContext ÷ lowFrequencyFactor are divided by the factor, those

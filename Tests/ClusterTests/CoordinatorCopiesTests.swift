@@ -96,6 +96,18 @@ struct CoordinatorCopiesTests {
         #expect(clean.status.workers.isEmpty)
     }
 
+    @Test("A goodbye also settles an assignment of which nothing arrived, but not one whose prompts were sent")
+    func goodbyeInFlight() throws {
+        for wasSent in [false, true] {
+            var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+            fixture.hello("a")
+            let task = try #require(fixture.assignments.first?.task)
+            if wasSent { fixture.say(.need(task: task, digests: ["d"]), by: "a") }
+            fixture.say(.goodbye(deleted: []), by: "a")
+            #expect(fixture.status.workers.isEmpty == !wasSent)
+        }
+    }
+
     @Test("What another worker cleared on the same machine is settled, but never what a worker that is here holds")
     func cleared() {
         var fixture = CoordinatorFixture(quarantined(), copies: [lost])

@@ -24,6 +24,17 @@ extension Coordinator {
         withdrawTasks(of: worker.id) { $0.shardOfCopy == shard }
     }
 
+    /// A worker that leaves reads no more: of an assignment on its way, whose prompts it never asked for, nothing arrives.
+    mutating func leave(_ worker: KnownWorker, deleted: [Int]) {
+        var shards = deleted.map { CopySettlement.Shard(shard: $0, kept: []) }
+        for task in tasks where task.worker == worker.id && task.isWithoutData {
+            guard let copy = task.copy, !deleted.contains(copy.shard) else { continue }
+            let held = worker.copy(of: copy.shard)?.manifests ?? []
+            shards.append(CopySettlement.Shard(shard: copy.shard, kept: held.filter { $0 != copy.manifest }))
+        }
+        settle(worker, shards: shards)
+    }
+
     /// A hello names everything that the worker has.
     mutating func settleAll(of worker: KnownWorker, before: KnownWorker?) {
         guard before.map({ Self.manifests(of: $0) != Self.manifests(of: worker) }) ?? true else { return }

@@ -98,7 +98,9 @@ extension Coordinator {
 
     mutating func give(_ kind: CoordinatorTask.Kind, to worker: KnownWorker) -> TaskID {
         defer { nextTask += 1 }
-        tasks.append(CoordinatorTask(id: nextTask, worker: worker.id, kind: kind, lastNews: now))
+        var task = CoordinatorTask(id: nextTask, worker: worker.id, kind: kind, lastNews: now)
+        task.isWithoutData = task.copy.map { worker.copy(of: $0.shard)?.manifests.contains($0.manifest) != true } ?? false
+        tasks.append(task)
         return nextTask
     }
 
@@ -192,6 +194,7 @@ extension Coordinator {
         switch tasks[position].kind {
         case .train(let index, let manifest), .correct(let index, let manifest), .keep(let index, let manifest):
             guard !digests.isEmpty, digests.count <= shard(index)?.prompts ?? 0 else { return }
+            tasks[position].isWithoutData = false
             dispatch(.prompts(task: id, shard: index, manifest: manifest, digests: digests), to: peer)
         case .prepare, .rows, .part, .check: return
         }

@@ -35,7 +35,7 @@ extension Coordinator {
             failed(task, ClientError(code: code.clipped, message: message.clipped), by: worker)
         case .cleared(let other): cleared(other, by: worker)
         case .goodbye(let deleted):
-            settle(worker, shards: deleted.map { CopySettlement.Shard(shard: $0, kept: []) })
+            leave(worker, deleted: deleted)
             lose(worker.id, because: "it said goodbye")
         }
     }

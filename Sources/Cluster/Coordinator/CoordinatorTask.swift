@@ -23,6 +23,8 @@ struct CoordinatorTask: Sendable {
     /// When the worker was last heard of about it.
     var lastNews: CoordinatorInstant
     var progress: WorkerMessage.TaskProgress?
+    /// The worker had nothing of the task's manifest before, and was sent none of its prompts yet.
+    var isWithoutData = false
 
     var work: Work {
         switch kind {

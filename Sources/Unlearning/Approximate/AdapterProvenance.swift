@@ -1,12 +1,36 @@
 import LanguageModels
 
 /// How an adapter came to be. Only a training from the initial adapter on retained data may be called exact.
-public enum AdapterProvenance: Codable, Hashable, Sendable {
+public enum AdapterProvenance: Hashable, Sendable {
     case trained
     case approximate(ApproximateProvenance)
 
     public var isApproximate: Bool {
         if case .approximate = self { true } else { false }
+    }
+}
+
+/// `{"approximate": {…}}`, or `{}` of a trained adapter.
+extension AdapterProvenance: Codable {
+    private enum CodingKeys: String, CodingKey { case approximate }
+    /// What ledgers of before have: `{"approximate": {"_0": {…}}}`.
+    private enum OlderValue: String, CodingKey { case provenance = "_0" }
+
+    public init(from decoder: any Swift.Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        guard container.contains(.approximate) else {
+            self = .trained
+            return
+        }
+        let older = try container.nestedContainer(keyedBy: OlderValue.self, forKey: .approximate)
+        self = .approximate(
+            try older.decodeIfPresent(ApproximateProvenance.self, forKey: .provenance)
+                ?? container.decode(ApproximateProvenance.self, forKey: .approximate))
+    }
+
+    public func encode(to encoder: any Swift.Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        if case .approximate(let provenance) = self { try container.encode(provenance, forKey: .approximate) }
     }
 }
 

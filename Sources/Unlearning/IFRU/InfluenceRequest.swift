@@ -52,7 +52,7 @@ public struct InfluenceRequest: Codable, Hashable, Sendable {
 /// Everything but data, preparation and model that determines a correction by IFRU.
 public struct IFRUConfiguration: Codable, Hashable, Sendable {
     /// λ of the damped curvature JᵀJ/n + λ·1.
-    public enum Damping: Codable, Hashable, Sendable {
+    public enum Damping: Hashable, Sendable {
         case fixed(Double)
         /// Multiples of `InfluencePreparation.meanCurvature`, tried from the smallest to the largest.
         case relative([Double])

@@ -6,7 +6,9 @@ struct PromptsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prompts",
         abstract: "Print the prompts that an import would make, as JSON lines. Needs no cluster.",
-        discussion: #"Each line is {"instruction","input","output","user","item"}."#)
+        discussion:
+            #"Each line is {"id","instruction","input","output","user","item","timestamp"}; timestamp is the target's."#
+    )
 
     @OptionGroup var data: DataOptions
 
@@ -17,11 +19,14 @@ struct PromptsCommand: ParsableCommand {
     var json = false
 
     private struct Line: Encodable {
+        /// As in manifests, margin tables and neighbours.
+        var id: String
         var instruction: String
         var input: String
         var output: String
         var user: String
         var item: String
+        var timestamp: Int64
     }
 
     func run() throws {
@@ -33,8 +38,8 @@ struct PromptsCommand: ParsableCommand {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             try set.forEachPrompt(split: split) { prompt in
                 let line = Line(
-                    instruction: prompt.instruction, input: prompt.input, output: prompt.output, user: prompt.user,
-                    item: prompt.target.item)
+                    id: prompt.id, instruction: prompt.instruction, input: prompt.input, output: prompt.output,
+                    user: prompt.user, item: prompt.target.item, timestamp: prompt.target.timestamp)
                 var data = try encoder.encode(line)
                 data.append(UInt8(ascii: "\n"))
                 try FileHandle.standardOutput.write(contentsOf: data)

@@ -52,21 +52,11 @@ enum ConfigurationValue: Codable {
             throw CommandFailure(
                 .badInput, "the configuration file: \(name) has no \(unknown.joined(separator: ", "))")
         }
-        for (key, new) in keys { object[key] = key == "damping" ? new.damping : new }
+        for (key, new) in keys { object[key] = new }
         do {
             return try decoder.decode(Value.self, from: JSONEncoder().encode(object))
         } catch {
             throw CommandFailure(.badInput, "the configuration file: \(name) has a value of the wrong type")
-        }
-    }
-
-    /// λ as people write it: a number, a list of multiples of the mean curvature, or "prepared".
-    private var damping: ConfigurationValue {
-        switch self {
-        case .number: .object(["fixed": .object(["_0": self])])
-        case .list: .object(["relative": .object(["_0": self])])
-        case .text(let name): .object([name: .object([:])])
-        case .flag, .object: self
         }
     }
 }

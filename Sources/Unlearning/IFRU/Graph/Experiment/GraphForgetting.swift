@@ -11,7 +11,7 @@ public struct GraphForgetting: Codable, Hashable, Sendable {
         case interactions
     }
 
-    public enum Amount: Codable, Hashable, Sendable {
+    public enum Amount: Hashable, Sendable {
         /// 0...1
         case share(Double)
         case count(Int)
@@ -71,5 +71,27 @@ public struct GraphForgetting: Codable, Hashable, Sendable {
         var isChosen = [Bool](repeating: false, count: isExcluded.count)
         for pair in drawn.prefix(wanted) { isChosen[pair.candidate] = true }
         return samples.indices.filter { isChosen[kind == .users ? samples[$0].user : $0] }
+    }
+}
+
+/// `{"share": 0.05}` or `{"count": 1}`.
+extension GraphForgetting.Amount: Codable {
+    private enum CodingKeys: String, CodingKey { case share, count }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        if let share = try container.decodeIfPresent(Double.self, forKey: .share) {
+            self = .share(share)
+        } else {
+            self = .count(try container.decode(Int.self, forKey: .count))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        switch self {
+        case .share(let share): try container.encode(share, forKey: .share)
+        case .count(let count): try container.encode(count, forKey: .count)
+        }
     }
 }
