@@ -11,6 +11,10 @@ enum WorkerReport: Sendable {
     case storage(StorageResult)
     case progress(JobID, WorkerMessage.TaskProgress)
     case finished(JobID, JobOutcome)
+    /// What other workers left was deleted: everything that is not yet known to be said.
+    case cleared([ClearedNote])
+    /// The directory's shards are deleted, except those named.
+    case deletedShards(Result<[String], TaskFailure>)
     case ended
 }
 

@@ -5,65 +5,79 @@ package final class DataDirectory: Sendable {
     package let path: String
     /// Random, made with the directory: names this worker towards the coordinator.
     package let worker: String
-    private let lock: Int32
-    /// Removed with everything in it when the worker ends.
-    private let isTemporary: Bool
+    /// The folder of this directory and its siblings, if it is one of the standard slots.
+    let slots: String?
+    /// The worker's files are removed when the worker ends.
+    let isRemovedAtEnd: Bool
+    private let lock: DirectoryLock
 
     /// Makes the directory if needed, locks it and reads or makes the worker's name.
-    package convenience init(path: String) throws(WorkerError) {
-        try self.init(path: path, isTemporary: false)
+    package convenience init(path: String, isRemovedAtEnd: Bool = false) throws(WorkerError) {
+        try self.init(path: path, slots: nil, isRemovedAtEnd: isRemovedAtEnd)
     }
 
-    private init(path: String, isTemporary: Bool) throws(WorkerError) {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw .dataDirectory(path: path, reason: "it cannot be made: \(error.localizedDescription)")
-        }
-        let lock = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard lock >= 0 else { throw .dataDirectory(path: path, reason: String(cString: strerror(errno))) }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            close(lock)
-            throw .dataDirectoryInUse(path: path)
-        }
-        let nameFile = path + "/worker"
-        if let bytes = AtomicFile.read(nameFile), let name = String(validating: bytes, as: UTF8.self),
-            UUID(uuidString: name) != nil
-        {
+    private init(path: String, slots: String?, isRemovedAtEnd: Bool) throws(WorkerError) {
+        lock = try Self.makeAndLock(path)
+        lock.touch()
+        if let name = WorkerFiles.worker(in: path) {
             worker = name
         } else {
             worker = UUID().uuidString
             do throws(TaskFailure) {
-                try AtomicFile.write(Array(worker.utf8), to: nameFile)
+                try AtomicFile.write(Array(worker.utf8), to: "\(path)/\(WorkerFiles.worker)")
             } catch {
-                close(lock)
                 throw .dataDirectory(path: path, reason: error.message)
             }
         }
         self.path = path
-        self.lock = lock
-        self.isTemporary = isTemporary
+        self.slots = slots
+        self.isRemovedAtEnd = isRemovedAtEnd
     }
 
     deinit {
-        if isTemporary { try? FileManager.default.removeItem(atPath: path) }
-        close(lock)
+        if isRemovedAtEnd {
+            WorkerFiles.remove(path)
+        } else {
+            lock.touch()
+        }
+    }
+
+    /// Made anew where another worker removes the directory at the same time.
+    private static func makeAndLock(_ path: String) throws(WorkerError) -> DirectoryLock {
+        for _ in 0..<16 {
+            do {
+                try FileManager.default.createDirectory(
+                    atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            } catch {
+                throw .dataDirectory(path: path, reason: "it cannot be made: \(error.localizedDescription)")
+            }
+            do throws(DirectoryLock.Failure) {
+                return try DirectoryLock(directory: path, makesFile: true)
+            } catch {
+                switch error {
+                case .vanished: continue
+                case .inUse: throw .dataDirectoryInUse(path: path)
+                case .system(let code): throw .dataDirectory(path: path, reason: String(cString: strerror(code)))
+                }
+            }
+        }
+        throw .dataDirectory(path: path, reason: "it is removed again and again")
     }
 
     /// The place for workers that were given none: the first directory that no other worker uses under
     /// `$XDG_STATE_HOME/lethe/workers/<endpoint>/` (by default `~/.local/state`), so that workers of one machine that
     /// are started again find their shards. Where that cannot be used, a temporary directory that is removed at the end.
     package static func standard(
-        endpoint: String, environment: [String: String] = ProcessInfo.processInfo.environment
+        endpoint: String, isRemovedAtEnd: Bool = false,
+        environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(WorkerError) -> DataDirectory {
         if let state = environment["XDG_STATE_HOME"] ?? environment["HOME"].map({ $0 + "/.local/state" }),
             state.hasPrefix("/")
         {
-            let name = String(endpoint.map { $0.isLetter || $0.isNumber || $0 == "." ? $0 : "_" })
+            let slots = "\(state)/lethe/workers/\(folderName(of: endpoint))"
             for slot in 0..<1024 {
                 do throws(WorkerError) {
-                    return try DataDirectory(path: "\(state)/lethe/workers/\(name)/\(slot)")
+                    return try DataDirectory(path: "\(slots)/\(slot)", slots: slots, isRemovedAtEnd: isRemovedAtEnd)
                 } catch .dataDirectoryInUse {
                     continue
                 } catch {
@@ -71,7 +85,20 @@ package final class DataDirectory: Sendable {
                 }
             }
         }
-        let temporary = FileManager.default.temporaryDirectory.path + "/lethe-worker-" + UUID().uuidString
-        return try DataDirectory(path: temporary, isTemporary: true)
+        let name = "\(temporaryPrefix)\(folderName(of: endpoint))-\(UUID().uuidString)"
+        return try DataDirectory(
+            path: "\(temporaryFolder(environment))/\(name)", slots: nil, isRemovedAtEnd: true)
+    }
+
+    static let temporaryPrefix = "lethe-worker-"
+
+    /// Where directories are made that end with their workers.
+    static func temporaryFolder(_ environment: [String: String]) -> String {
+        environment["TMPDIR"] ?? FileManager.default.temporaryDirectory.path
+    }
+
+    /// The endpoint as a file's name: without separators, and without the hyphens that other parts of names begin with.
+    static func folderName(of endpoint: String) -> String {
+        String(endpoint.map { $0.isLetter || $0.isNumber || $0 == "." ? $0 : "_" })
     }
 }

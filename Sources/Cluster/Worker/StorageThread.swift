@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Unlearning
 import ZeroMQ
 
@@ -6,6 +7,13 @@ import ZeroMQ
 final class StorageThread: Sendable {
     private enum Command: Sendable {
         case run(StorageCommand)
+        /// Deletes what other workers left; the time is the loop's.
+        case clearAbandoned(at: Double)
+        /// The coordinator knows these.
+        case told([ClearedNote])
+        /// The shards are of this cluster from now on.
+        case belong(cluster: String)
+        case deleteShards
         case quit
     }
 
@@ -13,12 +21,13 @@ final class StorageThread: Sendable {
     private let report: @Sendable (WorkerReport) -> Void
 
     init(
-        directory: String, arithmetic: String, report: @escaping @Sendable (WorkerReport) -> Void
+        directory: String, abandoned: AbandonedDirectories, arithmetic: String, logger: Logger,
+        report: @escaping @Sendable (WorkerReport) -> Void
     ) throws(ZeroMQError) {
         commands = try Mailbox()
         self.report = report
         let thread = Thread { [self] in
-            serve(directory: directory, arithmetic: arithmetic)
+            serve(directory: directory, abandoned: abandoned, arithmetic: arithmetic, logger: logger)
             report(.ended)
         }
         thread.name = "storage"
@@ -28,10 +37,22 @@ final class StorageThread: Sendable {
 
     func run(_ command: StorageCommand) { commands.post(.run(command)) }
 
+    func clearAbandoned(at now: Double) { commands.post(.clearAbandoned(at: now)) }
+
+    func told(_ notes: [ClearedNote]) { commands.post(.told(notes)) }
+
+    func belong(to cluster: String) { commands.post(.belong(cluster: cluster)) }
+
+    /// Deletes the directory's shards after the commands given so far, and ends the thread.
+    func deleteShards() { commands.post(.deleteShards) }
+
     /// Ends the thread after the commands given so far.
     func quit() { commands.post(.quit) }
 
-    private func serve(directory: String, arithmetic: String) {
+    private func serve(
+        directory: String, abandoned: AbandonedDirectories, arithmetic: String, logger: Logger
+    ) {
+        var abandoned = abandoned
         let store: ShardStore
         do throws(TaskFailure) {
             store = try ShardStore(directory: directory)
@@ -42,20 +63,49 @@ final class StorageThread: Sendable {
         report(.storeReady(.success(store.holdings)))
         while true {
             for command in commands.take() {
-                guard case .run(let command) = command else { return }
-                // Before the update deletes it: it is of the prompts as they were.
-                var preparation: InfluencePreparation?
-                if case .update(_, _, _, let adapter?) = command.work {
-                    preparation = store.preparation(shard: command.shard, adapter: adapter)
+                do throws(TaskFailure) {
+                    switch command {
+                    case .run(let command): report(.storage(run(command, store, arithmetic: arithmetic)))
+                    case .clearAbandoned(let now):
+                        report(.cleared(abandoned.clear(at: now) { logger.info("\($0)") }))
+                    case .told(let notes): try ClearedNotesFile.remove(notes, in: directory)
+                    case .belong(let cluster): try belong(to: cluster, store, directory: directory)
+                    case .deleteShards:
+                        report(
+                            .deletedShards(
+                                Result { () throws(TaskFailure) in
+                                    try WorkerFiles.deleteShards(in: directory)
+                                }))
+                        return
+                    case .quit: return
+                    }
+                } catch {
+                    logger.warning("\(error.message)")
                 }
-                let outcome = outcome(of: command, store, arithmetic: arithmetic)
-                report(
-                    .storage(
-                        StorageResult(
-                            id: command.id, shard: command.shard, holding: store.holding(command.shard),
-                            outcome: outcome, preparation: preparation)))
             }
         }
+    }
+
+    private func run(_ command: StorageCommand, _ store: ShardStore, arithmetic: String) -> StorageResult {
+        // Before the update deletes it: it is of the prompts as they were.
+        var preparation: InfluencePreparation?
+        if case .update(_, _, _, let adapter?) = command.work {
+            preparation = store.preparation(shard: command.shard, adapter: adapter)
+        }
+        let outcome = outcome(of: command, store, arithmetic: arithmetic)
+        return StorageResult(
+            id: command.id, shard: command.shard, holding: store.holding(command.shard), outcome: outcome,
+            preparation: preparation)
+    }
+
+    /// Notes the cluster once nothing of another one is left.
+    private func belong(to cluster: String, _ store: ShardStore, directory: String) throws(TaskFailure) {
+        let noted = WorkerFiles.cluster(in: directory)
+        guard noted != cluster else { return }
+        guard noted == nil || store.holdings.isEmpty else {
+            throw TaskFailure(code: "storage", message: "shards of another cluster could not be deleted yet")
+        }
+        try AtomicFile.write(Array(cluster.utf8), to: "\(directory)/\(WorkerFiles.cluster)")
     }
 
     private func outcome(

@@ -9,6 +9,15 @@ public struct WorkerConfiguration: Sendable {
         case fixed(TrainingSpecification.Precision)
     }
 
+    /// What becomes of the worker's shards.
+    public enum DataDisposal: Sendable, Equatable {
+        case kept
+        /// Deleted at an orderly end; the goodbye says so.
+        case deletedAtEnd
+        /// The worker only connects to say that it deleted them.
+        case deletedAtOnce
+    }
+
     /// Keys for a coordinator that asks for CURVE.
     public struct CurveKeys: Sendable {
         public var own: CurveKeyPair
@@ -20,12 +29,18 @@ public struct WorkerConfiguration: Sendable {
         }
     }
 
+    /// Longer than a host takes to start again, with its workers.
+    public static let abandonedAge = Duration.seconds(600)
+
     /// The coordinator's endpoint, such as `tcp://127.0.0.1:7070`.
     public var coordinator: String
     /// The base model's file or directory.
     public var model: String
     /// Where shards are kept; nil: `DataDirectory.standard`.
     public var dataDirectory: String?
+    public var disposal: DataDisposal
+    /// How long a slot beside this worker's must have been free until it is deleted.
+    public var abandonedAfter: Duration
     /// Threads that compute; no result depends on it.
     public var threads: Int
     public var precision: PrecisionChoice
@@ -35,7 +50,8 @@ public struct WorkerConfiguration: Sendable {
 
     public init(
         coordinator: String, model: String, dataDirectory: String? = nil, threads: Int,
-        precision: PrecisionChoice = .automatic, weightCacheDirectory: String? = nil, curve: CurveKeys? = nil
+        precision: PrecisionChoice = .automatic, weightCacheDirectory: String? = nil, curve: CurveKeys? = nil,
+        disposal: DataDisposal = .kept, abandonedAfter: Duration = WorkerConfiguration.abandonedAge
     ) {
         self.coordinator = coordinator
         self.model = model
@@ -44,5 +60,7 @@ public struct WorkerConfiguration: Sendable {
         self.precision = precision
         self.weightCacheDirectory = weightCacheDirectory
         self.curve = curve
+        self.disposal = disposal
+        self.abandonedAfter = abandonedAfter
     }
 }

@@ -5,11 +5,15 @@ public enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Another worker uses the data directory.
     case dataDirectoryInUse(path: String)
     case dataDirectory(path: String, reason: String)
+    /// The shards were deleted, but no coordinator was there to be told.
+    case deletedUntold
 
     public var description: String {
         switch self {
         case .refused(let code, let message): "the coordinator refused this worker (\(code)): \(message)"
         case .dataDirectoryInUse(let path): "another worker uses the data directory \(path); give each its own"
+        case .deletedUntold:
+            "the shards were deleted, but the coordinator did not answer and does not know of it"
         case .dataDirectory(let path, let reason): "the data directory \(path) cannot be used: \(reason)"
         }
     }

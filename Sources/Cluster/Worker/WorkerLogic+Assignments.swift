@@ -7,6 +7,7 @@ extension WorkerLogic {
         if assignment.shard < 0 {
             return [failed(assignment.task, TaskFailure(code: "invalid-task", message: "no shard is negative"))]
         }
+        note(assignment.shard)
         if var current = assignments[assignment.shard], current.isSame(as: assignment) {
             current.task = assignment.task
             assignments[assignment.shard] = current

@@ -10,6 +10,8 @@ package struct WorkerLogic: Sendable {
     package enum Event: Sendable {
         case connected
         case disconnected
+        /// The coordinator is of another cluster than the one whose shards are held.
+        case otherCluster
         case message(CoordinatorMessage)
         case storage(StorageResult)
         case progress(JobID, WorkerMessage.TaskProgress)
@@ -30,6 +32,8 @@ package struct WorkerLogic: Sendable {
     private(set) var isConnected = false
     var holdings: [Int: WorkerMessage.Holding]
     var assignments: [Int: ShardAssignment] = [:]
+    /// Every shard that the disk held or may have got, sorted: what a worker that deleted everything can say is gone.
+    package private(set) var shards: [Int]
     /// By shard.
     var preparations: [Int: ShardPreparation] = [:]
     var queue = JobQueue()
@@ -39,6 +43,7 @@ package struct WorkerLogic: Sendable {
 
     package init(executor: ExecutorDescription, holdings: [WorkerMessage.Holding]) {
         self.executor = executor
+        shards = holdings.map(\.shard).sorted()
         self.holdings = Dictionary(holdings.map { ($0.shard, $0) }, uniquingKeysWith: { _, last in last })
     }
 
@@ -53,6 +58,8 @@ package struct WorkerLogic: Sendable {
             isConnected = true
             return []
         case .disconnected: return disconnect()
+        case .otherCluster:
+            return shards.filter { holdings[$0] != nil || assignments[$0] != nil }.flatMap { release($0) }
         case .message(let message): return handle(message)
         case .storage(let result): return handle(result)
         case .progress(let job, var progress):
@@ -82,11 +89,14 @@ package struct WorkerLogic: Sendable {
             if let failure = mismatch(comparison.settings.specification) { return [failed(task, failure)] }
             return enqueue(.compare(comparison), task: task)
         case .cancel(let task): return cancel(task)
-        case .release(let shard):
-            return abandon(shard: shard) + abandonPreparation(shard: shard) + [.storage(command(shard, .remove))]
+        case .release(let shard): return release(shard)
         // Of the connection, which the shell looks after.
         case .welcome, .refused, .heartbeat: return []
         }
+    }
+
+    private mutating func release(_ shard: Int) -> [Action] {
+        abandon(shard: shard) + abandonPreparation(shard: shard) + [.storage(command(shard, .remove))]
     }
 
     // MARK: - Jobs
@@ -188,6 +198,11 @@ package struct WorkerLogic: Sendable {
     }
 
     private func starting(_ job: Job?) -> [Action] { job.map { [.start($0)] } ?? [] }
+
+    mutating func note(_ shard: Int) {
+        let place = shards.firstIndex { $0 >= shard } ?? shards.endIndex
+        if place == shards.endIndex || shards[place] != shard { shards.insert(shard, at: place) }
+    }
 
     mutating func makeJob(_ work: Job.Work) -> Job { Job(id: makeID(), work: work) }
 

@@ -4,24 +4,33 @@ import ZeroMQ
 
 /// The socket loop of a worker process. Lives on one thread.
 final class WorkerLoop {
-    private let configuration: WorkerConfiguration
-    private let directory: DataDirectory
-    private let logger: Logger
+    let configuration: WorkerConfiguration
+    let directory: DataDirectory
+    private let temporaryFolder: String
+    let logger: Logger
     private let stopRequest: WakeUp
     private let context: Context
-    private let reports: Mailbox<WorkerReport>
-    private let clock = ContinuousClock()
+    let reports: Mailbox<WorkerReport>
+    let clock = ContinuousClock()
     private let start: ContinuousClock.Instant
-    private var connection = ConnectionState()
-    private var socket: Socket?
+    var connection = ConnectionState()
+    var socket: Socket?
     private var attempts = 0
-    private var threadsRunning = 0
+    var threadsRunning = 0
+    var notes = ClearedNotes()
+    /// The cluster that the shards on the disk are of.
+    var cluster: String?
+    /// When others' leftovers are looked for again, or the search for the coordinator ends.
+    private var nextLook = 0.0
 
     init(
-        configuration: WorkerConfiguration, directory: DataDirectory, logger: Logger, stopRequest: WakeUp
+        configuration: WorkerConfiguration, directory: DataDirectory, temporaryFolder: String, logger: Logger,
+        stopRequest: WakeUp
     ) throws(ZeroMQError) {
         self.configuration = configuration
         self.directory = directory
+        self.temporaryFolder = temporaryFolder
+        cluster = WorkerFiles.cluster(in: directory.path)
         self.logger = logger
         self.stopRequest = stopRequest
         context = try Context()
@@ -29,7 +38,7 @@ final class WorkerLoop {
         start = clock.now
     }
 
-    private var now: Double { (clock.now - start) / .seconds(1) }
+    var now: Double { (clock.now - start) / .seconds(1) }
 
     /// Returns after a stop request.
     func run(makeExecutor: @escaping @Sendable () throws -> any TaskExecutor) throws {
@@ -42,23 +51,36 @@ final class WorkerLoop {
         }
         guard let executor = try awaitExecutor() else { return }
         let storage = try StorageThread(
-            directory: directory.path, arithmetic: executor.arithmetic, report: post)
+            directory: directory.path,
+            abandoned: AbandonedDirectories(
+                beside: directory, endpoint: configuration.coordinator, temporaryFolder: temporaryFolder,
+                age: configuration.abandonedAfter),
+            arithmetic: executor.arithmetic, logger: logger, report: post)
         threadsRunning += 1
         defer { storage.quit() }
         guard let holdings = try awaitStore() else { return }
         logger.info(
             "worker \(directory.worker) is ready: \(executor.precision.rawValue), \(holdings.count) shards kept")
         var state = WorkerLogic(executor: executor, holdings: holdings)
+        if configuration.disposal == .deletedAtOnce { nextLook = now + Self.longestSearch }
         while true {
             for action in connection.tick(at: now) {
                 try perform(action, executor: executor, &state, compute, storage)
             }
             let ready = try poll()
-            if ready.stop {
-                goodbye()
-                return
-            }
+            if ready.stop { return leave(state, storage) }
             if ready.socket { try receive(executor, &state, compute, storage) }
+            if configuration.disposal == .deletedAtOnce {
+                if connection.isConnected { return leave(state, storage) }
+                if now >= nextLook {
+                    leave(state, storage)
+                    throw WorkerError.deletedUntold
+                }
+            } else if now >= nextLook {
+                nextLook = now + configuration.abandonedAfter / .seconds(1) / 4
+                storage.clearAbandoned(at: now)
+            }
+            try sayCleared()
             for report in reports.drain() {
                 guard let event = event(report) else { continue }
                 try perform(state.handle(event), &state, compute, storage)
@@ -105,18 +127,15 @@ final class WorkerLoop {
         }
     }
 
-    private func goodbye() {
-        guard connection.isConnected else { return }
-        try? socket?.send(WorkerMessage.goodbye(deleted: []).frames())
-    }
-
     // MARK: - Events
 
     private func poll() throws(ZeroMQError) -> (socket: Bool, stop: Bool) {
         var sources: [Poller.Source] = [.descriptor(stopRequest.descriptor), .descriptor(reports.descriptor)]
         if let socket { sources.append(.socket(socket)) }
         // One millisecond more: a wait that is rounded down would spin.
-        let wait = socket.map { _ in Duration.seconds(connection.wait(at: now)) + .milliseconds(1) }
+        let wait = socket.map { _ in
+            Duration.seconds(max(0, min(connection.wait(at: now), nextLook - now))) + .milliseconds(1)
+        }
         let ready = try Poller(sources).wait(timeout: wait)
         return (ready.count > 2 && ready[2], ready[0])
     }
@@ -129,7 +148,10 @@ final class WorkerLoop {
         case .ended:
             threadsRunning -= 1
             return nil
-        case .executorReady, .storeReady: return nil
+        case .cleared(let found):
+            notes.add(found)
+            return nil
+        case .executorReady, .storeReady, .deletedShards: return nil
         }
     }
 
@@ -151,6 +173,8 @@ final class WorkerLoop {
                 continue
             }
             connection.received(at: now)
+            let told = notes.received(at: now)
+            if !told.isEmpty { storage.told(told) }
             let message: CoordinatorMessage
             do throws(WireError) {
                 message = try CoordinatorMessage(frames: frames)
@@ -168,6 +192,12 @@ final class WorkerLoop {
                 connection.welcomed(welcome, at: now)
                 logger.info("connected to cluster \(welcome.cluster)")
                 try perform(state.handle(.connected), &state, compute, storage)
+                if let cluster, cluster != welcome.cluster {
+                    logger.warning("the shards kept here are of another cluster, \(cluster): they are deleted")
+                    try perform(state.handle(.otherCluster), &state, compute, storage)
+                }
+                cluster = welcome.cluster
+                storage.belong(to: welcome.cluster)
             default: try perform(state.handle(.message(message)), &state, compute, storage)
             }
         }
@@ -192,6 +222,7 @@ final class WorkerLoop {
         case .heartbeat: try send(.heartbeat)
         case .lost:
             logger.warning("lost the coordinator; trying to reach it again")
+            notes.disconnected()
             try perform(state.handle(.disconnected), &state, compute, storage)
         }
     }
@@ -212,7 +243,7 @@ final class WorkerLoop {
     }
 
     /// Messages of a connection that is gone are dropped: the next hello says how things are.
-    private func send(_ message: WorkerMessage) throws {
+    func send(_ message: WorkerMessage) throws {
         guard let socket else { return }
         do {
             try socket.send(message.frames())

@@ -14,6 +14,7 @@ public final class WorkerProcess: Sendable {
     private let configuration: WorkerConfiguration
     private let makeExecutor: MakeExecutor
     private let logger: Logger
+    private let environment: [String: String]
     private let stopRequest: WakeUp
 
     /// A worker that computes with the configured model.
@@ -25,33 +26,44 @@ public final class WorkerProcess: Sendable {
         }
     }
 
-    /// - Parameter makeExecutor: called on the compute thread.
-    public init(configuration: WorkerConfiguration, logger: Logger, makeExecutor: @escaping MakeExecutor) throws {
+    /// - Parameters:
+    ///   - makeExecutor: called on the compute thread.
+    ///   - environment: says where directories lie that the configuration does not name.
+    public init(
+        configuration: WorkerConfiguration, logger: Logger,
+        environment: [String: String] = ProcessInfo.processInfo.environment, makeExecutor: @escaping MakeExecutor
+    ) throws {
+        self.environment = environment
         self.configuration = configuration
         self.logger = logger
         self.makeExecutor = makeExecutor
         stopRequest = try WakeUp()
     }
 
-    /// Makes `run` say goodbye and return soon; nothing under way is finished. A signal handler may call it.
+    /// Makes `run` say goodbye and return soon, and delete the shards before if they are not to be kept; no computation
+    /// under way is finished. A signal handler may call it.
     public func stop() { stopRequest.signal() }
 
     /// Works until `stop`. May be called once.
     ///
     /// - Throws: `WorkerError`; what the model's files are refused for; `TaskFailure` when the store cannot be opened.
     public func run() throws {
+        let isRemovedAtEnd = configuration.disposal != .kept
         let directory =
             if let path = configuration.dataDirectory {
-                try DataDirectory(path: path)
+                try DataDirectory(path: path, isRemovedAtEnd: isRemovedAtEnd)
             } else {
-                try DataDirectory.standard(endpoint: configuration.coordinator)
+                try DataDirectory.standard(
+                    endpoint: configuration.coordinator, isRemovedAtEnd: isRemovedAtEnd, environment: environment)
             }
         var choices = Self.precisions(configuration.precision)
         while true {
             let precision = choices.removeFirst()
             do {
                 let loop = try WorkerLoop(
-                    configuration: configuration, directory: directory, logger: logger, stopRequest: stopRequest)
+                    configuration: configuration, directory: directory,
+                    temporaryFolder: DataDirectory.temporaryFolder(environment), logger: logger,
+                    stopRequest: stopRequest)
                 try loop.run { [makeExecutor] in try makeExecutor(precision) }
                 return
             } catch WorkerError.refused(let code, let message) where code.contains("precision") && !choices.isEmpty {

@@ -24,6 +24,12 @@ struct WorkerCommand: ParsableCommand {
     )
     var data: String?
 
+    @Flag(help: "The shards are deleted when the worker ends, and the coordinator is told so.")
+    var ephemeral = false
+
+    @Flag(help: "Only delete the shards in --data, tell the coordinator so, and end.")
+    var clean = false
+
     @Option(help: "This worker's CURVE key file, for a coordinator beyond loopback. [env: LETHE_KEYS]")
     var keys: String?
 
@@ -38,6 +44,12 @@ struct WorkerCommand: ParsableCommand {
             let endpoint =
                 coordinator ?? ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] ?? "tcp://127.0.0.1:7070"
             guard model.threads > 0 else { throw CommandFailure(.usage, "--threads must be at least 1") }
+            if clean {
+                var isDirectory: ObjCBool = false
+                guard let data, FileManager.default.fileExists(atPath: data, isDirectory: &isDirectory),
+                    isDirectory.boolValue
+                else { throw CommandFailure(.usage, "--clean needs a --data that is there") }
+            }
             let curve = try curveKeys(keys: keys, coordinatorKey: coordinatorKey).map {
                 WorkerConfiguration.CurveKeys(own: $0.keys, coordinator: $0.serverKey)
             }
@@ -45,12 +57,15 @@ struct WorkerCommand: ParsableCommand {
                 configuration: WorkerConfiguration(
                     coordinator: endpoint, model: model.model, dataDirectory: data, threads: model.threads,
                     precision: model.precision.map { .fixed($0) } ?? .automatic,
-                    weightCacheDirectory: weightCacheDirectory(model.weightCache), curve: curve),
+                    weightCacheDirectory: weightCacheDirectory(model.weightCache), curve: curve,
+                    disposal: clean ? .deletedAtOnce : ephemeral ? .deletedAtEnd : .kept),
                 logger: serviceLogger("worker"))
             let signals = stopOnSignals { process.stop() }
             defer { signals.cancel() }
             do {
                 try process.run()
+            } catch let error as WorkerError where error == .deletedUntold {
+                throw CommandFailure(.unreachable, error.description)
             } catch WorkerError.refused(let code, let message) {
                 throw CommandFailure(.refused, "the coordinator refused this worker (\(code)): \(message)")
             }

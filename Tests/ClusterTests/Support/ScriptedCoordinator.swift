@@ -40,10 +40,12 @@ final class ScriptedCoordinator {
     }
 
     /// Waits for the hello and welcomes the worker.
-    func welcome(heartbeatSeconds: Double = 1, within timeout: Duration = .seconds(10)) throws -> WorkerMessage.Hello {
+    func welcome(
+        to cluster: String = "test", heartbeatSeconds: Double = 1, within timeout: Duration = .seconds(10)
+    ) throws -> WorkerMessage.Hello {
         let hello = try expect(within: timeout) { if case .hello(let hello) = $0 { hello } else { nil } }
         try say(
-            .welcome(CoordinatorMessage.Welcome(cluster: "test", heartbeatSeconds: heartbeatSeconds, liveness: 3)))
+            .welcome(CoordinatorMessage.Welcome(cluster: cluster, heartbeatSeconds: heartbeatSeconds, liveness: 3)))
         return hello
     }
 
@@ -59,14 +61,18 @@ final class WorkerThread: Sendable {
 
     init(
         endpoint: String, dataDirectory: String?, precision: WorkerConfiguration.PrecisionChoice = .fixed(.f32),
-        curve: WorkerConfiguration.CurveKeys? = nil, delay: Duration = .zero
+        curve: WorkerConfiguration.CurveKeys? = nil, delay: Duration = .zero,
+        disposal: WorkerConfiguration.DataDisposal = .kept,
+        abandonedAfter: Duration = WorkerConfiguration.abandonedAge,
+        environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws {
         let configuration = WorkerConfiguration(
             coordinator: endpoint, model: "toy", dataDirectory: dataDirectory, threads: 1, precision: precision,
-            curve: curve)
+            curve: curve, disposal: disposal, abandonedAfter: abandonedAfter)
         var logger = Logger(label: "worker")
         logger.logLevel = .critical
-        let process = try WorkerProcess(configuration: configuration, logger: logger) { precision in
+        let process = try WorkerProcess(configuration: configuration, logger: logger, environment: environment) {
+            precision in
             Toy.executor(precision: precision, delay: delay)
         }
         let ended = try Mailbox<Result<Void, any Error>>()
