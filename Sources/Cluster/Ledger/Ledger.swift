@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import GRDB
+import LanguageModels
 import Recommendation
 import Unlearning
 
@@ -10,9 +11,10 @@ import Unlearning
 /// audit log, and is durable when it returns. When a call throws, nothing of it was written.
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`,
-/// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519, mode 0600), `tombstone.key` (`TombstoneKey`,
-/// mode 0600), `audit.head` (`AuditHead`). A copy of the database without the keys recognises nobody and signs nothing;
-/// a copy of `audit.head` in other hands shows whether the log was cut or rewritten since.
+/// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519), `tombstone.key` (`TombstoneKey`), `audit.head`
+/// (`AuditHead`). A copy of the database without the keys recognises nobody and signs nothing; a copy of `audit.head` in
+/// other hands shows whether the log was cut or rewritten since. All have mode 0600 and the directories 0700 from their
+/// first byte on, whatever the umask; those of an earlier release are tightened when the ledger is opened.
 public final class Ledger {
     public let directory: URL
     public let configuration: ClusterConfiguration
@@ -60,6 +62,7 @@ public final class Ledger {
         adapterDirectory = directory.appendingPathComponent("adapters")
         try LedgerFiles.makeDirectory(directory)
         try LedgerFiles.makeDirectory(adapterDirectory)
+        LedgerFiles.tighten(directory)
         let lock = try LedgerFiles.lock(directory.appendingPathComponent("ledger.lock"))
         let hasNewTombstoneKey: Bool
         do {
@@ -121,6 +124,7 @@ public final class Ledger {
         settings.prepareDatabase { db in
             try db.execute(sql: "PRAGMA secure_delete = ON")
         }
+        try LedgerFiles.makePrivateDatabase(database)
         return try LedgerFiles.mappingErrors(at: database.path) {
             let queue = try DatabaseQueue(path: database.path, configuration: settings)
             // GRDB chooses NORMAL for WAL while it opens; an acknowledged forget must survive a loss of power.
@@ -130,7 +134,6 @@ public final class Ledger {
                 throw LedgerError.corrupt(path: database.path, reason: problems.joined(separator: "; "))
             }
             try LedgerSchema.migrator.migrate(queue)
-            _ = chmod(database.path, 0o600)
             return queue
         }
     }

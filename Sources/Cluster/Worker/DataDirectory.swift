@@ -1,4 +1,5 @@
 import Foundation
+import LanguageModels
 
 /// A worker's own directory, locked for as long as the value lives: one worker a directory.
 package final class DataDirectory: Sendable {
@@ -15,18 +16,18 @@ package final class DataDirectory: Sendable {
     }
 
     private init(path: String, isTemporary: Bool) throws(WorkerError) {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw .dataDirectory(path: path, reason: "it cannot be made: \(error.localizedDescription)")
+        guard PrivateFiles.makeDirectory(path) else {
+            throw .dataDirectory(path: path, reason: "it cannot be made: \(String(cString: strerror(errno)))")
         }
+        PrivateFiles.tighten(path)
         let lock = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw .dataDirectory(path: path, reason: String(cString: strerror(errno))) }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
             throw .dataDirectoryInUse(path: path)
         }
+        // Those that an earlier release made.
+        for name in ["lock", "worker", "shards"] { PrivateFiles.tightenTree("\(path)/\(name)") }
         let nameFile = path + "/worker"
         if let bytes = AtomicFile.read(nameFile), let name = String(validating: bytes, as: UTF8.self),
             UUID(uuidString: name) != nil

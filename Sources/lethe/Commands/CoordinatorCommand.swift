@@ -38,6 +38,7 @@ struct CoordinatorCommand: ParsableCommand {
     @OptionGroup(title: "After a loss") var losses: LossFlags
 
     func run() throws {
+        PrivateFiles.makePrivate()
         try reportingFailures(json: json) {
             var options = try flags.overriding(file: config).options()
             options.accepted = losses.accepted

@@ -26,12 +26,17 @@ final class LetheProcess {
     let process = Process()
     private let log: URL
 
-    init(_ arguments: [String], log: URL, environment: [String: String] = [:]) throws {
+    /// - Parameter umask: octal; nil: this process's own.
+    init(_ arguments: [String], log: URL, environment: [String: String] = [:], umask: String? = nil) throws {
         self.log = log
         try Data().write(to: log)
         let handle = try FileHandle(forWritingTo: log)
         process.executableURL = LetheBinary.url
         process.arguments = arguments
+        if let umask {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", "umask \(umask); exec \"$0\" \"$@\"", LetheBinary.url.path] + arguments
+        }
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardOutput = handle
         process.standardError = handle

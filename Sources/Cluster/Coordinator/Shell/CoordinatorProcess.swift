@@ -46,7 +46,6 @@ public final class CoordinatorProcess: Sendable {
         let configuration = options.clusterConfiguration(model: model, precision: precision)
         let shape = model.checkpoint.configuration
         let directory = options.dataDirectory
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let accepted = options.accepted
         let opened = try Mailbox<(cluster: String, Void)>()
         store = try SerialThread(name: "ledger") {
@@ -89,7 +88,7 @@ public final class CoordinatorProcess: Sendable {
         }
         let socket = try bind()
         let endpoint = socket.endpoint
-        try Data((endpoint + "\n").utf8).write(to: endpointFile, options: .atomic)
+        try LedgerFiles.writeAtomically(Data((endpoint + "\n").utf8), to: endpointFile)
         logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
         ready(endpoint)
         let (snapshot, copies) = try initialState()
