@@ -158,7 +158,7 @@ struct CoordinatorFlags: ParsableArguments {
 
     @Option(
         help:
-            "A folder for packed weights, shared by all processes of this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
+            "A folder for packed weights, shared by your processes on this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
     )
     var weightCache: String?
 
