@@ -127,6 +127,8 @@ public enum LedgerCommand: Sendable, Equatable {
     case tuneAttention
     /// Removes the last traces of forgotten data from the files, after a full disk kept the ledger from it.
     case purge
+    /// Takes the adapter away if its file is damaged or gone; its shard is then given out again.
+    case dropDamaged(adapter: String)
     /// Closes a forget request: every affected shard has a clean adapter, workers at hand hold nothing else. Answered by
     /// `.finished`.
     case finishForget(request: String, checks: [DoubleCheck] = [])

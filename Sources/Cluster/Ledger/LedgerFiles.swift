@@ -10,6 +10,8 @@ enum LedgerFiles {
             return try work()
         } catch let error as DatabaseError {
             throw ledgerError(error, path: path)
+        } catch let error as RowDecodingError {
+            throw LedgerError(error, path: path)
         } catch let error as DecodingError {
             throw LedgerError.corrupt(path: path, reason: "a stored value cannot be read: \(error)")
         }

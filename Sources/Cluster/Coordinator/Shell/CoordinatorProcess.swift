@@ -21,6 +21,8 @@ public final class CoordinatorProcess: Sendable {
         case readAgain
         /// Of a key that is not on the list.
         case connectionRefused
+        /// Nothing more may be acknowledged or answered.
+        case failed(LedgerError)
         case stop
     }
 
@@ -92,6 +94,11 @@ public final class CoordinatorProcess: Sendable {
         logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
         ready(endpoint)
         let (snapshot, copies) = try initialState()
+        for case let damage? in snapshot.shards.map(\.damage) {
+            logger.error(
+                "shard \(damage.shard) answers nothing until it has an adapter again",
+                metadata: ["adapter": "\(damage.adapter)", "file": "\(damage.lost ? "gone" : "damaged")"])
+        }
         let loop = CoordinatorLoop(process: self, socket: socket.socket, snapshot: snapshot, copies: copies)
         try loop.run()
         logger.notice("stopped")
