@@ -23,6 +23,8 @@ public enum CoordinatorAction: Sendable {
     case computeWeights(operation: String, WeightsRequest)
     /// Answered by `.evaluation`.
     case buildEvaluation(operation: String, EvaluationScores)
+    /// Another coordinator came after this one: answer nothing more, remember it, and end.
+    case superseded(SupersededCoordinator)
     /// A line for the log: ids, never content.
     case log(String)
 }

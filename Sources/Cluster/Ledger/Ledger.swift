@@ -274,6 +274,10 @@ enum Meta: String {
     case copiesSince = "copies since"
     /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.
     case auditHead = "audit head"
+    /// Of the last start of a coordinator.
+    case generation
+    /// The generation of another coordinator that came after the last start.
+    case supersededBy = "superseded by"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         let row = try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])

@@ -42,6 +42,8 @@ public enum LedgerError: Error, Hashable, Sendable {
     case notFinite(what: String)
     /// The data directory is not the one any more that this process has open: it was removed, or another is in its place.
     case replaced(path: String)
+    /// Another coordinator of the cluster was started after this data directory was last used.
+    case superseded(by: Int)
     /// Another process has the data directory open.
     case inUse(path: String)
     case diskFull(path: String)
@@ -85,6 +87,10 @@ extension LedgerError: CustomStringConvertible {
             "the file of shard \(shard)'s adapter \(name) is damaged; the shard is given out again"
         case .adapterLost(let name, let shard):
             "the file of shard \(shard)'s adapter \(name) is gone; the shard is given out again"
+        case .superseded(let generation):
+            "superseded: another coordinator of this cluster (generation \(generation)) came after this data directory, which "
+                + "may still hold what was forgotten there; if this is the right one all the same, start it once with "
+                + "--take-over"
         case .replaced(let path):
             "\(path) is not the file any more that this process has open: the data directory was removed or replaced while "
                 + "it was in use; nothing was changed, and nothing more is accepted before a restart"

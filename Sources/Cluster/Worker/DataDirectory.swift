@@ -27,7 +27,7 @@ package final class DataDirectory: Sendable {
             throw .dataDirectoryInUse(path: path)
         }
         // Those that an earlier release made.
-        for name in ["lock", "worker", "shards"] { PrivateFiles.tightenTree("\(path)/\(name)") }
+        for name in ["lock", "worker", "shards", "clusters"] { PrivateFiles.tightenTree("\(path)/\(name)") }
         let nameFile = path + "/worker"
         if let bytes = AtomicFile.read(nameFile), let name = String(validating: bytes, as: UTF8.self),
             UUID(uuidString: name) != nil

@@ -6,6 +6,7 @@ import ZeroMQ
 final class WorkerLoop {
     private let configuration: WorkerConfiguration
     private let directory: DataDirectory
+    private let memory: GenerationMemory
     private let logger: Logger
     private let stopRequest: WakeUp
     private let context: Context
@@ -22,6 +23,7 @@ final class WorkerLoop {
     ) throws(ZeroMQError) {
         self.configuration = configuration
         self.directory = directory
+        memory = GenerationMemory(directory: directory.path + "/clusters")
         self.logger = logger
         self.stopRequest = stopRequest
         context = try Context()
@@ -162,14 +164,41 @@ final class WorkerLoop {
                 continue
             }
             switch message {
+            case .refused(SupersededCoordinator.code, let message):
+                // The right one may come back at this endpoint.
+                logger.error("not followed: \(message)")
             case .refused(let code, let message): throw WorkerError.refused(code: code, message: message)
             case .welcome(let welcome):
+                guard follows(welcome) else { continue }
                 attempts = 0
                 connection.welcomed(welcome, at: now)
                 logger.info("connected to cluster \(welcome.cluster)")
                 try perform(state.handle(.connected), &state, compute, storage)
-            default: try perform(state.handle(.message(message)), &state, compute, storage)
+            // Nobody is obeyed before a welcome that can be followed.
+            default:
+                guard connection.isConnected else { continue }
+                try perform(state.handle(.message(message)), &state, compute, storage)
             }
+        }
+    }
+
+    /// Whether the coordinator comes after every other one of its cluster that this worker has seen. If not, it is given
+    /// no answer but the next hello, which says what was seen.
+    private func follows(_ welcome: CoordinatorMessage.Welcome) -> Bool {
+        guard let generation = welcome.generation else {
+            guard memory.generation(of: welcome.cluster) == nil else {
+                logger.error("not followed: a coordinator of cluster \(welcome.cluster) that names no generation")
+                return false
+            }
+            return true
+        }
+        do {
+            guard let objection = try memory.objection(to: generation, of: welcome.cluster) else { return true }
+            logger.error("not followed: \(objection)")
+            return false
+        } catch {
+            logger.error("cannot remember the coordinator's generation: \(error)")
+            return true
         }
     }
 
@@ -249,7 +278,7 @@ final class WorkerLoop {
             worker: directory.worker,
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             protocolVersion: Int(WireLimits.version), base: executor.base, precision: executor.precision,
-            arithmetic: executor.arithmetic, threads: executor.threads, holdings: holdings)
+            arithmetic: executor.arithmetic, threads: executor.threads, holdings: holdings, known: memory.all())
     }
 }
 

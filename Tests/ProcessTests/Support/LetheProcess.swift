@@ -70,12 +70,18 @@ final class LetheProcess {
     deinit { if process.isRunning { kill() } }
 }
 
+/// Where commands remember the coordinators that they have seen.
+private let stateDirectory = FileManager.default.temporaryDirectory.appendingPathComponent(
+    "lethe-test-state-\(ProcessInfo.processInfo.processIdentifier)"
+).path
+
 /// Runs a command to its end.
 func lethe(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
     let process = Process()
     process.executableURL = LetheBinary.url
     process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.environment = ProcessInfo.processInfo.environment.merging(["XDG_STATE_HOME": stateDirectory]) { $1 }
+        .merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     let directory = FileManager.default.temporaryDirectory
     let name = UUID().uuidString

@@ -66,6 +66,9 @@ extension CoordinatorLoop {
                 inbox.post(
                     .event(.evaluation(operation: operation, service.result { try service.evaluation(scores) })))
             }
+        case .superseded(let other):
+            onLedger { try? $0.ledger.noteSuperseded(by: other.known, at: Date()) }
+            giveWay(to: other)
         case .log(let line): logger.info("\(line)")
         }
     }

@@ -43,7 +43,8 @@ final class CoordinatorLoop {
         return CoordinatorInstant(milliseconds: seconds * 1000 + attoseconds / 1_000_000_000_000_000)
     }
 
-    /// - Throws: `LedgerError.replaced` when the data directory is not the one any more that was opened.
+    /// - Throws: `LedgerError.replaced` when the data directory is not the one any more that was opened, `.superseded` when
+    ///   another coordinator of the cluster came after this one.
     func run() throws {
         let poller = Poller([.socket(socket), .descriptor(process.inbox.descriptor)])
         var nextTick = ContinuousClock.now
@@ -77,6 +78,11 @@ final class CoordinatorLoop {
         mustRead = false
         let inbox = process.inbox
         onLedger { inbox.post($0.changed()) }
+    }
+
+    /// Nothing is answered from this data any more, and nothing acknowledged, not even what was committed a moment ago.
+    func giveWay(to other: SupersededCoordinator) {
+        end(because: .superseded(by: other.known.counter), telling: ClientError(other))
     }
 
     private func end(because error: LedgerError, telling clients: ClientError) {
@@ -120,6 +126,9 @@ final class CoordinatorLoop {
         let peer = PeerID(identity)
         do {
             switch try PeerMessage(frames: Array(frames.dropFirst())) {
+            case .worker(.hello) where ending?.error.code == SupersededCoordinator.code:
+                let message = ending?.error.message ?? ""
+                send(peer, CoordinatorMessage.refused(code: SupersededCoordinator.code, message: message))
             case .worker(let message): handle(.worker(peer: peer, checked(message)))
             case .request(let id, let request):
                 let ticket = ClientTicket(peer: peer, request: id, by: name, asked: request.auditName)
@@ -152,6 +161,13 @@ final class CoordinatorLoop {
 
     /// An adapter whose bytes do not have the name that the worker gives them was damaged on the way.
     private func checked(_ message: WorkerMessage) -> WorkerMessage {
+        if case .hello(var hello) = message {
+            // Only what a coordinator of this cluster signed can end this one.
+            hello.known = hello.known?.filter {
+                $0.generation.isSigned(cluster: process.settings.cluster, publicKey: process.publicKey)
+            }
+            return .hello(hello)
+        }
         guard case .trained(let report, let bytes) = message else { return message }
         let name = SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
         guard name != report.adapter else { return message }
@@ -197,7 +213,10 @@ final class CoordinatorLoop {
     }
 
     func reply(_ ticket: ClientTicket, _ reply: ClientReply) {
-        let reply = ending.map { ClientReply($0.error) } ?? reply
+        var reply = ending.map { ClientReply($0.error) } ?? reply
+        reply.origin = process.settings.generation.map {
+            KnownGeneration(cluster: process.settings.cluster, generation: $0)
+        }
         do {
             try socket.send([ticket.peer.bytes] + reply.frames(id: ticket.request))
         } catch {

@@ -32,6 +32,8 @@ public final class CoordinatorProcess: Sendable {
     let store: SerialThread<LedgerService>
     let engine: SerialThread<QueryEngine>
     let settings: CoordinatorSettings
+    /// The ledger's, raw Ed25519.
+    let publicKey: Data
 
     /// Loads the base model and opens the ledger.
     ///
@@ -49,10 +51,12 @@ public final class CoordinatorProcess: Sendable {
         let shape = model.checkpoint.configuration
         let directory = options.dataDirectory
         let accepted = options.accepted
-        let opened = try Mailbox<(cluster: String, Void)>()
+        let takesOver = options.takesOver
+        let opened = try Mailbox<(cluster: String, publicKey: Data, generation: Generation)>()
         store = try SerialThread(name: "ledger") {
             let ledger = try Ledger(directory: directory, configuration: configuration, accepting: accepted)
-            opened.post((ledger.cluster, ()))
+            let generation = try ledger.raiseGeneration(takeOver: takesOver, at: Date())
+            opened.post((ledger.cluster, ledger.publicKey, generation))
             return LedgerService(ledger: ledger, model: shape)
         }
         let threads = options.threads
@@ -66,12 +70,15 @@ public final class CoordinatorProcess: Sendable {
             arithmetic.post(try ArithmeticFingerprint.compute(precision: precision, model: decoder))
             return QueryEngine(tokenizer: model.tokenizer, decoder: decoder)
         }
+        let identity = opened.drain().first
+        publicKey = identity?.publicKey ?? Data()
         let fingerprint = arithmetic.drain().first
         store.run { $0.arithmetic = fingerprint }
         settings = CoordinatorSettings(
-            cluster: opened.drain().first?.cluster ?? "", configuration: configuration, arithmetic: fingerprint,
+            cluster: identity?.cluster ?? "", configuration: configuration, arithmetic: fingerprint,
             // Above every id that an earlier run gave out: late answers to those must not be taken for new ones.
-            firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000), doubleCheck: options.doubleCheck)
+            firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000), doubleCheck: options.doubleCheck,
+            generation: identity?.generation)
     }
 
     /// Serves until `stop`.
@@ -92,6 +99,7 @@ public final class CoordinatorProcess: Sendable {
         let endpoint = socket.endpoint
         try LedgerFiles.writeAtomically(Data((endpoint + "\n").utf8), to: endpointFile)
         logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
+        if let generation = settings.generation { logger.info("generation \(generation.counter)") }
         ready(endpoint)
         let (snapshot, copies) = try initialState()
         for case let damage? in snapshot.shards.map(\.damage) {
