@@ -68,14 +68,15 @@ public struct CurveKeyPair: Sendable, CustomStringConvertible {
         try self.init(secretKey: key)
     }
 
-    /// Writes the pair to a new file that only its owner can read, and the public key to `path` + ".pub".
+    /// Writes the pair to a new file that only its owner can read, and the public key to `path` + ".pub", which is as
+    /// private: its owner decides who gets it.
     ///
     /// The format is CZMQ's certificate.
     /// - Throws: `invalidKey` when the file exists already or cannot be written.
     public func write(to path: String) throws(ZeroMQError) {
         let publicPart = "curve\n    public-key = \"\(publicKey.text)\"\n"
         try Certificate.write(publicPart + "    secret-key = \"\(secretKey)\"\n", to: path, mode: 0o600)
-        try Certificate.write(publicPart, to: path + ".pub", mode: 0o644)
+        try Certificate.write(publicPart, to: path + ".pub", mode: 0o600)
     }
 
     public var description: String { "CURVE key pair \(publicKey.text)" }

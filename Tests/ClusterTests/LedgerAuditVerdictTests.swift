@@ -139,7 +139,10 @@ struct LedgerAuditVerdictTests {
         let accepted = try Ledger(
             directory: fixture.directory, configuration: fixture.configuration, accepting: .auditLog, at: fixture.now)
         #expect(try accepted.hasUser("u1") && accepted.auditVerdict().isIntact)
-        #expect(try accepted.auditLog().suffix(2).map(\.kind) == ["audit finding", "audit finding accepted"])
+        #expect(
+            try accepted.auditLog().map(\.kind).filter { $0.hasPrefix("audit finding") }.suffix(2) == [
+                "audit finding", "audit finding accepted",
+            ])
     }
 
     @Test("So is one from before there were heads")

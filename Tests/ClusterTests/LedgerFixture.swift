@@ -50,7 +50,7 @@ struct SyntheticRatings {
     }
 }
 
-/// A data directory that goes away with the test.
+/// A data directory that goes away with the tests.
 final class LedgerFixture {
     let directory: URL
     var partition: PartitionMethod
@@ -63,13 +63,18 @@ final class LedgerFixture {
         partition: PartitionMethod = .userHash, shards: Int = 3,
         prompts: PromptConfiguration = PromptConfiguration(historyLength: 4)
     ) {
-        directory = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-ledger-\(UUID().uuidString)")
+        directory = Self.parent.appendingPathComponent(UUID().uuidString)
         self.partition = partition
         self.shards = shards
         self.prompts = prompts
     }
 
-    deinit { try? FileManager.default.removeItem(at: directory) }
+    /// Removed when the process ends and not with the fixture: a ledger that outlives it would find its directory gone.
+    private static let parent: URL = {
+        atexit { try? FileManager.default.removeItem(at: LedgerFixture.parent) }
+        return FileManager.default.temporaryDirectory.appendingPathComponent(
+            "lethe-ledgers-\(ProcessInfo.processInfo.processIdentifier)")
+    }()
 
     var configuration: ClusterConfiguration {
         ClusterConfiguration(

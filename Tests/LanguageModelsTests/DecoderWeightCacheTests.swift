@@ -68,6 +68,46 @@ struct DecoderWeightCacheTests {
         }
     }
 
+    @Test("One changed byte anywhere in the file is noticed, and the weights are packed again", arguments: 0..<8)
+    func changedByte(eighth: Int) throws {
+        let directory = temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let checkpoint = Counting()
+        let expected = try margins(checkpoint, .f32, directory)
+        let name = try #require(FileManager.default.contentsOfDirectory(atPath: directory).first)
+        let url = URL(fileURLWithPath: directory).appendingPathComponent(name)
+        var bytes = try Data(contentsOf: url)
+        bytes[min(4096 + (bytes.count - 4096) * eighth / 7, bytes.count - 1)] ^= 0x80
+        try bytes.write(to: url)
+        chmod(url.path, 0o600)
+        checkpoint.reads = 0
+        #expect(try margins(checkpoint, .f32, directory) == expected)
+        #expect(checkpoint.reads > 0)
+        #expect(try Data(contentsOf: url) != bytes)
+    }
+
+    @Test("The file and its folder are private, and a file that others may write is not used")
+    func isPrivate() throws {
+        let directory = temporaryDirectory()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let checkpoint = Counting()
+        _ = try margins(checkpoint, .f32, directory)
+        let path = try "\(directory)/" + #require(FileManager.default.contentsOfDirectory(atPath: directory).first)
+        func mode(_ path: String) -> mode_t {
+            var status = stat()
+            return stat(path, &status) == 0 ? status.st_mode & 0o777 : 0
+        }
+        #expect(mode(directory) == 0o700 && mode(path) == 0o600)
+        chmod(path, 0o666)
+        checkpoint.reads = 0
+        _ = try margins(checkpoint, .f32, directory)
+        #expect(checkpoint.reads > 0 && mode(path) == 0o600)
+        chmod(path, 0o644)
+        checkpoint.reads = 0
+        _ = try margins(checkpoint, .f32, directory)
+        #expect(checkpoint.reads == 0 && mode(path) == 0o600)
+    }
+
     @Test("Where no file can be written the weights stay in memory")
     func unwritable() throws {
         let expected = try margins(Counting(), .f32, "/proc/no/such/directory")

@@ -28,12 +28,15 @@ public final class CoordinatorClient {
     public let endpoint: String
     private let context: Context
     private let curve: ClientCurve?
+    private let memory: GenerationMemory?
     private var socket: Socket
 
+    /// - Parameter memory: where the newest coordinator of each cluster is remembered; nil: nowhere, and any is believed.
     /// - Throws: `ClientError` (`invalid-request`) for an endpoint or keys that cannot be used.
-    public init(endpoint: String, curve: ClientCurve? = nil) throws {
+    public init(endpoint: String, curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
         self.endpoint = endpoint
         self.curve = curve
+        self.memory = memory
         do {
             context = try Context()
             socket = try Self.connect(context, endpoint, curve)
@@ -47,7 +50,7 @@ public final class CoordinatorClient {
     /// - Parameters:
     ///   - id: the request's name; repeating one returns the stored reply. nil: a new random one.
     ///   - patience: how long the coordinator may be silent in all.
-    /// - Throws: the coordinator's `ClientError`, or one with code `unreachable`.
+    /// - Throws: the coordinator's `ClientError`, or one with code `unreachable` or `superseded`.
     @discardableResult
     public func call(
         _ request: ClientRequest, id: String? = nil, patience: Duration = .seconds(15)
@@ -97,10 +100,20 @@ public final class CoordinatorClient {
                 let (answered, reply) = try ClientReply.decode(frames: frames)
                 // A late answer to an earlier request of this connection.
                 guard answered == id else { continue }
+                try check(reply.origin)
                 return reply
             }
         }
         return nil
+    }
+
+    /// - Throws: `ClientError` (`superseded`) for the answer of a coordinator after which another one was seen.
+    private func check(_ origin: KnownGeneration?) throws {
+        guard let memory, let origin else { return }
+        // What cannot be remembered (a full disk, a home that is read-only) must not keep anybody from asking.
+        if let objection = try? memory.objection(to: origin.generation, of: origin.cluster) {
+            throw ClientError(objection)
+        }
     }
 
     private static func connect(

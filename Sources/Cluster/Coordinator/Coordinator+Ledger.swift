@@ -97,6 +97,8 @@ extension LedgerOutcome {
     public static let stale = "stale"
     public static let invalid = "invalid"
     public static let unread = "unread"
+    /// The file of an adapter does not hold what its name says (`LedgerError.adapterDamaged`, `.adapterLost`).
+    public static let damaged = "adapter-damaged"
 }
 
 extension Coordinator {
@@ -130,6 +132,7 @@ extension Coordinator {
         case .abandonCorrection(let index, let manifest, _):
             shard(index).map { $0.manifest == manifest && $0.correction != nil } ?? false
         case .quarantine(let dispute): shard(dispute.shard)?.adapter?.name == dispute.published
+        case .dropDamaged(let name): snapshot.shards.contains { $0.adapter?.name == name || $0.correction != nil }
         case .forget, .requestTraining, .settleCopies, .forgetCopy: true
         }
     }
@@ -190,6 +193,13 @@ extension Coordinator {
             log("the ledger could not write: \(error.code)")
             ledger.keepForRetry(entry, error: error, at: now)
         }
+    }
+
+    /// The ledger looks again, and takes the adapter away; a worker that kept the training then sends it, or it is trained.
+    mutating func dropDamaged(_ name: String) {
+        guard !ledger.contains(where: { $0 == .dropDamaged(adapter: name) }) else { return }
+        log("the file of adapter \(name.clipped) is damaged or gone")
+        write(.dropDamaged(adapter: name))
     }
 
     // MARK: the snapshot

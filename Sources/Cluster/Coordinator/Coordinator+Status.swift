@@ -160,6 +160,8 @@ extension Coordinator {
                 approximation == nil ? .current : .approximate
             } else if shard.isBridged {
                 .bridged
+            } else if shard.adapter == nil && shard.damage != nil {
+                .damaged
             } else if shard.correction != nil {
                 .correcting
             } else if isTraining {
@@ -179,10 +181,20 @@ extension Coordinator {
             },
             exact: shard.adapter.map { _ in approximation == nil },
             approximateSince: approximation?.since.timeIntervalSince1970, corrections: approximation?.corrections,
-            fallback: shard.fallback?.description, prepared: isPrepared(shard),
+            fallback: shard.fallback?.description, damage: shard.adapter == nil ? shard.damage?.description : nil,
+            prepared: isPrepared(shard),
             missingMargins: shard.adapter?.missingMargins,
             quarantinedSince: shard.quarantinedSince?.timeIntervalSince1970, owner: owner?.id,
             held: owner?.holds(shard: shard.index, manifest: shard.manifest) ?? false)
+    }
+}
+
+extension DamagedAdapter {
+    var description: String {
+        "the file of adapter \(adapter) \(lost ? "was gone" : "was damaged"); "
+            + (approximate
+                ? "it was approximate, which no training gives again: an exact one is trained"
+                : "a worker that kept it sends it, or it is trained again")
     }
 }
 

@@ -180,6 +180,10 @@ extension Coordinator {
             if task.shardOfCopy != nil { send(.cancel(task: id), to: peer) }
             if case .part(let part) = task.kind { restart(part.operation) }
             delay(task.work)
+        } else if error.code == LedgerOutcome.damaged, case .part(let part) = task.kind {
+            // It would go on by itself, with another adapter than the one that was asked about.
+            tasks.removeAll { $0.id == id }
+            failOperation(part.operation, error)
         } else {
             remove(task)
             fail(task.work, on: worker.id, error)

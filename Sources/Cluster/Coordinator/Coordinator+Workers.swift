@@ -43,6 +43,7 @@ extension Coordinator {
     // MARK: hello
 
     private mutating func receive(_ hello: WorkerMessage.Hello, from peer: PeerID) {
+        if let other = superseding(hello) { return giveWay(to: other, peer: peer) }
         if let error = objection(to: hello, from: peer) {
             log("refused a worker: \(error.code)")
             return send(.refused(code: error.code, message: error.message), to: peer)
@@ -88,7 +89,8 @@ extension Coordinator {
         suspectCopies(of: worker)
         log("worker \(worker.id) is here")
         let welcome = CoordinatorMessage.Welcome(
-            cluster: settings.cluster, heartbeatSeconds: settings.heartbeatSeconds, liveness: settings.liveness)
+            cluster: settings.cluster, heartbeatSeconds: settings.heartbeatSeconds, liveness: settings.liveness,
+            generation: settings.generation)
         send(.welcome(welcome), to: peer)
         for task in abandoned { send(.cancel(task: task), to: peer) }
     }

@@ -69,6 +69,7 @@ public struct Coordinator: Sendable {
         case .garbage(let peer): log("dropped frames that are no message, from peer \(peer)")
         case .unreachable(let peer): disconnect(peer)
         case .undelivered(let peer, let task, let error): undelivered(task, to: peer, error)
+        case .adapterDamaged(let name): dropDamaged(name)
         case .client(let ticket, let request): receive(request, from: ticket)
         case .ledger(let id, let outcome): committed(id, outcome)
         case .ledgerChanged(let snapshot): adopt(snapshot, dataChanged: true)

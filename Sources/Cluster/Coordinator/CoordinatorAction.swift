@@ -23,6 +23,8 @@ public enum CoordinatorAction: Sendable {
     case computeWeights(operation: String, WeightsRequest)
     /// Answered by `.evaluation`.
     case buildEvaluation(operation: String, EvaluationScores)
+    /// Another coordinator came after this one: answer nothing more, remember it, and end.
+    case superseded(SupersededCoordinator)
     /// A line for the log: ids, never content.
     case log(String)
 }
@@ -127,6 +129,8 @@ public enum LedgerCommand: Sendable, Equatable {
     case tuneAttention
     /// Removes the last traces of forgotten data from the files, after a full disk kept the ledger from it.
     case purge
+    /// Takes the adapter away if its file is damaged or gone; its shard is then given out again.
+    case dropDamaged(adapter: String)
     /// Closes a forget request: every affected shard has a clean adapter, workers at hand hold nothing else. Answered by
     /// `.finished`.
     case finishForget(request: String, checks: [DoubleCheck] = [])

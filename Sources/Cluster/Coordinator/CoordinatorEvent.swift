@@ -14,6 +14,8 @@ public enum CoordinatorEvent: Sendable {
     case unreachable(peer: PeerID)
     /// A task could not be sent because the ledger no longer has its prompts, manifest or adapter, or could not be read.
     case undelivered(peer: PeerID, task: TaskID, ClientError)
+    /// The file of an adapter that the ledger names did not hold what its name says.
+    case adapterDamaged(String)
     /// A request the value answers itself: `train`, `forget` (not a dry run), `evaluate`, `verify`, `compare`, `status`,
     /// `operation`.
     /// The shell answers the others, and repetitions of requests whose reply is stored, without asking.

@@ -22,6 +22,8 @@ public struct CoordinatorSettings: Sendable {
     public var silenceSeconds: Double
     /// Ids of tasks start here. Above every id that an earlier run of the coordinator gave out: microseconds since 1970.
     public var firstTask: TaskID
+    /// Which start of the cluster's coordinator this is; nil: nobody is told.
+    public var generation: Generation?
 
     public struct EvaluationMixture: Hashable, Sendable {
         public var rule: AggregationRule
@@ -43,7 +45,7 @@ public struct CoordinatorSettings: Sendable {
             EvaluationMixture(rule: .nonDecomposed, attention: nil),
         ],
         heartbeatSeconds: Double = 1, liveness: Int = 3, chunk: Int = 32, silenceSeconds: Double = 300,
-        firstTask: TaskID = 1, doubleCheck: DoubleCheckRule = .one
+        firstTask: TaskID = 1, doubleCheck: DoubleCheckRule = .one, generation: Generation? = nil
     ) {
         self.doubleCheck = doubleCheck
         self.cluster = cluster
@@ -55,6 +57,7 @@ public struct CoordinatorSettings: Sendable {
         self.chunk = max(1, chunk)
         self.silenceSeconds = silenceSeconds
         self.firstTask = firstTask
+        self.generation = generation
     }
 }
 

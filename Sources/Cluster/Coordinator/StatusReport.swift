@@ -50,6 +50,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
             /// Its adapter answers nothing; it is being corrected.
             case correcting
             case training
+            /// The file of its adapter was damaged or gone; a worker sends it again, or trains it.
+            case damaged
             /// It had an adapter that saw data which is no longer there; no query uses it.
             case quarantined
             /// Its adapter saw nothing that was forgotten, but lags behind an import; queries use it.
@@ -75,6 +77,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var corrections: Int?
         /// Why it is retrained although a correction was asked for.
         public var fallback: String?
+        /// What happened to the file of its adapter, one line for people; nil: nothing.
+        public var damage: String?
         /// Whether a worker holds IFRU's preparation of its adapter.
         public var prepared: Bool
         /// Validation prompts whose margin under the adapter is missing.

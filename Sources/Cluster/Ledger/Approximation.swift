@@ -110,6 +110,8 @@ public enum CorrectionFallback: String, Codable, CaseIterable, Hashable, Sendabl
     case preparationTooLarge = "preparation-too-large"
     /// What a correction by influence was predicted to do is not what it does.
     case outOfTolerance = "out-of-tolerance"
+    /// The file of the adapter that was to be corrected was damaged or gone.
+    case originalDamaged = "original-damaged"
     /// Workers failed at it again and again.
     case failed
 
@@ -124,6 +126,7 @@ public enum CorrectionFallback: String, Codable, CaseIterable, Hashable, Sendabl
         case .notFinite: "the correction gave numbers that are not finite"
         case .preparationTooLarge: "the preparation would have taken too much memory"
         case .outOfTolerance: "the correction's predictions did not come true"
+        case .originalDamaged: "the file of the adapter that was to be corrected was damaged"
         case .failed: "the correction failed"
         }
     }

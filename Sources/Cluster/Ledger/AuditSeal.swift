@@ -87,6 +87,8 @@ extension Ledger {
     /// Writes the head that was committed last to its file.
     func sealIfPending() throws {
         guard let head = sealing.unwritten else { return }
+        // Not into the place of another ledger's head.
+        try requireSameFiles()
         try LedgerFiles.writeAtomically(Data(head.compact.utf8), to: headFile)
         sealing.written()
     }
@@ -142,8 +144,9 @@ extension Ledger {
         let last = try Row.fetchOne(
             db, sql: "SELECT kind, detail FROM audit WHERE kind IN (?, ?) ORDER BY sequence DESC LIMIT 1",
             arguments: [Ledger.finding, Ledger.findingAccepted])
-        guard let last, last["kind"] == Ledger.finding else { return nil }
-        return (try? JSONDecoder().decode(Finding.self, from: Data((last["detail"] as String).utf8)))?.finding
+        guard let last, try last.value("kind", in: "audit") == Ledger.finding else { return nil }
+        let detail: Data = try last.value("detail", in: "audit")
+        return (try? JSONDecoder().decode(Finding.self, from: detail))?.finding
             ?? "the log was changed from outside"
     }
 

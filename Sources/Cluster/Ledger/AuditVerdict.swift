@@ -29,7 +29,7 @@ extension Ledger {
             var reading = AuditReading()
             let rows = try Row.fetchCursor(db, sql: "SELECT * FROM audit ORDER BY sequence")
             while let row = try rows.next() {
-                if let finding = reading.take(AuditEntry(row: row)) {
+                if let finding = try reading.take(AuditEntry(row: row)) {
                     return AuditVerdict(entries: reading.entries, finding: finding)
                 }
             }
@@ -67,7 +67,9 @@ extension Ledger {
         let rows = try Row.fetchCursor(
             db, sql: "SELECT id, audit, certificate FROM forget_requests ORDER BY number")
         while let row = try rows.next() {
-            let (id, entry, certificate): (String, String, String?) = (row["id"], row["audit"], row["certificate"])
+            let id: String = try row.value("id", in: "forget_requests")
+            let entry: String = try row.value("audit", in: "forget_requests")
+            let certificate: String? = try row.optional("certificate", in: "forget_requests")
             requests += 1
             guard log.forgets.contains(entry) else { return "the log has no entry for forget request \(id)" }
             guard let certificate else { continue }

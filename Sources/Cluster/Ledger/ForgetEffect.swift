@@ -175,7 +175,10 @@ extension Ledger {
                 AND i.item = (SELECT id FROM items WHERE token = :item)
                 AND (:time IS NULL OR i.timestamp = :time) ORDER BY i.id
                 """, arguments: ["user": target.user, "item": target.item, "time": target.timestamp])
-        return (rows.first?["user"], rows.map { $0["id"] })
+        return (
+            try rows.first?.value("user", in: "interactions"),
+            try rows.map { try $0.value("id", in: "interactions") }
+        )
     }
 
     private func wasForgotten(_ target: ClientRequest.ForgetRequest.Target, _ db: Database) throws -> Bool {

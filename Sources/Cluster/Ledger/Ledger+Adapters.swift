@@ -106,37 +106,28 @@ extension Ledger {
         try read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM adapters ORDER BY shard").map { row in
                 AdapterRecord(
-                    name: row["name"], shard: row["shard"], manifest: row["manifest"], prompts: row["prompts"],
-                    created: Date(milliseconds: row["created"]),
-                    report: try JSONDecoder().decode(AdapterReport.self, from: Data((row["report"] as String).utf8)),
-                    trainer: row["trainer"])
+                    name: try row.value("name", in: "adapters"), shard: try row.value("shard", in: "adapters"),
+                    manifest: try row.value("manifest", in: "adapters"),
+                    prompts: try row.count("prompts", in: "adapters"),
+                    created: try row.date("created", in: "adapters"), report: try row.json("report", in: "adapters"),
+                    trainer: try row.optional("trainer", in: "adapters"))
             }
         }
-    }
-
-    /// - Throws: `LedgerError.unknownAdapter`.
-    public func adapterBytes(name: String) throws -> [UInt8] {
-        guard try adapters().contains(where: { $0.name == name }) else {
-            throw LedgerError.unknownAdapter(name: name)
-        }
-        let file = adapterFile(name)
-        guard access(file.path, F_OK) == 0 else {
-            throw LedgerError.corrupt(path: file.path, reason: "the ledger names this adapter, but its file is gone")
-        }
-        return try LedgerFiles.read(file)
     }
 
     /// Returns how many prompts the manifest has.
     private func requireCurrent(shard: Int, manifest: String, _ db: Database) throws -> Int {
         let row = try Row.fetchOne(db, sql: "SELECT manifest, prompts FROM shards WHERE shard = ?", arguments: [shard])
         guard let row else { throw LedgerError.unknownShard(shard) }
-        guard row["manifest"] == manifest else {
-            throw LedgerError.staleAdapter(shard: shard, trained: manifest, current: row["manifest"])
+        let current: String = try row.value("manifest", in: "shards")
+        guard current == manifest else {
+            throw LedgerError.staleAdapter(shard: shard, trained: manifest, current: current)
         }
-        guard row["prompts"] > 0 else {
+        let prompts = try row.count("prompts", in: "shards")
+        guard prompts > 0 else {
             throw LedgerError.invalidAdapter(reason: "shard \(shard) is empty and needs no adapter")
         }
-        return row["prompts"]
+        return prompts
     }
 
     private func record(_ adapter: AdapterRecord, seen: [Int64], _ db: Database) throws {
@@ -155,6 +146,7 @@ extension Ledger {
         let see = try db.makeStatement(sql: "INSERT INTO seen (shard, interaction) VALUES (?, ?)")
         for interaction in seen { try see.execute(arguments: [adapter.shard, interaction]) }
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [adapter.shard])
+        try db.execute(sql: "DELETE FROM damaged_adapters WHERE shard = ?", arguments: [adapter.shard])
         guard adapter.report.approximation == nil else { return }
         // An adapter that was trained before stays the base of estimates until a longer training says better.
         try db.execute(

@@ -58,12 +58,14 @@ extension Ledger {
                     SELECT prompts.id, name, digest, label, vector FROM prompts
                     JOIN embeddings ON embeddings.prompt = prompts.id WHERE split = 'validation' ORDER BY name
                     """)
-            let embeddings = rows.flatMap { FloatBytes.floats($0["vector"]) }
+            let (embeddings, width) = try rows.vectors("vector", in: "embeddings")
             var table = AttentionTable(
-                digests: rows.map { $0["digest"] }, ids: rows.map { $0["name"] }, labels: rows.map { $0["label"] },
-                embeddings: embeddings, dimension: rows.isEmpty ? 0 : embeddings.count / rows.count, rows: [])
+                digests: try rows.map { try $0.value("digest", in: "prompts") },
+                ids: try rows.map { try $0.value("name", in: "prompts") },
+                labels: try rows.map { try $0.value("label", in: "prompts") },
+                embeddings: embeddings, dimension: width, rows: [])
             for adapter in try Row.fetchAll(db, sql: "SELECT shard, name FROM adapters ORDER BY shard") {
-                let shard: Int = adapter["shard"]
+                let shard: Int = try adapter.value("shard", in: "adapters")
                 let margins = try Double.fetchAll(
                     db,
                     sql: """
@@ -73,7 +75,9 @@ extension Ledger {
                         """, arguments: [shard])
                 guard margins.count == rows.count else { continue }
                 table.rows.append(
-                    AttentionTable.Row(shard: shard, adapter: adapter["name"], margins: margins.map { Float($0) }))
+                    AttentionTable.Row(
+                        shard: shard, adapter: try adapter.value("name", in: "adapters"),
+                        margins: margins.map { Float($0) }))
             }
             return table
         }
@@ -103,14 +107,11 @@ extension Ledger {
     /// nil: never tuned, or tuned on data that was forgotten since.
     public func tuning() throws -> StoredTuning? {
         try read { db in
-            guard let row = try Row.fetchOne(db, sql: "SELECT * FROM tuning"),
-                let rule = AggregationRule(rawValue: row["rule"])
-            else { return nil }
+            guard let row = try Row.fetchOne(db, sql: "SELECT * FROM tuning") else { return nil }
             return StoredTuning(
-                parameters: SampleAdaptiveAttention.Parameters(tau: row["tau"], neighbours: row["neighbours"]),
-                rule: rule,
-                embedding: try JSONDecoder().decode(
-                    EmbeddingSource.self, from: Data((row["embedding"] as String).utf8)),
+                parameters: SampleAdaptiveAttention.Parameters(
+                    tau: try row.value("tau", in: "tuning"), neighbours: try row.count("neighbours", in: "tuning")),
+                rule: try row.choice("rule", in: "tuning"), embedding: try row.json("embedding", in: "tuning"),
                 isCurrent: try isTuned(db))
         }
     }
@@ -120,9 +121,14 @@ extension Ledger {
         guard let row = try Row.fetchOne(db, sql: "SELECT basis, rule FROM tuning") else { return false }
         let validation = try String.fetchOne(db, sql: "SELECT digest FROM splits WHERE split = 'validation'")
         let adapters = try Row.fetchAll(db, sql: "SELECT shard, name FROM adapters ORDER BY shard")
-            .map { ($0["shard"] as Int, $0["name"] as String) }
-        return row["rule"] == configuration.rule.rawValue
-            && row["basis"] == Ledger.basis(validation: validation ?? "", adapters: adapters)
+            .map { row -> (Int, String) in
+                (try row.value("shard", in: "adapters"), try row.value("name", in: "adapters"))
+            }
+        let (rule, basis): (String, String) = (
+            try row.value("rule", in: "tuning"), try row.value("basis", in: "tuning")
+        )
+        return rule == configuration.rule.rawValue
+            && basis == Ledger.basis(validation: validation ?? "", adapters: adapters)
     }
 
     private static func basis(validation: String, adapters: [(Int, String)]) -> String {

@@ -71,10 +71,11 @@ extension JSONEncoder {
 }
 
 extension AuditEntry {
-    init(row: Row) {
+    init(row: Row) throws {
         self.init(
-            sequence: row["sequence"], time: Date(milliseconds: row["time"]), kind: row["kind"],
-            detail: row["detail"], previous: row["previous"], hash: row["hash"])
+            sequence: try row.count("sequence", in: "audit"), time: try row.date("time", in: "audit"),
+            kind: try row.value("kind", in: "audit"), detail: try row.value("detail", in: "audit"),
+            previous: try row.value("previous", in: "audit"), hash: try row.value("hash", in: "audit"))
     }
 
     /// SHA-256, in hexadecimal, of the entry's lines: previous, sequence, milliseconds since 1970, kind, detail.

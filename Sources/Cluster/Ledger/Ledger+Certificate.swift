@@ -21,7 +21,7 @@ extension Ledger {
             else { throw LedgerError.unknownRequest(id: id) }
             let record = try ForgetRecord(row: row)
             if let certificate = record.certificate { return certificate }
-            let number: Int64 = row["number"]
+            let number: Int64 = try row.value("number", in: "forget_requests")
             let waiting = try waitingShards(request: number, db)
             guard waiting.isEmpty else { throw LedgerError.requestUnfinished(id: id, waitingFor: waiting) }
             let shards = try certificateShards(request: number, db)
@@ -33,7 +33,8 @@ extension Ledger {
                     doubleChecks: checks, unconfirmed: try unconfirmedCopies(request: number, db),
                     copiesRecordedSince: try copiesRecordedSince(db),
                     exactness: try exactness(of: shards, db), specification: try digest(of: configuration.training),
-                    arithmetic: arithmetic, auditHead: row["audit"], auditHeadAtFinish: try auditHead(db)),
+                    arithmetic: arithmetic, auditHead: row.value("audit", in: "forget_requests"),
+                    auditHeadAtFinish: try auditHead(db)),
                 signedBy: signingKey)
             try db.execute(
                 sql: "UPDATE forget_requests SET finished = ?, certificate = ? WHERE number = ?",
@@ -116,15 +117,17 @@ extension Ledger {
     }
 
     private func certificateShards(request: Int64, _ db: Database) throws -> [Certificate.Shard] {
-        try Row.fetchAll(
+        let table = "forget_shards"
+        return try Row.fetchAll(
             db, sql: "SELECT * FROM forget_shards WHERE request = ? ORDER BY shard", arguments: [request]
         ).map { row in
             Certificate.Shard(
-                index: row["shard"], oldAdapter: row["old_adapter"], oldManifest: row["old_manifest"],
-                newAdapter: row["new_adapter"], newManifest: row["new_manifest"],
-                approximation: try (row["approximation"] as String?).map {
-                    try JSONDecoder().decode(Certificate.Approximation.self, from: Data($0.utf8))
-                }, fallback: (row["fallback"] as String?).flatMap(CorrectionFallback.init(rawValue:)))
+                index: try row.value("shard", in: table), oldAdapter: try row.optional("old_adapter", in: table),
+                oldManifest: try row.value("old_manifest", in: table),
+                newAdapter: try row.optional("new_adapter", in: table),
+                newManifest: try row.value("new_manifest", in: table),
+                approximation: try row.optionalJSON("approximation", in: table),
+                fallback: try row.optionalChoice("fallback", in: table))
         }
     }
 
@@ -171,17 +174,13 @@ extension Ledger {
 
 extension ForgetRecord {
     fileprivate init(row: Row) throws {
-        guard let method = ClusterConfiguration.Method(rawValue: row["method"]) else {
-            throw LedgerError.corrupt(path: "ledger.sqlite", reason: "unknown method of a forget request")
-        }
-        let decoder = JSONDecoder()
+        let table = "forget_requests"
+        let finished = try row.optionalDate("finished", in: table)
         self.init(
-            outcome: try decoder.decode(ForgetOutcome.self, from: Data((row["outcome"] as String).utf8)),
-            state: (row["finished"] as Int64?) == nil ? .pending : .finished, method: method,
-            finished: (row["finished"] as Int64?).map(Date.init(milliseconds:)),
-            certificate: try (row["certificate"] as String?).map {
-                try decoder.decode(Certificate.self, from: Data($0.utf8))
-            }, bridge: (row["bridge"] as String?).flatMap(ApproximateProvenance.Method.init(rawValue:)))
+            outcome: try row.json("outcome", in: table), state: finished == nil ? .pending : .finished,
+            method: try row.choice("method", in: table), finished: finished,
+            certificate: try row.optionalJSON("certificate", in: table),
+            bridge: try row.optionalChoice("bridge", in: table))
     }
 }
 

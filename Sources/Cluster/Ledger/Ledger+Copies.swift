@@ -18,6 +18,14 @@ public struct HandedCopy: Codable, Hashable, Sendable {
     }
 }
 
+extension HandedCopy {
+    fileprivate init(row: Row, in table: String) throws {
+        self.init(
+            worker: try row.value("worker", in: table), name: try row.value("name", in: table),
+            shard: try row.value("shard", in: table), manifest: try row.value("manifest", in: table))
+    }
+}
+
 /// What is known now of a worker's copies: everything else that was on record of them is gone.
 public struct CopySettlement: Codable, Hashable, Sendable {
     public enum Reason: String, Codable, CaseIterable, Sendable {
@@ -82,6 +90,7 @@ extension Ledger {
         }
         guard !isKnown else { return }
         // What the coordinator's logic is told does not change by it: the snapshot stays.
+        try requireSameFiles()
         try LedgerFiles.mappingErrors(at: database.path) {
             try queue.write { try insert(copy, at: time, $0) }
         }
@@ -91,7 +100,7 @@ extension Ledger {
     public func copies() throws -> [HandedCopy] {
         try read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM copies ORDER BY worker, shard, manifest").map { row in
-                HandedCopy(worker: row["worker"], name: row["name"], shard: row["shard"], manifest: row["manifest"])
+                try HandedCopy(row: row, in: "copies")
             }
         }
     }
@@ -104,8 +113,7 @@ extension Ledger {
                 db, sql: "SELECT * FROM copies WHERE worker = ? ORDER BY shard, manifest",
                 arguments: [settlement.worker]
             ).map { row in
-                HandedCopy(
-                    worker: settlement.worker, name: row["name"], shard: row["shard"], manifest: row["manifest"])
+                try HandedCopy(row: row, in: "copies")
             }
             let gone = recorded.filter { !settlement.leaves($0) }
             let returned = settlement.kept.filter { copy in
@@ -135,26 +143,29 @@ extension Ledger {
                 SELECT worker, name, shard, manifest FROM forget_copies WHERE request = ? AND state = 'open'
                 ORDER BY worker, shard, manifest
                 """, arguments: [number]
-        ).map { UnconfirmedCopy(worker: $0["worker"], name: $0["name"], shard: $0["shard"], manifest: $0["manifest"]) }
+        ).map { row in
+            let copy = try HandedCopy(row: row, in: "forget_copies")
+            return UnconfirmedCopy(worker: copy.worker, name: copy.name, shard: copy.shard, manifest: copy.manifest)
+        }
     }
 
     /// Notes every copy that is on record and not of its shard's present data: it may hold what the request forgets. Where
     /// prompts never move between shards, copies of shards that the request does not touch cannot.
     func suspectCopies(request number: Int64, shards: [Int], at time: Date, _ db: Database) throws {
-        let suspects = try Row.fetchAll(
+        let suspects: [HandedCopy] = try Row.fetchAll(
             db,
             sql: """
                 SELECT copies.* FROM copies JOIN shards ON shards.shard = copies.shard
                 WHERE copies.manifest <> shards.manifest ORDER BY copies.worker, copies.shard, copies.manifest
-                """)
-        for row in suspects where configuration.partition.isDataDependent || shards.contains(row["shard"] as Int) {
+                """
+        ).map { try HandedCopy(row: $0, in: "copies") }
+        for copy in suspects where configuration.partition.isDataDependent || shards.contains(copy.shard) {
             try db.execute(
                 sql: """
                     INSERT INTO forget_copies (request, worker, shard, manifest, name, time) VALUES (?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    number, row["worker"] as String, row["shard"] as Int, row["manifest"] as String,
-                    row["name"] as String, time.milliseconds,
+                    number, copy.worker, copy.shard, copy.manifest, copy.name, time.milliseconds,
                 ])
         }
     }

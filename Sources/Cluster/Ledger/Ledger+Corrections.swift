@@ -29,19 +29,18 @@ public struct PendingCorrection: Codable, Hashable, Sendable {
 /// the adapter saw it, in this database, and the adapter's file, which answers nothing. Both go with the correction, and
 /// the purge that follows removes their last traces.
 extension Ledger {
-    /// - Throws: `LedgerError.correctionSuperseded` when none is pending towards this manifest; `.corrupt`.
+    /// - Throws: `LedgerError.correctionSuperseded` when none is pending towards this manifest; `.adapterLost`,
+    ///   `.adapterDamaged` when the original's file is not what it was; `.corrupt`.
     public func correction(shard: Int, manifest: String) throws -> PendingCorrection {
         try read { db in
             guard let row = try Row.fetchOne(db, sql: "SELECT * FROM corrections WHERE shard = ?", arguments: [shard]),
-                try shardState(shard, db).manifest == manifest,
-                let method = ApproximateProvenance.Method(rawValue: row["method"])
+                try shardState(shard, db).manifest == manifest
             else { throw LedgerError.correctionSuperseded(shard: shard) }
-            let file = adapterFile(row["original"])
-            guard access(file.path, F_OK) == 0 else {
-                throw LedgerError.corrupt(path: file.path, reason: "the adapter that is to be corrected is gone")
-            }
+            let method: ApproximateProvenance.Method = try row.choice("method", in: "corrections")
+            let original: String = try row.value("original", in: "corrections")
             return PendingCorrection(
-                method: configuration.corrections.method(method), original: try LedgerFiles.read(file),
+                method: configuration.corrections.method(method),
+                original: try verifiedBytes(name: original, shard: shard),
                 provenance: try provenance(row), request: try influenceRequest(shard: shard, db))
         }
     }
@@ -59,7 +58,7 @@ extension Ledger {
     }
 
     private func provenance(_ row: Row) throws -> AdapterProvenance {
-        try JSONDecoder().decode(AdapterProvenance.self, from: Data((row["provenance"] as String).utf8))
+        try row.json("provenance", in: "corrections")
     }
 
     /// The difference between what the original was trained on and the shard's present prompts.
@@ -67,14 +66,15 @@ extension Ledger {
         var request = InfluenceRequest(direct: [])
         var changed: [(name: String, old: TrainingPrompt, forgotten: Double)] = []
         for row in try changedPrompts(shard: shard, db) {
-            guard let data = row["prompt"] as Data? else {
-                throw LedgerError.corrupt(path: database.path, reason: "a prompt that is to be corrected for is gone")
-            }
-            let old = try JSONDecoder().decode(TrainingPrompt.self, from: data)
-            if (row["current"] as String?) == nil {
+            let old: TrainingPrompt = try row.json("prompt", in: "correction_prompts")
+            if try isGone(row) {
                 request.direct.append(old)
             } else {
-                changed.append((row["name"], old, row["forgotten"]))
+                changed.append(
+                    (
+                        try row.value("name", in: "correction_prompts"), old,
+                        try row.value("forgotten", in: "correction_prompts")
+                    ))
             }
         }
         let new = try storedPrompts(named: changed.map(\.name), db)
@@ -89,6 +89,10 @@ extension Ledger {
                 """, arguments: ["shard": shard])
         request.added = try storedPrompts(named: added, db).map(\.sample)
         return request
+    }
+
+    private func isGone(_ changed: Row) throws -> Bool {
+        try changed.decode(DatabaseValue.self, forColumn: "current").isNull
     }
 
     /// Prompts of the original's training that are gone (current is NULL) or another version now, by name.
@@ -202,7 +206,7 @@ extension Ledger {
         let state = try shardState(shard, db)
         guard let method = state.correction.flatMap(ApproximateProvenance.Method.init(rawValue:)) else { return }
         let changed = try changedPrompts(shard: shard, db)
-        let direct = changed.count { ($0["current"] as String?) == nil }
+        let direct = try changed.count(where: isGone)
         let reason = objection(
             to: method, direct: direct, rebuilt: changed.count - direct, retained: state.prompts)
         if let reason { try giveUpCorrection(shard: shard, reason, at: time, db) }
@@ -242,8 +246,8 @@ extension Ledger {
         shard: Int, adapter: String, _ approximation: Approximation, _ db: Database
     ) throws -> [Int64] {
         guard let row = try Row.fetchOne(db, sql: "SELECT * FROM corrections WHERE shard = ?", arguments: [shard]),
-            row["original"] == approximation.provenance.original,
-            row["method"] == approximation.provenance.method.rawValue,
+            try row.value("original", in: "corrections") == approximation.provenance.original,
+            try row.value("method", in: "corrections") == approximation.provenance.method.rawValue,
             approximation.method.name == approximation.provenance.method
         else { throw LedgerError.correctionSuperseded(shard: shard) }
         let before = try provenance(row)

@@ -40,8 +40,8 @@ extension Ledger {
             let adapter = Supplement.DisputedAdapter(
                 shard: dispute.shard, adapter: dispute.published, other: dispute.other, workers: dispute.workers)
             for row in rows {
-                let number: Int64 = row["request"]
-                guard (row["finished"] as Int64?) == nil else {
+                let number: Int64 = try row.value("request", in: "forget_shards")
+                guard try row.optionalDate("finished", in: "forget_requests") == nil else {
                     try supplement(request: number, auditHead: hash, at: time, db) { _ in .disputed(adapter) }
                     continue
                 }

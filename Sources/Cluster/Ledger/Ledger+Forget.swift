@@ -64,8 +64,9 @@ extension Ledger {
             if let known = try Row.fetchOne(
                 db, sql: "SELECT fingerprint, outcome FROM forget_requests WHERE id = ?", arguments: [requestID])
             {
-                guard known["fingerprint"] == fingerprint else { throw LedgerError.requestConflict(id: requestID) }
-                return try JSONDecoder().decode(ForgetOutcome.self, from: Data((known["outcome"] as String).utf8))
+                let before: Data = try known.value("fingerprint", in: "forget_requests")
+                guard before == fingerprint else { throw LedgerError.requestConflict(id: requestID) }
+                return try known.json("outcome", in: "forget_requests")
             }
             let method = try ForgetMethod(request, default: configuration.method)
             let effect = try effect(of: request, method, db)
@@ -81,6 +82,7 @@ extension Ledger {
     /// adapter files that the ledger no longer names. `forget` calls it; opening the ledger does too.
     public func purge() throws {
         cachedSnapshot = nil
+        try requireSameFiles()
         try LedgerFiles.mappingErrors(at: database.path) {
             try queue.vacuum()
             try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
@@ -153,8 +155,9 @@ extension Ledger {
                     SELECT old_adapter, old_manifest FROM forget_shards WHERE shard = ? AND waiting = 1
                     ORDER BY request LIMIT 1
                     """, arguments: [shard])
-            let oldAdapter = earlier.flatMap { $0["old_adapter"] as String? } ?? state.adapter
-            let oldManifest = earlier.map { $0["old_manifest"] as String } ?? state.trainedManifest ?? state.manifest
+            let oldAdapter: String? = try earlier?.optional("old_adapter", in: "forget_shards") ?? state.adapter
+            let oldManifest: String =
+                try earlier?.value("old_manifest", in: "forget_shards") ?? state.trainedManifest ?? state.manifest
             try db.execute(
                 sql: """
                     INSERT INTO forget_shards (request, shard, old_adapter, old_manifest, waiting, exact)
@@ -165,6 +168,12 @@ extension Ledger {
                     state.adapter != nil || state.isQuarantined, method.method == .apa,
                 ])
             try planCorrection(shard: shard, state, method, request: request, at: time, db)
+            // One that was damaged when the request came saw the data too, and workers may still keep it.
+            try db.execute(
+                sql: """
+                    INSERT OR IGNORE INTO dropped_adapters (name, manifest)
+                    SELECT adapter, manifest FROM damaged_adapters WHERE shard = ?
+                    """, arguments: [shard])
             if let adapter = state.adapter {
                 dropped.append(adapter)
                 try db.execute(
@@ -277,9 +286,13 @@ extension Ledger {
                 """, arguments: [shard])
         guard let row else { throw LedgerError.unknownShard(shard) }
         return ShardState(
-            manifest: row["manifest"], prompts: row["prompts"], isQuarantined: (row["quarantined"] as Int64?) != nil,
-            adapter: row["adapter"], trainedManifest: row["adapter_manifest"], report: row["report"],
-            correction: row["correction"], trainedPrompts: row["trained_prompts"],
-            trainedTokens: row["trained_tokens"])
+            manifest: try row.value("manifest", in: "shards"), prompts: try row.count("prompts", in: "shards"),
+            isQuarantined: try row.optionalDate("quarantined", in: "shards") != nil,
+            adapter: try row.optional("adapter", in: "adapters"),
+            trainedManifest: try row.optional("adapter_manifest", in: "adapters"),
+            report: try row.optional("report", in: "adapters"),
+            correction: try row.optional("correction", in: "corrections"),
+            trainedPrompts: try row.count("trained_prompts", in: "shards"),
+            trainedTokens: try row.count("trained_tokens", in: "shards"))
     }
 }

@@ -115,12 +115,12 @@ extension Ledger {
             db, sql: "SELECT sequence, refused FROM staged_batches WHERE import = ? ORDER BY sequence",
             arguments: [importID])
         guard !rows.isEmpty || batches == 0 else { throw LedgerError.unknownImport(id: importID) }
-        let there = Set(rows.map { $0["sequence"] as Int })
+        let there = Set(try rows.map { try $0.count("sequence", in: "staged_batches") })
         let missing = (0..<max(0, batches)).lazy.filter { !there.contains($0) }
         guard there.count == batches && missing.isEmpty else {
             throw LedgerError.importIncomplete(id: importID, expected: batches, missing: Array(missing.prefix(100)))
         }
-        return rows.reduce(0) { $0 + ($1["refused"] as Int) }
+        return try rows.reduce(0) { $0 + (try $1.count("refused", in: "staged_batches")) }
     }
 
     /// Brings the catalogue up to date; returns the items that are new or have another title, and whether an item that
@@ -144,12 +144,13 @@ extension Ledger {
         var changed: [Int64] = []
         var gainedTitles = false
         while let row = try staged.next() {
-            let (token, title): (String, String) = (row["token"], row["title"])
+            let token: String = try row.value("token", in: "staged_items")
+            let title: String = try row.value("title", in: "staged_items")
             guard done.insert(token).inserted else { continue }
             if let known = try Row.fetchOne(find, arguments: [token]) {
-                let old: String? = known["title"]
+                let old: String? = try known.optional("title", in: "items")
                 if old == title { continue }
-                let id: Int64 = known["id"]
+                let id: Int64 = try known.value("id", in: "items")
                 if old == nil { gainedTitles = true }
                 try update.execute(arguments: [title, id])
                 changed.append(id)
@@ -163,7 +164,11 @@ extension Ledger {
 
     /// Inserts the staged rows that are not there yet; returns the lowest id that a new row has.
     private func takeRows(_ importID: String, _ db: Database) throws -> Int64 {
-        let firstNew = (try Int64.fetchOne(db, sql: "SELECT MAX(id) FROM interactions") ?? 0) + 1
+        let (firstNew, isFull) = (try Int64.fetchOne(db, sql: "SELECT MAX(id) FROM interactions") ?? 0)
+            .addingReportingOverflow(1)
+        guard !isFull else {
+            throw LedgerError.corrupt(table: "interactions", column: "id", reason: "is no possible number")
+        }
         let lastUser = try Int64.fetchOne(db, sql: "SELECT MAX(ordinal) FROM users") ?? -1
         try db.execute(
             sql: "INSERT OR IGNORE INTO items (token) SELECT item FROM staged_rows WHERE import = ?",
@@ -213,10 +218,12 @@ extension Ledger {
     private func fixBenchmarkSplits(_ prompts: PromptConfiguration, _ db: Database) throws {
         try db.execute(sql: "UPDATE interactions SET split = NULL WHERE split IS NOT NULL")
         let users = try Row.fetchAll(db, sql: "SELECT id, token FROM users ORDER BY ordinal")
-        let ids = Dictionary(
-            users.map { ($0["token"] as String, $0["id"] as Int64) }, uniquingKeysWith: { first, _ in first })
+        let named = try users.map { row -> (String, Int64) in
+            (try row.value("token", in: "users"), try row.value("id", in: "users"))
+        }
+        let ids = Dictionary(named, uniquingKeysWith: { first, _ in first })
         let targets = try TallrecSplit.assign(
-            usersInFileOrder: users.map { $0["token"] }, configuration: prompts
+            usersInFileOrder: named.map(\.0), configuration: prompts
         ) { user in
             guard let id = ids[user], let rows = try UserRows(db, user: id) else { return [] }
             return rows.interactions.filter { rows.titles[$0.item] != nil }

@@ -24,13 +24,12 @@ extension Ledger {
         guard !older.isEmpty else { return }
         try mutate { db in
             for row in older {
-                let data = Data((row["certificate"] as String).utf8)
-                let old = try JSONDecoder().decode(Unwrapped.self, from: data)
+                let old: Unwrapped = try row.json("certificate", in: "forget_requests")
                 guard try isOurs(old, db) else { continue }
                 let new = try Certificate(statement: old.statement, signedBy: signingKey)
                 try db.execute(
                     sql: "UPDATE forget_requests SET certificate = ? WHERE number = ?",
-                    arguments: [try JSONEncoder.stable.text(new), row["number"] as Int64])
+                    arguments: [try JSONEncoder.stable.text(new), row.value("number", in: "forget_requests") as Int64])
             }
             try audit(db, "certificates in a new form", ["certificates": older.count], at: time)
         }

@@ -69,11 +69,13 @@ extension Ledger {
                 if prompts == 0 { throw LedgerError.nothingToPartition }
                 return []
             }
-            let missing = rows.count { ($0["vector"] as Data?) == nil }
+            let missing = try rows.count { try $0.decode(DatabaseValue.self, forColumn: "vector").isNull }
             guard missing == 0 else { throw LedgerError.embeddingsMissing(count: missing) }
-            let samples = rows.map { PartitionSample(id: $0["name"], user: $0["token"]) }
-            let embeddings = rows.flatMap { FloatBytes.floats($0["vector"]) }
-            let partition = try dealt(samples, embeddings, at: time, db)
+            let samples = try rows.map {
+                PartitionSample(id: try $0.value("name", in: "prompts"), user: try $0.value("token", in: "users"))
+            }
+            let (embeddings, width) = try rows.vectors("vector", in: "embeddings")
+            let partition = try dealt(samples, embeddings, width, at: time, db)
 
             let place = try db.makeStatement(sql: "UPDATE prompts SET shard = ? WHERE id = ?")
             let placeUser = try db.makeStatement(sql: "UPDATE users SET shard = ? WHERE id = ?")
@@ -84,7 +86,8 @@ extension Ledger {
                 guard let shard = partition.shard(of: sample), (0..<configuration.shards).contains(shard) else {
                     throw LedgerError.corrupt(path: database.path, reason: "the partition left a prompt out")
                 }
-                let (id, user): (Int64, Int64) = (row["id"], row["user"])
+                let id: Int64 = try row.value("id", in: "prompts")
+                let user: Int64 = try row.value("user", in: "prompts")
                 try place.execute(arguments: [shard, id])
                 try drop.execute(arguments: [id])
                 if configuration.partition == .user { try placeUser.execute(arguments: [shard, user]) }
@@ -99,9 +102,8 @@ extension Ledger {
 
     /// The recorded partition with the new samples in it; the first time also records the centres.
     private func dealt(
-        _ samples: [PartitionSample], _ embeddings: [Float], at time: Date, _ db: Database
+        _ samples: [PartitionSample], _ embeddings: [Float], _ width: Int, at time: Date, _ db: Database
     ) throws -> BalancedPartition {
-        let width = embeddings.count / samples.count
         guard let record = try Row.fetchOne(db, sql: "SELECT dimension, centres FROM partition") else {
             let partition = try BalancedPartition(
                 method: configuration.partition, samples: samples, embeddings: embeddings, dimension: width,
@@ -120,11 +122,22 @@ extension Ledger {
                 WHERE prompts.split = 'train' AND prompts.shard IS NOT NULL
                 GROUP BY \(key), prompts.shard
                 """
-        ).map { BalancedPartition.Assignment(key: $0["key"], shard: $0["shard"], prompts: $0["prompts"]) }
-            .sorted { $0.key < $1.key }
+        ).map { row in
+            let shard: Int = try row.value("shard", in: "prompts")
+            guard (0..<configuration.shards).contains(shard) else {
+                throw LedgerError.corrupt(table: "prompts", column: "shard", reason: "is no shard of this cluster")
+            }
+            return BalancedPartition.Assignment(
+                key: try row.value("key", in: "prompts"), shard: shard,
+                prompts: try row.count("prompts", in: "prompts"))
+        }.sorted { $0.key < $1.key }
+        let dimension = try record.count("dimension", in: "partition")
+        guard dimension == width else {
+            throw LedgerError.corrupt(table: "partition", column: "dimension", reason: "is not that of the embeddings")
+        }
         var partition = try BalancedPartition(
             method: configuration.partition, shards: configuration.shards, seed: configuration.seed,
-            dimension: record["dimension"], centres: FloatBytes.floats(record["centres"]), assignments: assignments)
+            dimension: dimension, centres: record.floats("centres", in: "partition"), assignments: assignments)
         try partition.add(samples: samples, embeddings: embeddings)
         return partition
     }

@@ -74,7 +74,11 @@ extension Ledger {
             sql: "SELECT name, digest FROM prompts WHERE \(condition) ORDER BY name")
         let rows = try Row.fetchCursor(statement, arguments: arguments)
         var entries: [ShardManifest.Entry] = []
-        while let row = try rows.next() { entries.append(ShardManifest.Entry(id: row[0], digest: row[1])) }
+        while let row = try rows.next() {
+            entries.append(
+                ShardManifest.Entry(
+                    id: try row.value("name", in: "prompts"), digest: try row.value("digest", in: "prompts")))
+        }
         return ShardManifest(entries: entries)
     }
 
@@ -119,7 +123,7 @@ extension Ledger {
     public func items() throws -> [Item] {
         try read { db in
             try Row.fetchAll(db, sql: "SELECT token, title FROM items WHERE title IS NOT NULL ORDER BY token")
-                .map { Item(id: $0["token"], title: $0["title"]) }
+                .map { Item(id: try $0.value("token", in: "items"), title: try $0.value("title", in: "items")) }
         }
     }
 
@@ -160,15 +164,20 @@ extension Ledger {
         }
         let builder = try PromptBuilder(configuration: recorded)
         var positions: [Int64: [Int]] = [:]
-        for (position, row) in rows.enumerated() { positions[row["user"], default: []].append(position) }
+        for (position, row) in rows.enumerated() {
+            positions[try row.value("user", in: "prompts"), default: []].append(position)
+        }
         var result: [StoredPrompt?] = Array(repeating: nil, count: rows.count)
         for (user, places) in positions {
             let built = try UserRows(db, user: user)?.prompts(builder) ?? []
             let byName = Dictionary(built.map { ($0.prompt.id, $0) }, uniquingKeysWith: { first, _ in first })
             for place in places {
                 let row = rows[place]
-                guard let new = byName[row["name"]], new.digest == row["digest"] else { continue }
-                result[place] = StoredPrompt(prompt: new.prompt, digest: new.digest, shard: row["shard"])
+                guard let new = byName[try row.value("name", in: "prompts")],
+                    try new.digest == row.value("digest", in: "prompts")
+                else { continue }
+                result[place] = StoredPrompt(
+                    prompt: new.prompt, digest: new.digest, shard: try row.optional("shard", in: "prompts"))
             }
         }
         let complete = result.compactMap { $0 }

@@ -41,8 +41,10 @@ extension Ledger {
                 db, sql: "SELECT number, size FROM replies WHERE number < ? ORDER BY number LIMIT 1",
                 arguments: [newest])
             guard let oldest else { return }
-            bytes -= oldest["size"] as Int
-            try db.execute(sql: "DELETE FROM replies WHERE number = ?", arguments: [oldest["number"] as Int64])
+            bytes -= try oldest.count("size", in: "replies")
+            try db.execute(
+                sql: "DELETE FROM replies WHERE number = ?", arguments: [oldest.value("number", in: "replies") as Int64]
+            )
         }
     }
 

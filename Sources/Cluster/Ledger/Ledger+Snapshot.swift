@@ -16,10 +16,11 @@ extension Ledger {
         var counts = SplitCounts()
         var validationDigest = ""
         for row in try Row.fetchAll(db, sql: "SELECT split, prompts, digest FROM splits") {
-            guard let split = Split(rawValue: row["split"]) else { continue }
-            counts[split] = row["prompts"]
-            if split == .validation { validationDigest = row["digest"] }
+            let split: Split = try row.choice("split", in: "splits")
+            counts[split] = try row.count("prompts", in: "splits")
+            if split == .validation { validationDigest = try row.value("digest", in: "splits") }
         }
+        let damaged = try damagedAdapters(db)
         let shards = try Row.fetchAll(
             db,
             sql: """
@@ -39,17 +40,15 @@ extension Ledger {
                 FROM shards LEFT JOIN adapters ON adapters.shard = shards.shard ORDER BY shards.shard
                 """
         ).map { row in
-            LedgerSnapshot.Shard(
-                index: row["shard"], manifest: row["manifest"], prompts: row["prompts"],
-                adapter: try (row["adapter"] as String?).map {
-                    LedgerSnapshot.Adapter(
-                        name: $0, manifest: row["trained"], missingMargins: counts.validation - row["margins"],
-                        approximation: try approximation(row), trainer: row["trainer"])
-                },
-                quarantinedSince: (row["quarantined"] as Int64?).map(Date.init(milliseconds:)),
-                correction: (row["correction"] as String?).flatMap(ApproximateProvenance.Method.init(rawValue:)),
-                awaitsExact: row["awaits_exact"],
-                fallback: (row["fallback"] as String?).flatMap(CorrectionFallback.init(rawValue:)))
+            let index: Int = try row.value("shard", in: "shards")
+            return LedgerSnapshot.Shard(
+                index: index, manifest: try row.value("manifest", in: "shards"),
+                prompts: try row.count("prompts", in: "shards"),
+                adapter: try adapter(row, validation: counts.validation),
+                quarantinedSince: try row.optionalDate("quarantined", in: "shards"),
+                correction: try row.optionalChoice("correction", in: "corrections"),
+                awaitsExact: try row.value("awaits_exact", in: "forget_shards"),
+                fallback: try row.optionalChoice("fallback", in: "forget_shards"), damage: damaged[index])
         }
         let pending = try Row.fetchAll(
             db,
@@ -58,16 +57,17 @@ extension Ledger {
                 """
         ).map { row in
             LedgerSnapshot.PendingForget(
-                id: row["id"], received: Date(milliseconds: row["received"]),
-                waitingFor: try waitingShards(request: row["number"], db),
+                id: try row.value("id", in: "forget_requests"),
+                received: try row.date("received", in: "forget_requests"),
+                waitingFor: try waitingShards(request: row.value("number", in: "forget_requests"), db),
                 retrained: try Int.fetchAll(
                     db,
                     sql: """
                         SELECT shard FROM forget_shards
                         WHERE request = ? AND (waiting = 1 OR new_adapter IS NOT NULL) ORDER BY shard
-                        """, arguments: [row["number"] as Int64]),
-                method: ClusterConfiguration.Method(rawValue: row["method"]) ?? .apa,
-                bridge: (row["bridge"] as String?).flatMap(ApproximateProvenance.Method.init(rawValue:)))
+                        """, arguments: [row.value("number", in: "forget_requests") as Int64]),
+                method: try row.choice("method", in: "forget_requests"),
+                bridge: try row.optionalChoice("bridge", in: "forget_requests"))
         }
         let dealt = shards.reduce(0) { $0 + $1.prompts }
         return LedgerSnapshot(
@@ -81,13 +81,20 @@ extension Ledger {
             purgePending: try Meta.purgePending.value(Bool.self, db) ?? false)
     }
 
+    private func adapter(_ row: Row, validation: Int) throws -> LedgerSnapshot.Adapter? {
+        guard let name: String = try row.optional("adapter", in: "adapters") else { return nil }
+        return LedgerSnapshot.Adapter(
+            name: name, manifest: try row.value("trained", in: "adapters"),
+            missingMargins: validation - (try row.count("margins", in: "margins")),
+            approximation: try approximation(row), trainer: try row.optional("trainer", in: "adapters"))
+    }
+
     private func approximation(_ row: Row) throws -> LedgerSnapshot.Approximation? {
-        guard let report: String = row["approximate"] else { return nil }
-        let decoded = try JSONDecoder().decode(AdapterReport.self, from: Data(report.utf8))
-        return decoded.approximation.map {
+        guard let report: AdapterReport = try row.optionalJSON("approximate", in: "adapters") else { return nil }
+        return try report.approximation.map {
             LedgerSnapshot.Approximation(
                 method: $0.provenance.method, corrections: $0.provenance.corrections,
-                since: Date(milliseconds: row["created"]))
+                since: try row.date("created", in: "adapters"))
         }
     }
 
@@ -122,7 +129,9 @@ extension Ledger {
     /// Over the last training of every shard; nil before the first.
     func tokensPerSecond(_ db: Database) throws -> Double? {
         let row = try Row.fetchOne(db, sql: "SELECT SUM(trained_tokens) AS t, SUM(trained_seconds) AS s FROM shards")
-        guard let tokens: Double = row?["t"], let seconds: Double = row?["s"], seconds > 0 else { return nil }
+        guard let tokens: Double = try row?.optional("t", in: "shards"),
+            let seconds: Double = try row?.optional("s", in: "shards"), seconds > 0
+        else { return nil }
         return tokens / seconds
     }
 }

@@ -43,8 +43,8 @@ extension Ledger {
                 db, sql: "SELECT id, certificate FROM forget_requests WHERE number = ? AND certificate IS NOT NULL",
                 arguments: [number])
         else { return }
-        let certificate = try JSONDecoder().decode(
-            Certificate.self, from: Data((row["certificate"] as String).utf8))
+        let certificate: Certificate = try row.json("certificate", in: "forget_requests")
+        let table = "forget_copies"
         let copies = try Row.fetchAll(
             db,
             sql: """
@@ -53,12 +53,14 @@ extension Ledger {
                 """, arguments: [number]
         ).map { row in
             Supplement.Copy(
-                worker: row["worker"], name: row["name"], shard: row["shard"], manifest: row["manifest"],
-                state: row["state"], since: Date(milliseconds: row["time"]).iso8601)
+                worker: try row.value("worker", in: table), name: try row.value("name", in: table),
+                shard: try row.value("shard", in: table), manifest: try row.value("manifest", in: table),
+                state: try row.value("state", in: table), since: try row.date("time", in: table).iso8601)
         }
         let supplement = try Supplement(
             statement: Supplement.Statement(
-                version: Supplement.Statement.currentVersion, cluster: cluster, request: row["id"],
+                version: Supplement.Statement.currentVersion, cluster: cluster,
+                request: row.value("id", in: "forget_requests"),
                 certificate: certificate.jws.digest, time: time.stored.iso8601, finding: finding(copies),
                 auditHead: auditHead),
             signedBy: signingKey)

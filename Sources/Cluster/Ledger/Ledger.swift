@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import GRDB
+import LanguageModels
 import Recommendation
 import Unlearning
 
@@ -10,9 +11,10 @@ import Unlearning
 /// audit log, and is durable when it returns. When a call throws, nothing of it was written.
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`,
-/// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519, mode 0600), `tombstone.key` (`TombstoneKey`,
-/// mode 0600), `audit.head` (`AuditHead`). A copy of the database without the keys recognises nobody and signs nothing;
-/// a copy of `audit.head` in other hands shows whether the log was cut or rewritten since.
+/// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519), `tombstone.key` (`TombstoneKey`), `audit.head`
+/// (`AuditHead`). A copy of the database without the keys recognises nobody and signs nothing; a copy of `audit.head` in
+/// other hands shows whether the log was cut or rewritten since. All have mode 0600 and the directories 0700 from their
+/// first byte on, whatever the umask; those of an earlier release are tightened when the ledger is opened.
 public final class Ledger {
     public let directory: URL
     public let configuration: ClusterConfiguration
@@ -31,6 +33,11 @@ public final class Ledger {
     var cachedSnapshot: LedgerSnapshot?
     var purgesAtOnce = true
     var sealing = AuditSealing()
+    /// Adapters that were found damaged or lost and are still to be taken away (`dropIfDamaged`).
+    var foundDamaged: Set<String> = []
+    /// Set once the data directory was found to be another one: no call succeeds from then on.
+    public private(set) var displaced: LedgerError?
+    private let files: LedgerOpenFiles
     /// nil: closed.
     private var lock: Int32?
 
@@ -38,7 +45,8 @@ public final class Ledger {
     static let stagingLifetime: TimeInterval = 24 * 3600
 
     /// Opens the ledger, or makes it at the first start; heals what a crash left behind: adapter files that are not in
-    /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for a day.
+    /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for a day. Reads every
+    /// adapter's file: those that are damaged or gone are taken away.
     ///
     /// - Parameter accepted: what the operator said may be missing.
     /// - Throws: `LedgerError.configurationChanged`, `.keyUnusable`, `.olderThanHead`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
@@ -60,6 +68,7 @@ public final class Ledger {
         adapterDirectory = directory.appendingPathComponent("adapters")
         try LedgerFiles.makeDirectory(directory)
         try LedgerFiles.makeDirectory(adapterDirectory)
+        LedgerFiles.tighten(directory)
         let lock = try LedgerFiles.lock(directory.appendingPathComponent("ledger.lock"))
         let hasNewTombstoneKey: Bool
         do {
@@ -68,6 +77,8 @@ public final class Ledger {
             cluster = try LedgerFiles.mappingErrors(at: database.path) {
                 try queue.write { try Ledger.identify($0, configuration: configuration) }
             }
+            files = try LedgerOpenFiles(
+                lock: lock, lockFile: directory.appendingPathComponent("ledger.lock"), database: database)
             let tombstones = try LedgerFiles.mappingErrors(at: database.path) {
                 try TombstoneKey.obtain(
                     directory.appendingPathComponent(TombstoneKey.file), queue,
@@ -121,6 +132,7 @@ public final class Ledger {
         settings.prepareDatabase { db in
             try db.execute(sql: "PRAGMA secure_delete = ON")
         }
+        try LedgerFiles.makePrivateDatabase(database)
         return try LedgerFiles.mappingErrors(at: database.path) {
             let queue = try DatabaseQueue(path: database.path, configuration: settings)
             // GRDB chooses NORMAL for WAL while it opens; an acknowledged forget must survive a loss of power.
@@ -130,7 +142,6 @@ public final class Ledger {
                 throw LedgerError.corrupt(path: database.path, reason: problems.joined(separator: "; "))
             }
             try LedgerSchema.migrator.migrate(queue)
-            _ = chmod(database.path, 0o600)
             return queue
         }
     }
@@ -175,6 +186,7 @@ public final class Ledger {
         for id in stale { try abandonImport(importID: id, at: time) }
         try wrapOlderCertificates(at: time)
         if pending { try purge() } else { try deleteUnnamedAdapterFiles() }
+        try dropDamagedAdapters(at: time)
     }
 
     // MARK: transactions
@@ -194,6 +206,19 @@ public final class Ledger {
         try mutate { try $0.execute(sql: sql) }
     }
 
+    /// Every column of every table, for tests.
+    package func columns() throws -> [(table: String, column: String)] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT m.name AS "table", p.name AS "column" FROM sqlite_master m JOIN pragma_table_info(m.name) p
+                    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE 'grdb%' ORDER BY 1, p.cid
+                    """
+            ).map { (try $0.value("table", in: "sqlite_master"), try $0.value("column", in: "sqlite_master")) }
+        }
+    }
+
     /// Runs work as if the process were killed right after each commit, before its clean-up; for tests.
     package func withoutPurging(_ work: () throws -> Void) rethrows {
         purgesAtOnce = false
@@ -210,16 +235,29 @@ public final class Ledger {
     }
 
     func read<Result>(_ work: (Database) throws -> Result) throws -> Result {
-        try LedgerFiles.mappingErrors(at: database.path) { try queue.read(work) }
+        try requireSameFiles()
+        return try LedgerFiles.mappingErrors(at: database.path) { try queue.read(work) }
     }
 
-    /// One transaction.
+    /// One transaction. What went into files that no name leads to any more is not acknowledged.
     func mutate<Result>(_ work: (Database) throws -> Result) throws -> Result {
+        try requireSameFiles()
         cachedSnapshot = nil
         sealing.staged = nil
         let result = try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+        try requireSameFiles()
         sealIfDue()
         return result
+    }
+
+    func requireSameFiles() throws {
+        if let displaced { throw displaced }
+        do {
+            try files.check()
+        } catch let error as LedgerError {
+            displaced = error
+            throw error
+        }
     }
 }
 
@@ -236,10 +274,14 @@ enum Meta: String {
     case copiesSince = "copies since"
     /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.
     case auditHead = "audit head"
+    /// Of the last start of a coordinator.
+    case generation
+    /// The generation of another coordinator that came after the last start.
+    case supersededBy = "superseded by"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
-        try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])
-            .map { try JSONDecoder().decode(Value.self, from: $0) }
+        let row = try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])
+        return try row?.json("value", in: "meta")
     }
 
     func set(_ value: some Encodable, _ db: Database) throws {

@@ -23,6 +23,10 @@ public enum LedgerError: Error, Hashable, Sendable {
     case unknownUser(String)
     case unknownShard(Int)
     case unknownAdapter(name: String)
+    /// The file of an adapter that the ledger names holds other bytes than its name says.
+    case adapterDamaged(name: String, shard: Int)
+    /// The file of an adapter that the ledger names is gone.
+    case adapterLost(name: String, shard: Int)
     /// The shard's adapter is not to be corrected (any more), or not from this one.
     case correctionSuperseded(shard: Int)
     /// The adapter was trained from a manifest that is no longer the shard's.
@@ -36,6 +40,10 @@ public enum LedgerError: Error, Hashable, Sendable {
     case embeddingWidth(expected: Int, found: Int)
     /// A margin or embedding that is not finite.
     case notFinite(what: String)
+    /// The data directory is not the one any more that this process has open: it was removed, or another is in its place.
+    case replaced(path: String)
+    /// Another coordinator of the cluster was started after this data directory was last used.
+    case superseded(by: Int)
     /// Another process has the data directory open.
     case inUse(path: String)
     case diskFull(path: String)
@@ -75,6 +83,17 @@ extension LedgerError: CustomStringConvertible {
         case .unknownUser(let user): "there is no user \(user)"
         case .unknownShard(let shard): "there is no shard \(shard)"
         case .unknownAdapter(let name): "there is no adapter \(name), or it must not answer any more"
+        case .adapterDamaged(let name, let shard):
+            "the file of shard \(shard)'s adapter \(name) is damaged; the shard is given out again"
+        case .adapterLost(let name, let shard):
+            "the file of shard \(shard)'s adapter \(name) is gone; the shard is given out again"
+        case .superseded(let generation):
+            "superseded: another coordinator of this cluster (generation \(generation)) came after this data directory, which "
+                + "may still hold what was forgotten there; if this is the right one all the same, start it once with "
+                + "--take-over"
+        case .replaced(let path):
+            "\(path) is not the file any more that this process has open: the data directory was removed or replaced while "
+                + "it was in use; nothing was changed, and nothing more is accepted before a restart"
         case .correctionSuperseded(let shard): "the adapter of shard \(shard) is not to be corrected any more"
         case .staleAdapter(let shard, let trained, let current):
             "the adapter of shard \(shard) was trained from manifest \(trained), but the shard's is \(current) now"

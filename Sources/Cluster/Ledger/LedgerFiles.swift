@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import LanguageModels
 
 /// The ledger's files and what can go wrong with them, as `LedgerError`.
 enum LedgerFiles {
@@ -9,6 +10,8 @@ enum LedgerFiles {
             return try work()
         } catch let error as DatabaseError {
             throw ledgerError(error, path: path)
+        } catch let error as RowDecodingError {
+            throw LedgerError(error, path: path)
         } catch let error as DecodingError {
             throw LedgerError.corrupt(path: path, reason: "a stored value cannot be read: \(error)")
         }
@@ -32,12 +35,33 @@ enum LedgerFiles {
     }
 
     static func makeDirectory(_ directory: URL) throws {
-        if mkdir(directory.path, 0o700) == 0 || errno == EEXIST { return }
-        if errno == ENOENT, directory.pathComponents.count > 1 {
-            try makeDirectory(directory.deletingLastPathComponent())
-            if mkdir(directory.path, 0o700) == 0 || errno == EEXIST { return }
+        guard PrivateFiles.makeDirectory(directory.path) else {
+            throw systemError("cannot make the directory", path: directory.path)
         }
-        throw systemError("cannot make the directory", path: directory.path)
+        PrivateFiles.tighten(directory.path)
+    }
+
+    /// Takes others' rights away from what an earlier release wrote. What lies beside it is not the ledger's.
+    static func tighten(_ directory: URL) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
+        where name.hasPrefix("ledger.") || name.hasSuffix(".key")
+            || ["adapters", "audit.head", "endpoint"].contains(name)
+        {
+            PrivateFiles.tightenTree("\(directory.path)/\(name)")
+        }
+    }
+
+    /// Makes the database's file before SQLite does, which gives its write-ahead log
+    /// and its index the mode that the database has at that moment.
+    static func makePrivateDatabase(_ file: URL) throws {
+        let descriptor = Foundation.open(
+            file.path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, PrivateFiles.fileMode)
+        if descriptor >= 0 {
+            _ = close(descriptor)
+            try synchronise(directory: file.deletingLastPathComponent())
+        } else if errno != EEXIST {
+            throw systemError("cannot make", path: file.path)
+        }
     }
 
     /// Takes the data directory for this process; the lock goes with the process, however that ends.

@@ -19,8 +19,8 @@ struct UserRows {
         let user = try db.cachedStatement(sql: "SELECT token, shard FROM users WHERE id = ?")
         guard let row = try Row.fetchOne(user, arguments: [id]) else { return nil }
         self.id = id
-        token = row["token"]
-        shard = row["shard"]
+        token = try row.value("token", in: "users")
+        shard = try row.optional("shard", in: "users")
         interactions = []
         ids = [:]
         titles = [:]
@@ -33,13 +33,17 @@ struct UserRows {
                 """)
         let rows = try Row.fetchCursor(statement, arguments: [id])
         while let row = try rows.next() {
-            let item: String = row["item"]
+            let item: String = try row.value("item", in: "items")
             let interaction = Interaction(
-                user: token, item: item, timestamp: row["timestamp"], rating: row["rating"], ordinal: row["ordinal"])
+                user: token, item: item, timestamp: try row.value("timestamp", in: "interactions"),
+                rating: try row.value("rating", in: "interactions"),
+                ordinal: try row.value("ordinal", in: "interactions"))
             interactions.append(interaction)
-            ids[interaction.key] = row["id"]
-            if let title: String = row["title"] { titles[item] = title }
-            if let split: String = row["split"] { splits[interaction.key] = Split(rawValue: split) }
+            ids[interaction.key] = try row.value("id", in: "interactions")
+            if let title: String = try row.optional("title", in: "items") { titles[item] = title }
+            if let split: Split = try row.optionalChoice("split", in: "interactions") {
+                splits[interaction.key] = split
+            }
         }
     }
 
@@ -87,13 +91,11 @@ struct PromptRow {
         let history = try db.cachedStatement(
             sql: "SELECT interaction FROM prompt_history WHERE prompt = ? ORDER BY position")
         return try Row.fetchAll(statement, arguments: [user]).map { row in
-            let id: Int64 = row["id"]
-            guard let split = Split(rawValue: row["split"]) else {
-                throw LedgerError.corrupt(path: "ledger.sqlite", reason: "unknown split of a prompt")
-            }
+            let id: Int64 = try row.value("id", in: "prompts")
             return PromptRow(
-                id: id, name: row["name"], digest: row["digest"], split: split, shard: row["shard"],
-                target: row["target"], history: try Int64.fetchAll(history, arguments: [id]))
+                id: id, name: try row.value("name", in: "prompts"), digest: try row.value("digest", in: "prompts"),
+                split: try row.choice("split", in: "prompts"), shard: try row.optional("shard", in: "prompts"),
+                target: try row.value("target", in: "prompts"), history: try Int64.fetchAll(history, arguments: [id]))
         }
     }
 }
@@ -230,6 +232,7 @@ extension Ledger {
     private func emptied(shard: Int, manifest: String, _ db: Database) throws {
         try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [shard])
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [shard])
+        try db.execute(sql: "DELETE FROM damaged_adapters WHERE shard = ?", arguments: [shard])
         try dropCorrection(shard: shard, db)
         try settle(shard: shard, adapter: nil, manifest: manifest, db)
     }

@@ -12,6 +12,7 @@ enum LedgerSchema {
         migrator.registerMigration("approximate corrections", migrate: approximateCorrections)
         migrator.registerMigration("copies and double checks", migrate: copiesAndDoubleChecks)
         migrator.registerMigration("tombstones without times", migrate: TombstoneMigration.dropRedundantAndTimes)
+        migrator.registerMigration("damaged adapters", migrate: damagedAdapters)
         return migrator
     }
 
@@ -279,6 +280,18 @@ enum LedgerSchema {
                 -- Of a ledger that was there before: seconds since 1970.
                 INSERT INTO meta (key, value)
                     SELECT 'copies since', CAST(strftime('%s', 'now') AS TEXT) WHERE EXISTS (SELECT 1 FROM meta);
+                """)
+    }
+
+    private static func damagedAdapters(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- Shards whose adapter was taken away because its file did not hold what its name says. manifest: that it was
+                -- trained from; empty where it was to be corrected.
+                CREATE TABLE damaged_adapters (
+                    shard INTEGER PRIMARY KEY REFERENCES shards (shard), adapter TEXT NOT NULL, lost INTEGER NOT NULL,
+                    approximate INTEGER NOT NULL, manifest TEXT NOT NULL, time INTEGER NOT NULL
+                );
                 """)
     }
 }

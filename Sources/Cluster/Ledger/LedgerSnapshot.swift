@@ -11,7 +11,7 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         public var prompts: Int
         /// nil: never trained, quarantined or empty.
         public var adapter: Adapter?
-        /// When a forget request took the shard's adapter away; nil once a clean one is there or the shard is empty.
+        /// When a forget request, or a damaged file, took the shard's adapter away; nil once a clean one is there or the shard is empty.
         public var quarantinedSince: Date?
         /// By what the adapter that was taken away is to be corrected before anything is retrained; nil: not at all.
         public var correction: ApproximateProvenance.Method?
@@ -19,11 +19,13 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         public var awaitsExact: Bool
         /// Why the shard is retrained although a forget request that still waits asked for a correction.
         public var fallback: CorrectionFallback?
+        /// What the shard waits for a new adapter in place of; nil: not because of a damaged file.
+        public var damage: DamagedAdapter?
 
         public init(
             index: Int, manifest: String, prompts: Int, adapter: Adapter? = nil, quarantinedSince: Date? = nil,
             correction: ApproximateProvenance.Method? = nil, awaitsExact: Bool = false,
-            fallback: CorrectionFallback? = nil
+            fallback: CorrectionFallback? = nil, damage: DamagedAdapter? = nil
         ) {
             self.index = index
             self.manifest = manifest
@@ -33,6 +35,7 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
             self.correction = correction
             self.awaitsExact = awaitsExact
             self.fallback = fallback
+            self.damage = damage
         }
 
         /// Whether the shard has the adapter of exactly its present data. An empty shard needs none.

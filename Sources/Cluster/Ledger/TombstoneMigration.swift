@@ -23,9 +23,9 @@ enum TombstoneMigration {
         var kept: Set<Int64> = []
         var instants: [Int64] = []
         for request in requests {
-            let time: Int64 = request["received"]
+            let time: Int64 = try request.value("received", in: "forget_requests")
             if instants.last != time { instants.append(time) }
-            let detail: String? = request["detail"]
+            let detail: String? = try request.optional("detail", in: "audit")
             let people = detail.flatMap { try? JSONDecoder().decode(People.self, from: Data($0.utf8)) }?.people
             if people?.allSatisfy(whole.contains) != true { kept.insert(time) }
         }
@@ -42,7 +42,10 @@ enum TombstoneMigration {
         let insert = try db.makeStatement(sql: "INSERT OR IGNORE INTO tombstones (hmac, kind) VALUES (?, ?)")
         for row in rows {
             try insert.execute(
-                arguments: [Pseudonym.tombstone(of: row["hmac"] as Data, key), row["kind"] as String])
+                arguments: [
+                    Pseudonym.tombstone(of: row.value("hmac", in: "tombstones"), key),
+                    row.value("kind", in: "tombstones") as String,
+                ])
         }
         // They named items in clear. Their clients are told to send the import again.
         let imports = try String.fetchAll(db, sql: "SELECT DISTINCT import FROM staged_refused_items")

@@ -67,6 +67,8 @@ public struct ClientReply: Sendable, Equatable {
 
     public var outcome: Outcome
     public var payloads: [[UInt8]]
+    /// The coordinator that answers.
+    public var origin: KnownGeneration?
 
     public init(outcome: Outcome, payloads: [[UInt8]] = []) {
         self.outcome = outcome
@@ -91,16 +93,21 @@ public struct ClientReply: Sendable, Equatable {
         }
     }
 
-    private struct Header: Codable { var error: ClientError? }
+    private struct Header: Codable {
+        var error: ClientError?
+        var origin: KnownGeneration?
+    }
 
     /// - Returns: frames for a ROUTER socket, to be sent after the routing identity.
     public func frames(id: String) throws(WireError) -> [[UInt8]] {
         switch outcome {
         case .success(let json):
-            return try Envelope("reply", id: id, Header(error: nil), payloads: [json] + payloads).frames()
+            return try Envelope("reply", id: id, Header(error: nil, origin: origin), payloads: [json] + payloads)
+                .frames()
         case .failure(let error):
             let error = ClientError(code: error.code, message: String(error.message.prefix(16_384)))
-            return try Envelope("reply", id: id, Header(error: error), payloads: [[]] + payloads).frames()
+            return try Envelope("reply", id: id, Header(error: error, origin: origin), payloads: [[]] + payloads)
+                .frames()
         }
     }
 
@@ -121,9 +128,9 @@ public struct ClientReply: Sendable, Equatable {
         }
         let header = try envelope.decode(Header.self, payloads: envelope.payloads.count)
         let payloads = Array(envelope.payloads.dropFirst())
-        if let error = header.error {
-            return (envelope.id, ClientReply(outcome: .failure(error), payloads: payloads))
-        }
-        return (envelope.id, ClientReply(outcome: .success(json: json), payloads: payloads))
+        var reply = ClientReply(
+            outcome: header.error.map { .failure($0) } ?? .success(json: json), payloads: payloads)
+        reply.origin = header.origin
+        return (envelope.id, reply)
     }
 }

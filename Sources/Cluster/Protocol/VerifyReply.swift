@@ -14,11 +14,16 @@ public struct VerifyReply: Codable, Sendable {
     /// Whether the request's certificate is unaltered, signed by this cluster and found in the audit log; nil without a
     /// finished request.
     public var certificate: Bool?
+    /// Adapters whose file does not hold what its name says; they answer no more.
+    public var damaged: [DamagedAdapter]
     /// Why it is not verified, one line each, for people.
     public var findings: [String]
 
     /// - Parameter findings: of the request's certificate and supplements.
-    init(report: VerificationReport, audit: AuditVerdict, hasCertificate: Bool, findings: [String]) {
+    init(
+        report: VerificationReport, audit: AuditVerdict, hasCertificate: Bool, findings: [String],
+        damaged: [DamagedAdapter]
+    ) {
         shards = report.shards
         approximate = report.approximate
         empty = report.empty
@@ -26,10 +31,12 @@ public struct VerifyReply: Codable, Sendable {
         auditFinding = audit.finding
         certificate = hasCertificate ? findings.isEmpty : nil
         self.findings = findings
+        self.damaged = damaged
         if let finding = audit.finding { self.findings.append("the audit log is not whole: \(finding)") }
         self.findings += report.shards.filter { !$0.match }.map {
             "shard \($0.shard): the replay gave other bytes than the published adapter has"
         }
+        self.findings += damaged.map { "shard \($0.shard): \($0.description)" }
         self.findings += report.approximate.map { "shard \($0.shard) is approximate: there is nothing to replay" }
         self.findings += report.notCurrent.map { "shard \($0) has no adapter of its present data" }
         if report.shards.isEmpty && report.approximate.isEmpty && report.notCurrent.isEmpty {

@@ -74,6 +74,9 @@ extension WorkerMessage {
         case "hello":
             let hello = try envelope.decode(Hello.self)
             try WirePayload.checkHoldings(hello.holdings.count, kind: kind)
+            guard hello.known?.count ?? 0 <= GenerationMemory.told else {
+                throw .tooLarge(what: "hello: known", size: hello.known?.count ?? 0, limit: GenerationMemory.told)
+            }
             self = .hello(hello)
         case "heartbeat":
             try envelope.expectPayloads(0)

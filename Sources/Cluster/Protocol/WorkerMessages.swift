@@ -46,10 +46,13 @@ public enum WorkerMessage: Sendable, Equatable {
         public var arithmetic: String
         public var threads: Int
         public var holdings: [Holding]
+        /// The coordinators that the worker has seen, of this and of other clusters.
+        public var known: [KnownGeneration]?
 
         public init(
             worker: String, name: String, protocolVersion: Int, base: String,
-            precision: TrainingSpecification.Precision, arithmetic: String, threads: Int, holdings: [Holding]
+            precision: TrainingSpecification.Precision, arithmetic: String, threads: Int, holdings: [Holding],
+            known: [KnownGeneration]? = nil
         ) {
             self.worker = worker
             self.name = name
@@ -59,6 +62,7 @@ public enum WorkerMessage: Sendable, Equatable {
             self.arithmetic = arithmetic
             self.threads = threads
             self.holdings = holdings
+            self.known = known
         }
     }
 
@@ -169,11 +173,13 @@ public enum CoordinatorMessage: Sendable, Equatable {
         public var cluster: String
         public var heartbeatSeconds: Double
         public var liveness: Int
+        public var generation: Generation?
 
-        public init(cluster: String, heartbeatSeconds: Double, liveness: Int) {
+        public init(cluster: String, heartbeatSeconds: Double, liveness: Int, generation: Generation? = nil) {
             self.cluster = cluster
             self.heartbeatSeconds = heartbeatSeconds
             self.liveness = liveness
+            self.generation = generation
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import LanguageModels
 
 /// A worker's own directory, locked for as long as the value lives: one worker a directory.
 package final class DataDirectory: Sendable {
@@ -19,6 +20,9 @@ package final class DataDirectory: Sendable {
     private init(path: String, slots: String?, isRemovedAtEnd: Bool) throws(WorkerError) {
         lock = try Self.makeAndLock(path)
         lock.touch()
+        PrivateFiles.tighten(path)
+        // Those that an earlier release made.
+        for name in WorkerFiles.all { PrivateFiles.tightenTree("\(path)/\(name)") }
         if let name = WorkerFiles.worker(in: path) {
             worker = name
         } else {
@@ -45,11 +49,8 @@ package final class DataDirectory: Sendable {
     /// Made anew where another worker removes the directory at the same time.
     private static func makeAndLock(_ path: String) throws(WorkerError) -> DirectoryLock {
         for _ in 0..<16 {
-            do {
-                try FileManager.default.createDirectory(
-                    atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            } catch {
-                throw .dataDirectory(path: path, reason: "it cannot be made: \(error.localizedDescription)")
+            guard PrivateFiles.makeDirectory(path) else {
+                throw .dataDirectory(path: path, reason: "it cannot be made: \(String(cString: strerror(errno)))")
             }
             do throws(DirectoryLock.Failure) {
                 return try DirectoryLock(directory: path, makesFile: true)

@@ -58,12 +58,7 @@ package final class ShardStore {
     /// Opens the directory, deletes leftovers of interrupted writes and recomputes every digest.
     package init(directory: String) throws(TaskFailure) {
         root = directory + "/shards"
-        do {
-            try FileManager.default.createDirectory(
-                atPath: root, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        } catch {
-            throw TaskFailure(code: "storage", message: "cannot make \(root): \(error.localizedDescription)")
-        }
+        guard PrivateFiles.makeDirectory(root) else { throw AtomicFile.failure("cannot make", root) }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         for shard in names.compactMap(Int.init).sorted() where shard >= 0 {
             try open(shard)
@@ -92,13 +87,8 @@ package final class ShardStore {
         shard: Int, to manifest: ShardManifest, offered: [TrainingPrompt] = []
     ) throws(TaskFailure) -> Update {
         let directory = path(shard)
-        if contents[shard] == nil {
-            do {
-                try FileManager.default.createDirectory(
-                    atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            } catch {
-                throw AtomicFile.failure("cannot make", directory)
-            }
+        guard contents[shard] != nil || PrivateFiles.makeDirectory(directory) else {
+            throw AtomicFile.failure("cannot make", directory)
         }
         let held = contents[shard] ?? Contents([])
         let wanted = Set(manifest.entries.map(\.digest))

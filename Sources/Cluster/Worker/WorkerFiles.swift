@@ -6,6 +6,10 @@ enum WorkerFiles {
     static let cluster = "cluster"
     static let cleared = "cleared"
     static let shards = "shards"
+    /// Generations of the clusters that the worker met: a folder.
+    static let clusters = "clusters"
+
+    static let all = [DirectoryLock.name, worker, cluster, cleared, shards, clusters]
 
     /// Deletes everything below `shards`, durably.
     ///
@@ -27,6 +31,7 @@ enum WorkerFiles {
             unlink("\(directory)/\(name)\(AtomicFile.temporarySuffix)")
             unlink("\(directory)/\(name)")
         }
+        try? FileManager.default.removeItem(atPath: "\(directory)/\(clusters)")
         unlink("\(directory)/\(DirectoryLock.name)")
         rmdir(directory)
     }

@@ -7,6 +7,7 @@ final class WorkerLoop {
     let configuration: WorkerConfiguration
     let directory: DataDirectory
     private let temporaryFolder: String
+    private let memory: GenerationMemory
     let logger: Logger
     private let stopRequest: WakeUp
     private let context: Context
@@ -31,6 +32,7 @@ final class WorkerLoop {
         self.directory = directory
         self.temporaryFolder = temporaryFolder
         cluster = WorkerFiles.cluster(in: directory.path)
+        memory = GenerationMemory(directory: "\(directory.path)/\(WorkerFiles.clusters)")
         self.logger = logger
         self.stopRequest = stopRequest
         context = try Context()
@@ -186,8 +188,12 @@ final class WorkerLoop {
                 continue
             }
             switch message {
+            case .refused(SupersededCoordinator.code, let message):
+                // The right one may come back at this endpoint.
+                logger.error("not followed: \(message)")
             case .refused(let code, let message): throw WorkerError.refused(code: code, message: message)
             case .welcome(let welcome):
+                guard follows(welcome) else { continue }
                 attempts = 0
                 connection.welcomed(welcome, at: now)
                 logger.info("connected to cluster \(welcome.cluster)")
@@ -198,8 +204,31 @@ final class WorkerLoop {
                 }
                 cluster = welcome.cluster
                 storage.belong(to: welcome.cluster)
-            default: try perform(state.handle(.message(message)), &state, compute, storage)
+            // Nobody is obeyed before a welcome that can be followed.
+            default:
+                guard connection.isConnected else { continue }
+                try perform(state.handle(.message(message)), &state, compute, storage)
             }
+        }
+    }
+
+    /// Whether the coordinator comes after every other one of its cluster that this worker has seen. If not, it is given
+    /// no answer but the next hello, which says what was seen.
+    private func follows(_ welcome: CoordinatorMessage.Welcome) -> Bool {
+        guard let generation = welcome.generation else {
+            guard memory.generation(of: welcome.cluster) == nil else {
+                logger.error("not followed: a coordinator of cluster \(welcome.cluster) that names no generation")
+                return false
+            }
+            return true
+        }
+        do {
+            guard let objection = try memory.objection(to: generation, of: welcome.cluster) else { return true }
+            logger.error("not followed: \(objection)")
+            return false
+        } catch {
+            logger.error("cannot remember the coordinator's generation: \(error)")
+            return true
         }
     }
 
@@ -280,7 +309,7 @@ final class WorkerLoop {
             worker: directory.worker,
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             protocolVersion: Int(WireLimits.version), base: executor.base, precision: executor.precision,
-            arithmetic: executor.arithmetic, threads: executor.threads, holdings: holdings)
+            arithmetic: executor.arithmetic, threads: executor.threads, holdings: holdings, known: memory.all())
     }
 }
 

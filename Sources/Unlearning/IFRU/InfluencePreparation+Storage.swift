@@ -1,4 +1,5 @@
 import Foundation
+import LanguageModels
 
 /// How a preparation lies on disk, in the byte order of the machine, which the file never leaves. Requests wait while it is
 /// read: numbers are copied as they lie, and summed up in one pass.
@@ -39,11 +40,12 @@ extension InfluencePreparation {
         var isWritten = false
         defer { if !isWritten { try? FileManager.default.removeItem(at: temporary) } }
         // Rows tell about people: nobody else may read them.
-        guard
-            FileManager.default.createFile(
-                atPath: temporary.path, contents: nil, attributes: [.posixPermissions: 0o600])
-        else { throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: temporary.path]) }
-        let file = try FileHandle(forWritingTo: temporary)
+        let descriptor = open(
+            temporary.path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, PrivateFiles.fileMode)
+        guard descriptor >= 0 else {
+            throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: temporary.path])
+        }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
         defer { try? file.close() }
         var checksum = Checksum()
         func put(_ data: Data) throws {

@@ -26,7 +26,8 @@ struct AdaptersCommand: ParsableCommand {
 
     struct Export: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write every adapter as a PEFT directory, with a provenance.json that says how it was made.")
+            abstract: "Write every adapter as a PEFT directory, with a provenance.json that says how it was made.",
+            discussion: "The files are yours: who may read them follows your umask.")
 
         @Argument(help: "Where to; one folder shard-K for each shard.")
         var directory: String

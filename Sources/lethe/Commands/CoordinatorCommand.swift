@@ -37,11 +37,19 @@ struct CoordinatorCommand: ParsableCommand {
 
     @OptionGroup(title: "After a loss") var losses: LossFlags
 
+    @Flag(
+        help:
+            "Start although another coordinator of this cluster was seen after this folder was last used: say so only if that one is gone for good and this folder is the right one."
+    )
+    var takeOver = false
+
     func run() throws {
+        PrivateFiles.makePrivate()
         try reportingFailures(json: json) {
             var options = try flags.overriding(file: config).options()
             options.accepted = losses.accepted
             try config.map { try ConfigurationFile(path: $0).configure(&options.corrections) }
+            options.takesOver = takeOver
             let process = try CoordinatorProcess(options: options, logger: serviceLogger("coordinator"))
             let signals = stopOnSignals { process.stop() }
             defer { signals.cancel() }
@@ -157,7 +165,7 @@ struct CoordinatorFlags: ParsableArguments {
 
     @Option(
         help:
-            "A folder for packed weights, shared by all processes of this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
+            "A folder for packed weights, shared by your processes on this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
     )
     var weightCache: String?
 

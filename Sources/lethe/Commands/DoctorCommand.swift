@@ -112,7 +112,7 @@ struct DoctorCommand: ParsableCommand {
     private func directory(_ path: String) -> Check {
         let probe = URL(fileURLWithPath: path).appendingPathComponent(".lethe-doctor")
         do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            guard PrivateFiles.makeDirectory(path) else { throw CocoaError(.fileWriteNoPermission) }
             try Data("x".utf8).write(to: probe)
             try FileManager.default.removeItem(at: probe)
             let free = try FileManager.default.attributesOfFileSystem(forPath: path)[.systemFreeSize] as? Int ?? 0

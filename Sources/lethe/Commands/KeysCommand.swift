@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LanguageModels
 import ZeroMQ
 
 struct KeysCommand: ParsableCommand {
@@ -24,6 +25,7 @@ struct KeysCommand: ParsableCommand {
     }
 
     func run() throws {
+        PrivateFiles.makePrivate()
         try reportingFailures(json: json) {
             let pair = try CurveKeyPair.generate()
             try pair.write(to: file)

@@ -78,6 +78,9 @@ private struct StatusText {
             lines.append("forget \(forget.request) (\(method)) waits for clean adapters of shards \(shards)")
         }
         for shard in report.shards {
+            if let damage = shard.damage { lines.append("shard \(shard.shard): \(damage)") }
+        }
+        for shard in report.shards {
             guard let fallback = shard.fallback else { continue }
             lines.append("shard \(shard.shard) is retrained instead of corrected: \(fallback)")
         }

@@ -9,8 +9,8 @@ struct VerifyCommand: ParsableCommand {
         discussion: """
             Trains the shards again, from the initial adapter on the data retained now, and compares the content names; on \
             another worker than the one that trained them, unless that is the only one. Ends with status 2 when one differs, \
-            when a shard's adapter is approximate (that cannot be verified by replay), when there is nothing to replay, and \
-            when the evidence (certificate, supplements, audit log) is not whole.
+            when a shard's adapter is approximate (that cannot be verified by replay), when there is nothing to replay, when \
+            an adapter's file does not hold what its name says, and when the evidence (certificate, supplements, audit log) is not whole.
             """)
 
     @Option(help: "Only the shards that this forget request touched; its certificate's signature is checked too.")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Foundation
+import LanguageModels
 import Logging
 import Unlearning
 
@@ -40,6 +41,7 @@ struct WorkerCommand: ParsableCommand {
     var json = false
 
     func run() throws {
+        PrivateFiles.makePrivate()
         try reportingFailures(json: json) {
             let endpoint =
                 coordinator ?? ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] ?? "tcp://127.0.0.1:7070"

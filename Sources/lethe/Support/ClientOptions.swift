@@ -24,7 +24,7 @@ struct ClientOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         return try CoordinatorClient(
             endpoint: coordinator ?? environment["LETHE_COORDINATOR"] ?? "tcp://127.0.0.1:7070",
-            curve: curveKeys(keys: keys, coordinatorKey: coordinatorKey))
+            curve: curveKeys(keys: keys, coordinatorKey: coordinatorKey), memory: .standard())
     }
 
     /// Runs a command's body with a client, failures as documented statuses.

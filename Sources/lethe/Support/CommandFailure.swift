@@ -21,7 +21,8 @@ enum ExitStatus: Int32 {
     case unreachable = 69
     /// The cluster cannot do this at the moment: no data, no training, no clean adapter.
     case notReady = 75
-    /// The coordinator refuses this worker or client: other base model, protocol version, precision, arithmetic or key.
+    /// The coordinator refuses this worker or client: other base model, protocol version, precision, arithmetic or key; or
+    /// another coordinator of the cluster came after it.
     case refused = 77
 }
 
@@ -52,6 +53,7 @@ struct CommandFailure: Error, CustomStringConvertible {
                 .usage,
                 "\(field) was \(recorded) when this cluster was first started and cannot be \(given) now; "
                     + "start with the recorded value, or a new cluster in another --data folder")
+        case LedgerError.superseded: self.init(.refused, "\(error)")
         case let error as CocoaError: self.init(.badInput, error.localizedDescription)
         default: self.init(.failed, "\(error)")
         }
@@ -60,6 +62,7 @@ struct CommandFailure: Error, CustomStringConvertible {
     private static func status(of code: String) -> ExitStatus {
         switch code {
         case "unreachable": .unreachable
+        case SupersededCoordinator.code: .refused
         case "no-data", "not-trained", "no-clean-adapter", "busy", "data-changed", "worker-live": .notReady
         case "unknown-user", "unknown-item", "unknown-interaction", "invalid-request", "unknown-operation",
             "unknown-request", "unknown-adapter", "unknown-worker", "no-copies", "request-conflict",

@@ -18,7 +18,7 @@ struct LocalModelOptions: ParsableArguments {
 
     @Option(
         help:
-            "A folder for packed weights, shared by all processes of this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
+            "A folder for packed weights, shared by your processes on this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
     )
     var weightCache: String?
 }

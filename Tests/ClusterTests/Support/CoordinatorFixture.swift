@@ -16,7 +16,7 @@ struct CoordinatorFixture {
 
     init(
         _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ClusterConfiguration.Method = .apa,
-        copies: [HandedCopy] = [], doubleCheck: DoubleCheckRule = .one
+        copies: [HandedCopy] = [], doubleCheck: DoubleCheckRule = .one, generation: Generation? = nil
     ) {
         let configuration = ClusterConfiguration(
             training: Self.specification, embedding: EmbeddingSource(layer: 1, pooling: .last),
@@ -24,7 +24,7 @@ struct CoordinatorFixture {
         coordinator = Coordinator(
             settings: CoordinatorSettings(
                 cluster: "test", configuration: configuration, arithmetic: arithmetic, chunk: 4,
-                doubleCheck: doubleCheck),
+                doubleCheck: doubleCheck, generation: generation),
             snapshot: snapshot, copies: copies, at: CoordinatorInstant(milliseconds: 0))
     }
 

@@ -26,12 +26,17 @@ final class LetheProcess {
     let process = Process()
     private let log: URL
 
-    init(_ arguments: [String], log: URL, environment: [String: String] = [:]) throws {
+    /// - Parameter umask: octal; nil: this process's own.
+    init(_ arguments: [String], log: URL, environment: [String: String] = [:], umask: String? = nil) throws {
         self.log = log
         try Data().write(to: log)
         let handle = try FileHandle(forWritingTo: log)
         process.executableURL = LetheBinary.url
         process.arguments = arguments
+        if let umask {
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", "umask \(umask); exec \"$0\" \"$@\"", LetheBinary.url.path] + arguments
+        }
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardOutput = handle
         process.standardError = handle
@@ -65,12 +70,18 @@ final class LetheProcess {
     deinit { if process.isRunning { kill() } }
 }
 
+/// Where commands remember the coordinators that they have seen.
+private let stateDirectory = FileManager.default.temporaryDirectory.appendingPathComponent(
+    "lethe-test-state-\(ProcessInfo.processInfo.processIdentifier)"
+).path
+
 /// Runs a command to its end.
 func lethe(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
     let process = Process()
     process.executableURL = LetheBinary.url
     process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.environment = ProcessInfo.processInfo.environment.merging(["XDG_STATE_HOME": stateDirectory]) { $1 }
+        .merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     let directory = FileManager.default.temporaryDirectory
     let name = UUID().uuidString

@@ -31,7 +31,7 @@ final class TestCluster {
     func workerDirectory(_ number: Int) -> URL { root.appendingPathComponent("worker-\(number)") }
 
     /// Starts the coordinator, the first time on a free port, later on the same one.
-    func startCoordinator() throws {
+    func startCoordinator(arguments: [String] = []) throws {
         let file = coordinatorDirectory.appendingPathComponent("endpoint")
         try? FileManager.default.removeItem(at: file)
         let process = try LetheProcess(
@@ -39,7 +39,7 @@ final class TestCluster {
                 "coordinator", "--data", coordinatorDirectory.path, "--model", model.path, "--threads", "1",
                 "--precision", "f32", "--weight-cache", "none",
                 "--listen", endpoint.isEmpty ? "tcp://127.0.0.1:*" : endpoint,
-            ] + settings,
+            ] + settings + arguments,
             log: root.appendingPathComponent("coordinator-\(UUID().uuidString).log"))
         coordinator = process
         try wait("the coordinator to listen: \(process.logText)") {

@@ -11,14 +11,14 @@ extension CoordinatorLoop {
             switch message {
             case .cancel, .release:
                 // Behind the dispatches that were asked for before it: those wait for the ledger.
-                process.store.run { _ in
+                onLedger { _ in
                     guard let frames = try? message.frames() else { return }
                     inbox.post(.send(peer, frames))
                 }
             default: send(peer, message)
             }
         case .dispatch(let peer, let dispatch):
-            process.store.run { service in
+            onLedger { service in
                 do {
                     inbox.post(.send(peer, try service.message(for: dispatch).frames()))
                 } catch {
@@ -29,7 +29,7 @@ extension CoordinatorLoop {
             }
         case .reply(let ticket, let reply): self.reply(ticket, with: reply)
         case .ledger(let id, let command):
-            process.store.run { service in
+            onLedger { service in
                 let outcome = service.perform(command, at: Date())
                 inbox.post(.event(.ledger(id, outcome)))
                 // Data that changed under a stale write must become known, or the same write is made again.
@@ -38,41 +38,44 @@ extension CoordinatorLoop {
                 }
             }
         case .loadMissing(let rows, let limit):
-            process.store.run { service in
+            onLedger { service in
                 inbox.post(.event(.missing(rows, service.result { try service.missing(rows, limit: limit) })))
             }
         case .loadSplit(let operation, let split, let parameters):
-            process.store.run { service in
+            onLedger { service in
                 inbox.post(
                     .event(.splitLoaded(operation: operation, service.result { try service.load(split, parameters) })))
             }
         case .loadComparison(let operation, let options):
-            process.store.run { service in
+            onLedger { service in
                 let loaded = service.result { try service.loadComparison(options) }
                 inbox.post(.event(.comparisonLoaded(operation: operation, loaded)))
             }
         case .loadForgetShards(let operation, let request):
-            process.store.run { service in
+            onLedger { service in
                 let shards = service.result { try service.forgetShards(request: request) }
                 inbox.post(.event(.forgetShards(operation: operation, shards)))
             }
         case .computeWeights(let operation, let request):
-            process.store.run { service in
+            onLedger { service in
                 let weights = service.result { try service.weights(request) }
                 inbox.post(.event(.weights(operation: operation, request.scope, weights)))
             }
         case .buildEvaluation(let operation, let scores):
-            process.store.run { service in
+            onLedger { service in
                 inbox.post(
                     .event(.evaluation(operation: operation, service.result { try service.evaluation(scores) })))
             }
+        case .superseded(let other):
+            onLedger { try? $0.ledger.noteSuperseded(by: other.known, at: Date()) }
+            giveWay(to: other)
         case .log(let line): logger.info("\(line)")
         }
     }
 
     private func reply(_ ticket: ClientTicket, with reply: CoordinatorReply) {
         let inbox = process.inbox
-        process.store.run { service in
+        onLedger { service in
             let reply = service.reply(reply)
             service.note(ticket, refusal: reply.refusal)
             inbox.post(.reply(ticket, reply))
@@ -131,7 +134,7 @@ extension LedgerService {
             return try ReplyCoding.encode(
                 OperationReply(report: report, result: try forgetReply(request: report.id)))
         case .operation(let report, .verification(let verification)?):
-            let result = try verifyReply(verification)
+            let result = try verifyReply(verification, operation: report.id)
             return try ReplyCoding.encode(OperationReply(report: report, result: result))
         case .operation(let report, .comparison(let comparison)?):
             return try ReplyCoding.encode(OperationReply(report: report, result: comparison))

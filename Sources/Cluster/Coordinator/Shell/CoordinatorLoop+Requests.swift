@@ -31,7 +31,7 @@ extension CoordinatorLoop {
 
     private func answer(_ ticket: ClientTicket, _ body: @escaping @Sendable (LedgerService) throws -> Data) {
         let inbox = process.inbox
-        process.store.run { service in
+        onLedger { service in
             let reply = ClientReply(service.result { try body(service) })
             service.note(ticket, refusal: reply.refusal)
             inbox.post(.reply(ticket, reply))
@@ -40,7 +40,7 @@ extension CoordinatorLoop {
 
     private func finishImport(_ finish: ClientRequest.FinishImport, _ ticket: ClientTicket) {
         let inbox = process.inbox
-        process.store.run { service in
+        onLedger { service in
             let result = service.result { () throws -> Data in
                 // The import is gone once it is finished; a client that asks again gets the same reply.
                 if let stored = try service.ledger.reply(requestID: ticket.request) { return stored }
@@ -57,13 +57,14 @@ extension CoordinatorLoop {
 
     private func exportAdapter(_ name: String, _ ticket: ClientTicket) {
         let inbox = process.inbox
-        process.store.run { service in
+        onLedger { service in
             var reply: ClientReply
             switch service.result({ try service.ledger.adapterBytes(name: name) }) {
             case .success(let bytes):
                 reply = ClientReply(outcome: .success(json: Array("{}".utf8)), payloads: [bytes])
-            case .failure:
+            case .failure(let error) where error.code == LedgerOutcome.stale:
                 reply = ClientReply(ClientError(code: "unknown-adapter", message: "no adapter \(name)"))
+            case .failure(let error): reply = ClientReply(error)
             }
             // What leaves the cluster leaves an entry, or does not leave.
             let refusal = reply.refusal
@@ -80,13 +81,16 @@ extension CoordinatorLoop {
         let inbox = process.inbox
         let engine = process.engine
         let generation = generation
-        process.store.run { service in
+        onLedger { service in
             let job = service.result { try service.job(for: query) }
             engine.run { engine in
                 let result = job.flatMap { job in
                     do {
                         return .success(try engine.answer(job))
                     } catch {
+                        if let adapter = (error as? LedgerError)?.damagedAdapter {
+                            inbox.post(.event(.adapterDamaged(adapter)))
+                        }
                         return Result<QueryReply, ClientError>.failure(LedgerService.clientError(error))
                     }
                 }
@@ -105,6 +109,9 @@ extension CoordinatorLoop {
         case .success(let reply):
             let active = Set(coordinator.activeAdapters.map(\.name))
             isStale = isStale || !reply.adapters.allSatisfy { active.contains($0.name) }
+        // Without the damaged adapter the others can answer: it is taken away before the next attempt.
+        case .failure(let error) where error.code == LedgerOutcome.damaged:
+            isStale = attempt < Self.queryAttempts
         case .failure(let error): isStale = isStale || error.code == LedgerOutcome.stale
         }
         if !isStale {
@@ -119,7 +126,7 @@ extension CoordinatorLoop {
 
     /// Queries are only counted: their answers do not wait for the ledger.
     private func answer(_ ticket: ClientTicket, _ reply: ClientReply) {
-        process.store.run { $0.note(ticket, refusal: reply.refusal) }
+        onLedger { $0.note(ticket, refusal: reply.refusal) }
         self.reply(ticket, reply)
     }
 

@@ -52,6 +52,8 @@ public struct CoordinatorOptions: Sendable {
     public var weightCache: String?
     /// Lost keys and changed logs that this start goes on without.
     public var accepted: AcceptedLosses = []
+    /// Whether to start although an earlier run of this data directory learned that it was superseded.
+    public var takesOver = false
 
     public init(dataDirectory: URL, model: String) {
         self.dataDirectory = dataDirectory

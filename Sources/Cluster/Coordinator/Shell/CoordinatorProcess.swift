@@ -21,6 +21,8 @@ public final class CoordinatorProcess: Sendable {
         case readAgain
         /// Of a key that is not on the list.
         case connectionRefused
+        /// Nothing more may be acknowledged or answered.
+        case failed(LedgerError)
         case stop
     }
 
@@ -30,6 +32,8 @@ public final class CoordinatorProcess: Sendable {
     let store: SerialThread<LedgerService>
     let engine: SerialThread<QueryEngine>
     let settings: CoordinatorSettings
+    /// The ledger's, raw Ed25519.
+    let publicKey: Data
 
     /// Loads the base model and opens the ledger.
     ///
@@ -46,12 +50,13 @@ public final class CoordinatorProcess: Sendable {
         let configuration = options.clusterConfiguration(model: model, precision: precision)
         let shape = model.checkpoint.configuration
         let directory = options.dataDirectory
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let accepted = options.accepted
-        let opened = try Mailbox<(cluster: String, Void)>()
+        let takesOver = options.takesOver
+        let opened = try Mailbox<(cluster: String, publicKey: Data, generation: Generation)>()
         store = try SerialThread(name: "ledger") {
             let ledger = try Ledger(directory: directory, configuration: configuration, accepting: accepted)
-            opened.post((ledger.cluster, ()))
+            let generation = try ledger.raiseGeneration(takeOver: takesOver, at: Date())
+            opened.post((ledger.cluster, ledger.publicKey, generation))
             return LedgerService(ledger: ledger, model: shape)
         }
         let threads = options.threads
@@ -65,12 +70,15 @@ public final class CoordinatorProcess: Sendable {
             arithmetic.post(try ArithmeticFingerprint.compute(precision: precision, model: decoder))
             return QueryEngine(tokenizer: model.tokenizer, decoder: decoder)
         }
+        let identity = opened.drain().first
+        publicKey = identity?.publicKey ?? Data()
         let fingerprint = arithmetic.drain().first
         store.run { $0.arithmetic = fingerprint }
         settings = CoordinatorSettings(
-            cluster: opened.drain().first?.cluster ?? "", configuration: configuration, arithmetic: fingerprint,
+            cluster: identity?.cluster ?? "", configuration: configuration, arithmetic: fingerprint,
             // Above every id that an earlier run gave out: late answers to those must not be taken for new ones.
-            firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000), doubleCheck: options.doubleCheck)
+            firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000), doubleCheck: options.doubleCheck,
+            generation: identity?.generation)
     }
 
     /// Serves until `stop`.
@@ -89,10 +97,16 @@ public final class CoordinatorProcess: Sendable {
         }
         let socket = try bind()
         let endpoint = socket.endpoint
-        try Data((endpoint + "\n").utf8).write(to: endpointFile, options: .atomic)
+        try LedgerFiles.writeAtomically(Data((endpoint + "\n").utf8), to: endpointFile)
         logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
+        if let generation = settings.generation { logger.info("generation \(generation.counter)") }
         ready(endpoint)
         let (snapshot, copies) = try initialState()
+        for case let damage? in snapshot.shards.map(\.damage) {
+            logger.error(
+                "shard \(damage.shard) answers nothing until it has an adapter again",
+                metadata: ["adapter": "\(damage.adapter)", "file": "\(damage.lost ? "gone" : "damaged")"])
+        }
         let loop = CoordinatorLoop(process: self, socket: socket.socket, snapshot: snapshot, copies: copies)
         try loop.run()
         logger.notice("stopped")

@@ -39,6 +39,7 @@ extension LedgerService {
             try ledger.store(margins: margins, of: digests, adapter: adapter, at: time)
         case .tuneAttention: try tuneAttention(at: time)
         case .purge: try ledger.purge()
+        case .dropDamaged(let adapter): try ledger.dropIfDamaged(adapter: adapter, at: time)
         case .finishForget(let request, let checks):
             _ = try ledger.finish(request: request, checks: checks, arithmetic: arithmetic, at: time)
         case .settleCopies(let settlement), .forgetCopy(_, let settlement):

@@ -14,6 +14,9 @@ final class LedgerService {
     var journal = AccessJournal()
     var unwritten: [AccessEntry] = []
 
+    /// What verifications that ended found of the adapters' files, by operation.
+    private(set) var verifiedFiles: [String: [DamagedAdapter]] = [:]
+
     init(ledger: Ledger, model: ModelConfiguration) {
         self.ledger = ledger
         self.model = model
@@ -27,6 +30,17 @@ final class LedgerService {
     func forgetShards(request: String) throws -> [Int] {
         guard let record = try ledger.forgetRequest(request) else { throw LedgerError.unknownRequest(id: request) }
         return record.outcome.shards
+    }
+
+    func remember(_ damaged: [DamagedAdapter], of operation: String) {
+        if verifiedFiles.count >= CoordinatorLimits.endedOperations { verifiedFiles = [:] }
+        verifiedFiles[operation] = damaged
+    }
+
+    /// The adapters that were found damaged since the last call.
+    func takeDamaged() -> [String] {
+        defer { ledger.foundDamaged = [] }
+        return ledger.foundDamaged.sorted()
     }
 
     func invalidate() {
@@ -82,6 +96,8 @@ extension ClientError {
                 message: parts.joined(separator: "; ") + "; nothing was forgotten")
         case .unknownUser(let user): self.init(code: "unknown-user", message: "no user \(user)")
         case .unknownRequest(let id): self.init(code: "unknown-request", message: "no forget request \(id)")
+        case .adapterDamaged, .adapterLost: self.init(code: LedgerOutcome.damaged, message: error.description)
+        case .replaced: self.init(code: "data-directory-replaced", message: error.description)
         case .unknownAdapter(let name): self.init(code: LedgerOutcome.stale, message: "no adapter \(name)")
         case .staleAdapter, .correctionSuperseded, .embeddingsMissing, .requestUnfinished:
             self.init(code: LedgerOutcome.stale, message: error.description)

@@ -33,7 +33,7 @@ final class QueryEngine {
         self.decoder = decoder
     }
 
-    /// - Throws: `ClientError`; code `stale` when an adapter was taken away meanwhile.
+    /// - Throws: `ClientError`; `LedgerError.adapterLost`, `.adapterDamaged` also when the adapter was taken away meanwhile.
     func answer(_ job: QueryJob) throws -> QueryReply {
         let clock = ContinuousClock()
         let start = clock.now
@@ -98,7 +98,7 @@ final class QueryEngine {
         }
         var present: [String: Adapter] = [:]
         let loaded = try job.attention.members.map { member in
-            let adapter = try adapters[member.name] ?? read(member.name, job)
+            let adapter = try adapters[member.name] ?? read(member, job)
             present[member.name] = adapter
             return adapter
         }
@@ -107,15 +107,8 @@ final class QueryEngine {
         return loaded
     }
 
-    private func read(_ name: String, _ job: QueryJob) throws -> Adapter {
-        let file = job.adapterDirectory.appendingPathComponent("\(name).safetensors")
-        guard let bytes = FileManager.default.contents(atPath: file.path) else {
-            throw ClientError(code: LedgerOutcome.stale, message: "adapter \(name.prefix(16)) is gone")
-        }
-        let adapter = try Adapter(safetensors: Array(bytes), layout: job.layout)
-        guard adapter.contentName == name else {
-            throw ClientError(code: "corrupt", message: "the file of adapter \(name.prefix(16)) is damaged")
-        }
-        return adapter
+    private func read(_ member: PreparedAttention.Member, _ job: QueryJob) throws -> Adapter {
+        let bytes = try Ledger.verifiedBytes(name: member.name, shard: member.shard, directory: job.adapterDirectory)
+        return try Adapter(safetensors: bytes, layout: job.layout)
     }
 }

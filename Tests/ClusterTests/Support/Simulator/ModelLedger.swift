@@ -221,7 +221,7 @@ struct ModelLedger {
             guard hasAdapter(name) else { return stale }
             margins[name, default: []].formUnion(Set(digests).intersection(samples.map(\.digest)))
         case .tuneAttention: tunedFor = tuningSubject
-        case .purge: break
+        case .purge, .dropDamaged: break
         case .settleCopies(let settlement), .forgetCopy(_, let settlement): settle(settlement)
         case .quarantine(let dispute):
             guard adapters[dispute.shard]?.name == dispute.published else { return stale }

@@ -271,6 +271,7 @@ struct Simulation {
             default: transmit(message, to: peer)
             }
         case .dispatch: queue.plan(.behindLedger(action, life: life), at: now + 20)
+        case .superseded: violations.append("superseded, although there is one coordinator")
         case .reply(let ticket, let reply):
             guard let client = clients.firstIndex(where: { $0.request == ticket.request }) else { return }
             noteAcknowledgement(reply, of: client)
