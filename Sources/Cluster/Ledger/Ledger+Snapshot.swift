@@ -15,9 +15,11 @@ extension Ledger {
     private func makeSnapshot(_ db: Database) throws -> LedgerSnapshot {
         var counts = SplitCounts()
         var validationDigest = ""
-        for row in try Row.fetchAll(db, sql: "SELECT split, prompts, digest FROM splits") {
+        var likes = 0
+        for row in try Row.fetchAll(db, sql: "SELECT split, prompts, digest, likes FROM splits") {
             guard let split = Split(rawValue: row["split"]) else { continue }
             counts[split] = row["prompts"]
+            if split == .train { likes = row["likes"] }
             if split == .validation { validationDigest = row["digest"] }
         }
         let shards = try Row.fetchAll(
@@ -49,7 +51,8 @@ extension Ledger {
                 quarantinedSince: (row["quarantined"] as Int64?).map(Date.init(milliseconds:)),
                 correction: (row["correction"] as String?).flatMap(ApproximateProvenance.Method.init(rawValue:)),
                 awaitsExact: row["awaits_exact"],
-                fallback: (row["fallback"] as String?).flatMap(CorrectionFallback.init(rawValue:)))
+                fallback: (row["fallback"] as String?).flatMap(CorrectionFallback.init(rawValue:)),
+                likes: row["likes"])
         }
         let pending = try Row.fetchAll(
             db,
@@ -78,7 +81,22 @@ extension Ledger {
             trainingPrompts: counts.train, validationPrompts: counts.validation, testPrompts: counts.test,
             validationDigest: validationDigest, isTuned: try isTuned(db), pendingForgets: pending,
             trainingRequested: try Meta.trainingRequested.value(Bool.self, db) ?? false,
-            purgePending: try Meta.purgePending.value(Bool.self, db) ?? false)
+            purgePending: try Meta.purgePending.value(Bool.self, db) ?? false,
+            labels: try Meta.promptConfiguration.value(PromptConfiguration.self, db).map {
+                LedgerSnapshot.Labels(likes: likes, likeAbove: $0.likeAbove)
+            })
+    }
+
+    /// Prompts of each split whose answer is "Yes.".
+    public func likes() throws -> SplitCounts {
+        try read { db in
+            var counts = SplitCounts()
+            for row in try Row.fetchAll(db, sql: "SELECT split, likes FROM splits") {
+                guard let split = Split(rawValue: row["split"]) else { continue }
+                counts[split] = row["likes"]
+            }
+            return counts
+        }
     }
 
     private func approximation(_ row: Row) throws -> LedgerSnapshot.Approximation? {
@@ -115,7 +133,8 @@ extension Ledger {
                 tombstones: try Int.fetchOne(
                     db, sql: "SELECT COUNT(*) FROM tombstones WHERE kind IN ('user', 'interaction')") ?? 0,
                 forgetRequests: try count("forget_requests"), auditEntries: try count("audit"),
-                tokensPerSecond: try tokensPerSecond(db))
+                tokensPerSecond: try tokensPerSecond(db),
+                promptsChange: try Meta.promptsChange.value(PromptsChange.self, db))
         }
     }
 

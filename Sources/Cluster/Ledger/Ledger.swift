@@ -236,6 +236,7 @@ enum Meta: String {
     case copiesSince = "copies since"
     /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.
     case auditHead = "audit head"
+    case promptsChange = "prompts change"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])
@@ -267,9 +268,9 @@ extension JSONEncoder {
 }
 
 extension String {
-    /// Swift takes differently composed characters for equal, SQLite does not: identifiers are stored composed.
+    /// As identifiers are stored (`Identifier.canonical`); empty, which names nobody, where the text cannot be one.
     var normalised: String {
-        utf8.allSatisfy { $0 < 0x80 } ? self : precomposedStringWithCanonicalMapping
+        (try? Identifier.canonical(self)) ?? ""
     }
 }
 
