@@ -87,7 +87,9 @@ final class LedgerFixture {
     }
 
     @discardableResult
-    func load(_ data: SyntheticRatings, into ledger: Ledger, id: String = "import") throws -> ImportOutcome {
+    func load(_ data: SyntheticRatings, into ledger: Ledger, id: String = "import", changePrompts: Bool = false) throws
+        -> ImportOutcome
+    {
         try ledger.stage(importID: id, sequence: 0, items: data.items, interactions: [], at: now)
         var batches = 1
         for start in stride(from: 0, to: data.interactions.count, by: 100) {
@@ -95,7 +97,8 @@ final class LedgerFixture {
             try ledger.stage(importID: id, sequence: batches, items: [], interactions: rows, at: now)
             batches += 1
         }
-        return try ledger.finishImport(importID: id, batches: batches, prompts: prompts, at: now)
+        return try ledger.finishImport(
+            importID: id, batches: batches, prompts: prompts, changePrompts: changePrompts, at: now)
     }
 
     /// A ledger with data, partition, adapters, reference rows and tuning: everything there is to forget.

@@ -108,7 +108,7 @@ struct LedgerImportTests {
         let data = SyntheticRatings(users: 12, seed: 7)
         let ledger = try fixture.trained(data)
         fixture.prompts.historyLength = 5
-        try fixture.load(data, into: ledger, id: "longer")
+        try fixture.load(data, into: ledger, id: "longer", changePrompts: true)
         let other = LedgerFixture(prompts: fixture.prompts)
         let fresh = try other.open()
         try other.load(data, into: fresh)

@@ -27,9 +27,11 @@ struct HostileFileTests {
                 RefusedLine(file: "u.data", line: 4, reason: "item 9 has no title"),
                 RefusedLine(file: "u.data", line: 5, reason: "no user"),
                 RefusedLine(file: "u.data", line: 6, reason: "rating \"nan\" is not a number"),
-                RefusedLine(file: "u.data", line: 7, reason: "timestamp \"soon\" is not a number of seconds"),
+                RefusedLine(
+                    file: "u.data", line: 7, reason: "timestamp \"soon\" is neither seconds nor an ISO 8601 date"),
                 RefusedLine(file: "u.data", line: 9, reason: "5 fields instead of 4"),
-                RefusedLine(file: "u.data", line: 10, reason: "timestamp \"1e300\" is not a number of seconds"),
+                RefusedLine(
+                    file: "u.data", line: 10, reason: "timestamp \"1e300\" is neither seconds nor an ISO 8601 date"),
                 RefusedLine(file: "u.data", line: 11, reason: "no rating"),
             ])
     }
@@ -38,7 +40,7 @@ struct HostileFileTests {
     func manyBrokenLines() throws {
         let folder = try TemporaryFolder()
         let file = try folder.write(
-            "r.csv", "user,item,rating,title\n" + String(repeating: "x\n", count: 500) + "a,b,1,T\n")
+            "r.csv", "user,item,rating,item_title\n" + String(repeating: "x\n", count: 500) + "a,b,1,T\n")
         let data = try ReadData(.csv, file)
         #expect(data.report.refused == 500)
         #expect(data.report.samples.count == ImportReport.sampleLimit)
@@ -49,7 +51,7 @@ struct HostileFileTests {
     func strayQuote() throws {
         let folder = try TemporaryFolder()
         let rows = (0..<60).map { "u\($0),i,3,\($0 == 5 ? "\"Never closed" : "Title")\n" }.joined()
-        let file = try folder.write("r.csv", "user,item,rating,title\n" + rows)
+        let file = try folder.write("r.csv", "user,item,rating,item_title\n" + rows)
         let data = try ReadData(.csv, file)
         #expect(data.interactions.count == 59)
         #expect(data.report.samples == [RefusedLine(file: "r.csv", line: 7, reason: "a quote is not closed")])
@@ -60,7 +62,7 @@ struct HostileFileTests {
         let folder = try TemporaryFolder()
         let endless = [UInt8](repeating: UInt8(ascii: "x"), count: 3_000_000)
         let file = try folder.write(
-            "r.csv", Array("user,item,rating,title\n".utf8) + endless + Array("\na,b,1,T\n".utf8))
+            "r.csv", Array("user,item,rating,item_title\n".utf8) + endless + Array("\na,b,1,T\n".utf8))
         let data = try ReadData(.csv, file)
         #expect(data.interactions.map(\.user) == ["a"])
         #expect(data.report.samples == [RefusedLine(file: "r.csv", line: 2, reason: "longer than 1048576 bytes")])
@@ -71,7 +73,8 @@ struct HostileFileTests {
         let folder = try TemporaryFolder()
         let long = String(repeating: "y", count: 5000)
         let file = try folder.write(
-            "r.csv", "user,item,rating,title\n\(long),i,1,T\nu,\(long),1,T\nu,j,1,\(long)\nu\u{1},i,1,T\nu,k,1,K\u{7}\n"
+            "r.csv",
+            "user,item,rating,item_title\n\(long),i,1,T\nu,\(long),1,T\nu,j,1,\(long)\nu\u{1},i,1,T\nu,k,1,K\u{7}\n"
         )
         let data = try ReadData(.csv, file)
         #expect(data.items == [Item(id: "k", title: "K ")])
@@ -88,8 +91,8 @@ struct HostileFileTests {
         let deep = String(repeating: "[", count: 100_000)
         let file = try folder.write(
             "r.jsonl",
-            "[1,2]\n{\"user\":\n\(deep)\n{\"user\":true,\"item\":\"a\",\"rating\":1,\"title\":\"T\"}\n"
-                + "{\"user\":{},\"item\":\"a\",\"rating\":1}\n{\"user\":\"u\",\"item\":\"a\",\"rating\":1,\"title\":\"T\"}\n"
+            "[1,2]\n{\"user\":\n\(deep)\n{\"user\":true,\"item\":\"a\",\"rating\":1,\"item_title\":\"T\"}\n"
+                + "{\"user\":{},\"item\":\"a\",\"rating\":1}\n{\"user\":\"u\",\"item\":\"a\",\"rating\":1,\"item_title\":\"T\"}\n"
         )
         let data = try ReadData(.jsonl, file)
         #expect(data.items.map(\.id) == ["a"])
@@ -109,8 +112,8 @@ struct HostileFileTests {
         try folder.write("u.item", noise)
         try folder.write("x.inter", Array("user_id:token\titem_id:token\trating:float\n".utf8) + noise)
         try folder.write("x.item", Array("item_id:token\ttitle:token\n".utf8) + noise)
-        try folder.write("x.csv", Array("user,item,rating,title\n".utf8) + noise)
-        try folder.write("x.jsonl", Array("{\"user\":1,\"item\":1,\"rating\":1,\"title\":\"T\"}\n".utf8) + noise)
+        try folder.write("x.csv", Array("user,item,rating,item_title\n".utf8) + noise)
+        try folder.write("x.jsonl", Array("{\"user\":1,\"item\":1,\"rating\":1,\"item_title\":\"T\"}\n".utf8) + noise)
         let data = try ReadData(format, folder.path)
         #expect(data.report.read >= data.report.kept + data.report.refused)
         #expect(data.report.refused > 0)
@@ -152,7 +155,7 @@ struct HostileFileTests {
         let folder = try TemporaryFolder()
         try folder.write("u.data", "")
         try folder.write("u.item", "")
-        #expect(try ReadData(.movielens, folder.path).report == ImportReport())
+        #expect(try ReadData(.movielens, folder.path).report.counts == ImportReport())
         let csv = try folder.write("e.csv", "")
         #expect(throws: RecommendationError.self) { try ReadData(.csv, csv) }
     }

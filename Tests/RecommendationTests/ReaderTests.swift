@@ -21,7 +21,7 @@ struct ReaderTests {
                     Interaction(user: "7", item: "a", timestamp: 881_250_949, rating: 4, ordinal: 0),
                     Interaction(user: "8", item: "b", timestamp: 881_250_950, rating: 2.5, ordinal: 1),
                 ])
-            #expect(data.report == ImportReport(read: 4, kept: 2, items: 2))
+            #expect(data.report.counts == ImportReport(read: 4, kept: 2, items: 2))
         }
     }
 
@@ -67,12 +67,12 @@ struct ReaderTests {
         let folder = try TemporaryFolder()
         let file = try folder.write(
             "my ratings.csv",
-            "\u{FEFF}User ID,Item ID,Rating,Timestamp,Title\n"
+            "\u{FEFF}User ID,Item ID,Rating,Timestamp,Item Title\n"
                 + "u1,i1,4,10,\"Good, the \"\"Bad\"\", and the Ugly\"\nu2,i1,2,11,\nu1,i2,5,12,\"Two\nlines\"\n")
         let data = try ReadData(.csv, file)
         #expect(data.items.map(\.title) == ["Good, the \"Bad\", and the Ugly", "Two lines"])
         #expect(data.interactions.map(\.user) == ["u1", "u2", "u1"])
-        #expect(data.report == ImportReport(read: 3, kept: 3, items: 2))
+        #expect(data.report.counts == ImportReport(read: 3, kept: 3, items: 2))
     }
 
     @Test("MovieLens's newer CSV folders: ratings, movies and files that are neither")
@@ -114,10 +114,10 @@ struct ReaderTests {
         let folder = try TemporaryFolder()
         let single = try folder.write(
             "all.jsonl",
-            "{\"user\":1,\"item\":\"x\",\"rating\":4.5,\"timestamp\":99,\"title\":\"X \\u00e9\"}\n\n"
+            "{\"user\":1,\"item\":\"x\",\"rating\":4.5,\"timestamp\":99,\"item_title\":\"X \\u00e9\"}\n\n"
                 + "{\"item\":\"y\",\"title\":\"Y\",\"year\":1999}\n{\"user\":\"2\",\"item\":\"y\",\"rating\":1}\n")
         let data = try ReadData(.jsonl, single)
-        #expect(data.items == [Item(id: "x", title: "X é"), Item(id: "y", title: "Y (1999)")])
+        #expect(data.items == [Item(id: "y", title: "Y (1999)"), Item(id: "x", title: "X é")])
         #expect(data.interactions.map(\.user) == ["1", "2"])
         #expect(data.interactions.map(\.timestamp) == [99, 0])
 
@@ -133,7 +133,7 @@ struct ReaderTests {
     func batches(size: Int) throws {
         let folder = try TemporaryFolder()
         let rows = (0..<50).map { "u\($0 % 7),i\($0 % 11),\($0 % 5),\($0),Title \($0 % 11)\n" }.joined()
-        let file = try folder.write("r.csv", "user,item,rating,timestamp,title\n" + rows)
+        let file = try folder.write("r.csv", "user,item,rating,timestamp,item_title\n" + rows)
         let data = try ReadData(.csv, file, size: size)
         #expect(data.largestBatch <= size)
         #expect(data.interactions.map(\.timestamp) == Array(0..<50))
@@ -149,14 +149,14 @@ struct ReaderTests {
         let data = try ReadData(.movielens, folder.path, size: 4096)
         #expect(data.interactions.map(\.timestamp) == Array(0..<40_000))
         #expect(data.interactions.map(\.ordinal) == Array(0..<40_000))
-        #expect(data.report == ImportReport(read: 40_097, kept: 40_000, items: 97))
+        #expect(data.report.counts == ImportReport(read: 40_097, kept: 40_000, items: 97))
     }
 
     @Test("An error of the receiver stops the import and comes through")
     func receiverError() throws {
         struct Full: Error {}
         let folder = try TemporaryFolder()
-        let file = try folder.write("r.csv", "user,item,rating,title\na,b,1,T\na,c,1,U\n")
+        let file = try folder.write("r.csv", "user,item,rating,item_title\na,b,1,T\na,c,1,U\n")
         #expect(throws: Full.self) {
             try RatingsReader(format: .csv, path: file).forEachBatch(size: 1) { _ in throw Full() }
         }

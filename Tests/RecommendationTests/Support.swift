@@ -92,3 +92,12 @@ func ratings(_ values: [Double], user: String = "u") -> [Interaction] {
             ordinal: Int64(position))
     }
 }
+
+extension ImportReport {
+    /// Without the names of files and columns.
+    var counts: ImportReport {
+        var report = self
+        report.files = []
+        return report
+    }
+}

@@ -35,6 +35,14 @@ extension ClientError {
                 : "there is nothing to train on: import ratings first (lethe import)")
     }
 
+    static func oneLabel(_ labels: LedgerSnapshot.Labels, prompts: Int) -> ClientError {
+        ClientError(
+            code: "one-label",
+            message: "all \(prompts) training prompts have the answer \(labels.likes == 0 ? "No" : "Yes"), so there is "
+                + "nothing to learn: a rating above \(labels.likeAbove) is a like now; import again with another threshold "
+                + "(lethe import --like-above N --change-prompts)")
+    }
+
     static func emptySplit(_ split: Split) -> ClientError {
         ClientError(
             code: "no-data",

@@ -99,6 +99,8 @@ extension Coordinator {
             let forgets = operations.count { $0.state == .running && $0.isForget }
             return forgets >= CoordinatorLimits.runningForgets ? .busy : nil
         case .train where snapshot.trainingPrompts == 0: return .nothingToTrain(hasData: snapshot.hasData)
+        case .train where labelsAreOne:
+            return snapshot.labels.map { .oneLabel($0, prompts: snapshot.trainingPrompts) }
         case .evaluate(let wanted):
             if let error = wanted.objection { return error }
             if promptCount(of: wanted.split) == 0 { return .emptySplit(wanted.split) }
@@ -106,11 +108,20 @@ extension Coordinator {
         case .verify where !hasTraining: return .notTrained
         case .compare(let options):
             if snapshot.trainingPrompts == 0 { return .nothingToTrain(hasData: snapshot.hasData) }
+            if let labels = snapshot.labels, labelsAreOne {
+                return .oneLabel(labels, prompts: snapshot.trainingPrompts)
+            }
             if snapshot.testPrompts == 0 { return .emptySplit(.test) }
             do { try options.check() } catch { return .invalidComparison(error) }
         default: break
         }
         return running >= CoordinatorLimits.runningOperations ? .busy : nil
+    }
+
+    /// Whether all training prompts have the same answer.
+    private var labelsAreOne: Bool {
+        guard let labels = snapshot.labels, snapshot.trainingPrompts > 0 else { return false }
+        return labels.likes == 0 || labels.likes == snapshot.trainingPrompts
     }
 
     /// Whether there are adapters, or will be.

@@ -185,7 +185,7 @@ extension Coordinator {
             prepared: isPrepared(shard),
             missingMargins: shard.adapter?.missingMargins,
             quarantinedSince: shard.quarantinedSince?.timeIntervalSince1970, owner: owner?.id,
-            held: owner?.holds(shard: shard.index, manifest: shard.manifest) ?? false)
+            held: owner?.holds(shard: shard.index, manifest: shard.manifest) ?? false, likes: shard.likes)
     }
 }
 

@@ -89,6 +89,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var owner: String?
         /// Whether the owner's copy is the current manifest.
         public var held: Bool
+        /// Prompts whose answer is "Yes."; nil: not counted.
+        public var likes: Int?
     }
 
     public struct PendingForget: Codable, Hashable, Sendable {

@@ -101,6 +101,9 @@ extension Ledger {
         guard !request.users.isEmpty || !request.interactions.isEmpty else {
             throw LedgerError.invalidRequest(reason: "it names neither users nor interactions")
         }
+        for name in request.users + request.interactions.flatMap({ [$0.user, $0.item] }) where name.normalised.isEmpty {
+            throw LedgerError.invalidRequest(reason: "one of its users or items is no identifier")
+        }
         var selection = ForgetSelection()
         var partial: [String: (id: Int64, interactions: Set<Int64>)] = [:]
         var unknownUsers: [String] = []

@@ -3,84 +3,45 @@ import GRDB
 import Recommendation
 
 extension Ledger {
-    /// Keeps one batch of an import aside. A batch that is already there is ignored. Rows of forgotten people and
-    /// forgotten interactions do not even get that far.
-    ///
-    /// - Throws: `LedgerError.invalidRow`.
-    public func stage(
-        importID: String, sequence: Int, items: [Item], interactions: [Interaction], at time: Date
-    ) throws {
-        guard !importID.isEmpty, sequence >= 0 else {
-            throw LedgerError.invalidRow(reason: "a batch needs the id of its import and a number from 0")
-        }
-        for item in items where item.id.isEmpty || item.title.isEmpty {
-            throw LedgerError.invalidRow(reason: "an item needs an id and a title")
-        }
-        for row in interactions where row.user.isEmpty || row.item.isEmpty || !row.rating.isFinite {
-            throw LedgerError.invalidRow(reason: "row \(row.ordinal): a row needs user, item and a finite rating")
-        }
-        try mutate { db in
-            try db.execute(
-                sql: "INSERT OR IGNORE INTO staged_batches (import, sequence, time, refused) VALUES (?, ?, ?, 0)",
-                arguments: [importID, sequence, time.milliseconds])
-            guard db.changesCount == 1 else { return }
-            let item = try db.cachedStatement(
-                sql: "INSERT INTO staged_items (import, sequence, position, token, title) VALUES (?, ?, ?, ?, ?)")
-            for (position, new) in items.enumerated() {
-                try item.execute(arguments: [importID, sequence, position, new.id.normalised, new.title])
-            }
-            let insert = try db.cachedStatement(
-                sql: """
-                    INSERT INTO staged_rows (import, sequence, position, user, item, timestamp, rating, ordinal)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                    """)
-            let refusedName = try db.cachedStatement(
-                sql: "INSERT OR IGNORE INTO staged_refused_items (import, token) VALUES (?, ?)")
-            var forgotten = try ForgottenRows(ledger: self, db)
-            var refused = 0
-            for (position, row) in interactions.enumerated() {
-                var new = row
-                new.user = row.user.normalised
-                new.item = row.item.normalised
-                if try forgotten.contains(new.key) {
-                    refused += 1
-                    try refusedName.execute(arguments: [importID, refusedItem(importID, new.item)])
-                } else {
-                    try insert.execute(
-                        arguments: [
-                            importID, sequence, position, new.user, new.item, new.timestamp, new.rating, new.ordinal,
-                        ])
-                }
-            }
-            try db.execute(
-                sql: "UPDATE staged_batches SET refused = ? WHERE import = ? AND sequence = ?",
-                arguments: [refused, importID, sequence])
-            try audit(
-                db, "stage", ["batch": sequence, "items": items.count, "rows": interactions.count, "refused": refused],
-                at: time)
-        }
-    }
-
-    /// Drops what is staged of an import that its client gave up.
-    public func abandonImport(importID: String, at time: Date) throws {
-        try mutate { db in
-            try clearStaging(importID, db)
-            try audit(db, "abandon import", [String: Int](), at: time)
-        }
-    }
-
     /// Takes the staged batches in, computes the prompts of the users concerned and the manifests of the shards.
     ///
-    /// Users are concerned when they have new rows or an item of theirs has another title; all of them when the prompt
-    /// configuration changed. Under tallrec new rows shift the benchmark's positions, which are then fixed anew.
+    /// Users are concerned when they have new or corrected rows or an item of theirs has another title; all of them when
+    /// the prompt configuration changed. Under tallrec new rows shift the benchmark's positions, which are then fixed anew.
     ///
-    /// - Parameter batches: how many batches there are: sequence numbers 0 ..< batches.
-    /// - Throws: `LedgerError.importIncomplete` or `.unknownImport`; `RecommendationError.invalidConfiguration`.
+    /// - Parameters:
+    ///   - batches: how many batches there are: sequence numbers 0 ..< batches.
+    ///   - prompts: taken as a whole where no configuration is recorded.
+    ///   - given: the fields of it that were asked for. The others stay as they are recorded.
+    ///   - changePrompts: the given fields may differ from the recorded ones; that is an audit entry of its own.
+    /// - Throws: `LedgerError.importIncomplete`, `.unknownImport`, `.promptsDiffer` or `.conflictingTitles` (what was staged
+    ///   is dropped after these two); `RecommendationError.invalidConfiguration`.
     public func finishImport(
-        importID: String, batches: Int, prompts: PromptConfiguration, at time: Date
+        importID: String, batches: Int, prompts: PromptConfiguration, given: [PromptField] = PromptField.allCases,
+        changePrompts: Bool = false, at time: Date
     ) throws -> ImportOutcome {
-        let builder = try PromptBuilder(configuration: prompts)
-        return try mutate { db in
+        do {
+            return try takeImport(
+                importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
+                at: time)
+        } catch let error as LedgerError {
+            switch error {
+            case .promptsDiffer, .conflictingTitles: try abandonImport(importID: importID, at: time)
+            default: break
+            }
+            throw error
+        }
+    }
+
+    private func takeImport(
+        importID: String, batches: Int, prompts wanted: PromptConfiguration, given: [PromptField], changePrompts: Bool,
+        at time: Date
+    ) throws -> ImportOutcome {
+        try mutate { db in
+            let before = try Meta.promptConfiguration.value(PromptConfiguration.self, db)
+            let prompts = before?.taking(given, from: wanted) ?? wanted
+            let builder = try PromptBuilder(configuration: prompts)
+            let changes = before?.changes(to: prompts) ?? []
+            guard changes.isEmpty || changePrompts else { throw LedgerError.promptsDiffer(changes) }
             var outcome = ImportOutcome()
             outcome.rowsRefused = try requireComplete(importID, batches: batches, db)
             let (changedItems, gainedTitles) = try takeItems(importID, db)
@@ -92,18 +53,24 @@ extension Ledger {
             outcome.rowsNew =
                 try Int.fetchOne(
                     db, sql: "SELECT COUNT(*) FROM interactions WHERE id >= ?", arguments: [firstNew]) ?? 0
-            outcome.rowsAlreadyThere = staged - outcome.rowsNew
+            let corrected = try correctRows(importID, db)
+            outcome.rowsCorrected = corrected.rows
+            outcome.rowsAlreadyThere = staged - outcome.rowsNew - corrected.rows
             try clearStaging(importID, db)
 
-            let before = try Meta.promptConfiguration.value(PromptConfiguration.self, db)
             let everybody = before != prompts || (prompts.method == .tallrec && (outcome.rowsNew > 0 || gainedTitles))
             if prompts.method == .tallrec && everybody { try fixBenchmarkSplits(prompts, db) }
-            let users = try concernedUsers(everybody: everybody, firstNew: firstNew, items: changedItems, db)
+            let users = try concernedUsers(
+                everybody: everybody, firstNew: firstNew, corrected: corrected.users, items: changedItems, db)
             var touched = Touched()
             for id in users { try rebuild(user: id, builder, &outcome, &touched, db) }
             outcome.shardsChanged = try refresh(touched, db)
             for shard in outcome.shardsChanged { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }
             if before != prompts { try Meta.promptConfiguration.set(prompts, db) }
+            if !changes.isEmpty {
+                try Meta.promptsChange.set(PromptsChange(time: time.milliseconds, changes: changes), db)
+                try audit(db, "change prompts", ["changes": changes], at: time)
+            }
             try audit(db, "import", outcome, at: time)
             return outcome
         }
@@ -124,9 +91,18 @@ extension Ledger {
     }
 
     /// Brings the catalogue up to date; returns the items that are new or have another title, and whether an item that
-    /// rows name had none before. Within an import the first title of an item counts.
+    /// rows name had none before.
+    ///
+    /// - Throws: `LedgerError.conflictingTitles`: an item has one title, so somebody's text was taken for one.
     private func takeItems(_ importID: String, _ db: Database) throws -> (changed: [Int64], gainedTitles: Bool) {
         db.add(function: refusedItemFunction)
+        let conflict = try String.fetchOne(
+            db,
+            sql: """
+                SELECT token FROM staged_items WHERE import = ?
+                GROUP BY token HAVING COUNT(DISTINCT title) > 1 ORDER BY token LIMIT 1
+                """, arguments: [importID])
+        if let conflict { throw LedgerError.conflictingTitles(item: conflict) }
         try db.execute(
             sql: """
                 DELETE FROM staged_items WHERE import = :import
@@ -193,21 +169,39 @@ extension Ledger {
         return firstNew
     }
 
-    func clearStaging(_ importID: String, _ db: Database) throws {
-        try Ledger.clearStaging(importID, db)
-    }
-
-    static func clearStaging(_ importID: String, _ db: Database) throws {
-        for table in ["staged_batches", "staged_items", "staged_rows", "staged_refused_items"] {
-            try db.execute(sql: "DELETE FROM \(table) WHERE import = ?", arguments: [importID])
+    /// A staged row that names an interaction with another rating corrects it; of several that name one the last counts.
+    /// The interaction keeps its place in the order. Returns how many there were, and whose.
+    private func correctRows(_ importID: String, _ db: Database) throws -> (rows: Int, users: Set<Int64>) {
+        let corrections = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT i.id, i.user, s.rating FROM (
+                    SELECT user, item, timestamp, rating, ROW_NUMBER() OVER (
+                        PARTITION BY user, item, timestamp ORDER BY sequence DESC, position DESC
+                    ) AS age FROM staged_rows WHERE import = ?
+                ) s
+                CROSS JOIN users ON users.token = s.user CROSS JOIN items ON items.token = s.item
+                CROSS JOIN interactions i
+                ON i.user = users.id AND i.item = items.id AND i.timestamp = s.timestamp
+                WHERE s.age = 1 AND i.rating <> s.rating ORDER BY i.id
+                """, arguments: [importID])
+        let update = try db.makeStatement(sql: "UPDATE interactions SET rating = ? WHERE id = ?")
+        var users: Set<Int64> = []
+        for row in corrections {
+            let (rating, id): (Double, Int64) = (
+                try row.value("rating", in: "staged_rows"), try row.value("id", in: "interactions")
+            )
+            try update.execute(arguments: [rating, id])
+            users.insert(try row.value("user", in: "interactions"))
         }
+        return (corrections.count, users)
     }
 
     private func concernedUsers(
-        everybody: Bool, firstNew: Int64, items: [Int64], _ db: Database
+        everybody: Bool, firstNew: Int64, corrected: Set<Int64>, items: [Int64], _ db: Database
     ) throws -> [Int64] {
         if everybody { return try Int64.fetchAll(db, sql: "SELECT id FROM users ORDER BY ordinal") }
-        var users = Set(
+        var users = corrected.union(
             try Int64.fetchAll(db, sql: "SELECT DISTINCT user FROM interactions WHERE id >= ?", arguments: [firstNew]))
         let statement = try db.makeStatement(sql: "SELECT DISTINCT user FROM interactions WHERE item = ?")
         for item in items { users.formUnion(try Int64.fetchAll(statement, arguments: [item])) }

@@ -15,9 +15,11 @@ extension Ledger {
     private func makeSnapshot(_ db: Database) throws -> LedgerSnapshot {
         var counts = SplitCounts()
         var validationDigest = ""
-        for row in try Row.fetchAll(db, sql: "SELECT split, prompts, digest FROM splits") {
+        var likes = 0
+        for row in try Row.fetchAll(db, sql: "SELECT split, prompts, digest, likes FROM splits") {
             let split: Split = try row.choice("split", in: "splits")
             counts[split] = try row.count("prompts", in: "splits")
+            if split == .train { likes = try row.count("likes", in: "splits") }
             if split == .validation { validationDigest = try row.value("digest", in: "splits") }
         }
         let damaged = try damagedAdapters(db)
@@ -48,7 +50,8 @@ extension Ledger {
                 quarantinedSince: try row.optionalDate("quarantined", in: "shards"),
                 correction: try row.optionalChoice("correction", in: "corrections"),
                 awaitsExact: try row.value("awaits_exact", in: "forget_shards"),
-                fallback: try row.optionalChoice("fallback", in: "forget_shards"), damage: damaged[index])
+                fallback: try row.optionalChoice("fallback", in: "forget_shards"), damage: damaged[index],
+                likes: try row.count("likes", in: "shards"))
         }
         let pending = try Row.fetchAll(
             db,
@@ -78,7 +81,21 @@ extension Ledger {
             trainingPrompts: counts.train, validationPrompts: counts.validation, testPrompts: counts.test,
             validationDigest: validationDigest, isTuned: try isTuned(db), pendingForgets: pending,
             trainingRequested: try Meta.trainingRequested.value(Bool.self, db) ?? false,
-            purgePending: try Meta.purgePending.value(Bool.self, db) ?? false)
+            purgePending: try Meta.purgePending.value(Bool.self, db) ?? false,
+            labels: try Meta.promptConfiguration.value(PromptConfiguration.self, db).map {
+                LedgerSnapshot.Labels(likes: likes, likeAbove: $0.likeAbove)
+            })
+    }
+
+    /// Prompts of each split whose answer is "Yes.".
+    public func likes() throws -> SplitCounts {
+        try read { db in
+            var counts = SplitCounts()
+            for row in try Row.fetchAll(db, sql: "SELECT split, likes FROM splits") {
+                counts[try row.choice("split", in: "splits")] = try row.count("likes", in: "splits")
+            }
+            return counts
+        }
     }
 
     private func adapter(_ row: Row, validation: Int) throws -> LedgerSnapshot.Adapter? {
@@ -122,7 +139,8 @@ extension Ledger {
                 tombstones: try Int.fetchOne(
                     db, sql: "SELECT COUNT(*) FROM tombstones WHERE kind IN ('user', 'interaction')") ?? 0,
                 forgetRequests: try count("forget_requests"), auditEntries: try count("audit"),
-                tokensPerSecond: try tokensPerSecond(db))
+                tokensPerSecond: try tokensPerSecond(db),
+                promptsChange: try Meta.promptsChange.value(PromptsChange.self, db))
         }
     }
 

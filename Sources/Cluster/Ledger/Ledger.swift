@@ -278,6 +278,7 @@ enum Meta: String {
     case generation
     /// The generation of another coordinator that came after the last start.
     case supersededBy = "superseded by"
+    case promptsChange = "prompts change"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         let row = try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])
@@ -309,9 +310,9 @@ extension JSONEncoder {
 }
 
 extension String {
-    /// Swift takes differently composed characters for equal, SQLite does not: identifiers are stored composed.
+    /// As identifiers are stored (`Identifier.canonical`); empty, which names nobody, where the text cannot be one.
     var normalised: String {
-        utf8.allSatisfy { $0 < 0x80 } ? self : precomposedStringWithCanonicalMapping
+        (try? Identifier.canonical(self)) ?? ""
     }
 }
 

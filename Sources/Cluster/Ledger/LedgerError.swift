@@ -18,6 +18,10 @@ public enum LedgerError: Error, Hashable, Sendable {
     case unknownImport(id: String)
     /// Batches of the import are missing.
     case importIncomplete(id: String, expected: Int, missing: [Int])
+    /// The import would make all prompts anew with other settings than the recorded ones, and was not told to.
+    case promptsDiffer([PromptField.Change])
+    /// One import calls an item by two titles.
+    case conflictingTitles(item: String)
     /// A row that cannot be kept (empty identifier, rating that is not finite).
     case invalidRow(reason: String)
     case unknownUser(String)
@@ -79,6 +83,13 @@ extension LedgerError: CustomStringConvertible {
         case .importIncomplete(let id, let expected, let missing):
             "import \(id) should have \(expected) batches; missing: "
                 + (missing.isEmpty ? "none, but there are more" : missing.map(String.init).joined(separator: ", "))
+        case .promptsDiffer(let changes):
+            "nothing was imported: "
+                + changes.map { "--\($0.field.rawValue) is \($0.recorded) in this cluster, not \($0.given)" }
+                .joined(separator: "; ")
+                + "; leave it out to keep what is recorded, or give --change-prompts to make all prompts anew"
+        case .conflictingTitles(let item):
+            "nothing was imported: item \(item) has two different titles in this import"
         case .invalidRow(let reason): "invalid row: \(reason)"
         case .unknownUser(let user): "there is no user \(user)"
         case .unknownShard(let shard): "there is no shard \(shard)"

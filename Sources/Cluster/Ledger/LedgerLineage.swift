@@ -215,15 +215,22 @@ extension Ledger {
             guard before != digest else { continue }
             changed.append(shard)
             try db.execute(
-                sql: "UPDATE shards SET manifest = ?, prompts = ? WHERE shard = ?",
-                arguments: [digest, manifest.entries.count, shard])
+                sql: """
+                    UPDATE shards SET manifest = ?, prompts = ?, likes = (
+                        SELECT COUNT(*) FROM prompts
+                        WHERE prompts.split = 'train' AND prompts.shard = shards.shard AND label = 1
+                    ) WHERE shard = ?
+                    """, arguments: [digest, manifest.entries.count, shard])
             if manifest.entries.isEmpty { try emptied(shard: shard, manifest: digest, db) }
         }
         for split in Split.allCases where touched.splits.contains(split) {
             let manifest = try manifest(of: .split(split), db)
             try db.execute(
-                sql: "UPDATE splits SET prompts = ?, digest = ? WHERE split = ?",
-                arguments: [manifest.entries.count, manifest.digest, split.rawValue])
+                sql: """
+                    UPDATE splits SET prompts = ?, digest = ?, likes = (
+                        SELECT COUNT(*) FROM prompts WHERE prompts.split = splits.split AND label = 1
+                    ) WHERE split = ?
+                    """, arguments: [manifest.entries.count, manifest.digest, split.rawValue])
         }
         return changed
     }

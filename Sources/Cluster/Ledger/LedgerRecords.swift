@@ -7,6 +7,8 @@ import Unlearning
 public struct ImportOutcome: Codable, Hashable, Sendable {
     public var rowsNew: Int
     public var rowsAlreadyThere: Int
+    /// Interactions that have another rating now.
+    public var rowsCorrected: Int
     /// Rows of forgotten users and forgotten interactions: they stay out.
     public var rowsRefused: Int
     /// Catalogue entries that are new or have another title now.
@@ -18,10 +20,12 @@ public struct ImportOutcome: Codable, Hashable, Sendable {
     public var shardsChanged: [Int]
 
     public init(
-        rowsNew: Int = 0, rowsAlreadyThere: Int = 0, rowsRefused: Int = 0, itemsChanged: Int = 0,
+        rowsNew: Int = 0, rowsAlreadyThere: Int = 0, rowsCorrected: Int = 0, rowsRefused: Int = 0,
+        itemsChanged: Int = 0,
         promptsAdded: Int = 0, promptsRebuilt: Int = 0, promptsRemoved: Int = 0, shardsChanged: [Int] = []
     ) {
         self.rowsNew = rowsNew
+        self.rowsCorrected = rowsCorrected
         self.rowsAlreadyThere = rowsAlreadyThere
         self.rowsRefused = rowsRefused
         self.itemsChanged = itemsChanged
@@ -30,6 +34,29 @@ public struct ImportOutcome: Codable, Hashable, Sendable {
         self.promptsRemoved = promptsRemoved
         self.shardsChanged = shardsChanged
     }
+}
+
+extension ImportOutcome {
+    /// Replies that were stored before corrections were counted had none.
+    public init(from decoder: any Swift.Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        rowsNew = try container.decode(Int.self, forKey: .rowsNew)
+        rowsAlreadyThere = try container.decode(Int.self, forKey: .rowsAlreadyThere)
+        rowsCorrected = try container.decodeIfPresent(Int.self, forKey: .rowsCorrected) ?? 0
+        rowsRefused = try container.decode(Int.self, forKey: .rowsRefused)
+        itemsChanged = try container.decode(Int.self, forKey: .itemsChanged)
+        promptsAdded = try container.decode(Int.self, forKey: .promptsAdded)
+        promptsRebuilt = try container.decode(Int.self, forKey: .promptsRebuilt)
+        promptsRemoved = try container.decode(Int.self, forKey: .promptsRemoved)
+        shardsChanged = try container.decode([Int].self, forKey: .shardsChanged)
+    }
+}
+
+/// A change of the prompt configuration that somebody asked for.
+public struct PromptsChange: Codable, Hashable, Sendable {
+    /// Milliseconds since 1970.
+    public var time: Int64
+    public var changes: [PromptField.Change]
 }
 
 /// A prompt with its place in the ledger.
@@ -176,11 +203,14 @@ public struct LedgerStatistics: Codable, Hashable, Sendable {
     public var auditEntries: Int
     /// Of the training recorded with the present adapters; nil before the first.
     public var tokensPerSecond: Double?
+    /// The last change of the prompt configuration by `--change-prompts`; nil: there was none.
+    public var promptsChange: PromptsChange?
 
     public init(
         users: Int, items: Int, interactions: Int, tombstones: Int, forgetRequests: Int, auditEntries: Int,
-        tokensPerSecond: Double?
+        tokensPerSecond: Double?, promptsChange: PromptsChange? = nil
     ) {
+        self.promptsChange = promptsChange
         self.users = users
         self.items = items
         self.interactions = interactions

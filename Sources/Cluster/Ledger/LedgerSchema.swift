@@ -13,6 +13,7 @@ enum LedgerSchema {
         migrator.registerMigration("copies and double checks", migrate: copiesAndDoubleChecks)
         migrator.registerMigration("tombstones without times", migrate: TombstoneMigration.dropRedundantAndTimes)
         migrator.registerMigration("damaged adapters", migrate: damagedAdapters)
+        migrator.registerMigration("counted likes", migrate: countedLikes)
         return migrator
     }
 
@@ -202,6 +203,22 @@ enum LedgerSchema {
                 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
                 CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
                 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+                """)
+    }
+
+    private static func countedLikes(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- likes: prompts whose label is "Yes.".
+                ALTER TABLE shards ADD COLUMN likes INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE splits ADD COLUMN likes INTEGER NOT NULL DEFAULT 0;
+                UPDATE shards SET likes = (
+                    SELECT COUNT(*) FROM prompts
+                    WHERE prompts.split = 'train' AND prompts.shard = shards.shard AND label = 1
+                );
+                UPDATE splits SET likes = (
+                    SELECT COUNT(*) FROM prompts WHERE prompts.split = splits.split AND label = 1
+                );
                 """)
     }
 

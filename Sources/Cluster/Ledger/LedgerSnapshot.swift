@@ -21,12 +21,15 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         public var fallback: CorrectionFallback?
         /// What the shard waits for a new adapter in place of; nil: not because of a damaged file.
         public var damage: DamagedAdapter?
+        /// Prompts whose answer is "Yes."; nil: not counted.
+        public var likes: Int?
 
         public init(
             index: Int, manifest: String, prompts: Int, adapter: Adapter? = nil, quarantinedSince: Date? = nil,
             correction: ApproximateProvenance.Method? = nil, awaitsExact: Bool = false,
-            fallback: CorrectionFallback? = nil, damage: DamagedAdapter? = nil
+            fallback: CorrectionFallback? = nil, damage: DamagedAdapter? = nil, likes: Int? = nil
         ) {
+            self.likes = likes
             self.index = index
             self.manifest = manifest
             self.prompts = prompts
@@ -37,6 +40,9 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
             self.fallback = fallback
             self.damage = damage
         }
+
+        /// Whether all of its prompts have the same answer: an adapter trained on them learns nothing but that.
+        public var hasOneLabel: Bool { prompts > 0 && (likes == 0 || likes == prompts) }
 
         /// Whether the shard has the adapter of exactly its present data. An empty shard needs none.
         public var isCurrent: Bool {
@@ -136,12 +142,29 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
     public var trainingRequested: Bool
     /// Whether traces of forgotten data could not be removed from the files yet (a full disk): call `purge` again.
     public var purgePending: Bool
+    /// Of the training prompts; nil: not known.
+    public var labels: Labels?
+
+    /// How the training prompts are labelled.
+    public struct Labels: Codable, Hashable, Sendable {
+        /// Prompts whose answer is "Yes.".
+        public var likes: Int
+        /// A rating above this is a like.
+        public var likeAbove: Double
+
+        public init(likes: Int, likeAbove: Double) {
+            self.likes = likes
+            self.likeAbove = likeAbove
+        }
+    }
 
     public init(
         shards: [Shard], hasData: Bool, isPartitioned: Bool, unassignedPrompts: Int, missingEmbeddings: Int,
         trainingPrompts: Int, validationPrompts: Int, testPrompts: Int, validationDigest: String, isTuned: Bool,
-        pendingForgets: [PendingForget], trainingRequested: Bool, purgePending: Bool = false
+        pendingForgets: [PendingForget], trainingRequested: Bool, purgePending: Bool = false,
+        labels: Labels? = nil
     ) {
+        self.labels = labels
         self.shards = shards
         self.hasData = hasData
         self.isPartitioned = isPartitioned

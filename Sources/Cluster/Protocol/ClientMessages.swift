@@ -59,11 +59,20 @@ public enum ClientRequest: Codable, Sendable, Equatable {
         public var importID: String
         public var batches: Int
         public var prompts: PromptConfiguration
+        /// The fields of it that were asked for; the others count only where the cluster has recorded none.
+        public var given: [PromptField]
+        /// The given fields may differ from the recorded ones.
+        public var changePrompts: Bool
 
-        public init(importID: String, batches: Int, prompts: PromptConfiguration) {
+        public init(
+            importID: String, batches: Int, prompts: PromptConfiguration, given: [PromptField] = PromptField.allCases,
+            changePrompts: Bool = false
+        ) {
             self.importID = importID
             self.batches = batches
             self.prompts = prompts
+            self.given = given
+            self.changePrompts = changePrompts
         }
     }
 

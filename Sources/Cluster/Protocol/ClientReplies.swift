@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import Recommendation
 import Unlearning
 
 /// How reply bodies are written: snake case, sorted keys.
@@ -105,10 +106,18 @@ public struct QueryReply: Codable, Sendable, Equatable {
 public struct ImportReply: Codable, Sendable, Equatable {
     public var outcome: ImportOutcome
     public var prompts: SplitCounts
+    /// Prompts of these whose answer is "Yes."; nil in replies stored before this was counted.
+    public var likes: SplitCounts?
+    /// Shards all of whose prompts have the same answer.
+    public var shardsOfOneLabel: [Int]?
 
-    public init(outcome: ImportOutcome, prompts: SplitCounts) {
+    public init(
+        outcome: ImportOutcome, prompts: SplitCounts, likes: SplitCounts? = nil, shardsOfOneLabel: [Int]? = nil
+    ) {
         self.outcome = outcome
         self.prompts = prompts
+        self.likes = likes
+        self.shardsOfOneLabel = shardsOfOneLabel
     }
 }
 
@@ -181,16 +190,22 @@ public struct EvaluateReply: Codable, Sendable {
         public var name: String
         /// nil when the split holds one label only.
         public var auc: Double?
+        /// Of `auc`, after Hanley and McNeil (1982).
+        public var aucStandardError: Double?
+        /// Whether `auc` is two standard errors or more away from one half.
+        public var tellsFromChance: Bool?
         public var accuracy: Double?
         public var logLoss: Double?
         /// Prompt tokens a second that the workers reached, each with its own threads.
         public var tokensPerSecond: Double
 
-        public init(name: String, auc: Double?, accuracy: Double?, logLoss: Double?, tokensPerSecond: Double) {
+        public init(name: String, _ metrics: Metrics, tokensPerSecond: Double) {
             self.name = name
-            self.auc = auc
-            self.accuracy = accuracy
-            self.logLoss = logLoss
+            auc = metrics.auc
+            aucStandardError = metrics.aucStandardError
+            tellsFromChance = metrics.tellsFromChance
+            accuracy = metrics.accuracy
+            logLoss = metrics.logLoss
             self.tokensPerSecond = tokensPerSecond
         }
     }

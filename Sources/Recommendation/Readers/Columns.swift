@@ -1,5 +1,12 @@
 /// Which field of a row means what.
 struct Columns {
+    /// What the rows of a table are about.
+    enum Kind {
+        /// Somebody's: what else stands in the row belongs to that person, unless its name says that it is the item's.
+        case ratings
+        case items
+    }
+
     var user: Int?
     var item: Int?
     var rating: Int?
@@ -7,6 +14,10 @@ struct Columns {
     var title: Int?
     var year: Int?
     var author: Int?
+    /// Of ratings: a column that would be a title in a table of items, and may be a person's words here.
+    var doubtfulTitle: Int?
+    /// As in the header; empty without one.
+    var names: [String] = []
     /// Numbers of fields that a row may have.
     var count: ClosedRange<Int>
 
@@ -17,44 +28,65 @@ struct Columns {
 
     init(
         user: Int? = nil, item: Int? = nil, rating: Int? = nil, timestamp: Int? = nil, title: Int? = nil,
-        year: Int? = nil, author: Int? = nil, count: ClosedRange<Int>
+        count: ClosedRange<Int>
     ) {
         self.user = user
         self.item = item
         self.rating = rating
         self.timestamp = timestamp
         self.title = title
-        self.year = year
-        self.author = author
         self.count = count
     }
 
     /// From the names in a header. RecBole's types behind a colon, capitals and punctuation do not count.
-    init(header: [String]) {
-        let names = header.map(Self.normalised)
+    ///
+    /// - Parameters:
+    ///   - kind: nil: ratings if any column is a person's.
+    ///   - titleColumn: the column that was declared to be the items' title.
+    init(header: [String], in kind: Kind? = nil, titleColumn: String?) {
+        let names = header.map(ColumnNames.normalised)
         func first(_ wanted: [String]) -> Int? {
             wanted.lazy.compactMap { names.firstIndex(of: $0) }.first
         }
+        let kind = kind ?? (names.contains(where: ColumnNames.isPersonal) ? .ratings : .items)
         self.init(
-            user: first(Self.userNames), item: first(Self.itemNames), rating: first(Self.ratingNames),
-            timestamp: first(Self.timestampNames),
-            title: first(Self.titleNames) ?? names.firstIndex { $0.hasSuffix("title") },
-            year: first(Self.yearNames), author: first(Self.authorNames), count: header.count...header.count)
+            user: first(ColumnNames.user), item: first(ColumnNames.item), rating: first(ColumnNames.rating),
+            timestamp: first(ColumnNames.timestamp), count: header.count...header.count)
+        self.names = header
+        let declared = titleColumn.flatMap { names.firstIndex(of: ColumnNames.normalised($0)) }
+        switch kind {
+        case .items:
+            title = declared ?? first(ColumnNames.itemsOwnTitle + ColumnNames.title)
+            year = first(ColumnNames.itemsOwnYear + ColumnNames.year)
+            author = first(ColumnNames.itemsOwnAuthor + ColumnNames.author)
+        case .ratings:
+            title = declared ?? first(ColumnNames.itemsOwnTitle)
+            year = first(ColumnNames.itemsOwnYear)
+            author = first(ColumnNames.itemsOwnAuthor)
+            if title == nil { doubtfulTitle = first(ColumnNames.title) }
+        }
     }
 
-    static let userNames = ["userid", "user", "uid", "reviewerid"]
-    static let itemNames = [
-        "itemid", "item", "iid", "movieid", "isbn", "bookid", "asin", "parentasin", "productid",
-    ]
-    static let ratingNames = ["rating", "bookrating", "score", "stars", "overall"]
-    static let timestampNames = ["timestamp", "time", "unixreviewtime", "unixtime"]
-    static let titleNames = ["title", "movietitle", "booktitle", "itemtitle", "name", "itemname"]
-    static let yearNames = ["releaseyear", "year"]
-    static let authorNames = ["author", "bookauthor"]
+    var isPersonal: Bool { names.contains { ColumnNames.isPersonal(ColumnNames.normalised($0)) } }
 
-    static func normalised(_ name: String) -> String {
-        let bare = name.prefix { $0 != ":" }
-        return String(bare.lowercased().filter { $0.isLetter || $0.isNumber })
+    /// Columns with a meaning, for the report.
+    var used: [SourceReport.Column] {
+        let all = [
+            ("user", user), ("item", item), ("rating", rating), ("timestamp", timestamp), ("title", title),
+            ("year", year), ("author", author),
+        ]
+        return all.compactMap { meaning, column in
+            column.map { SourceReport.Column(meaning: meaning, name: name(of: $0)) }
+        }
+    }
+
+    var unused: [String] {
+        let used = [user, item, rating, timestamp, title, year, author]
+        return names.indices.filter { !used.contains($0) }.map { names[$0] }
+    }
+
+    func name(of column: Int) -> String {
+        names.indices.contains(column) ? String(names[column].prefix(80)) : "field \(column + 1)"
     }
 
     func row(_ fields: [ArraySlice<UInt8>]) -> Row {
@@ -64,7 +96,7 @@ struct Columns {
         }
         return Row(
             user: text(user), item: text(item), rating: text(rating), timestamp: text(timestamp), title: text(title),
-            year: text(year), author: text(author))
+            year: text(year), author: text(author), doubtfulTitle: doubtfulTitle.map(name))
     }
 }
 
@@ -77,4 +109,6 @@ struct Row {
     var title: String?
     var year: String?
     var author: String?
+    /// Name of a column that may or may not hold the item's title.
+    var doubtfulTitle: String?
 }

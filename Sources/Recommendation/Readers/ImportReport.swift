@@ -25,16 +25,29 @@ public struct ImportReport: Codable, Hashable, Sendable {
     public var refused: Int
     /// The first refused lines.
     public var samples: [RefusedLine]
+    /// The files, in the order in which they were read, then those that were not.
+    public var files: [SourceReport]
 
     /// How many refused lines are named.
     public static let sampleLimit = 20
 
-    public init(read: Int = 0, kept: Int = 0, items: Int = 0, refused: Int = 0, samples: [RefusedLine] = []) {
+    public init(
+        read: Int = 0, kept: Int = 0, items: Int = 0, refused: Int = 0, samples: [RefusedLine] = [],
+        files: [SourceReport] = []
+    ) {
         self.read = read
         self.kept = kept
         self.items = items
         self.refused = refused
         self.samples = samples
+        self.files = files
+    }
+
+    /// Files of ratings that say nothing of time.
+    public var filesWithoutTime: [String] {
+        files.filter { file in
+            [.ratings, .both].contains(file.use) && !file.columns.contains { $0.meaning == "timestamp" }
+        }.map(\.file)
     }
 
     mutating func refuse(file: String, line: Int, reason: String) {

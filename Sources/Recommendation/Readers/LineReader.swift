@@ -9,7 +9,10 @@ struct Line {
     var isTooLong: Bool
 }
 
-/// Reads a file line by line, a chunk at a time. Lines end in LF or CR LF; a byte order mark in front is dropped.
+/// Reads a file line by line, a chunk at a time; a pipe will do, since nothing is read twice.
+///
+/// Lines end in LF or CR LF, or in CR alone if the first one does. A byte order mark in front is dropped; UTF-16 is known by
+/// its mark and becomes UTF-8.
 final class LineReader {
     static let longestLine = 1 << 20
     private static let chunk = 1 << 18
@@ -19,6 +22,9 @@ final class LineReader {
     private var buffer: ArraySlice<UInt8> = []
     private var number = 0
     private var reachedEnd = false
+    private var wide: WideText?
+    /// LF, or CR where that alone ends the first line.
+    private var lineEnd = UInt8(ascii: "\n")
     /// Lines given back; the last one comes first.
     private var returned: [Line] = []
 
@@ -29,8 +35,36 @@ final class LineReader {
         }
         self.path = path
         self.file = file
-        try fill()
-        if buffer.starts(with: [0xEF, 0xBB, 0xBF]) { buffer = buffer.dropFirst(3) }
+        // A pipe may hand out its first bytes one by one.
+        repeat { try fill() } while !reachedEnd && buffer.count < 4
+        try recogniseEncoding()
+        try recogniseLineEnd()
+    }
+
+    private func recogniseEncoding() throws {
+        func refuse(_ what: String) -> RecommendationError {
+            .unreadableFile(path: path, reason: "it looks like \(what); save it as UTF-8")
+        }
+        if buffer.starts(with: [0xFF, 0xFE, 0, 0]) || buffer.starts(with: [0, 0, 0xFE, 0xFF]) {
+            throw refuse("UTF-32")
+        }
+        if buffer.starts(with: [0xEF, 0xBB, 0xBF]) {
+            buffer = buffer.dropFirst(3)
+        } else if var decoder = WideText(byteOrderMark: buffer) {
+            buffer = decoder.utf8(buffer.dropFirst(2), isLast: reachedEnd)[...]
+            wide = decoder
+        } else if WideText.isLikely(buffer) {
+            throw refuse("UTF-16 without a byte order mark")
+        }
+    }
+
+    private func recogniseLineEnd() throws {
+        let isBreak = { (byte: UInt8) in byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") }
+        while !reachedEnd, buffer.count <= Self.longestLine, buffer.dropLast().firstIndex(where: isBreak) == nil {
+            try fill()
+        }
+        guard let first = buffer.firstIndex(where: isBreak), buffer[first] == UInt8(ascii: "\r") else { return }
+        if first + 1 == buffer.endIndex || buffer[first + 1] != UInt8(ascii: "\n") { lineEnd = UInt8(ascii: "\r") }
     }
 
     deinit { try? file.close() }
@@ -44,7 +78,7 @@ final class LineReader {
         var isTooLong = false
         var searched = buffer.startIndex
         while true {
-            if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+            if let end = buffer[searched...].firstIndex(of: lineEnd) {
                 let bytes = buffer[buffer.startIndex..<end]
                 buffer = buffer[(end + 1)...]
                 return line(bytes, isTooLong: isTooLong)
@@ -85,14 +119,15 @@ final class LineReader {
         } catch {
             throw RecommendationError.unreadableFile(path: path, reason: error.localizedDescription)
         }
-        guard let data, !data.isEmpty else {
-            reachedEnd = true
-            return
-        }
+        reachedEnd = data?.isEmpty ?? true
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(buffer.count + data.count)
+        bytes.reserveCapacity(buffer.count + (data?.count ?? 0))
         bytes += buffer
-        bytes += data
+        if wide != nil {
+            bytes += wide?.utf8(data ?? Data(), isLast: reachedEnd) ?? []
+        } else {
+            bytes += data ?? Data()
+        }
         buffer = bytes[...]
     }
 }

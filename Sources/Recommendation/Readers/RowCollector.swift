@@ -4,17 +4,23 @@ struct RowCollector {
     private let size: Int
     private let body: (ReaderBatch) throws -> Void
     private var batch = ReaderBatch()
-    /// Ids of the items handed out. Only asked for membership, so its order does not matter.
-    private var catalogue: Set<String> = []
+    /// By id, the items handed out: the title that rows of ratings gave, "" for those of a table of items. Only looked up,
+    /// so its order does not matter.
+    private var catalogue: [String: String] = [:]
+    /// A table or a line of items was there.
+    private var hasItemRows = false
     private var ordinal: Int64 = 0
 
-    /// Longest accepted id and title, in bytes.
-    static let longestID = 1024
+    /// Longest accepted title, in bytes.
     static let longestTitle = 4096
 
     init(size: Int, body: @escaping (ReaderBatch) throws -> Void) {
         self.size = max(1, size)
         self.body = body
+    }
+
+    mutating func note(_ file: SourceReport) {
+        report.files.append(file)
     }
 
     mutating func refuse(_ reason: String, file: String, line: Int, isRating: Bool) {
@@ -27,7 +33,10 @@ struct RowCollector {
     mutating func takeItem(_ row: Row, file: String, line: Int) throws {
         do {
             let item = try Self.item(of: row)
-            guard catalogue.insert(item.id).inserted else { throw Refusal("item \(item.id) was named before") }
+            guard catalogue.updateValue("", forKey: item.id) == nil else {
+                throw Refusal("item \(item.id) was named before")
+            }
+            hasItemRows = true
             report.read += 1
             try hand(out: item)
         } catch let refusal as Refusal {
@@ -36,13 +45,24 @@ struct RowCollector {
     }
 
     /// A row of a file of ratings; it may name its item too.
-    mutating func takeRating(_ row: Row, file: String, line: Int) throws {
+    ///
+    /// - Throws: `RecommendationError.doubtfulTitle`, `.conflictingTitles`; whatever the receiver throws.
+    mutating func takeRating(_ row: Row, titleColumn: String? = nil, file: String, line: Int) throws {
         do {
             let interaction = try Self.interaction(of: row, ordinal: ordinal)
-            if !catalogue.contains(interaction.item) {
+            if let known = catalogue[interaction.item] {
+                // What a table of items says counts; among rows of ratings all must say the same.
+                if !known.isEmpty, row.hasTitle, try Self.item(of: row).title != known {
+                    throw RecommendationError.conflictingTitles(
+                        file: file, line: line, item: interaction.item, column: titleColumn ?? "title")
+                }
+            } else {
+                if row.title == nil, let column = row.doubtfulTitle, !hasItemRows {
+                    throw RecommendationError.doubtfulTitle(file: file, column: column)
+                }
                 guard row.title != nil else { throw Refusal("item \(interaction.item) has no title") }
                 let item = try Self.item(of: row)
-                catalogue.insert(item.id)
+                catalogue[item.id] = item.title
                 try hand(out: item)
             }
             report.read += 1
@@ -81,36 +101,39 @@ struct RowCollector {
     private static func interaction(of row: Row, ordinal: Int64) throws -> Interaction {
         let user = try id(row.user, of: "user")
         let item = try id(row.item, of: "item")
-        guard let text = row.rating, !text.isEmpty else { throw Refusal("no rating") }
+        guard let text = row.rating?.trimmed, !text.isEmpty else { throw Refusal("no rating") }
         guard let rating = Double(text), rating.isFinite else { throw Refusal("rating \(shown(text)) is not a number") }
         return Interaction(
             user: user, item: item, timestamp: try timestamp(row.timestamp), rating: rating, ordinal: ordinal)
     }
 
-    /// Whole seconds; what a floating-point column has behind the point is dropped. 0 without such a column.
+    /// 0 without such a column.
     private static func timestamp(_ text: String?) throws -> Int64 {
-        guard let text else { return 0 }
-        if let seconds = Int64(text) { return seconds }
-        guard let value = Double(text), let seconds = Int64(exactly: value.rounded(.down)) else {
-            throw Refusal(text.isEmpty ? "no timestamp" : "timestamp \(shown(text)) is not a number of seconds")
+        guard let text = text?.trimmed else { return 0 }
+        guard let seconds = Timestamps.seconds(text) else {
+            throw Refusal(
+                text.isEmpty ? "no timestamp" : "timestamp \(shown(text)) is neither seconds nor an ISO 8601 date")
         }
         return seconds
     }
 
     private static func id(_ text: String?, of what: String) throws -> String {
-        guard let text, !text.isEmpty else { throw Refusal("no \(what)") }
-        guard text.utf8.count <= longestID else { throw Refusal("\(what) id of \(text.utf8.count) bytes") }
-        guard !text.unicodeScalars.contains(where: isControl) else {
+        do {
+            return try Identifier.canonical(text ?? "")
+        } catch .empty {
+            throw Refusal("no \(what)")
+        } catch .tooLong(let bytes) {
+            throw Refusal("\(what) id of \(bytes) bytes")
+        } catch .controlCharacter {
             throw Refusal("\(what) id with a control character")
         }
-        return text
     }
 
     /// `Toy Story (1995)` where the year stands in a column of its own; `Emma written by Jane Austen` where there is an
     /// author (arXiv 2305.00447); else the title as it is, with control characters made spaces.
     private static func item(of row: Row) throws -> Item {
         let id = try id(row.item, of: "item")
-        guard var title = row.title, title.contains(where: { !$0.isWhitespace }) else {
+        guard var title = row.title, row.hasTitle else {
             throw Refusal("item \(id) has no title")
         }
         if let author = row.author, !author.isEmpty {
@@ -133,4 +156,17 @@ struct RowCollector {
 
     /// The beginning of a text, for messages.
     private static func shown(_ text: String) -> String { "\"\(text.prefix(40))\"" }
+}
+
+extension Row {
+    fileprivate var hasTitle: Bool { title?.contains { !$0.isWhitespace } ?? false }
+}
+
+extension String {
+    /// Without blanks around it.
+    fileprivate var trimmed: String {
+        guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
+        else { return "" }
+        return String(self[first...last])
+    }
 }

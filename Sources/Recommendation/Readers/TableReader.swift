@@ -7,8 +7,10 @@ struct TableReader {
     private static let longestRow = 20
 
     func read(into collector: inout RowCollector) throws {
-        let lines = try LineReader(path: table.path)
-        if table.hasHeader { _ = try lines.next() }
+        let lines = try table.lines ?? LineReader(path: table.path)
+        if table.lines == nil, table.hasHeader { _ = try lines.next() }
+        collector.note(SourceReport(table, use: isRatings ? .ratings : .items))
+        let titleColumn = table.columns.title.map(table.columns.name)
         while let line = try lines.next() {
             if line.isTooLong {
                 let reason = "longer than \(LineReader.longestLine) bytes"
@@ -20,7 +22,7 @@ struct TableReader {
             case .success(let fields):
                 let row = table.columns.row(fields)
                 if isRatings {
-                    try collector.takeRating(row, file: lines.name, line: line.number)
+                    try collector.takeRating(row, titleColumn: titleColumn, file: lines.name, line: line.number)
                 } else {
                     try collector.takeItem(row, file: lines.name, line: line.number)
                 }

@@ -60,13 +60,19 @@ struct EvaluateCommand: ParsableCommand {
             try client.output.emit(result) {
                 let rows = result.variants.map { variant in
                     [
-                        variant.name, number(variant.auc), number(variant.accuracy), number(variant.logLoss),
+                        variant.name, number(variant.auc), number(variant.aucStandardError), number(variant.accuracy),
+                        number(variant.logLoss),
                         decimal(variant.tokensPerSecond, 0),
                     ]
                 }
-                return table([["model", "AUC", "accuracy", "log-loss", "tokens/s"]] + rows)
+                let chance = result.variants.filter { $0.tellsFromChance == false }.map(\.name)
+                return table([["model", "AUC", "± SE", "accuracy", "log-loss", "tokens/s"]] + rows)
                     + "\n\(result.prompts) \(result.split) prompts; attention τ \(decimal(result.tau, 1)), "
                     + "n \(result.neighbours)" + (result.exact ? "" : "; some adapters are approximate")
+                    + (chance.isEmpty
+                        ? ""
+                        : "\nso few prompts cannot tell these from chance (AUC within 2 SE of 0.5): "
+                            + chance.joined(separator: ", "))
             }
         }
     }

@@ -48,7 +48,7 @@ struct ForgetCommand: ParsableCommand {
     func run() throws {
         try reportingFailures(json: client.json) {
             var targets = ForgetTargets()
-            for user in user { targets.users.append(user) }
+            for user in user { try targets.addUser(user) }
             for text in interaction { try targets.addInteraction(text) }
             if let file { try targets.addFile(file) }
             guard !targets.users.isEmpty || !targets.interactions.isEmpty else {

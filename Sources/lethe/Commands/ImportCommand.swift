@@ -9,10 +9,17 @@ struct ImportCommand: ParsableCommand {
         abstract: "Bring ratings into the cluster.",
         discussion: """
             Importing the same data again changes nothing; data that was forgotten stays out. Lines that cannot be read are \
-            counted and named, the others go in.
+            counted and named, the others go in. Another rating of what is there (the same user, item and time) corrects it. \
+            Without a column of times the order is the file's, and the last rating of a user and an item counts.
+
+            How prompts are made is recorded at the first import; options that are left out stay as they are recorded, and \
+            others are refused.
             """)
 
     @OptionGroup var data: DataOptions
+    @Flag(help: "Make all prompts anew with other settings than the recorded ones; their shards are trained again.")
+    var changePrompts = false
+
     @OptionGroup var client: ClientOptions
 
     /// What the command prints: the reader's side and the cluster's.
@@ -23,6 +30,8 @@ struct ImportCommand: ParsableCommand {
         var refused: [RefusedLine]
         var rowsNew: Int
         var rowsAlreadyThere: Int
+        /// Interactions that have another rating now.
+        var rowsCorrected: Int
         /// Rows of forgotten users or interactions, which stay out.
         var rowsForgotten: Int
         var prompts: SplitCounts
@@ -30,6 +39,14 @@ struct ImportCommand: ParsableCommand {
         var promptsRebuilt: Int
         var promptsRemoved: Int
         var shardsChanged: [Int]
+        /// Prompts whose answer is "Yes.".
+        var likes: SplitCounts?
+        /// Shards all of whose prompts have the same answer.
+        var shardsOfOneLabel: [Int]
+        /// What was taken of which file.
+        var files: [SourceReport]
+        /// Files of ratings without time: their order is the file's.
+        var filesWithoutTime: [String]
     }
 
     func run() throws {
@@ -50,15 +67,22 @@ struct ImportCommand: ParsableCommand {
                 progress.show("\(rows) rows sent")
             }
             progress.end()
+            try data.requireRatings(report)
             let reply = try coordinator.call(
-                .finishImport(.init(importID: importID, batches: batches, prompts: prompts)), patience: .seconds(600))
+                .finishImport(
+                    .init(
+                        importID: importID, batches: batches, prompts: prompts, given: data.given,
+                        changePrompts: changePrompts)), patience: .seconds(600))
             let done = try ReplyCoding.decode(ImportReply.self, from: reply.body)
             let summary = Summary(
                 rowsRead: report.read, rowsKept: report.kept, rowsRefused: report.refused, refused: report.samples,
                 rowsNew: done.outcome.rowsNew, rowsAlreadyThere: done.outcome.rowsAlreadyThere,
+                rowsCorrected: done.outcome.rowsCorrected,
                 rowsForgotten: done.outcome.rowsRefused, prompts: done.prompts,
                 promptsAdded: done.outcome.promptsAdded, promptsRebuilt: done.outcome.promptsRebuilt,
-                promptsRemoved: done.outcome.promptsRemoved, shardsChanged: done.outcome.shardsChanged)
+                promptsRemoved: done.outcome.promptsRemoved, shardsChanged: done.outcome.shardsChanged,
+                likes: done.likes, shardsOfOneLabel: done.shardsOfOneLabel ?? [], files: report.files,
+                filesWithoutTime: report.filesWithoutTime)
             try client.output.emit(summary) { text(summary) }
         }
     }
@@ -66,11 +90,26 @@ struct ImportCommand: ParsableCommand {
     private func text(_ summary: Summary) -> String {
         var lines = [
             "\(summary.rowsRead) lines read: \(summary.rowsKept) ratings, \(summary.rowsRefused) refused",
-            "\(summary.rowsNew) new, \(summary.rowsAlreadyThere) already there, "
+            "\(summary.rowsNew) new, \(summary.rowsAlreadyThere) already there, \(summary.rowsCorrected) corrected, "
                 + "\(summary.rowsForgotten) kept out because they were forgotten",
             "prompts: \(summary.prompts.train) training, \(summary.prompts.validation) validation, "
                 + "\(summary.prompts.test) test",
         ]
+        if let likes = summary.likes, summary.prompts.train > 0 {
+            let share = 100 * Double(likes.train) / Double(summary.prompts.train)
+            lines.append("likes: \(decimal(share, 1)) % of the training prompts")
+            if likes.train == 0 || likes.train == summary.prompts.train {
+                lines.append("all have the same answer: training will be refused; change --like-above")
+            }
+        }
+        if !summary.shardsOfOneLabel.isEmpty {
+            let shards = summary.shardsOfOneLabel.map(String.init).joined(separator: ", ")
+            lines.append("all prompts have the same answer in shards \(shards)")
+        }
+        lines += summary.files.map(\.text)
+        for file in summary.filesWithoutTime {
+            lines.append("\(file): no column of times: the order is the file's, and the last rating of an item counts")
+        }
         for line in summary.refused {
             lines.append("refused \(line.file):\(line.line): \(line.reason)")
         }

@@ -34,6 +34,7 @@ struct PromptsCommand: ParsableCommand {
             let configuration = try data.configuration()
             var set = PromptSet(configuration: configuration)
             let report = try data.reader.forEachBatch { batch in set.add(batch) }
+            try data.requireRatings(report)
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             try set.forEachPrompt(split: split) { prompt in
@@ -44,6 +45,7 @@ struct PromptsCommand: ParsableCommand {
                 data.append(UInt8(ascii: "\n"))
                 try FileHandle.standardOutput.write(contentsOf: data)
             }
+            for file in report.files { Output.note(file.text) }
             for line in report.samples {
                 Output.note("refused \(line.file):\(line.line): \(line.reason)")
             }

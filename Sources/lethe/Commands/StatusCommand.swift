@@ -77,6 +77,14 @@ private struct StatusText {
             let method = forget.method + (forget.bridge.map { ", bridged by \($0)" } ?? "")
             lines.append("forget \(forget.request) (\(method)) waits for clean adapters of shards \(shards)")
         }
+        if let change = statistics.promptsChange {
+            let date = Date(timeIntervalSince1970: Double(change.time) / 1000).formatted(.iso8601)
+            let fields = change.changes.map { "\($0.field.rawValue) from \($0.recorded) to \($0.given)" }
+            lines.append("prompts were changed \(date): \(fields.joined(separator: ", "))")
+        }
+        for shard in report.shards where shard.prompts > 0 && (shard.likes == 0 || shard.likes == shard.prompts) {
+            lines.append("shard \(shard.shard): all \(shard.prompts) prompts have the same answer")
+        }
         for shard in report.shards {
             if let damage = shard.damage { lines.append("shard \(shard.shard): \(damage)") }
         }

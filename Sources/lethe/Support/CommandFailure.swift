@@ -63,10 +63,11 @@ struct CommandFailure: Error, CustomStringConvertible {
         switch code {
         case "unreachable": .unreachable
         case SupersededCoordinator.code: .refused
-        case "no-data", "not-trained", "no-clean-adapter", "busy", "data-changed", "worker-live": .notReady
+        case "no-data", "one-label", "not-trained", "no-clean-adapter", "busy", "data-changed", "worker-live":
+            .notReady
         case "unknown-user", "unknown-item", "unknown-interaction", "invalid-request", "unknown-operation",
             "unknown-request", "unknown-adapter", "unknown-worker", "no-copies", "request-conflict",
-            "method-not-available":
+            "method-not-available", "prompts-differ":
             .badInput
         default: .failed
         }

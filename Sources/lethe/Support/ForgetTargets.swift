@@ -1,10 +1,15 @@
 import Cluster
 import Foundation
+import Recommendation
 
 /// Collects what to forget from flags and files.
 struct ForgetTargets {
     var users: [String] = []
     var interactions: [ClientRequest.ForgetRequest.Target] = []
+
+    mutating func addUser(_ text: String) throws {
+        users.append(try Self.identifier(text, of: "user"))
+    }
 
     /// `U:I` or `U:I:T`.
     mutating func addInteraction(_ text: String) throws {
@@ -12,49 +17,60 @@ struct ForgetTargets {
         guard (2...3).contains(fields.count), !fields[0].isEmpty, !fields[1].isEmpty else {
             throw CommandFailure(.usage, "\(text) names no interaction: write U:I or U:I:T")
         }
-        var timestamp: Int64?
-        if fields.count == 3 {
-            guard let value = Int64(fields[2]) else {
-                throw CommandFailure(.usage, "\(text): \(fields[2]) is no timestamp in whole seconds")
+        try add(user: fields[0], item: fields[1], timestamp: fields.count == 3 ? fields[2] : nil)
+    }
+
+    private mutating func add(user: String, item: String, timestamp: String?) throws {
+        let seconds = try timestamp.map { text in
+            guard let seconds = Timestamps.seconds(text.trimmingCharacters(in: .whitespaces)) else {
+                throw CommandFailure(.usage, "\(text) is no timestamp: neither seconds nor an ISO 8601 date")
             }
-            timestamp = value
+            return seconds
         }
-        interactions.append(.init(user: fields[0], item: fields[1], timestamp: timestamp))
+        interactions.append(
+            .init(
+                user: try Self.identifier(user, of: "user"), item: try Self.identifier(item, of: "item"),
+                timestamp: seconds))
     }
 
-    private struct Line: Decodable {
-        var user: String
-        var item: String?
-        var timestamp: Int64?
-    }
-
+    /// The file may be what an import may be: UTF-8 or UTF-16 with a byte order mark, with any line ends, or a pipe.
     mutating func addFile(_ path: String) throws {
-        guard let content = FileManager.default.contents(atPath: path) else {
-            throw CommandFailure(.badInput, "cannot read \(path)")
-        }
-        guard let text = String(validating: content, as: UTF8.self) else {
-            throw CommandFailure(.badInput, "\(path) is not UTF-8")
-        }
-        for (number, line) in text.split(whereSeparator: \.isNewline).enumerated() {
-            let line = line.trimmingCharacters(in: .whitespaces)
-            if line.isEmpty || line.hasPrefix("#") { continue }
+        for line in try SourceText.lines(of: path) {
             do {
-                if line.hasPrefix("{") {
-                    let target = try JSONDecoder().decode(Line.self, from: Data(line.utf8))
-                    if let item = target.item {
-                        interactions.append(.init(user: target.user, item: item, timestamp: target.timestamp))
-                    } else {
-                        users.append(target.user)
-                    }
-                } else if line.contains(":") {
-                    try addInteraction(line)
-                } else {
-                    users.append(line)
-                }
+                try addLine(line.text.trimmingCharacters(in: .whitespaces))
             } catch {
                 // The whole file is refused: half a forget request is worse than none.
-                throw CommandFailure(.badInput, "\(path), entry \(number + 1): \(CommandFailure(error).message)")
+                throw CommandFailure(.badInput, "\(path), line \(line.number): \(CommandFailure(error).message)")
             }
+        }
+    }
+
+    private mutating func addLine(_ line: String) throws {
+        if line.isEmpty || line.hasPrefix("#") { return }
+        if line.hasPrefix("{") {
+            guard let target = try SourceText.target(json: line) else {
+                throw CommandFailure(.badInput, "not a JSON object that has each key once")
+            }
+            if let item = target.item {
+                try add(user: target.user, item: item, timestamp: target.timestamp)
+            } else {
+                guard target.timestamp == nil else {
+                    throw CommandFailure(.badInput, "a time without an item: write the item too, or the user alone")
+                }
+                try addUser(target.user)
+            }
+        } else if line.contains(":") {
+            try addInteraction(line)
+        } else {
+            try addUser(line)
+        }
+    }
+
+    private static func identifier(_ text: String, of what: String) throws -> String {
+        do {
+            return try Identifier.canonical(text)
+        } catch {
+            throw CommandFailure(.badInput, "this names no \(what): \(error)")
         }
     }
 }

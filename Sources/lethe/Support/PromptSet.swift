@@ -7,7 +7,8 @@ struct PromptSet {
     /// In the order in which the file first names them.
     private var users: [String] = []
     private var interactions: [String: [Interaction]] = [:]
-    private var seen: Set<InteractionKey> = []
+    /// Where in its user's interactions each one stands.
+    private var seen: [InteractionKey: Int] = [:]
 
     init(configuration: PromptConfiguration) {
         self.configuration = configuration
@@ -15,7 +16,13 @@ struct PromptSet {
 
     mutating func add(_ batch: ReaderBatch) {
         for item in batch.items { titles[item.id] = item.title }
-        for interaction in batch.interactions where seen.insert(interaction.key).inserted {
+        for interaction in batch.interactions {
+            if let position = seen[interaction.key] {
+                // As in the cluster: a later rating under the same key corrects it.
+                interactions[interaction.user]?[position].rating = interaction.rating
+                continue
+            }
+            seen[interaction.key] = interactions[interaction.user]?.count ?? 0
             if interactions[interaction.user] == nil { users.append(interaction.user) }
             interactions[interaction.user, default: []].append(interaction)
         }

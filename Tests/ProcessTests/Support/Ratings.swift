@@ -6,7 +6,7 @@ enum Ratings {
     ///   - users: names; each has `interactions` ratings.
     ///   - leavingOut: these users have no line.
     static func csv(users: Int, interactions: Int = 15, leavingOut: Set<String> = []) -> String {
-        var lines = ["user,item,rating,timestamp,title"]
+        var lines = ["user,item,rating,timestamp,item_title"]
         for user in 0..<users where !leavingOut.contains(name(user)) {
             for position in 0..<interactions {
                 let item = (user * 7 + position * position * 3 + position) % 40

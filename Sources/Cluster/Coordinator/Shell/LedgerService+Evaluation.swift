@@ -82,9 +82,8 @@ extension LedgerService {
     private func variant(
         _ name: String, margins: [Float], labels: [Bool], tokens: Int, seconds: Double
     ) -> EvaluateReply.Variant {
-        let metrics = Metrics(margins: margins, labels: labels)
-        return EvaluateReply.Variant(
-            name: name, auc: metrics.auc, accuracy: metrics.accuracy, logLoss: metrics.logLoss,
+        EvaluateReply.Variant(
+            name: name, Metrics(margins: margins, labels: labels),
             tokensPerSecond: seconds > 0 ? Double(tokens) / seconds : 0)
     }
 }

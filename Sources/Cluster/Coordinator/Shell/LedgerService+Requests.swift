@@ -7,12 +7,14 @@ extension LedgerService {
     func finishImport(_ request: ClientRequest.FinishImport, at time: Date) throws -> ImportReply {
         defer { invalidate() }
         let outcome = try ledger.finishImport(
-            importID: request.importID, batches: request.batches, prompts: request.prompts, at: time)
+            importID: request.importID, batches: request.batches, prompts: request.prompts, given: request.given,
+            changePrompts: request.changePrompts, at: time)
         let snapshot = try ledger.snapshot()
         return ImportReply(
             outcome: outcome,
             prompts: SplitCounts(
-                train: snapshot.trainingPrompts, validation: snapshot.validationPrompts, test: snapshot.testPrompts))
+                train: snapshot.trainingPrompts, validation: snapshot.validationPrompts, test: snapshot.testPrompts),
+            likes: try ledger.likes(), shardsOfOneLabel: snapshot.shards.filter(\.hasOneLabel).map(\.index))
     }
 
     func adapters() throws -> AdaptersReply {
@@ -90,11 +92,12 @@ extension LedgerService {
         for item in catalogue { titles[item.id] = item.title }
         let items: [Item]
         if request.top == nil {
-            let unknown = request.items.filter { titles[$0] == nil }
+            let asked = request.items.map(\.normalised)
+            let unknown = request.items.filter { titles[$0.normalised] == nil }
             guard unknown.isEmpty else {
                 throw ClientError(code: "unknown-item", message: "no item \(unknown.joined(separator: ", "))")
             }
-            items = request.items.map { Item(id: $0, title: titles[$0] ?? "") }
+            items = asked.map { Item(id: $0, title: titles[$0] ?? "") }
         } else {
             let rated = Set(history.map(\.item))
             items = catalogue.filter { !rated.contains($0.id) }
@@ -109,7 +112,8 @@ extension LedgerService {
             request: request, items: items,
             prompts: try items.map { item in
                 try builder.queryPrompt(
-                    user: request.user, interactions: history, item: item.id, titles: { titles[$0] }
+                    user: history.first?.user ?? request.user, interactions: history, item: item.id,
+                    titles: { titles[$0] }
                 ).prompt
             },
             attention: attention,

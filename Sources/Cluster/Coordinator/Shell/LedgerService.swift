@@ -107,6 +107,8 @@ extension ClientError {
             self.init(code: "invalid-request", message: "the request id \(id) was used before for another request")
         case .invalidRequest(let reason), .invalidRow(let reason), .invalidConfiguration(let reason):
             self.init(code: "invalid-request", message: reason)
+        case .promptsDiffer: self.init(code: "prompts-differ", message: error.description)
+        case .conflictingTitles: self.init(code: "invalid-request", message: error.description)
         case .unknownImport(let id):
             self.init(code: "invalid-request", message: "no import \(id) is under way; send its rows again")
         case .importIncomplete(_, let expected, let missing):

@@ -1,0 +1,51 @@
+import Foundation
+
+/// The one rule by which texts name users and items, at every door: import, forget, query and ledger.
+///
+/// An identifier is the text as it stands in the source, less surrounding white space (Unicode's White_Space), in normal form
+/// C. Control characters (NUL among them), line and paragraph separators and byte order marks inside are refused. Of JSON
+/// numbers the digits count, so that unsigned 64-bit numbers survive; one with a point or an exponent is no identifier.
+public enum Identifier {
+    /// Longest accepted identifier, in bytes of UTF-8.
+    public static let longest = 1024
+
+    /// Why a text names nobody.
+    public enum Refusal: Error, Hashable, Sendable, CustomStringConvertible {
+        case empty
+        case tooLong(bytes: Int)
+        case controlCharacter
+
+        public var description: String {
+            switch self {
+            case .empty: "it is empty"
+            case .tooLong(let bytes): "it has \(bytes) bytes, at most \(Identifier.longest) are taken"
+            case .controlCharacter: "it has a control character or a byte order mark inside"
+            }
+        }
+    }
+
+    /// The text as it is stored and compared.
+    public static func canonical(_ text: String) throws(Refusal) -> String {
+        let isWhite = { (scalar: Unicode.Scalar) in scalar.properties.isWhitespace }
+        let scalars = text.unicodeScalars
+        guard let first = scalars.firstIndex(where: { !isWhite($0) }),
+            let last = scalars.lastIndex(where: { !isWhite($0) })
+        else { throw .empty }
+        let trimmed = scalars[first...last]
+        guard trimmed.utf8Count <= longest else { throw .tooLong(bytes: trimmed.utf8Count) }
+        guard !trimmed.contains(where: isRefused) else { throw .controlCharacter }
+        let kept = String(trimmed)
+        return kept.utf8.allSatisfy { $0 < 0x80 } ? kept : kept.precomposedStringWithCanonicalMapping
+    }
+
+    private static func isRefused(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: true
+        default: scalar == "\u{FEFF}"
+        }
+    }
+}
+
+extension Substring.UnicodeScalarView {
+    fileprivate var utf8Count: Int { reduce(0) { $0 + UTF8.width($1) } }
+}

@@ -1,0 +1,62 @@
+import Recommendation
+import Testing
+
+@Suite("What names a user or an item")
+struct IdentifierTests {
+    @Test(
+        "White space around is no part of an identifier, the normal form is C",
+        arguments: [
+            ("7 ", "7"), ("\t7\r", "7"), ("\u{A0}a b\u{3000}", "a b"), ("Andre\u{301}", "Andr\u{E9}"), ("007", "007"),
+        ])
+    func canonical(text: String, wanted: String) throws {
+        let found = try Identifier.canonical(text)
+        #expect(Array(found.utf8) == Array(wanted.utf8))
+    }
+
+    @Test(
+        "Control characters, byte order marks inside, emptiness and excess are refused",
+        arguments: ["7\u{0}", "\u{0}7\u{0}1", "a\u{1}b", "a\u{FEFF}b", "\u{FEFF}7", "a\u{2028}b", "a\nb", "", " \t"])
+    func refused(text: String) {
+        #expect(throws: Identifier.Refusal.self) { try Identifier.canonical(text) }
+    }
+
+    @Test("1,024 bytes are taken, one more is not")
+    func longest() throws {
+        #expect(try Identifier.canonical(String(repeating: "x", count: 1024)).utf8.count == 1024)
+        #expect(throws: Identifier.Refusal.tooLong(bytes: 1025)) {
+            try Identifier.canonical(String(repeating: "x", count: 1025))
+        }
+    }
+
+    @Test("Numbers in JSON lines keep their digits; those with a point or an exponent are no identifiers")
+    func jsonNumbers() throws {
+        let folder = try TemporaryFolder()
+        let people = ["18446744073709551613", "18446744073709551614", "18446744073709551615"]
+        let rows = (people + ["1.0", "1e3"]).map {
+            "{\"user\":\($0),\"item\":9007199254740993,\"rating\":4.0,\"item_title\":\"T\"}\n"
+        }
+        let data = try ReadData(.jsonl, folder.write("r.jsonl", rows.joined()))
+        #expect(data.interactions.map(\.user) == people)
+        #expect(data.items.map(\.id) == ["9007199254740993"])
+        #expect(
+            data.report.samples.map(\.reason)
+                == ["1.0", "1e3"].map { "id \($0) is no whole number; write it as text" })
+    }
+
+    @Test("A key that stands twice in a line makes it doubtful")
+    func doubledKey() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write(
+            "r.jsonl", "{\"user\":1,\"item\":1,\"rating\":4,\"item_title\":\"T\",\"us\\u0065r\":2}\n")
+        #expect(try ReadData(.jsonl, file).report.refused == 1)
+    }
+
+    @Test("Blanks around identifiers do not make another person of somebody")
+    func blanks() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write("r.csv", "user,item,rating,item_title\n7,i,4,T\n7 ,i , 5,T\n")
+        let data = try ReadData(.csv, file)
+        #expect(data.users == ["7"])
+        #expect(data.items.map(\.id) == ["i"])
+    }
+}
