@@ -121,8 +121,14 @@ extension Ledger {
 
     /// Over the last training of every shard; nil before the first.
     func tokensPerSecond(_ db: Database) throws -> Double? {
-        let row = try Row.fetchOne(db, sql: "SELECT SUM(trained_tokens) AS t, SUM(trained_seconds) AS s FROM shards")
-        guard let tokens: Double = row?["t"], let seconds: Double = row?["s"], seconds > 0 else { return nil }
+        // TOTAL adds in floating point: a whole-number sum of what workers once reported could overflow.
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT TOTAL(MAX(0, MIN(trained_tokens, ?))) AS t, TOTAL(MAX(0, trained_seconds)) AS s FROM shards
+                """, arguments: [WireLimits.tokens.upperBound])
+        guard let tokens: Double = row?["t"], let seconds: Double = row?["s"], seconds > 0, seconds.isFinite, tokens > 0
+        else { return nil }
         return tokens / seconds
     }
 }

@@ -31,6 +31,8 @@ public final class Ledger {
     var cachedSnapshot: LedgerSnapshot?
     var purgesAtOnce = true
     var sealing = AuditSealing()
+    /// Values of an embedding; nil: not known yet, `requireEmbeddings` says it.
+    var embeddingWidth: Int?
     /// nil: closed.
     private var lock: Int32?
 

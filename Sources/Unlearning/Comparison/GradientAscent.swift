@@ -35,10 +35,20 @@ public struct GradientAscentConfiguration: Codable, Hashable, Sendable {
     /// - Throws: `UnlearningError.invalidSpecification`.
     public func check() throws {
         let problems: [(Bool, String)] = [
-            (epochs >= 1 && steps >= 1 && batch >= 1, "gradient ascent needs at least one step of one prompt"),
-            (learningRate.isFinite && learningRate > 0, "the learning rate must be positive"),
+            (
+                [epochs, steps].allSatisfy(TrainingSpecification.epochBounds.contains),
+                "epochs and steps must be \(TrainingSpecification.epochBounds.inWords)"
+            ),
+            (
+                TrainingSpecification.batchBounds.contains(batch),
+                "a batch must be \(TrainingSpecification.batchBounds.inWords) prompts"
+            ),
+            (
+                TrainingSpecification.learningRateBounds.contains(learningRate),
+                "the learning rate must be \(TrainingSpecification.learningRateBounds.inWords)"
+            ),
             (divergenceCap.isFinite && divergenceCap > 0, "the cap on the divergence must be positive"),
-            (probes >= 1, "gradient ascent needs at least one probe"),
+            ((1...(1 << 20)).contains(probes), "the probes must be from 1 to \(1 << 20)"),
         ]
         for (holds, reason) in problems where !holds {
             throw UnlearningError.invalidSpecification(reason: reason)

@@ -119,14 +119,23 @@ extension TrainingSpecification {
     /// - Throws: `UnlearningError.invalidSpecification`.
     public func check() throws {
         let problems: [(Bool, String)] = [
-            (lora.rank >= 1, "the rank must be at least 1"),
-            (lora.alpha.isFinite, "alpha must be finite"),
+            (Self.rankBounds.contains(lora.rank), "the rank must be \(Self.rankBounds.inWords)"),
+            (Self.alphaBounds.contains(abs(lora.alpha)), "alpha must be \(Self.alphaBounds.inWords)"),
             (!lora.targets.isEmpty, "at least one linear layer must be adapted"),
-            (epochs >= 1, "there must be at least one epoch"),
-            (batch >= 1, "a batch must have at least one prompt"),
-            (learningRate.isFinite && learningRate > 0, "the learning rate must be positive"),
-            (warmupSteps >= 0, "the warm-up cannot have a negative number of steps"),
-            (weightDecay.isFinite && weightDecay >= 0, "the weight decay cannot be negative"),
+            (Self.epochBounds.contains(epochs), "the epochs must be \(Self.epochBounds.inWords)"),
+            (Self.batchBounds.contains(batch), "a batch must be \(Self.batchBounds.inWords) prompts"),
+            (
+                Self.learningRateBounds.contains(learningRate),
+                "the learning rate must be \(Self.learningRateBounds.inWords)"
+            ),
+            (
+                Self.warmupBounds.contains(warmupSteps),
+                "the steps of the warm-up must be \(Self.warmupBounds.inWords)"
+            ),
+            (
+                Self.weightDecayBounds.contains(weightDecay),
+                "the weight decay must be \(Self.weightDecayBounds.inWords)"
+            ),
         ]
         for (holds, reason) in problems where !holds {
             throw UnlearningError.invalidSpecification(reason: reason)

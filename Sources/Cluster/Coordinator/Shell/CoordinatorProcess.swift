@@ -51,6 +51,7 @@ public final class CoordinatorProcess: Sendable {
         let opened = try Mailbox<(cluster: String, Void)>()
         store = try SerialThread(name: "ledger") {
             let ledger = try Ledger(directory: directory, configuration: configuration, accepting: accepted)
+            try ledger.requireEmbeddings(ofWidth: shape.hidden, at: Date())
             opened.post((ledger.cluster, ()))
             return LedgerService(ledger: ledger, model: shape)
         }
@@ -68,7 +69,8 @@ public final class CoordinatorProcess: Sendable {
         let fingerprint = arithmetic.drain().first
         store.run { $0.arithmetic = fingerprint }
         settings = CoordinatorSettings(
-            cluster: opened.drain().first?.cluster ?? "", configuration: configuration, arithmetic: fingerprint,
+            cluster: opened.drain().first?.cluster ?? "", configuration: configuration, embeddingWidth: shape.hidden,
+            arithmetic: fingerprint,
             // Above every id that an earlier run gave out: late answers to those must not be taken for new ones.
             firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000), doubleCheck: options.doubleCheck)
     }
