@@ -45,6 +45,7 @@ public final class CoordinatorProcess: Sendable {
         let precision = options.precision ?? .preferred
         let configuration = options.clusterConfiguration(model: model, precision: precision)
         let shape = model.checkpoint.configuration
+        try configuration.check(for: shape)
         let directory = options.dataDirectory
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let accepted = options.accepted
@@ -149,6 +150,23 @@ extension CoordinatorOptions {
             embedding: embedding ?? .standard(for: model.checkpoint.configuration), shards: shards,
             partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter, method: method,
             corrections: corrections)
+    }
+}
+
+extension ClusterConfiguration {
+    /// What only the model can say of the settings.
+    ///
+    /// - Throws: `CoordinatorStartError.invalidSetting`, `UnlearningError.invalidSpecification`.
+    func check(for model: ModelConfiguration) throws {
+        try training.check()
+        guard (0...model.layers).contains(embedding.layer) else {
+            throw CoordinatorStartError.invalidSetting(
+                "--embedding-layer must be from 0 to \(model.layers), the model's last, not \(embedding.layer)")
+        }
+        guard training.lora.rank <= model.hidden else {
+            throw CoordinatorStartError.invalidSetting(
+                "--rank must be from 1 to \(model.hidden), the model's hidden size, not \(training.lora.rank)")
+        }
     }
 }
 
