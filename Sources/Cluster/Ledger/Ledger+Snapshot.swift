@@ -110,12 +110,14 @@ extension Ledger {
             func count(_ table: String) throws -> Int {
                 try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM \(table)") ?? 0
             }
+            let shortened = try shortenedPrompts(db)
             return LedgerStatistics(
                 users: try count("users"), items: try count("items"), interactions: try count("interactions"),
                 tombstones: try Int.fetchOne(
                     db, sql: "SELECT COUNT(*) FROM tombstones WHERE kind IN ('user', 'interaction')") ?? 0,
                 forgetRequests: try count("forget_requests"), auditEntries: try count("audit"),
-                tokensPerSecond: try tokensPerSecond(db))
+                tokensPerSecond: try tokensPerSecond(db), promptsShortened: shortened.count,
+                shortened: shortened.first)
         }
     }
 

@@ -29,6 +29,7 @@ public final class Ledger {
     let hashPartition: BalancedPartition?
     /// Dropped by every mutating call.
     var cachedSnapshot: LedgerSnapshot?
+    var cachedShortened: ShortenedPrompts?
     var purgesAtOnce = true
     var sealing = AuditSealing()
     /// Values of an embedding; nil: not known yet, `requireEmbeddings` says it.
@@ -176,6 +177,7 @@ public final class Ledger {
         }
         for id in stale { try abandonImport(importID: id, at: time) }
         try wrapOlderCertificates(at: time)
+        try applyTitleBudget(at: time)
         if pending { try purge() } else { try deleteUnnamedAdapterFiles() }
     }
 
@@ -218,6 +220,7 @@ public final class Ledger {
     /// One transaction.
     func mutate<Result>(_ work: (Database) throws -> Result) throws -> Result {
         cachedSnapshot = nil
+        cachedShortened = nil
         sealing.staged = nil
         let result = try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
         sealIfDue()
@@ -234,6 +237,8 @@ enum Meta: String {
     case promptConfiguration = "prompt configuration"
     case trainingRequested = "training requested"
     case purgePending = "purge pending"
+    /// Bytes of titles by which the prompts that are there were made. Absent: made before there was a budget.
+    case titleBudget = "title budget"
     /// Seconds since 1970: workers' copies of before are not on record. Absent: all are.
     case copiesSince = "copies since"
     /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.

@@ -16,6 +16,13 @@ public struct ImportOutcome: Codable, Hashable, Sendable {
     public var promptsRemoved: Int
     /// Shards whose manifest is another one now, in order.
     public var shardsChanged: [Int]
+    /// Prompts of the users concerned whose titles were too long together and are shortened.
+    public var promptsShortened: Int?
+    /// The first ids of these, sorted.
+    public var shortened: [String]?
+
+    /// Ids that are named.
+    static let namedPrompts = 20
 
     public init(
         rowsNew: Int = 0, rowsAlreadyThere: Int = 0, rowsRefused: Int = 0, itemsChanged: Int = 0,
@@ -176,10 +183,13 @@ public struct LedgerStatistics: Codable, Hashable, Sendable {
     public var auditEntries: Int
     /// Of the training recorded with the present adapters; nil before the first.
     public var tokensPerSecond: Double?
+    /// Prompts whose titles are too long together and are shortened, and the first of their ids, sorted.
+    public var promptsShortened: Int?
+    public var shortened: [String]?
 
     public init(
         users: Int, items: Int, interactions: Int, tombstones: Int, forgetRequests: Int, auditEntries: Int,
-        tokensPerSecond: Double?
+        tokensPerSecond: Double?, promptsShortened: Int? = nil, shortened: [String]? = nil
     ) {
         self.users = users
         self.items = items
@@ -188,5 +198,7 @@ public struct LedgerStatistics: Codable, Hashable, Sendable {
         self.forgetRequests = forgetRequests
         self.auditEntries = auditEntries
         self.tokensPerSecond = tokensPerSecond
+        self.promptsShortened = promptsShortened
+        self.shortened = shortened
     }
 }

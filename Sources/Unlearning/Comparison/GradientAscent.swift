@@ -77,7 +77,7 @@ public enum GradientAscent {
     ///
     /// - Parameter isCancelled: asked before every optimiser step.
     /// - Throws: `ApproximateError.emptyForgetSet`, `.emptyRetainedSet`; `UnlearningError.invalidSpecification`,
-    ///   `.duplicateSample`, `.emptyPrompt`, `.promptTooLong`, `.notFinite`, `.cancelled`; whatever the model throws.
+    ///   `.duplicateSample`, `.emptyPrompt`, `.notFinite`, `.cancelled`; whatever the model throws.
     public static func unlearn(
         model: any AnswerModel, tokenizer: any Tokenizer, adapter original: Adapter, forget: [TrainingPrompt],
         retained: [TrainingPrompt], configuration: GradientAscentConfiguration = GradientAscentConfiguration(),

@@ -7,14 +7,14 @@ import Recommendation
 ///
 /// Two-way logistic loss on the margin, mean over the batch; AdamW (arXiv 1711.05101) with linear warm-up, then a constant
 /// rate. In each epoch the samples come in the order of a keyed hash of (seed, epoch, sample id), cut into batches; the
-/// last batch may be smaller.
+/// last batch may be smaller. Of a prompt that is longer than the model's context its end is read.
 public enum AdapterTraining {
     /// A pure function of the model, the samples and the specification: not of the order of `samples`.
     ///
     /// - Parameters:
     ///   - progress: called after every optimiser step.
     ///   - isCancelled: asked before every optimiser step.
-    /// - Throws: `UnlearningError.noSamples`, `.promptTooLong`, `.emptyPrompt`, `.duplicateSample`, `.notFinite`,
+    /// - Throws: `UnlearningError.noSamples`, `.emptyPrompt`, `.duplicateSample`, `.notFinite`,
     ///   `.cancelled`, `.invalidSpecification`; whatever the model throws.
     public static func train(
         model: any AnswerModel, tokenizer: any Tokenizer, samples: [TrainingPrompt],
@@ -99,11 +99,8 @@ public enum AdapterTraining {
             throw UnlearningError.duplicateSample(id: one.id)
         }
         return try sorted.map { prompt in
-            let tokens = tokenizer.encode(prompt.text)
+            let tokens = tokenizer.encode(prompt: prompt.text, context: limit)
             guard !tokens.isEmpty else { throw UnlearningError.emptyPrompt(sample: prompt.id) }
-            guard tokens.count <= limit else {
-                throw UnlearningError.promptTooLong(sample: prompt.id, tokens: tokens.count, limit: limit)
-            }
             return Sample(id: prompt.id, tokens: tokens, label: prompt.label)
         }
     }

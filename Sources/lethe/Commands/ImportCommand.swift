@@ -30,6 +30,9 @@ struct ImportCommand: ParsableCommand {
         var promptsRebuilt: Int
         var promptsRemoved: Int
         var shardsChanged: [Int]
+        /// Prompts whose titles were too long together, and the first ids of these.
+        var promptsShortened: Int
+        var shortened: [String]
     }
 
     func run() throws {
@@ -58,7 +61,8 @@ struct ImportCommand: ParsableCommand {
                 rowsNew: done.outcome.rowsNew, rowsAlreadyThere: done.outcome.rowsAlreadyThere,
                 rowsForgotten: done.outcome.rowsRefused, prompts: done.prompts,
                 promptsAdded: done.outcome.promptsAdded, promptsRebuilt: done.outcome.promptsRebuilt,
-                promptsRemoved: done.outcome.promptsRemoved, shardsChanged: done.outcome.shardsChanged)
+                promptsRemoved: done.outcome.promptsRemoved, shardsChanged: done.outcome.shardsChanged,
+                promptsShortened: done.outcome.promptsShortened ?? 0, shortened: done.outcome.shortened ?? [])
             try client.output.emit(summary) { text(summary) }
         }
     }
@@ -71,6 +75,11 @@ struct ImportCommand: ParsableCommand {
             "prompts: \(summary.prompts.train) training, \(summary.prompts.validation) validation, "
                 + "\(summary.prompts.test) test",
         ]
+        if summary.promptsShortened > 0 {
+            lines.append(
+                "\(summary.promptsShortened) prompts have shortened titles: \(summary.shortened.joined(separator: ", "))"
+            )
+        }
         for line in summary.refused {
             lines.append("refused \(line.file):\(line.line): \(line.reason)")
         }

@@ -20,8 +20,12 @@ struct DataOptions: ParsableArguments {
     @Option(help: "What is recommended: movie or book.")
     var domain: PromptConfiguration.Domain = .movie
 
-    @Option(help: "Interactions shown in a prompt.")
+    @Option(help: "Interactions shown in a prompt, from 1 to 1000.")
     var history = 10
+
+    @Option(
+        help: "UTF-8 bytes that a prompt's titles may take together, from 64 to 1000000; longer ones are shortened.")
+    var titleBytes = PromptConfiguration.defaultTitleBytes
 
     @Option(help: "A rating above this is a like. [default: 3 for movies, 5 for books]")
     var likeAbove: Double?
@@ -43,7 +47,7 @@ struct DataOptions: ParsableArguments {
         let configuration = PromptConfiguration(
             method: method, domain: domain, historyLength: history, likeAbove: likeAbove ?? (domain == .book ? 5 : 3),
             trainFraction: fraction, validationFraction: validationFraction, testFraction: testFraction,
-            seed: sampleSeed)
+            seed: sampleSeed, titleBytes: titleBytes)
         _ = try PromptBuilder(configuration: configuration)
         return configuration
     }
