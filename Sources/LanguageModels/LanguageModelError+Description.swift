@@ -12,6 +12,10 @@ extension LanguageModelError: CustomStringConvertible {
         case .emptyPrompt(let index): "prompt \(index) has no tokens"
         case .tokenOutOfRange(let index, let token): "prompt \(index) holds the token \(token), which the model lacks"
         case .adapterMismatch(let reason): "the adapter does not fit: \(reason)"
+        case .weightsNotFinite(let tensors):
+            "the base model's weights hold values that are no finite numbers: "
+                + tensors.prefix(8).map { "\($0.name) (\($0.values))" }.joined(separator: ", ")
+                + (tensors.count > 8 ? " and \(tensors.count - 8) more tensors" : "") + "; fetch or convert it again"
         case .notFinite(let name): "\(name) holds a value that is not finite"
         }
     }

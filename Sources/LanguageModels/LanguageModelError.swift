@@ -14,4 +14,6 @@ public enum LanguageModelError: Error, Hashable, Sendable {
     case adapterMismatch(reason: String)
     /// A tensor holds a NaN or an infinity.
     case notFinite(name: String)
+    /// The base model itself does.
+    case weightsNotFinite(tensors: [NonFiniteTensor])
 }

@@ -23,10 +23,17 @@ public struct PromptConfiguration: Codable, Hashable, Sendable {
     public var testFraction: Double
     /// Key of the sampling hash.
     public var seed: UInt64
+    /// UTF-8 bytes that the titles of one prompt may take together; longer ones are shortened (`TitleBudget`). A byte-level
+    /// tokenizer makes no more tokens than bytes: with the default a prompt stays within a context of 8,192 tokens,
+    /// whatever titles say and in whatever script.
+    public var titleBytes: Int
+
+    public static let defaultTitleBytes = 4096
 
     public init(
         method: Method = .leaveLast, domain: Domain = .movie, historyLength: Int = 10, likeAbove: Double = 3,
-        trainFraction: Double = 1, validationFraction: Double = 1, testFraction: Double = 1, seed: UInt64 = 0
+        trainFraction: Double = 1, validationFraction: Double = 1, testFraction: Double = 1, seed: UInt64 = 0,
+        titleBytes: Int = Self.defaultTitleBytes
     ) {
         self.method = method
         self.domain = domain
@@ -36,5 +43,26 @@ public struct PromptConfiguration: Codable, Hashable, Sendable {
         self.validationFraction = validationFraction
         self.testFraction = testFraction
         self.seed = seed
+        self.titleBytes = titleBytes
+    }
+}
+
+extension PromptConfiguration {
+    public static let historyBounds = 1...1000
+    public static let titleByteBounds = 64...1_000_000
+
+    /// Also reads what was recorded before titles had a budget.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        try self.init(
+            method: container.decode(Method.self, forKey: .method),
+            domain: container.decode(Domain.self, forKey: .domain),
+            historyLength: container.decode(Int.self, forKey: .historyLength),
+            likeAbove: container.decode(Double.self, forKey: .likeAbove),
+            trainFraction: container.decode(Double.self, forKey: .trainFraction),
+            validationFraction: container.decode(Double.self, forKey: .validationFraction),
+            testFraction: container.decode(Double.self, forKey: .testFraction),
+            seed: container.decode(UInt64.self, forKey: .seed),
+            titleBytes: container.decodeIfPresent(Int.self, forKey: .titleBytes) ?? Self.defaultTitleBytes)
     }
 }

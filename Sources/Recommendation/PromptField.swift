@@ -7,6 +7,7 @@ public enum PromptField: String, Codable, CaseIterable, Hashable, Sendable {
     case validationFraction = "validation-fraction"
     case testFraction = "test-fraction"
     case sampleSeed = "sample-seed"
+    case titleBytes = "title-bytes"
 
     /// A setting that is not what it was.
     public struct Change: Codable, Hashable, Sendable {
@@ -25,6 +26,7 @@ public enum PromptField: String, Codable, CaseIterable, Hashable, Sendable {
         case .validationFraction: "\(configuration.validationFraction)"
         case .testFraction: "\(configuration.testFraction)"
         case .sampleSeed: "\(configuration.seed)"
+        case .titleBytes: "\(configuration.titleBytes)"
         }
     }
 
@@ -38,6 +40,7 @@ public enum PromptField: String, Codable, CaseIterable, Hashable, Sendable {
         case .validationFraction: configuration.validationFraction = given.validationFraction
         case .testFraction: configuration.testFraction = given.testFraction
         case .sampleSeed: configuration.seed = given.seed
+        case .titleBytes: configuration.titleBytes = given.titleBytes
         }
     }
 }

@@ -3,7 +3,6 @@ public enum UnlearningError: Error, Hashable, Sendable {
     case noSamples
     case invalidSpecification(reason: String)
     /// `sample` is the prompt's id.
-    case promptTooLong(sample: String, tokens: Int, limit: Int)
     case emptyPrompt(sample: String)
     case duplicateSample(id: String)
     /// A NaN or an infinity.
@@ -19,8 +18,6 @@ extension UnlearningError: CustomStringConvertible {
         switch self {
         case .noSamples: "there are no samples to train on"
         case .invalidSpecification(let reason): "invalid specification: \(reason)"
-        case .promptTooLong(let sample, let tokens, let limit):
-            "prompt \(sample) has \(tokens) tokens; the model takes \(limit)"
         case .emptyPrompt(let sample): "prompt \(sample) has no tokens"
         case .duplicateSample(let id): "sample \(id) occurs twice"
         case .notFinite(let what): "\(what) holds a value that is not a finite number"

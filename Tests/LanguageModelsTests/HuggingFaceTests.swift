@@ -3,7 +3,7 @@ import LanguageModels
 import Testing
 
 /// A directory in Hugging Face's layout, right or wrong on purpose.
-private struct DirectoryBuilder {
+struct DirectoryBuilder {
     var config: [String: String] = [
         "model_type": "\"llama\"", "hidden_size": "4", "num_attention_heads": "2", "num_key_value_heads": "1",
         "head_dim": "4", "num_hidden_layers": "1", "intermediate_size": "6", "vocab_size": "4",

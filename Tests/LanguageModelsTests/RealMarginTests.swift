@@ -22,7 +22,7 @@ struct RealMarginTests {
         let weights = try DecoderWeights(
             checkpoint: model.checkpoint, precision: precision, answerTokens: model.answerTokens)
         let decoder = try Decoder(weights: weights, threads: 2)
-        let prompts = reference.prompts.map(model.tokenizer.encode)
+        let prompts = reference.prompts.map { model.tokenizer.encode($0) }
         let adapter = try Adapter(directory: Fixtures.path("margins"), model: model.checkpoint.configuration)
         func margins(_ mixture: AdapterMixture?) throws -> [Float] {
             try decoder.answerLogits(prompts: prompts, adapters: mixture, weights: nil).map(\.margin)

@@ -162,18 +162,23 @@ struct TrainingTests {
         }
     }
 
-    @Test("Empty, repeated and overlong prompts are refused by name")
+    @Test("An overlong prompt stops nobody's training: the model reads its end, which decides the adapter")
+    func overlong() throws {
+        var long = letterPrompts(4)
+        long[1].input = String(repeating: "A", count: 5000)
+        let first = try train(long, Self.specification())
+        long[1].input = String(repeating: "B", count: 200) + String(repeating: "A", count: 4800)
+        #expect(try train(long, Self.specification()).adapter == first.adapter)
+        long[1].input = String(repeating: "A", count: 4800) + String(repeating: "B", count: 200)
+        #expect(try train(long, Self.specification()).adapter != first.adapter)
+    }
+
+    @Test("Missing and repeated prompts are refused by name")
     func samples() {
         let prompts = letterPrompts(4)
         #expect(throws: UnlearningError.noSamples) { try train([], Self.specification()) }
         #expect(throws: UnlearningError.duplicateSample(id: "prompt 2")) {
             try train(prompts + [prompts[2]], Self.specification())
-        }
-        var long = prompts
-        long[1].input = String(repeating: "A", count: 5000)
-        let tokens = long[1].text.utf8.count
-        #expect(throws: UnlearningError.promptTooLong(sample: "prompt 1", tokens: tokens, limit: 4096)) {
-            try train(long, Self.specification())
         }
     }
 

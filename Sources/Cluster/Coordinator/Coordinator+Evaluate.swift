@@ -192,9 +192,8 @@ extension Coordinator {
             let position = evaluation.attentions.firstIndex(where: { $0.scope == scope })
         else { return failed(task.id, .badReport, by: worker) }
         let attention = evaluation.attentions[position]
-        let width = values.count / range.count
-        let known = attention.embeddings.isEmpty ? width : attention.embeddings.count / attention.missing.count
-        guard width > 0, width == known, values.count == width * range.count, values.allSatisfy(\.isFinite) else {
+        let width = settings.embeddingWidth
+        guard values.count == width * range.count, values.allSatisfy(\.isFinite) else {
             return failed(task.id, .badReport, by: worker)
         }
         tasks.removeAll { $0.id == task.id }
@@ -225,7 +224,7 @@ extension Coordinator {
         update(part.operation) {
             $0.setEvaluation {
                 $0.series[series].margins.replaceSubrange(range, with: margins)
-                $0.series[series].tokens += max(0, tokens)
+                $0.series[series].tokens = $0.series[series].tokens.addingSaturated(max(0, tokens))
                 $0.series[series].seconds += seconds.isFinite ? max(0, seconds) : 0
                 $0.done += 1
             }

@@ -89,7 +89,7 @@ extension Coordinator {
         guard let task = task(id, of: worker) else { return }
         switch task.kind {
         case .rows(.embeddings, let digests):
-            guard !values.isEmpty, values.count.isMultiple(of: digests.count), values.allSatisfy(\.isFinite) else {
+            guard values.count == digests.count * settings.embeddingWidth, values.allSatisfy(\.isFinite) else {
                 return failed(id, .badReport, by: worker)
             }
             tasks.removeAll { $0.id == id }

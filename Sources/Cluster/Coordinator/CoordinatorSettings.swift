@@ -7,6 +7,8 @@ public struct CoordinatorSettings: Sendable {
     public var cluster: String
     /// What the cluster is; its base model and precision are what a worker must have.
     public var configuration: ClusterConfiguration
+    /// Values of one embedding: the base model's hidden size. An answer of another width is refused.
+    public var embeddingWidth: Int
     /// Fingerprint of the coordinator's own arithmetic. nil: that of the first admitted worker is pinned.
     public var arithmetic: String?
     /// Mixtures that `evaluate` scores besides the base model and each adapter alone.
@@ -37,7 +39,7 @@ public struct CoordinatorSettings: Sendable {
     }
 
     public init(
-        cluster: String, configuration: ClusterConfiguration, arithmetic: String? = nil,
+        cluster: String, configuration: ClusterConfiguration, embeddingWidth: Int, arithmetic: String? = nil,
         mixtures: [EvaluationMixture] = [
             EvaluationMixture(rule: .nonDecomposed, attention: .prompt),
             EvaluationMixture(rule: .decomposed, attention: .prompt),
@@ -50,6 +52,7 @@ public struct CoordinatorSettings: Sendable {
         self.doubleCheck = doubleCheck
         self.cluster = cluster
         self.configuration = configuration
+        self.embeddingWidth = max(1, embeddingWidth)
         self.arithmetic = arithmetic
         self.mixtures = mixtures
         self.heartbeatSeconds = heartbeatSeconds

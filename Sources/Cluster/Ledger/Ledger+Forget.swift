@@ -16,13 +16,14 @@ extension Ledger {
                 try plan(shard: shard, change, method, tokensPerSecond: speed, db)
             }
             let retrained = shards.filter(\.retrains)
-            func sum<Value: AdditiveArithmetic>(_ values: [Value?]) -> Value? {
-                values.reduce(.zero) { total, value in total.flatMap { total in value.map { total + $0 } } }
+            // Unknown where a part is.
+            func sum<Value>(_ values: [Value?], _ add: ([Value]) -> Value) -> Value? {
+                values.contains { $0 == nil } ? nil : add(values.compactMap { $0 })
             }
             return ForgetPlan(
                 method: method.method, bridge: method.bridge,
-                counts: effect.counts, shards: shards, tokens: sum(retrained.map(\.tokens)),
-                seconds: sum(retrained.map(\.seconds)), alreadyForgotten: effect.alreadyForgotten)
+                counts: effect.counts, shards: shards, tokens: sum(retrained.map(\.tokens)) { $0.saturatedSum },
+                seconds: sum(retrained.map(\.seconds)) { $0.reduce(0, +) }, alreadyForgotten: effect.alreadyForgotten)
         }
     }
 
@@ -43,7 +44,7 @@ extension Ledger {
         }
         if state.trainedPrompts > 0 {
             let tokens = Double(state.trainedTokens) / Double(state.trainedPrompts) * Double(retained)
-            plan.tokens = Int(tokens.rounded())
+            plan.tokens = Int(saturating: tokens)
             plan.seconds = tokensPerSecond.map { tokens / $0 }
         }
         return plan
@@ -293,6 +294,7 @@ extension Ledger {
             report: try row.optional("report", in: "adapters"),
             correction: try row.optional("correction", in: "corrections"),
             trainedPrompts: try row.count("trained_prompts", in: "shards"),
-            trainedTokens: try row.count("trained_tokens", in: "shards"))
+            // Stored by a version that believed any number.
+            trainedTokens: min(max(0, try row.value("trained_tokens", in: "shards")), WireLimits.tokens.upperBound))
     }
 }

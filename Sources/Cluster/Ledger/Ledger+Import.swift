@@ -64,6 +64,7 @@ extension Ledger {
                 everybody: everybody, firstNew: firstNew, corrected: corrected.users, items: changedItems, db)
             var touched = Touched()
             for id in users { try rebuild(user: id, builder, &outcome, &touched, db) }
+            outcome.shortened = outcome.shortened.map { Array($0.sorted().prefix(ImportOutcome.namedPrompts)) }
             outcome.shardsChanged = try refresh(touched, db)
             for shard in outcome.shardsChanged { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }
             if before != prompts { try Meta.promptConfiguration.set(prompts, db) }
@@ -71,6 +72,7 @@ extension Ledger {
                 try Meta.promptsChange.set(PromptsChange(time: time.milliseconds, changes: changes), db)
                 try audit(db, "change prompts", ["changes": changes], at: time)
             }
+            try Meta.titleBudget.set(prompts.titleBytes, db)
             try audit(db, "import", outcome, at: time)
             return outcome
         }
@@ -233,13 +235,18 @@ extension Ledger {
         }
     }
 
-    private func rebuild(
+    func rebuild(
         user id: Int64, _ builder: PromptBuilder, _ outcome: inout ImportOutcome, _ touched: inout Touched,
         _ db: Database
     ) throws {
         guard let user = try UserRows(db, user: id) else { return }
-        let changes = PromptChanges(
-            user: user, stored: try PromptRow.all(db, user: id), built: try user.prompts(builder))
+        let built = try user.prompts(builder)
+        let shortened = built.filter { builder.shortens($0.prompt, titles: { user.titles[$0] }) }
+        if !shortened.isEmpty {
+            outcome.promptsShortened = (outcome.promptsShortened ?? 0) + shortened.count
+            outcome.shortened = (outcome.shortened ?? []) + shortened.map(\.prompt.id)
+        }
+        let changes = PromptChanges(user: user, stored: try PromptRow.all(db, user: id), built: built)
         guard !changes.isEmpty else { return }
         try rememberSeen(changes, db)
         try apply(changes, touched: &touched, db)

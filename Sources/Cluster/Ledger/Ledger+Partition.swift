@@ -26,6 +26,9 @@ extension Ledger {
             throw LedgerError.embeddingWidth(expected: width, found: values.count)
         }
         guard values.allSatisfy(\.isFinite) else { throw LedgerError.notFinite(what: "an embedding") }
+        if let embeddingWidth, embeddingWidth != width {
+            throw LedgerError.embeddingWidth(expected: embeddingWidth, found: width)
+        }
         try mutate { db in
             if let bytes = try Int.fetchOne(db, sql: "SELECT LENGTH(vector) FROM embeddings LIMIT 1"),
                 bytes != width * 4

@@ -134,21 +134,28 @@ extension Ledger {
             func count(_ table: String) throws -> Int {
                 try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM \(table)") ?? 0
             }
+            let shortened = try shortenedPrompts(db)
             return LedgerStatistics(
                 users: try count("users"), items: try count("items"), interactions: try count("interactions"),
                 tombstones: try Int.fetchOne(
                     db, sql: "SELECT COUNT(*) FROM tombstones WHERE kind IN ('user', 'interaction')") ?? 0,
                 forgetRequests: try count("forget_requests"), auditEntries: try count("audit"),
                 tokensPerSecond: try tokensPerSecond(db),
-                promptsChange: try Meta.promptsChange.value(PromptsChange.self, db))
+                promptsChange: try Meta.promptsChange.value(PromptsChange.self, db),
+                promptsShortened: shortened.count, shortened: shortened.first)
         }
     }
 
     /// Over the last training of every shard; nil before the first.
     func tokensPerSecond(_ db: Database) throws -> Double? {
-        let row = try Row.fetchOne(db, sql: "SELECT SUM(trained_tokens) AS t, SUM(trained_seconds) AS s FROM shards")
+        // TOTAL adds in floating point: a whole-number sum of what workers once reported could overflow.
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT TOTAL(MAX(0, MIN(trained_tokens, ?))) AS t, TOTAL(MAX(0, trained_seconds)) AS s FROM shards
+                """, arguments: [WireLimits.tokens.upperBound])
         guard let tokens: Double = try row?.optional("t", in: "shards"),
-            let seconds: Double = try row?.optional("s", in: "shards"), seconds > 0
+            let seconds: Double = try row?.optional("s", in: "shards"), seconds > 0, seconds.isFinite, tokens > 0
         else { return nil }
         return tokens / seconds
     }

@@ -31,6 +31,7 @@ public final class Ledger {
     let hashPartition: BalancedPartition?
     /// Dropped by every mutating call.
     var cachedSnapshot: LedgerSnapshot?
+    var cachedShortened: ShortenedPrompts?
     var purgesAtOnce = true
     var sealing = AuditSealing()
     /// Adapters that were found damaged or lost and are still to be taken away (`dropIfDamaged`).
@@ -38,6 +39,8 @@ public final class Ledger {
     /// Set once the data directory was found to be another one: no call succeeds from then on.
     public private(set) var displaced: LedgerError?
     private let files: LedgerOpenFiles
+    /// Values of an embedding; nil: not known yet, `requireEmbeddings` says it.
+    var embeddingWidth: Int?
     /// nil: closed.
     private var lock: Int32?
 
@@ -185,6 +188,7 @@ public final class Ledger {
         }
         for id in stale { try abandonImport(importID: id, at: time) }
         try wrapOlderCertificates(at: time)
+        try applyTitleBudget(at: time)
         if pending { try purge() } else { try deleteUnnamedAdapterFiles() }
         try dropDamagedAdapters(at: time)
     }
@@ -243,6 +247,7 @@ public final class Ledger {
     func mutate<Result>(_ work: (Database) throws -> Result) throws -> Result {
         try requireSameFiles()
         cachedSnapshot = nil
+        cachedShortened = nil
         sealing.staged = nil
         let result = try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
         try requireSameFiles()
@@ -270,6 +275,8 @@ enum Meta: String {
     case promptConfiguration = "prompt configuration"
     case trainingRequested = "training requested"
     case purgePending = "purge pending"
+    /// Bytes of titles by which the prompts that are there were made. Absent: made before there was a budget.
+    case titleBudget = "title budget"
     /// Seconds since 1970: workers' copies of before are not on record. Absent: all are.
     case copiesSince = "copies since"
     /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.

@@ -18,6 +18,13 @@ public struct ImportOutcome: Codable, Hashable, Sendable {
     public var promptsRemoved: Int
     /// Shards whose manifest is another one now, in order.
     public var shardsChanged: [Int]
+    /// Prompts of the users concerned whose titles were too long together and are shortened.
+    public var promptsShortened: Int?
+    /// The first ids of these, sorted.
+    public var shortened: [String]?
+
+    /// Ids that are named.
+    static let namedPrompts = 20
 
     public init(
         rowsNew: Int = 0, rowsAlreadyThere: Int = 0, rowsCorrected: Int = 0, rowsRefused: Int = 0,
@@ -205,10 +212,14 @@ public struct LedgerStatistics: Codable, Hashable, Sendable {
     public var tokensPerSecond: Double?
     /// The last change of the prompt configuration by `--change-prompts`; nil: there was none.
     public var promptsChange: PromptsChange?
+    /// Prompts whose titles are too long together and are shortened, and the first of their ids, sorted.
+    public var promptsShortened: Int?
+    public var shortened: [String]?
 
     public init(
         users: Int, items: Int, interactions: Int, tombstones: Int, forgetRequests: Int, auditEntries: Int,
-        tokensPerSecond: Double?, promptsChange: PromptsChange? = nil
+        tokensPerSecond: Double?, promptsChange: PromptsChange? = nil, promptsShortened: Int? = nil,
+        shortened: [String]? = nil
     ) {
         self.promptsChange = promptsChange
         self.users = users
@@ -218,5 +229,7 @@ public struct LedgerStatistics: Codable, Hashable, Sendable {
         self.forgetRequests = forgetRequests
         self.auditEntries = auditEntries
         self.tokensPerSecond = tokensPerSecond
+        self.promptsShortened = promptsShortened
+        self.shortened = shortened
     }
 }

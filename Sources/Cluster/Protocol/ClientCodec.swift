@@ -20,6 +20,7 @@ public enum PeerMessage: Sendable, Equatable {
         case .finishImport(let finish): try Self.check(finish.importID, of: "an import")
         default: break
         }
+        try WireNumbers(kind: "request").check(request)
         self = .request(id: envelope.id, request)
     }
 

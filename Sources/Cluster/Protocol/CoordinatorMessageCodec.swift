@@ -99,6 +99,7 @@ extension CoordinatorMessage {
 
     init(_ envelope: Envelope) throws(WireError) {
         let kind = envelope.kind
+        let numbers = WireNumbers(kind: kind)
         switch kind {
         case "welcome":
             let welcome = try envelope.decode(Welcome.self)
@@ -115,12 +116,16 @@ extension CoordinatorMessage {
             self = .assign(try Self.assignment(envelope))
         case "prepare":
             let header = try envelope.decode(PrepareHeader.self, payloads: 1)
+            try numbers.check(header.shard, WireLimits.shards, "shard")
+            try numbers.check { try header.trial.specification.check() }
+            try numbers.check { try header.trial.configuration.check() }
             self = .prepare(
                 PrepareTask(
                     task: header.task, shard: header.shard, manifest: header.manifest, adapter: envelope.payloads[0],
                     trial: header.trial))
         case "replay":
             let header = try envelope.decode(ReplayHeader.self, payloads: 1)
+            try numbers.check { try header.specification.check() }
             self = .replay(
                 task: header.task, specification: header.specification,
                 prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))
@@ -130,6 +135,7 @@ extension CoordinatorMessage {
         case "score": self = .score(try Self.score(envelope))
         case "embed":
             let header = try envelope.decode(EmbedHeader.self, payloads: 1)
+            try numbers.check(header.source.layer, WireLimits.layers, "layer")
             self = .embed(
                 task: header.task, source: header.source,
                 prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))
@@ -138,9 +144,13 @@ extension CoordinatorMessage {
             try WirePayload.checkComparison(envelope.payloads[0].count, kind: kind)
             let comparison = try WireJSON.decode(ComparisonCase.self, from: envelope.payloads[0], kind: kind)
             try WirePayload.checkCount(comparison.promptCount, kind: kind)
+            try numbers.check { try comparison.settings.check() }
             self = .compare(task: task, comparison)
         case "cancel": self = .cancel(task: try envelope.decode(TaskHeader.self).task)
-        case "release": self = .release(shard: try envelope.decode(ShardHeader.self).shard)
+        case "release":
+            let shard = try envelope.decode(ShardHeader.self).shard
+            try numbers.check(shard, WireLimits.shards, "shard")
+            self = .release(shard: shard)
         default: throw .unknownKind(kind)
         }
     }
@@ -148,6 +158,9 @@ extension CoordinatorMessage {
     private static func assignment(_ envelope: Envelope) throws(WireError) -> Assignment {
         let header = try envelope.decode(AssignmentHeader.self, payloads: envelope.payloads.count)
         try envelope.expectPayloads(header.correction == nil ? 1 : 3)
+        let numbers = WireNumbers(kind: envelope.kind)
+        try numbers.check(header.shard, WireLimits.shards, "shard")
+        try numbers.check { try header.specification.check() }
         var assignment = Assignment(
             task: header.task, shard: header.shard, specification: header.specification,
             manifest: try WirePayload.manifest(envelope.payloads[0], kind: envelope.kind), adapter: header.adapter)
@@ -155,6 +168,8 @@ extension CoordinatorMessage {
             guard header.adapter == nil else {
                 throw .invalidContent(kind: envelope.kind, reason: "a correction where there is an adapter already")
             }
+            try numbers.check(correction.method)
+            try numbers.check(correction.provenance)
             assignment.correction = PendingCorrection(
                 method: correction.method, original: envelope.payloads[2], provenance: correction.provenance,
                 request: try WirePayload.influenceRequest(envelope.payloads[1], kind: envelope.kind))

@@ -77,6 +77,7 @@ extension WorkerMessage {
             guard hello.known?.count ?? 0 <= GenerationMemory.told else {
                 throw .tooLarge(what: "hello: known", size: hello.known?.count ?? 0, limit: GenerationMemory.told)
             }
+            try WireNumbers(kind: kind).check(hello)
             self = .hello(hello)
         case "heartbeat":
             try envelope.expectPayloads(0)
@@ -87,21 +88,30 @@ extension WorkerMessage {
             guard !digests.isEmpty else { throw .invalidContent(kind: kind, reason: "asks for nothing") }
             try WirePayload.checkCount(digests.count, kind: kind)
             self = .need(task: task, digests: digests)
-        case "progress": self = .progress(try envelope.decode(TaskProgress.self))
+        case "progress":
+            let progress = try envelope.decode(TaskProgress.self)
+            try WireNumbers(kind: kind).check(progress)
+            self = .progress(progress)
         case "trained":
-            self = .trained(try envelope.decode(TrainedReport.self, payloads: 1), adapter: envelope.payloads[0])
+            let report = try envelope.decode(TrainedReport.self, payloads: 1)
+            try WireNumbers(kind: kind).check(report)
+            self = .trained(report, adapter: envelope.payloads[0])
         case "scored":
             let header = try envelope.decode(ResultHeader.self, payloads: 1)
+            try WireNumbers(kind: kind).check(tokens: header.tokens, seconds: header.seconds)
             self = .scored(
                 task: header.task, tokens: header.tokens, seconds: header.seconds,
                 margins: try WirePayload.floats(envelope.payloads[0], kind: kind))
         case "embedded":
             let header = try envelope.decode(ResultHeader.self, payloads: 1)
+            try WireNumbers(kind: kind).check(tokens: header.tokens, seconds: header.seconds)
             self = .embedded(
                 task: header.task, tokens: header.tokens, seconds: header.seconds,
                 values: try WirePayload.floats(envelope.payloads[0], kind: kind))
         case "prepared":
             let header = try envelope.decode(PreparedHeader.self)
+            try WireNumbers(kind: kind).check(header.shard, WireLimits.shards, "shard")
+            try WireNumbers(kind: kind).check(header.seconds, WireLimits.seconds, "seconds")
             self = .prepared(
                 task: header.task, shard: header.shard, adapter: header.adapter, seconds: header.seconds)
         case "compared":
@@ -109,8 +119,14 @@ extension WorkerMessage {
             try WirePayload.checkComparison(envelope.payloads[0].count, kind: kind)
             self = .compared(
                 task: task, try WireJSON.decode(ComparisonReport.self, from: envelope.payloads[0], kind: kind))
-        case "released": self = .released(shard: try envelope.decode(ShardHeader.self).shard)
-        case "holds": self = .holds(try envelope.decode(Holding.self))
+        case "released":
+            let shard = try envelope.decode(ShardHeader.self).shard
+            try WireNumbers(kind: kind).check(shard, WireLimits.shards, "shard")
+            self = .released(shard: shard)
+        case "holds":
+            let holding = try envelope.decode(Holding.self)
+            try WireNumbers(kind: kind).check(holding)
+            self = .holds(holding)
         case "failed":
             let header = try envelope.decode(FailureHeader.self)
             self = .failed(task: header.task, code: header.code, message: header.message)
@@ -121,6 +137,7 @@ extension WorkerMessage {
         case "goodbye":
             let deleted = try envelope.decode(GoodbyeHeader.self).deleted
             try WirePayload.checkHoldings(deleted.count, kind: kind)
+            for shard in deleted { try WireNumbers(kind: kind).check(shard, WireLimits.shards, "shard") }
             self = .goodbye(deleted: deleted)
         default: throw .unknownKind(kind)
         }

@@ -106,7 +106,6 @@ public struct TaskFailure: Error, Hashable, Sendable {
     private static func code(_ error: UnlearningError) -> String {
         switch error {
         case .noSamples: "no-samples"
-        case .promptTooLong: "prompt-too-long"
         case .emptyPrompt: "empty-prompt"
         case .cancelled: "cancelled"
         case .notFinite: "not-finite"
@@ -135,7 +134,7 @@ public struct TaskFailure: Error, Hashable, Sendable {
         case .promptTooLong: "prompt-too-long"
         case .emptyPrompt: "empty-prompt"
         case .adapterMismatch: "adapter-mismatch"
-        case .notFinite: "not-finite"
+        case .notFinite, .weightsNotFinite: "not-finite"
         default: "model"
         }
     }

@@ -23,6 +23,19 @@ public protocol Tokenizer: Sendable {
     /// Ids of the text without any special token added in front or behind; special tokens written out in the text are
     /// recognised, as the reference tokenizer does.
     func encode(_ text: String) -> [Int32]
+    /// The same for what people wrote: no control token is formed from it, and none that the model has no embedding for.
+    func encode(written text: String) -> [Int32]
     func decode(_ ids: [Int32]) -> String
     var vocabularySize: Int { get }
+}
+
+extension Tokenizer {
+    /// Of a tokenizer without control tokens.
+    public func encode(written text: String) -> [Int32] { encode(text) }
+
+    /// A prompt as a model of this context reads it: of one that is too long the end, where the question stands. So no
+    /// text makes a computation fail that others take part in.
+    public func encode(prompt text: String, context: Int) -> [Int32] {
+        Array(encode(written: text).suffix(context))
+    }
 }

@@ -13,7 +13,9 @@ enum HuggingFaceCheckpoint {
         let (tokenizer, digest) = try tokenizer(directory: directory)
         let checkpoint = try StoredCheckpoint(
             configuration: configuration, tensors: tensors(directory: directory, configuration), tokenizer: digest)
-        return try LoadedModel(checkpoint: checkpoint, tokenizer: tokenizer, path: directory)
+        return try LoadedModel(
+            checkpoint: checkpoint, tokenizer: tokenizer.forPrompts(rows: configuration.vocabulary, path: directory),
+            path: directory)
     }
 
     private static func tokenizer(directory: String) throws -> (BytePairTokenizer, SHA256Digest) {

@@ -48,7 +48,7 @@ public enum ModelLoader {
         let source = try GGUFCheckpoint(file: MappedFile(path: path))
         let configuration = try source.configuration()
         let tensors = try source.tensors(configuration)
-        let tokenizer = try BytePairTokenizer(gguf: source.gguf)
+        let tokenizer = try BytePairTokenizer(gguf: source.gguf).forPrompts(rows: configuration.vocabulary, path: path)
         let checkpoint = try StoredCheckpoint(
             configuration: configuration, tensors: tensors, tokenizer: source.tokenizerDigest())
         return try LoadedModel(checkpoint: checkpoint, tokenizer: tokenizer, path: path)

@@ -39,6 +39,8 @@ public final class DecoderWeights: Sendable {
                 description: [
                     precision.rawValue, "\(element)", MatrixProduct.library, products.description, "\(layout.bytes)",
                     "\(answerTokens.yes) \(answerTokens.no)",
+                    // Files of before were packed unlooked at.
+                    "finite",
                 ].joined(separator: "\n")),
             bytes: layout.bytes, fill: packer.pack)
     }

@@ -9,7 +9,23 @@ struct WeightPacker {
     let products: PackedProducts
     let layout: WeightLayout
     let answerTokens: (yes: Int32, no: Int32)
+    /// What is packed was looked at: a start that finds packed weights need not look again.
+    private let census = FiniteCensus()
 
+    init(
+        checkpoint: any Checkpoint, precision: Precision, element: Element, products: PackedProducts,
+        layout: WeightLayout,
+        answerTokens: (yes: Int32, no: Int32)
+    ) {
+        self.checkpoint = checkpoint
+        self.precision = precision
+        self.element = element
+        self.products = products
+        self.layout = layout
+        self.answerTokens = answerTokens
+    }
+
+    /// - Throws: `LanguageModelError.weightsNotFinite`, and what reading throws.
     func pack(into memory: UnsafeMutableRawPointer) throws {
         let model = checkpoint.configuration
         for layer in 0..<model.layers {
@@ -26,6 +42,7 @@ struct WeightPacker {
             if model.attentionBias { try packBias(layer: layer, memory) }
         }
         try packEnds(memory)
+        try census.refuse()
     }
 
     /// A tensor of the expected shape; in bf16 its values are rounded.
@@ -38,6 +55,7 @@ struct WeightPacker {
         guard values.count == shape.reduce(1, *) else {
             throw LanguageModelError.wrongShape(name: name, expected: shape, found: [values.count])
         }
+        census.look(at: values, of: name)
         if rounded && precision == .bf16 && element == .float32 {
             var elements = [UInt16](repeating: 0, count: values.count)
             lethe_to_element(lethe_kernel_bfloat16, values, &elements, values.count)

@@ -9,6 +9,8 @@ struct AddedTokens: Sendable {
         var stripsLeft = false
         /// Swallows white space on its right.
         var stripsRight = false
+        /// Steers the model rather than standing for text.
+        var isControl = false
     }
 
     enum Piece {
@@ -30,6 +32,11 @@ struct AddedTokens: Sendable {
         for first in byFirst.indices {
             byFirst[first].sort { (tokens[$1].bytes.count, $0) < (tokens[$0].bytes.count, $1) }
         }
+    }
+
+    /// Those that texts from outside may form: no control tokens, and none without an embedding.
+    func formable(rows: Int) -> AddedTokens {
+        AddedTokens(tokens.map(\.token).filter { !$0.isControl && $0.id < rows })
     }
 
     /// Cuts the text at the leftmost, longest tokens.

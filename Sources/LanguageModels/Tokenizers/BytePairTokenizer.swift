@@ -20,17 +20,23 @@ struct BytePairTokenizer: Tokenizer {
     let tokens: [String?]
     /// Ids whose text is not in the byte alphabet.
     let plain: Set<Int32>
+    /// Those of the added tokens that texts from outside may form; nil: all.
+    var formable: (asItStands: AddedTokens, normalized: AddedTokens)?
 
     var vocabularySize: Int { tokens.count }
 
     func encode(_ text: String) -> [Int32] {
+        encode(text, addedTokens: addedTokens, normalizedTokens: normalizedTokens)
+    }
+
+    func encode(_ text: String, addedTokens: AddedTokens, normalizedTokens: AddedTokens) -> [Int32] {
         var ids: [Int32] = []
         ids.reserveCapacity(text.utf8.count / 3 + 8)
         var merger = BytePairMerger()
         for piece in addedTokens.split(text[...]) {
             switch piece {
             case .token(let id): ids.append(id)
-            case .text(let part): encode(normalized: normalize(part), with: &merger, into: &ids)
+            case .text(let part): encode(normalized: normalize(part), normalizedTokens, with: &merger, into: &ids)
             }
         }
         return ids
@@ -41,7 +47,10 @@ struct BytePairTokenizer: Tokenizer {
         return text.precomposedStringWithCanonicalMapping[...]
     }
 
-    private func encode(normalized text: Substring, with merger: inout BytePairMerger, into ids: inout [Int32]) {
+    private func encode(
+        normalized text: Substring, _ normalizedTokens: AddedTokens, with merger: inout BytePairMerger,
+        into ids: inout [Int32]
+    ) {
         for piece in normalizedTokens.split(text) {
             switch piece {
             case .token(let id): ids.append(id)
@@ -82,6 +91,8 @@ struct BytePairModel: Sendable {
     var unknown: Int32?
     /// Several unknown bytes in a row become one unknown token.
     var fusesUnknown = false
+    /// Of the whole vocabulary, and of what bytes and merges make.
+    private var largest: (known: Int32?, made: Int32?) = (nil, nil)
     /// A word that is a token is taken whole.
     var ignoresMerges = false
 
@@ -92,7 +103,9 @@ struct BytePairModel: Sendable {
     ) throws {
         vocabulary = TokenTable(capacity: count)
         for (token, id) in tokens {
-            if let bytes = ByteAlphabet.bytes(of: token) { vocabulary.insert(bytes, id: id) }
+            guard let bytes = ByteAlphabet.bytes(of: token) else { continue }
+            vocabulary.insert(bytes, id: id)
+            largest.known = max(largest.known ?? id, id)
         }
         let table = vocabulary
         byteIDs = (0..<256).map { table.id(of: [UInt8($0)]) ?? -1 }
@@ -105,7 +118,14 @@ struct BytePairModel: Sendable {
                     path: path, reason: "merge \(rank) of the tokenizer needs a token that is not in its vocabulary")
             }
             merges.insert(leftID, rightID, rank: UInt32(rank), id: id)
+            largest.made = max(largest.made ?? id, id)
         }
+        largest.made = (byteIDs.filter { $0 >= 0 } + [largest.made].compactMap { $0 }).max()
+    }
+
+    /// Of all that it can make of a text.
+    var largestID: Int32? {
+        [ignoresMerges ? largest.known : largest.made, unknown].compactMap { $0 }.max()
     }
 
     func encode(_ word: UnsafeBufferPointer<UInt8>, with merger: inout BytePairMerger, into ids: inout [Int32]) {

@@ -30,7 +30,8 @@ extension BytePairTokenizer {
         let added = types.indices.filter { (2...4).contains(types[$0]) }
         self.init(
             normalizer: splitting.normalizer, preTokenizer: splitting.preTokenizer, model: model,
-            addedTokens: AddedTokens(added.map { AddedTokens.Token(id: Int32($0), content: tokens[$0]) }),
+            addedTokens: AddedTokens(
+                added.map { AddedTokens.Token(id: Int32($0), content: tokens[$0], isControl: types[$0] != 4) }),
             normalizedTokens: AddedTokens([]),
             addsPrefixSpace: try gguf.bool("tokenizer.ggml.add_space_prefix") ?? false, tokens: tokens,
             plain: Set(added.map { Int32($0) }))

@@ -163,7 +163,7 @@ private struct TokenizerJSON {
             let token = AddedTokens.Token(
                 id: try id(entry["id"], of: content), content: content,
                 singleWord: entry["single_word"]?.bool ?? false, stripsLeft: entry["lstrip"]?.bool ?? false,
-                stripsRight: entry["rstrip"]?.bool ?? false)
+                stripsRight: entry["rstrip"]?.bool ?? false, isControl: entry["special"]?.bool ?? false)
             if entry["normalized"]?.bool ?? !(entry["special"]?.bool ?? false) {
                 normalized.append(token)
             } else {

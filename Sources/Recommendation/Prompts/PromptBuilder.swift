@@ -11,6 +11,8 @@
 /// - tallrec: the targets and their splits are those recorded at import (`TallrecSplit`). A recorded target that is left
 ///   with fewer than `historyLength` interactions before it makes no prompt.
 ///
+/// Titles that take more than `titleBytes` together are shortened: `TitleBudget`.
+///
 /// Sampling keeps a prompt when the hash of seed, split and prompt id lies below the split's fraction: it depends on
 /// nobody else's data.
 public struct PromptBuilder: Sendable {
@@ -19,8 +21,12 @@ public struct PromptBuilder: Sendable {
     /// - Throws: `RecommendationError.invalidConfiguration` when the history length is not positive, a fraction is
     ///   outside 0...1 or a number is not finite.
     public init(configuration: PromptConfiguration) throws {
-        guard configuration.historyLength > 0 else {
-            throw RecommendationError.invalidConfiguration(reason: "the history length must be at least 1")
+        guard PromptConfiguration.historyBounds.contains(configuration.historyLength) else {
+            throw RecommendationError.invalidConfiguration(reason: "the history length must be from 1 to 1000")
+        }
+        guard PromptConfiguration.titleByteBounds.contains(configuration.titleBytes) else {
+            throw RecommendationError.invalidConfiguration(
+                reason: "the bytes for a prompt's titles must be from 64 to 1000000")
         }
         guard configuration.likeAbove.isFinite else {
             throw RecommendationError.invalidConfiguration(
@@ -109,9 +115,18 @@ public struct PromptBuilder: Sendable {
             + "\(configuration.domain.rawValue) by answering \"Yes.\" or \"No.\"."
     }
 
+    /// Whether the titles of the prompt with this target are shortened.
+    public func shortens(_ prompt: Prompt, titles: (String) -> String?) -> Bool {
+        let shown = (prompt.history + [prompt.target]).compactMap { titles($0.item) }
+        return TitleBudget(bytes: configuration.titleBytes).fitting(shown) != shown
+    }
+
     /// A user who liked (or disliked) nothing of the history keeps the line, with nothing after colon and space, as in
     /// the benchmark.
     private func input(history: ArraySlice<Titled>, target: String) -> String {
+        var titles = TitleBudget(bytes: configuration.titleBytes).fitting(history.map(\.title) + [target])
+        let target = titles.removeLast()
+        let history = zip(history, titles).map { Titled(interaction: $0.interaction, title: $1) }
         let quoted = { (liked: Bool) in
             history.filter { isLiked($0.interaction) == liked }.map { "\"\($0.title)\"" }.joined(separator: ", ")
         }

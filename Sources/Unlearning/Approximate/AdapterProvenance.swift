@@ -83,7 +83,7 @@ public struct ApproximateAdapter: Hashable, Sendable {
         self.adapter = adapter
         provenance = ApproximateProvenance(
             method: method, original: original.contentName, result: adapter.contentName, forgotten: forgotten,
-            corrections: history.corrections + 1)
+            corrections: history.corrections.addingSaturated(1))
     }
 }
 
@@ -106,7 +106,9 @@ public struct PhaseCost: Codable, Hashable, Sendable {
 
     public static func + (left: PhaseCost, right: PhaseCost) -> PhaseCost {
         PhaseCost(
-            seconds: left.seconds + right.seconds, scoredTokens: left.scoredTokens + right.scoredTokens,
-            trainedTokens: left.trainedTokens + right.trainedTokens, steps: left.steps + right.steps)
+            seconds: left.seconds + right.seconds,
+            scoredTokens: left.scoredTokens.addingSaturated(right.scoredTokens),
+            trainedTokens: left.trainedTokens.addingSaturated(right.trainedTokens),
+            steps: left.steps.addingSaturated(right.steps))
     }
 }

@@ -9,13 +9,10 @@ struct TokenizedPrompt {
     var tokens: [Int32]
     var label: Bool
 
-    /// - Throws: `UnlearningError.emptyPrompt`, `.promptTooLong`.
+    /// - Throws: `UnlearningError.emptyPrompt`.
     init(_ prompt: TrainingPrompt, tokenizer: any Tokenizer, limit: Int) throws {
-        let tokens = tokenizer.encode(prompt.text)
+        let tokens = tokenizer.encode(prompt: prompt.text, context: limit)
         guard !tokens.isEmpty else { throw UnlearningError.emptyPrompt(sample: prompt.id) }
-        guard tokens.count <= limit else {
-            throw UnlearningError.promptTooLong(sample: prompt.id, tokens: tokens.count, limit: limit)
-        }
         id = prompt.id
         digest = prompt.digest
         self.tokens = tokens
@@ -24,7 +21,7 @@ struct TokenizedPrompt {
 
     /// Sorted by id, so that no result depends on the order of the argument.
     ///
-    /// - Throws: `UnlearningError.duplicateSample`, `.emptyPrompt`, `.promptTooLong`.
+    /// - Throws: `UnlearningError.duplicateSample`, `.emptyPrompt`.
     static func all(_ prompts: [TrainingPrompt], tokenizer: any Tokenizer, limit: Int) throws -> [TokenizedPrompt] {
         let sorted = prompts.sorted { $0.id < $1.id }
         for (one, next) in zip(sorted, sorted.dropFirst()) where one.id == next.id {

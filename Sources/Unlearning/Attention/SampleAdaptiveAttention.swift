@@ -14,6 +14,9 @@ public struct SampleAdaptiveAttention: Hashable, Sendable {
         /// n; more than there are validation samples means all of them.
         public var neighbours: Int
 
+        public static let tauBounds = 0.0...1e6
+        public static let neighbourBounds = 1...(1 << 20)
+
         public init(tau: Double, neighbours: Int) {
             self.tau = tau
             self.neighbours = neighbours
@@ -21,11 +24,12 @@ public struct SampleAdaptiveAttention: Hashable, Sendable {
 
         /// - Throws: `UnlearningError.invalidSpecification`.
         public func check() throws {
-            guard tau.isFinite, tau >= 0 else {
-                throw UnlearningError.invalidSpecification(reason: "τ must be zero or positive")
+            guard Self.tauBounds.contains(tau) else {
+                throw UnlearningError.invalidSpecification(reason: "τ must be \(Self.tauBounds.inWords)")
             }
-            guard neighbours >= 1 else {
-                throw UnlearningError.invalidSpecification(reason: "there must be at least one neighbour")
+            guard Self.neighbourBounds.contains(neighbours) else {
+                throw UnlearningError.invalidSpecification(
+                    reason: "the neighbours must be \(Self.neighbourBounds.inWords)")
             }
         }
     }

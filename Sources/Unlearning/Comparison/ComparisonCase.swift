@@ -107,6 +107,18 @@ public struct ComparisonSettings: Codable, Hashable, Sendable {
         self.influenceReferences = influenceReferences
     }
 
+    /// - Throws: `UnlearningError.invalidSpecification`, `ApproximateError.dampingNotPositive`.
+    public func check() throws {
+        try specification.check()
+        try ascent.check()
+        try e2urec.check()
+        try ifru.check()
+        guard (1...65_536).contains(shards), (1...(1 << 20)).contains(influenceReferences) else {
+            throw UnlearningError.invalidSpecification(
+                reason: "there must be from 1 to 65536 shards and from 1 to \(1 << 20) reference rows")
+        }
+    }
+
     /// The same for one seed.
     func seeded(_ seed: UInt64) -> ComparisonSettings {
         var copy = self
@@ -164,14 +176,8 @@ public struct ComparisonCase: Codable, Hashable, Sendable {
 
     /// - Throws: `UnlearningError.invalidSpecification`, `.noSamples`.
     public func check() throws {
-        try settings.specification.check()
-        try settings.ascent.check()
-        try settings.e2urec.check()
-        try settings.ifru.check()
+        try settings.check()
         guard !training.isEmpty, !test.isEmpty else { throw UnlearningError.noSamples }
-        guard (1...65_536).contains(settings.shards), settings.influenceReferences > 0 else {
-            throw UnlearningError.invalidSpecification(reason: "there must be at least one shard and one reference row")
-        }
         let changes = (batches + sequence).flatMap { [$0.training, $0.validation, $0.test] }
         let prompts = training + validation + test + changes.flatMap { $0.added + $0.replaced.map(\.new) }
         guard prompts.allSatisfy({ people.indices.contains($0.user) }) else {

@@ -60,7 +60,7 @@ final class ComparisonWork {
 
     /// Sorted by id.
     ///
-    /// - Throws: `UnlearningError.duplicateSample`, `.emptyPrompt`, `.promptTooLong`.
+    /// - Throws: `UnlearningError.duplicateSample`, `.emptyPrompt`.
     func read(_ prompts: [ComparisonPrompt]) throws -> [CasePrompt] {
         let sorted = prompts.sorted { $0.prompt.id < $1.prompt.id }
         for (one, next) in zip(sorted, sorted.dropFirst()) where one.prompt.id == next.prompt.id {

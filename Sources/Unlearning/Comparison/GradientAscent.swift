@@ -35,10 +35,20 @@ public struct GradientAscentConfiguration: Codable, Hashable, Sendable {
     /// - Throws: `UnlearningError.invalidSpecification`.
     public func check() throws {
         let problems: [(Bool, String)] = [
-            (epochs >= 1 && steps >= 1 && batch >= 1, "gradient ascent needs at least one step of one prompt"),
-            (learningRate.isFinite && learningRate > 0, "the learning rate must be positive"),
+            (
+                [epochs, steps].allSatisfy(TrainingSpecification.epochBounds.contains),
+                "epochs and steps must be \(TrainingSpecification.epochBounds.inWords)"
+            ),
+            (
+                TrainingSpecification.batchBounds.contains(batch),
+                "a batch must be \(TrainingSpecification.batchBounds.inWords) prompts"
+            ),
+            (
+                TrainingSpecification.learningRateBounds.contains(learningRate),
+                "the learning rate must be \(TrainingSpecification.learningRateBounds.inWords)"
+            ),
             (divergenceCap.isFinite && divergenceCap > 0, "the cap on the divergence must be positive"),
-            (probes >= 1, "gradient ascent needs at least one probe"),
+            ((1...(1 << 20)).contains(probes), "the probes must be from 1 to \(1 << 20)"),
         ]
         for (holds, reason) in problems where !holds {
             throw UnlearningError.invalidSpecification(reason: reason)
@@ -67,7 +77,7 @@ public enum GradientAscent {
     ///
     /// - Parameter isCancelled: asked before every optimiser step.
     /// - Throws: `ApproximateError.emptyForgetSet`, `.emptyRetainedSet`; `UnlearningError.invalidSpecification`,
-    ///   `.duplicateSample`, `.emptyPrompt`, `.promptTooLong`, `.notFinite`, `.cancelled`; whatever the model throws.
+    ///   `.duplicateSample`, `.emptyPrompt`, `.notFinite`, `.cancelled`; whatever the model throws.
     public static func unlearn(
         model: any AnswerModel, tokenizer: any Tokenizer, adapter original: Adapter, forget: [TrainingPrompt],
         retained: [TrainingPrompt], configuration: GradientAscentConfiguration = GradientAscentConfiguration(),

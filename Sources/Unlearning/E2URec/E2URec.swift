@@ -27,7 +27,7 @@ public enum E2URec {
     ///   - isCancelled: asked before every optimiser step.
     /// - Throws: `ApproximateError.emptyForgetSet`, `.emptyRetainedSet`, `.forgetSetLargerThanRetained`,
     ///   `.forgottenAndRetained`; `UnlearningError.invalidSpecification`, `.duplicateSample`, `.emptyPrompt`,
-    ///   `.promptTooLong`, `.notFinite`, `.cancelled`; whatever the model throws.
+    ///   `.notFinite`, `.cancelled`; whatever the model throws.
     public static func unlearn(
         model: any AnswerModel, tokenizer: any Tokenizer, adapter: Adapter, provenance: AdapterProvenance = .trained,
         forget: [TrainingPrompt], retained: [TrainingPrompt], configuration: E2URecConfiguration,

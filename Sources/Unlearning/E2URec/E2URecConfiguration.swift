@@ -44,16 +44,28 @@ public struct E2URecConfiguration: Codable, Hashable, Sendable {
     public func check() throws {
         let problems: [(Bool, String)] = [
             ((0...1).contains(beta), "β must lie between 0 and 1"),
-            (alpha.isFinite && alpha >= 0, "α cannot be negative"),
-            (augmentedEpochs >= 1, "the augmented model needs at least one epoch"),
-            (forgetEpochs >= 0 && pairEpochs >= 0, "there cannot be a negative number of epochs"),
-            (forgetEpochs + pairEpochs >= 1, "the student needs at least one epoch"),
-            (batch >= 1, "a batch must have at least one prompt"),
+            ((0...1e6).contains(alpha), "α must be from 0 to 1000000"),
             (
-                [learningRate, augmentedLearningRate].allSatisfy { $0.isFinite && $0 > 0 },
-                "the learning rates must be positive"
+                TrainingSpecification.epochBounds.contains(augmentedEpochs),
+                "the epochs of the augmented model must be \(TrainingSpecification.epochBounds.inWords)"
             ),
-            (weightDecay.isFinite && weightDecay >= 0, "the weight decay cannot be negative"),
+            (
+                [forgetEpochs, pairEpochs].allSatisfy((0...TrainingSpecification.epochBounds.upperBound).contains),
+                "the student's epochs must be from 0 to \(TrainingSpecification.epochBounds.upperBound)"
+            ),
+            (max(forgetEpochs, pairEpochs) >= 1, "the student needs at least one epoch"),
+            (
+                TrainingSpecification.batchBounds.contains(batch),
+                "a batch must be \(TrainingSpecification.batchBounds.inWords) prompts"
+            ),
+            (
+                [learningRate, augmentedLearningRate].allSatisfy(TrainingSpecification.learningRateBounds.contains),
+                "the learning rates must be \(TrainingSpecification.learningRateBounds.inWords)"
+            ),
+            (
+                TrainingSpecification.weightDecayBounds.contains(weightDecay),
+                "the weight decay must be \(TrainingSpecification.weightDecayBounds.inWords)"
+            ),
         ]
         for (holds, reason) in problems where !holds {
             throw UnlearningError.invalidSpecification(reason: reason)

@@ -27,7 +27,7 @@ public enum IFRU {
     /// - Throws: `ApproximateError` (`.emptyForgetSet`, `.emptyRetainedSet`, `.forgetSetLargerThanRetained`,
     ///   `.dampingNotPositive`, `.noReferenceRows` when no row belongs to a retained prompt, `.unknownPrompt`,
     ///   `.preparationOfAnotherAdapter`), `UnlearningError` (`.invalidSpecification`, `.duplicateSample`, `.emptyPrompt`,
-    ///   `.promptTooLong`, `.notFinite`, `.cancelled`); whatever the model throws.
+    ///   `.notFinite`, `.cancelled`); whatever the model throws.
     public static func unlearn(
         model: any AnswerModel, tokenizer: any Tokenizer, adapter: Adapter, provenance: AdapterProvenance = .trained,
         preparation: InfluencePreparation, request: InfluenceRequest, retained: [TrainingPrompt] = [],

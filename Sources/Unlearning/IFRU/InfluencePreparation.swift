@@ -72,7 +72,7 @@ public struct InfluencePreparation: Hashable, Sendable {
     ///   - memoryLimit: bytes that the rows may take.
     ///   - progress: called after every row with the number of rows done, and their total.
     /// - Throws: `ApproximateError.noReferenceRows`, `.preparationTooLarge`; `UnlearningError.notFinite`, `.cancelled`,
-    ///   `.duplicateSample`, `.emptyPrompt`, `.promptTooLong`; whatever the model throws.
+    ///   `.duplicateSample`, `.emptyPrompt`; whatever the model throws.
     public init(
         model: any AnswerModel, tokenizer: any Tokenizer, adapter: Adapter, prompts: [TrainingPrompt],
         references: Int? = nil, seed: UInt64 = 0, memoryLimit: Int = InfluencePreparation.defaultMemoryLimit,

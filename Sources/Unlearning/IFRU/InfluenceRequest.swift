@@ -108,12 +108,12 @@ public struct IFRUConfiguration: Codable, Hashable, Sendable {
             case .relative(let multiples): multiples
             case .prepared: [1]
             }
-        guard !dampings.isEmpty, dampings.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+        guard (1...1000).contains(dampings.count), dampings.allSatisfy({ $0.isFinite && $0 > 0 }) else {
             throw ApproximateError.dampingNotPositive
         }
         let problems: [(Bool, String)] = [
             (divergenceCap.isFinite && divergenceCap > 0, "the cap on the divergence must be positive"),
-            (probes >= 0, "there cannot be a negative number of probes"),
+            ((0...(1 << 20)).contains(probes), "the probes must be from 0 to \(1 << 20)"),
             (tolerance.isFinite && tolerance > 0, "the tolerance must be positive"),
             ((0...1).contains(pruning), "the share of pruned prompts must lie between 0 and 1"),
         ]

@@ -22,7 +22,7 @@ public struct InfluenceSuccessor: Sendable {
     let calibration: InfluenceCalibration?
 
     /// - Throws: `ApproximateError.preparationOfAnotherAdapter` when the result is not of this preparation;
-    ///   `UnlearningError.duplicateSample`, `.emptyPrompt`, `.promptTooLong`.
+    ///   `UnlearningError.duplicateSample`, `.emptyPrompt`.
     public init(
         of preparation: InfluencePreparation, after result: IFRU.Result, of request: InfluenceRequest,
         tokenizer: any Tokenizer, limit: Int

@@ -7,14 +7,14 @@ import Recommendation
 ///
 /// Two-way logistic loss on the margin, mean over the batch; AdamW (arXiv 1711.05101) with linear warm-up, then a constant
 /// rate. In each epoch the samples come in the order of a keyed hash of (seed, epoch, sample id), cut into batches; the
-/// last batch may be smaller.
+/// last batch may be smaller. Of a prompt that is longer than the model's context its end is read.
 public enum AdapterTraining {
     /// A pure function of the model, the samples and the specification: not of the order of `samples`.
     ///
     /// - Parameters:
     ///   - progress: called after every optimiser step.
     ///   - isCancelled: asked before every optimiser step.
-    /// - Throws: `UnlearningError.noSamples`, `.promptTooLong`, `.emptyPrompt`, `.duplicateSample`, `.notFinite`,
+    /// - Throws: `UnlearningError.noSamples`, `.emptyPrompt`, `.duplicateSample`, `.notFinite`,
     ///   `.cancelled`, `.invalidSpecification`; whatever the model throws.
     public static func train(
         model: any AnswerModel, tokenizer: any Tokenizer, samples: [TrainingPrompt],
@@ -99,11 +99,8 @@ public enum AdapterTraining {
             throw UnlearningError.duplicateSample(id: one.id)
         }
         return try sorted.map { prompt in
-            let tokens = tokenizer.encode(prompt.text)
+            let tokens = tokenizer.encode(prompt: prompt.text, context: limit)
             guard !tokens.isEmpty else { throw UnlearningError.emptyPrompt(sample: prompt.id) }
-            guard tokens.count <= limit else {
-                throw UnlearningError.promptTooLong(sample: prompt.id, tokens: tokens.count, limit: limit)
-            }
             return Sample(id: prompt.id, tokens: tokens, label: prompt.label)
         }
     }
@@ -119,14 +116,23 @@ extension TrainingSpecification {
     /// - Throws: `UnlearningError.invalidSpecification`.
     public func check() throws {
         let problems: [(Bool, String)] = [
-            (lora.rank >= 1, "the rank must be at least 1"),
-            (lora.alpha.isFinite, "alpha must be finite"),
+            (Self.rankBounds.contains(lora.rank), "the rank must be \(Self.rankBounds.inWords)"),
+            (Self.alphaBounds.contains(abs(lora.alpha)), "alpha must be \(Self.alphaBounds.inWords)"),
             (!lora.targets.isEmpty, "at least one linear layer must be adapted"),
-            (epochs >= 1, "there must be at least one epoch"),
-            (batch >= 1, "a batch must have at least one prompt"),
-            (learningRate.isFinite && learningRate > 0, "the learning rate must be positive"),
-            (warmupSteps >= 0, "the warm-up cannot have a negative number of steps"),
-            (weightDecay.isFinite && weightDecay >= 0, "the weight decay cannot be negative"),
+            (Self.epochBounds.contains(epochs), "the epochs must be \(Self.epochBounds.inWords)"),
+            (Self.batchBounds.contains(batch), "a batch must be \(Self.batchBounds.inWords) prompts"),
+            (
+                Self.learningRateBounds.contains(learningRate),
+                "the learning rate must be \(Self.learningRateBounds.inWords)"
+            ),
+            (
+                Self.warmupBounds.contains(warmupSteps),
+                "the steps of the warm-up must be \(Self.warmupBounds.inWords)"
+            ),
+            (
+                Self.weightDecayBounds.contains(weightDecay),
+                "the weight decay must be \(Self.weightDecayBounds.inWords)"
+            ),
         ]
         for (holds, reason) in problems where !holds {
             throw UnlearningError.invalidSpecification(reason: reason)

@@ -10,10 +10,16 @@ struct AuditCommand: ParsableCommand {
             name of the key's file in the coordinator's --allow, or local. Whether the log is whole is said by `lethe verify`.
             """)
 
-    @Option(help: "Only what comes after this entry.")
+    @Option(help: "Only what comes after this entry; 0: all.")
     var after = 0
 
     @OptionGroup var client: ClientOptions
+
+    func validate() throws {
+        guard WireLimits.entries.contains(after) else {
+            throw ValidationError("--after must be from 0 to \(WireLimits.entries.upperBound)")
+        }
+    }
 
     func run() throws {
         try client.withClient { coordinator in

@@ -46,16 +46,16 @@ extension BenchCommand {
         @Option(help: "What is forgotten: noise:P%, users:P%, interactions:P%, or a number without %.")
         var forget = GraphForgetting(.users, .count(1))
 
-        @Option(help: "Runs, with seeds 1…N for data split, embeddings and choice of what is forgotten.")
+        @Option(help: "Runs (1 to 100), with seeds 1…N for data split, embeddings and choice of what is forgotten.")
         var seeds = 1
 
         @Option(help: "Width of the embeddings.")
         var width = 16
 
-        @Option(help: "Layers of LightGCN.")
+        @Option(help: "Layers of LightGCN, from 0 to 16.")
         var layers = 2
 
-        @Option(help: "Steps of full-batch Adam.")
+        @Option(help: "Steps of full-batch Adam, \(OptionBounds.graphSteps.inWords).")
         var epochs = 300
 
         @Option(help: "Learning rate of Adam at the start; it falls to zero linearly.")
@@ -64,7 +64,7 @@ extension BenchCommand {
         @Option(help: "Weight of the squared embeddings in a sum of losses. [default: 8 for mf, 2 for lightgcn]")
         var regularisation: Double?
 
-        @Option(help: "Share of the interactions that is kept for the test.")
+        @Option(help: "Share of the interactions that is kept for the test, from 0.001 to 0.999.")
         var testShare = 0.2
 
         @Option(help: "λ in units of one sample's loss. [default: chosen on a rehearsal]")
@@ -89,6 +89,12 @@ extension BenchCommand {
             try reportingFailures(json: json) {
                 guard (1...100).contains(seeds) else { throw CommandFailure(.usage, "--seeds must be 1…100") }
                 guard (1...256).contains(threads) else { throw CommandFailure(.usage, "--threads must be 1…256") }
+                try within(OptionBounds.graphSteps, epochs, "--epochs")
+                try within(-1e6...1e6, likeAbove, "--like-above")
+                try within(0.001...0.999, testShare, "--test-share")
+                try within(1e-12...1, tolerance, "--tolerance")
+                if let regularisation { try within(0...1e9, regularisation, "--regularisation") }
+                if let damping { try within(1e-12...1e12, damping, "--damping") }
                 let settings = GraphExperiment.Settings(
                     model: GraphConfiguration(
                         width: width, layers: model == .mf ? 0 : layers, steps: epochs, learningRate: learningRate),

@@ -13,7 +13,7 @@ extension BenchCommand {
 
         @OptionGroup var options: Options
 
-        @Option(help: "Candidates of one user.")
+        @Option(help: "Candidates of one user, \(OptionBounds.candidates.inWords).")
         var candidates = 100
 
         private struct Report: Encodable {
@@ -29,6 +29,7 @@ extension BenchCommand {
 
         func run() throws {
             try reportingFailures(json: options.json) {
+                try within(OptionBounds.candidates, candidates, "--candidates")
                 let bench = try BenchRun(options)
                 let prompts = try candidatePrompts(bench)
                 var together: [Double] = []

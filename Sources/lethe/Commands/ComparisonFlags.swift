@@ -16,7 +16,7 @@ struct ComparisonFlags: ParsableArguments {
             valueName: "kind"))
     var forget: [String] = []
 
-    @Option(help: "Seeds, the cluster's own first. [default: 3]")
+    @Option(help: "Seeds, from 1 to 32, the cluster's own first. [default: 3]")
     var seeds: Int?
 
     @Option(
@@ -35,13 +35,14 @@ struct ComparisonFlags: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Keep at most so many prompts of each split: of the training each chosen user's latest. [default: all]"))
+            "Keep at most so many prompts of each split: of the training each chosen user's latest; from 8 to 1048576. [default: all]"
+        ))
     var limit: Int?
 
-    @Option(help: "Requests in sequence, one interaction each; 0: none. [default: 8]")
+    @Option(help: "Requests in sequence, one interaction each, up to 256; 0: none. [default: 8]")
     var sequence: Int?
 
-    @Option(name: .customLong("epochs"), help: "Epochs of every training. [default: the cluster's]")
+    @Option(name: .customLong("epochs"), help: "Epochs of every training, from 1 to 100. [default: the cluster's]")
     var epochs: Int?
 
     var isAsked: Bool {

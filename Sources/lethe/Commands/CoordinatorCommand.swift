@@ -102,7 +102,7 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "Where to listen; port * picks a free one. [default: tcp://127.0.0.1:7070]")
     var listen: String?
 
-    @Option(help: "Number of shards, each with an adapter of its own. [default: 4]")
+    @Option(help: "Number of shards, each with an adapter of its own, from 1 to 65536. [default: 4]")
     var shards: Int?
 
     @Option(help: "How prompts are dealt to shards: user, semantic, user-hash or hash. [default: user]")
@@ -111,25 +111,30 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "Seed of everything random. [default: 0]")
     var seed: UInt64?
 
-    @Option(help: "Passes over a shard's prompts. [default: 2]")
+    @Option(help: "Passes over a shard's prompts, \(TrainingSpecification.epochBounds.inWords). [default: 2]")
     var epochs: Int?
 
-    @Option(help: "Prompts of one optimiser step. [default: 4]")
+    @Option(help: "Prompts of one optimiser step, \(TrainingSpecification.batchBounds.inWords). [default: 4]")
     var batch: Int?
 
-    @Option(help: "Peak learning rate of AdamW. [default: 0.001]")
+    @Option(help: "Peak learning rate of AdamW, \(TrainingSpecification.learningRateBounds.inWords). [default: 0.001]")
     var learningRate: Double?
 
-    @Option(help: "Steps over which the learning rate rises. [default: 0]")
+    @Option(
+        help: "Steps over which the learning rate rises, \(TrainingSpecification.warmupBounds.inWords). [default: 0]")
     var warmupSteps: Int?
 
-    @Option(help: "Decoupled weight decay. [default: 0]")
+    @Option(help: "Decoupled weight decay, \(TrainingSpecification.weightDecayBounds.inWords). [default: 0]")
     var weightDecay: Double?
 
-    @Option(help: "Rank of the adapters. [default: 8]")
+    @Option(
+        help:
+            "Rank of the adapters, \(TrainingSpecification.rankBounds.inWords) and no more than the model's hidden size. [default: 8]"
+    )
     var rank: Int?
 
-    @Option(help: "α of the adapters; their scale is α / rank. [default: 16]")
+    @Option(
+        help: "α of the adapters, \(TrainingSpecification.alphaBounds.inWords); their scale is α / rank. [default: 16]")
     var alpha: Double?
 
     @Option(parsing: .upToNextOption, help: "Linear layers that carry an adapter. [default: q_proj v_proj]")
@@ -138,7 +143,10 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "How adapters are joined in one forward pass: D or ND. [default: ND]")
     var rule: AggregationRule?
 
-    @Option(help: "Decoder block whose output stands for a prompt in partition and attention.")
+    @Option(
+        help:
+            "Decoder block whose output stands for a prompt in partition and attention, from 0 (the embeddings) to the model's last."
+    )
     var embeddingLayer: Int?
 
     @Option(help: "What answers when no clean adapter is left: base or refuse. [default: base]")
@@ -160,7 +168,7 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "bf16 or f32. [default: bf16 where the CPU has it, else f32]")
     var precision: TrainingSpecification.Precision?
 
-    @Option(help: "Threads of the query engine. [default: the machine's cores]")
+    @Option(help: "Threads of the query engine, \(OptionBounds.threads.inWords). [default: the machine's cores]")
     var threads: Int?
 
     @Option(
@@ -239,24 +247,29 @@ extension CoordinatorFlags {
             options.doubleCheck = rule
         }
         if let listen { options.endpoint = listen }
-        options.shards = try atLeast(1, shards ?? options.shards, "--shards")
+        options.shards = try within(OptionBounds.shards, shards ?? options.shards, "--shards")
         options.partition = partition ?? options.partition
         options.seed = seed ?? options.seed
         options.precision = precision
         options.lora = LoRAConfiguration(
-            rank: try atLeast(1, rank ?? 8, "--rank"), alpha: alpha ?? 16,
+            rank: try within(TrainingSpecification.rankBounds, rank ?? 8, "--rank"),
+            alpha: try within(TrainingSpecification.alphaBounds, alpha ?? 16, "--alpha"),
             targets: targets.isEmpty ? [.query, .value] : targets)
-        options.epochs = try atLeast(1, epochs ?? options.epochs, "--epochs")
-        options.batch = try atLeast(1, batch ?? options.batch, "--batch")
-        options.learningRate = learningRate ?? options.learningRate
-        options.warmupSteps = try atLeast(0, warmupSteps ?? options.warmupSteps, "--warmup-steps")
-        options.weightDecay = weightDecay ?? options.weightDecay
-        guard options.learningRate.isFinite, options.learningRate > 0, options.weightDecay >= 0, options.lora.alpha > 0
-        else { throw CommandFailure(.usage, "--learning-rate and --alpha must be above 0, --weight-decay not below") }
+        options.epochs = try within(TrainingSpecification.epochBounds, epochs ?? options.epochs, "--epochs")
+        options.batch = try within(TrainingSpecification.batchBounds, batch ?? options.batch, "--batch")
+        options.learningRate = try within(
+            TrainingSpecification.learningRateBounds, learningRate ?? options.learningRate, "--learning-rate")
+        options.warmupSteps = try within(
+            TrainingSpecification.warmupBounds, warmupSteps ?? options.warmupSteps, "--warmup-steps")
+        options.weightDecay = try within(
+            TrainingSpecification.weightDecayBounds, weightDecay ?? options.weightDecay, "--weight-decay")
         options.rule = rule ?? options.rule
-        options.embedding = embeddingLayer.map { EmbeddingSource(layer: $0, pooling: .mean) }
+        options.embedding = try embeddingLayer.map {
+            EmbeddingSource(layer: try within(0...4096, $0, "--embedding-layer"), pooling: .mean)
+        }
         options.whenNoAdapter = whenNoAdapter ?? options.whenNoAdapter
-        options.threads = try atLeast(1, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads")
+        options.threads = try within(
+            OptionBounds.threads, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads")
         options.weightCache = weightCacheDirectory(weightCache)
         if let keys {
             let names = try publicKeys(in: allow)
@@ -266,11 +279,6 @@ extension CoordinatorFlags {
             throw CommandFailure(.usage, "--allow needs --keys: without keys there is no encryption")
         }
         return options
-    }
-
-    private func atLeast(_ minimum: Int, _ value: Int, _ name: String) throws -> Int {
-        guard value >= minimum else { throw CommandFailure(.usage, "\(name) must be at least \(minimum)") }
-        return value
     }
 }
 

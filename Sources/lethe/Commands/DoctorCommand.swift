@@ -98,10 +98,13 @@ struct DoctorCommand: ParsableCommand {
     private func load(_ path: String) -> Check {
         do {
             let model = try ModelLoader.load(path: path)
+            try model.checkpoint.requireFiniteWeights()
             let shape = model.checkpoint.configuration
             return Check(
                 check: "base model", ok: true,
-                found: "\(shape.family.rawValue), \(shape.layers) layers, digest \(model.checkpoint.digest.prefix(16))")
+                found:
+                    "\(shape.family.rawValue), \(shape.layers) layers, digest \(model.checkpoint.digest.prefix(16)), all weights finite"
+            )
         } catch {
             return Check(
                 check: "base model", ok: false, found: CommandFailure(error).message,

@@ -28,7 +28,11 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Also train one adapter on all data and measure it.")
     var compare = false
 
-    @Option(help: "Measure attention at TAU:N, such as 30:20, in place of what validation chose.")
+    @Option(
+        help: ArgumentHelp(
+            "Measure attention at TAU:N, such as 30:20, in place of what validation chose: τ "
+                + "\(SampleAdaptiveAttention.Parameters.tauBounds.inWords), N neighbours, "
+                + "\(SampleAdaptiveAttention.Parameters.neighbourBounds.inWords)."))
     var attention: String?
 
     @Flag(help: "Leave out the base model and each adapter alone: much quicker with many shards.")
@@ -39,6 +43,7 @@ struct EvaluateCommand: ParsableCommand {
     @OptionGroup var client: ClientOptions
 
     func validate() throws {
+        _ = try parameters()
         guard comparison.isAsked else { return }
         guard compare else { throw ValidationError("these options belong to --compare") }
         guard split == .test else { throw ValidationError("methods are compared on the test split") }
@@ -50,7 +55,7 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         if comparison.isAsked { return try comparison.run(client) }
-        let parameters = try attention.map(Self.parameters)
+        let parameters = try self.parameters()
         try client.withClient { coordinator in
             let body = try coordinator.complete(
                 .evaluate(.init(split: split, compare: compare, attention: parameters, aggregatesOnly: aggregates)))
@@ -77,12 +82,19 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
-    private static func parameters(_ text: String) throws -> SampleAdaptiveAttention.Parameters {
+    private func parameters() throws -> SampleAdaptiveAttention.Parameters? {
+        guard let text = attention else { return nil }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, let tau = Double(parts[0]), let neighbours = Int(parts[1]) else {
-            throw CommandFailure(.usage, "--attention takes TAU:N, a number and a whole number, not \(text)")
+            throw ValidationError("--attention takes TAU:N, a number and a whole number such as 30:20, not \(text)")
         }
-        return SampleAdaptiveAttention.Parameters(tau: tau, neighbours: neighbours)
+        let parameters = SampleAdaptiveAttention.Parameters(tau: tau, neighbours: neighbours)
+        do {
+            try parameters.check()
+        } catch UnlearningError.invalidSpecification(let reason) {
+            throw ValidationError("--attention: \(reason)")
+        }
+        return parameters
     }
 
     private func number(_ value: Double?) -> String {

@@ -47,6 +47,9 @@ struct ImportCommand: ParsableCommand {
         var files: [SourceReport]
         /// Files of ratings without time: their order is the file's.
         var filesWithoutTime: [String]
+        /// Prompts whose titles were too long together, and the first ids of these.
+        var promptsShortened: Int
+        var shortened: [String]
     }
 
     func run() throws {
@@ -82,7 +85,8 @@ struct ImportCommand: ParsableCommand {
                 promptsAdded: done.outcome.promptsAdded, promptsRebuilt: done.outcome.promptsRebuilt,
                 promptsRemoved: done.outcome.promptsRemoved, shardsChanged: done.outcome.shardsChanged,
                 likes: done.likes, shardsOfOneLabel: done.shardsOfOneLabel ?? [], files: report.files,
-                filesWithoutTime: report.filesWithoutTime)
+                filesWithoutTime: report.filesWithoutTime,
+                promptsShortened: done.outcome.promptsShortened ?? 0, shortened: done.outcome.shortened ?? [])
             try client.output.emit(summary) { text(summary) }
         }
     }
@@ -109,6 +113,11 @@ struct ImportCommand: ParsableCommand {
         lines += summary.files.map(\.text)
         for file in summary.filesWithoutTime {
             lines.append("\(file): no column of times: the order is the file's, and the last rating of an item counts")
+        }
+        if summary.promptsShortened > 0 {
+            lines.append(
+                "\(summary.promptsShortened) prompts have shortened titles: \(summary.shortened.joined(separator: ", "))"
+            )
         }
         for line in summary.refused {
             lines.append("refused \(line.file):\(line.line): \(line.reason)")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Foundation
+import Unlearning
 
 struct QueryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,14 +19,16 @@ struct QueryCommand: ParsableCommand {
     @Option(parsing: .upToNextOption, help: "Items to ask about.")
     var item: [String] = []
 
-    @Option(help: "Rank the catalogue and return the best N.")
+    @Option(help: "Rank the catalogue and return the best N, \(WireLimits.top.inWords).")
     var top: Int?
 
     @OptionGroup var client: ClientOptions
 
     func validate() throws {
         guard item.isEmpty != (top == nil) else { throw ValidationError("name either --item or --top") }
-        if let top, top < 1 { throw ValidationError("--top must be at least 1") }
+        if let top, !WireLimits.top.contains(top) {
+            throw ValidationError("--top must be \(WireLimits.top.inWords)")
+        }
     }
 
     func run() throws {

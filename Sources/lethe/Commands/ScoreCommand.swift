@@ -36,7 +36,9 @@ struct ScoreCommand: ParsableCommand {
             let mixture = try adapter.map {
                 AdapterMixture([try Adapter(directory: $0, model: local.decoder.configuration)])
             }
-            let ids = samples.map { local.tokenizer.encode($0.text) }
+            let ids = samples.map {
+                local.tokenizer.encode(prompt: $0.text, context: local.decoder.configuration.context)
+            }
             let logits = try local.decoder.answerLogits(prompts: ids, adapters: mixture, weights: nil)
             let encoder = JSONEncoder.stable
             for (tokens, logits) in zip(ids, logits) {

@@ -44,6 +44,10 @@ private struct StatusText {
                     + "\(data.trainPrompts) training, \(data.validationPrompts) validation, \(data.testPrompts) test",
                 report.activity,
             ] + report.disputes
+        if let count = statistics.promptsShortened, count > 0 {
+            lines.append(
+                "\(count) prompts have shortened titles: \((statistics.shortened ?? []).joined(separator: ", "))")
+        }
         if report.tuned {
             lines.append("attention: τ \(decimal(attention.tau, 1)), n \(attention.neighbours)")
         } else {

@@ -45,7 +45,10 @@ struct WorkerCommand: ParsableCommand {
         try reportingFailures(json: json) {
             let endpoint =
                 coordinator ?? ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] ?? "tcp://127.0.0.1:7070"
-            guard model.threads > 0 else { throw CommandFailure(.usage, "--threads must be at least 1") }
+            try within(OptionBounds.threads, model.threads, "--threads")
+            guard FileManager.default.fileExists(atPath: model.model) else {
+                throw LanguageModelError.missingFile(path: model.model)
+            }
             if clean {
                 var isDirectory: ObjCBool = false
                 guard let data, FileManager.default.fileExists(atPath: data, isDirectory: &isDirectory),

@@ -65,7 +65,8 @@ struct BenchRun {
         }
         local = try LocalModel(options.model)
         let tokenizer = local.tokenizer
-        ids = samples.map { tokenizer.encode($0.text) }
+        let context = local.decoder.configuration.context
+        ids = samples.map { tokenizer.encode(prompt: $0.text, context: context) }
     }
 
     func measure(

@@ -47,6 +47,9 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as RecommendationError: self.init(.badInput, error.description)
         case let error as ZeroMQError: self.init(.badInput, error.description)
         case UnlearningError.invalidSpecification(let reason): self.init(.usage, reason)
+        case let error as TaskFailure: self.init(Self.status(of: error), error.message)
+        case let error as WorkerError: self.init(.badInput, error.description)
+        case LedgerError.invalidConfiguration(let reason): self.init(.usage, reason)
         case let error as CoordinatorStartError: self.init(.usage, error.description)
         case LedgerError.configurationChanged(let field, let recorded, let given):
             self.init(
@@ -57,6 +60,11 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as CocoaError: self.init(.badInput, error.localizedDescription)
         default: self.init(.failed, "\(error)")
         }
+    }
+
+    /// Of a worker that cannot start: its model or its folder.
+    private static func status(of failure: TaskFailure) -> ExitStatus {
+        ["model", "not-finite", "adapter-mismatch", "storage"].contains(failure.code) ? .badInput : .failed
     }
 
     private static func status(of code: String) -> ExitStatus {

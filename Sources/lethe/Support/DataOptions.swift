@@ -29,8 +29,15 @@ struct DataOptions: ParsableArguments {
     @Option(help: "What is recommended: movie or book. [default: as recorded, or movie]")
     var domain: PromptConfiguration.Domain?
 
-    @Option(help: "Interactions shown in a prompt. [default: as recorded, or 10]")
+    @Option(help: "Interactions shown in a prompt, from 1 to 1000. [default: as recorded, or 10]")
     var history: Int?
+
+    @Option(
+        help: """
+            UTF-8 bytes that a prompt's titles may take together, from 64 to 1000000; longer ones are shortened. \
+            [default: as recorded, or 4096]
+            """)
+    var titleBytes: Int?
 
     @Option(help: "A rating above this is a like. [default: as recorded, or 3 for movies, 5 for books]")
     var likeAbove: Double?
@@ -54,7 +61,7 @@ struct DataOptions: ParsableArguments {
             (.method, method != nil), (.domain, domain != nil), (.history, history != nil),
             (.likeAbove, likeAbove != nil), (.fraction, fraction != nil),
             (.validationFraction, validationFraction != nil), (.testFraction, testFraction != nil),
-            (.sampleSeed, sampleSeed != nil),
+            (.sampleSeed, sampleSeed != nil), (.titleBytes, titleBytes != nil),
         ]
         return isGiven.filter(\.1).map(\.0)
     }
@@ -66,7 +73,8 @@ struct DataOptions: ParsableArguments {
         let configuration = PromptConfiguration(
             method: method ?? .leaveLast, domain: domain ?? .movie, historyLength: history ?? 10,
             likeAbove: likeAbove ?? (domain == .book ? 5 : 3), trainFraction: fraction ?? 1,
-            validationFraction: validationFraction ?? 1, testFraction: testFraction ?? 1, seed: sampleSeed ?? 0)
+            validationFraction: validationFraction ?? 1, testFraction: testFraction ?? 1, seed: sampleSeed ?? 0,
+            titleBytes: titleBytes ?? PromptConfiguration.defaultTitleBytes)
         _ = try PromptBuilder(configuration: configuration)
         return configuration
     }

@@ -13,7 +13,7 @@ struct LocalModelOptions: ParsableArguments {
     @Option(help: "bf16 or f32. [default: bf16 where the CPU has it, else f32]")
     var precision: TrainingSpecification.Precision?
 
-    @Option(help: "Threads to compute with.")
+    @Option(help: "Threads to compute with, \(OptionBounds.threads.inWords).")
     var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
     @Option(
@@ -32,7 +32,7 @@ struct LocalModel {
     let precision: TrainingSpecification.Precision
 
     init(_ options: LocalModelOptions) throws {
-        guard options.threads > 0 else { throw CommandFailure(.usage, "--threads must be at least 1") }
+        try within(OptionBounds.threads, options.threads, "--threads")
         let model = try ModelLoader.load(path: options.model)
         precision = options.precision ?? .preferred
         tokenizer = model.tokenizer

@@ -23,7 +23,7 @@ struct CoordinatorFixture {
             shards: snapshot.shards.count, partition: .userHash, method: method)
         coordinator = Coordinator(
             settings: CoordinatorSettings(
-                cluster: "test", configuration: configuration, arithmetic: arithmetic, chunk: 4,
+                cluster: "test", configuration: configuration, embeddingWidth: 2, arithmetic: arithmetic, chunk: 4,
                 doubleCheck: doubleCheck, generation: generation),
             snapshot: snapshot, copies: copies, at: CoordinatorInstant(milliseconds: 0))
     }

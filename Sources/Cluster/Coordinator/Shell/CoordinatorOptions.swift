@@ -70,13 +70,15 @@ public struct CoordinatorOptions: Sendable {
 public enum CoordinatorStartError: Error, CustomStringConvertible, Sendable {
     case keysNeeded(endpoint: String)
     case endpointUnusable(String)
+    /// A setting that does not fit the model.
+    case invalidSetting(String)
 
     public var description: String {
         switch self {
         case .keysNeeded(let endpoint):
             "\(endpoint) can be reached from other machines, so connections must be encrypted: make keys with `lethe keys "
                 + "create` and pass --keys and --allow"
-        case .endpointUnusable(let reason): reason
+        case .endpointUnusable(let reason), .invalidSetting(let reason): reason
         }
     }
 }

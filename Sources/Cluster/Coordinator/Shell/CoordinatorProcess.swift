@@ -49,12 +49,14 @@ public final class CoordinatorProcess: Sendable {
         let precision = options.precision ?? .preferred
         let configuration = options.clusterConfiguration(model: model, precision: precision)
         let shape = model.checkpoint.configuration
+        try configuration.check(for: shape)
         let directory = options.dataDirectory
         let accepted = options.accepted
         let takesOver = options.takesOver
         let opened = try Mailbox<(cluster: String, publicKey: Data, generation: Generation)>()
         store = try SerialThread(name: "ledger") {
             let ledger = try Ledger(directory: directory, configuration: configuration, accepting: accepted)
+            try ledger.requireEmbeddings(ofWidth: shape.hidden, at: Date())
             let generation = try ledger.raiseGeneration(takeOver: takesOver, at: Date())
             opened.post((ledger.cluster, ledger.publicKey, generation))
             return LedgerService(ledger: ledger, model: shape)
@@ -75,7 +77,8 @@ public final class CoordinatorProcess: Sendable {
         let fingerprint = arithmetic.drain().first
         store.run { $0.arithmetic = fingerprint }
         settings = CoordinatorSettings(
-            cluster: identity?.cluster ?? "", configuration: configuration, arithmetic: fingerprint,
+            cluster: identity?.cluster ?? "", configuration: configuration, embeddingWidth: shape.hidden,
+            arithmetic: fingerprint,
             // Above every id that an earlier run gave out: late answers to those must not be taken for new ones.
             firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000), doubleCheck: options.doubleCheck,
             generation: identity?.generation)
@@ -161,6 +164,23 @@ extension CoordinatorOptions {
             embedding: embedding ?? .standard(for: model.checkpoint.configuration), shards: shards,
             partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter, method: method,
             corrections: corrections)
+    }
+}
+
+extension ClusterConfiguration {
+    /// What only the model can say of the settings.
+    ///
+    /// - Throws: `CoordinatorStartError.invalidSetting`, `UnlearningError.invalidSpecification`.
+    func check(for model: ModelConfiguration) throws {
+        try training.check()
+        guard (0...model.layers).contains(embedding.layer) else {
+            throw CoordinatorStartError.invalidSetting(
+                "--embedding-layer must be from 0 to \(model.layers), the model's last, not \(embedding.layer)")
+        }
+        guard training.lora.rank <= model.hidden else {
+            throw CoordinatorStartError.invalidSetting(
+                "--rank must be from 1 to \(model.hidden), the model's hidden size, not \(training.lora.rank)")
+        }
     }
 }
 

@@ -70,7 +70,7 @@ extension LedgerService {
             variants.append(
                 variant(
                     "mean of outputs", margins: MeanOfOutputs.margins(single.map(\.margins)), labels: wanted,
-                    tokens: single.reduce(0) { $0 + $1.tokens }, seconds: single.reduce(0) { $0 + $1.seconds }))
+                    tokens: single.map(\.tokens).saturatedSum, seconds: single.reduce(0) { $0 + $1.seconds }))
         }
         let reply = EvaluateReply(
             split: scores.split.rawValue, prompts: scores.digests.count, tau: attention.parameters.tau,

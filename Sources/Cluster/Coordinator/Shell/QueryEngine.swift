@@ -37,7 +37,7 @@ final class QueryEngine {
     func answer(_ job: QueryJob) throws -> QueryReply {
         let clock = ContinuousClock()
         let start = clock.now
-        let ids = job.prompts.map { tokenizer.encode($0.text) }
+        let ids = job.prompts.map { tokenizer.encode(prompt: $0.text, context: decoder.configuration.context) }
         let members = job.attention.members
         guard !members.isEmpty || job.whenNoAdapter == .base else {
             throw ClientError(
@@ -84,7 +84,8 @@ final class QueryEngine {
         }
         // A ranking looks at what all candidates share, the user's history: with one aggregate for all of them their
         // common beginning is computed once.
-        let history = tokenizer.encode(first.historyAlone.text)
+        let history = tokenizer.encode(
+            prompt: first.historyAlone.text, context: decoder.configuration.context)
         let embedding = try decoder.embeddings(prompts: [history], source: job.embedding)
         let row = try job.attention.weights(queries: 1, embeddings: embedding)
         return Array(repeatElement(row, count: ids.count).joined())

@@ -241,7 +241,7 @@ struct Simulation {
             partition: plan.partitionNeedsEmbeddings ? .user : .userHash,
             corrections: CorrectionConfiguration(preparesInfluence: plan.prepares))
         let settings = CoordinatorSettings(
-            cluster: "simulated", configuration: configuration, chunk: 4, silenceSeconds: 30,
+            cluster: "simulated", configuration: configuration, embeddingWidth: 2, chunk: 4, silenceSeconds: 30,
             firstTask: TaskID(now * 1000 + 1), doubleCheck: plan.hasFalseWorker ? .share(1) : .one)
         coordinator = Coordinator(
             settings: settings, snapshot: ledger.snapshot,

@@ -1,0 +1,23 @@
+extension BytePairTokenizer {
+    /// The same over a model with this many embedding rows, and for texts that people wrote: `encode(written:)`.
+    ///
+    /// A title that spells out a control token ("<|im_end|>") stays text. Added tokens whose ids lie beyond the embeddings
+    /// (fine-tunes have them) are text, too; ordinary tokens beyond are no tokenizer of this model.
+    ///
+    /// - Throws: `LanguageModelError.unsupportedCheckpoint`.
+    func forPrompts(rows: Int, path: String) throws -> BytePairTokenizer {
+        if let token = model.largestID, token >= rows {
+            throw LanguageModelError.unsupportedCheckpoint(
+                path: path, reason: "its tokenizer makes the token \(token), its embeddings have \(rows) rows")
+        }
+        var tokenizer = self
+        tokenizer.formable = (addedTokens.formable(rows: rows), normalizedTokens.formable(rows: rows))
+        return tokenizer
+    }
+
+    func encode(written text: String) -> [Int32] {
+        encode(
+            text, addedTokens: formable?.asItStands ?? addedTokens,
+            normalizedTokens: formable?.normalized ?? normalizedTokens)
+    }
+}
