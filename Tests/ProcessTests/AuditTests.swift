@@ -1,3 +1,4 @@
+import Cluster
 import Foundation
 import Testing
 import ZeroMQ
@@ -32,13 +33,14 @@ struct AuditTests {
         let status = Array("{\"status\":{}}".utf8)
         let header = Array("{\"body\":{},\"payloads\":[\(status.count)]}".utf8)
         let reply = try #require(
-            try exchange([[], [3], Array("request".utf8), Array(id.utf8), header, status], with: cluster.endpoint))
+            try exchange([[], [WireLimits.version], Array("request".utf8), Array(id.utf8), header, status], with: cluster.endpoint))
         #expect(reply[3] == Array(id.utf8))
         #expect(String(decoding: reply[4], as: UTF8.self).contains("invalid-request"))
         let log = cluster.coordinator?.logText ?? ""
         #expect(!log.split(separator: "\n").contains { $0.hasPrefix("notice: forged") })
         let refused = details(try cluster.succeed("audit"), kind: "request")
-        #expect(refused.count == 1 && refused[0]["asked"] as? String == "unreadable")
+        try #require(refused.count == 1)
+        #expect(refused[0]["asked"] as? String == "unreadable")
         #expect(refused[0]["outcome"] as? String == "refused" && refused[0]["by"] as? String == "local")
     }
 

@@ -14,7 +14,7 @@ struct CommandTests {
         #expect(lines.count == 8)
         for line in lines {
             let object = try #require(try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any])
-            #expect(Set(object.keys) == ["instruction", "input", "output", "user", "item"])
+            #expect(Set(object.keys) == ["id", "instruction", "input", "output", "user", "item", "timestamp"])
         }
         let prompts = cluster.root.appendingPathComponent("prompts.jsonl")
         try printed.output.write(to: prompts)

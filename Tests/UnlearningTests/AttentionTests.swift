@@ -35,8 +35,20 @@ struct AttentionTests {
     @Test("τ = 0 gives equal weights, a huge τ the best adapter alone")
     func extremes() throws {
         #expect(try attention(tau: 0, neighbours: 2).weights(for: [1, 0]) == [0.5, 0.5])
-        #expect(try attention(tau: 1e300, neighbours: 1).weights(for: [1, 0]) == [1, 0])
-        #expect(try attention(tau: 1e300, neighbours: 1).weights(for: [0, 1]) == [0, 1])
+        #expect(try attention(tau: 1e6, neighbours: 1).weights(for: [1, 0]) == [1, 0])
+        #expect(try attention(tau: 1e6, neighbours: 1).weights(for: [0, 1]) == [0, 1])
+    }
+
+    @Test("What is said of a query's weights is what they are computed from")
+    func explained() throws {
+        let attention = try attention(tau: 4, neighbours: 2)
+        let query: [Float] = [5, 0]
+        let explanation = try #require(try attention.explanations(for: query).first)
+        #expect(explanation.neighbours == ["a", "b"])
+        let powers = explanation.errors.map { exp(-4 * $0) }
+        let sum = powers.reduce(0, +)
+        let weights = try attention.weights(for: query)
+        for (power, weight) in zip(powers, weights) { #expect(abs(power / sum - Double(weight)) < 1e-6) }
     }
 
     @Test("More neighbours than samples means all of them")

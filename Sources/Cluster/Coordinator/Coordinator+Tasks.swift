@@ -99,7 +99,8 @@ extension Coordinator {
     mutating func give(_ kind: CoordinatorTask.Kind, to worker: KnownWorker) -> TaskID {
         defer { nextTask += 1 }
         var task = CoordinatorTask(id: nextTask, worker: worker.id, kind: kind, lastNews: now)
-        task.isWithoutData = task.copy.map { worker.copy(of: $0.shard)?.manifests.contains($0.manifest) != true } ?? false
+        task.isWithoutData =
+            task.copy.map { worker.copy(of: $0.shard)?.manifests.contains($0.manifest) != true } ?? false
         tasks.append(task)
         return nextTask
     }

@@ -82,8 +82,12 @@ extension Ledger {
                 guard let id = rows.ids[interaction.key], removed.contains(id) else { continue }
                 effect.interactions.append(id)
                 if user.interactions != nil {
-                    effect.tombstones.append(.interaction(interaction.key))
-                    effect.tombstones.append(.pair(user: rows.token, item: interaction.item))
+                    // As every door spells them.
+                    let key = InteractionKey(
+                        user: interaction.user.normalised, item: interaction.item.normalised,
+                        timestamp: interaction.timestamp)
+                    effect.tombstones.append(.interaction(key))
+                    effect.tombstones.append(.pair(user: key.user, item: key.item))
                 }
                 for shard in try Int.fetchAll(seen, arguments: ["id": id]) where effect.shards[shard] == nil {
                     effect.shards[shard] = ForgetEffect.Shard()
@@ -115,9 +119,9 @@ extension Ledger {
                     user: $0.user.normalised, item: $0.item.normalised, timestamp: $0.timestamp)
             })
         for user in whole.sorted() {
-            let id = try Int64.fetchOne(db, sql: "SELECT id FROM users WHERE token = ?", arguments: [user])
+            let found = try spellings(of: user, in: "users", db)
             let isStaged = try !stagedImports(user: user, item: nil, db).isEmpty
-            if id == nil && !isStaged {
+            if found.isEmpty && !isStaged {
                 if try hasTombstone(.user(user), db) {
                     selection.alreadyForgotten += 1
                 } else {
@@ -128,12 +132,16 @@ extension Ledger {
             selection.tombstones.append(.user(user))
             selection.people.append(user)
             selection.wholeUsers += 1
-            if let id { selection.users.append(ForgetSelection.User(id: id, token: user, interactions: nil)) }
+            for spelling in found {
+                if spelling.token != user { selection.people.append(spelling.token) }
+                selection.users.append(
+                    ForgetSelection.User(id: spelling.id, token: spelling.token, interactions: nil))
+            }
         }
         for target in targets.sorted(by: Ledger.isBefore) where !whole.contains(target.user) {
             let found = try interactions(target, db)
             let staged = try stagedTimestamps(target, db)
-            if found.ids.isEmpty && staged.isEmpty {
+            if found.isEmpty && staged.isEmpty {
                 if try wasForgotten(target, db) {
                     selection.alreadyForgotten += 1
                 } else {
@@ -147,8 +155,9 @@ extension Ledger {
                 let key = InteractionKey(user: target.user, item: target.item, timestamp: timestamp)
                 selection.tombstones.append(.interaction(key))
             }
-            if let user = found.user {
-                partial[target.user, default: (user, [])].interactions.formUnion(found.ids)
+            for (user, ids) in found {
+                if user.token != target.user { selection.people.append(user.token) }
+                partial[user.token, default: (user.id, [])].interactions.formUnion(ids)
             }
         }
         guard unknownUsers.isEmpty && unknownInteractions.isEmpty else {
@@ -167,21 +176,22 @@ extension Ledger {
         (left.user, left.item, left.timestamp ?? .min) < (right.user, right.item, right.timestamp ?? .min)
     }
 
+    /// By user, of those that the target's name stands for; only users that have such interactions.
     private func interactions(
         _ target: ClientRequest.ForgetRequest.Target, _ db: Database
-    ) throws -> (user: Int64?, ids: [Int64]) {
-        let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT i.id, i.user FROM interactions i
-                WHERE i.user = (SELECT id FROM users WHERE token = :user)
-                AND i.item = (SELECT id FROM items WHERE token = :item)
-                AND (:time IS NULL OR i.timestamp = :time) ORDER BY i.id
-                """, arguments: ["user": target.user, "item": target.item, "time": target.timestamp])
-        return (
-            try rows.first?.value("user", in: "interactions"),
-            try rows.map { try $0.value("id", in: "interactions") }
-        )
+    ) throws -> [(user: Spelling, ids: [Int64])] {
+        let items = try spellings(of: target.item, in: "items", db)
+        return try spellings(of: target.user, in: "users", db).compactMap { user in
+            let ids = try items.flatMap { item in
+                try Int64.fetchAll(
+                    db,
+                    sql: """
+                        SELECT id FROM interactions WHERE user = :user AND item = :item
+                        AND (:time IS NULL OR timestamp = :time) ORDER BY id
+                        """, arguments: ["user": user.id, "item": item.id, "time": target.timestamp])
+            }
+            return ids.isEmpty ? nil : (user, ids)
+        }
     }
 
     private func wasForgotten(_ target: ClientRequest.ForgetRequest.Target, _ db: Database) throws -> Bool {

@@ -187,6 +187,7 @@ public final class Ledger {
             )
         }
         for id in stale { try abandonImport(importID: id, at: time) }
+        try noteOlderSpellings()
         try wrapOlderCertificates(at: time)
         try applyTitleBudget(at: time)
         if pending { try purge() } else { try deleteUnnamedAdapterFiles() }
@@ -286,6 +287,8 @@ enum Meta: String {
     /// The generation of another coordinator that came after the last start.
     case supersededBy = "superseded by"
     case promptsChange = "prompts change"
+    /// Whether identifiers stand in the ledger that `Identifier` spells otherwise.
+    case olderSpellings = "older spellings"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         let row = try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])

@@ -21,6 +21,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case status
     case operation(id: String)
     case adapters
+    /// Which training prompts are in which shard, and the validation prompts' margins under each adapter.
+    case lineage
     /// Reply payload: the adapter's safetensors bytes.
     case exportAdapter(name: String)
     /// Entries of the audit log.
@@ -115,8 +117,11 @@ public enum ClientRequest: Codable, Sendable, Equatable {
         public var items: [String]
         /// How many of the catalogue to return.
         public var top: Int?
+        /// Say what the weights of each item rest on.
+        public var explain: Bool?
 
-        public init(user: String, items: [String], top: Int?) {
+        public init(user: String, items: [String], top: Int?, explain: Bool? = nil) {
+            self.explain = explain
             self.user = user
             self.items = items
             self.top = top

@@ -86,11 +86,14 @@ public struct QueryReply: Codable, Sendable, Equatable {
     /// True when every adapter that took part comes from exact training.
     public var exact: Bool
     public var seconds: Double
+    /// When asked for: of each item that is answered, ω and what it rests on.
+    public var explanation: [ExplainedItem]?
 
     public init(
         user: String, items: [ScoredItem], adapters: [WeightedAdapter], absentShards: [Int], rule: AggregationRule,
-        attention: String, exact: Bool, seconds: Double
+        attention: String, exact: Bool, seconds: Double, explanation: [ExplainedItem]? = nil
     ) {
+        self.explanation = explanation
         self.user = user
         self.items = items
         self.adapters = adapters

@@ -85,6 +85,37 @@ public struct SampleAdaptiveAttention: Hashable, Sendable {
         }
     }
 
+    /// What the weights of one query rest on.
+    public struct Explanation: Hashable, Sendable {
+        /// Ids of N(x), most similar first.
+        public var neighbours: [String]
+        /// error_k of each adapter.
+        public var errors: [Double]
+    }
+
+    /// One for each query, as `weights(for:)` sees it with `ids` nil.
+    ///
+    /// - Parameter queries: `[queries, dimension]`, of any length.
+    /// - Throws: `UnlearningError.wrongShape`, `.notFinite`.
+    public func explanations(for queries: [Float]) throws -> [Explanation] {
+        let dimension = neighbourhood.dimension
+        try Vectors.check(queries, what: "the queries", rows: queries.count / dimension, dimension: dimension)
+        let queries = Vectors.normalised(queries, dimension: dimension)
+        let names = positions.sorted { $0.value < $1.value }.map(\.key)
+        return stride(from: 0, to: queries.count, by: dimension).map { start in
+            let nearest = neighbourhood.nearest(
+                to: Array(queries[start..<(start + dimension)]), count: parameters.neighbours)
+            return Explanation(
+                neighbours: nearest.map { names[$0] }, errors: Self.meanErrors(errors: errors, over: nearest))
+        }
+    }
+
+    private static func meanErrors(errors: [[Float]], over samples: some Collection<Int>) -> [Double] {
+        errors.map { row in
+            samples.isEmpty ? 0 : samples.reduce(0) { $0 + Double(row[$1]) } / Double(samples.count)
+        }
+    }
+
     /// |y − p| of each validation sample under one adapter: the probability of the wrong answer.
     ///
     /// p is the logistic function of the margin less its mean, over its standard deviation on these samples. Shards have
@@ -105,9 +136,7 @@ public struct SampleAdaptiveAttention: Hashable, Sendable {
     static func weights(
         errors: [[Float]], over samples: some Collection<Int>, tau: Double, available: [Bool]
     ) -> [Float] {
-        let means = errors.map { row in
-            samples.isEmpty ? 0 : samples.reduce(0) { $0 + Double(row[$1]) } / Double(samples.count)
-        }
+        let means = meanErrors(errors: errors, over: samples)
         let least = zip(means, available).filter(\.1).map(\.0).min() ?? 0
         let powers = zip(means, available).map { $1 ? exp(Float(-tau * ($0 - least))) : 0 }
         let sum = powers.reduce(0, +)

@@ -22,6 +22,9 @@ struct QueryCommand: ParsableCommand {
     @Option(help: "Rank the catalogue and return the best N, \(WireLimits.top.inWords).")
     var top: Int?
 
+    @Flag(help: "Say what each item's weights rest on: neighbours among the validation prompts, and errors on them.")
+    var explain = false
+
     @OptionGroup var client: ClientOptions
 
     func validate() throws {
@@ -34,7 +37,8 @@ struct QueryCommand: ParsableCommand {
     func run() throws {
         try client.withClient { coordinator in
             let reply = try coordinator.call(
-                .query(.init(user: user, items: item, top: top)), patience: .seconds(600))
+                .query(.init(user: user, items: item, top: top, explain: explain ? true : nil)), patience: .seconds(600)
+            )
             try client.output.emit(json: reply.body) {
                 let answer = try ReplyCoding.decode(QueryReply.self, from: reply.body)
                 let rows = answer.items.map { [decimal($0.probability), $0.item, $0.title] }
@@ -46,6 +50,7 @@ struct QueryCommand: ParsableCommand {
                     let kind = answer.exact ? "" : ", approximate adapters among them"
                     lines.append("weights (\(answer.attention)): \(weights.joined(separator: ", "))\(kind)")
                 }
+                lines += answer.explanation.map { [Self.text(of: $0)] } ?? []
                 if !answer.absentShards.isEmpty {
                     let absent = answer.absentShards.map(String.init).joined(separator: ", ")
                     lines.append("without shards \(absent): in quarantine or untrained")
@@ -53,5 +58,19 @@ struct QueryCommand: ParsableCommand {
                 return lines.joined(separator: "\n")
             }
         }
+    }
+
+    private static func text(of explanation: [QueryReply.ExplainedItem]) -> String {
+        let rows = explanation.map { item in
+            [
+                item.item, String(item.prompt.prefix(16)),
+                item.weights.map { "\($0.shard): \(decimal($0.weight))" }.joined(separator: ", "),
+                item.weights.compactMap { weight in weight.error.map { "\(weight.shard): \(decimal($0))" } }
+                    .joined(separator: ", "),
+                item.neighbours.prefix(3).map { String($0.prefix(16)) }.joined(separator: " ")
+                    + (item.neighbours.count > 3 ? " … (\(item.neighbours.count))" : ""),
+            ]
+        }
+        return table([["item", "prompt", "ω by shard", "error by shard", "neighbours"]] + rows)
     }
 }

@@ -22,6 +22,7 @@ extension CoordinatorLoop {
         case .finishImport(let finish): finishImport(finish, ticket)
         case .adapters:
             answer(ticket) { service in try ReplyCoding.encode(try service.adapters()) }
+        case .lineage: answer(ticket) { service in try ReplyCoding.encode(try service.lineage()) }
         case .exportAdapter(let name): exportAdapter(name, ticket)
         case .audit(let audit):
             answer(ticket) { service in try ReplyCoding.encode(try service.auditLog(audit)) }

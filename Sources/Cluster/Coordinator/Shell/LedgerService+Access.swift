@@ -75,6 +75,7 @@ extension ClientRequest {
         case .status: "status"
         case .operation: "operation"
         case .adapters: "adapters"
+        case .lineage: "lineage"
         case .exportAdapter: "export"
         case .audit: "audit"
         case .forgetCopy: "forget copy"

@@ -54,4 +54,12 @@ struct PreparedAttention: Sendable {
         }
         return try attention.weights(for: embeddings, ids: ids)
     }
+
+    /// One for each query; nil where the weights do not depend on it.
+    ///
+    /// - Parameter embeddings: `[queries, hidden]`.
+    func explanations(embeddings: [Float]) throws -> [SampleAdaptiveAttention.Explanation]? {
+        guard let attention, looksAtQuery else { return nil }
+        return try attention.explanations(for: embeddings)
+    }
 }

@@ -46,7 +46,8 @@ final class QueryEngine {
                     + "the cluster is configured to refuse then")
         }
         let mixture = try load(job).map { AdapterMixture($0, rule: job.rule) }
-        let weights = try mixture == nil ? [] : weights(job, ids: ids)
+        let queries = try mixture == nil ? [] : queries(job, ids: ids)
+        let weights = try mixture == nil ? [] : weights(job, queries: queries)
         let logits = try decoder.answerLogits(
             prompts: ids, adapters: mixture, weights: mixture == nil ? nil : weights)
         var scored = zip(job.items, logits).map { item, logits in
@@ -70,25 +71,50 @@ final class QueryEngine {
             attention: members.isEmpty
                 ? "none" : !job.attention.looksAtQuery ? "equal" : job.request.top == nil ? "prompt" : "history",
             exact: !members.isEmpty && members.allSatisfy(\.exact),
-            seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18)
+            seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18,
+            explanation: job.request.explain ?? false
+                ? try explanation(job, weights: weights, queries: queries).filter { explained in
+                    scored.contains { $0.item == explained.item }
+                } : nil)
+    }
+
+    /// What the attention looks at: `[prompts, hidden]`, or `[1, hidden]` for a ranking; empty where it looks at nothing.
+    ///
+    /// A ranking looks at what all candidates share, the user's history: with one aggregate for all of them their common
+    /// beginning is computed once.
+    private func queries(_ job: QueryJob, ids: [[Int32]]) throws -> [Float] {
+        guard job.attention.looksAtQuery, let first = job.prompts.first else { return [] }
+        guard job.request.top != nil else { return try decoder.embeddings(prompts: ids, source: job.embedding) }
+        let history = tokenizer.encode(prompt: first.historyAlone.text, context: decoder.configuration.context)
+        return try decoder.embeddings(prompts: [history], source: job.embedding)
     }
 
     /// ω `[prompts, members]`, row by row.
-    private func weights(_ job: QueryJob, ids: [[Int32]]) throws -> [Float] {
-        guard job.attention.looksAtQuery, let first = job.prompts.first else {
-            return try job.attention.weights(queries: ids.count, embeddings: [])
+    private func weights(_ job: QueryJob, queries: [Float]) throws -> [Float] {
+        guard job.attention.looksAtQuery, job.request.top != nil else {
+            return try job.attention.weights(queries: job.prompts.count, embeddings: queries)
         }
-        guard job.request.top != nil else {
-            let embeddings = try decoder.embeddings(prompts: ids, source: job.embedding)
-            return try job.attention.weights(queries: ids.count, embeddings: embeddings)
+        let row = try job.attention.weights(queries: 1, embeddings: queries)
+        return Array(repeatElement(row, count: job.prompts.count).joined())
+    }
+
+    /// ω of each item with what it rests on, in the order asked.
+    private func explanation(
+        _ job: QueryJob, weights: [Float], queries: [Float]
+    ) throws -> [QueryReply.ExplainedItem] {
+        let members = job.attention.members
+        guard !members.isEmpty else { return [] }
+        let found = try job.attention.explanations(embeddings: queries)
+        return job.items.indices.map { item in
+            let basis = found.map { $0[job.request.top == nil ? item : 0] }
+            return QueryReply.ExplainedItem(
+                item: job.items[item].id, prompt: job.prompts[item].id,
+                weights: members.indices.map { member in
+                    QueryReply.ExplainedItem.Weight(
+                        shard: members[member].shard, weight: Double(weights[item * members.count + member]),
+                        error: basis?.errors[member])
+                }, neighbours: basis?.neighbours ?? [])
         }
-        // A ranking looks at what all candidates share, the user's history: with one aggregate for all of them their
-        // common beginning is computed once.
-        let history = tokenizer.encode(
-            prompt: first.historyAlone.text, context: decoder.configuration.context)
-        let embedding = try decoder.embeddings(prompts: [history], source: job.embedding)
-        let row = try job.attention.weights(queries: 1, embeddings: embedding)
-        return Array(repeatElement(row, count: ids.count).joined())
     }
 
     /// The members' adapters, from memory or from their files; nil without members.
