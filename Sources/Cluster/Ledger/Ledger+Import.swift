@@ -13,16 +13,17 @@ extension Ledger {
     ///   - prompts: taken as a whole where no configuration is recorded.
     ///   - given: the fields of it that were asked for. The others stay as they are recorded.
     ///   - changePrompts: the given fields may differ from the recorded ones; that is an audit entry of its own.
+    ///   - requestID: under this id `importOutcome` knows what was done, from the same commit on.
     /// - Throws: `LedgerError.importIncomplete`, `.unknownImport`, `.promptsDiffer` or `.conflictingTitles` (what was staged
     ///   is dropped after these two); `RecommendationError.invalidConfiguration`.
     public func finishImport(
         importID: String, batches: Int, prompts: PromptConfiguration, given: [PromptField] = PromptField.allCases,
-        changePrompts: Bool = false, at time: Date
+        changePrompts: Bool = false, at time: Date, requestID: String? = nil
     ) throws -> ImportOutcome {
         do {
             return try takeImport(
                 importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
-                at: time)
+                at: time, requestID: requestID)
         } catch let error as LedgerError {
             switch error {
             case .promptsDiffer, .conflictingTitles: try abandonImport(importID: importID, at: time)
@@ -34,7 +35,7 @@ extension Ledger {
 
     private func takeImport(
         importID: String, batches: Int, prompts wanted: PromptConfiguration, given: [PromptField], changePrompts: Bool,
-        at time: Date
+        at time: Date, requestID: String?
     ) throws -> ImportOutcome {
         try mutate { db in
             let before = try Meta.promptConfiguration.value(PromptConfiguration.self, db)
@@ -74,6 +75,11 @@ extension Ledger {
             }
             try Meta.titleBudget.set(prompts.titleBytes, db)
             try audit(db, "import", outcome, at: time)
+            if let requestID {
+                // Whoever asks again is told what was done, also if nothing could be read after the commit.
+                let body = try JSONEncoder.stable.encode(outcome)
+                try insert(reply: body, requestID: Ledger.outcomePrefix + requestID, users: [], db)
+            }
             return outcome
         }
     }

@@ -19,18 +19,29 @@ extension Ledger {
     /// - Parameter users: whose data the reply holds; forgetting one of them deletes it. nil: it may hold anybody's data
     ///   and is deleted at the next forget. Empty: nobody's.
     public func store(reply: Data, requestID: String, users: [String]?, at time: Date) throws {
-        try mutate { db in
-            try db.execute(sql: "DELETE FROM replies WHERE request = ?", arguments: [requestID])
-            try db.execute(
-                sql: "INSERT INTO replies (request, size, anybody, body) VALUES (?, ?, ?, ?)",
-                arguments: [requestID, reply.count, users == nil, reply])
-            let number = db.lastInsertedRowID
-            for user in Set((users ?? []).map(\.normalised)).sorted() {
-                try db.execute(
-                    sql: "INSERT INTO reply_users (reply, user) VALUES (?, ?)", arguments: [number, user])
-            }
-            try dropOldReplies(newest: number, db)
+        try mutate { try insert(reply: reply, requestID: requestID, users: users, $0) }
+    }
+
+    /// What the import did that was finished under this request id; nil: none was, or so long ago that it was dropped.
+    public func importOutcome(requestID: String) throws -> ImportOutcome? {
+        try reply(requestID: Ledger.outcomePrefix + requestID).map {
+            try JSONDecoder().decode(ImportOutcome.self, from: $0)
         }
+    }
+
+    /// In front of request ids, which have no control characters: no client's request has such an id.
+    static let outcomePrefix = "outcome\n"
+
+    func insert(reply: Data, requestID: String, users: [String]?, _ db: Database) throws {
+        try db.execute(sql: "DELETE FROM replies WHERE request = ?", arguments: [requestID])
+        try db.execute(
+            sql: "INSERT INTO replies (request, size, anybody, body) VALUES (?, ?, ?, ?)",
+            arguments: [requestID, reply.count, users == nil, reply])
+        let number = db.lastInsertedRowID
+        for user in Set((users ?? []).map(\.normalised)).sorted() {
+            try db.execute(sql: "INSERT INTO reply_users (reply, user) VALUES (?, ?)", arguments: [number, user])
+        }
+        try dropOldReplies(newest: number, db)
     }
 
     private func dropOldReplies(newest: Int64, _ db: Database) throws {

@@ -45,7 +45,9 @@ extension CoordinatorLoop {
             let result = service.result { () throws -> Data in
                 // The import is gone once it is finished; a client that asks again gets the same reply.
                 if let stored = try service.ledger.reply(requestID: ticket.request) { return stored }
-                let body = try ReplyCoding.encode(try service.finishImport(finish, at: Date()))
+                let body = try ReplyCoding.encode(
+                    try service.finishImport(
+                        finish, requestID: ticket.request, at: Date()))
                 try service.ledger.store(reply: body, requestID: ticket.request, users: [], at: Date())
                 return body
             }

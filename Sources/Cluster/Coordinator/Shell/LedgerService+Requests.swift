@@ -4,11 +4,15 @@ import Recommendation
 
 /// Requests that the ledger answers without the coordinator's logic.
 extension LedgerService {
-    func finishImport(_ request: ClientRequest.FinishImport, at time: Date) throws -> ImportReply {
+    func finishImport(
+        _ request: ClientRequest.FinishImport, requestID: String, at time: Date
+    ) throws -> ImportReply {
         defer { invalidate() }
-        let outcome = try ledger.finishImport(
-            importID: request.importID, batches: request.batches, prompts: request.prompts, given: request.given,
-            changePrompts: request.changePrompts, at: time)
+        let outcome =
+            try ledger.importOutcome(requestID: requestID)
+            ?? ledger.finishImport(
+                importID: request.importID, batches: request.batches, prompts: request.prompts, given: request.given,
+                changePrompts: request.changePrompts, at: time, requestID: requestID)
         let snapshot = try ledger.snapshot()
         return ImportReply(
             outcome: outcome,
