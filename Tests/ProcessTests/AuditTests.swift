@@ -33,7 +33,9 @@ struct AuditTests {
         let status = Array("{\"status\":{}}".utf8)
         let header = Array("{\"body\":{},\"payloads\":[\(status.count)]}".utf8)
         let reply = try #require(
-            try exchange([[], [WireLimits.version], Array("request".utf8), Array(id.utf8), header, status], with: cluster.endpoint))
+            try exchange(
+                [[], [WireLimits.version], Array("request".utf8), Array(id.utf8), header, status],
+                with: cluster.endpoint))
         #expect(reply[3] == Array(id.utf8))
         #expect(String(decoding: reply[4], as: UTF8.self).contains("invalid-request"))
         let log = cluster.coordinator?.logText ?? ""
