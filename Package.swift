@@ -41,7 +41,9 @@ let package = Package(
         .testTarget(name: "ComputeTests", dependencies: ["Compute"]),
         .testTarget(name: "LanguageModelsTests", dependencies: ["LanguageModels"], resources: [.copy("Fixtures")]),
         .testTarget(name: "RecommendationTests", dependencies: ["Recommendation"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "UnlearningTests", dependencies: ["Unlearning"]),
+        .testTarget(
+            name: "UnlearningTests",
+            dependencies: ["Unlearning", .product(name: "Crypto", package: "swift-crypto")], exclude: ["Fixtures"]),
         .testTarget(
             name: "ClusterTests",
             dependencies: ["Cluster", "Compute", "ZeroMQ", .product(name: "Logging", package: "swift-log")]),

@@ -72,7 +72,7 @@ public enum AdapterTraining {
     }
 
     /// The order of an epoch: positions in `ids`, by the keyed hash, equal hashes by id.
-    static func order(of ids: [String], epoch: Int, seed: UInt64) -> [Int] {
+    package static func order(of ids: [String], epoch: Int, seed: UInt64) -> [Int] {
         let keys = ids.map { FieldHash.number(["order", String(seed), String(epoch), $0]) }
         return ids.indices.sorted { (keys[$0], ids[$0]) < (keys[$1], ids[$1]) }
     }
