@@ -33,8 +33,11 @@ def parse():
 
 def example_users(data, options):
     """Two users with training prompts in this sample: forgetting the first touches an adapter, the second stays."""
-    lines = subprocess.run([os.environ["LETHE"], "prompts", "--format", "recbole", data, "--split", "train", *options],
-                           check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL).stdout.splitlines()
+    done = subprocess.run([os.environ["LETHE"], "prompts", "--format", "recbole", data, "--split", "train", *options],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr.decode(errors="replace"))
+    lines = done.stdout.splitlines()
     counts = collections.Counter(json.loads(line)["user"] for line in lines)
     ranked = sorted(counts, key=lambda user: (counts[user], user))
     return ranked[len(ranked) // 2], ranked[-1]

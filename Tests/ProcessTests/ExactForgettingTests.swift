@@ -16,6 +16,11 @@ struct ExactForgettingTests {
         let after = try cluster.adapterNames()
         let touched = try #require(reply["shards"] as? [[String: Any]]).compactMap { $0["shard"] as? Int }
         #expect(reply["state"] as? String == "finished")
+        // Two workers trained one of the shards to the same bytes before the certificate was signed.
+        let statement = (reply["certificate"] as? [String: Any])?["statement"] as? [String: Any]
+        let checks = try #require(statement?["double_checks"] as? [[String: Any]])
+        #expect(checks.compactMap { $0["outcome"] as? String } == ["same-bytes"])
+        #expect((checks.first?["workers"] as? [String]).map { Set($0).count } == 2)
         for (shard, name) in before { #expect((after[shard] == name) == !touched.contains(shard)) }
 
         let fresh = try TestCluster()
