@@ -104,8 +104,12 @@ struct WorkedExampleTests {
         for order in expected.orders { quotes.append(order.joined(separator: " ")) }
         for values in [expected.initialQ, expected.initialV] { quotes.append(values.joined(separator: ", ")) }
         for shards in [expected.userHash, expected.hash] {
-            quotes.append(shards.map(String.init).joined(separator: ", "))
+            quotes.append("| \(shards.map(String.init).joined(separator: ", ")) |")
         }
+        quotes.append("| \(expected.label) |")
+        quotes.append(
+            "| \(Split.allCases.compactMap { expected.splits[$0.rawValue].map(String.init) }.joined(separator: ", ")) |"
+        )
         for quote in quotes { #expect(page.contains(quote), "\(quote)") }
         // What the page says of the text is what the code says.
         #expect(page.contains(PromptTemplate.header.trimmingCharacters(in: .newlines)))
