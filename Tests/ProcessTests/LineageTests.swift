@@ -26,6 +26,17 @@ struct LineageTests {
         #expect(try dealt.sorted() == ids("train").sorted() && !dealt.isEmpty)
         let references = try #require(lineage["references"] as? [[String: Any]]).compactMap { $0["id"] as? String }
         #expect(try references == ids("validation").sorted())
+        let settings = try #require(lineage["settings"] as? [String: Any])
+        #expect(settings["partition"] as? String == "user-hash" && settings["shards"] as? Int == 3)
+        #expect((settings["prompts"] as? [String: Any])?["history_length"] as? Int == 10)
+        let listed = try #require(try cluster.succeed("adapters", "list")["adapters"] as? [[String: Any]])
+        for adapter in listed {
+            let specification = try #require(adapter["specification"] as? [String: Any])
+            for key in ["base", "batch", "epochs", "learning_rate", "lora", "precision", "seed", "warmup_steps"] {
+                #expect(specification[key] != nil, "\(key)")
+            }
+            #expect((adapter["specification_digest"] as? String)?.count == 64)
+        }
         let margins = try #require(lineage["margins"] as? [[String: Any]])
         let names = try cluster.adapterNames()
         #expect(margins.count == names.count)

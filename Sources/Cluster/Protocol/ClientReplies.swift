@@ -151,6 +151,10 @@ public struct AdaptersReply: Codable, Sendable {
         public var created: String
         /// How it was corrected; nil: trained.
         public var approximation: Approximation?
+        /// Everything but base model and prompts that determines its training.
+        public var specification: TrainingSpecification
+        /// As certificates name it.
+        public var specificationDigest: String
     }
 
     public var model: ModelConfiguration

@@ -1,3 +1,4 @@
+import LanguageModels
 import Recommendation
 import Unlearning
 
@@ -47,6 +48,18 @@ public struct LineageReply: Codable, Sendable {
         public var errors: [Float]
     }
 
+    /// What determines prompts, shards and weights.
+    public struct Settings: Codable, Sendable {
+        public var prompts: PromptConfiguration?
+        public var partition: PartitionMethod
+        public var shards: Int
+        /// Of the partition.
+        public var seed: UInt64
+        public var embedding: EmbeddingSource
+        public var rule: AggregationRule
+    }
+
+    public var settings: Settings
     public var shards: [Shard]
     /// Validation prompts, sorted by id.
     public var references: [Reference]

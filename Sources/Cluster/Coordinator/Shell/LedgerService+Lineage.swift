@@ -5,7 +5,12 @@ extension LedgerService {
     /// - Throws: `LedgerError`.
     func lineage() throws -> LineageReply {
         let table = try ledger.attentionTable()
+        let configuration = ledger.configuration
         return LineageReply(
+            settings: LineageReply.Settings(
+                prompts: try ledger.promptConfiguration(), partition: configuration.partition,
+                shards: configuration.shards, seed: configuration.seed, embedding: configuration.embedding,
+                rule: configuration.rule),
             shards: try (0..<ledger.configuration.shards).map { shard in
                 let manifest = try ledger.manifest(shard: shard)
                 return LineageReply.Shard(shard: shard, manifest: manifest.digest, prompts: manifest.entries)

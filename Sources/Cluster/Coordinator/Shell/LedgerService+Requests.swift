@@ -22,10 +22,10 @@ extension LedgerService {
     }
 
     func adapters() throws -> AdaptersReply {
-        AdaptersReply(model: model, adapters: try ledger.adapters().map(Self.describe))
+        AdaptersReply(model: model, adapters: try ledger.adapters().map(describe))
     }
 
-    static func describe(_ record: AdapterRecord) -> AdaptersReply.Adapter {
+    func describe(_ record: AdapterRecord) throws -> AdaptersReply.Adapter {
         AdaptersReply.Adapter(
             shard: record.shard, name: record.name, method: record.report.method.rawValue,
             exact: record.report.method == .apa, base: record.report.specification.base,
@@ -33,7 +33,8 @@ extension LedgerService {
             steps: record.report.steps, tokens: record.report.tokens, seconds: record.report.seconds,
             computeSeconds: record.report.computeSeconds,
             epochLosses: record.report.epochLosses, created: record.created.formatted(.iso8601),
-            approximation: record.report.approximation)
+            approximation: record.report.approximation, specification: record.report.specification,
+            specificationDigest: try ledger.digest(of: record.report.specification))
     }
 
     /// A forget request as clients see it, as the ledger has it now.
@@ -44,7 +45,7 @@ extension LedgerService {
         return ForgetReply(
             outcome: record.outcome, certificate: certificate,
             unconfirmed: try ledger.unconfirmedCopies(request: id),
-            retrained: retrained.map(Self.describe), supplements: try ledger.supplements(request: id))
+            retrained: try retrained.map(describe), supplements: try ledger.supplements(request: id))
     }
 
     /// What replays found, with the evidence that the ledger has.
