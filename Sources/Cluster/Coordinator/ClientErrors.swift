@@ -5,7 +5,8 @@ extension ClientError {
     static func unknownOperation(_ id: String) -> ClientError {
         ClientError(
             code: "unknown-operation",
-            message: "no operation has the id \(id.clipped); ended operations are kept until the coordinator restarts")
+            message: "no operation has the id \(id.clipped); forget requests are known for ever, other operations that "
+                + "ended until the coordinator is started again")
     }
 
     static func requestConflict(_ id: String) -> ClientError {

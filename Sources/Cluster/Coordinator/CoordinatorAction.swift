@@ -142,23 +142,6 @@ public enum LedgerCommand: Sendable, Equatable {
     case quarantine(AdapterDispute)
 }
 
-/// A worker's copy of a shard that has not been confirmed to be free of forgotten data.
-public struct UnconfirmedCopy: Codable, Hashable, Sendable {
-    public var worker: String
-    /// Host name and process, for people.
-    public var name: String
-    public var shard: Int
-    /// Digest of the manifest that the copy held when it was last heard of.
-    public var manifest: String
-
-    public init(worker: String, name: String, shard: Int, manifest: String) {
-        self.worker = worker
-        self.name = name
-        self.shard = shard
-        self.manifest = manifest
-    }
-}
-
 /// A reply to a client.
 public enum CoordinatorReply: Sendable {
     /// The operation was accepted or is known; `result` once it is done.

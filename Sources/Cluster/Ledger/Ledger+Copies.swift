@@ -26,6 +26,9 @@ extension HandedCopy {
     }
 }
 
+/// A copy that has not been confirmed to be free of forgotten data; its manifest is that of when it was last heard of.
+public typealias UnconfirmedCopy = HandedCopy
+
 /// What is known now of a worker's copies: everything else that was on record of them is gone.
 public struct CopySettlement: Codable, Hashable, Sendable {
     public enum Reason: String, Codable, CaseIterable, Sendable {
@@ -143,10 +146,7 @@ extension Ledger {
                 SELECT worker, name, shard, manifest FROM forget_copies WHERE request = ? AND state = 'open'
                 ORDER BY worker, shard, manifest
                 """, arguments: [number]
-        ).map { row in
-            let copy = try HandedCopy(row: row, in: "forget_copies")
-            return UnconfirmedCopy(worker: copy.worker, name: copy.name, shard: copy.shard, manifest: copy.manifest)
-        }
+        ).map { try UnconfirmedCopy(row: $0, in: "forget_copies") }
     }
 
     /// Notes every copy that is on record and not of its shard's present data: it may hold what the request forgets. Where
