@@ -1,6 +1,10 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let database: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
 let package = Package(
     name: "lethe",
     products: [
@@ -20,35 +24,79 @@ let package = Package(
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])]),
         .target(name: "ZeroMQ", dependencies: ["CZeroMQ"]),
         .target(name: "Compute", dependencies: ["COneDNN", "CKernels"]),
-        .target(name: "LanguageModels", dependencies: ["Compute", .product(name: "Crypto", package: "swift-crypto")]),
-        .target(name: "Recommendation", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
-        .target(name: "Unlearning", dependencies: ["Compute", "LanguageModels", "Recommendation"]),
+        .target(name: "Files", dependencies: [crypto]),
+        .target(name: "LanguageModels", dependencies: ["Compute", "Files", crypto]),
+        .target(name: "Recommendation", dependencies: ["Files", crypto]),
+        .target(name: "Unlearning", dependencies: ["Compute", "Files", "LanguageModels", "Recommendation", crypto]),
         .target(
-            name: "Cluster",
+            name: "Experiments", dependencies: ["Compute", "Files", "LanguageModels", "Recommendation", "Unlearning"]),
+        // A cluster's rooms: each may name only those above it.
+        .target(
+            name: "Messages", dependencies: ["Files", "LanguageModels", "Recommendation", "Unlearning", crypto],
+            path: "Sources/Cluster/Messages"),
+        .target(
+            name: "Ledger",
+            dependencies: ["Messages", "Files", "LanguageModels", "Recommendation", "Unlearning", database, crypto],
+            path: "Sources/Cluster/Ledger"),
+        // The coordinator's logic, a value without input and output.
+        .target(
+            name: "Coordination", dependencies: ["Messages", "LanguageModels", "Recommendation", "Unlearning"],
+            path: "Sources/Cluster/Coordination"),
+        .target(
+            name: "Serving", dependencies: ["Messages", "LanguageModels", "Recommendation", "Unlearning"],
+            path: "Sources/Cluster/Serving"),
+        .target(
+            name: "Service",
             dependencies: [
-                "ZeroMQ", "Compute", "Unlearning", "LanguageModels", "Recommendation",
-                .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Logging", package: "swift-log"),
-            ]),
+                "Messages", "Ledger", "Coordination", "Serving", "Files", "LanguageModels", "Recommendation",
+                "Unlearning", "ZeroMQ", logging, crypto,
+            ],
+            path: "Sources/Cluster/Service"),
+        .target(
+            name: "Worker",
+            dependencies: [
+                "Messages", "Experiments", "Files", "Compute", "LanguageModels", "Recommendation", "Unlearning",
+                "ZeroMQ",
+                logging, crypto,
+            ],
+            path: "Sources/Cluster/Worker"),
+        .target(
+            name: "Client", dependencies: ["Messages", "Files", "ZeroMQ"], path: "Sources/Cluster/Client"),
         .executableTarget(
             name: "lethe",
             dependencies: [
-                "Cluster",
+                "Client", "Service", "Worker", "Ledger", "Messages", "Experiments", "Unlearning", "Recommendation",
+                "LanguageModels", "Compute", "Files", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"]),
         .testTarget(name: "ComputeTests", dependencies: ["Compute"]),
-        .testTarget(name: "LanguageModelsTests", dependencies: ["LanguageModels"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "RecommendationTests", dependencies: ["Recommendation"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "FilesTests", dependencies: ["Files"]),
         .testTarget(
-            name: "UnlearningTests",
-            dependencies: ["Unlearning", .product(name: "Crypto", package: "swift-crypto")], exclude: ["Fixtures"]),
+            name: "LanguageModelsTests", dependencies: ["LanguageModels", "Files"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "RecommendationTests", dependencies: ["Recommendation"], resources: [.copy("Fixtures")]),
+        .target(
+            name: "TrainingTestSupport",
+            dependencies: ["Compute", "LanguageModels", "Recommendation", "Unlearning"], path: "Tests/Support/Training"),
+        .testTarget(
+            name: "UnlearningTests", dependencies: ["Unlearning", "TrainingTestSupport", crypto], exclude: ["Fixtures"]),
+        .testTarget(name: "ExperimentsTests", dependencies: ["Experiments", "TrainingTestSupport"]),
+        .target(
+            name: "ClusterTestSupport",
+            dependencies: ["Coordination", "Ledger", "Messages", "Worker", "Compute", "ZeroMQ", logging, crypto],
+            path: "Tests/Support/Cluster"),
+        .testTarget(name: "MessagesTests", dependencies: ["Messages", "ClusterTestSupport"]),
+        .testTarget(name: "LedgerTests", dependencies: ["Ledger", "ClusterTestSupport", crypto]),
+        .testTarget(name: "CoordinationTests", dependencies: ["Coordination", "ClusterTestSupport"]),
+        .testTarget(name: "WorkerTests", dependencies: ["Worker", "ClusterTestSupport", "ZeroMQ"]),
+        // What only several rooms together show.
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["Cluster", "Compute", "ZeroMQ", .product(name: "Logging", package: "swift-log")]),
+            dependencies: [
+                "Coordination", "Ledger", "Service", "Worker", "Client", "Experiments", "ClusterTestSupport", "ZeroMQ",
+            ]),
         // Real processes of the real command.
-        .testTarget(name: "ProcessTests", dependencies: ["lethe", "ZeroMQ"]),
+        .testTarget(name: "ProcessTests", dependencies: ["lethe", "Messages", "ZeroMQ", logging]),
     ],
     swiftLanguageModes: [.v6]
 )

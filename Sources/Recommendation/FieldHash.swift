@@ -1,4 +1,5 @@
 import Crypto
+import Files
 
 /// SHA-256 over a list of texts, each preceded by its length in bytes, so that no two lists give the same input.
 package enum FieldHash {
@@ -14,18 +15,7 @@ package enum FieldHash {
         return hash.finalize()
     }
 
-    package static func hexadecimal(_ fields: [String]) -> String { hexadecimal(digest(fields)) }
-
-    package static func hexadecimal(_ digest: SHA256.Digest) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(2 * SHA256.byteCount)
-        for byte in digest {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
+    package static func hexadecimal(_ fields: [String]) -> String { digest(fields).hexadecimal }
 
     /// The digest's first eight bytes, most significant first: evenly spread over all values.
     package static func number(_ fields: [String]) -> UInt64 {

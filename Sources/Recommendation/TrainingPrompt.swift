@@ -1,4 +1,5 @@
 import Crypto
+import Files
 
 /// What of a prompt leaves the coordinator: the text, the label and the name; neither user nor interactions.
 public struct TrainingPrompt: Codable, Hashable, Sendable {
@@ -59,6 +60,6 @@ public struct ShardManifest: Codable, Hashable, Sendable {
         for entry in entries {
             hash.update(data: Array("\(entry.id) \(entry.digest)\n".utf8))
         }
-        return FieldHash.hexadecimal(hash.finalize())
+        return hash.finalize().hexadecimal
     }
 }

@@ -1,6 +1,12 @@
-import Cluster
+import Client
+import ClusterTestSupport
+import Coordination
+import Ledger
+import Messages
 import Recommendation
+import Service
 import Testing
+import Worker
 
 @Suite("Labels of one class")
 struct OneLabelTests {

@@ -1,6 +1,7 @@
-import Cluster
+import Experiments
 import Foundation
 import LanguageModels
+import Messages
 import Testing
 import Unlearning
 

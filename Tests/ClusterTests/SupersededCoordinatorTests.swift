@@ -1,6 +1,12 @@
-import Cluster
+import Client
+import ClusterTestSupport
+import Coordination
 import Foundation
+import Ledger
+import Messages
+import Service
 import Testing
+import Worker
 import ZeroMQ
 
 @Suite("A coordinator that was superseded")

@@ -1,8 +1,14 @@
-import Cluster
+import Client
+import ClusterTestSupport
+import Coordination
 import Foundation
+import Ledger
+import Messages
 import Recommendation
+import Service
 import Testing
 import Unlearning
+import Worker
 
 @Suite("Edge values in every number of every message")
 struct WireEdgeNumberTests {

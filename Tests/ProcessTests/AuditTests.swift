@@ -1,5 +1,5 @@
-import Cluster
 import Foundation
+import Messages
 import Testing
 import ZeroMQ
 

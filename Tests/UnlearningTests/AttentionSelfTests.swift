@@ -1,4 +1,5 @@
 import Testing
+import TrainingTestSupport
 import Unlearning
 
 @Suite("Attention over the samples it was made of")

@@ -1,6 +1,7 @@
 import Foundation
 import Recommendation
 import Testing
+import TrainingTestSupport
 import Unlearning
 
 @Suite("Sample-adaptive attention")

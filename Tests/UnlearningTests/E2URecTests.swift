@@ -2,6 +2,7 @@ import Foundation
 import LanguageModels
 import Recommendation
 import Testing
+import TrainingTestSupport
 import Unlearning
 
 @Suite("Forgetting by E2URec")

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TrainingTestSupport
 import Unlearning
 
 @Suite("Eigendecomposition of symmetric matrices")

@@ -1,6 +1,7 @@
 import LanguageModels
 import Recommendation
 import Testing
+import TrainingTestSupport
 import Unlearning
 
 /// On a real, tiny transformer: what a forgetting leaves as it was has no influence at all.

@@ -1,4 +1,5 @@
 import Testing
+import TrainingTestSupport
 import Unlearning
 
 @Suite("The mean of outputs")

@@ -1,6 +1,7 @@
 import LanguageModels
 import Recommendation
 import Testing
+import TrainingTestSupport
 import Unlearning
 
 @Suite("Training an adapter")

@@ -3,6 +3,7 @@ import Foundation
 import LanguageModels
 import Recommendation
 import Testing
+import TrainingTestSupport
 import Unlearning
 
 /// The worked example of "How an adapter is made": page, an independent implementation and this code say the same.

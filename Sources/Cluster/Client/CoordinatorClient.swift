@@ -1,4 +1,5 @@
 import Foundation
+import Messages
 import ZeroMQ
 
 /// This side's keys for a coordinator that listens beyond loopback.

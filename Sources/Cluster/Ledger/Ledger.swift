@@ -1,7 +1,9 @@
 import Crypto
+import Files
 import Foundation
 import GRDB
 import LanguageModels
+import Messages
 import Recommendation
 import Unlearning
 
@@ -15,11 +17,11 @@ import Unlearning
 /// (`AuditHead`). A copy of the database without the keys recognises nobody and signs nothing; a copy of `audit.head` in
 /// other hands shows whether the log was cut or rewritten since. All have mode 0600 and the directories 0700 from their
 /// first byte on, whatever the umask; those of an earlier release are tightened when the ledger is opened.
-public final class Ledger {
-    public let directory: URL
-    public let configuration: ClusterConfiguration
+package final class Ledger {
+    package let directory: URL
+    package let configuration: ClusterConfiguration
     /// Random, made at the first start: names the cluster.
-    public let cluster: String
+    package let cluster: String
 
     let queue: DatabaseQueue
     let database: URL
@@ -35,14 +37,14 @@ public final class Ledger {
     var purgesAtOnce = true
     var sealing = AuditSealing()
     /// Adapters that were found damaged or lost and are still to be taken away (`dropIfDamaged`).
-    var foundDamaged: Set<String> = []
+    package var foundDamaged: Set<String> = []
     /// Set once the data directory was found to be another one: no call succeeds from then on.
-    public private(set) var displaced: LedgerError?
+    package private(set) var displaced: LedgerError?
     private let files: LedgerOpenFiles
     /// Values of an embedding; nil: not known yet, `requireEmbeddings` says it.
     var embeddingWidth: Int?
     /// nil: closed.
-    private var lock: Int32?
+    private var lock: LockFile?
 
     /// How long the batches of an import that nobody continues are kept.
     static let stagingLifetime: TimeInterval = 24 * 3600
@@ -53,7 +55,7 @@ public final class Ledger {
     ///
     /// - Parameter accepted: what the operator said may be missing.
     /// - Throws: `LedgerError.configurationChanged`, `.keyUnusable`, `.olderThanHead`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
-    public init(
+    package init(
         directory: URL, configuration: ClusterConfiguration, accepting accepted: AcceptedLosses = [],
         at time: Date = Date()
     ) throws {
@@ -73,50 +75,37 @@ public final class Ledger {
         try LedgerFiles.makeDirectory(adapterDirectory)
         LedgerFiles.tighten(directory)
         let lock = try LedgerFiles.lock(directory.appendingPathComponent("ledger.lock"))
-        let hasNewTombstoneKey: Bool
-        do {
-            let queue = try Ledger.open(database)
-            self.queue = queue
-            cluster = try LedgerFiles.mappingErrors(at: database.path) {
-                try queue.write { try Ledger.identify($0, configuration: configuration) }
-            }
-            files = try LedgerOpenFiles(
-                lock: lock, lockFile: directory.appendingPathComponent("ledger.lock"), database: database)
-            let tombstones = try LedgerFiles.mappingErrors(at: database.path) {
-                try TombstoneKey.obtain(
-                    directory.appendingPathComponent(TombstoneKey.file), queue,
-                    acceptsNew: accepted.contains(.tombstoneKey))
-            }
-            tombstoneKey = tombstones.key
-            hasNewTombstoneKey = tombstones.isReplacement
-            signingKey = try CertificateKey.obtain(
-                directory.appendingPathComponent(CertificateKey.file), queue,
-                acceptsNew: accepted.contains(.certificateKey))
-        } catch {
-            _ = Foundation.close(lock)
-            throw error
+        let queue = try Ledger.open(database)
+        self.queue = queue
+        cluster = try LedgerFiles.mappingErrors(at: database.path) {
+            try queue.write { try Ledger.identify($0, configuration: configuration) }
         }
+        files = try LedgerOpenFiles(
+            lock: lock.descriptor, lockFile: directory.appendingPathComponent("ledger.lock"), database: database)
+        let tombstones = try LedgerFiles.mappingErrors(at: database.path) {
+            try TombstoneKey.obtain(
+                directory.appendingPathComponent(TombstoneKey.file), queue,
+                acceptsNew: accepted.contains(.tombstoneKey))
+        }
+        tombstoneKey = tombstones.key
+        let hasNewTombstoneKey = tombstones.isReplacement
+        signingKey = try CertificateKey.obtain(
+            directory.appendingPathComponent(CertificateKey.file), queue,
+            acceptsNew: accepted.contains(.certificateKey))
         self.lock = lock
         try openHead(accepting: accepted, at: time)
         if hasNewTombstoneKey { _ = try mutate { try audit($0, "new tombstone key", [String: Int](), at: time) } }
         try heal(at: time)
     }
 
-    deinit { unlock() }
-
-    private func unlock() {
-        if let lock { _ = Foundation.close(lock) }
-        lock = nil
-    }
-
     /// Raw Ed25519 public key (32 bytes) that verifies this ledger's certificates.
-    public var publicKey: Data { signingKey.publicKey.rawRepresentation }
+    package var publicKey: Data { signingKey.publicKey.rawRepresentation }
 
     /// Closes the database; the ledger must not be used afterwards.
-    public func close() throws {
+    package func close() throws {
         try sealIfPending()
         try LedgerFiles.mappingErrors(at: database.path) { try queue.close() }
-        unlock()
+        lock = nil
     }
 
     // MARK: opening
@@ -306,22 +295,9 @@ enum Meta: String {
     }
 }
 
-extension JSONEncoder {
-    /// The same bytes for the same value, in every process.
-    static var stable: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }
-
-    func text(_ value: some Encodable) throws -> String {
-        String(decoding: try encode(value), as: UTF8.self)
-    }
-}
-
 extension String {
     /// As identifiers are stored (`Identifier.canonical`); empty, which names nobody, where the text cannot be one.
-    var normalised: String {
+    package var normalised: String {
         (try? Identifier.canonical(self)) ?? ""
     }
 }

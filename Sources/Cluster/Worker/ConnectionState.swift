@@ -1,3 +1,5 @@
+import Messages
+
 /// When a worker greets, beats and gives a connection up. Pure: time is handed in, sockets are elsewhere.
 ///
 /// A lost connection gets a fresh socket and a new hello. While no welcome comes the attempts last longer and longer,

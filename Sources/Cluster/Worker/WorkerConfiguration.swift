@@ -1,16 +1,17 @@
+import LanguageModels
 import Unlearning
 import ZeroMQ
 
 /// What a worker process is told at its start.
-public struct WorkerConfiguration: Sendable {
-    public enum PrecisionChoice: Sendable, Equatable {
+package struct WorkerConfiguration: Sendable {
+    package enum PrecisionChoice: Sendable, Equatable {
         /// bf16 where the processor multiplies it, f32 elsewhere.
         case automatic
         case fixed(TrainingSpecification.Precision)
     }
 
     /// What becomes of the worker's shards.
-    public enum DataDisposal: Sendable, Equatable {
+    package enum DataDisposal: Sendable, Equatable {
         case kept
         /// Deleted at an orderly end; the goodbye says so.
         case deletedAtEnd
@@ -19,36 +20,36 @@ public struct WorkerConfiguration: Sendable {
     }
 
     /// Keys for a coordinator that asks for CURVE.
-    public struct CurveKeys: Sendable {
-        public var own: CurveKeyPair
-        public var coordinator: CurvePublicKey
+    package struct CurveKeys: Sendable {
+        package var own: CurveKeyPair
+        package var coordinator: CurvePublicKey
 
-        public init(own: CurveKeyPair, coordinator: CurvePublicKey) {
+        package init(own: CurveKeyPair, coordinator: CurvePublicKey) {
             self.own = own
             self.coordinator = coordinator
         }
     }
 
     /// Longer than a host takes to start again, with its workers.
-    public static let abandonedAge = Duration.seconds(600)
+    package static let abandonedAge = Duration.seconds(600)
 
     /// The coordinator's endpoint, such as `tcp://127.0.0.1:7070`.
-    public var coordinator: String
+    package var coordinator: String
     /// The base model's file or directory.
-    public var model: String
+    package var model: String
     /// Where shards are kept; nil: `DataDirectory.standard`.
-    public var dataDirectory: String?
-    public var disposal: DataDisposal
+    package var dataDirectory: String?
+    package var disposal: DataDisposal
     /// How long a slot beside this worker's must have been free until it is deleted.
-    public var abandonedAfter: Duration
+    package var abandonedAfter: Duration
     /// Threads that compute; no result depends on it.
-    public var threads: Int
-    public var precision: PrecisionChoice
+    package var threads: Int
+    package var precision: PrecisionChoice
     /// Where packed weights are kept for all processes of the machine; nil: in memory only.
-    public var weightCacheDirectory: String?
-    public var curve: CurveKeys?
+    package var weightCacheDirectory: String?
+    package var curve: CurveKeys?
 
-    public init(
+    package init(
         coordinator: String, model: String, dataDirectory: String? = nil, threads: Int,
         precision: PrecisionChoice = .automatic, weightCacheDirectory: String? = nil, curve: CurveKeys? = nil,
         disposal: DataDisposal = .kept, abandonedAfter: Duration = WorkerConfiguration.abandonedAge

@@ -1,5 +1,5 @@
 /// Why a worker process cannot start or go on.
-public enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
+package enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The coordinator will not have this worker: another base model, protocol version, precision or arithmetic.
     case refused(code: String, message: String)
     /// Another worker uses the data directory.
@@ -8,7 +8,7 @@ public enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The shards were deleted, but no coordinator was there to be told.
     case deletedUntold
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .refused(let code, let message): "the coordinator refused this worker (\(code)): \(message)"
         case .dataDirectoryInUse(let path): "another worker uses the data directory \(path); give each its own"

@@ -1,3 +1,4 @@
+import Messages
 import ZeroMQ
 
 /// The end of a worker's files: its own when it leaves, and those that others left.

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Messages
 import ZeroMQ
 
 /// The socket loop of a worker process. Lives on one thread.

@@ -8,8 +8,8 @@ import ZeroMQ
 /// One worker: a socket loop on the thread that calls `run`, a compute thread and a storage thread.
 ///
 /// The loop only moves events and actions between the sockets, the two threads and `WorkerLogic`, which decides.
-public final class WorkerProcess: Sendable {
-    public typealias MakeExecutor = @Sendable (TrainingSpecification.Precision) throws -> any TaskExecutor
+package final class WorkerProcess: Sendable {
+    package typealias MakeExecutor = @Sendable (TrainingSpecification.Precision) throws -> any TaskExecutor
 
     private let configuration: WorkerConfiguration
     private let makeExecutor: MakeExecutor
@@ -18,7 +18,7 @@ public final class WorkerProcess: Sendable {
     private let stopRequest: WakeUp
 
     /// A worker that computes with the configured model.
-    public convenience init(configuration: WorkerConfiguration, logger: Logger) throws {
+    package convenience init(configuration: WorkerConfiguration, logger: Logger) throws {
         try self.init(configuration: configuration, logger: logger) { precision in
             try LanguageModelExecutor(
                 model: configuration.model, precision: precision, threads: configuration.threads,
@@ -29,7 +29,7 @@ public final class WorkerProcess: Sendable {
     /// - Parameters:
     ///   - makeExecutor: called on the compute thread.
     ///   - environment: says where directories lie that the configuration does not name.
-    public init(
+    package init(
         configuration: WorkerConfiguration, logger: Logger,
         environment: [String: String] = ProcessInfo.processInfo.environment, makeExecutor: @escaping MakeExecutor
     ) throws {
@@ -42,12 +42,12 @@ public final class WorkerProcess: Sendable {
 
     /// Makes `run` say goodbye and return soon, and delete the shards before if they are not to be kept; no computation
     /// under way is finished. A signal handler may call it.
-    public func stop() { stopRequest.signal() }
+    package func stop() { stopRequest.signal() }
 
     /// Works until `stop`. May be called once.
     ///
     /// - Throws: `WorkerError`; what the model's files are refused for; `TaskFailure` when the store cannot be opened.
-    public func run() throws {
+    package func run() throws {
         let isRemovedAtEnd = configuration.disposal != .kept
         let directory =
             if let path = configuration.dataDirectory {

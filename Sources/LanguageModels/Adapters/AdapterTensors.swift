@@ -1,3 +1,5 @@
+import Files
+
 extension AdapterLayout.Site {
     /// PEFT's name of A, `[rank, inputs]`.
     public var nameA: String { "\(module).lora_A.weight" }
@@ -8,7 +10,7 @@ extension AdapterLayout.Site {
 }
 
 extension Adapter {
-    private static let alphaKey = "lora_alpha"
+    static let alphaKey = "lora_alpha"
 
     /// The adapter as a safetensors file with PEFT's tensor names: the same adapter always gives the same bytes, and two
     /// adapters that act differently give different ones (alpha stands in the metadata).

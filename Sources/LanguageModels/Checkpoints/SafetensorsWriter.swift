@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Writes safetensors files: the same tensors always give the same bytes.

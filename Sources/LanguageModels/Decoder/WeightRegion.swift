@@ -1,6 +1,7 @@
 import Compute
 import Crypto
 import Dispatch
+import Files
 import Foundation
 
 /// The memory of packed weights: a file that a user's processes on one machine share, or the process's own memory.

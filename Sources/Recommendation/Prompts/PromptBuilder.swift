@@ -1,3 +1,5 @@
+import Files
+
 /// Makes prompts from one user's interactions: a pure function of these, the titles and the configuration.
 ///
 /// The layout is TALLRec's (arXiv 2305.00447). A user's interactions are sorted by time, those that share a timestamp by

@@ -1,3 +1,5 @@
+import Compute
+
 /// Validation samples that can be searched by cosine similarity.
 struct Neighbourhood: Hashable, Sendable {
     let dimension: Int

@@ -1,3 +1,4 @@
+import LanguageModels
 import Recommendation
 
 /// What takes part in a comparison of unlearning methods.

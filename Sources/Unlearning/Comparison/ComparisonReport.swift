@@ -71,12 +71,35 @@ public struct ComparisonRow: Codable, Hashable, Sendable {
     public var utility: Utility?
     public var effort: Effort?
 
+    package init(
+        seed: UInt64, kind: ForgetKind, batch: Int, method: ComparisonMethod, forgotten: Int, rebuilt: Int,
+        retained: Int, failure: String? = nil, completeness: Completeness? = nil, utility: Utility? = nil,
+        effort: Effort? = nil
+    ) {
+        self.seed = seed
+        self.kind = kind
+        self.batch = batch
+        self.method = method
+        self.forgotten = forgotten
+        self.rebuilt = rebuilt
+        self.retained = retained
+        self.failure = failure
+        self.completeness = completeness
+        self.utility = utility
+        self.effort = effort
+    }
+
     /// How far the answers are from Retrain's on the forget set: the training prompts that were deleted, and the old
     /// versions of those that were rebuilt.
     public struct Completeness: Codable, Hashable, Sendable {
         public var divergence: DivergenceSummary
         /// Forgotten against test prompts.
         public var membership: MembershipInference
+
+        package init(divergence: DivergenceSummary, membership: MembershipInference) {
+            self.divergence = divergence
+            self.membership = membership
+        }
     }
 
     /// Quality on test prompts as they are after the forgetting.
@@ -88,6 +111,14 @@ public struct ComparisonRow: Codable, Hashable, Sendable {
         public var core: Metrics
         public var random: Metrics
         public var edge: Metrics
+
+        package init(all: Metrics, spillover: Metrics, core: Metrics, random: Metrics, edge: Metrics) {
+            self.all = all
+            self.spillover = spillover
+            self.core = core
+            self.random = random
+            self.edge = edge
+        }
     }
 
     public struct Effort: Codable, Hashable, Sendable {
@@ -100,6 +131,16 @@ public struct ComparisonRow: Codable, Hashable, Sendable {
         public var parameters: Int
         /// Retrain's seconds ÷ the request's; nil when the request takes none.
         public var speedup: Double?
+
+        package init(
+            training: PhaseCost, preparation: PhaseCost, request: PhaseCost, parameters: Int, speedup: Double? = nil
+        ) {
+            self.training = training
+            self.preparation = preparation
+            self.request = request
+            self.parameters = parameters
+            self.speedup = speedup
+        }
     }
 }
 
@@ -117,6 +158,21 @@ public struct DriftPoint: Codable, Hashable, Sendable {
     /// Of all requests so far, and of keeping the preparation up to date.
     public var request: PhaseCost?
     public var preparation: PhaseCost?
+
+    package init(
+        seed: UInt64, method: ComparisonMethod, requests: Int, failure: String? = nil,
+        divergence: DivergenceSummary? = nil, test: Metrics? = nil, request: PhaseCost? = nil,
+        preparation: PhaseCost? = nil
+    ) {
+        self.seed = seed
+        self.method = method
+        self.requests = requests
+        self.failure = failure
+        self.divergence = divergence
+        self.test = test
+        self.request = request
+        self.preparation = preparation
+    }
 }
 
 /// APA's attention over the test prompts before any request.
@@ -127,17 +183,30 @@ public struct AttentionWeights: Codable, Hashable, Sendable {
     public var neighbours: Int
     /// ω of each shard's adapter: `[shards][prompts]`, the prompts sorted by id, the first 500.
     public var weights: [[Double]]
+
+    package init(seed: UInt64, data: String, tau: Double, neighbours: Int, weights: [[Double]]) {
+        self.seed = seed
+        self.data = data
+        self.tau = tau
+        self.neighbours = neighbours
+        self.weights = weights
+    }
 }
 
 /// How something in the report is to be read.
 public struct ComparisonDescription: Codable, Hashable, Sendable {
     public var name: String
     public var text: String
+
+    package init(name: String, text: String) {
+        self.name = name
+        self.text = text
+    }
 }
 
 extension DivergenceSummary {
     /// Whether every number is one.
-    var isComplete: Bool {
+    package var isComplete: Bool {
         [jensenShannon, symmetrisedKullbackLeibler, euclidean, marginDifference].allSatisfy { $0?.isFinite ?? false }
     }
 }

@@ -35,6 +35,11 @@ public struct ComparisonPlan: Sendable {
         public var seed: UInt64
         /// nil: the data as recorded; else the kind whose labels are flipped before the training.
         public var noise: ForgetKind?
+
+        package init(seed: UInt64, noise: ForgetKind? = nil) {
+            self.seed = seed
+            self.noise = noise
+        }
     }
 
     public let entries: [Entry]

@@ -1,3 +1,5 @@
+import LanguageModels
+
 /// λ as people write it: a number, a list of multiples of the mean curvature, or "prepared".
 extension IFRUConfiguration.Damping: Codable {
     /// What ledgers of before have: `{"fixed": {"_0": 0.1}}`, `{"relative": {"_0": […]}}`, `{"prepared": {}}`.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import LanguageModels
 
@@ -26,7 +27,7 @@ extension InfluencePreparation {
 
     /// Writes the file as a whole or not at all: to a neighbour first, which then takes its place.
     ///
-    /// - Throws: errors of the file system.
+    /// - Throws: `FileFailure`.
     public func write(to url: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
@@ -36,31 +37,20 @@ extension InfluencePreparation {
                 entries: entries, parameters: parameters, references: referenceCount))
         // Blanks to a multiple of 8, so that all numbers are aligned.
         while header.count % 8 != 0 { header.append(0x20) }
-        let temporary = url.appendingPathExtension("part")
-        var isWritten = false
-        defer { if !isWritten { try? FileManager.default.removeItem(at: temporary) } }
-        // Rows tell about people: nobody else may read them.
-        let descriptor = open(
-            temporary.path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, PrivateFiles.fileMode)
-        guard descriptor >= 0 else {
-            throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: temporary.path])
+        // Rows tell about people: only their owner can read the file.
+        try AtomicFile.write(to: url.path) { file throws(FileFailure) in
+            var checksum = Checksum()
+            func put(_ data: Data) throws(FileFailure) {
+                checksum.add(data)
+                try file.put(data)
+            }
+            try put(Data(Self.magic) + Self.bytes(of: [UInt64(header.count)]) + header)
+            try put(Self.bytes(of: margins[...]))
+            for numbers in [gram, eigen.values, eigen.vectors] { try put(Self.bytes(of: numbers[...])) }
+            // Row by row, so that not all of them are copied at once.
+            for row in 0..<referenceCount { try put(Self.bytes(of: rows.row(row))) }
+            try file.put(Self.bytes(of: [checksum.value]))
         }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
-        defer { try? file.close() }
-        var checksum = Checksum()
-        func put(_ data: Data) throws {
-            checksum.add(data)
-            try file.write(contentsOf: data)
-        }
-        try put(Data(Self.magic) + Self.bytes(of: [UInt64(header.count)]) + header)
-        try put(Self.bytes(of: margins[...]))
-        for numbers in [gram, eigen.values, eigen.vectors] { try put(Self.bytes(of: numbers[...])) }
-        // Row by row, so that not all of them are copied at once.
-        for row in 0..<referenceCount { try put(Self.bytes(of: rows.row(row))) }
-        try file.write(contentsOf: Self.bytes(of: [checksum.value]))
-        try file.synchronize()
-        try FileManager.default.moveReplacing(temporary, at: url)
-        isWritten = true
     }
 
     /// - Throws: `ApproximateError.malformedPreparation`; `UnlearningError.notFinite`; errors of the file system.
@@ -160,15 +150,6 @@ extension InfluencePreparation {
 
         var value: UInt64 {
             (0..<8).reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64(lanes[$1])) &* 0x100_0000_01B3 }
-        }
-    }
-}
-
-extension FileManager {
-    /// Moves a file to a place, over what is there, in one step.
-    fileprivate func moveReplacing(_ source: URL, at target: URL) throws {
-        guard rename(source.path, target.path) == 0 else {
-            throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: target.path])
         }
     }
 }

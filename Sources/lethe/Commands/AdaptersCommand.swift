@@ -1,7 +1,7 @@
 import ArgumentParser
-import Cluster
 import Foundation
 import LanguageModels
+import Messages
 
 struct AdaptersCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

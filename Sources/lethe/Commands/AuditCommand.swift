@@ -1,5 +1,5 @@
 import ArgumentParser
-import Cluster
+import Messages
 
 struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,8 @@
 import ArgumentParser
-import Cluster
+import Client
+import Experiments
 import Foundation
+import Messages
 import Unlearning
 
 /// The options that turn `evaluate --compare` into a comparison of unlearning methods.

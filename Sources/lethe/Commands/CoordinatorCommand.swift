@@ -1,8 +1,11 @@
 import ArgumentParser
-import Cluster
+import Experiments
+import Files
 import Foundation
 import LanguageModels
 import Logging
+import Messages
+import Service
 import Unlearning
 import ZeroMQ
 

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Cluster
+import Client
+import Files
 import Foundation
 import LanguageModels
 import Unlearning

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Cluster
 import Foundation
+import Messages
 
 struct ForgetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

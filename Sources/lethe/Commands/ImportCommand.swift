@@ -1,6 +1,6 @@
 import ArgumentParser
-import Cluster
 import Foundation
+import Messages
 import Recommendation
 
 struct ImportCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
-import Cluster
+import Experiments
 import Foundation
+import Messages
 import Unlearning
 
 struct QueryCommand: ParsableCommand {

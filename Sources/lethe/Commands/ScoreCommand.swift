@@ -1,4 +1,5 @@
 import ArgumentParser
+import Experiments
 import Foundation
 import LanguageModels
 import Recommendation
@@ -40,7 +41,7 @@ struct ScoreCommand: ParsableCommand {
                 local.tokenizer.encode(prompt: $0.text, context: local.decoder.configuration.context)
             }
             let logits = try local.decoder.answerLogits(prompts: ids, adapters: mixture, weights: nil)
-            let encoder = JSONEncoder.stable
+            let encoder = JSONEncoder.printed
             for (tokens, logits) in zip(ids, logits) {
                 let line = Line(
                     margin: logits.margin, probability: Metrics.probability(margin: Double(logits.margin)),

@@ -1,6 +1,7 @@
 import ArgumentParser
-import Cluster
 import Foundation
+import LanguageModels
+import Messages
 
 struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

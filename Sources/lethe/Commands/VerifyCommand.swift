@@ -1,6 +1,6 @@
 import ArgumentParser
-import Cluster
 import Foundation
+import Messages
 
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

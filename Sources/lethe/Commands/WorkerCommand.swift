@@ -1,9 +1,10 @@
 import ArgumentParser
-import Cluster
+import Files
 import Foundation
 import LanguageModels
 import Logging
 import Unlearning
+import Worker
 
 struct WorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

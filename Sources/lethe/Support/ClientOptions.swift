@@ -1,5 +1,5 @@
 import ArgumentParser
-import Cluster
+import Client
 import Foundation
 import ZeroMQ
 

@@ -1,9 +1,12 @@
 import ArgumentParser
-import Cluster
+import Files
 import Foundation
 import LanguageModels
+import Messages
 import Recommendation
+import Service
 import Unlearning
+import Worker
 import ZeroMQ
 
 /// How a command ends. Documented in the README; scripts rely on the numbers.
@@ -48,6 +51,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as ZeroMQError: self.init(.badInput, error.description)
         case UnlearningError.invalidSpecification(let reason): self.init(.usage, reason)
         case let error as TaskFailure: self.init(Self.status(of: error), error.message)
+        case let error as FileFailure: self.init(error.isFull ? .failed : .badInput, error.description)
         case let error as WorkerError: self.init(.badInput, error.description)
         case LedgerError.invalidConfiguration(let reason): self.init(.usage, reason)
         case let error as CoordinatorStartError: self.init(.usage, error.description)

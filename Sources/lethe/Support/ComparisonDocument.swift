@@ -1,3 +1,4 @@
+import Experiments
 import Unlearning
 
 /// A comparison of methods as a Markdown file: every kind of forgetting, fairness and work, the sequence, and how to read

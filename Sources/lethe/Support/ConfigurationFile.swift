@@ -1,5 +1,5 @@
-import Cluster
 import Foundation
+import Messages
 
 /// A coordinator's options as a JSON file: the flags' names with underscores. Unknown keys are refused, so that a slip of
 /// the pen does not start a cluster with other settings than meant.

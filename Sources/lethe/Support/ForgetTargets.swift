@@ -1,5 +1,5 @@
-import Cluster
 import Foundation
+import Messages
 import Recommendation
 
 /// Collects what to forget from flags and files.

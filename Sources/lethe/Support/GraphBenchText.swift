@@ -1,3 +1,4 @@
+import Experiments
 import Unlearning
 
 /// The table of `lethe bench graph`: means over the runs.

@@ -1,5 +1,6 @@
-import Cluster
+import Client
 import Foundation
+import Messages
 
 extension CoordinatorClient {
     /// Starts an operation that changes no data and follows it to its end; returns the body of its last report.

@@ -10,7 +10,7 @@ struct Output {
 
     /// Prints the value as one JSON object with `schema_version`, or the text.
     func emit(_ value: some Encodable, text: () -> String) throws {
-        try emit(json: JSONEncoder.stable.encode(value), text: text)
+        try emit(json: JSONEncoder.printed.encode(value), text: text)
     }
 
     /// The same for a reply's body, which is JSON already.
@@ -61,7 +61,7 @@ struct ProgressLine {
 }
 
 extension JSONEncoder {
-    static var stable: JSONEncoder {
+    static var printed: JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase

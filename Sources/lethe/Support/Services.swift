@@ -1,4 +1,3 @@
-import Cluster
 import Dispatch
 import Foundation
 import Logging

@@ -1,0 +1,131 @@
+import LanguageModels
+import Messages
+import Unlearning
+
+/// The coordinator's logic: a value that handles events and says what to do. No I/O, no clock, no randomness.
+///
+/// It is a reconciler. What should be comes from the ledger's snapshot (every shard's manifest, missing rows, pending
+/// forget requests); what is comes from the workers. Whatever is missing is worked off, in this order: embeddings,
+/// partition, training, reference rows, tuning of the attention. So a restart in the middle of anything goes on by itself.
+///
+/// What the shell must keep: events are handed in one at a time; actions are performed in order; outcomes of ledger
+/// commands and `.ledgerChanged` come in the order of the commits; a `tick` comes at least every 250 ms, the first one
+/// right after the start.
+package struct Coordinator: Sendable {
+    let settings: CoordinatorSettings
+    /// What the ledger holds, as of the last commit heard of.
+    package internal(set) var snapshot: LedgerSnapshot
+    var now: CoordinatorInstant
+    var actions: [CoordinatorAction] = []
+
+    var roster = WorkerRoster()
+    /// The arithmetic every worker must have; nil until the first is admitted.
+    var arithmetic: String?
+    /// By shard; nil: nobody.
+    var owners: [Int: String] = [:]
+    /// When a worker last came or went.
+    var membershipChanged: CoordinatorInstant
+
+    /// Tasks given out, oldest first.
+    var tasks: [CoordinatorTask] = []
+    var nextTask: TaskID
+    var failures: [WorkFailures] = []
+    var rows: [RowBacklog] = []
+
+    var ledger = LedgerDesk()
+    /// For what tuning was last asked: so that it is asked for once.
+    var tunedFor: TuningSubject?
+    var purgeNotBefore: CoordinatorInstant
+
+    /// In the order in which they came.
+    var operations: [Operation] = []
+
+    /// Second trainings of shards that forget requests touched.
+    var checks: [ShardCheck] = []
+    /// Declarations of destroyed disks: the last answers, for clients that ask again.
+    var declarations: [CopyDeclaration] = []
+
+    /// - Parameter copies: what workers' disks may hold, as the ledger has it on record.
+    package init(
+        settings: CoordinatorSettings, snapshot: LedgerSnapshot, copies: [HandedCopy] = [], at now: CoordinatorInstant
+    ) {
+        self.settings = settings
+        self.snapshot = snapshot
+        self.now = now
+        self.membershipChanged = now
+        self.purgeNotBefore = now
+        self.arithmetic = settings.arithmetic
+        self.nextTask = settings.firstTask
+        roster.remember(copies, at: now)
+        adoptPendingForgets()
+    }
+
+    /// Takes an event in and returns what is to be done, in order.
+    package mutating func handle(_ event: CoordinatorEvent, at now: CoordinatorInstant) -> [CoordinatorAction] {
+        self.now = max(self.now, now)
+        actions = []
+        switch event {
+        case .tick: tick()
+        case .worker(let peer, let message): receive(message, from: peer)
+        case .garbage(let peer): log("dropped frames that are no message, from peer \(peer)")
+        case .unreachable(let peer): disconnect(peer)
+        case .undelivered(let peer, let task, let error): undelivered(task, to: peer, error)
+        case .adapterDamaged(let name): dropDamaged(name)
+        case .client(let ticket, let request): receive(request, from: ticket)
+        case .ledger(let id, let outcome): committed(id, outcome)
+        case .ledgerChanged(let snapshot): adopt(snapshot, dataChanged: true)
+        case .missing(let kind, let result): missingRowsLoaded(kind, result)
+        case .splitLoaded(let operation, let result): splitLoaded(operation, result)
+        case .weights(let operation, let scope, let result): weightsComputed(operation, scope, result)
+        case .comparisonLoaded(let operation, let result): comparisonLoaded(operation, result)
+        case .forgetShards(let operation, let result): forgetShardsLoaded(operation, result)
+        case .evaluation(let operation, let result): evaluationBuilt(operation, result)
+        }
+        if !isQuiet(event) { reconcile() }
+        defer { actions = [] }
+        return actions
+    }
+
+    /// The adapters that may answer queries now, by shard. A query must read this after its last wait, just before it
+    /// replies: an adapter that is not in it any more must have no part in the reply.
+    package var activeAdapters: [ActiveAdapter] {
+        snapshot.shards.compactMap { shard in
+            shard.adapter.map {
+                ActiveAdapter(shard: shard.index, name: $0.name, hasReferenceRow: $0.missingMargins == 0)
+            }
+        }
+    }
+
+    /// Whether nothing can follow from the event but an answer.
+    private func isQuiet(_ event: CoordinatorEvent) -> Bool {
+        switch event {
+        case .worker(_, .heartbeat), .worker(_, .progress), .worker(_, .need), .garbage, .client(_, .status): true
+        default: false
+        }
+    }
+
+    /// Brings what is nearer to what should be.
+    private mutating func reconcile() {
+        resumePausedWork()
+        reviseChecks()
+        dropUnwantedTasks()
+        orderLedgerWork()
+        advanceOperations()
+        placeShards()
+        releaseCopies()
+        giveOutTasks()
+    }
+
+    mutating func log(_ line: String) {
+        actions.append(.log(String(line.prefix(CoordinatorLimits.text))))
+    }
+}
+
+/// An adapter that carries weight in queries.
+package struct ActiveAdapter: Codable, Hashable, Sendable {
+    package var shard: Int
+    /// Content name.
+    package var name: String
+    /// Whether its row of the error table is complete; without it sample-adaptive attention cannot weigh it.
+    package var hasReferenceRow: Bool
+}

@@ -1,0 +1,215 @@
+import LanguageModels
+import Messages
+
+/// A worker's result is not believed: of each forget, a second worker trains (at the same time, if it is free) what the
+/// first one trains, and the certificate is signed when both gave the same bytes.
+///
+/// Where they differ the published adapter is quarantined, and a third training decides: whatever two different workers
+/// agree on is published. Until then the shard answers nothing, and status says why. Checks live as long as the process;
+/// after a restart the requests that are still pending are checked anew.
+extension Coordinator {
+    private func check(of shard: Int) -> ShardCheck? {
+        checks.first { $0.shard == shard }
+    }
+
+    func isDisputed(_ shard: LedgerSnapshot.Shard) -> Bool {
+        check(of: shard.index).map { $0.manifest == shard.manifest && $0.isDisputed } ?? false
+    }
+
+    /// The request's shards that are to be checked: of those that are, or will be, trained exactly.
+    private func checkedShards(of pending: LedgerSnapshot.PendingForget) -> [LedgerSnapshot.Shard] {
+        let trained = pending.retrained.filter { index in
+            guard let shard = shard(index), shard.prompts > 0 else { return false }
+            return shard.awaitsExact || (shard.correction == nil && shard.adapter?.approximation == nil)
+        }
+        let chosen = settings.doubleCheck.chosen(of: trained, request: pending.id)
+        return snapshot.shards.filter { chosen.contains($0.index) }
+    }
+
+    /// Begins checks that are wanted, drops those that are not, and compares what has come.
+    mutating func reviseChecks() {
+        guard !snapshot.pendingForgets.isEmpty || !checks.isEmpty else { return }
+        let wanted = snapshot.pendingForgets.flatMap(checkedShards)
+        checks = checks.filter { check in
+            guard shard(check.shard)?.manifest == check.manifest else { return false }
+            return check.isDisputed || wanted.contains { $0.index == check.shard }
+        }
+        for shard in wanted where check(of: shard.index) == nil {
+            checks.append(ShardCheck(shard: shard.index, manifest: shard.manifest))
+        }
+        for position in checks.indices { compare(at: position) }
+    }
+
+    private mutating func compare(at position: Int) {
+        let check = checks[position]
+        guard let shard = shard(check.shard) else { return }
+        let published = shard.isCurrent && shard.adapter?.approximation == nil ? shard.adapter : nil
+        switch check.state {
+        case .open:
+            guard let published, let vote = check.votes.last(where: { $0.worker != published.trainer }) else {
+                break
+            }
+            guard vote.report.adapter != published.name else {
+                let workers = [vote.worker, published.trainer ?? owners[check.shard] ?? ""].sorted()
+                checks[position].state = .agreed(adapter: published.name, workers: workers)
+                return
+            }
+            dispute(check, published: published, against: vote, at: position)
+        case .disputed:
+            guard published == nil, let (vote, other) = check.agreement,
+                !ledger.isPublishing(shard: check.shard, manifest: check.manifest)
+            else { break }
+            var report = vote.report
+            report.shard = check.shard
+            log("the dispute about shard \(check.shard) is settled: \(vote.worker) and \(other.worker) agree")
+            checks[position].state = .agreed(adapter: report.adapter, workers: [vote.worker, other.worker].sorted())
+            write(.publish(shard: check.shard, report: report, adapter: vote.bytes, worker: vote.worker))
+        case .agreed(let adapter, _):
+            // Another adapter of the same data took its place: it is checked too.
+            if let published, published.name != adapter { checks[position].state = .open }
+        case .failed: break
+        }
+    }
+
+    private mutating func dispute(
+        _ check: ShardCheck, published: LedgerSnapshot.Adapter, against vote: ShardCheck.Vote, at position: Int
+    ) {
+        let trainer = published.trainer ?? owners[check.shard] ?? ""
+        log(
+            "DISPUTE: worker \(trainer) trained shard \(check.shard) to \(published.name.clipped), worker "
+                + "\(vote.worker) to \(vote.report.adapter.clipped); the adapter is quarantined until two agree")
+        checks[position].state = .disputed
+        var first = vote.report
+        first.adapter = published.name
+        if !trainer.isEmpty { checks[position].add(ShardCheck.Vote(report: first, bytes: [], worker: trainer)) }
+        write(
+            .quarantine(
+                AdapterDispute(
+                    shard: check.shard, published: published.name, other: vote.report.adapter,
+                    workers: [trainer, vote.worker])))
+    }
+
+    // MARK: tasks
+
+    func isWantedCheck(shard index: Int, manifest: String) -> Bool {
+        guard let check = check(of: index), check.manifest == manifest else { return false }
+        switch check.state {
+        case .open, .disputed: return true
+        case .agreed, .failed: return false
+        }
+    }
+
+    /// One training at a time for each check, on a worker that is free.
+    mutating func giveChecks() {
+        for check in checks where isWantedCheck(shard: check.shard, manifest: check.manifest) {
+            let work = Work.check(shard: check.shard)
+            guard !isPaused(work), !tasks.contains(where: { $0.work == work }),
+                let worker = checker(for: check), let peer = worker.peer
+            else { continue }
+            let id = give(.check(shard: check.shard, manifest: check.manifest), to: worker)
+            dispatch(
+                .replay(
+                    task: id, specification: settings.configuration.training,
+                    .shard(check.shard, manifest: check.manifest)), to: peer)
+        }
+    }
+
+    /// A free worker that is not the trainer; in a dispute first one that has not trained the shard yet.
+    private func checker(for check: ShardCheck) -> KnownWorker? {
+        let free = roster.live.filter { worker in
+            !tasks.contains { $0.worker == worker.id } && shardToTrain(by: worker) == nil
+                && isWelcome(worker, for: .check(shard: check.shard))
+        }
+        guard check.isDisputed else {
+            let trainer = trainer(of: check)
+            // Another worker's training is there already, and waits for the adapter to be published.
+            guard check.votes.allSatisfy({ $0.worker == trainer }) else { return nil }
+            return free.first { $0.id != trainer }
+        }
+        let voters = check.votes.map(\.worker)
+        if let other = free.first(where: { !voters.contains($0.id) }) { return other }
+        // Nobody else is there: those who disagree are asked again, the one whose training is oldest first.
+        guard roster.live.allSatisfy({ voters.contains($0.id) }) else { return nil }
+        return voters.lazy.compactMap { voter in free.first { $0.id == voter } }.first
+    }
+
+    /// The worker that trained, or is about to train, the adapter that answers for the shard.
+    private func trainer(of check: ShardCheck) -> String? {
+        guard let shard = shard(check.shard) else { return nil }
+        let published = shard.isCurrent && shard.adapter?.approximation == nil ? shard.adapter?.trainer : nil
+        return published ?? ledger.publisher(of: check.shard, manifest: check.manifest) ?? owners[check.shard]
+    }
+
+    mutating func checked(
+        shard index: Int, manifest: String, _ report: WorkerMessage.TrainedReport, adapter: [UInt8],
+        task: CoordinatorTask, by worker: KnownWorker
+    ) {
+        guard report.manifest == manifest, report.approximation == nil else {
+            return failed(task.id, .badReport, by: worker)
+        }
+        tasks.removeAll { $0.id == task.id }
+        succeeded(.check(shard: index))
+        guard let position = checks.firstIndex(where: { $0.shard == index && $0.manifest == manifest }) else { return }
+        checks[position].add(ShardCheck.Vote(report: report, bytes: adapter, worker: worker.id))
+        // Those who disagree and are asked again may disagree for ever.
+        if checks[position].isDisputed, checks[position].agreement == nil, checks[position].votes.count > 1 {
+            delayDispute(index)
+        }
+    }
+
+    private mutating func delayDispute(_ shard: Int) {
+        let error = ClientError(
+            code: "disputed", message: "trainings of shard \(shard) gave different bytes on different workers")
+        let voters = Set(check(of: shard)?.votes.map(\.worker) ?? [])
+        guard roster.live.allSatisfy({ voters.contains($0.id) }) else { return }
+        var record = WorkFailures(work: .check(shard: shard), count: 1, worker: "", error: error)
+        record.pausedUntil = now.advanced(bySeconds: CoordinatorLimits.staleSeconds * 20)
+        failures.removeAll { $0.work == record.work }
+        failures.append(record)
+    }
+
+    // MARK: the end of a request
+
+    /// Whether nothing more is to be checked before the request's certificate is signed.
+    func areChecked(_ pending: LedgerSnapshot.PendingForget) -> Bool {
+        checkedShards(of: pending).allSatisfy { shard in
+            guard let check = check(of: shard.index), check.manifest == shard.manifest else { return false }
+            switch check.state {
+            case .agreed(let adapter, _): return adapter == shard.adapter?.name
+            case .failed: return true
+            case .disputed: return false
+            case .open: return isHopeless(check)
+            }
+        }
+    }
+
+    /// Nobody else is there, or others failed at it again and again.
+    private func isHopeless(_ check: ShardCheck) -> Bool {
+        let trainer = trainer(of: check)
+        return !roster.live.contains { $0.id != trainer } || exhausted { $0 == .check(shard: check.shard) } != nil
+    }
+
+    func checkResults(for pending: LedgerSnapshot.PendingForget) -> [DoubleCheck] {
+        checkedShards(of: pending).compactMap { shard in
+            guard let adapter = shard.adapter?.name, let check = check(of: shard.index) else { return nil }
+            switch check.state {
+            case .agreed(_, let workers):
+                return DoubleCheck(shard: shard.index, adapter: adapter, outcome: .sameBytes, workers: workers)
+            case .open, .failed, .disputed:
+                let isAlone = exhausted { $0 == .check(shard: shard.index) } == nil
+                return DoubleCheck(
+                    shard: shard.index, adapter: adapter, outcome: isAlone ? .noOtherWorker : .failed, workers: [])
+            }
+        }
+    }
+
+    /// Shards about which workers disagree, one line each, for people.
+    var disputes: [String] {
+        checks.filter(\.isDisputed).map { check in
+            let votes = check.votes.map { "\($0.worker.prefix(8)): \($0.report.adapter.prefix(16))" }
+            return
+                "trainings of shard \(check.shard) gave different bytes (\(votes.joined(separator: ", "))); it answers "
+                + "nothing until two workers agree"
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Messages
+
+/// Forget requests: from the commit to the certificate.
+///
+/// The order is what makes a forget safe. The ledger commits first; its snapshot, in which the affected shards have no
+/// adapter any more, is adopted next; only then is the client answered. Training of old manifests is cancelled, and what
+/// it may still send is dropped here by task and in the ledger by manifest. Several requests need no merging: a shard has
+/// one current manifest, and training it serves them all.
+extension Coordinator {
+    mutating func forgetCommitted(_ id: String, _ outcome: ForgetOutcome) {
+        update(id) {
+            guard case .forget(var forgetting) = $0.work else { return }
+            forgetting.outcome = outcome
+            $0.work = .forget(forgetting)
+        }
+        log(
+            "forget \(id.clipped) is durable; shards \(outcome.shards), of which \(outcome.waitingFor) wait for an "
+                + "adapter; to be corrected: \(outcome.correcting ?? [])")
+        for worker in roster.workers { suspectCopies(of: worker, for: id) }
+        if !snapshot.pendingForgets.contains(where: { $0.id == id }) { update(id) { $0.end(.forget) } }
+        accept(id)
+    }
+
+    /// After a restart the ledger knows of requests that this value does not.
+    mutating func adoptPendingForgets() {
+        for pending in snapshot.pendingForgets where operation(pending.id) == nil {
+            var operation = Operation(
+                id: pending.id, request: nil, work: .forget(Forgetting()), started: now)
+            operation.isAccepted = true
+            operations.append(operation)
+            for worker in roster.workers { suspectCopies(of: worker, for: pending.id) }
+        }
+    }
+
+    // MARK: copies
+
+    /// A worker said what it holds: pending requests wait for what is not current in it.
+    mutating func suspectCopies(of worker: KnownWorker) {
+        for pending in snapshot.pendingForgets { suspectCopies(of: worker, for: pending.id) }
+    }
+
+    private mutating func suspectCopies(of worker: KnownWorker, for request: String) {
+        var found: [UnconfirmedCopy] = []
+        for copy in worker.copies {
+            let current = shard(copy.shard)?.manifest
+            for manifest in copy.manifests where manifest != current {
+                found.append(
+                    UnconfirmedCopy(worker: worker.id, name: worker.name, shard: copy.shard, manifest: manifest))
+            }
+        }
+        guard !found.isEmpty else { return }
+        update(request) {
+            guard case .forget(var forgetting) = $0.work else { return }
+            forgetting.suspects += found.filter { !forgetting.suspects.contains($0) }
+            $0.work = .forget(forgetting)
+        }
+    }
+
+    /// Copies that may still hold what the request forgot.
+    func unconfirmed(_ forgetting: Forgetting) -> [UnconfirmedCopy] {
+        forgetting.suspects.filter { suspect in
+            roster[suspect.worker]?.copy(of: suspect.shard)?.manifests.contains(suspect.manifest) ?? false
+        }
+    }
+
+    // MARK: the end
+
+    mutating func advance(_ forgetting: Forgetting, of operation: Operation) {
+        guard operation.state != .done else { return }
+        guard let pending = snapshot.pendingForgets.first(where: { $0.id == operation.id }) else {
+            return update(operation.id) { $0.end(.forget) }
+        }
+        // An operation that failed goes on when its work is tried again: the request stays durable until it is done.
+        let blocked = exhausted { work in
+            switch work {
+            case .train(let shard): pending.waitingFor.contains(shard)
+            default: false
+            }
+        }
+        if let blocked {
+            update(operation.id) { $0.fail(blocked) }
+        } else if operation.state == .failed {
+            update(operation.id) {
+                $0.state = .running
+                $0.error = nil
+            }
+        }
+        let isAsked = ledger.contains {
+            if case .finishForget(operation.id, _) = $0 { true } else { false }
+        }
+        if isFinishable(operation.id), !isAsked {
+            write(.finishForget(request: operation.id, checks: checkResults(for: pending)))
+        }
+    }
+
+    /// Whether the affected shards have clean adapters with their rows, and no worker at hand holds what was forgotten.
+    func isFinishable(_ id: String) -> Bool {
+        guard let pending = snapshot.pendingForgets.first(where: { $0.id == id }), pending.waitingFor.isEmpty,
+            !snapshot.purgePending, let operation = operation(id), case .forget(let forgetting) = operation.work
+        else { return false }
+        let isSettling = ledger.contains {
+            if case .settleCopies = $0 { true } else { false }
+        }
+        let copiesAreClean = !isSettling && unconfirmed(forgetting).allSatisfy { roster[$0.worker]?.isLive != true }
+        let rowsAreDone = wantedRows.isEmpty || exhausted { if case .rows = $0 { true } else { false } } != nil
+        // Shards that other requests train can wait for the tuning; it is done when they are.
+        let othersTrain = snapshot.shards.contains(where: isToBeTrained)
+        return copiesAreClean && rowsAreDone && areChecked(pending)
+            && (isTuned || othersTrain || !wantedRows.isEmpty)
+    }
+
+    mutating func forgetFinished(_ id: String) {
+        guard let operation = operation(id), case .forget(let forgetting) = operation.work else { return }
+        let away = unconfirmed(forgetting).count
+        update(id) { $0.end(.forget) }
+        log("forget \(id.clipped) is done; copies not confirmed: \(away)")
+    }
+}

@@ -1,0 +1,158 @@
+import Messages
+import Unlearning
+
+/// Comparisons of unlearning methods: the least urgent work there is.
+extension Coordinator {
+    mutating func advance(_ comparison: Comparison, of operation: Operation) {
+        guard comparison.loaded != nil else {
+            guard !comparison.isLoading, mayRead(operation) else { return }
+            update(operation.id) { $0.setComparison { $0.isLoading = true } }
+            return actions.append(.loadComparison(operation: operation.id, comparison.options))
+        }
+        if let error = exhausted(among: { $0 == .operation(operation.id) }) {
+            return failOperation(operation.id, error)
+        }
+        let reports = comparison.reports.compactMap { $0 }
+        if reports.count == comparison.reports.count {
+            endOperation(operation.id, .comparison(ComparisonReport(merging: reports)))
+        }
+    }
+
+    mutating func comparisonLoaded(_ id: String, _ result: Result<LoadedComparison, ClientError>) {
+        guard let operation = operation(id), operation.state == .running,
+            case .compare(let comparison) = operation.work, comparison.isLoading
+        else { return }
+        switch result {
+        case .failure(let error) where error.code == LedgerOutcome.stale: restart(id)
+        case .failure(let error): failOperation(id, error)
+        case .success(let loaded):
+            update(id) {
+                $0.setComparison {
+                    $0.isLoading = false
+                    $0.loaded = loaded
+                    $0.todo = Array(0..<loaded.cases)
+                    $0.reports = [ComparisonReport?](repeating: nil, count: loaded.cases)
+                }
+            }
+        }
+    }
+
+    // MARK: giving out
+
+    /// The next case for a worker that has nothing else to do.
+    mutating func giveComparison(to worker: KnownWorker) {
+        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }),
+            shardToTrain(by: worker) == nil
+        else { return }
+        for operation in operations
+        where operation.state == .running && isWelcome(worker, for: .operation(operation.id)) {
+            guard case .compare(let comparison) = operation.work, let position = comparison.todo.first,
+                let loaded = comparison.loaded
+            else { continue }
+            update(operation.id) { $0.setComparison { $0.todo.removeFirst() } }
+            let part = OperationPart(
+                operation: operation.id, generation: operation.generation, item: .compare(position))
+            let id = give(.part(part), to: worker)
+            return dispatch(
+                .compare(task: id, comparison.options, position: position, basis: loaded.basis), to: peer)
+        }
+    }
+
+    /// A case may take long: a worker that has a shard to train gives its case up, and one of them does where rows,
+    /// evaluations or verifications wait and every worker is busy with a case. The one that has done least begins anew later.
+    mutating func yieldComparisons() {
+        let comparing = tasks.filter(\.isComparison)
+        guard !comparing.isEmpty else { return }
+        for task in comparing {
+            guard let worker = roster[task.worker], shardToTrain(by: worker) != nil else { continue }
+            withdraw(task)
+        }
+        let busy = tasks.filter(\.isComparison)
+        let waiting = otherWaitingWork
+        guard !waiting.isEmpty, roster.live.allSatisfy({ worker in busy.contains { $0.worker == worker.id } }) else {
+            return
+        }
+        // One that may do the work: else it would be given its case again at once.
+        let able = busy.filter { task in
+            roster[task.worker].map { worker in waiting.contains { isWelcome(worker, for: $0) } } ?? false
+        }
+        if let least = able.min(by: { $0.share < $1.share }) { withdraw(least) }
+    }
+
+    private mutating func withdraw(_ task: CoordinatorTask) {
+        remove(task)
+        if let peer = roster[task.worker]?.peer { send(.cancel(task: task.id), to: peer) }
+    }
+
+    /// What is more urgent and waits for any worker.
+    private var otherWaitingWork: [Work] {
+        let missing = wantedRows.filter { kind in
+            !isPaused(.rows(kind)) && rows.contains { $0.kind == kind && !$0.pending.isEmpty }
+        }
+        let reading = operations.filter { operation in
+            guard operation.state == .running else { return false }
+            return switch operation.work {
+            case .evaluate(let evaluation): !evaluation.todo.isEmpty
+            case .verify(let verification): !verification.todo.isEmpty
+            case .train, .forget, .compare: false
+            }
+        }
+        return missing.map(Work.rows) + reading.map { .operation($0.id) }
+    }
+
+    // MARK: answers
+
+    mutating func compared(_ id: TaskID, _ report: ComparisonReport, by worker: KnownWorker) {
+        guard let task = task(id, of: worker) else { return }
+        guard case .part(let part) = task.kind, isCurrent(part), let position = part.comparisonCase,
+            report.isFinite
+        else { return failed(id, .badReport, by: worker) }
+        tasks.removeAll { $0.id == id }
+        succeeded(task.work)
+        update(part.operation) {
+            $0.setComparison {
+                guard $0.reports.indices.contains(position) else { return }
+                $0.reports[position] = report
+            }
+        }
+    }
+
+    // MARK: status
+
+    /// For people: cases done, and where those under way are.
+    func activity(of comparison: Comparison, in operation: Operation) -> String {
+        guard comparison.loaded != nil else { return activity }
+        let under = tasks(of: operation).compactMap { task in
+            task.progress.map { "\($0.step) of \($0.steps)" }
+        }
+        return "comparing methods, \(comparison.done) of \(comparison.reports.count) cases done"
+            + (under.isEmpty ? "" : "; under way, rows: \(under.joined(separator: ", "))")
+    }
+
+    func fraction(of comparison: Comparison, in operation: Operation) -> Double {
+        guard !comparison.reports.isEmpty else { return 0 }
+        let under = tasks(of: operation).reduce(0) { $0 + $1.share }
+        return (Double(comparison.done) + 0.99 * under) / Double(comparison.reports.count)
+    }
+
+    private func tasks(of operation: Operation) -> [CoordinatorTask] {
+        tasks.filter { task in
+            guard case .part(let part) = task.kind else { return false }
+            return part.operation == operation.id && part.generation == operation.generation
+        }
+    }
+}
+
+extension Operation {
+    mutating func setComparison(_ change: (inout Comparison) -> Void) {
+        guard case .compare(var comparison) = work else { return }
+        change(&comparison)
+        work = .compare(comparison)
+    }
+}
+
+extension ClientError {
+    package static func invalidComparison(_ error: any Error) -> ClientError {
+        ClientError(code: "invalid-request", message: "\(error)")
+    }
+}

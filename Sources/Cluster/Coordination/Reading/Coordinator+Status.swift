@@ -1,0 +1,244 @@
+import Messages
+
+/// What people are told: reports of operations, and the status of everything.
+extension Coordinator {
+    func report(_ operation: Operation) -> OperationReport {
+        let (progress, fraction): (String, Double) =
+            switch operation.state {
+            case .done: ("done", 1)
+            case .failed: ("failed", self.fraction(of: operation))
+            case .running: (activity(of: operation), self.fraction(of: operation))
+            }
+        return OperationReport(
+            id: operation.id, kind: operation.kind, state: operation.state, progress: progress, fraction: fraction,
+            error: operation.error)
+    }
+
+    private func activity(of operation: Operation) -> String {
+        guard operation.isAccepted else { return "being written to the ledger" }
+        if let obstacle { return obstacle }
+        switch operation.work {
+        case .evaluate(let evaluation) where evaluation.digests != nil:
+            if evaluation.isBuilding { return "computing metrics" }
+            let line = "scoring, \(evaluation.done) of \(evaluation.parts) parts"
+            let single = tasks.first { task in
+                guard case .part(let part) = task.kind else { return false }
+                return part.operation == operation.id && part.item == .single
+            }
+            return single.map { "\(line); training one adapter on all data\($0.progressText)" } ?? line
+        case .verify(let verification) where verification.items != nil:
+            let items = verification.items ?? []
+            let replays = tasks.filter {
+                guard case .part(let part) = $0.kind else { return false }
+                return part.operation == operation.id
+            }
+            return "replaying, \(items.count { $0.result != nil }) of \(items.count) shards"
+                + (replays.first?.progressText ?? "")
+        case .compare(let comparison): return activity(of: comparison, in: operation)
+        case .forget(let forgetting) where forgetting.isWaitingForCopiesOnly(in: self):
+            return "waiting for workers to delete forgotten data"
+        default: return activity
+        }
+    }
+
+    /// Why nothing goes on, if so.
+    private var obstacle: String? {
+        if let trouble = ledger.trouble { return "waiting for the ledger: \(trouble.message)" }
+        return roster.hasLive ? nil : "waiting for a worker"
+    }
+
+    /// What is being done for data and adapters, one line for people.
+    var activity: String {
+        let trainings = tasks.compactMap { task -> String? in
+            guard case .train(let shard, _) = task.kind else { return nil }
+            let isBridged = self.shard(shard)?.isBridged ?? false
+            return "shard \(shard)\(isBridged ? " (an approximate adapter serves)" : "")\(task.progressText)"
+        }
+        let corrections = tasks.compactMap { task -> String? in
+            guard case .correct(let shard, _) = task.kind else { return nil }
+            return "shard \(shard)\(task.progressText)"
+        }
+        if !corrections.isEmpty { return "correcting " + corrections.joined(separator: "; ") }
+        if !trainings.isEmpty { return "training " + trainings.joined(separator: "; ") }
+        let toTrain = snapshot.shards.filter(isToBeTrained)
+        let resting = toTrain.first { isPaused($0.work) }
+        if wantedRows.contains(.embeddings), isPartitionDue || toTrain.isEmpty {
+            return "embedding prompts, \(snapshot.missingEmbeddings) left"
+        }
+        if isPartitionDue { return "partitioning \(snapshot.unassignedPrompts) prompts" }
+        if let resting { return "shard \(resting.index) rests after failed trainings, then is tried again" }
+        if !toTrain.isEmpty { return "training is about to begin" }
+        let margins = snapshot.shards.compactMap(\.adapter?.missingMargins).reduce(0, +)
+        if margins > 0 { return "scoring validation prompts, \(margins) left" }
+        if !isTuned { return "tuning the attention" }
+        return isUpToDate ? "up to date" : "writing to the ledger"
+    }
+
+    private func fraction(of operation: Operation) -> Double {
+        switch operation.work {
+        case .evaluate(let evaluation):
+            evaluation.parts == 0 ? 0 : Double(evaluation.done) / Double(evaluation.parts)
+        case .verify(let verification):
+            verification.items.map { items in
+                items.isEmpty ? 1 : Double(items.count { $0.result != nil }) / Double(items.count)
+            } ?? 0
+        case .compare(let comparison): fraction(of: comparison, in: operation)
+        case .train: trainedFraction(of: snapshot.shards.filter { $0.prompts > 0 })
+        case .forget(let forgetting):
+            trainedFraction(
+                of: snapshot.shards.filter { forgetting.outcome?.waitingFor.contains($0.index) ?? isForgetting($0) })
+        }
+    }
+
+    /// Share of the training that is done; the rows after it count for a tenth.
+    private func trainedFraction(of shards: [LedgerSnapshot.Shard]) -> Double {
+        guard !shards.isEmpty else { return 0 }
+        let parts = shards.map { shard -> Double in
+            if shard.isCurrent {
+                let missing = shard.adapter?.missingMargins ?? 0
+                let all = max(1, snapshot.validationPrompts)
+                return 0.9 + 0.1 * (1 - Double(min(missing, all)) / Double(all))
+            }
+            guard let progress = taskOnShard(shard.index)?.progress, progress.steps > 0 else { return 0 }
+            return 0.9 * min(1, max(0, Double(progress.step) / Double(progress.steps)))
+        }
+        return parts.reduce(0, +) / Double(parts.count)
+    }
+
+    // MARK: status
+
+    /// What the value knows; the ledger's statistics are the shell's to add.
+    package func status(at now: CoordinatorInstant) -> StatusReport {
+        let adapters = snapshot.shards.compactMap(\.adapter)
+        return StatusReport(
+            cluster: settings.cluster, base: settings.configuration.training.base,
+            precision: settings.configuration.training.precision.rawValue, arithmetic: arithmetic,
+            activity: obstacleToWork ?? activity, workers: roster.workers.map { workerStatus($0, at: now) },
+            shards: snapshot.shards.map(shardStatus), operations: operations.map(report),
+            pendingForgets: snapshot.pendingForgets.map { pending in
+                var copies: [UnconfirmedCopy] = []
+                if let operation = operation(pending.id), case .forget(let forgetting) = operation.work {
+                    copies = unconfirmed(forgetting)
+                }
+                return StatusReport.PendingForget(
+                    request: pending.id, method: pending.method.rawValue, bridge: pending.bridge?.rawValue,
+                    waitingFor: pending.waitingFor, unconfirmed: copies)
+            },
+            disputes: disputes, tuned: snapshot.isTuned,
+            data: StatusReport.Data(
+                trainPrompts: snapshot.trainingPrompts, validationPrompts: snapshot.validationPrompts,
+                testPrompts: snapshot.testPrompts, missingEmbeddings: snapshot.missingEmbeddings,
+                missingMargins: adapters.map(\.missingMargins).reduce(0, +)))
+    }
+
+    /// An idle cluster without workers is not waiting for any.
+    private var obstacleToWork: String? {
+        let isIdle = isUpToDate && !operations.contains { $0.state == .running }
+        return isIdle ? nil : obstacle
+    }
+
+    private func workerStatus(_ worker: KnownWorker, at now: CoordinatorInstant) -> StatusReport.Worker {
+        StatusReport.Worker(
+            id: worker.id, name: worker.name, state: worker.isLive ? .live : .away,
+            lastSeenSeconds: max(0, now.seconds(since: worker.lastHeard)), threads: worker.threads,
+            shards: snapshot.shards.map(\.index).filter { owners[$0] == worker.id }, holds: worker.copies.map(\.shard),
+            copies: worker.copies.map { copy in
+                let current = self.shard(copy.shard)?.manifest
+                return StatusReport.Copy(
+                    shard: copy.shard, manifests: copy.manifests, isCurrent: current.map(copy.isExactly) ?? false)
+            },
+            tasks: tasks.filter { $0.worker == worker.id }.map(\.status))
+    }
+
+    private func shardStatus(_ shard: LedgerSnapshot.Shard) -> StatusReport.Shard {
+        let isTraining = tasks.contains { task in
+            if case .train(shard.index, _) = task.kind { true } else { false }
+        }
+        let approximation = shard.adapter?.approximation
+        let state: StatusReport.Shard.State =
+            if shard.prompts == 0 {
+                .empty
+            } else if shard.isCurrent {
+                approximation == nil ? .current : .approximate
+            } else if shard.isBridged {
+                .bridged
+            } else if shard.adapter == nil && shard.damage != nil {
+                .damaged
+            } else if shard.correction != nil {
+                .correcting
+            } else if isTraining {
+                .training
+            } else if isForgetting(shard) {
+                .quarantined
+            } else if shard.adapter != nil {
+                .outdated
+            } else {
+                .untrained
+            }
+        let owner = owners[shard.index].flatMap { roster[$0] }
+        return StatusReport.Shard(
+            shard: shard.index, state: state, prompts: shard.prompts, manifest: shard.manifest,
+            adapter: shard.adapter?.name,
+            method: shard.adapter.map { _ in approximation?.method.rawValue ?? ClusterConfiguration.Method.apa.rawValue
+            },
+            exact: shard.adapter.map { _ in approximation == nil },
+            approximateSince: approximation?.since.timeIntervalSince1970, corrections: approximation?.corrections,
+            fallback: shard.fallback?.description, damage: shard.adapter == nil ? shard.damage?.description : nil,
+            prepared: isPrepared(shard),
+            missingMargins: shard.adapter?.missingMargins,
+            quarantinedSince: shard.quarantinedSince?.timeIntervalSince1970, owner: owner?.id,
+            held: owner?.holds(shard: shard.index, manifest: shard.manifest) ?? false, likes: shard.likes)
+    }
+}
+
+extension Forgetting {
+    /// Everything is trained, but workers at hand have not confirmed their deletions.
+    func isWaitingForCopiesOnly(in coordinator: Coordinator) -> Bool {
+        coordinator.isUpToDate
+            && coordinator.unconfirmed(self).contains { coordinator.roster[$0.worker]?.isLive == true }
+    }
+}
+
+extension CoordinatorTask {
+    /// ": step 14 of 64, loss 0.693, 812 tokens/s, about 35 s left", ": 14 of 64" of what is no training, or nothing.
+    var progressText: String {
+        guard let progress else { return "" }
+        guard progress.tokensPerSecond != 0 else { return ": \(progress.step) of \(progress.steps)" }
+        let loss = (progress.loss * 1000).rounded() / 1000
+        return ": step \(progress.step) of \(progress.steps), loss \(loss), "
+            + "\(whole(progress.tokensPerSecond)) tokens/s, about \(whole(progress.secondsRemaining)) s left"
+    }
+
+    /// Numbers come from outside: also those that fit no integer.
+    private func whole(_ value: Double) -> String {
+        Int(exactly: value.rounded()).map(String.init) ?? "?"
+    }
+
+    var status: StatusReport.Task {
+        let kind: String
+        var shard: Int?
+        switch self.kind {
+        case .train(let index, _): (kind, shard) = ("train", index)
+        case .correct(let index, _): (kind, shard) = ("correct", index)
+        case .prepare(let index, _, _): (kind, shard) = ("prepare", index)
+        case .keep(let index, _): (kind, shard) = ("keep", index)
+        case .check(let index, _): (kind, shard) = ("check", index)
+        case .rows(.embeddings, _): kind = "embed"
+        case .rows(.margins, _): kind = "reference"
+        case .part(let part):
+            kind =
+                switch part.item {
+                case .embed: "embed"
+                case .score: "score"
+                case .single, .replay: "replay"
+                case .compare: "compare"
+                }
+        }
+        let name =
+            if case .part(let part) = self.kind { "\(kind) for \(part.operation.prefix(8))" } else { work.description }
+        return StatusReport.Task(
+            kind: kind, shard: shard, description: name + progressText, step: progress?.step,
+            steps: progress?.steps, loss: progress?.loss, tokensPerSecond: progress?.tokensPerSecond,
+            secondsRemaining: progress?.secondsRemaining)
+    }
+}

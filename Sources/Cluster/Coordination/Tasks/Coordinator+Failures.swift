@@ -1,0 +1,79 @@
+import Messages
+
+/// Work that fails is tried on another worker, a bounded number of times; then it rests for a while.
+extension Coordinator {
+    func failure(of work: Work) -> WorkFailures? {
+        failures.first { $0.work == work }
+    }
+
+    /// Whether the work rests after failures.
+    func isPaused(_ work: Work) -> Bool {
+        failure(of: work)?.pausedUntil.map { $0 > now } ?? false
+    }
+
+    /// Counts a failure of the work on a worker.
+    mutating func fail(_ work: Work, on worker: String, _ error: ClientError) {
+        var record =
+            failure(of: work) ?? WorkFailures(work: work, count: 0, worker: worker, error: error, pausedUntil: nil)
+        record.count += 1
+        record.worker = worker
+        record.error = error
+        if record.count >= CoordinatorLimits.attempts {
+            record.pausedUntil = now.advanced(bySeconds: CoordinatorLimits.pauseAfterFailureSeconds)
+        }
+        failures.removeAll { $0.work == work }
+        failures.append(record)
+        if case .correct(let shard) = work { giveUpCorrection(of: shard, after: record) }
+        log("failed: \(work.description), attempt \(record.count), worker \(worker), \(error.code)")
+    }
+
+    mutating func succeeded(_ work: Work) {
+        failures.removeAll { $0.work == work }
+    }
+
+    /// Work that is not to be given out for a moment, without counting as failed.
+    mutating func delay(_ work: Work) {
+        var record =
+            failure(of: work)
+            ?? WorkFailures(
+                work: work, count: 0, worker: "", error: ClientError(code: LedgerOutcome.stale, message: ""))
+        record.pausedUntil = now.advanced(bySeconds: CoordinatorLimits.staleSeconds)
+        failures.removeAll { $0.work == work }
+        failures.append(record)
+    }
+
+    mutating func resumePausedWork() {
+        for position in failures.indices {
+            guard let until = failures[position].pausedUntil, until <= now else { continue }
+            failures[position].pausedUntil = nil
+            failures[position].count = min(failures[position].count, CoordinatorLimits.attempts - 1)
+        }
+        failures.removeAll { $0.count == 0 && $0.pausedUntil == nil }
+    }
+
+    /// The error of the first work that rests because it failed too often, of those that a condition names.
+    func exhausted(among condition: (Work) -> Bool) -> ClientError? {
+        failures.first { $0.count >= CoordinatorLimits.attempts && isPaused($0.work) && condition($0.work) }
+            .map { record in
+                ClientError(
+                    code: record.error.code,
+                    message: "\(record.work.description) failed \(CoordinatorLimits.attempts) times, last on worker "
+                        + "\(record.worker): \(record.error.message)")
+            }
+    }
+}
+
+extension Work {
+    var description: String {
+        switch self {
+        case .train(let shard): "training shard \(shard)"
+        case .correct(let shard): "correcting shard \(shard)"
+        case .prepare(let shard): "preparing shard \(shard)"
+        case .keep(let shard): "moving shard \(shard)"
+        case .check(let shard): "training shard \(shard) a second time"
+        case .rows(.embeddings): "embedding prompts"
+        case .rows(.margins): "scoring validation prompts"
+        case .operation(let id): "operation \(id)"
+        }
+    }
+}

@@ -1,0 +1,291 @@
+import Messages
+
+/// Writes on their way to the ledger, and writes to try again.
+struct LedgerDesk: Sendable {
+    struct Entry: Sendable {
+        var id: LedgerCommandID
+        var command: LedgerCommand
+        var attempts: Int
+        /// nil: the shell has it.
+        var retryAt: CoordinatorInstant?
+        /// Why it failed last.
+        var error: ClientError?
+    }
+
+    private(set) var entries: [Entry] = []
+    private var next: LedgerCommandID = 1
+
+    /// What the ledger last failed at for a reason of its own, such as a full disk, while that lasts.
+    var trouble: ClientError? {
+        entries.lazy.compactMap(\.error).first { $0.code != LedgerOutcome.stale }
+    }
+
+    var isInTrouble: Bool { trouble != nil }
+
+    mutating func begin(_ command: LedgerCommand) -> LedgerCommandID {
+        defer { next += 1 }
+        entries.append(Entry(id: next, command: command, attempts: 1, retryAt: nil, error: nil))
+        return next
+    }
+
+    /// Takes out the entry of a command that ended.
+    mutating func end(_ id: LedgerCommandID) -> Entry? {
+        guard let position = entries.firstIndex(where: { $0.id == id && $0.retryAt == nil }) else { return nil }
+        return entries.remove(at: position)
+    }
+
+    mutating func keepForRetry(_ entry: Entry, error: ClientError, at now: CoordinatorInstant) {
+        let range = CoordinatorLimits.ledgerRetrySeconds
+        let pause = min(range.upperBound, range.lowerBound * Double(1 << min(entry.attempts - 1, 10)))
+        var entry = entry
+        entry.retryAt = now.advanced(bySeconds: pause)
+        entry.error = error
+        entries.append(entry)
+    }
+
+    /// Entries whose time has come; they count as begun again.
+    mutating func takeDue(at now: CoordinatorInstant) -> [Entry] {
+        var due: [Entry] = []
+        for position in entries.indices {
+            guard let time = entries[position].retryAt, time <= now else { continue }
+            entries[position].retryAt = nil
+            entries[position].attempts += 1
+            due.append(entries[position])
+        }
+        return due
+    }
+
+    mutating func drop(_ id: LedgerCommandID) {
+        entries.removeAll { $0.id == id }
+    }
+
+    func contains(where condition: (LedgerCommand) -> Bool) -> Bool {
+        entries.contains { condition($0.command) }
+    }
+
+    func isPublishing(shard: Int, manifest: String) -> Bool {
+        publisher(of: shard, manifest: manifest) != nil
+    }
+
+    /// The worker whose adapter is on its way into the ledger.
+    func publisher(of shard: Int, manifest: String) -> String? {
+        entries.lazy.compactMap { entry in
+            guard case .publish(shard, let report, _, let worker) = entry.command, report.manifest == manifest else {
+                return nil
+            }
+            return worker
+        }.first
+    }
+
+    func isWriting(_ rows: MissingRows) -> Bool {
+        contains { command in
+            switch (command, rows) {
+            case (.saveEmbeddings, .embeddings): true
+            case (.saveMargins(let name, _, _), .margins(let adapter)): name == adapter
+            default: false
+            }
+        }
+    }
+}
+
+/// For what the attention is tuned.
+struct TuningSubject: Hashable, Sendable {
+    var adapters: [String]
+    var validation: String
+}
+
+extension LedgerOutcome {
+    /// See `LedgerOutcome.failed`.
+    package static let stale = "stale"
+    package static let invalid = "invalid"
+    package static let unread = "unread"
+    /// The file of an adapter does not hold what its name says (`LedgerError.adapterDamaged`, `.adapterLost`).
+    package static let damaged = "adapter-damaged"
+}
+
+extension Coordinator {
+    @discardableResult
+    mutating func write(_ command: LedgerCommand) -> LedgerCommandID {
+        let id = ledger.begin(command)
+        actions.append(.ledger(id, command))
+        return id
+    }
+
+    mutating func retryLedgerCommands() {
+        for entry in ledger.takeDue(at: now) {
+            if isStillWanted(entry.command) {
+                actions.append(.ledger(entry.id, entry.command))
+            } else {
+                ledger.drop(entry.id)
+            }
+        }
+    }
+
+    private func isStillWanted(_ command: LedgerCommand) -> Bool {
+        switch command {
+        case .publish(let index, let report, _, _):
+            shard(index).map { $0.manifest == report.manifest && !$0.isCurrent } ?? false
+        case .saveMargins(let name, _, _): snapshot.shards.contains { $0.adapter?.name == name }
+        case .saveEmbeddings: snapshot.missingEmbeddings > 0
+        case .partition: isPartitionDue && snapshot.missingEmbeddings == 0
+        case .tuneAttention: isTuningDue
+        case .purge: snapshot.purgePending
+        case .finishForget(let request, _): isFinishable(request)
+        case .abandonCorrection(let index, let manifest, _):
+            shard(index).map { $0.manifest == manifest && $0.correction != nil } ?? false
+        case .quarantine(let dispute): shard(dispute.shard)?.adapter?.name == dispute.published
+        case .dropDamaged(let name): snapshot.shards.contains { $0.adapter?.name == name || $0.correction != nil }
+        case .forget, .requestTraining, .settleCopies, .forgetCopy: true
+        }
+    }
+
+    // MARK: outcomes
+
+    mutating func committed(_ id: LedgerCommandID, _ outcome: LedgerOutcome) {
+        guard let entry = ledger.end(id) else {
+            // Asked for and dropped since; the commit counts all the same.
+            if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: true) }
+            return
+        }
+        if case .failed(let error) = outcome { return failed(entry, error) }
+        switch (entry.command, outcome) {
+        case (.forget(let request, _), .forgotten(let forgotten, let snapshot)):
+            adopt(snapshot, dataChanged: true)
+            forgetCommitted(request, forgotten)
+        case (.finishForget(let request, _), .finished(let snapshot)):
+            adopt(snapshot, dataChanged: false)
+            forgetFinished(request)
+        case (.forgetCopy(let request, let settlement), _):
+            if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
+            declared(request, settlement)
+        case (.requestTraining(let request), _):
+            if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
+            accept(request)
+        case (.publish(let shard, _, _, _), _):
+            succeeded(.train(shard: shard))
+            succeeded(.correct(shard: shard))
+            if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
+        default:
+            if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
+        }
+    }
+
+    private mutating func failed(_ entry: LedgerDesk.Entry, _ error: ClientError) {
+        switch (entry.command, error.code) {
+        case (_, LedgerOutcome.unread):
+            // It is committed. Nobody may be told otherwise, and nobody anything before what follows is known.
+            log("the ledger could not be read after a commit")
+            ledger.keepForRetry(entry, error: error, at: now)
+        case (.forget(let request, _), _), (.requestTraining(let request), _):
+            refuse(request, error)
+        case (.forgetCopy(let request, _), _): refuseDeclaration(request, error)
+        case (.quarantine, LedgerOutcome.stale): break
+        case (.publish, LedgerOutcome.stale), (.abandonCorrection, LedgerOutcome.stale),
+            (.saveEmbeddings, LedgerOutcome.stale), (.saveMargins, LedgerOutcome.stale):
+            break
+        case (.publish(let shard, let report, _, let worker), LedgerOutcome.invalid):
+            fail(report.approximation == nil ? .train(shard: shard) : .correct(shard: shard), on: worker, error)
+        case (.saveEmbeddings, LedgerOutcome.invalid):
+            fail(.rows(.embeddings), on: "", error)
+        case (.saveMargins(let adapter, _, _), LedgerOutcome.invalid):
+            fail(.rows(.margins(adapter: adapter)), on: "", error)
+        default:
+            // The rest waits, in order, until the ledger can write again. Their number is bounded by the tasks that were
+            // under way: no new ones are given out meanwhile.
+            log("the ledger could not write: \(error.code)")
+            ledger.keepForRetry(entry, error: error, at: now)
+        }
+    }
+
+    /// The ledger looks again, and takes the adapter away; a worker that kept the training then sends it, or it is trained.
+    mutating func dropDamaged(_ name: String) {
+        guard !ledger.contains(where: { $0 == .dropDamaged(adapter: name) }) else { return }
+        log("the file of adapter \(name.clipped) is damaged or gone")
+        write(.dropDamaged(adapter: name))
+    }
+
+    // MARK: the snapshot
+
+    /// - Parameter dataChanged: prompts may have gone or come, also where no manifest shows it.
+    mutating func adopt(_ new: LedgerSnapshot, dataChanged: Bool) {
+        let old = snapshot
+        snapshot = new
+        if dataChanged {
+            forgetMissingRows()
+            // Failures belonged to data that is no longer the same.
+            failures.removeAll { failure in
+                switch failure.work {
+                case .train, .correct, .prepare, .check, .rows: true
+                case .keep, .operation: false
+                }
+            }
+        }
+        adoptPendingForgets()
+        let sameAdapters = old.shards.map(\.adapter?.name) == new.shards.map(\.adapter?.name)
+        if dataChanged || !sameAdapters || old.shards.map(\.manifest) != new.shards.map(\.manifest) {
+            restartReadingOperations()
+        }
+    }
+
+    // MARK: work of the ledger itself
+
+    mutating func orderLedgerWork() {
+        loadMissingRows()
+        if snapshot.purgePending, purgeNotBefore <= now, !ledger.contains(where: { $0 == .purge }) {
+            purgeNotBefore = now.advanced(bySeconds: CoordinatorLimits.ledgerRetrySeconds.upperBound)
+            write(.purge)
+        }
+        if isPartitionDue, snapshot.missingEmbeddings == 0, !ledger.contains(where: { $0 == .partition }) {
+            write(.partition)
+        }
+        if isTuningDue, tunedFor != tuningSubject, !ledger.contains(where: { $0 == .tuneAttention }) {
+            tunedFor = tuningSubject
+            write(.tuneAttention)
+        }
+    }
+
+    var tuningSubject: TuningSubject {
+        TuningSubject(
+            adapters: snapshot.shards.compactMap(\.adapter?.name), validation: snapshot.validationDigest)
+    }
+
+    private var isTuningDue: Bool {
+        !snapshot.isTuned && snapshot.shards.contains { $0.adapter != nil } && hasWholeTable && !isPartitionDue
+    }
+
+    /// Every shard has its adapter, and every adapter its row of the error table.
+    private var hasWholeTable: Bool {
+        wantedRows.isEmpty && snapshot.shards.allSatisfy { $0.isCurrent || !isToBeTrained($0) }
+    }
+
+    /// Like `wantsTraining`, but also while the result is on its way into the ledger.
+    func isToBeTrained(_ shard: LedgerSnapshot.Shard) -> Bool {
+        shard.prompts > 0 && !shard.isCurrent && (isForgetting(shard) || snapshot.trainingRequested)
+    }
+
+    /// Whether τ and n fit the adapters that are there, or need not.
+    var isTuned: Bool {
+        let asked = tunedFor == tuningSubject && !ledger.contains { $0 == .tuneAttention }
+        return snapshot.isTuned || asked || snapshot.shards.allSatisfy { $0.adapter == nil }
+    }
+
+    /// Nothing is left to do for the data and adapters.
+    var isUpToDate: Bool {
+        !isPartitionDue && hasWholeTable && isTuned && !isAnythingPublished
+    }
+
+    private var isAnythingPublished: Bool {
+        ledger.contains {
+            if case .publish = $0 { true } else { false }
+        }
+    }
+}
+
+extension LedgerOutcome {
+    var snapshot: LedgerSnapshot? {
+        switch self {
+        case .committed(let snapshot), .forgotten(_, let snapshot), .finished(let snapshot): snapshot
+        case .failed: nil
+        }
+    }
+}

@@ -1,0 +1,238 @@
+import Messages
+import Recommendation
+
+/// Clients' requests become operations; operations end.
+extension Coordinator {
+    func operation(_ id: String) -> Operation? {
+        operations.first { $0.id == id }
+    }
+
+    mutating func update(_ id: String, _ change: (inout Operation) -> Void) {
+        guard let position = operations.firstIndex(where: { $0.id == id }) else { return }
+        change(&operations[position])
+    }
+
+    mutating func reply(_ ticket: ClientTicket, _ reply: CoordinatorReply) {
+        actions.append(.reply(ticket, reply))
+    }
+
+    mutating func receive(_ request: ClientRequest, from ticket: ClientTicket) {
+        switch request {
+        case .status: reply(ticket, .status(status(at: now)))
+        case .operation(let id):
+            guard let operation = operation(id) else { return reply(ticket, .unknownOperation(id)) }
+            reply(ticket, .operation(report(operation), result: operation.result))
+        case .train, .forget, .evaluate, .verify, .compare: begin(request, for: ticket)
+        case .forgetCopy(let wanted): declare(wanted, for: ticket)
+        case .importRows, .finishImport, .query, .adapters, .lineage, .exportAdapter, .audit:
+            reply(ticket, .failure(.notAnOperation))
+        }
+    }
+
+    private mutating func begin(_ request: ClientRequest, for ticket: ClientTicket) {
+        guard !ticket.request.isEmpty, ticket.request.utf8.count <= CoordinatorLimits.text else {
+            return reply(ticket, .failure(.invalidRequestID))
+        }
+        if let known = operation(ticket.request) { return repeated(request, of: known, for: ticket) }
+        if let error = objection(to: request) { return reply(ticket, .failure(error)) }
+        let work: Operation.Work
+        switch request {
+        case .forget: work = .forget(Forgetting())
+        case .evaluate(let wanted): work = .evaluate(Evaluation(wanted))
+        case .verify(let wanted): work = .verify(Verification(request: wanted.request))
+        case .compare(let options): work = .compare(Comparison(options))
+        default: work = .train
+        }
+        operations.append(
+            Operation(id: ticket.request, request: request, work: work, started: now, waiters: [ticket]))
+        switch request {
+        case .forget(let wanted): write(.forget(request: ticket.request, wanted))
+        case .train:
+            // Whoever asks again means: try again.
+            for position in failures.indices where failures[position].pausedUntil != nil {
+                failures[position].pausedUntil = now
+            }
+            if snapshot.trainingRequested {
+                accept(ticket.request)
+            } else {
+                write(.requestTraining(request: ticket.request))
+            }
+        default: accept(ticket.request)
+        }
+        dropOldOperations()
+    }
+
+    private mutating func repeated(_ request: ClientRequest, of known: Operation, for ticket: ClientTicket) {
+        if let first = known.request, first != request { return reply(ticket, .failure(.requestConflict(known.id))) }
+        guard known.isAccepted else {
+            return update(known.id) {
+                $0.waiters = ($0.waiters.filter { $0 != ticket } + [ticket]).suffix(CoordinatorLimits.waitersPerRequest)
+            }
+        }
+        if case .forget(let forgetting) = known.work, forgetting.outcome == nil {
+            // Pending since before a restart: the ledger knows what it did, and whether it is the same request.
+            guard case .forget(let wanted) = request else {
+                return reply(ticket, .failure(.requestConflict(known.id)))
+            }
+            update(known.id) {
+                $0.waiters = ($0.waiters.filter { $0 != ticket } + [ticket]).suffix(CoordinatorLimits.waitersPerRequest)
+            }
+            let isAsked = ledger.contains { command in
+                if case .forget(known.id, _) = command { true } else { false }
+            }
+            if !isAsked { write(.forget(request: known.id, wanted)) }
+            return
+        }
+        reply(ticket, acceptance(of: known))
+    }
+
+    /// Why a request cannot be taken at all.
+    private func objection(to request: ClientRequest) -> ClientError? {
+        let running = operations.count { $0.state == .running && !$0.isForget }
+        switch request {
+        case .forget(let wanted):
+            if wanted.dryRun { return .notAnOperation }
+            do throws(LedgerError) {
+                _ = try ForgetMethod(wanted, default: settings.configuration.method)
+            } catch {
+                return .methodNotAvailable(error)
+            }
+            let forgets = operations.count { $0.state == .running && $0.isForget }
+            return forgets >= CoordinatorLimits.runningForgets ? .busy : nil
+        case .train where snapshot.trainingPrompts == 0: return .nothingToTrain(hasData: snapshot.hasData)
+        case .train where labelsAreOne:
+            return snapshot.labels.map { .oneLabel($0, prompts: snapshot.trainingPrompts) }
+        case .evaluate(let wanted):
+            if let error = wanted.objection { return error }
+            if promptCount(of: wanted.split) == 0 { return .emptySplit(wanted.split) }
+            if !hasTraining { return .notTrained }
+        case .verify where !hasTraining: return .notTrained
+        case .compare(let options):
+            if snapshot.trainingPrompts == 0 { return .nothingToTrain(hasData: snapshot.hasData) }
+            if let labels = snapshot.labels, labelsAreOne {
+                return .oneLabel(labels, prompts: snapshot.trainingPrompts)
+            }
+            if snapshot.testPrompts == 0 { return .emptySplit(.test) }
+            do { try options.check() } catch { return .invalidComparison(error) }
+        default: break
+        }
+        return running >= CoordinatorLimits.runningOperations ? .busy : nil
+    }
+
+    /// Whether all training prompts have the same answer.
+    private var labelsAreOne: Bool {
+        guard let labels = snapshot.labels, snapshot.trainingPrompts > 0 else { return false }
+        return labels.likes == 0 || labels.likes == snapshot.trainingPrompts
+    }
+
+    /// Whether there are adapters, or will be.
+    private var hasTraining: Bool {
+        snapshot.trainingRequested || !snapshot.pendingForgets.isEmpty || snapshot.shards.contains { $0.adapter != nil }
+    }
+
+    func promptCount(of split: Split) -> Int {
+        switch split {
+        case .train: snapshot.trainingPrompts
+        case .validation: snapshot.validationPrompts
+        case .test: snapshot.testPrompts
+        }
+    }
+
+    // MARK: acceptance
+
+    private func acceptance(of operation: Operation) -> CoordinatorReply {
+        if case .forget(let forgetting) = operation.work, let outcome = forgetting.outcome {
+            return .forgetAccepted(report(operation), outcome)
+        }
+        return .operation(report(operation), result: operation.result)
+    }
+
+    /// What the ledger has to remember is committed: whoever waits gets the reply.
+    mutating func accept(_ id: String) {
+        update(id) { $0.isAccepted = true }
+        guard let operation = operation(id) else { return }
+        update(id) { $0.waiters = [] }
+        for waiter in operation.waiters { reply(waiter, acceptance(of: operation)) }
+    }
+
+    /// The ledger did not take the request: it has not happened.
+    mutating func refuse(_ id: String, _ error: ClientError) {
+        guard let operation = operation(id) else { return }
+        for waiter in operation.waiters { reply(waiter, .failure(error)) }
+        if operation.isAccepted {
+            update(id) { $0.waiters = [] }
+        } else {
+            operations.removeAll { $0.id == id }
+        }
+    }
+
+    private mutating func dropOldOperations() {
+        let ended = operations.filter { $0.state != .running && !isPending($0) }
+        for operation in ended.dropLast(CoordinatorLimits.endedOperations) {
+            operations.removeAll { $0.id == operation.id }
+        }
+    }
+
+    private func isPending(_ operation: Operation) -> Bool {
+        operation.isForget && snapshot.pendingForgets.contains { $0.id == operation.id }
+    }
+
+    // MARK: going on
+
+    mutating func advanceOperations() {
+        for operation in operations where operation.isAccepted {
+            switch operation.work {
+            case .train where operation.state == .running: advanceTraining(operation)
+            case .forget(let forgetting): advance(forgetting, of: operation)
+            case .evaluate(let evaluation) where operation.state == .running: advance(evaluation, of: operation)
+            case .verify(let verification) where operation.state == .running: advance(verification, of: operation)
+            case .compare(let comparison) where operation.state == .running: advance(comparison, of: operation)
+            default: break
+            }
+        }
+    }
+
+    private mutating func advanceTraining(_ operation: Operation) {
+        if isUpToDate {
+            update(operation.id) { $0.end(nil) }
+        } else if let error = exhausted(among: \.isForAdapters) {
+            update(operation.id) { $0.fail(error) }
+        }
+    }
+
+    /// The operation is over, with an error; what it had under way is dropped.
+    mutating func failOperation(_ id: String, _ error: ClientError) {
+        clearWork(of: id)
+        update(id) { $0.fail(error) }
+    }
+
+    /// The operation is over; what it collected is dropped.
+    mutating func endOperation(_ id: String, _ result: OperationResult) {
+        clearWork(of: id)
+        update(id) { $0.end(result) }
+    }
+
+    /// Parts under way belong to an earlier generation from here on.
+    mutating func clearWork(of id: String) {
+        update(id) {
+            $0.generation += 1
+            switch $0.work {
+            case .evaluate(let old): $0.work = .evaluate(old.anew)
+            case .verify(let old): $0.work = .verify(Verification(request: old.request))
+            case .compare(let old): $0.work = .compare(Comparison(old.options))
+            case .train, .forget: break
+            }
+        }
+        succeeded(.operation(id))
+    }
+}
+
+extension Work {
+    /// Whether adapters and their rows depend on it.
+    var isForAdapters: Bool {
+        switch self {
+        case .train, .correct, .rows: true
+        case .prepare, .keep, .check, .operation: false
+        }
+    }
+}

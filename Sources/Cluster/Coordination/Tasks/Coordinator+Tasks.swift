@@ -1,0 +1,253 @@
+import Messages
+
+/// Work is given out, called back, and given out again.
+extension Coordinator {
+    func task(_ id: TaskID, of worker: KnownWorker) -> CoordinatorTask? {
+        tasks.first { $0.id == id && $0.worker == worker.id }
+    }
+
+    // MARK: giving out
+
+    /// First every worker's own training, then data to keep, then the training of an evaluation, which takes longest, then
+    /// chunks of rows and evaluations spread over those who are free, then replays, then comparisons, and preparations for
+    /// requests to come when there is nothing else to do.
+    mutating func giveOutTasks() {
+        yieldComparisons()
+        let live = roster.live
+        for worker in live {
+            giveShardTask(to: worker)
+        }
+        // Nothing that ends in a write is begun while the ledger cannot write.
+        guard !ledger.isInTrouble else { return }
+        giveChecks()
+        for worker in live {
+            giveTraining(.singleTraining, to: worker)
+        }
+        for round in 1...CoordinatorLimits.tasksPerWorker {
+            for worker in live where isFreeForChunks(worker, below: round) {
+                giveChunk(to: worker)
+            }
+        }
+        for worker in live {
+            giveTraining(.replay, to: worker)
+        }
+        for worker in live {
+            giveComparison(to: worker)
+        }
+        givePreparations()
+    }
+
+    private mutating func giveShardTask(to worker: KnownWorker) {
+        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }) else { return }
+        let specification = settings.configuration.training
+        if !ledger.isInTrouble, let shard = shardToTrain(by: worker), shard.correction != nil {
+            let id = give(.correct(shard: shard.index, manifest: shard.manifest), to: worker)
+            roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
+            dispatch(
+                .correct(
+                    task: id, shard: shard.index, manifest: shard.manifest, specification: specification,
+                    to: worker.holder), to: peer)
+        } else if !ledger.isInTrouble, let shard = shardToTrain(by: worker) {
+            let id = give(.train(shard: shard.index, manifest: shard.manifest), to: worker)
+            roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
+            dispatch(
+                .assign(
+                    task: id, shard: shard.index, manifest: shard.manifest, specification: specification, adapter: nil,
+                    to: worker.holder), to: peer)
+        } else if let shard = shardToKeep(by: worker), let adapter = shard.adapter {
+            let id = give(.keep(shard: shard.index, manifest: shard.manifest), to: worker)
+            roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
+            dispatch(
+                .assign(
+                    task: id, shard: shard.index, manifest: shard.manifest, specification: specification,
+                    adapter: adapter.name, to: worker.holder), to: peer)
+        }
+    }
+
+    private func isFreeForChunks(_ worker: KnownWorker, below count: Int) -> Bool {
+        let own = tasks.filter { $0.worker == worker.id }
+        return own.count < count && !own.contains(where: \.isTraining) && shardToTrain(by: worker) == nil
+    }
+
+    private mutating func giveChunk(to worker: KnownWorker) {
+        guard let peer = worker.peer else { return }
+        if let (kind, digests) = nextRows(for: worker) {
+            let id = give(.rows(kind, digests: digests), to: worker)
+            switch kind {
+            case .embeddings:
+                dispatch(
+                    .embed(
+                        task: id, source: settings.configuration.embedding, scope: .prompt, digests: digests), to: peer)
+            case .margins(let adapter):
+                dispatch(
+                    .score(
+                        task: id, rule: settings.configuration.rule, adapters: [.published(name: adapter)], weights: [],
+                        digests: digests), to: peer)
+            }
+        } else if let part = nextPart(.chunk, for: worker) {
+            let id = give(.part(part), to: worker)
+            if let message = message(for: part, task: id) { dispatch(message, to: peer) }
+        }
+    }
+
+    private mutating func giveTraining(_ kind: PartKind, to worker: KnownWorker) {
+        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }),
+            shardToTrain(by: worker) == nil, let part = nextPart(kind, for: worker)
+        else { return }
+        let id = give(.part(part), to: worker)
+        if let message = message(for: part, task: id) { dispatch(message, to: peer) }
+    }
+
+    mutating func give(_ kind: CoordinatorTask.Kind, to worker: KnownWorker) -> TaskID {
+        defer { nextTask += 1 }
+        var task = CoordinatorTask(id: nextTask, worker: worker.id, kind: kind, lastNews: now)
+        task.isWithoutData =
+            task.copy.map { worker.copy(of: $0.shard)?.manifests.contains($0.manifest) != true } ?? false
+        tasks.append(task)
+        return nextTask
+    }
+
+    // MARK: calling back
+
+    /// Cancels what nobody needs any more.
+    mutating func dropUnwantedTasks() {
+        for task in tasks where !isWanted(task) {
+            cancel(task)
+        }
+    }
+
+    private func isWanted(_ task: CoordinatorTask) -> Bool {
+        switch task.kind {
+        case .train(let index, let manifest):
+            guard let shard = shard(index) else { return false }
+            return shard.manifest == manifest && wantsTraining(shard) && shard.correction == nil
+        case .correct(let index, let manifest):
+            guard let shard = shard(index) else { return false }
+            return shard.manifest == manifest && wantsTraining(shard) && shard.correction != nil
+        case .prepare(let index, let manifest, let adapter):
+            return isWantedPreparation(shard: index, manifest: manifest, adapter: adapter)
+        case .keep(let index, let manifest):
+            guard let shard = shard(index) else { return false }
+            return shard.manifest == manifest && shard.isCurrent
+        case .rows(.embeddings, _): return true
+        case .rows(.margins(let name), _): return snapshot.shards.contains { $0.adapter?.name == name }
+        case .part(let part): return isCurrent(part)
+        case .check(let shard, let manifest): return isWantedCheck(shard: shard, manifest: manifest)
+        }
+    }
+
+    mutating func cancel(_ task: CoordinatorTask) {
+        tasks.removeAll { $0.id == task.id }
+        if let peer = roster[task.worker]?.peer { send(.cancel(task: task.id), to: peer) }
+    }
+
+    /// Takes tasks away from a worker and puts their work back into the queues. Returns their ids.
+    @discardableResult
+    mutating func withdrawTasks(of worker: String, where condition: (CoordinatorTask) -> Bool) -> [TaskID] {
+        let withdrawn = tasks.filter { $0.worker == worker && condition($0) }
+        for task in withdrawn { remove(task) }
+        return withdrawn.map(\.id)
+    }
+
+    /// Takes the task out and puts its work back.
+    mutating func remove(_ task: CoordinatorTask) {
+        tasks.removeAll { $0.id == task.id }
+        switch task.kind {
+        case .train, .correct, .prepare, .keep, .check: break
+        case .rows(let kind, let digests): putBack(digests, of: kind)
+        case .part(let part): putBack(part)
+        }
+    }
+
+    /// A worker does its tasks one after another: news of one is news for those that wait behind it.
+    mutating func noteNews(of worker: String) {
+        for position in tasks.indices where tasks[position].worker == worker { tasks[position].lastNews = now }
+    }
+
+    mutating func withdrawSilentTasks() {
+        for task in tasks where now.seconds(since: task.lastNews) >= settings.silenceSeconds {
+            remove(task)
+            if let peer = roster[task.worker]?.peer { send(.cancel(task: task.id), to: peer) }
+            let seconds = Int(settings.silenceSeconds)
+            fail(
+                task.work, on: task.worker,
+                ClientError(code: "silent", message: "worker \(task.worker) said nothing for \(seconds) s"))
+        }
+    }
+
+    mutating func undelivered(_ id: TaskID, to peer: PeerID, _ error: ClientError) {
+        guard let worker = roster.worker(at: peer), let task = task(id, of: worker) else { return }
+        if error.code == LedgerOutcome.stale {
+            // The data changed between plan and dispatch; the snapshot that says so is on its way.
+            tasks.removeAll { $0.id == id }
+            if task.shardOfCopy != nil { send(.cancel(task: id), to: peer) }
+            if case .part(let part) = task.kind { restart(part.operation) }
+            delay(task.work)
+        } else if error.code == LedgerOutcome.damaged, case .part(let part) = task.kind {
+            // It would go on by itself, with another adapter than the one that was asked about.
+            tasks.removeAll { $0.id == id }
+            failOperation(part.operation, error)
+        } else {
+            remove(task)
+            fail(task.work, on: worker.id, error)
+        }
+    }
+
+    // MARK: answers
+
+    mutating func provide(_ digests: [String], for id: TaskID, to worker: KnownWorker) {
+        guard let peer = worker.peer, let position = tasks.firstIndex(where: { $0.id == id && $0.worker == worker.id })
+        else { return }
+        switch tasks[position].kind {
+        case .train(let index, let manifest), .correct(let index, let manifest), .keep(let index, let manifest):
+            guard !digests.isEmpty, digests.count <= shard(index)?.prompts ?? 0 else { return }
+            tasks[position].isWithoutData = false
+            dispatch(.prompts(task: id, shard: index, manifest: manifest, digests: digests), to: peer)
+        case .prepare, .rows, .part, .check: return
+        }
+    }
+
+    mutating func note(_ progress: WorkerMessage.TaskProgress, of worker: KnownWorker) {
+        guard let position = tasks.firstIndex(where: { $0.id == progress.task && $0.worker == worker.id }) else {
+            return
+        }
+        tasks[position].progress = progress
+    }
+
+    mutating func trained(_ report: WorkerMessage.TrainedReport, adapter: [UInt8], by worker: KnownWorker) {
+        guard let task = task(report.task, of: worker) else { return }
+        switch task.kind {
+        case .train(let shard, let manifest), .correct(let shard, let manifest), .keep(let shard, let manifest):
+            let isCorrection = if case .correct = task.kind { true } else { false }
+            guard report.shard == shard, report.manifest == manifest, isCorrection == (report.approximation != nil)
+            else {
+                return failed(report.task, .badReport, by: worker)
+            }
+            tasks.removeAll { $0.id == task.id }
+            let holding = WorkerMessage.Holding(
+                shard: shard, manifest: manifest, prompts: self.shard(shard)?.prompts ?? 0, adapter: report.adapter)
+            settle(worker, holding)
+            switch task.kind {
+            case .train, .correct:
+                write(.publish(shard: shard, report: report, adapter: adapter, worker: worker.id))
+            default: break
+            }
+        case .part(let part) where part.isReplay:
+            replayed(part, report: report, adapter: adapter, task: task, by: worker)
+        case .check(let shard, let manifest):
+            checked(shard: shard, manifest: manifest, report, adapter: adapter, task: task, by: worker)
+        case .prepare, .rows, .part:
+            failed(report.task, .badReport, by: worker)
+        }
+    }
+
+    mutating func failed(_ id: TaskID, _ error: ClientError, by worker: KnownWorker) {
+        guard let task = task(id, of: worker) else { return }
+        remove(task)
+        fail(task.work, on: worker.id, error)
+    }
+}
+
+extension ClientError {
+    static let badReport = ClientError(code: "bad-report", message: "the worker's answer does not fit its task")
+}

@@ -1,0 +1,93 @@
+import Messages
+
+/// What is known of the data on workers' disks, in memory and, durably, in the ledger: whatever a worker says of its copies
+/// is written there.
+extension Coordinator {
+    /// The worker's copy of the shard is exactly this, but for data on its way.
+    mutating func settle(_ worker: KnownWorker, _ holding: WorkerMessage.Holding) {
+        let onTheWay = manifestsOnTheWay(to: worker.id, shard: holding.shard)
+        update(worker, shards: [holding.shard]) { $0.confirm(holding, onTheWay: onTheWay) }
+    }
+
+    /// The worker says what is left of some shards.
+    mutating func settle(_ worker: KnownWorker, shards: [CopySettlement.Shard]) {
+        update(worker, shards: shards.map(\.shard)) { worker in
+            for shard in shards {
+                worker.removeCopy(of: shard.shard)
+                worker.mayHold(shard: shard.shard, manifests: shard.kept)
+            }
+        }
+    }
+
+    mutating func released(_ shard: Int, by worker: KnownWorker) {
+        // The shard may have come back to the worker while it deleted it.
+        let kept = manifestsOnTheWay(to: worker.id, shard: shard)
+        settle(worker, shards: [CopySettlement.Shard(shard: shard, kept: kept)])
+        withdrawTasks(of: worker.id) { $0.shardOfCopy == shard }
+    }
+
+    /// A worker that leaves reads no more: of an assignment on its way, whose prompts it never asked for, nothing arrives.
+    mutating func leave(_ worker: KnownWorker, deleted: [Int]) {
+        var shards = deleted.map { CopySettlement.Shard(shard: $0, kept: []) }
+        for task in tasks where task.worker == worker.id && task.isWithoutData {
+            guard let copy = task.copy, !deleted.contains(copy.shard) else { continue }
+            let held = worker.copy(of: copy.shard)?.manifests ?? []
+            shards.append(CopySettlement.Shard(shard: copy.shard, kept: held.filter { $0 != copy.manifest }))
+        }
+        settle(worker, shards: shards)
+    }
+
+    /// A hello names everything that the worker has.
+    mutating func settleAll(of worker: KnownWorker, before: KnownWorker?) {
+        guard before.map({ Self.manifests(of: $0) != Self.manifests(of: worker) }) ?? true else { return }
+        write(
+            .settleCopies(
+                CopySettlement(
+                    worker: worker.id, name: worker.name, reason: .reported, shards: Self.kept(of: worker),
+                    isEverything: true)))
+    }
+
+    /// What another worker left on the same machine was deleted.
+    mutating func cleared(_ other: String, by worker: KnownWorker) {
+        guard let gone = roster[other], !gone.isLive else { return }
+        log("worker \(worker.id) deleted what worker \(other.clipped) had left on its machine")
+        roster[other] = nil
+        write(
+            .settleCopies(
+                CopySettlement(worker: other, name: gone.name, reason: .cleared, shards: [], isEverything: true)))
+    }
+
+    private func manifestsOnTheWay(to worker: String, shard: Int) -> [String] {
+        tasks.filter { $0.worker == worker }.compactMap(\.copy).filter { $0.shard == shard }.map(\.manifest)
+    }
+
+    private mutating func update(
+        _ worker: KnownWorker, shards: [Int], _ change: (inout KnownWorker) -> Void
+    ) {
+        guard let before = roster[worker.id] else { return }
+        var after = before
+        change(&after)
+        roster[worker.id] = after
+        let changed = shards.filter { shard in
+            Set(before.copy(of: shard)?.manifests ?? []) != Set(after.copy(of: shard)?.manifests ?? [])
+        }
+        guard !changed.isEmpty else { return }
+        let kept = changed.map { CopySettlement.Shard(shard: $0, kept: after.copy(of: $0)?.manifests ?? []) }
+        write(
+            .settleCopies(
+                CopySettlement(
+                    worker: worker.id, name: after.name, reason: .reported, shards: kept, isEverything: false)))
+    }
+
+    private static func kept(of worker: KnownWorker) -> [CopySettlement.Shard] {
+        worker.copies.map { CopySettlement.Shard(shard: $0.shard, kept: $0.manifests) }
+    }
+
+    private static func manifests(of worker: KnownWorker) -> [Int: Set<String>] {
+        Dictionary(worker.copies.map { ($0.shard, Set($0.manifests)) }, uniquingKeysWith: { $0.union($1) })
+    }
+}
+
+extension KnownWorker {
+    var holder: CopyHolder { CopyHolder(worker: id, name: name) }
+}

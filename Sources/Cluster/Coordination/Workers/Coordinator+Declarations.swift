@@ -1,0 +1,83 @@
+import Messages
+
+/// An operator's word that an away worker's disk is destroyed, and the answer to it.
+struct CopyDeclaration: Sendable {
+    var request: String
+    var wanted: ClientRequest.ForgetCopyRequest
+    var waiters: [ClientTicket]
+    /// nil: on its way to the ledger.
+    var result: CopySettlement?
+}
+
+extension Coordinator {
+    mutating func declare(_ wanted: ClientRequest.ForgetCopyRequest, for ticket: ClientTicket) {
+        guard !ticket.request.isEmpty, ticket.request.utf8.count <= CoordinatorLimits.text else {
+            return reply(ticket, .failure(.invalidRequestID))
+        }
+        if let position = declarations.firstIndex(where: { $0.request == ticket.request }) {
+            let known = declarations[position]
+            guard known.wanted == wanted else { return reply(ticket, .failure(.requestConflict(known.request))) }
+            if let result = known.result { return reply(ticket, .forgottenCopy(result)) }
+            declarations[position].waiters =
+                (known.waiters.filter { $0 != ticket } + [ticket]).suffix(CoordinatorLimits.waitersPerRequest)
+            return
+        }
+        let named = roster.workers.filter { $0.id == wanted.worker || $0.name == wanted.worker }
+        guard let worker = named.first, named.count == 1 else {
+            return reply(ticket, .failure(.noSuchWorker(wanted.worker, among: named.map(\.id))))
+        }
+        guard !worker.isLive else { return reply(ticket, .failure(.workerIsHere(worker.id))) }
+        let copies = worker.copies.filter { wanted.shard == nil || $0.shard == wanted.shard }
+        guard !copies.isEmpty else { return reply(ticket, .failure(.noCopies(worker.id))) }
+        let settlement = CopySettlement(
+            worker: worker.id, name: worker.name, reason: .destroyed,
+            shards: copies.map { CopySettlement.Shard(shard: $0.shard, kept: []) },
+            isEverything: wanted.shard == nil)
+        declarations.append(
+            CopyDeclaration(request: ticket.request, wanted: wanted, waiters: [ticket], result: nil))
+        let ended = declarations.filter { $0.result != nil }.dropLast(CoordinatorLimits.declarations).map(\.request)
+        declarations.removeAll { ended.contains($0.request) }
+        write(.forgetCopy(request: ticket.request, settlement))
+    }
+
+    /// The ledger has it.
+    mutating func declared(_ request: String, _ settlement: CopySettlement) {
+        for shard in settlement.shards {
+            roster.update(settlement.worker) { if !$0.isLive { $0.removeCopy(of: shard.shard) } }
+        }
+        if let worker = roster[settlement.worker], !worker.isLive, worker.copies.isEmpty { roster[worker.id] = nil }
+        log("the disk of worker \(settlement.worker) was declared destroyed")
+        guard let position = declarations.firstIndex(where: { $0.request == request }) else { return }
+        declarations[position].result = settlement
+        for waiter in declarations[position].waiters { reply(waiter, .forgottenCopy(settlement)) }
+        declarations[position].waiters = []
+    }
+
+    mutating func refuseDeclaration(_ request: String, _ error: ClientError) {
+        guard let position = declarations.firstIndex(where: { $0.request == request }) else { return }
+        for waiter in declarations[position].waiters { reply(waiter, .failure(error)) }
+        declarations.remove(at: position)
+    }
+}
+
+extension ClientError {
+    fileprivate static func noSuchWorker(_ name: String, among ids: [String]) -> ClientError {
+        ClientError(
+            code: "unknown-worker",
+            message: ids.isEmpty
+                ? "no worker \(name.clipped) is known: lethe workers lists those that are"
+                : "\(name.clipped) is the name of several workers; name one by its id: \(ids.joined(separator: ", "))")
+    }
+
+    fileprivate static func workerIsHere(_ id: String) -> ClientError {
+        ClientError(
+            code: "worker-live",
+            message:
+                "worker \(id) is here: what it must not hold it is told to delete; only a lost disk can be declared "
+                + "destroyed")
+    }
+
+    fileprivate static func noCopies(_ id: String) -> ClientError {
+        ClientError(code: "no-copies", message: "nothing is on record that worker \(id) may hold")
+    }
+}

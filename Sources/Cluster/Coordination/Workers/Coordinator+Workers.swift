@@ -1,0 +1,197 @@
+import Messages
+import Unlearning
+
+/// Workers come, go, and are heard of.
+extension Coordinator {
+    mutating func receive(_ message: WorkerMessage, from peer: PeerID) {
+        if case .hello(let hello) = message {
+            return receive(hello, from: peer)
+        }
+        guard let worker = roster.worker(at: peer) else {
+            // A connection of before a restart or a loss: it gets no answer, and so will say hello again.
+            if let replaced = roster.workers.first(where: { $0.replaced == peer }) {
+                roster.update(replaced.id) { $0.contested += 1 }
+            }
+            return
+        }
+        roster.update(worker.id) { $0.lastHeard = now }
+        switch message {
+        case .hello, .heartbeat: break
+        default: noteNews(of: worker.id)
+        }
+        switch message {
+        case .hello, .heartbeat: break
+        case .need(let task, let digests): provide(digests, for: task, to: worker)
+        case .progress(let progress): note(progress, of: worker)
+        case .trained(let report, let adapter): trained(report, adapter: adapter, by: worker)
+        case .scored(let task, let tokens, let seconds, let margins):
+            scored(task, tokens: tokens, seconds: seconds, margins: margins, by: worker)
+        case .compared(let task, let report): compared(task, report, by: worker)
+        case .embedded(let task, _, _, let values): embedded(task, values: values, by: worker)
+        case .prepared(let task, let shard, let adapter, _):
+            prepared(task, shard: shard, adapter: adapter, by: worker)
+        case .released(let shard): released(shard, by: worker)
+        case .holds(let holding): confirm(holding, of: worker)
+        case .failed(let task, let code, let message):
+            failed(task, ClientError(code: code.clipped, message: message.clipped), by: worker)
+        case .cleared(let other): cleared(other, by: worker)
+        case .goodbye(let deleted):
+            leave(worker, deleted: deleted)
+            lose(worker.id, because: "it said goodbye")
+        }
+    }
+
+    // MARK: hello
+
+    private mutating func receive(_ hello: WorkerMessage.Hello, from peer: PeerID) {
+        if let other = superseding(hello) { return giveWay(to: other, peer: peer) }
+        if let error = objection(to: hello, from: peer) {
+            log("refused a worker: \(error.code)")
+            return send(.refused(code: error.code, message: error.message), to: peer)
+        }
+        var abandoned: [TaskID] = []
+        var worker =
+            roster[hello.worker]
+            ?? KnownWorker(
+                id: hello.worker, name: "", threads: 0, peer: nil, lastHeard: now, lastSent: now, copies: [])
+        if worker.isLive {
+            // A reconnection that is faster than the loss was noticed. Its tasks are given out anew: a hello means that
+            // the worker does not go on with those of the connection before.
+            if worker.peer != peer {
+                let isQuiet = worker.lastTakeover.map { now.seconds(since: $0) > CoordinatorLimits.takeoverSeconds }
+                if isQuiet ?? true { worker.contested = 0 }
+                worker.replaced = worker.peer
+                worker.lastTakeover = now
+            }
+            withdrawTasks(of: worker.id) { _ in true }
+        }
+        if let other = roster.worker(at: peer), other.id != worker.id {
+            lose(other.id, because: "its connection now belongs to another worker")
+        }
+        abandoned = (roster[hello.worker] ?? worker).abandoned
+        worker.name = hello.name.clipped
+        worker.threads = hello.threads
+        worker.peer = peer
+        worker.lastHeard = now
+        worker.abandoned = []
+        worker.copies = []
+        for holding in hello.holdings where worker.copies.count < CoordinatorLimits.holdings {
+            worker.confirm(holding)
+        }
+        let before = roster[hello.worker]
+        // Data that was on its way when the connection broke may reach the disk after the hello was written.
+        for copy in before?.copies ?? [] where !copy.isConfirmed {
+            worker.mayHold(shard: copy.shard, manifests: copy.manifests)
+        }
+        if arithmetic == nil { arithmetic = hello.arithmetic }
+        roster[hello.worker] = worker
+        settleAll(of: worker, before: before)
+        membershipChanged = now
+        suspectCopies(of: worker)
+        log("worker \(worker.id) is here")
+        let welcome = CoordinatorMessage.Welcome(
+            cluster: settings.cluster, heartbeatSeconds: settings.heartbeatSeconds, liveness: settings.liveness,
+            generation: settings.generation)
+        send(.welcome(welcome), to: peer)
+        for task in abandoned { send(.cancel(task: task), to: peer) }
+    }
+
+    private func objection(to hello: WorkerMessage.Hello, from peer: PeerID) -> ClientError? {
+        let wanted = settings.configuration.training
+        if hello.protocolVersion != CoordinatorLimits.protocolVersion {
+            return ClientError(
+                code: "protocol-version",
+                message: "the coordinator speaks protocol version \(CoordinatorLimits.protocolVersion), the worker "
+                    + "\(hello.protocolVersion): run the same release of lethe on both")
+        }
+        if hello.worker.isEmpty || hello.worker.utf8.count > CoordinatorLimits.text
+            || hello.holdings.count > CoordinatorLimits.holdings
+        {
+            return ClientError(code: "invalid-hello", message: "the worker's greeting makes no sense")
+        }
+        if hello.base != wanted.base {
+            return ClientError(
+                code: "base-model",
+                message: "this cluster trains over the base model \(wanted.base), the worker has "
+                    + "\(hello.base.clipped): start it with the same model files")
+        }
+        if hello.precision != wanted.precision {
+            return ClientError(
+                code: "precision",
+                message: "this cluster trains in \(wanted.precision.rawValue), the worker in "
+                    + "\(hello.precision.rawValue): adapters would differ")
+        }
+        if let arithmetic, hello.arithmetic != arithmetic {
+            return ClientError(
+                code: "arithmetic",
+                message: "this machine's arithmetic gives other bytes than this cluster's (another kind of CPU or "
+                    + "another version of oneDNN): its adapters could not be verified")
+        }
+        guard let known = roster[hello.worker] else {
+            let full = roster.live.count >= CoordinatorLimits.workers
+            return full ? ClientError(code: "full", message: "the cluster has as many workers as it can") : nil
+        }
+        if known.isLive, known.peer != peer, known.contested >= CoordinatorLimits.contestedMessages {
+            return ClientError(
+                code: "duplicate-worker",
+                message: "two workers run with the id \(known.id): each needs a data directory of its own")
+        }
+        return nil
+    }
+
+    // MARK: liveness
+
+    mutating func tick() {
+        let patience = settings.heartbeatSeconds * Double(settings.liveness)
+        for worker in roster.live {
+            if now.seconds(since: worker.lastHeard) >= patience {
+                lose(worker.id, because: "nothing was heard of it for \(patience) s")
+            } else if let peer = worker.peer, now.seconds(since: worker.lastSent) >= settings.heartbeatSeconds {
+                send(.heartbeat, to: peer)
+            }
+        }
+        withdrawSilentTasks()
+        retryLedgerCommands()
+    }
+
+    mutating func disconnect(_ peer: PeerID) {
+        guard let worker = roster.worker(at: peer) else { return }
+        lose(worker.id, because: "its connection is gone")
+    }
+
+    mutating func lose(_ id: String, because reason: String) {
+        log("lost worker \(id): \(reason)")
+        let given = tasks.filter { $0.worker == id }.map(\.id)
+        roster.update(id) {
+            $0.peer = nil
+            $0.replaced = nil
+            $0.contested = 0
+            $0.abandoned = Array(($0.abandoned + given).suffix(CoordinatorLimits.abandonedTasks))
+        }
+        withdrawTasks(of: id) { _ in true }
+        membershipChanged = now
+        // Who is away and holds nothing need not be remembered; of the others the longest away are forgotten first.
+        if roster[id]?.copies.isEmpty == true { roster[id] = nil }
+        let away = roster.workers.filter { !$0.isLive }
+        if away.count > CoordinatorLimits.workers, let oldest = away.min(by: { $0.lastHeard < $1.lastHeard }) {
+            roster[oldest.id] = nil
+        }
+    }
+
+    // MARK: sending
+
+    mutating func send(_ message: CoordinatorMessage, to peer: PeerID) {
+        sent(to: peer)
+        actions.append(.send(peer, message))
+    }
+
+    mutating func dispatch(_ task: Dispatch, to peer: PeerID) {
+        sent(to: peer)
+        actions.append(.dispatch(peer, task))
+    }
+
+    private mutating func sent(to peer: PeerID) {
+        guard let worker = roster.worker(at: peer) else { return }
+        roster.update(worker.id) { $0.lastSent = now }
+    }
+}

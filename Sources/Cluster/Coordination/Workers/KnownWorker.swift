@@ -1,0 +1,142 @@
+import Messages
+
+/// What the coordinator knows of one worker, by the worker's own id.
+struct KnownWorker: Sendable {
+    /// What a worker has on its disk of one shard. While data is on its way it may be any of several manifests.
+    struct Copy: Sendable {
+        var shard: Int
+        /// The possible contents.
+        var manifests: [String]
+        /// Whether the worker said that it is exactly the one manifest; false while data is on its way.
+        var isConfirmed: Bool
+        /// Content name of the adapter whose preparation is there.
+        var prepared: String?
+        /// When the worker was last told to delete it.
+        var releaseSent: CoordinatorInstant?
+
+        func isExactly(_ manifest: String) -> Bool {
+            isConfirmed && manifests == [manifest]
+        }
+    }
+
+    var id: String
+    var name: String
+    var threads: Int
+    /// nil: away.
+    var peer: PeerID?
+    var lastHeard: CoordinatorInstant
+    var lastSent: CoordinatorInstant
+    /// By shard.
+    var copies: [Copy]
+    /// The connection before this one, which should fall silent.
+    var replaced: PeerID?
+    /// Messages from replaced connections, while one takes over from the other: two processes with one id.
+    var contested = 0
+    var lastTakeover: CoordinatorInstant?
+    /// Tasks that it was given on an earlier connection.
+    var abandoned: [TaskID] = []
+
+    var isLive: Bool { peer != nil }
+
+    func copy(of shard: Int) -> Copy? {
+        copies.first { $0.shard == shard }
+    }
+
+    /// Whether its copy is known to be exactly this manifest.
+    func holds(shard: Int, manifest: String) -> Bool {
+        copy(of: shard)?.isExactly(manifest) ?? false
+    }
+
+    mutating func setCopy(_ copy: Copy) {
+        if let position = copies.firstIndex(where: { $0.shard == copy.shard }) {
+            copies[position] = copy
+        } else {
+            copies.append(copy)
+            copies.sort { $0.shard < $1.shard }
+        }
+    }
+
+    /// Data of this manifest is on its way to the worker.
+    mutating func expect(shard: Int, manifest: String) {
+        var copy = copy(of: shard) ?? Copy(shard: shard, manifests: [], isConfirmed: false)
+        copy.releaseSent = nil
+        copy.isConfirmed = copy.isExactly(manifest)
+        if !copy.isConfirmed { copy.prepared = nil }
+        if !copy.manifests.contains(manifest) { copy.manifests.append(manifest) }
+        setCopy(copy)
+    }
+
+    /// The worker said what it holds of a shard. Data that was on its way when it said so may arrive after that.
+    mutating func confirm(_ holding: WorkerMessage.Holding, onTheWay: [String] = []) {
+        let others = onTheWay.filter { $0 != holding.manifest }
+        setCopy(
+            Copy(
+                shard: holding.shard, manifests: [holding.manifest] + others, isConfirmed: others.isEmpty,
+                prepared: others.isEmpty ? holding.prepared : nil, releaseSent: nil))
+    }
+
+    /// The worker's disk may have data of these manifests too.
+    mutating func mayHold(shard: Int, manifests: [String]) {
+        guard !manifests.isEmpty else { return }
+        var copy = copy(of: shard) ?? Copy(shard: shard, manifests: [], isConfirmed: false)
+        let others = manifests.filter { !copy.manifests.contains($0) }
+        guard !others.isEmpty || copy.manifests.isEmpty else { return }
+        copy.manifests += others
+        copy.isConfirmed = false
+        copy.prepared = nil
+        setCopy(copy)
+    }
+
+    mutating func removeCopy(of shard: Int) {
+        copies.removeAll { $0.shard == shard }
+    }
+}
+
+/// All workers that matter: the live ones, and those away that may still hold data. Sorted by id.
+struct WorkerRoster: Sendable {
+    private(set) var workers: [KnownWorker] = []
+
+    subscript(id: String) -> KnownWorker? {
+        get {
+            index(of: id).map { workers[$0] }
+        }
+        set {
+            let position = workers.firstIndex { $0.id >= id } ?? workers.count
+            let known = position < workers.count && workers[position].id == id
+            switch (known, newValue) {
+            case (true, .some(let worker)): workers[position] = worker
+            case (true, .none): workers.remove(at: position)
+            case (false, .some(let worker)): workers.insert(worker, at: position)
+            case (false, .none): break
+            }
+        }
+    }
+
+    var live: [KnownWorker] { workers.filter(\.isLive) }
+    var hasLive: Bool { workers.contains(where: \.isLive) }
+
+    func worker(at peer: PeerID) -> KnownWorker? {
+        workers.first { $0.peer == peer }
+    }
+
+    mutating func update(_ id: String, _ change: (inout KnownWorker) -> Void) {
+        guard let position = index(of: id) else { return }
+        change(&workers[position])
+    }
+
+    /// Workers that were here before this coordinator started, as far as their disks may hold something.
+    mutating func remember(_ copies: [HandedCopy], at now: CoordinatorInstant) {
+        for copy in copies {
+            var worker =
+                self[copy.worker]
+                ?? KnownWorker(
+                    id: copy.worker, name: copy.name, threads: 0, peer: nil, lastHeard: now, lastSent: now, copies: [])
+            worker.mayHold(shard: copy.shard, manifests: [copy.manifest])
+            self[copy.worker] = worker
+        }
+    }
+
+    private func index(of id: String) -> Int? {
+        workers.firstIndex { $0.id == id }
+    }
+}

@@ -1,0 +1,218 @@
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+
+/// What stands in `audit.head`.
+enum AuditHeadFile {
+    case missing
+    /// Damaged, forged, or of another cluster.
+    case unusable
+    case head(AuditHead)
+
+    static let name = "audit.head"
+
+    init(_ file: URL, cluster: String, publicKey: Data?) throws {
+        guard access(file.path, F_OK) == 0 else {
+            self = .missing
+            return
+        }
+        let text = String(decoding: try LedgerFiles.read(file), as: UTF8.self)
+        guard let head = SignedStatement(compact: text)?.auditHead(cluster: cluster, publicKey: publicKey)
+        else {
+            self = .unusable
+            return
+        }
+        self = .head(head)
+    }
+}
+
+/// How far the log's signed head has come, in the database and in its file.
+struct AuditSealing {
+    /// Entries after which the head is written to its file whatever they are.
+    static let interval = 64
+    /// Entries after which it is written before anybody is told.
+    static let evidence: Set<String> = ["forget", "finish", "publish", "copies", "dispute"]
+
+    /// Of the transaction that is under way.
+    var staged: (head: SignedStatement, isEvidence: Bool)?
+    /// Committed: by this process, not by whoever else writes to the file.
+    private(set) var last: SignedStatement?
+    /// Committed, and not in the file yet.
+    private(set) var unwritten: SignedStatement?
+    private(set) var isDue = false
+    private var entries = 0
+
+    /// What the head in the database must be now.
+    var expected: SignedStatement? { staged?.head ?? last }
+
+    mutating func stage(_ head: SignedStatement, kind: String) {
+        staged = (head, isEvidence: (staged?.isEvidence ?? false) || Self.evidence.contains(kind))
+    }
+
+    mutating func committed() {
+        guard let staged else { return }
+        last = staged.head
+        unwritten = staged.head
+        entries += 1
+        isDue = isDue || staged.isEvidence || entries >= Self.interval
+        self.staged = nil
+    }
+
+    mutating func written() {
+        unwritten = nil
+        isDue = false
+        entries = 0
+    }
+}
+
+extension Ledger {
+    /// Every audited transaction also signs the log's head, in the database; `audit.head` follows, durably, before a
+    /// forget, a signed statement or a new adapter is acknowledged, after every 64 entries and when the ledger is closed.
+    ///
+    /// A head or an entry that this process did not write means that somebody else wrote to the log: the log itself says so
+    /// from then on.
+    func advanceHead(to entry: AuditEntry, from last: AuditHead, _ db: Database) throws {
+        let signed = try SignedStatement(last.advanced(to: entry), signedBy: signingKey)
+        try Meta.auditHead.set(signed, db)
+        sealing.stage(signed, kind: entry.kind)
+    }
+
+    /// The head to count on from, and what is wrong with it or with the log.
+    func head(before last: AuditEntry?, _ db: Database) throws -> (head: AuditHead, finding: String?) {
+        let signed = try Meta.auditHead.value(SignedStatement.self, db)
+        let head = signed == sealing.expected ? signed?.auditHead(cluster: cluster, publicKey: nil) : nil
+        if let head, head.isOf(last) { return (head, nil) }
+        return (try countedHead(db), Ledger.cut(last, head))
+    }
+
+    /// Writes the head that was committed last to its file.
+    func sealIfPending() throws {
+        guard let head = sealing.unwritten else { return }
+        // Not into the place of another ledger's head.
+        try requireSameFiles()
+        try LedgerFiles.writeAtomically(Data(head.compact.utf8), to: headFile)
+        sealing.written()
+    }
+
+    /// After a commit. A disk that is too full for the file leaves it behind: it is tried again after the next commit, and
+    /// `finish` insists on it.
+    func sealIfDue() {
+        sealing.committed()
+        if sealing.isDue { try? sealIfPending() }
+    }
+
+    /// Compares log and heads when the ledger is opened, and signs anew.
+    ///
+    /// After a crash the file may be behind the database, never before it. A database that is older than the file was put
+    /// back from a copy: it would not know what was forgotten since.
+    ///
+    /// - Throws: `LedgerError.olderThanHead`.
+    func openHead(accepting accepted: AcceptedLosses, at time: Date) throws {
+        let key = accepted.contains(.certificateKey) ? nil : publicKey
+        let file = try AuditHeadFile(headFile, cluster: cluster, publicKey: key)
+        let (finding, isOlder, isNew) = try read { db in try compare(file, checkedBy: key, db) }
+        if let finding, isOlder && !accepted.contains(.auditLog) {
+            throw LedgerError.olderThanHead(path: database.path, reason: finding)
+        }
+        if isNew { try writeFirstHead() }
+        try mutate { db in
+            let former = try Meta.auditHead.value(SignedStatement.self, db)
+            let stored = former?.auditHead(cluster: cluster, publicKey: key)
+            let head = try stored.flatMap { try $0.isOf(lastEntry(db)) ? $0 : nil } ?? countedHead(db)
+            let signed = try SignedStatement(head, signedBy: signingKey)
+            try Meta.auditHead.set(signed, db)
+            sealing.stage(signed, kind: "")
+            if let former = former?.keyID, former != signed.keyID {
+                try audit(db, "new certificate key", ["former": former, "present": signed.keyID], at: time)
+            }
+            let known = try openFinding(db)
+            if let finding { try audit(db, Ledger.finding, Finding(finding: finding), at: time) }
+            if accepted.contains(.auditLog), let found = finding ?? known {
+                try audit(db, Ledger.findingAccepted, Finding(finding: found), at: time)
+            }
+        }
+        try sealIfPending()
+    }
+
+    /// The kinds of entry by which the log says that it was changed from outside, and that an operator knows.
+    static let finding = "audit finding"
+    static let findingAccepted = "audit finding accepted"
+
+    struct Finding: Codable { var finding: String }
+
+    /// What the log says of itself, unless an operator accepted it.
+    func openFinding(_ db: Database) throws -> String? {
+        let last = try Row.fetchOne(
+            db, sql: "SELECT kind, detail FROM audit WHERE kind IN (?, ?) ORDER BY sequence DESC LIMIT 1",
+            arguments: [Ledger.finding, Ledger.findingAccepted])
+        guard let last, try last.value("kind", in: "audit") == Ledger.finding else { return nil }
+        let detail: Data = try last.value("detail", in: "audit")
+        return (try? JSONDecoder().decode(Finding.self, from: detail))?.finding
+            ?? "the log was changed from outside"
+    }
+
+    /// How log and heads differ.
+    ///
+    /// - Returns: what is wrong; whether the database is only older than the file; whether there was no head ever.
+    private func compare(
+        _ file: AuditHeadFile, checkedBy key: Data?, _ db: Database
+    ) throws -> (finding: String?, isOlder: Bool, isNew: Bool) {
+        let last = try lastEntry(db)
+        let sequence = last?.sequence ?? 0
+        let signed = try Meta.auditHead.value(SignedStatement.self, db)
+        let stored = signed?.auditHead(cluster: cluster, publicKey: key)
+        let matches = stored?.isOf(last) ?? false
+        switch file {
+        case .missing where signed == nil: return (nil, false, true)
+        case .missing: return ("\(AuditHeadFile.name) is missing", false, false)
+        case .unusable: return ("\(AuditHeadFile.name) is damaged, or signed with another key", false, false)
+        case .head(let head):
+            if try !contains(head, db) {
+                let finding =
+                    "the log ends at entry \(sequence) and does not hold entry \(head.sequence), which "
+                    + "\(AuditHeadFile.name) names"
+                // A copy from before there were heads has none; a log that was only cut has one that does not fit.
+                return (finding, (matches || signed == nil) && head.sequence > sequence, false)
+            }
+            // Killed between the first file and the first head in the database.
+            if signed == nil, head.sequence == sequence { return (nil, false, false) }
+            return (matches ? nil : Ledger.cut(last, stored), false, false)
+        }
+    }
+
+    static func cut(_ last: AuditEntry?, _ stored: AuditHead?) -> String {
+        let end = "the log ends at entry \(last?.sequence ?? 0)"
+        guard let stored else {
+            return "\(end), and its signed head in the database is missing or not the one that was signed"
+        }
+        return stored.sequence == last?.sequence
+            ? "\(end), which is not the one that was signed" : "\(end), but it was signed at entry \(stored.sequence)"
+    }
+
+    /// Whether the log holds the head's entry.
+    func contains(_ head: AuditHead, _ db: Database) throws -> Bool {
+        if head.sequence == 0 { return head.hash == Ledger.noHash }
+        return try String.fetchOne(db, sql: "SELECT hash FROM audit WHERE sequence = ?", arguments: [head.sequence])
+            == head.hash
+    }
+
+    /// Counted in the log, where no head is there to count on from.
+    private func countedHead(_ db: Database) throws -> AuditHead {
+        let last = try lastEntry(db)
+        let count = "SELECT COUNT(*) FROM audit WHERE kind = ?"
+        return AuditHead(
+            cluster: cluster, sequence: last?.sequence ?? 0, hash: last?.hash ?? Ledger.noHash,
+            requests: try Int.fetchOne(db, sql: count, arguments: ["forget"]) ?? 0,
+            certificates: try Int.fetchOne(db, sql: count, arguments: ["finish"]) ?? 0,
+            time: (last?.time ?? Date(milliseconds: 0)).iso8601)
+    }
+
+    /// The file comes first: a head in the database without a file means that the file was taken away.
+    private func writeFirstHead() throws {
+        let head = try read { try SignedStatement(countedHead($0), signedBy: signingKey) }
+        try LedgerFiles.writeAtomically(Data(head.compact.utf8), to: headFile)
+    }
+
+    var headFile: URL { directory.appendingPathComponent(AuditHeadFile.name) }
+}

@@ -1,0 +1,88 @@
+import Crypto
+import Files
+import Foundation
+import GRDB
+import Recommendation
+
+extension Ledger {
+    static let noHash = String(repeating: "0", count: 64)
+
+    /// The log, oldest entry first: what comes after an entry, at most so many.
+    package func auditLog(after sequence: Int = 0, limit: Int = .max) throws -> [AuditEntry] {
+        try read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
+                arguments: [sequence, limit]
+            ).map(AuditEntry.init(row:))
+        }
+    }
+
+    /// Adds an entry, and before it one that says so when the log was changed from outside; returns its hash.
+    @discardableResult
+    func audit(_ db: Database, _ kind: String, _ detail: some Encodable, at time: Date) throws -> String {
+        var last = try lastEntry(db)
+        var (head, finding) = try head(before: last, db)
+        if let finding, kind != Ledger.finding {
+            last = try append(Ledger.finding, Finding(finding: finding), after: last, at: time, db)
+            if let last { head = head.advanced(to: last) }
+        }
+        let entry = try append(kind, detail, after: last, at: time, db)
+        try advanceHead(to: entry, from: head, db)
+        return entry.hash
+    }
+
+    func lastEntry(_ db: Database) throws -> AuditEntry? {
+        try Row.fetchOne(db, sql: "SELECT * FROM audit ORDER BY sequence DESC LIMIT 1").map(AuditEntry.init(row:))
+    }
+
+    private func append(
+        _ kind: String, _ detail: some Encodable, after last: AuditEntry?, at time: Date, _ db: Database
+    ) throws -> AuditEntry {
+        var entry = AuditEntry(
+            sequence: (last?.sequence ?? 0) + 1, time: time.stored, kind: kind,
+            detail: try JSONEncoder.audited.text(detail), previous: last?.hash ?? Ledger.noHash, hash: "")
+        entry.hash = entry.computedHash
+        try db.execute(
+            sql: "INSERT INTO audit (sequence, time, kind, detail, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
+            arguments: [
+                entry.sequence, entry.time.milliseconds, entry.kind, entry.detail, entry.previous, entry.hash,
+            ])
+        return entry
+    }
+}
+
+extension Ledger {
+    /// What the audit log calls a request: SHA-256, in hexadecimal, of its id in UTF-8. Clients choose ids, and the log is
+    /// never deleted. Who knows the id finds the entries: `printf %s ID | sha256sum`.
+    static func auditName(ofRequest id: String) -> String {
+        SHA256.hash(data: Data(id.utf8)).hexadecimal
+    }
+}
+
+extension JSONEncoder {
+    /// For details of the audit log: stable, and all times as the log's own are shown, in ISO 8601, UTC, with milliseconds.
+    /// Entries of earlier versions keep theirs (seconds since 2001), since they are what was hashed.
+    fileprivate static var audited: JSONEncoder {
+        let encoder = JSONEncoder.stable
+        encoder.dateEncodingStrategy = .custom { date, encoder in
+            var container = encoder.singleValueContainer()
+            try container.encode(date.iso8601)
+        }
+        return encoder
+    }
+}
+
+extension AuditEntry {
+    init(row: Row) throws {
+        self.init(
+            sequence: try row.count("sequence", in: "audit"), time: try row.date("time", in: "audit"),
+            kind: try row.value("kind", in: "audit"), detail: try row.value("detail", in: "audit"),
+            previous: try row.value("previous", in: "audit"), hash: try row.value("hash", in: "audit"))
+    }
+
+    /// SHA-256, in hexadecimal, of the entry's lines: previous, sequence, milliseconds since 1970, kind, detail.
+    package var computedHash: String {
+        let text = "\(previous)\n\(sequence)\n\(time.milliseconds)\n\(kind)\n\(detail)\n"
+        return SHA256.hash(data: Data(text.utf8)).hexadecimal
+    }
+}

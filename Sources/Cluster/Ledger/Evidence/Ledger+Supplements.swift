@@ -1,0 +1,73 @@
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+
+extension Ledger {
+    /// Oldest first; empty when nothing became known since the certificate was signed, or there is no such request.
+    package func supplements(request id: String) throws -> [Supplement] {
+        try read { try supplements(request: id, $0) }
+    }
+
+    func supplements(request id: String, _ db: Database) throws -> [Supplement] {
+        try String.fetchAll(
+            db,
+            sql: """
+                SELECT statement FROM supplements
+                WHERE request = (SELECT number FROM forget_requests WHERE id = ?) ORDER BY number
+                """, arguments: [id]
+        ).map { text in
+            guard let jws = SignedStatement(compact: text) else {
+                throw LedgerError.corrupt(path: database.path, reason: "a supplement is no signed statement")
+            }
+            return try Supplement(jws: jws)
+        }
+    }
+
+    /// Copies that may hold what the request forgot and are not confirmed gone, as of now.
+    package func unconfirmedCopies(request id: String) throws -> [UnconfirmedCopy] {
+        try read { db in
+            guard
+                let number = try Int64.fetchOne(
+                    db, sql: "SELECT number FROM forget_requests WHERE id = ?", arguments: [id])
+            else { throw LedgerError.unknownRequest(id: id) }
+            return try unconfirmedCopies(request: number, db)
+        }
+    }
+
+    /// Signs a supplement to the request's certificate; a request that has none yet needs none.
+    func supplement(
+        request number: Int64, auditHead: String, at time: Date, _ db: Database,
+        _ finding: ([Supplement.Copy]) -> Supplement.Finding
+    ) throws {
+        guard
+            let row = try Row.fetchOne(
+                db, sql: "SELECT id, certificate FROM forget_requests WHERE number = ? AND certificate IS NOT NULL",
+                arguments: [number])
+        else { return }
+        let certificate: Certificate = try row.json("certificate", in: "forget_requests")
+        let table = "forget_copies"
+        let copies = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT worker, name, shard, manifest, state, time FROM forget_copies WHERE request = ?
+                ORDER BY worker, shard, manifest
+                """, arguments: [number]
+        ).map { row in
+            Supplement.Copy(
+                worker: try row.value("worker", in: table), name: try row.value("name", in: table),
+                shard: try row.value("shard", in: table), manifest: try row.value("manifest", in: table),
+                state: try row.value("state", in: table), since: try row.date("time", in: table).iso8601)
+        }
+        let supplement = try Supplement(
+            statement: Supplement.Statement(
+                version: Supplement.Statement.currentVersion, cluster: cluster,
+                request: row.value("id", in: "forget_requests"),
+                certificate: certificate.jws.digest, time: time.stored.iso8601, finding: finding(copies),
+                auditHead: auditHead),
+            signedBy: signingKey)
+        try db.execute(
+            sql: "INSERT INTO supplements (request, statement) VALUES (?, ?)",
+            arguments: [number, supplement.jws.compact])
+    }
+}

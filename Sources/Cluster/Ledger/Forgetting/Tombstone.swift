@@ -1,0 +1,119 @@
+import Crypto
+import Files
+import Foundation
+import GRDB
+import Recommendation
+
+/// What was forgotten, as the ledger remembers it: only as keyed hashes, whose key is not in the database.
+///
+/// A user who is forgotten whole has one tombstone, which stands for everything that the user ever did. Interactions that
+/// are forgotten singly have one each, and one with their item. Nothing beside a tombstone says when it was buried or
+/// what was buried with it. Tombstones that a user got for single interactions stay when the user is forgotten whole later:
+/// nobody can tell any more which they are.
+enum Tombstone {
+    case user(String)
+    /// Recognises a repeated request that names no timestamp; refuses nothing at import.
+    case pair(user: String, item: String)
+    case interaction(InteractionKey)
+
+    var kind: String {
+        switch self {
+        case .user: "user"
+        case .pair: "pair"
+        case .interaction: "interaction"
+        }
+    }
+
+    var parts: [String] {
+        switch self {
+        case .user(let user): [kind, user]
+        case .pair(let user, let item): [kind, user, item]
+        case .interaction(let key): [kind, key.user, key.item, String(key.timestamp)]
+        }
+    }
+}
+
+/// HMAC-SHA256 under the tombstone key.
+enum Pseudonym {
+    static func of(_ parts: [String], _ key: SymmetricKey) -> Data {
+        var message = Data()
+        for part in parts {
+            withUnsafeBytes(of: UInt64(part.utf8.count).littleEndian) { message.append(contentsOf: $0) }
+            message.append(contentsOf: part.utf8)
+        }
+        return Data(HMAC<SHA256>.authenticationCode(for: message, using: key))
+    }
+
+    /// A tombstone is the pseudonym of a pseudonym: the audit log, which is never deleted, shows the pseudonyms of people
+    /// who asked to be forgotten, and must not point at their tombstones.
+    static func tombstone(of pseudonym: Data, _ key: SymmetricKey) -> Data {
+        of(["tombstone", pseudonym.hexadecimal], key)
+    }
+}
+
+extension Ledger {
+    func hasTombstone(_ tombstone: Tombstone, _ db: Database) throws -> Bool {
+        let statement = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM tombstones WHERE hmac = ?)")
+        return try Bool.fetchOne(statement, arguments: [value(of: tombstone)]) ?? false
+    }
+
+    func bury(_ tombstone: Tombstone, _ db: Database) throws {
+        try db.cachedStatement(sql: "INSERT OR IGNORE INTO tombstones (hmac, kind) VALUES (?, ?)")
+            .execute(arguments: [value(of: tombstone), tombstone.kind])
+    }
+
+    private func value(of tombstone: Tombstone) -> Data {
+        Pseudonym.tombstone(of: pseudonym(tombstone.parts), tombstoneKey)
+    }
+
+    /// The name that stands for a person in the audit log: `pseudonym("user", id)`.
+    func pseudonym(_ parts: String...) -> Data {
+        pseudonym(parts)
+    }
+
+    private func pseudonym(_ parts: [String]) -> Data {
+        Pseudonym.of(parts, tombstoneKey)
+    }
+
+    /// What stands for an item that refused rows of an import name: the items of a forgotten person must not lie in
+    /// clear among what is staged.
+    func refusedItem(_ importID: String, _ item: String) -> String {
+        pseudonym("refused item", importID, item).hexadecimal
+    }
+
+    /// The same in SQL: `refused_item(import, token)`.
+    var refusedItemFunction: DatabaseFunction {
+        let key = tombstoneKey
+        return DatabaseFunction("refused_item", argumentCount: 2, pure: true) { values in
+            guard let importID = String.fromDatabaseValue(values[0]), let item = String.fromDatabaseValue(values[1])
+            else { return nil }
+            return Pseudonym.of(["refused item", importID, item], key).hexadecimal
+        }
+    }
+}
+
+/// Recognises rows that were forgotten; looks each user up once.
+struct ForgottenRows {
+    private let ledger: Ledger
+    private let db: Database
+    private let any: Bool
+    private var users: [String: Bool] = [:]
+
+    init(ledger: Ledger, _ db: Database) throws {
+        self.ledger = ledger
+        self.db = db
+        any = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM tombstones)") ?? false
+    }
+
+    mutating func contains(_ key: InteractionKey) throws -> Bool {
+        guard any else { return false }
+        let gone: Bool
+        if let known = users[key.user] {
+            gone = known
+        } else {
+            gone = try ledger.hasTombstone(.user(key.user), db)
+            users[key.user] = gone
+        }
+        return try gone || ledger.hasTombstone(.interaction(key), db)
+    }
+}

@@ -1,0 +1,190 @@
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+import Unlearning
+
+extension Ledger {
+    /// Makes an adapter the shard's own: writes its file, then commits; the file it replaces is deleted afterwards.
+    /// Publishing the shard's present adapter again changes nothing. A corrected adapter (`report.approximation`) is taken
+    /// only while exactly that correction is pending; with it goes what was kept for the correction.
+    ///
+    /// - Parameters:
+    ///   - manifest: digest of the manifest it was trained from, or corrected towards.
+    ///   - bytes: PEFT safetensors.
+    ///   - trainer: the worker that made it; nil: not known.
+    ///   - contentName: the content name of the bytes; throws when they are no finite adapter of this cluster.
+    /// - Returns: the content name.
+    /// - Throws: `LedgerError.staleAdapter`, `.correctionSuperseded`, `.invalidAdapter` (what `contentName` throws, as text;
+    ///   the adapter that a forget request took away), `.diskFull`.
+    @discardableResult
+    package func publish(
+        shard: Int, manifest: String, bytes: [UInt8], report: AdapterReport, trainer: String? = nil, at time: Date,
+        contentName: ([UInt8]) throws -> String
+    ) throws -> String {
+        try requireShard(shard)
+        let prompts = try read { try requireCurrent(shard: shard, manifest: manifest, $0) }
+        guard report.specification == configuration.training else {
+            throw LedgerError.invalidAdapter(reason: "it was trained with another specification than this cluster's")
+        }
+        let name: String
+        do {
+            name = try contentName(bytes)
+        } catch {
+            throw LedgerError.invalidAdapter(reason: "\(error)")
+        }
+        guard (1...128).contains(name.utf8.count), name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
+        else {
+            throw LedgerError.invalidAdapter(reason: "its content name is not usable as a file name")
+        }
+        try refuseDropped(name, shard: shard, manifest: manifest, trainer: trainer, at: time)
+        // What stands in a report comes from outside; JSON has no numbers that are not finite.
+        guard (try? JSONEncoder.stable.encode(report)) != nil else {
+            throw LedgerError.invalidAdapter(reason: "its report holds numbers that are not finite")
+        }
+        let present = try adapters().first { $0.shard == shard }
+        if present?.name == name && present?.manifest == manifest
+            && (present?.report.approximation == nil) == (report.approximation == nil)
+        {
+            return name
+        }
+
+        try LedgerFiles.writeAtomically(bytes, to: adapterFile(name))
+        do {
+            try mutate { db in
+                _ = try requireCurrent(shard: shard, manifest: manifest, db)
+                var seen: [Int64] = []
+                if let approximation = report.approximation {
+                    seen = try takeCorrection(shard: shard, adapter: name, approximation, db)
+                } else {
+                    try dropCorrection(shard: shard, db)
+                }
+                try record(
+                    AdapterRecord(
+                        name: name, shard: shard, manifest: manifest, prompts: prompts, created: time, report: report,
+                        trainer: trainer), seen: seen, db)
+                let approximation = report.approximation.map {
+                    Certificate.Approximation(
+                        method: $0.provenance.method, corrections: $0.provenance.corrections,
+                        measured: MeasuredCorrection($0))
+                }
+                try settle(shard: shard, adapter: name, manifest: manifest, approximation: approximation, db)
+                let detail = PublishDetail(
+                    shard: shard, adapter: name, manifest: manifest, prompts: prompts, approximation: approximation,
+                    original: report.approximation?.provenance.original)
+                try audit(db, "publish", detail, at: time)
+            }
+        } catch {
+            try? deleteUnnamedAdapterFiles()
+            throw error
+        }
+        if purgesAtOnce { try? purgeIfPending() }
+        // What is not deleted now is deleted when the ledger is next opened; nobody loads a file that it does not name.
+        try? deleteUnnamedAdapterFiles()
+        return name
+    }
+
+    /// An adapter that a forget request took away never comes back, whoever sends it. Only where the shard's prompts are
+    /// still the same, byte for byte, does training them give the same bytes again.
+    private func refuseDropped(
+        _ name: String, shard: Int, manifest: String, trainer: String?, at time: Date
+    ) throws {
+        let wasDropped = try read { db in
+            try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM dropped_adapters WHERE name = ? AND manifest <> ?)",
+                arguments: [name, manifest]) ?? false
+        }
+        guard wasDropped else { return }
+        try mutate { db in
+            let detail = RefusedDetail(shard: shard, adapter: name, manifest: manifest, worker: trainer)
+            try audit(db, "refuse adapter", detail, at: time)
+        }
+        throw LedgerError.invalidAdapter(reason: "it is an adapter that a forget request took away")
+    }
+
+    /// The adapters that may answer, by shard. Quarantined ones are not among them.
+    package func adapters() throws -> [AdapterRecord] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM adapters ORDER BY shard").map { row in
+                AdapterRecord(
+                    name: try row.value("name", in: "adapters"), shard: try row.value("shard", in: "adapters"),
+                    manifest: try row.value("manifest", in: "adapters"),
+                    prompts: try row.count("prompts", in: "adapters"),
+                    created: try row.date("created", in: "adapters"), report: try row.json("report", in: "adapters"),
+                    trainer: try row.optional("trainer", in: "adapters"))
+            }
+        }
+    }
+
+    /// Returns how many prompts the manifest has.
+    private func requireCurrent(shard: Int, manifest: String, _ db: Database) throws -> Int {
+        let row = try Row.fetchOne(db, sql: "SELECT manifest, prompts FROM shards WHERE shard = ?", arguments: [shard])
+        guard let row else { throw LedgerError.unknownShard(shard) }
+        let current: String = try row.value("manifest", in: "shards")
+        guard current == manifest else {
+            throw LedgerError.staleAdapter(shard: shard, trained: manifest, current: current)
+        }
+        let prompts = try row.count("prompts", in: "shards")
+        guard prompts > 0 else {
+            throw LedgerError.invalidAdapter(reason: "shard \(shard) is empty and needs no adapter")
+        }
+        return prompts
+    }
+
+    private func record(_ adapter: AdapterRecord, seen: [Int64], _ db: Database) throws {
+        // Its margins go with the one that is replaced, and so does what only that one saw.
+        try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [adapter.shard])
+        try db.execute(
+            sql: """
+                INSERT INTO adapters (shard, name, manifest, prompts, specification, method, created, report, trainer)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                adapter.shard, adapter.name, adapter.manifest, adapter.prompts,
+                try digest(of: adapter.report.specification), adapter.report.method.rawValue,
+                adapter.created.milliseconds, try JSONEncoder.stable.text(adapter.report), adapter.trainer,
+            ])
+        let see = try db.makeStatement(sql: "INSERT INTO seen (shard, interaction) VALUES (?, ?)")
+        for interaction in seen { try see.execute(arguments: [adapter.shard, interaction]) }
+        try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [adapter.shard])
+        try db.execute(sql: "DELETE FROM damaged_adapters WHERE shard = ?", arguments: [adapter.shard])
+        guard adapter.report.approximation == nil else { return }
+        // An adapter that was trained before stays the base of estimates until a longer training says better.
+        try db.execute(
+            sql: """
+                UPDATE shards SET trained_prompts = ?, trained_tokens = ?, trained_seconds = ?
+                WHERE shard = ?
+                """,
+            arguments: [adapter.prompts, adapter.report.tokens, adapter.report.seconds, adapter.shard])
+    }
+
+    func adapterFile(_ name: String) -> URL {
+        adapterDirectory.appendingPathComponent("\(name).safetensors")
+    }
+
+    /// Deletes what lies among the adapters and is not named in the ledger. One that is to be corrected is.
+    func deleteUnnamedAdapterFiles() throws {
+        let names = try read {
+            try String.fetchAll($0, sql: "SELECT name FROM adapters UNION SELECT original FROM corrections")
+        }
+        try LedgerFiles.keepOnly(Set(names.map { "\($0).safetensors" }), in: adapterDirectory)
+    }
+
+    private struct RefusedDetail: Encodable {
+        var shard: Int
+        var adapter: String
+        var manifest: String
+        var worker: String?
+    }
+
+    private struct PublishDetail: Encodable {
+        var shard: Int
+        var adapter: String
+        var manifest: String
+        var prompts: Int
+        /// nil: trained.
+        var approximation: Certificate.Approximation?
+        /// What was corrected.
+        var original: String?
+    }
+}

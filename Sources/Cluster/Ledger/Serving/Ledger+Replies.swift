@@ -1,0 +1,73 @@
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+
+extension Ledger {
+    /// Replies kept; older ones are dropped.
+    static let repliesKept = 10_000
+    /// Bytes of replies kept.
+    static let replyBytesKept = 64 << 20
+
+    /// nil: not answered yet, or so long ago that it was dropped.
+    package func reply(requestID: String) throws -> Data? {
+        try read { db in
+            try Data.fetchOne(db, sql: "SELECT body FROM replies WHERE request = ?", arguments: [requestID])
+        }
+    }
+
+    /// Keeps a reply for a client that asks again. It is no change of the data, so it writes no audit entry.
+    ///
+    /// - Parameter users: whose data the reply holds; forgetting one of them deletes it. nil: it may hold anybody's data
+    ///   and is deleted at the next forget. Empty: nobody's.
+    package func store(reply: Data, requestID: String, users: [String]?, at time: Date) throws {
+        try mutate { try insert(reply: reply, requestID: requestID, users: users, $0) }
+    }
+
+    /// What the import did that was finished under this request id; nil: none was, or so long ago that it was dropped.
+    package func importOutcome(requestID: String) throws -> ImportOutcome? {
+        try reply(requestID: Ledger.outcomePrefix + requestID).map {
+            try JSONDecoder().decode(ImportOutcome.self, from: $0)
+        }
+    }
+
+    /// In front of request ids, which have no control characters: no client's request has such an id.
+    static let outcomePrefix = "outcome\n"
+
+    func insert(reply: Data, requestID: String, users: [String]?, _ db: Database) throws {
+        try db.execute(sql: "DELETE FROM replies WHERE request = ?", arguments: [requestID])
+        try db.execute(
+            sql: "INSERT INTO replies (request, size, anybody, body) VALUES (?, ?, ?, ?)",
+            arguments: [requestID, reply.count, users == nil, reply])
+        let number = db.lastInsertedRowID
+        for user in Set((users ?? []).map(\.normalised)).sorted() {
+            try db.execute(sql: "INSERT INTO reply_users (reply, user) VALUES (?, ?)", arguments: [number, user])
+        }
+        try dropOldReplies(newest: number, db)
+    }
+
+    private func dropOldReplies(newest: Int64, _ db: Database) throws {
+        try db.execute(sql: "DELETE FROM replies WHERE number <= ?", arguments: [newest - Int64(Ledger.repliesKept)])
+        var bytes = try Int.fetchOne(db, sql: "SELECT SUM(size) FROM replies") ?? 0
+        while bytes > Ledger.replyBytesKept {
+            let oldest = try Row.fetchOne(
+                db, sql: "SELECT number, size FROM replies WHERE number < ? ORDER BY number LIMIT 1",
+                arguments: [newest])
+            guard let oldest else { return }
+            bytes -= try oldest.count("size", in: "replies")
+            try db.execute(
+                sql: "DELETE FROM replies WHERE number = ?", arguments: [oldest.value("number", in: "replies") as Int64]
+            )
+        }
+    }
+
+    /// Deletes the replies that hold data of these people, and those that may hold anybody's.
+    func deleteReplies(of users: [String], _ db: Database) throws {
+        try db.execute(sql: "DELETE FROM replies WHERE anybody = 1")
+        for user in users {
+            try db.execute(
+                sql: "DELETE FROM replies WHERE number IN (SELECT reply FROM reply_users WHERE user = ?)",
+                arguments: [user])
+        }
+    }
+}

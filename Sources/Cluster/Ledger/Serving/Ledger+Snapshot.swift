@@ -1,0 +1,164 @@
+import Foundation
+import GRDB
+import LanguageModels
+import Messages
+import Recommendation
+import Unlearning
+
+extension Ledger {
+    /// What the coordinator's logic needs; milliseconds, and nothing at all while the ledger has not changed.
+    package func snapshot() throws -> LedgerSnapshot {
+        if let cachedSnapshot { return cachedSnapshot }
+        let snapshot = try read(makeSnapshot)
+        cachedSnapshot = snapshot
+        return snapshot
+    }
+
+    private func makeSnapshot(_ db: Database) throws -> LedgerSnapshot {
+        var counts = SplitCounts()
+        var validationDigest = ""
+        var likes = 0
+        for row in try Row.fetchAll(db, sql: "SELECT split, prompts, digest, likes FROM splits") {
+            let split: Split = try row.choice("split", in: "splits")
+            counts[split] = try row.count("prompts", in: "splits")
+            if split == .train { likes = try row.count("likes", in: "splits") }
+            if split == .validation { validationDigest = try row.value("digest", in: "splits") }
+        }
+        let damaged = try damagedAdapters(db)
+        let shards = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT shards.*, adapters.name AS adapter, adapters.manifest AS trained, adapters.created,
+                adapters.trainer,
+                CASE WHEN adapters.method <> 'apa' THEN adapters.report END AS approximate,
+                (SELECT method FROM corrections WHERE corrections.shard = shards.shard) AS correction,
+                EXISTS (
+                    SELECT 1 FROM forget_shards
+                    WHERE forget_shards.shard = shards.shard AND waiting = 1 AND exact = 1
+                ) AS awaits_exact,
+                (
+                    SELECT fallback FROM forget_shards WHERE forget_shards.shard = shards.shard AND waiting = 1
+                    AND fallback IS NOT NULL ORDER BY request LIMIT 1
+                ) AS fallback,
+                (SELECT COUNT(*) FROM margins WHERE margins.shard = shards.shard) AS margins
+                FROM shards LEFT JOIN adapters ON adapters.shard = shards.shard ORDER BY shards.shard
+                """
+        ).map { row in
+            let index: Int = try row.value("shard", in: "shards")
+            return LedgerSnapshot.Shard(
+                index: index, manifest: try row.value("manifest", in: "shards"),
+                prompts: try row.count("prompts", in: "shards"),
+                adapter: try adapter(row, validation: counts.validation),
+                quarantinedSince: try row.optionalDate("quarantined", in: "shards"),
+                correction: try row.optionalChoice("correction", in: "corrections"),
+                awaitsExact: try row.value("awaits_exact", in: "forget_shards"),
+                fallback: try row.optionalChoice("fallback", in: "forget_shards"), damage: damaged[index],
+                likes: try row.count("likes", in: "shards"))
+        }
+        let pending = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT number, id, received, method, bridge FROM forget_requests WHERE finished IS NULL ORDER BY number
+                """
+        ).map { row in
+            LedgerSnapshot.PendingForget(
+                id: try row.value("id", in: "forget_requests"),
+                received: try row.date("received", in: "forget_requests"),
+                waitingFor: try waitingShards(request: row.value("number", in: "forget_requests"), db),
+                retrained: try Int.fetchAll(
+                    db,
+                    sql: """
+                        SELECT shard FROM forget_shards
+                        WHERE request = ? AND (waiting = 1 OR new_adapter IS NOT NULL) ORDER BY shard
+                        """, arguments: [row.value("number", in: "forget_requests") as Int64]),
+                method: try row.choice("method", in: "forget_requests"),
+                bridge: try row.optionalChoice("bridge", in: "forget_requests"))
+        }
+        let dealt = shards.reduce(0) { $0 + $1.prompts }
+        return LedgerSnapshot(
+            shards: shards,
+            hasData: try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM interactions)") ?? false,
+            isPartitioned: counts.train > 0 && dealt == counts.train, unassignedPrompts: counts.train - dealt,
+            missingEmbeddings: try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM prompts WHERE needs_embedding = 1") ?? 0,
+            trainingPrompts: counts.train, validationPrompts: counts.validation, testPrompts: counts.test,
+            validationDigest: validationDigest, isTuned: try isTuned(db), pendingForgets: pending,
+            trainingRequested: try Meta.trainingRequested.value(Bool.self, db) ?? false,
+            purgePending: try Meta.purgePending.value(Bool.self, db) ?? false,
+            labels: try Meta.promptConfiguration.value(PromptConfiguration.self, db).map {
+                LedgerSnapshot.Labels(likes: likes, likeAbove: $0.likeAbove)
+            })
+    }
+
+    /// Prompts of each split whose answer is "Yes.".
+    package func likes() throws -> SplitCounts {
+        try read { db in
+            var counts = SplitCounts()
+            for row in try Row.fetchAll(db, sql: "SELECT split, likes FROM splits") {
+                counts[try row.choice("split", in: "splits")] = try row.count("likes", in: "splits")
+            }
+            return counts
+        }
+    }
+
+    private func adapter(_ row: Row, validation: Int) throws -> LedgerSnapshot.Adapter? {
+        guard let name: String = try row.optional("adapter", in: "adapters") else { return nil }
+        return LedgerSnapshot.Adapter(
+            name: name, manifest: try row.value("trained", in: "adapters"),
+            missingMargins: validation - (try row.count("margins", in: "margins")),
+            approximation: try approximation(row), trainer: try row.optional("trainer", in: "adapters"))
+    }
+
+    private func approximation(_ row: Row) throws -> LedgerSnapshot.Approximation? {
+        guard let report: AdapterReport = try row.optionalJSON("approximate", in: "adapters") else { return nil }
+        return try report.approximation.map {
+            LedgerSnapshot.Approximation(
+                method: $0.provenance.method, corrections: $0.provenance.corrections,
+                since: try row.date("created", in: "adapters"))
+        }
+    }
+
+    func waitingShards(request number: Int64, _ db: Database) throws -> [Int] {
+        try Int.fetchAll(
+            db, sql: "SELECT shard FROM forget_shards WHERE request = ? AND waiting = 1 ORDER BY shard",
+            arguments: [number])
+    }
+
+    /// Remembers that training was asked for.
+    package func requestTraining(at time: Date) throws {
+        try mutate { db in
+            try Meta.trainingRequested.set(true, db)
+            try audit(db, "train", [String: Int](), at: time)
+        }
+    }
+
+    package func statistics() throws -> LedgerStatistics {
+        try read { db in
+            func count(_ table: String) throws -> Int {
+                try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM \(table)") ?? 0
+            }
+            let shortened = try shortenedPrompts(db)
+            return LedgerStatistics(
+                users: try count("users"), items: try count("items"), interactions: try count("interactions"),
+                tombstones: try Int.fetchOne(
+                    db, sql: "SELECT COUNT(*) FROM tombstones WHERE kind IN ('user', 'interaction')") ?? 0,
+                forgetRequests: try count("forget_requests"), auditEntries: try count("audit"),
+                tokensPerSecond: try tokensPerSecond(db),
+                promptsChange: try Meta.promptsChange.value(PromptsChange.self, db),
+                promptsShortened: shortened.count, shortened: shortened.first)
+        }
+    }
+
+    /// Over the last training of every shard; nil before the first.
+    func tokensPerSecond(_ db: Database) throws -> Double? {
+        // TOTAL adds in floating point: a whole-number sum of what workers once reported could overflow.
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT TOTAL(MAX(0, MIN(trained_tokens, ?))) AS t, TOTAL(MAX(0, trained_seconds)) AS s FROM shards
+                """, arguments: [WireLimits.tokens.upperBound])
+        guard let tokens: Double = try row?.optional("t", in: "shards"),
+            let seconds: Double = try row?.optional("s", in: "shards"), seconds > 0, seconds.isFinite, tokens > 0
+        else { return nil }
+        return tokens / seconds
+    }
+}

@@ -1,0 +1,115 @@
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// What a cluster is, decided at its first start and recorded in its ledger.
+///
+/// Everything that determines an adapter or a stored embedding (shards, partition, seed, specification, embedding source)
+/// is immutable afterwards: starting with another value is `LedgerError.configurationChanged`. `rule`, `whenNoAdapter`,
+/// `method` and `corrections` may change from start to start.
+public struct ClusterConfiguration: Codable, Hashable, Sendable {
+    /// What answers a query while no clean adapter is left.
+    public enum WhenNoAdapter: String, Codable, CaseIterable, Hashable, Sendable {
+        /// The base model without adapters.
+        case base
+        /// Nothing: the query is refused with a clear error.
+        case refuse
+    }
+
+    /// How adapters are made and how they forget.
+    public enum Method: String, Codable, CaseIterable, Hashable, Sendable {
+        /// Shards retrain without the forgotten data: exact.
+        case apa
+        /// Adapters are corrected (arXiv 2403.03536): approximate.
+        case e2urec
+        /// Adapters are corrected (arXiv 2307.02147): approximate.
+        case ifru
+
+        /// nil: exact.
+        public var approximate: ApproximateProvenance.Method? { ApproximateProvenance.Method(rawValue: rawValue) }
+
+        public init(_ method: ApproximateProvenance.Method) {
+            switch method {
+            case .e2urec: self = .e2urec
+            case .ifru: self = .ifru
+            }
+        }
+    }
+
+    public var shards: Int
+    public var partition: PartitionMethod
+    public var seed: UInt64
+    public var training: TrainingSpecification
+    public var rule: AggregationRule
+    public var embedding: EmbeddingSource
+    public var whenNoAdapter: WhenNoAdapter
+    /// Of forget requests that name none.
+    public var method: Method
+    public var corrections: CorrectionConfiguration
+
+    public init(
+        training: TrainingSpecification, embedding: EmbeddingSource, shards: Int = 4,
+        partition: PartitionMethod = .semantic, seed: UInt64 = 0, rule: AggregationRule = .nonDecomposed,
+        whenNoAdapter: WhenNoAdapter = .base, method: Method = .apa,
+        corrections: CorrectionConfiguration = CorrectionConfiguration()
+    ) {
+        self.training = training
+        self.embedding = embedding
+        self.shards = shards
+        self.partition = partition
+        self.seed = seed
+        self.rule = rule
+        self.whenNoAdapter = whenNoAdapter
+        self.method = method
+        self.corrections = corrections
+    }
+
+    /// Also reads what was recorded before there were corrections.
+    public init(from decoder: any Swift.Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            training: try container.decode(TrainingSpecification.self, forKey: .training),
+            embedding: try container.decode(EmbeddingSource.self, forKey: .embedding),
+            shards: try container.decode(Int.self, forKey: .shards),
+            partition: try container.decode(PartitionMethod.self, forKey: .partition),
+            seed: try container.decode(UInt64.self, forKey: .seed),
+            rule: try container.decode(AggregationRule.self, forKey: .rule),
+            whenNoAdapter: try container.decode(WhenNoAdapter.self, forKey: .whenNoAdapter),
+            method: try container.decode(Method.self, forKey: .method),
+            corrections: try container.decodeIfPresent(CorrectionConfiguration.self, forKey: .corrections)
+                ?? CorrectionConfiguration())
+    }
+
+    /// Whether IFRU's preparation is made for every shard ahead of any request.
+    public var preparesInfluence: Bool { method == .ifru || corrections.preparesInfluence }
+}
+
+extension ClusterConfiguration {
+    /// - Throws: `LedgerError.configurationChanged` for the first immutable value that differs.
+    package func requireSame(as given: ClusterConfiguration) throws {
+        func same<Value: Equatable>(_ field: String, _ value: (ClusterConfiguration) -> Value) throws {
+            let (old, new) = (value(self), value(given))
+            guard old == new else {
+                throw LedgerError.configurationChanged(field: field, recorded: "\(old)", given: "\(new)")
+            }
+        }
+        try same("shards") { $0.shards }
+        try same("partition") { $0.partition.rawValue }
+        try same("seed") { $0.seed }
+        try same("base model") { $0.training.base }
+        try same("precision") { $0.training.precision.rawValue }
+        try same("rank") { $0.training.lora.rank }
+        try same("alpha") { $0.training.lora.alpha }
+        try same("targets") { $0.training.lora.targets.map(\.rawValue).joined(separator: ",") }
+        try same("training seed") { $0.training.seed }
+        try same("epochs") { $0.training.epochs }
+        try same("batch") { $0.training.batch }
+        try same("learning rate") { $0.training.learningRate }
+        try same("warm-up steps") { $0.training.warmupSteps }
+        try same("weight decay") { $0.training.weightDecay }
+        try same("embedding layer") { $0.embedding.layer }
+        try same("embedding pooling") { $0.embedding.pooling.rawValue }
+        // Whatever a later version adds to the specification is covered too.
+        try same("training") { $0.training }
+    }
+}

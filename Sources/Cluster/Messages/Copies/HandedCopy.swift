@@ -1,0 +1,70 @@
+/// What a worker's disk may hold of one shard.
+public struct HandedCopy: Codable, Hashable, Sendable {
+    public var worker: String
+    /// Host name and process, for people.
+    public var name: String
+    public var shard: Int
+    /// `ShardManifest.digest`.
+    public var manifest: String
+
+    public init(worker: String, name: String, shard: Int, manifest: String) {
+        self.worker = worker
+        self.name = name
+        self.shard = shard
+        self.manifest = manifest
+    }
+}
+
+/// A copy that has not been confirmed to be free of forgotten data; its manifest is that of when it was last heard of.
+public typealias UnconfirmedCopy = HandedCopy
+
+/// What is known now of a worker's copies: everything else that was on record of them is gone.
+public struct CopySettlement: Codable, Hashable, Sendable {
+    public enum Reason: String, Codable, CaseIterable, Sendable {
+        /// The worker said so itself.
+        case reported
+        /// Another worker deleted them on the same machine.
+        case cleared
+        /// An operator declared the disk destroyed.
+        case destroyed
+    }
+
+    public struct Shard: Codable, Hashable, Sendable {
+        public var shard: Int
+        /// Manifests of which the disk may still hold data; empty: nothing of the shard is left.
+        public var kept: [String]
+
+        public init(shard: Int, kept: [String]) {
+            self.shard = shard
+            self.kept = kept
+        }
+    }
+
+    public var worker: String
+    public var name: String
+    public var reason: Reason
+    public var shards: [Shard]
+    /// Whether the worker has nothing of any other shard.
+    public var isEverything: Bool
+
+    public init(worker: String, name: String, reason: Reason, shards: [Shard], isEverything: Bool) {
+        self.worker = worker
+        self.name = name
+        self.reason = reason
+        self.shards = shards
+        self.isEverything = isEverything
+    }
+
+    /// What the disk may still hold.
+    package var kept: [HandedCopy] {
+        shards.flatMap { shard in
+            shard.kept.map { HandedCopy(worker: worker, name: name, shard: shard.shard, manifest: $0) }
+        }
+    }
+
+    /// Whether a copy on record may still be there.
+    package func leaves(_ copy: HandedCopy) -> Bool {
+        let about = shards.filter { $0.shard == copy.shard }
+        return about.isEmpty ? !isEverything : about.contains { $0.kept.contains(copy.manifest) }
+    }
+}

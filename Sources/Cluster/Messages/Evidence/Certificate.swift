@@ -1,0 +1,155 @@
+import Crypto
+import Foundation
+import Recommendation
+import Unlearning
+
+/// Signed evidence that a forget request was carried out: what was removed, in numbers, which adapters were replaced by
+/// which, relative to what that is exact, which copies are not confirmed gone, and where in the audit log it stands.
+///
+/// As JSON: `jws`, what was signed as it was signed; and beside it, for people, `statement` (the payload), `signature` and
+/// `public_key`. Reading goes by `jws` alone.
+public struct Certificate: Codable, Hashable, Sendable {
+    package static let type = "lethe-certificate+jwt"
+
+    public let jws: SignedStatement
+    /// What is signed: the payload of `jws`.
+    public let statement: Statement
+    /// Raw Ed25519 public key (32 bytes) of the cluster that signed. Trust the one that the cluster's operator published.
+    public let publicKey: Data
+
+    private enum CodingKeys: String, CodingKey { case jws, statement, signature, publicKey }
+
+    package init(statement: Statement, signedBy key: Curve25519.Signing.PrivateKey) throws {
+        jws = try SignedStatement(statement, type: Self.type, signedBy: key)
+        self.statement = statement
+        publicKey = key.publicKey.rawRepresentation
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        jws = try container.decode(SignedStatement.self, forKey: .jws)
+        statement = try jws.decoded(Statement.self)
+        publicKey = try container.decode(Data.self, forKey: .publicKey)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(jws, forKey: .jws)
+        try container.encode(statement, forKey: .statement)
+        try container.encode(jws.signature, forKey: .signature)
+        try container.encode(publicKey, forKey: .publicKey)
+    }
+
+    /// Whether the statement is unaltered and signed with this key.
+    public func verify(publicKey: Data) -> Bool {
+        jws.type == Self.type && jws.verify(publicKey: publicKey)
+    }
+}
+
+extension Certificate {
+    /// One shard that held the data.
+    public struct Shard: Codable, Hashable, Sendable {
+        public var index: Int
+        public var oldAdapter: String?
+        public var oldManifest: String
+        /// nil: the shard is empty now, or had no adapter to replace.
+        public var newAdapter: String?
+        public var newManifest: String
+        /// nil: the new adapter was trained, or there is none.
+        public var approximation: Approximation?
+        /// Why the shard was retrained although a correction was asked for.
+        public var fallback: CorrectionFallback?
+
+        public init(
+            index: Int, oldAdapter: String?, oldManifest: String, newAdapter: String?, newManifest: String,
+            approximation: Approximation? = nil, fallback: CorrectionFallback? = nil
+        ) {
+            self.index = index
+            self.oldAdapter = oldAdapter
+            self.oldManifest = oldManifest
+            self.newAdapter = newAdapter
+            self.newManifest = newManifest
+            self.approximation = approximation
+            self.fallback = fallback
+        }
+    }
+
+    /// Of a new adapter that was corrected instead of trained.
+    public struct Approximation: Codable, Hashable, Sendable {
+        public var method: ApproximateProvenance.Method
+        /// Approximate corrections since the last training, this one included.
+        public var corrections: Int
+        /// nil in certificates of before version 3.
+        public var measured: MeasuredCorrection?
+
+        public init(
+            method: ApproximateProvenance.Method, corrections: Int, measured: MeasuredCorrection? = nil
+        ) {
+            self.method = method
+            self.corrections = corrections
+            self.measured = measured
+        }
+    }
+
+    /// What is signed.
+    public struct Statement: Codable, Hashable, Sendable {
+        /// 3: signed as JWS; names the cluster, arithmetic, log head at the end, copies not confirmed gone, second trainings,
+        /// and measurements of corrections. 2: says of shards whether they were corrected instead of trained, and why not.
+        public static let currentVersion = 3
+
+        public var version: Int
+        /// nil before version 3.
+        public var cluster: String?
+        public var request: String
+        public var method: ClusterConfiguration.Method
+        /// What served until the exact adapters were there.
+        public var bridge: ApproximateProvenance.Method?
+        /// ISO 8601, UTC.
+        public var received: String
+        public var finished: String
+        public var counts: ForgetCounts
+        public var shards: [Shard]
+        /// Shards that a second worker trained before this was signed. nil before version 3.
+        public var doubleChecks: [DoubleCheck]?
+        /// Copies on workers' disks that may hold what was forgotten and are not confirmed gone. nil before version 3.
+        public var unconfirmed: [UnconfirmedCopy]?
+        /// Set where copies handed out before this moment (ISO 8601, UTC) are not on record.
+        public var copiesRecordedSince: String?
+        /// "exact" or "approximate", and relative to what, in one sentence.
+        public var exactness: String
+        /// SHA-256, in hexadecimal, of the specification that trained the new adapters.
+        public var specification: String
+        /// Fingerprint of the arithmetic that trained them; nil before version 3.
+        public var arithmetic: String?
+        /// Hash of the audit log's entry for the acknowledgement of the request.
+        public var auditHead: String
+        /// Hash of the audit log's last entry when this was signed; nil before version 3.
+        public var auditHeadAtFinish: String?
+
+        package init(
+            version: Int, cluster: String? = nil, request: String, method: ClusterConfiguration.Method,
+            bridge: ApproximateProvenance.Method? = nil, received: String, finished: String, counts: ForgetCounts,
+            shards: [Shard], doubleChecks: [DoubleCheck]? = nil, unconfirmed: [UnconfirmedCopy]? = nil,
+            copiesRecordedSince: String? = nil, exactness: String, specification: String, arithmetic: String? = nil,
+            auditHead: String, auditHeadAtFinish: String? = nil
+        ) {
+            self.version = version
+            self.cluster = cluster
+            self.request = request
+            self.method = method
+            self.bridge = bridge
+            self.received = received
+            self.finished = finished
+            self.counts = counts
+            self.shards = shards
+            self.doubleChecks = doubleChecks
+            self.unconfirmed = unconfirmed
+            self.copiesRecordedSince = copiesRecordedSince
+            self.exactness = exactness
+            self.specification = specification
+            self.arithmetic = arithmetic
+            self.auditHead = auditHead
+            self.auditHeadAtFinish = auditHeadAtFinish
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import Unlearning
+
+/// What replaying the training of shards gave.
+public struct VerificationReport: Codable, Hashable, Sendable {
+    public struct Shard: Codable, Hashable, Sendable {
+        public var shard: Int
+        public var manifest: String
+        /// Content name of the published adapter.
+        public var published: String
+        /// Content name of what the replay gave.
+        public var replayed: String
+        public var match: Bool
+        /// The worker that replayed it.
+        public var worker: String
+        /// The one that trained it; nil: not on record.
+        public var trainer: String?
+        public var seconds: Double
+
+        package init(
+            shard: Int, manifest: String, published: String, replayed: String, match: Bool, worker: String,
+            trainer: String? = nil, seconds: Double
+        ) {
+            self.shard = shard
+            self.manifest = manifest
+            self.published = published
+            self.replayed = replayed
+            self.match = match
+            self.worker = worker
+            self.trainer = trainer
+            self.seconds = seconds
+        }
+
+        /// Whether another worker gave the same bytes than the one that trained the adapter.
+        public var isIndependent: Bool { trainer.map { $0 != worker } ?? false }
+    }
+
+    /// A shard that was asked for and whose adapter was corrected, not trained: there is nothing to replay.
+    public struct Approximate: Codable, Hashable, Sendable {
+        public var shard: Int
+        /// Content name.
+        public var published: String
+        public var method: ApproximateProvenance.Method
+        /// Approximate corrections since the last training.
+        public var corrections: Int
+
+        package init(shard: Int, published: String, method: ApproximateProvenance.Method, corrections: Int) {
+            self.shard = shard
+            self.published = published
+            self.method = method
+            self.corrections = corrections
+        }
+    }
+
+    /// The forget request that it is about; nil: every shard.
+    public var request: String?
+    public var shards: [Shard]
+    public var approximate: [Approximate]
+    /// Shards that were asked for and have no prompts left: there is nothing to replay, and no adapter.
+    public var empty: [Int]
+    /// Shards that were asked for and have no adapter of their present data.
+    public var notCurrent: [Int]
+
+    package init(request: String? = nil, shards: [Shard], approximate: [Approximate], empty: [Int], notCurrent: [Int]) {
+        self.request = request
+        self.shards = shards
+        self.approximate = approximate
+        self.empty = empty
+        self.notCurrent = notCurrent
+    }
+
+    /// Something was replayed, and everything that was asked for and is not empty gave the same bytes.
+    public var allMatch: Bool {
+        !shards.isEmpty && shards.allSatisfy(\.match) && approximate.isEmpty && notCurrent.isEmpty
+    }
+}

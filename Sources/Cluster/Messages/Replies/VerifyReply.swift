@@ -1,0 +1,61 @@
+/// What `verify` found.
+public struct VerifyReply: Codable, Sendable {
+    /// Something was replayed, and everything below is as it should be.
+    public var verified: Bool
+    public var shards: [VerificationReport.Shard]
+    /// Approximate adapters: these cannot be verified by replay, and are not.
+    public var approximate: [VerificationReport.Approximate]
+    /// Shards that were asked for and are empty now: nothing to replay.
+    public var empty: [Int]
+    /// Whether the audit log is whole, and its requests and certificates those of the ledger.
+    public var auditChain: Bool
+    /// What is wrong with it.
+    public var auditFinding: String?
+    /// Whether the request's certificate is unaltered, signed by this cluster and found in the audit log; nil without a
+    /// finished request.
+    public var certificate: Bool?
+    /// Adapters whose file does not hold what its name says; they answer no more.
+    public var damaged: [DamagedAdapter]
+    /// Why it is not verified, one line each, for people.
+    public var findings: [String]
+
+    /// - Parameter findings: of the request's certificate and supplements.
+    package init(
+        report: VerificationReport, audit: AuditVerdict, hasCertificate: Bool, findings: [String],
+        damaged: [DamagedAdapter]
+    ) {
+        shards = report.shards
+        approximate = report.approximate
+        empty = report.empty
+        auditChain = audit.isIntact
+        auditFinding = audit.finding
+        certificate = hasCertificate ? findings.isEmpty : nil
+        self.findings = findings
+        self.damaged = damaged
+        if let finding = audit.finding { self.findings.append("the audit log is not whole: \(finding)") }
+        self.findings += report.shards.filter { !$0.match }.map {
+            "shard \($0.shard): the replay gave other bytes than the published adapter has"
+        }
+        self.findings += damaged.map { "shard \($0.shard): \($0.description)" }
+        self.findings += report.approximate.map { "shard \($0.shard) is approximate: there is nothing to replay" }
+        self.findings += report.notCurrent.map { "shard \($0) has no adapter of its present data" }
+        if report.shards.isEmpty && report.approximate.isEmpty && report.notCurrent.isEmpty {
+            self.findings.append("nothing was replayed: every shard that this is about is empty now")
+        }
+        verified = report.allMatch && self.findings.isEmpty
+    }
+}
+
+/// What an operator declared destroyed.
+public struct ForgottenCopyReply: Codable, Sendable, Equatable {
+    public var worker: String
+    /// Host name and process, for people.
+    public var name: String
+    public var shards: [Int]
+
+    package init(_ settlement: CopySettlement) {
+        worker = settlement.worker
+        name = settlement.name
+        shards = settlement.shards.map(\.shard)
+    }
+}

@@ -1,0 +1,26 @@
+import Foundation
+
+extension JSONEncoder {
+    /// The same bytes for the same value, in every process.
+    package static var stable: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }
+
+    package func text(_ value: some Encodable) throws -> String {
+        String(decoding: try encode(value), as: UTF8.self)
+    }
+}
+
+extension Date {
+    /// ISO 8601 in UTC with milliseconds.
+    package var iso8601: String {
+        formatted(.iso8601.year().month().day().timeZone(separator: .omitted).time(includingFractionalSeconds: true))
+    }
+}
+
+extension String {
+    /// Text from outside, cut to what is kept of it.
+    package var clipped: String { String(prefix(WireLimits.text)) }
+}

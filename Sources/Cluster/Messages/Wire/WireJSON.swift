@@ -1,0 +1,71 @@
+import Foundation
+
+/// JSON as it travels: sorted keys, so that equal messages have equal bytes, and bounded nesting.
+public enum WireJSON {
+    public static func encode(_ value: some Encodable, kind: String) throws(WireError) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        do {
+            return Array(try encoder.encode(value))
+        } catch {
+            throw .invalidContent(kind: kind, reason: "cannot be written as JSON: \(error)")
+        }
+    }
+
+    public static func decode<Value: Decodable>(
+        _ type: Value.Type, from bytes: some Collection<UInt8>, kind: String
+    ) throws(WireError) -> Value {
+        let bytes = Array(bytes)
+        try checkDepth(bytes, kind: kind)
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        do {
+            return try decoder.decode(type, from: Data(bytes))
+        } catch {
+            throw .invalidContent(kind: kind, reason: reason(error))
+        }
+    }
+
+    /// The decoder recurses: nesting is counted first, with brackets inside strings left out.
+    package static func checkDepth(_ bytes: [UInt8], kind: String) throws(WireError) {
+        var depth = 0
+        var inString = false
+        var escaped = false
+        for byte in bytes {
+            if escaped {
+                escaped = false
+            } else if inString {
+                if byte == UInt8(ascii: "\\") { escaped = true }
+                if byte == UInt8(ascii: "\"") { inString = false }
+            } else {
+                switch byte {
+                case UInt8(ascii: "\""): inString = true
+                case UInt8(ascii: "{"), UInt8(ascii: "["):
+                    depth += 1
+                    guard depth <= WireLimits.depth else {
+                        throw .tooLarge(what: "\(kind): nesting of JSON", size: depth, limit: WireLimits.depth)
+                    }
+                case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+                default: break
+                }
+            }
+        }
+    }
+
+    /// What is wrong and where, without the content itself: it may be somebody's data.
+    private static func reason(_ error: any Error) -> String {
+        func place(_ path: [any CodingKey]) -> String {
+            path.isEmpty ? "at the top" : "at " + path.map { String($0.stringValue.prefix(40)) }.joined(separator: ".")
+        }
+        switch error as? DecodingError {
+        case .typeMismatch(_, let context): return "a value of the wrong type \(place(context.codingPath))"
+        case .valueNotFound(_, let context): return "a missing value \(place(context.codingPath))"
+        case .keyNotFound(let key, let context): return "no \(key.stringValue) \(place(context.codingPath))"
+        case .dataCorrupted(let context): return "unreadable JSON \(place(context.codingPath))"
+        default: return "unreadable JSON"
+        }
+    }
+}

@@ -1,0 +1,201 @@
+import Files
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// Frames of what the coordinator says to workers.
+extension CoordinatorMessage {
+    private struct TaskHeader: Codable { var task: TaskID }
+    private struct RefusalHeader: Codable {
+        package var code: String
+        package var message: String
+    }
+    private struct AssignmentHeader: Codable {
+        package var task: TaskID
+        package var shard: Int
+        package var specification: TrainingSpecification
+        package var adapter: String?
+        package var correction: CorrectionHeader?
+    }
+    private struct CorrectionHeader: Codable {
+        package var method: CorrectionMethod
+        package var provenance: AdapterProvenance
+    }
+    private struct PrepareHeader: Codable {
+        package var task: TaskID
+        package var shard: Int
+        package var manifest: String
+        package var trial: InfluenceTrial
+    }
+    private struct ReplayHeader: Codable {
+        package var task: TaskID
+        package var specification: TrainingSpecification
+    }
+    private struct ScoreHeader: Codable {
+        package var task: TaskID
+        package var rule: AggregationRule
+        package var adapters: Int
+    }
+    private struct EmbedHeader: Codable {
+        package var task: TaskID
+        package var source: EmbeddingSource
+    }
+    private struct ShardHeader: Codable { var shard: Int }
+
+    /// - Returns: frames for a ROUTER socket, to be sent after the routing identity.
+    public func frames() throws(WireError) -> [[UInt8]] { try envelope().frames() }
+
+    /// - Parameter frames: as a DEALER socket gives them.
+    public init(frames: [[UInt8]]) throws(WireError) {
+        try self.init(try Envelope(frames: frames))
+    }
+
+    package func envelope() throws(WireError) -> Envelope {
+        switch self {
+        case .welcome(let welcome): return try Envelope("welcome", welcome)
+        case .refused(let code, let message):
+            return try Envelope("refused", RefusalHeader(code: code, message: String(message.prefix(4096))))
+        case .heartbeat: return Envelope(kind: "heartbeat")
+        case .assign(let assignment):
+            let header = AssignmentHeader(
+                task: assignment.task, shard: assignment.shard, specification: assignment.specification,
+                adapter: assignment.adapter,
+                correction: assignment.correction.map { CorrectionHeader(method: $0.method, provenance: $0.provenance) }
+            )
+            var payloads = [try WirePayload.bytes(assignment.manifest, kind: "assign")]
+            if let correction = assignment.correction {
+                payloads += [try WirePayload.bytes(correction.request, kind: "assign"), correction.original]
+            }
+            return try Envelope("assign", header, payloads: payloads)
+        case .prepare(let task):
+            return try Envelope(
+                "prepare",
+                PrepareHeader(task: task.task, shard: task.shard, manifest: task.manifest, trial: task.trial),
+                payloads: [task.adapter])
+        case .replay(let task, let specification, let prompts):
+            return try Envelope(
+                "replay", ReplayHeader(task: task, specification: specification),
+                payloads: [try WirePayload.bytes(prompts, kind: "replay")])
+        case .prompts(let task, let prompts):
+            return try Envelope(
+                "prompts", TaskHeader(task: task), payloads: [try WirePayload.bytes(prompts, kind: "prompts")])
+        case .score(let score):
+            let header = ScoreHeader(task: score.task, rule: score.rule, adapters: score.adapters.count)
+            let prompts = try WirePayload.bytes(score.prompts, kind: "score")
+            return try Envelope(
+                "score", header, payloads: [prompts, LittleEndianFloats.bytes(score.weights)] + score.adapters)
+        case .embed(let task, let source, let prompts):
+            return try Envelope(
+                "embed", EmbedHeader(task: task, source: source),
+                payloads: [try WirePayload.bytes(prompts, kind: "embed")])
+        case .compare(let task, let comparison):
+            try WirePayload.checkCount(comparison.promptCount, kind: "compare")
+            let payload = try WireJSON.encode(comparison, kind: "compare")
+            try WirePayload.checkComparison(payload.count, kind: "compare")
+            return try Envelope("compare", TaskHeader(task: task), payloads: [payload])
+        case .cancel(let task): return try Envelope("cancel", TaskHeader(task: task))
+        case .release(let shard): return try Envelope("release", ShardHeader(shard: shard))
+        }
+    }
+
+    package init(_ envelope: Envelope) throws(WireError) {
+        let kind = envelope.kind
+        let numbers = WireNumbers(kind: kind)
+        switch kind {
+        case "welcome":
+            let welcome = try envelope.decode(Welcome.self)
+            guard welcome.heartbeatSeconds > 0, welcome.heartbeatSeconds <= 3600, (1...1000).contains(welcome.liveness)
+            else { throw .invalidContent(kind: kind, reason: "an impossible heartbeat") }
+            self = .welcome(welcome)
+        case "refused":
+            let header = try envelope.decode(RefusalHeader.self)
+            self = .refused(code: header.code, message: header.message)
+        case "heartbeat":
+            try envelope.expectPayloads(0)
+            self = .heartbeat
+        case "assign":
+            self = .assign(try Self.assignment(envelope))
+        case "prepare":
+            let header = try envelope.decode(PrepareHeader.self, payloads: 1)
+            try numbers.check(header.shard, WireLimits.shards, "shard")
+            try numbers.check { try header.trial.specification.check() }
+            try numbers.check { try header.trial.configuration.check() }
+            self = .prepare(
+                PrepareTask(
+                    task: header.task, shard: header.shard, manifest: header.manifest, adapter: envelope.payloads[0],
+                    trial: header.trial))
+        case "replay":
+            let header = try envelope.decode(ReplayHeader.self, payloads: 1)
+            try numbers.check { try header.specification.check() }
+            self = .replay(
+                task: header.task, specification: header.specification,
+                prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))
+        case "prompts":
+            let header = try envelope.decode(TaskHeader.self, payloads: 1)
+            self = .prompts(task: header.task, prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))
+        case "score": self = .score(try Self.score(envelope))
+        case "embed":
+            let header = try envelope.decode(EmbedHeader.self, payloads: 1)
+            try numbers.check(header.source.layer, WireLimits.layers, "layer")
+            self = .embed(
+                task: header.task, source: header.source,
+                prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))
+        case "compare":
+            let task = try envelope.decode(TaskHeader.self, payloads: 1).task
+            try WirePayload.checkComparison(envelope.payloads[0].count, kind: kind)
+            let comparison = try WireJSON.decode(ComparisonCase.self, from: envelope.payloads[0], kind: kind)
+            try WirePayload.checkCount(comparison.promptCount, kind: kind)
+            try numbers.check { try comparison.settings.check() }
+            self = .compare(task: task, comparison)
+        case "cancel": self = .cancel(task: try envelope.decode(TaskHeader.self).task)
+        case "release":
+            let shard = try envelope.decode(ShardHeader.self).shard
+            try numbers.check(shard, WireLimits.shards, "shard")
+            self = .release(shard: shard)
+        default: throw .unknownKind(kind)
+        }
+    }
+
+    private static func assignment(_ envelope: Envelope) throws(WireError) -> Assignment {
+        let header = try envelope.decode(AssignmentHeader.self, payloads: envelope.payloads.count)
+        try envelope.expectPayloads(header.correction == nil ? 1 : 3)
+        let numbers = WireNumbers(kind: envelope.kind)
+        try numbers.check(header.shard, WireLimits.shards, "shard")
+        try numbers.check { try header.specification.check() }
+        var assignment = Assignment(
+            task: header.task, shard: header.shard, specification: header.specification,
+            manifest: try WirePayload.manifest(envelope.payloads[0], kind: envelope.kind), adapter: header.adapter)
+        if let correction = header.correction {
+            guard header.adapter == nil else {
+                throw .invalidContent(kind: envelope.kind, reason: "a correction where there is an adapter already")
+            }
+            try numbers.check(correction.method)
+            try numbers.check(correction.provenance)
+            assignment.correction = PendingCorrection(
+                method: correction.method, original: envelope.payloads[2], provenance: correction.provenance,
+                request: try WirePayload.influenceRequest(envelope.payloads[1], kind: envelope.kind))
+        }
+        return assignment
+    }
+
+    private static func score(_ envelope: Envelope) throws(WireError) -> ScoreTask {
+        guard envelope.payloads.count >= 2 else {
+            throw .invalidContent(kind: envelope.kind, reason: "no prompts and weights")
+        }
+        let header = try envelope.decode(ScoreHeader.self, payloads: envelope.payloads.count)
+        let adapters = Array(envelope.payloads[2...])
+        let prompts = try WirePayload.prompts(envelope.payloads[0], kind: envelope.kind)
+        let weights = try WirePayload.floats(envelope.payloads[1], kind: envelope.kind)
+        guard header.adapters == adapters.count else {
+            throw .invalidContent(
+                kind: envelope.kind, reason: "\(adapters.count) adapters instead of \(header.adapters)")
+        }
+        guard weights.isEmpty || weights.count == adapters.count * prompts.count else {
+            throw .invalidContent(
+                kind: envelope.kind,
+                reason: "\(weights.count) weights for \(prompts.count) prompts and \(adapters.count) adapters")
+        }
+        return ScoreTask(
+            task: header.task, rule: header.rule, adapters: adapters, weights: weights, prompts: prompts)
+    }
+}

@@ -1,0 +1,146 @@
+import Files
+import Unlearning
+
+/// Frames of what workers say.
+extension WorkerMessage {
+    package static let kinds: Set<String> = [
+        "hello", "heartbeat", "need", "progress", "trained", "scored", "embedded", "prepared", "compared", "released",
+        "holds", "failed", "cleared", "goodbye",
+    ]
+
+    private struct TaskHeader: Codable { var task: TaskID }
+    private struct ResultHeader: Codable {
+        package var task: TaskID
+        package var tokens: Int
+        package var seconds: Double
+    }
+    private struct ShardHeader: Codable { var shard: Int }
+    private struct PreparedHeader: Codable {
+        package var task: TaskID
+        package var shard: Int
+        package var adapter: String
+        package var seconds: Double
+    }
+    private struct ClearedHeader: Codable { var worker: String }
+    private struct GoodbyeHeader: Codable { var deleted: [Int] }
+    private struct FailureHeader: Codable {
+        package var task: TaskID
+        package var code: String
+        package var message: String
+    }
+
+    /// - Returns: frames for a DEALER socket.
+    public func frames() throws(WireError) -> [[UInt8]] { try envelope().frames() }
+
+    /// - Parameter frames: as a ROUTER socket gives them, without the routing identity.
+    public init(frames: [[UInt8]]) throws(WireError) {
+        try self.init(try Envelope(frames: frames))
+    }
+
+    package func envelope() throws(WireError) -> Envelope {
+        switch self {
+        case .hello(let hello): return try Envelope("hello", hello)
+        case .heartbeat: return Envelope(kind: "heartbeat")
+        case .need(let task, let digests):
+            try WirePayload.checkCount(digests.count, kind: "need")
+            let payload = try WireJSON.encode(digests, kind: "need")
+            return try Envelope("need", TaskHeader(task: task), payloads: [payload])
+        case .progress(let progress): return try Envelope("progress", progress)
+        case .trained(let report, let adapter): return try Envelope("trained", report, payloads: [adapter])
+        case .scored(let task, let tokens, let seconds, let margins):
+            let header = ResultHeader(task: task, tokens: tokens, seconds: seconds)
+            return try Envelope("scored", header, payloads: [LittleEndianFloats.bytes(margins)])
+        case .embedded(let task, let tokens, let seconds, let values):
+            let header = ResultHeader(task: task, tokens: tokens, seconds: seconds)
+            return try Envelope("embedded", header, payloads: [LittleEndianFloats.bytes(values)])
+        case .prepared(let task, let shard, let adapter, let seconds):
+            return try Envelope(
+                "prepared", PreparedHeader(task: task, shard: shard, adapter: adapter, seconds: seconds))
+        case .compared(let task, let report):
+            let payload = try WireJSON.encode(report, kind: "compared")
+            return try Envelope("compared", TaskHeader(task: task), payloads: [payload])
+        case .released(let shard): return try Envelope("released", ShardHeader(shard: shard))
+        case .holds(let holding): return try Envelope("holds", holding)
+        case .failed(let task, let code, let message):
+            let header = FailureHeader(task: task, code: String(code.prefix(64)), message: String(message.prefix(4096)))
+            return try Envelope("failed", header)
+        case .cleared(let worker): return try Envelope("cleared", ClearedHeader(worker: worker))
+        case .goodbye(let deleted): return try Envelope("goodbye", GoodbyeHeader(deleted: deleted))
+        }
+    }
+
+    package init(_ envelope: Envelope) throws(WireError) {
+        let kind = envelope.kind
+        switch kind {
+        case "hello":
+            let hello = try envelope.decode(Hello.self)
+            try WirePayload.checkHoldings(hello.holdings.count, kind: kind)
+            guard hello.known?.count ?? 0 <= GenerationMemory.told else {
+                throw .tooLarge(what: "hello: known", size: hello.known?.count ?? 0, limit: GenerationMemory.told)
+            }
+            try WireNumbers(kind: kind).check(hello)
+            self = .hello(hello)
+        case "heartbeat":
+            try envelope.expectPayloads(0)
+            self = .heartbeat
+        case "need":
+            let task = try envelope.decode(TaskHeader.self, payloads: 1).task
+            let digests = try WireJSON.decode([String].self, from: envelope.payloads[0], kind: kind)
+            guard !digests.isEmpty else { throw .invalidContent(kind: kind, reason: "asks for nothing") }
+            try WirePayload.checkCount(digests.count, kind: kind)
+            self = .need(task: task, digests: digests)
+        case "progress":
+            let progress = try envelope.decode(TaskProgress.self)
+            try WireNumbers(kind: kind).check(progress)
+            self = .progress(progress)
+        case "trained":
+            let report = try envelope.decode(TrainedReport.self, payloads: 1)
+            try WireNumbers(kind: kind).check(report)
+            self = .trained(report, adapter: envelope.payloads[0])
+        case "scored":
+            let header = try envelope.decode(ResultHeader.self, payloads: 1)
+            try WireNumbers(kind: kind).check(tokens: header.tokens, seconds: header.seconds)
+            self = .scored(
+                task: header.task, tokens: header.tokens, seconds: header.seconds,
+                margins: try WirePayload.floats(envelope.payloads[0], kind: kind))
+        case "embedded":
+            let header = try envelope.decode(ResultHeader.self, payloads: 1)
+            try WireNumbers(kind: kind).check(tokens: header.tokens, seconds: header.seconds)
+            self = .embedded(
+                task: header.task, tokens: header.tokens, seconds: header.seconds,
+                values: try WirePayload.floats(envelope.payloads[0], kind: kind))
+        case "prepared":
+            let header = try envelope.decode(PreparedHeader.self)
+            try WireNumbers(kind: kind).check(header.shard, WireLimits.shards, "shard")
+            try WireNumbers(kind: kind).check(header.seconds, WireLimits.seconds, "seconds")
+            self = .prepared(
+                task: header.task, shard: header.shard, adapter: header.adapter, seconds: header.seconds)
+        case "compared":
+            let task = try envelope.decode(TaskHeader.self, payloads: 1).task
+            try WirePayload.checkComparison(envelope.payloads[0].count, kind: kind)
+            self = .compared(
+                task: task, try WireJSON.decode(ComparisonReport.self, from: envelope.payloads[0], kind: kind))
+        case "released":
+            let shard = try envelope.decode(ShardHeader.self).shard
+            try WireNumbers(kind: kind).check(shard, WireLimits.shards, "shard")
+            self = .released(shard: shard)
+        case "holds":
+            let holding = try envelope.decode(Holding.self)
+            try WireNumbers(kind: kind).check(holding)
+            self = .holds(holding)
+        case "failed":
+            let header = try envelope.decode(FailureHeader.self)
+            self = .failed(task: header.task, code: header.code, message: header.message)
+        case "cleared":
+            let worker = try envelope.decode(ClearedHeader.self).worker
+            try WirePayload.checkName(worker, kind: kind)
+            self = .cleared(worker: worker)
+        case "goodbye":
+            let deleted = try envelope.decode(GoodbyeHeader.self).deleted
+            try WirePayload.checkHoldings(deleted.count, kind: kind)
+            for shard in deleted { try WireNumbers(kind: kind).check(shard, WireLimits.shards, "shard") }
+            self = .goodbye(deleted: deleted)
+        default: throw .unknownKind(kind)
+        }
+    }
+}

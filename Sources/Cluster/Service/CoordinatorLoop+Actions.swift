@@ -1,0 +1,148 @@
+import Coordination
+import Foundation
+import LanguageModels
+import Messages
+import Recommendation
+import ZeroMQ
+
+extension CoordinatorLoop {
+    func perform(_ action: CoordinatorAction) {
+        let inbox = process.inbox
+        switch action {
+        case .send(let peer, let message):
+            switch message {
+            case .cancel, .release:
+                // Behind the dispatches that were asked for before it: those wait for the ledger.
+                onLedger { _ in
+                    guard let frames = try? message.frames() else { return }
+                    inbox.post(.send(peer, frames))
+                }
+            default: send(peer, message)
+            }
+        case .dispatch(let peer, let dispatch):
+            onLedger { service in
+                do {
+                    inbox.post(.send(peer, try service.message(for: dispatch).frames()))
+                } catch {
+                    inbox.post(
+                        .event(
+                            .undelivered(peer: peer, task: dispatch.task, LedgerService.clientError(error))))
+                }
+            }
+        case .reply(let ticket, let reply): self.reply(ticket, with: reply)
+        case .ledger(let id, let command):
+            onLedger { service in
+                let outcome = service.perform(command, at: Date())
+                inbox.post(.event(.ledger(id, outcome)))
+                // Data that changed under a stale write must become known, or the same write is made again.
+                if case .failed(let error) = outcome, error.code == LedgerOutcome.stale {
+                    inbox.post(service.changed())
+                }
+            }
+        case .loadMissing(let rows, let limit):
+            onLedger { service in
+                inbox.post(.event(.missing(rows, service.result { try service.missing(rows, limit: limit) })))
+            }
+        case .loadSplit(let operation, let split, let parameters):
+            onLedger { service in
+                inbox.post(
+                    .event(.splitLoaded(operation: operation, service.result { try service.load(split, parameters) })))
+            }
+        case .loadComparison(let operation, let options):
+            onLedger { service in
+                let loaded = service.result { try service.loadComparison(options) }
+                inbox.post(.event(.comparisonLoaded(operation: operation, loaded)))
+            }
+        case .loadForgetShards(let operation, let request):
+            onLedger { service in
+                let shards = service.result { try service.forgetShards(request: request) }
+                inbox.post(.event(.forgetShards(operation: operation, shards)))
+            }
+        case .computeWeights(let operation, let request):
+            onLedger { service in
+                let weights = service.result { try service.weights(request) }
+                inbox.post(.event(.weights(operation: operation, request.scope, weights)))
+            }
+        case .buildEvaluation(let operation, let scores):
+            onLedger { service in
+                inbox.post(
+                    .event(.evaluation(operation: operation, service.result { try service.evaluation(scores) })))
+            }
+        case .superseded(let other):
+            onLedger { try? $0.ledger.noteSuperseded(by: other.known, at: Date()) }
+            giveWay(to: other)
+        case .log(let line): logger.info("\(line)")
+        }
+    }
+
+    private func reply(_ ticket: ClientTicket, with reply: CoordinatorReply) {
+        let inbox = process.inbox
+        onLedger { service in
+            let reply = service.reply(reply)
+            service.note(ticket, refusal: reply.refusal)
+            inbox.post(.reply(ticket, reply))
+        }
+    }
+}
+
+extension LedgerService {
+    /// The ledger as it is now, for the logic; to be read again later if it cannot be read.
+    func changed() -> CoordinatorProcess.Input {
+        guard let snapshot = try? ledger.snapshot() else { return .readAgain }
+        return .event(.ledgerChanged(snapshot))
+    }
+
+    func result<Value>(_ body: () throws -> Value) -> Result<Value, ClientError> {
+        do {
+            return .success(try body())
+        } catch {
+            return .failure(Self.clientError(error))
+        }
+    }
+
+    /// The reply as it goes over the wire, with what only the ledger knows.
+    func reply(_ reply: CoordinatorReply) -> ClientReply {
+        do {
+            return ClientReply(outcome: .success(json: Array(try body(of: reply))))
+        } catch {
+            return ClientReply(Self.clientError(error))
+        }
+    }
+
+    private func body(of reply: CoordinatorReply) throws -> Data {
+        switch reply {
+        case .failure(let error): throw error
+        case .forgetAccepted(_, let outcome):
+            return try ReplyCoding.encode(try forgetReply(request: outcome.request))
+        case .forgottenCopy(let settlement): return try ReplyCoding.encode(ForgottenCopyReply(settlement))
+        case .unknownOperation(let id):
+            // Finished forget requests are known for ever, also to a coordinator that was started since.
+            guard let record = try ledger.forgetRequest(id) else { throw ClientError.unknownOperation(id) }
+            let isFinished = record.state == .finished
+            let report = OperationReport(
+                id: id, kind: "forget", state: isFinished ? .done : .running,
+                progress: isFinished ? "done" : "about to go on", fraction: isFinished ? 1 : 0)
+            return try ReplyCoding.encode(
+                OperationReply(report: report, result: isFinished ? try forgetReply(request: id) : nil))
+        case .status(let report):
+            let attention = try preparedAttention()
+            return try ReplyCoding.encode(
+                StatusReply(
+                    report: report, statistics: try ledger.statistics(), attention: attention.parameters,
+                    certificateKey: ledger.publicKey))
+        case .operation(let report, nil):
+            return try ReplyCoding.encode(OperationReply<String>(report: report, result: nil))
+        case .operation(let report, .forget?):
+            return try ReplyCoding.encode(
+                OperationReply(report: report, result: try forgetReply(request: report.id)))
+        case .operation(let report, .verification(let verification)?):
+            let result = try verifyReply(verification, operation: report.id)
+            return try ReplyCoding.encode(OperationReply(report: report, result: result))
+        case .operation(let report, .comparison(let comparison)?):
+            return try ReplyCoding.encode(OperationReply(report: report, result: comparison))
+        case .operation(let report, .evaluation(let json)?):
+            let result = try ReplyCoding.decode(EvaluateReply.self, from: Data(json))
+            return try ReplyCoding.encode(OperationReply(report: report, result: result))
+        }
+    }
+}

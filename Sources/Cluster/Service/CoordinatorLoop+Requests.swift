@@ -1,0 +1,155 @@
+import Coordination
+import Foundation
+import LanguageModels
+import Messages
+import Recommendation
+
+extension CoordinatorLoop {
+    /// Sorts requests: some are for the logic, some for the ledger, queries for the engine.
+    func receive(_ request: ClientRequest, ticket: ClientTicket) {
+        switch request {
+        case .forget(let forget) where forget.dryRun:
+            answer(ticket) { service in
+                try ReplyCoding.encode(try service.ledger.plan(forget))
+            }
+        case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .forgetCopy:
+            handle(.client(ticket, request))
+        case .importRows(let rows):
+            answer(ticket) { service in
+                try service.ledger.stage(
+                    importID: rows.importID, sequence: rows.sequence, items: rows.items,
+                    interactions: rows.interactions, at: Date())
+                return Data("{}".utf8)
+            }
+        case .finishImport(let finish): finishImport(finish, ticket)
+        case .adapters:
+            answer(ticket) { service in try ReplyCoding.encode(try service.adapters()) }
+        case .lineage: answer(ticket) { service in try ReplyCoding.encode(try service.lineage()) }
+        case .exportAdapter(let name): exportAdapter(name, ticket)
+        case .audit(let audit):
+            answer(ticket) { service in try ReplyCoding.encode(try service.auditLog(audit)) }
+        case .query(let query): self.query(query, ticket, attempt: 1)
+        }
+    }
+
+    private func answer(_ ticket: ClientTicket, _ body: @escaping @Sendable (LedgerService) throws -> Data) {
+        let inbox = process.inbox
+        onLedger { service in
+            let reply = ClientReply(service.result { try body(service) })
+            service.note(ticket, refusal: reply.refusal)
+            inbox.post(.reply(ticket, reply))
+        }
+    }
+
+    private func finishImport(_ finish: ClientRequest.FinishImport, _ ticket: ClientTicket) {
+        let inbox = process.inbox
+        onLedger { service in
+            let result = service.result { () throws -> Data in
+                // The import is gone once it is finished; a client that asks again gets the same reply.
+                if let stored = try service.ledger.reply(requestID: ticket.request) { return stored }
+                let body = try ReplyCoding.encode(
+                    try service.finishImport(
+                        finish, requestID: ticket.request, at: Date()))
+                try service.ledger.store(reply: body, requestID: ticket.request, users: [], at: Date())
+                return body
+            }
+            inbox.post(service.changed())
+            let reply = ClientReply(result)
+            service.note(ticket, refusal: reply.refusal)
+            inbox.post(.reply(ticket, reply))
+        }
+    }
+
+    private func exportAdapter(_ name: String, _ ticket: ClientTicket) {
+        let inbox = process.inbox
+        onLedger { service in
+            var reply: ClientReply
+            switch service.result({ try service.ledger.adapterBytes(name: name) }) {
+            case .success(let bytes):
+                reply = ClientReply(outcome: .success(json: Array("{}".utf8)), payloads: [bytes])
+            case .failure(let error) where error.code == LedgerOutcome.stale:
+                reply = ClientReply(ClientError(code: "unknown-adapter", message: "no adapter \(name)"))
+            case .failure(let error): reply = ClientReply(error)
+            }
+            // What leaves the cluster leaves an entry, or does not leave.
+            let refusal = reply.refusal
+            let noted = service.result {
+                try service.noteFirst(ticket.access(adapter: refusal == nil ? name : nil, refusal: refusal))
+            }
+            if case .failure(let error) = noted { reply = ClientReply(error) }
+            inbox.post(.reply(ticket, reply))
+        }
+    }
+
+    /// Ledger, then engine, then back here, where it is decided whether the answer may go out.
+    private func query(_ query: ClientRequest.QueryRequest, _ ticket: ClientTicket, attempt: Int) {
+        let inbox = process.inbox
+        let engine = process.engine
+        let generation = generation
+        onLedger { service in
+            let job = service.result { try service.job(for: query) }
+            engine.run { engine in
+                let result = job.flatMap { job in
+                    do {
+                        return .success(try engine.answer(job))
+                    } catch {
+                        if let adapter = (error as? LedgerError)?.damagedAdapter {
+                            inbox.post(.event(.adapterDamaged(adapter)))
+                        }
+                        return Result<QueryReply, ClientError>.failure(LedgerService.clientError(error))
+                    }
+                }
+                inbox.post(.answered(ticket, query, generation: generation, attempt: attempt, result))
+            }
+        }
+    }
+
+    /// An answer that was begun before a forget was committed may rest on forgotten data: it is computed again.
+    func answered(
+        _ ticket: ClientTicket, _ query: ClientRequest.QueryRequest, generation: Int, attempt: Int,
+        _ result: Result<QueryReply, ClientError>
+    ) {
+        var isStale = generation != self.generation
+        switch result {
+        case .success(let reply):
+            let active = Set(coordinator.activeAdapters.map(\.name))
+            isStale = isStale || !reply.adapters.allSatisfy { active.contains($0.name) }
+        // Without the damaged adapter the others can answer: it is taken away before the next attempt.
+        case .failure(let error) where error.code == LedgerOutcome.damaged:
+            isStale = attempt < Self.queryAttempts
+        case .failure(let error): isStale = isStale || error.code == LedgerOutcome.stale
+        }
+        if !isStale {
+            answer(ticket, ClientReply(result.flatMap { reply in encoded(reply) }))
+        } else if attempt < Self.queryAttempts {
+            self.query(query, ticket, attempt: attempt + 1)
+        } else {
+            let message = "the adapters changed again and again while the answer was computed; ask again"
+            answer(ticket, ClientReply(ClientError(code: "busy", message: message)))
+        }
+    }
+
+    /// Queries are only counted: their answers do not wait for the ledger.
+    private func answer(_ ticket: ClientTicket, _ reply: ClientReply) {
+        onLedger { $0.note(ticket, refusal: reply.refusal) }
+        self.reply(ticket, reply)
+    }
+
+    private func encoded(_ reply: QueryReply) -> Result<Data, ClientError> {
+        do {
+            return .success(try ReplyCoding.encode(reply))
+        } catch {
+            return .failure(ClientError(code: "failed", message: "\(error)"))
+        }
+    }
+}
+
+extension ClientReply {
+    /// A body that is JSON already, or an error.
+    init(_ result: Result<Data, ClientError>) {
+        switch result {
+        case .success(let body): self.init(outcome: .success(json: Array(body)))
+        case .failure(let error): self.init(error)
+        }
+    }
+}

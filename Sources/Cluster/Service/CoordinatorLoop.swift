@@ -1,0 +1,231 @@
+import Coordination
+import Crypto
+import Files
+import Foundation
+import LanguageModels
+import Ledger
+import Logging
+import Messages
+import ZeroMQ
+
+/// What happens on the coordinator's socket thread.
+final class CoordinatorLoop {
+    /// How long the value may go without a tick.
+    static let tick = Duration.milliseconds(200)
+    /// How long a coordinator that must not go on still tells whoever asks why: long enough for a client that asks again.
+    static let farewell = Duration.seconds(6)
+    /// Restarts of a query whose adapters were taken away while it was computed.
+    static let queryAttempts = 5
+    /// How often counted requests are looked through for those that belong into the audit log now.
+    static let countingInterval = Duration.seconds(60)
+
+    let process: CoordinatorProcess
+    let socket: Socket
+    var coordinator: Coordinator
+    /// Counts committed forget requests: an answer that was begun before one of them is computed again.
+    var generation = 0
+    private let start = ContinuousClock.now
+    private var stopping = false
+    /// The logic does not know the ledger as it is.
+    private var mustRead = false
+    /// Why the coordinator must not go on.
+    private var failure: LedgerError?
+    /// Then: what is the answer to everything, until the process ends.
+    private var ending: (error: ClientError, until: ContinuousClock.Instant)?
+
+    init(process: CoordinatorProcess, socket: Socket, snapshot: LedgerSnapshot, copies: [HandedCopy]) {
+        self.process = process
+        self.socket = socket
+        coordinator = Coordinator(
+            settings: process.settings, snapshot: snapshot, copies: copies, at: .init(milliseconds: 0))
+    }
+
+    var logger: Logger { process.logger }
+
+    var now: CoordinatorInstant {
+        let (seconds, attoseconds) = (ContinuousClock.now - start).components
+        return CoordinatorInstant(milliseconds: seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+    }
+
+    /// - Throws: `LedgerError.replaced` when the data directory is not the one any more that was opened, `.superseded` when
+    ///   another coordinator of the cluster came after this one.
+    func run() throws {
+        let poller = Poller([.socket(socket), .descriptor(process.inbox.descriptor)])
+        var nextTick = ContinuousClock.now
+        var nextCounting = nextTick + Self.countingInterval
+        while !stopping {
+            if let ending, ContinuousClock.now >= ending.until { break }
+            if ContinuousClock.now >= nextTick {
+                handle(.tick)
+                if mustRead { readAgain() }
+                nextTick = ContinuousClock.now + Self.tick
+                if nextTick >= nextCounting {
+                    onLedger { $0.noteCounted(isEnd: false) }
+                    nextCounting = nextTick + Self.countingInterval
+                }
+            }
+            let ready = try poller.wait(timeout: nextTick - ContinuousClock.now)
+            if ready[0] { try receive() }
+            if ready[1] { process.inbox.drain().forEach(take) }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Takes an event in and performs what follows from it.
+    func handle(_ event: CoordinatorEvent) {
+        guard ending == nil else { return }
+        if case .ledger(_, .forgotten) = event { generation += 1 }
+        for action in coordinator.handle(event, at: now) { perform(action) }
+    }
+
+    private func readAgain() {
+        mustRead = false
+        let inbox = process.inbox
+        onLedger { inbox.post($0.changed()) }
+    }
+
+    /// Nothing is answered from this data any more, and nothing acknowledged, not even what was committed a moment ago.
+    func giveWay(to other: SupersededCoordinator) {
+        end(because: .superseded(by: other.known.counter), telling: ClientError(other))
+    }
+
+    private func end(because error: LedgerError, telling clients: ClientError) {
+        guard ending == nil else { return }
+        logger.critical("\(clients.message)")
+        ending = (clients, ContinuousClock.now + Self.farewell)
+        failure = error
+    }
+
+    /// Work for the ledger's thread. What it finds broken on the way is told to the value, or ends the process.
+    func onLedger(_ body: @escaping @Sendable (LedgerService) -> Void) {
+        let inbox = process.inbox
+        process.store.run { service in
+            body(service)
+            for adapter in service.takeDamaged() { inbox.post(.event(.adapterDamaged(adapter))) }
+            if let error = service.ledger.displaced { inbox.post(.failed(error)) }
+        }
+    }
+
+    // MARK: in
+
+    /// A burst is taken in portions, so that ticks and results are not starved.
+    private func receive() throws {
+        for _ in 0..<256 {
+            let message: Socket.Message?
+            do {
+                message = try socket.receiveAuthenticated(
+                    maximumFrames: WireLimits.frames + 1, maximumBytes: WireLimits.message)
+            } catch {
+                guard error == ZeroMQError.messageTooLarge else { throw error }
+                logger.warning("dropped a message above the limits")
+                continue
+            }
+            guard let message else { return }
+            receive(message.frames, by: message.user ?? "local")
+        }
+    }
+
+    private func receive(_ frames: [[UInt8]], by name: String) {
+        guard let identity = frames.first else { return }
+        let peer = PeerID(identity)
+        do {
+            switch try PeerMessage(frames: Array(frames.dropFirst())) {
+            case .worker(.hello) where ending?.error.code == SupersededCoordinator.code:
+                let message = ending?.error.message ?? ""
+                send(peer, CoordinatorMessage.refused(code: SupersededCoordinator.code, message: message))
+            case .worker(let message): handle(.worker(peer: peer, checked(message)))
+            case .request(let id, let request):
+                let ticket = ClientTicket(peer: peer, request: id, by: name, asked: request.auditName)
+                if let ending { return reply(ticket, ClientReply(ending.error)) }
+                receive(request, ticket: ticket)
+            }
+        } catch WireError.unsupportedVersion(let version) {
+            let message = "this coordinator speaks protocol version \(WireLimits.version), not \(version)"
+            send(peer, CoordinatorMessage.refused(code: "wrong-protocol", message: message))
+            handle(.garbage(peer: peer))
+        } catch {
+            logger.warning("dropped a message", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            if let id = PeerMessage.requestID(of: Array(frames.dropFirst())) {
+                refuse(id, from: peer, by: name, "\(error)")
+            }
+            handle(.garbage(peer: peer))
+        }
+    }
+
+    /// Answers what cannot even be read, under the id that it came with.
+    private func refuse(_ id: [UInt8], from peer: PeerID, by name: String, _ reason: String) {
+        let inbox = process.inbox
+        let error = ClientError(code: "invalid-request", message: reason)
+        onLedger { service in
+            service.note(Access(by: name, asked: "unreadable", request: "", refusal: error.code))
+            guard let frames = try? ClientReply(error).frames(echoing: id) else { return }
+            inbox.post(.send(peer, frames))
+        }
+    }
+
+    /// An adapter whose bytes do not have the name that the worker gives them was damaged on the way.
+    private func checked(_ message: WorkerMessage) -> WorkerMessage {
+        if case .hello(var hello) = message {
+            // Only what a coordinator of this cluster signed can end this one.
+            hello.known = hello.known?.filter {
+                $0.generation.isSigned(cluster: process.settings.cluster, publicKey: process.publicKey)
+            }
+            return .hello(hello)
+        }
+        guard case .trained(let report, let bytes) = message else { return message }
+        let name = sha256(bytes)
+        guard name != report.adapter else { return message }
+        return .failed(task: report.task, code: "content-name", message: "the adapter's bytes do not have its name")
+    }
+
+    private func take(_ input: CoordinatorProcess.Input) {
+        switch input {
+        case .event(let event): handle(event)
+        case .send(let peer, let frames): send(peer, frames)
+        case .reply(let ticket, let reply): self.reply(ticket, reply)
+        case .answered(let ticket, let request, let generation, let attempt, let result):
+            answered(ticket, request, generation: generation, attempt: attempt, result)
+        case .readAgain: mustRead = true
+        case .connectionRefused:
+            onLedger { service in
+                service.note(Access(by: "a key not on the list", asked: "connect", request: "", refusal: "not-allowed"))
+            }
+        case .failed(let error):
+            end(because: error, telling: ClientError(error))
+        case .stop: stopping = true
+        }
+    }
+
+    // MARK: out
+
+    func send(_ peer: PeerID, _ message: CoordinatorMessage) {
+        do {
+            send(peer, try message.frames())
+        } catch {
+            logger.error("cannot send", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+        }
+    }
+
+    func send(_ peer: PeerID, _ frames: [[UInt8]]) {
+        do {
+            try socket.send([peer.bytes] + frames)
+        } catch {
+            // A full queue means a peer that reads nothing: it is as good as gone.
+            logger.info("peer cannot be reached", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            handle(.unreachable(peer: peer))
+        }
+    }
+
+    func reply(_ ticket: ClientTicket, _ reply: ClientReply) {
+        var reply = ending.map { ClientReply($0.error) } ?? reply
+        reply.origin = process.settings.generation.map {
+            KnownGeneration(cluster: process.settings.cluster, generation: $0)
+        }
+        do {
+            try socket.send([ticket.peer.bytes] + reply.frames(id: ticket.request))
+        } catch {
+            // The client is gone; it will ask again if it still wants to know.
+            logger.info("reply not delivered", metadata: ["request": "\(ticket.request)", "reason": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Coordination
+import Foundation
+import LanguageModels
+import Messages
+import Unlearning
+import ZeroMQ
+
+/// What `lethe coordinator` is started with.
+package struct CoordinatorOptions: Sendable {
+    /// Encryption and admission, needed beyond loopback.
+    package struct Security: Sendable {
+        package var keys: CurveKeyPair
+        /// Workers and clients that may connect.
+        package var allowed: Set<CurvePublicKey>
+        /// What the audit log calls them.
+        package var names: [CurvePublicKey: String]
+
+        package init(
+            keys: CurveKeyPair, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String] = [:]
+        ) {
+            self.keys = keys
+            self.allowed = allowed
+            self.names = names
+        }
+    }
+
+    package var dataDirectory: URL
+    /// A GGUF file or a Hugging Face directory.
+    package var model: String
+    /// `tcp://127.0.0.1:*` picks a free port; the endpoint as bound is written to `<data>/endpoint`.
+    package var endpoint = "tcp://127.0.0.1:7070"
+    package var security: Security?
+    package var shards = 4
+    package var partition = PartitionMethod.user
+    package var seed: UInt64 = 0
+    /// nil: bf16 where the CPU has it, else f32.
+    package var precision: TrainingSpecification.Precision?
+    package var lora = LoRAConfiguration()
+    package var epochs = 2
+    package var batch = TrainingSpecification.defaultBatch
+    package var learningRate = 1e-3
+    package var warmupSteps = 0
+    package var weightDecay = 0.0
+    package var rule = AggregationRule.nonDecomposed
+    /// nil: the default for the model's depth.
+    package var embedding: EmbeddingSource?
+    package var whenNoAdapter = ClusterConfiguration.WhenNoAdapter.base
+    /// Of forget requests that name none.
+    package var method = ClusterConfiguration.Method.apa
+    package var corrections = CorrectionConfiguration()
+    package var doubleCheck = DoubleCheckRule.one
+    /// Of the query engine.
+    package var threads = 1
+    package var weightCache: String?
+    /// Lost keys and changed logs that this start goes on without.
+    package var accepted: AcceptedLosses = []
+    /// Whether to start although an earlier run of this data directory learned that it was superseded.
+    package var takesOver = false
+
+    package init(dataDirectory: URL, model: String) {
+        self.dataDirectory = dataDirectory
+        self.model = model
+    }
+
+    /// Whether the endpoint can only be reached from this machine.
+    var isLoopback: Bool {
+        ["tcp://127.", "tcp://localhost:", "tcp://[::1]:", "ipc://"].contains { endpoint.hasPrefix($0) }
+    }
+}
+
+/// Why a coordinator does not start.
+package enum CoordinatorStartError: Error, CustomStringConvertible, Sendable {
+    case keysNeeded(endpoint: String)
+    case endpointUnusable(String)
+    /// A setting that does not fit the model.
+    case invalidSetting(String)
+
+    package var description: String {
+        switch self {
+        case .keysNeeded(let endpoint):
+            "\(endpoint) can be reached from other machines, so connections must be encrypted: make keys with `lethe keys "
+                + "create` and pass --keys and --allow"
+        case .endpointUnusable(let reason), .invalidSetting(let reason): reason
+        }
+    }
+}

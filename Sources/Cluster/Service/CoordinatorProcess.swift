@@ -1,0 +1,197 @@
+import Coordination
+import Crypto
+import Files
+import Foundation
+import LanguageModels
+import Ledger
+import Logging
+import Messages
+import Serving
+import Unlearning
+import ZeroMQ
+
+/// The coordinator as a process: a thin shell around the `Coordinator` value.
+///
+/// Three threads. The one that calls `run` owns the socket and the value; it only decodes, decides and sends, so
+/// heartbeats are never late. The ledger has a thread (`LedgerService`), and queries have one (`QueryEngine`). They hand
+/// their results back through a mailbox.
+package final class CoordinatorProcess: Sendable {
+    enum Input: Sendable {
+        case event(CoordinatorEvent)
+        case send(PeerID, [[UInt8]])
+        case reply(ClientTicket, ClientReply)
+        case answered(
+            ClientTicket, ClientRequest.QueryRequest, generation: Int, attempt: Int, Result<QueryReply, ClientError>)
+        /// The ledger changed and could not be read.
+        case readAgain
+        /// Of a key that is not on the list.
+        case connectionRefused
+        /// Nothing more may be acknowledged or answered.
+        case failed(LedgerError)
+        case stop
+    }
+
+    let options: CoordinatorOptions
+    let logger: Logger
+    let inbox: Mailbox<Input>
+    let store: SerialThread<LedgerService>
+    let engine: SerialThread<QueryEngine>
+    let settings: CoordinatorSettings
+    /// The ledger's, raw Ed25519.
+    let publicKey: Data
+
+    /// Loads the base model and opens the ledger.
+    ///
+    /// - Throws: `LanguageModelError`, `LedgerError`, `CoordinatorStartError`.
+    package init(options: CoordinatorOptions, logger: Logger) throws {
+        guard options.isLoopback || options.security != nil else {
+            throw CoordinatorStartError.keysNeeded(endpoint: options.endpoint)
+        }
+        self.options = options
+        self.logger = logger
+        inbox = try Mailbox()
+        let model = try ModelLoader.load(path: options.model)
+        let precision = options.precision ?? .preferred
+        let configuration = options.clusterConfiguration(model: model, precision: precision)
+        let shape = model.checkpoint.configuration
+        try configuration.check(for: shape)
+        let directory = options.dataDirectory
+        let accepted = options.accepted
+        let takesOver = options.takesOver
+        let opened = try Mailbox<(cluster: String, publicKey: Data, generation: Generation)>()
+        store = try SerialThread(name: "ledger") {
+            let ledger = try Ledger(directory: directory, configuration: configuration, accepting: accepted)
+            try ledger.requireEmbeddings(ofWidth: shape.hidden, at: Date())
+            let generation = try ledger.raiseGeneration(takeOver: takesOver, at: Date())
+            opened.post((ledger.cluster, ledger.publicKey, generation))
+            return LedgerService(ledger: ledger, model: shape)
+        }
+        let threads = options.threads
+        let cache = options.weightCache
+        let arithmetic = try Mailbox<String>()
+        engine = try SerialThread(name: "query") {
+            let weights = try DecoderWeights(
+                checkpoint: model.checkpoint, precision: Precision(precision), answerTokens: model.answerTokens,
+                cacheDirectory: cache)
+            let decoder = try Decoder(weights: weights, threads: threads)
+            arithmetic.post(try ArithmeticFingerprint.compute(precision: precision, model: decoder))
+            return QueryEngine(tokenizer: model.tokenizer, decoder: decoder)
+        }
+        let identity = opened.drain().first
+        publicKey = identity?.publicKey ?? Data()
+        let fingerprint = arithmetic.drain().first
+        store.run { $0.arithmetic = fingerprint }
+        settings = CoordinatorSettings(
+            cluster: identity?.cluster ?? "", configuration: configuration, embeddingWidth: shape.hidden,
+            arithmetic: fingerprint,
+            // Above every id that an earlier run gave out: late answers to those must not be taken for new ones.
+            firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000), doubleCheck: options.doubleCheck,
+            generation: identity?.generation)
+    }
+
+    /// Serves until `stop`.
+    ///
+    /// - Parameter ready: called with the endpoint as bound.
+    package func run(ready: (String) -> Void = { _ in }) throws {
+        let endpointFile = options.dataDirectory.appendingPathComponent("endpoint")
+        defer {
+            try? FileManager.default.removeItem(at: endpointFile)
+            engine.stop()
+            store.run { service in
+                service.noteCounted(isEnd: true)
+                try? service.ledger.close()
+            }
+            store.stop()
+        }
+        let socket = try bind()
+        let endpoint = socket.endpoint
+        try AtomicFile.write(Data((endpoint + "\n").utf8), to: endpointFile.path)
+        logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
+        if let generation = settings.generation { logger.info("generation \(generation.counter)") }
+        ready(endpoint)
+        let (snapshot, copies) = try initialState()
+        for case let damage? in snapshot.shards.map(\.damage) {
+            logger.error(
+                "shard \(damage.shard) answers nothing until it has an adapter again",
+                metadata: ["adapter": "\(damage.adapter)", "file": "\(damage.lost ? "gone" : "damaged")"])
+        }
+        let loop = CoordinatorLoop(process: self, socket: socket.socket, snapshot: snapshot, copies: copies)
+        try loop.run()
+        logger.notice("stopped")
+    }
+
+    /// Ends `run` soon. From any thread.
+    package func stop() {
+        inbox.post(.stop)
+    }
+
+    private func bind() throws -> (socket: Socket, endpoint: String) {
+        let context = try Context()
+        var socketOptions = SocketOptions()
+        socketOptions.maximumFrameSize = Int64(WireLimits.frame)
+        // An assignment with its prompts is many frames; a slow worker must not lose part of it.
+        socketOptions.sendHighWaterMark = 100_000
+        socketOptions.receiveHighWaterMark = 100_000
+        socketOptions.linger = .milliseconds(500)
+        if let security = options.security {
+            let inbox = inbox
+            let authenticator = try Authenticator(
+                context, allowed: security.allowed, names: security.names,
+                whenRefused: { inbox.post(.connectionRefused) })
+            socketOptions.curve = .server(security.keys, authenticator)
+        }
+        let socket = try Socket(context, .router, options: socketOptions)
+        do {
+            return (socket, try socket.bind(options.endpoint))
+        } catch {
+            throw CoordinatorStartError.endpointUnusable("\(error)")
+        }
+    }
+
+    private func initialState() throws -> (LedgerSnapshot, [HandedCopy]) {
+        let answer = try Mailbox<Result<(LedgerSnapshot, [HandedCopy]), any Error>>()
+        store.run { service in
+            answer.post(Result { (try service.ledger.snapshot(), try service.ledger.copies()) })
+        }
+        guard let result = answer.take().first else { throw ClientError(code: "failed", message: "no snapshot") }
+        return try result.get()
+    }
+}
+
+extension CoordinatorOptions {
+    func clusterConfiguration(
+        model: LoadedModel, precision: TrainingSpecification.Precision
+    ) -> ClusterConfiguration {
+        ClusterConfiguration(
+            training: TrainingSpecification(
+                base: model.checkpoint.digest, precision: precision, lora: lora, seed: seed, epochs: epochs,
+                batch: batch, learningRate: learningRate, warmupSteps: warmupSteps, weightDecay: weightDecay),
+            embedding: embedding ?? .standard(for: model.checkpoint.configuration), shards: shards,
+            partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter, method: method,
+            corrections: corrections)
+    }
+}
+
+extension ClusterConfiguration {
+    /// What only the model can say of the settings.
+    ///
+    /// - Throws: `CoordinatorStartError.invalidSetting`, `UnlearningError.invalidSpecification`.
+    func check(for model: ModelConfiguration) throws {
+        try training.check()
+        guard (0...model.layers).contains(embedding.layer) else {
+            throw CoordinatorStartError.invalidSetting(
+                "--embedding-layer must be from 0 to \(model.layers), the model's last, not \(embedding.layer)")
+        }
+        guard training.lora.rank <= model.hidden else {
+            throw CoordinatorStartError.invalidSetting(
+                "--rank must be from 1 to \(model.hidden), the model's hidden size, not \(training.lora.rank)")
+        }
+    }
+}
+
+extension EmbeddingSource {
+    /// The state that stands for a prompt unless configured otherwise.
+    package static func standard(for model: ModelConfiguration) -> EmbeddingSource {
+        EmbeddingSource(layer: max(1, model.layers / 8), pooling: .mean)
+    }
+}

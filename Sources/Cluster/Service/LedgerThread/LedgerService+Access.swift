@@ -1,0 +1,87 @@
+import Coordination
+import Foundation
+import Ledger
+import Messages
+
+/// The audit log's entries of who asked for what.
+extension LedgerService {
+    /// Entries that could not be written yet; of more the oldest are given up.
+    private static let unwrittenEntries = 1000
+
+    /// Notes what came of a request, before its client is told.
+    ///
+    /// A log that cannot be written does not undo what was committed before: the entry is written with the next.
+    func note(_ ticket: ClientTicket, refusal: ClientError?) {
+        note(ticket.access(refusal: refusal))
+    }
+
+    func note(_ access: Access) {
+        unwritten += journal.take(access, at: Date())
+        try? writeAccesses()
+    }
+
+    /// Notes what must not happen without its entry.
+    ///
+    /// - Throws: what prevents the entry.
+    func noteFirst(_ access: Access) throws {
+        unwritten += journal.take(access, at: Date())
+        try writeAccesses()
+    }
+
+    /// Writes what was counted long enough, or all of it.
+    func noteCounted(isEnd: Bool) {
+        unwritten += journal.due(at: Date(), isEnd: isEnd)
+        try? writeAccesses()
+    }
+
+    func auditLog(_ request: ClientRequest.AuditRequest) throws -> AuditReply {
+        AuditReply(
+            entries: try ledger.auditLog(after: request.after, limit: ClientRequest.AuditRequest.largest).map { entry in
+                AuditReply.Entry(
+                    sequence: entry.sequence, time: entry.time.iso8601, kind: entry.kind, detail: entry.detail,
+                    previous: entry.previous, hash: entry.hash)
+            })
+    }
+
+    private func writeAccesses() throws {
+        unwritten = unwritten.suffix(Self.unwrittenEntries)
+        try ledger.record(unwritten, at: Date())
+        unwritten = []
+    }
+}
+
+extension ClientTicket {
+    func access(adapter: String? = nil, refusal: ClientError?) -> Access {
+        Access(by: by, asked: asked, request: request, adapter: adapter, refusal: refusal?.code)
+    }
+}
+
+extension ClientReply {
+    /// nil: a value.
+    var refusal: ClientError? {
+        if case .failure(let error) = outcome { error } else { nil }
+    }
+}
+
+extension ClientRequest {
+    /// What the audit log calls a request of this kind.
+    var auditName: String {
+        switch self {
+        case .importRows: "import batch"
+        case .finishImport: "import"
+        case .train: "train"
+        case .forget(let request): request.dryRun ? "forget dry run" : "forget"
+        case .query: "query"
+        case .evaluate: "evaluate"
+        case .verify: "verify"
+        case .compare: "compare"
+        case .status: "status"
+        case .operation: "operation"
+        case .adapters: "adapters"
+        case .lineage: "lineage"
+        case .exportAdapter: "export"
+        case .audit: "audit"
+        case .forgetCopy: "forget copy"
+        }
+    }
+}

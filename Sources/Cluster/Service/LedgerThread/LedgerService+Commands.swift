@@ -1,0 +1,84 @@
+import Coordination
+import Foundation
+import LanguageModels
+import Messages
+import Recommendation
+import Unlearning
+
+extension LedgerService {
+    /// Commits what the coordinator's logic asked for.
+    func perform(_ command: LedgerCommand, at time: Date) -> LedgerOutcome {
+        defer { invalidate() }
+        let forgotten: ForgetOutcome?
+        do {
+            forgotten = try commit(command, at: time)
+        } catch {
+            return .failed(Self.clientError(error))
+        }
+        // From here on it is committed, whatever happens.
+        do {
+            let snapshot = try ledger.snapshot()
+            if let forgotten { return .forgotten(forgotten, snapshot) }
+            if case .finishForget = command { return .finished(snapshot) }
+            return .committed(snapshot)
+        } catch {
+            return .failed(ClientError(code: LedgerOutcome.unread, message: Self.clientError(error).message))
+        }
+    }
+
+    /// - Returns: what a forget request did; nil for everything else.
+    private func commit(_ command: LedgerCommand, at time: Date) throws -> ForgetOutcome? {
+        switch command {
+        case .forget(let id, let request): return try ledger.forget(requestID: id, request, at: time)
+        case .requestTraining: try ledger.requestTraining(at: time)
+        case .saveEmbeddings(let digests, let values): try ledger.store(embeddings: values, of: digests, at: time)
+        case .partition: try ledger.partition(at: time)
+        case .publish(let shard, let report, let bytes, let worker):
+            try publish(shard: shard, report: report, bytes: bytes, by: worker, at: time)
+        case .abandonCorrection(let shard, let manifest, let reason):
+            try ledger.abandonCorrection(shard: shard, manifest: manifest, reason: reason, at: time)
+        case .saveMargins(let adapter, let digests, let margins):
+            try ledger.store(margins: margins, of: digests, adapter: adapter, at: time)
+        case .tuneAttention: try tuneAttention(at: time)
+        case .purge: try ledger.purge()
+        case .dropDamaged(let adapter): try ledger.dropIfDamaged(adapter: adapter, at: time)
+        case .finishForget(let request, let checks):
+            _ = try ledger.finish(request: request, checks: checks, arithmetic: arithmetic, at: time)
+        case .settleCopies(let settlement), .forgetCopy(_, let settlement):
+            try ledger.settleCopies(settlement, at: time)
+        case .quarantine(let dispute): try ledger.quarantine(dispute, at: time)
+        }
+        return nil
+    }
+
+    private func publish(
+        shard: Int, report: WorkerMessage.TrainedReport, bytes: [UInt8], by worker: String, at time: Date
+    ) throws {
+        let recorded = AdapterReport(
+            specification: ledger.configuration.training,
+            method: report.approximation.map { .init($0.provenance.method) } ?? .apa,
+            steps: report.steps, tokens: report.tokens,
+            seconds: report.seconds, computeSeconds: report.computeSeconds, epochLosses: report.epochLosses,
+            approximation: report.approximation)
+        try ledger.publish(
+            shard: shard, manifest: report.manifest, bytes: bytes, report: recorded, trainer: worker, at: time
+        ) { bytes in
+            let adapter = try Adapter(safetensors: bytes, layout: layout)
+            try adapter.checkFinite()
+            return adapter.contentName
+        }
+    }
+
+    /// τ and n on validation; equal weights where there is nothing to choose from.
+    private func tuneAttention(at time: Date) throws {
+        let table = try ledger.attentionTable()
+        var parameters = SampleAdaptiveAttention.Parameters(tau: 0, neighbours: 20)
+        if table.rows.count > 1, !table.ids.isEmpty {
+            parameters = try SampleAdaptiveAttention.tune(
+                ids: table.ids, embeddings: table.embeddings, dimension: table.dimension,
+                margins: table.rows.map(\.margins), labels: table.labels
+            ).best
+        }
+        try ledger.store(tuning: parameters, chosenOn: table, at: time)
+    }
+}

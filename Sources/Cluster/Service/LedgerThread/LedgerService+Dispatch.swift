@@ -1,0 +1,94 @@
+import Coordination
+import Foundation
+import LanguageModels
+import Messages
+import Recommendation
+import Unlearning
+
+extension LedgerService {
+    /// Fills a task in with prompts and adapters.
+    ///
+    /// - Throws: `ClientError` with code `stale` when what the task names is no longer there.
+    func message(for dispatch: Dispatch) throws -> CoordinatorMessage {
+        switch dispatch {
+        case .assign(let task, let shard, let manifest, let specification, let adapter, let holder):
+            let current = try ledger.manifest(shard: shard)
+            try expect(current.digest == manifest, "shard \(shard) has another manifest now")
+            try record(holder, shard: shard, manifest: manifest)
+            return .assign(
+                .init(
+                    task: task, shard: shard, specification: specification, manifest: current, adapter: adapter))
+        case .correct(let task, let shard, let manifest, let specification, let holder):
+            let current = try ledger.manifest(shard: shard)
+            try expect(current.digest == manifest, "shard \(shard) has another manifest now")
+            try record(holder, shard: shard, manifest: manifest)
+            return .assign(
+                .init(
+                    task: task, shard: shard, specification: specification, manifest: current, adapter: nil,
+                    correction: try ledger.correction(shard: shard, manifest: manifest)))
+        case .prepare(let task, let shard, let manifest, let adapter):
+            let configuration = ledger.configuration
+            return .prepare(
+                .init(
+                    task: task, shard: shard, manifest: manifest, adapter: try ledger.adapterBytes(name: adapter),
+                    trial: InfluenceTrial(
+                        specification: configuration.training, configuration: configuration.corrections.ifru)))
+        case .prompts(let task, let shard, let manifest, let digests):
+            try expect(try ledger.manifest(shard: shard).digest == manifest, "shard \(shard) has another manifest now")
+            let prompts = try ledger.trainingPrompts(shard: shard, digests: digests)
+            try expect(prompts.count == digests.count, "some prompts are not of shard \(shard)")
+            return .prompts(task: task, prompts: prompts)
+        case .replay(let task, let specification, let data):
+            return .replay(task: task, specification: specification, prompts: try prompts(of: data))
+        case .embed(let task, let source, let scope, let digests):
+            let prompts = try prompts(digests)
+            return .embed(
+                task: task, source: source, prompts: scope == .history ? prompts.map(\.historyAlone) : prompts)
+        case .compare(let task, let options, let position, let basis):
+            return .compare(
+                task: task, try comparisonCase(options, position: position, basis: basis))
+        case .score(let task, let rule, let adapters, let weights, let digests):
+            let bytes = try adapters.map { adapter in
+                switch adapter {
+                case .published(let name): try ledger.adapterBytes(name: name)
+                case .bytes(_, let bytes): bytes
+                }
+            }
+            return .score(
+                .init(task: task, rule: rule, adapters: bytes, weights: weights, prompts: try prompts(digests)))
+        }
+    }
+
+    private func prompts(of data: ReplayData) throws -> [TrainingPrompt] {
+        switch data {
+        case .shard(let shard, let manifest):
+            try expect(try ledger.manifest(shard: shard).digest == manifest, "shard \(shard) has another manifest now")
+            return try ledger.samples(shard: shard)
+        case .everything:
+            return try ledger.allTrainingSamples()
+        }
+    }
+
+    private func prompts(_ digests: [String]) throws -> [TrainingPrompt] {
+        let prompts = try ledger.samples(digests: digests)
+        try expect(prompts.count == digests.count, "some of the prompts are gone")
+        return prompts
+    }
+
+    /// Before the worker gets anything: a copy that nobody knows of could not be asked about when it is to be forgotten.
+    private func record(_ holder: CopyHolder, shard: Int, manifest: String) throws {
+        let copy = HandedCopy(worker: holder.worker, name: holder.name, shard: shard, manifest: manifest)
+        try ledger.recordCopy(copy, at: Date())
+    }
+
+    private func expect(_ condition: Bool, _ message: String) throws {
+        guard condition else { throw ClientError(code: LedgerOutcome.stale, message: message) }
+    }
+
+    func missing(_ rows: MissingRows, limit: Int) throws -> [String] {
+        switch rows {
+        case .embeddings: try ledger.samplesWithoutEmbedding(limit: limit).map(\.digest)
+        case .margins(let adapter): try ledger.referencePrompts(adapter: adapter, limit: limit).map(\.digest)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Coordination
+import Foundation
+import LanguageModels
+import Messages
+import Recommendation
+import Unlearning
+
+extension LedgerService {
+    /// The split's prompts, and those whose embedding the attention needs and the ledger does not keep.
+    func load(_ split: Split, _ parameters: SampleAdaptiveAttention.Parameters?) throws -> LoadedSplit {
+        let digests = try ledger.prompts(split: split).map(\.digest)
+        guard try preparedAttention(parameters).looksAtQuery else {
+            return LoadedSplit(digests: digests, missingEmbeddings: [], looksAtQuery: false)
+        }
+        let stored = Set(try ledger.attentionTable().digests)
+        return LoadedSplit(
+            digests: digests, missingEmbeddings: digests.filter { !stored.contains($0) }, looksAtQuery: true)
+    }
+
+    /// ω `[prompts, adapters]`, row by row.
+    ///
+    /// - Throws: `ClientError` with code `stale` when adapters or prompts changed meanwhile; as `PreparedAttention.weights`.
+    func weights(_ request: WeightsRequest) throws -> [Float] {
+        let attention = try preparedAttention(request.parameters)
+        guard attention.members.map(\.name) == request.adapters else {
+            throw ClientError(
+                code: LedgerOutcome.stale, message: "the adapters changed during the evaluation; ask again")
+        }
+        let table = try ledger.attentionTable()
+        var rows: [String: Int] = [:]
+        for (row, digest) in table.digests.enumerated() { rows[digest] = row }
+        var queries: [Float] = []
+        queries.reserveCapacity(request.digests.count * table.dimension)
+        var given = 0
+        for digest in request.digests {
+            if request.scope == .prompt, let row = rows[digest] {
+                queries += table.embeddings[(row * table.dimension)..<((row + 1) * table.dimension)]
+            } else {
+                guard (given + 1) * table.dimension <= request.embeddings.count else {
+                    throw ClientError(
+                        code: LedgerOutcome.stale, message: "the prompts changed during the evaluation; ask again")
+                }
+                queries += request.embeddings[(given * table.dimension)..<((given + 1) * table.dimension)]
+                given += 1
+            }
+        }
+        return try attention.weights(
+            queries: request.digests.count, embeddings: queries,
+            ids: request.digests.map { rows[$0].map { table.ids[$0] } ?? "" })
+    }
+
+    /// The report as a JSON object.
+    func evaluation(_ scores: EvaluationScores) throws -> [UInt8] {
+        var labels: [String: Bool] = [:]
+        for prompt in try ledger.prompts(split: scores.split) { labels[prompt.digest] = prompt.prompt.label }
+        let wanted = try scores.digests.map { digest in
+            guard let label = labels[digest] else {
+                throw ClientError(
+                    code: LedgerOutcome.stale, message: "the prompts changed during the evaluation; ask again")
+            }
+            return label
+        }
+        let attention = try preparedAttention(scores.parameters)
+        let approximate = attention.members.filter { !$0.exact }.map(\.name)
+        var variants = scores.series.map { series in
+            variant(
+                series.model.title(approximate: approximate), margins: series.margins, labels: wanted,
+                tokens: series.tokens, seconds: series.seconds)
+        }
+        let single = scores.series.filter { if case .adapter = $0.model { true } else { false } }
+        if single.count > 1 {
+            variants.append(
+                variant(
+                    "mean of outputs", margins: MeanOfOutputs.margins(single.map(\.margins)), labels: wanted,
+                    tokens: single.map(\.tokens).saturatedSum, seconds: single.reduce(0) { $0 + $1.seconds }))
+        }
+        let reply = EvaluateReply(
+            split: scores.split.rawValue, prompts: scores.digests.count, tau: attention.parameters.tau,
+            neighbours: attention.parameters.neighbours, exact: approximate.isEmpty, variants: variants,
+            comparisonSeconds: scores.single?.seconds)
+        return Array(try ReplyCoding.encode(reply))
+    }
+
+    private func variant(
+        _ name: String, margins: [Float], labels: [Bool], tokens: Int, seconds: Double
+    ) -> EvaluateReply.Variant {
+        EvaluateReply.Variant(
+            name: name, Metrics(margins: margins, labels: labels),
+            tokensPerSecond: seconds > 0 ? Double(tokens) / seconds : 0)
+    }
+}
+
+extension EvaluationScores.Series.Model {
+    /// For tables: "APA(ND)", "shard 2", "base model".
+    ///
+    /// - Parameter approximate: content names of adapters that do not come from exact training.
+    fileprivate func title(approximate: [String]) -> String {
+        switch self {
+        case .base: "base model"
+        case .adapter(let shard, let name): "shard \(shard)" + (approximate.contains(name) ? " (approximate)" : "")
+        case .aggregate(let rule, .prompt?): "APA(\(rule.rawValue))"
+        case .aggregate(let rule, .history?): "APA(\(rule.rawValue)) by history"
+        case .aggregate(let rule, nil): "equal weights (\(rule.rawValue))"
+        case .single: "one adapter on all data"
+        }
+    }
+}

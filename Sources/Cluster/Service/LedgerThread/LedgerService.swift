@@ -1,0 +1,131 @@
+import Coordination
+import Foundation
+import LanguageModels
+import Ledger
+import Messages
+import Recommendation
+import Serving
+import Unlearning
+
+/// The ledger and what is derived from it, on the ledger's own thread.
+final class LedgerService {
+    let ledger: Ledger
+    let model: ModelConfiguration
+    /// The attention over the present adapters; made anew after any write that can change it.
+    private var attention: PreparedAttention?
+    /// Fingerprint of the coordinator's own arithmetic, which every worker must have; nil until it is computed.
+    var arithmetic: String?
+    var journal = AccessJournal()
+    var unwritten: [AccessEntry] = []
+
+    /// What verifications that ended found of the adapters' files, by operation.
+    private(set) var verifiedFiles: [String: [DamagedAdapter]] = [:]
+
+    init(ledger: Ledger, model: ModelConfiguration) {
+        self.ledger = ledger
+        self.model = model
+    }
+
+    var layout: AdapterLayout {
+        AdapterLayout(model: model, configuration: ledger.configuration.training.lora)
+    }
+
+    /// The shards that a forget request touched.
+    func forgetShards(request: String) throws -> [Int] {
+        guard let record = try ledger.forgetRequest(request) else { throw LedgerError.unknownRequest(id: request) }
+        return record.outcome.shards
+    }
+
+    func remember(_ damaged: [DamagedAdapter], of operation: String) {
+        if verifiedFiles.count >= CoordinatorLimits.endedOperations { verifiedFiles = [:] }
+        verifiedFiles[operation] = damaged
+    }
+
+    /// The adapters that were found damaged since the last call.
+    func takeDamaged() -> [String] {
+        defer { ledger.foundDamaged = [] }
+        return ledger.foundDamaged.sorted()
+    }
+
+    func invalidate() {
+        attention = nil
+    }
+
+    /// The adapters that may answer, with attention at other parameters than those in force.
+    func preparedAttention(_ parameters: SampleAdaptiveAttention.Parameters?) throws -> PreparedAttention {
+        guard let parameters else { return try preparedAttention() }
+        return try PreparedAttention(
+            table: ledger.attentionTable(), parameters: parameters, adapters: ledger.adapters())
+    }
+
+    /// The adapters that may answer, with the attention that weighs them.
+    func preparedAttention() throws -> PreparedAttention {
+        if let attention { return attention }
+        let made = try PreparedAttention(
+            table: ledger.attentionTable(), parameters: ledger.tuning()?.parameters, adapters: ledger.adapters())
+        attention = made
+        return made
+    }
+
+    /// The error's code for clients and for the coordinator's logic, and its text for people.
+    static func clientError(_ error: any Error) -> ClientError {
+        switch error {
+        case let error as ClientError: return error
+        case let error as LedgerError: return ClientError(error)
+        case let error as RecommendationError:
+            return ClientError(code: "invalid-request", message: error.description)
+        case let error as LanguageModelError:
+            return ClientError(code: "invalid-request", message: "\(error)")
+        default: return ClientError(code: "failed", message: "\(error)")
+        }
+    }
+}
+
+extension ClientError {
+    /// What a ledger's refusal means for whoever asked.
+    init(_ error: LedgerError) {
+        switch error {
+        case .unknownData(let users, let interactions):
+            var parts: [String] = []
+            if !users.isEmpty { parts.append("no user \(users.joined(separator: ", "))") }
+            if !interactions.isEmpty {
+                let names = interactions.map { target in
+                    [target.user, target.item, target.timestamp.map(String.init)].compactMap(\.self).joined(
+                        separator: ":")
+                }
+                parts.append("no interaction \(names.joined(separator: ", "))")
+            }
+            self.init(
+                code: users.isEmpty ? "unknown-interaction" : "unknown-user",
+                message: parts.joined(separator: "; ") + "; nothing was forgotten")
+        case .unknownUser(let user): self.init(code: "unknown-user", message: "no user \(user)")
+        case .unknownRequest(let id): self.init(code: "unknown-request", message: "no forget request \(id)")
+        case .adapterDamaged, .adapterLost: self.init(code: LedgerOutcome.damaged, message: error.description)
+        case .replaced: self.init(code: "data-directory-replaced", message: error.description)
+        case .unknownAdapter(let name): self.init(code: LedgerOutcome.stale, message: "no adapter \(name)")
+        case .staleAdapter, .correctionSuperseded, .embeddingsMissing, .requestUnfinished:
+            self.init(code: LedgerOutcome.stale, message: error.description)
+        case .invalidAdapter, .notFinite, .embeddingWidth:
+            self.init(code: LedgerOutcome.invalid, message: error.description)
+        case .requestConflict(let id):
+            self.init(code: "invalid-request", message: "the request id \(id) was used before for another request")
+        case .invalidRequest(let reason), .invalidRow(let reason), .invalidConfiguration(let reason):
+            self.init(code: "invalid-request", message: reason)
+        case .promptsDiffer: self.init(code: "prompts-differ", message: error.description)
+        case .conflictingTitles: self.init(code: "invalid-request", message: error.description)
+        case .unknownImport(let id):
+            self.init(code: "invalid-request", message: "no import \(id) is under way; send its rows again")
+        case .importIncomplete(_, let expected, let missing):
+            self.init(
+                code: "invalid-request",
+                message: "\(missing.count) of the import's \(expected) batches are missing; send them again")
+        case .nothingToPartition:
+            self.init(code: "no-data", message: "there are no training prompts yet; import data first")
+        case .diskFull(let path):
+            self.init(code: "disk-full", message: "the disk that holds \(path) is full; nothing was changed")
+        case .corrupt(let path, let reason):
+            self.init(code: "corrupt", message: "\(path) is damaged: \(reason)")
+        default: self.init(code: "failed", message: "\(error)")
+        }
+    }
+}

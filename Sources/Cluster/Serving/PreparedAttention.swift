@@ -1,0 +1,72 @@
+import LanguageModels
+import Messages
+import Unlearning
+
+/// The adapters that may answer at one moment and how to weigh them for a query (arXiv 2404.10327).
+package struct PreparedAttention: Sendable {
+    package struct Member: Sendable {
+        package var shard: Int
+        /// Content name.
+        package var name: String
+        package var exact: Bool
+
+        package init(shard: Int, name: String, exact: Bool) {
+            self.shard = shard
+            self.name = name
+            self.exact = exact
+        }
+    }
+
+    /// By shard. Adapters whose row of the error table is complete; if none is, all.
+    package let members: [Member]
+    package let parameters: SampleAdaptiveAttention.Parameters
+    /// nil: equal weights, because nothing was tuned yet or there is no validation prompt.
+    private let attention: SampleAdaptiveAttention?
+
+    /// - Parameter parameters: nil when nothing was tuned yet.
+    package init(
+        table: AttentionTable, parameters chosenParameters: SampleAdaptiveAttention.Parameters?,
+        adapters: [AdapterRecord]
+    ) throws {
+        let weighed = adapters.filter { adapter in table.rows.contains { $0.adapter == adapter.name } }
+        let chosen = weighed.isEmpty ? adapters : weighed
+        members = chosen.map { Member(shard: $0.shard, name: $0.name, exact: $0.report.method == .apa) }
+        parameters = chosenParameters ?? SampleAdaptiveAttention.Parameters(tau: 0, neighbours: 20)
+        if weighed.isEmpty || chosenParameters == nil || table.ids.isEmpty {
+            attention = nil
+            return
+        }
+        // Rows in the order of the members.
+        let errors = chosen.map { member in
+            table.rows.first { $0.adapter == member.name }.map {
+                SampleAdaptiveAttention.errors(margins: $0.margins, labels: table.labels)
+            } ?? []
+        }
+        attention = try SampleAdaptiveAttention(
+            ids: table.ids, embeddings: table.embeddings, dimension: table.dimension, errors: errors,
+            parameters: parameters)
+    }
+
+    /// Whether weights depend on the query at all.
+    package var looksAtQuery: Bool { attention != nil && parameters.tau != 0 && members.count > 1 }
+
+    /// ω `[queries, members]`, row by row.
+    ///
+    /// - Parameters:
+    ///   - embeddings: `[queries, hidden]`; not looked at when `looksAtQuery` is false.
+    ///   - ids: prompt ids, where queries may be validation prompts: those are not their own neighbours.
+    package func weights(queries: Int, embeddings: [Float], ids: [String]? = nil) throws -> [Float] {
+        guard let attention, looksAtQuery else {
+            return [Float](repeating: members.isEmpty ? 0 : 1 / Float(members.count), count: queries * members.count)
+        }
+        return try attention.weights(for: embeddings, ids: ids)
+    }
+
+    /// One for each query; nil where the weights do not depend on it.
+    ///
+    /// - Parameter embeddings: `[queries, hidden]`.
+    package func explanations(embeddings: [Float]) throws -> [SampleAdaptiveAttention.Explanation]? {
+        guard let attention, looksAtQuery else { return nil }
+        return try attention.explanations(for: embeddings)
+    }
+}

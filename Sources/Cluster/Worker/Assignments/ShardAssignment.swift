@@ -1,0 +1,122 @@
+import Files
+import Messages
+import Recommendation
+import Unlearning
+
+/// An assignment on its way from the message to the answer.
+struct ShardAssignment: Sendable {
+    enum Phase: Sendable, Equatable {
+        /// The storage command of this id brings the disk to the manifest.
+        case updating(UInt64)
+        /// The coordinator was asked for these.
+        case waiting([String])
+        case training(JobID)
+        /// The storage command of this id keeps the adapter; then it is reported.
+        case saving(UInt64, WorkerMessage.TrainedReport, [UInt8])
+    }
+
+    let shard: Int
+    let manifest: ShardManifest
+    let manifestDigest: String
+    let specification: TrainingSpecification
+    let adapter: String?
+    /// nil: train.
+    let correction: PendingCorrection?
+    /// Content name of what is corrected.
+    let original: String?
+    /// IFRU's, as it was on the disk when the assignment came.
+    var preparation: InfluencePreparation?
+    /// nil since the connection on which it came was lost.
+    var task: TaskID?
+    var phase: Phase
+
+    init(_ assignment: CoordinatorMessage.Assignment, phase: Phase) {
+        shard = assignment.shard
+        manifest = assignment.manifest
+        manifestDigest = assignment.manifest.digest
+        specification = assignment.specification
+        adapter = assignment.adapter
+        correction = assignment.correction
+        original = assignment.correction.map { sha256($0.original) }
+        task = assignment.task
+        self.phase = phase
+    }
+
+    func isSame(as other: CoordinatorMessage.Assignment) -> Bool {
+        specification == other.specification && adapter == other.adapter && manifest == other.manifest
+            && correction == other.correction
+    }
+
+    /// The command that brings the disk to the manifest.
+    func update(offered: [TrainingPrompt]) -> StorageCommand.Work {
+        let isPreparable = if case .ifru = correction?.method { preparation == nil } else { false }
+        return .update(
+            manifest, offered: offered, specification: specification, preparationOf: isPreparable ? original : nil)
+    }
+
+    /// Whether a kept result is what is asked for.
+    func isAnswered(by report: WorkerMessage.TrainedReport) -> Bool {
+        guard let correction else { return report.approximation == nil }
+        guard let approximation = report.approximation else { return false }
+        return approximation.provenance.original == original && approximation.method == correction.method
+    }
+
+    /// The storage command that this waits for.
+    var operation: UInt64? {
+        switch phase {
+        case .updating(let id), .saving(let id, _, _): id
+        case .waiting, .training: nil
+        }
+    }
+}
+
+/// A preparation on its way from the message to the answer; lost with its connection, and with its shard's copy.
+struct ShardPreparation: Sendable {
+    enum Phase: Sendable, Equatable {
+        /// The storage command of this id reads the prompts.
+        case reading(UInt64)
+        case computing(JobID)
+        /// The storage command of this id keeps the result.
+        case keeping(UInt64, seconds: Double)
+    }
+
+    let task: TaskID
+    let manifest: String
+    let adapter: [UInt8]
+    let trial: InfluenceTrial
+    var phase: Phase
+}
+
+/// One running job and those that wait, first come first served.
+struct JobQueue: Sendable {
+    private(set) var running: JobID?
+    private var waiting: [Job] = []
+
+    /// - Returns: the job, if it can start now.
+    mutating func add(_ job: Job) -> Job? {
+        guard running == nil else {
+            waiting.append(job)
+            return nil
+        }
+        running = job.id
+        return job
+    }
+
+    /// - Returns: the job that starts next.
+    mutating func finish(_ job: JobID) -> Job? {
+        guard running == job else { return nil }
+        running = nil
+        guard !waiting.isEmpty else { return nil }
+        let next = waiting.removeFirst()
+        running = next.id
+        return next
+    }
+
+    /// Forgets a waiting job.
+    ///
+    /// - Returns: whether the job runs, and so has to be told.
+    mutating func cancel(_ job: JobID) -> Bool {
+        waiting.removeAll { $0.id == job }
+        return running == job
+    }
+}

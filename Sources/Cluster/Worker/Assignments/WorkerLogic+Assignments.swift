@@ -1,0 +1,125 @@
+import Messages
+import Recommendation
+
+/// A shard as the coordinator assigned it: its data from the disk or the coordinator, then its training or correction.
+extension WorkerLogic {
+    mutating func assign(_ assignment: CoordinatorMessage.Assignment) -> [Action] {
+        if let failure = mismatch(assignment.specification) { return [failed(assignment.task, failure)] }
+        if assignment.shard < 0 {
+            return [failed(assignment.task, TaskFailure(code: "invalid-task", message: "no shard is negative"))]
+        }
+        note(assignment.shard)
+        if var current = assignments[assignment.shard], current.isSame(as: assignment) {
+            current.task = assignment.task
+            assignments[assignment.shard] = current
+            guard case .waiting(let missing) = current.phase else { return [] }
+            return [.send(.need(task: assignment.task, digests: missing))]
+        }
+        // A preparation yields to a training, and goes with the data that it is made from.
+        let yielding = preparations.keys.sorted().filter {
+            assignment.adapter == nil
+                || ($0 == assignment.shard && preparations[$0]?.manifest != assignment.manifest.digest)
+        }
+        let abandoned = abandon(shard: assignment.shard) + yielding.flatMap { abandonPreparation(shard: $0) }
+        var new = ShardAssignment(assignment, phase: .waiting([]))
+        let update = command(assignment.shard, new.update(offered: []))
+        new.phase = .updating(update.id)
+        assignments[assignment.shard] = new
+        return abandoned + [.storage(update)]
+    }
+
+    mutating func take(_ prompts: [TrainingPrompt], task: TaskID) -> [Action] {
+        guard let shard = shard(of: task), var assignment = assignments[shard],
+            case .waiting(let missing) = assignment.phase
+        else { return [] }
+        let wanted = Set(missing)
+        guard prompts.contains(where: { wanted.contains($0.digest) }) else {
+            let failure = TaskFailure(code: "prompts-missing", message: "the prompts sent are not those asked for")
+            return fail(shard: shard, failure)
+        }
+        let update = command(shard, assignment.update(offered: prompts))
+        assignment.phase = .updating(update.id)
+        assignments[shard] = assignment
+        return [.storage(update)]
+    }
+
+    mutating func handle(_ result: StorageResult) -> [Action] {
+        // Results come in the order of the commands, so this is always the newest.
+        holdings[result.shard] = result.holding
+        if case .removed = result.outcome {
+            return isConnected ? [.send(.released(shard: result.shard))] : []
+        }
+        if let actions = prepared(result) { return actions }
+        guard var assignment = assignments[result.shard], assignment.operation == result.id else {
+            if case .failed(let failure) = result.outcome {
+                return [.log("storage of shard \(result.shard): \(failure.message)")]
+            }
+            return []
+        }
+        assignment.preparation = assignment.preparation ?? result.preparation
+        switch (assignment.phase, result.outcome) {
+        case (.saving(_, let report, let adapter), let outcome):
+            assignments[result.shard] = nil
+            var actions: [Action] = []
+            // The adapter is good even if it could not be kept.
+            if case .failed(let failure) = outcome {
+                actions.append(.log("the adapter of shard \(result.shard) is not kept: \(failure.message)"))
+            }
+            return actions + trained(report, adapter: adapter, task: assignment.task)
+        case (_, .failed(let failure)): return fail(shard: result.shard, failure)
+        case (_, .missing(let digests)):
+            assignment.phase = .waiting(digests)
+            assignments[result.shard] = assignment
+            return assignment.task.map { [.send(.need(task: $0, digests: digests))] } ?? []
+        case (_, .complete(let prompts, let stored)):
+            return complete(assignment, prompts: prompts, stored: stored, holding: result.holding)
+        case (_, .saved), (_, .removed): return []
+        }
+    }
+
+    private mutating func complete(
+        _ assignment: ShardAssignment, prompts: [TrainingPrompt], stored: StorageResult.Trained?,
+        holding: WorkerMessage.Holding?
+    ) -> [Action] {
+        var assignment = assignment
+        var actions: [Action] = []
+        if assignment.task != nil, let holding { actions.append(.send(.holds(holding))) }
+        if assignment.adapter != nil {
+            assignments[assignment.shard] = nil
+            return actions
+        }
+        if let stored, assignment.isAnswered(by: stored.report) {
+            assignments[assignment.shard] = nil
+            return actions + trained(stored.report, adapter: stored.adapter, task: assignment.task)
+        }
+        let job: Job
+        if let correction = assignment.correction {
+            job = makeJob(
+                .correct(
+                    shard: assignment.shard, manifest: assignment.manifestDigest, correction,
+                    specification: assignment.specification, prompts: prompts, preparation: assignment.preparation))
+            assignment.preparation = nil
+        } else {
+            job = makeJob(
+                .train(
+                    shard: assignment.shard, manifest: assignment.manifestDigest,
+                    specification: assignment.specification, prompts: prompts))
+        }
+        assignment.phase = .training(job.id)
+        assignments[assignment.shard] = assignment
+        return actions + add(job)
+    }
+
+    /// Gives up what is under way for a shard; what the disk holds of it stays.
+    mutating func abandon(shard: Int) -> [Action] {
+        guard let assignment = assignments.removeValue(forKey: shard) else { return [] }
+        guard case .training(let job) = assignment.phase else { return [] }
+        return queue.cancel(job) ? [.cancel(job)] : []
+    }
+
+    mutating func fail(shard: Int, _ failure: TaskFailure) -> [Action] {
+        let task = assignments.removeValue(forKey: shard)?.task
+        return [.log("shard \(shard): \(failure.code): \(failure.message)")]
+            + (task.map { [failed($0, failure)] } ?? [])
+    }
+}

@@ -1,0 +1,231 @@
+import LanguageModels
+import Messages
+import Recommendation
+import Unlearning
+
+/// What a worker answers and does: a value that handles events. It has no sockets, files, threads or clock.
+///
+/// A task's id belongs to the connection on which it came. When the connection is lost, scoring, embedding and replays are
+/// given up; a shard's assignment goes on without an id until the coordinator assigns the same again, or wants other work.
+package struct WorkerLogic: Sendable {
+    package enum Event: Sendable {
+        case connected
+        case disconnected
+        /// The coordinator is of another cluster than the one whose shards are held.
+        case otherCluster
+        case message(CoordinatorMessage)
+        case storage(StorageResult)
+        case progress(JobID, WorkerMessage.TaskProgress)
+        case finished(JobID, JobOutcome)
+    }
+
+    package enum Action: Sendable, Equatable {
+        case send(WorkerMessage)
+        case storage(StorageCommand)
+        /// Only while no other job runs.
+        case start(Job)
+        /// The running job should stop; `finished` follows.
+        case cancel(JobID)
+        case log(String)
+    }
+
+    let executor: ExecutorDescription
+    private(set) var isConnected = false
+    var holdings: [Int: WorkerMessage.Holding]
+    var assignments: [Int: ShardAssignment] = [:]
+    /// Every shard that the disk held or may have got, sorted: what a worker that deleted everything can say is gone.
+    package private(set) var shards: [Int]
+    /// By shard.
+    var preparations: [Int: ShardPreparation] = [:]
+    var queue = JobQueue()
+    /// Tasks of the jobs that belong to no shard.
+    private var tasks: [JobID: TaskID] = [:]
+    private var nextID: UInt64 = 1
+
+    package init(executor: ExecutorDescription, holdings: [WorkerMessage.Holding]) {
+        self.executor = executor
+        shards = holdings.map(\.shard).sorted()
+        self.holdings = Dictionary(holdings.map { ($0.shard, $0) }, uniquingKeysWith: { _, last in last })
+    }
+
+    /// Sorted by shard; for the hello.
+    package var currentHoldings: [WorkerMessage.Holding] {
+        holdings.keys.sorted().compactMap { holdings[$0] }
+    }
+
+    package mutating func handle(_ event: Event) -> [Action] {
+        switch event {
+        case .connected:
+            isConnected = true
+            return []
+        case .disconnected: return disconnect()
+        case .otherCluster:
+            return shards.filter { holdings[$0] != nil || assignments[$0] != nil }.flatMap { release($0) }
+        case .message(let message): return handle(message)
+        case .storage(let result): return handle(result)
+        case .progress(let job, var progress):
+            guard let task = task(of: job) else { return [] }
+            progress.task = task
+            return [.send(.progress(progress))]
+        case .finished(let job, let outcome): return finish(job, outcome)
+        }
+    }
+
+    private mutating func handle(_ message: CoordinatorMessage) -> [Action] {
+        switch message {
+        case .assign(let assignment): return assign(assignment)
+        case .prompts(let task, let prompts): return take(prompts, task: task)
+        case .replay(let task, let specification, let prompts):
+            if let failure = mismatch(specification) { return [failed(task, failure)] }
+            let manifest = ShardManifest(
+                entries: prompts.map { ShardManifest.Entry(id: $0.id, digest: $0.digest) })
+            return enqueue(
+                .train(shard: -1, manifest: manifest.digest, specification: specification, prompts: prompts),
+                task: task)
+        case .prepare(let task): return prepare(task)
+        case .score(let score): return enqueue(.score(score), task: score.task)
+        case .embed(let task, let source, let prompts):
+            return enqueue(.embed(source: source, prompts: prompts), task: task)
+        case .compare(let task, let comparison):
+            if let failure = mismatch(comparison.settings.specification) { return [failed(task, failure)] }
+            return enqueue(.compare(comparison), task: task)
+        case .cancel(let task): return cancel(task)
+        case .release(let shard): return release(shard)
+        // Of the connection, which the shell looks after.
+        case .welcome, .refused, .heartbeat: return []
+        }
+    }
+
+    private mutating func release(_ shard: Int) -> [Action] {
+        abandon(shard: shard) + abandonPreparation(shard: shard) + [.storage(command(shard, .remove))]
+    }
+
+    // MARK: - Jobs
+
+    private mutating func enqueue(_ work: Job.Work, task: TaskID) -> [Action] {
+        let job = makeJob(work)
+        tasks[job.id] = task
+        return add(job)
+    }
+
+    mutating func add(_ job: Job) -> [Action] {
+        if let job = queue.add(job) { return [.start(job)] }
+        // A training that goes on for nobody yields to work that somebody wants.
+        guard isConnected, let running = queue.running, let shard = shard(training: running),
+            assignments[shard]?.task == nil
+        else { return [] }
+        return abandon(shard: shard)
+    }
+
+    private mutating func finish(_ job: JobID, _ outcome: JobOutcome) -> [Action] {
+        let next = starting(queue.finish(job))
+        if let task = tasks.removeValue(forKey: job) {
+            return [answer(outcome, task: task)].compactMap { $0 } + next
+        }
+        if let actions = prepared(job, outcome) { return actions + next }
+        guard let shard = shard(training: job), var assignment = assignments[shard] else { return next }
+        switch outcome {
+        case .trained(let report, let adapter):
+            let save = command(shard, .save(report, adapter: adapter, specification: assignment.specification))
+            assignment.phase = .saving(save.id, report, adapter)
+            assignments[shard] = assignment
+            return [.storage(save)] + next
+        case .failed(let failure): return fail(shard: shard, failure) + next
+        case .cancelled, .scored, .embedded, .prepared, .compared:
+            return fail(shard: shard, TaskFailure(code: "cancelled", message: "the training was stopped")) + next
+        }
+    }
+
+    private func answer(_ outcome: JobOutcome, task: TaskID) -> Action? {
+        switch outcome {
+        case .trained(var report, let adapter):
+            report.task = task
+            return .send(.trained(report, adapter: adapter))
+        case .scored(let margins, let tokens, let seconds):
+            return .send(.scored(task: task, tokens: tokens, seconds: seconds, margins: margins))
+        case .embedded(let values, let tokens, let seconds):
+            return .send(.embedded(task: task, tokens: tokens, seconds: seconds, values: values))
+        case .compared(let report): return .send(.compared(task: task, report))
+        case .failed(let failure): return failed(task, failure)
+        case .cancelled, .prepared: return nil
+        }
+    }
+
+    private mutating func cancel(_ task: TaskID) -> [Action] {
+        if let shard = shard(of: task) { return abandon(shard: shard) }
+        if let shard = preparations.keys.sorted().first(where: { preparations[$0]?.task == task }) {
+            return abandonPreparation(shard: shard)
+        }
+        let jobs = tasks.filter { $0.value == task }.keys.sorted()
+        return jobs.flatMap { stop($0) }
+    }
+
+    private mutating func stop(_ job: JobID) -> [Action] {
+        tasks[job] = nil
+        return queue.cancel(job) ? [.cancel(job)] : []
+    }
+
+    private mutating func disconnect() -> [Action] {
+        isConnected = false
+        for shard in assignments.keys { assignments[shard]?.task = nil }
+        return preparations.keys.sorted().flatMap { abandonPreparation(shard: $0) }
+            + tasks.keys.sorted().flatMap { stop($0) }
+    }
+
+    // MARK: - Small parts
+
+    func mismatch(_ specification: TrainingSpecification) -> TaskFailure? {
+        if specification.base != executor.base {
+            return TaskFailure(code: "wrong-base", message: "this worker has another base model")
+        }
+        if specification.precision != executor.precision {
+            return TaskFailure(
+                code: "wrong-precision", message: "this worker computes in \(executor.precision.rawValue)")
+        }
+        return nil
+    }
+
+    func failed(_ task: TaskID, _ failure: TaskFailure) -> Action {
+        .send(.failed(task: task, code: failure.code, message: failure.message))
+    }
+
+    func trained(
+        _ report: WorkerMessage.TrainedReport, adapter: [UInt8], task: TaskID?
+    ) -> [Action] {
+        guard let task else { return [] }
+        var report = report
+        report.task = task
+        return [.send(.trained(report, adapter: adapter))]
+    }
+
+    private func starting(_ job: Job?) -> [Action] { job.map { [.start($0)] } ?? [] }
+
+    mutating func note(_ shard: Int) {
+        let place = shards.firstIndex { $0 >= shard } ?? shards.endIndex
+        if place == shards.endIndex || shards[place] != shard { shards.insert(shard, at: place) }
+    }
+
+    mutating func makeJob(_ work: Job.Work) -> Job { Job(id: makeID(), work: work) }
+
+    mutating func command(_ shard: Int, _ work: StorageCommand.Work) -> StorageCommand {
+        StorageCommand(id: makeID(), shard: shard, work: work)
+    }
+
+    private mutating func makeID() -> UInt64 {
+        defer { nextID += 1 }
+        return nextID
+    }
+
+    private func task(of job: JobID) -> TaskID? {
+        tasks[job] ?? preparations.values.first { $0.phase == .computing(job) }?.task
+            ?? shard(training: job).flatMap { assignments[$0]?.task }
+    }
+
+    func shard(of task: TaskID) -> Int? {
+        assignments.keys.sorted().first { assignments[$0]?.task == task }
+    }
+
+    func shard(training job: JobID) -> Int? {
+        assignments.keys.sorted().first { assignments[$0]?.phase == .training(job) }
+    }
+}

@@ -1,0 +1,189 @@
+import Experiments
+import Foundation
+import LanguageModels
+import Messages
+import Synchronization
+import Unlearning
+import ZeroMQ
+
+/// What the other threads of a worker tell its socket loop.
+enum WorkerReport: Sendable {
+    case executorReady(Result<ExecutorDescription, TaskFailure>)
+    case storeReady(Result<[WorkerMessage.Holding], TaskFailure>)
+    case storage(StorageResult)
+    case progress(JobID, WorkerMessage.TaskProgress)
+    case finished(JobID, JobOutcome)
+    /// What other workers left was deleted: everything that is not yet known to be said.
+    case cleared([ClearedNote])
+    /// The directory's shards are deleted, except those named.
+    case deletedShards(Result<[String], TaskFailure>)
+    case ended
+}
+
+/// Runs jobs, one after the other, so that training never holds up a heartbeat.
+final class ComputeThread: Sendable {
+    private enum Command: Sendable {
+        case run(Job)
+        case quit
+    }
+
+    private static let quitting = JobID.max
+    private let commands: Mailbox<Command>
+    /// The job that should stop; ids are never used again.
+    private let cancelled = Atomic<JobID>(0)
+    private let report: @Sendable (WorkerReport) -> Void
+
+    /// - Parameter makeExecutor: runs on the new thread; takes as long as loading a model takes.
+    init(
+        makeExecutor: @escaping @Sendable () throws -> any TaskExecutor,
+        report: @escaping @Sendable (WorkerReport) -> Void
+    ) throws(ZeroMQError) {
+        commands = try Mailbox()
+        self.report = report
+        let thread = Thread { [self] in
+            serve(makeExecutor)
+            report(.ended)
+        }
+        thread.name = "compute"
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    func run(_ job: Job) { commands.post(.run(job)) }
+
+    func cancel(_ job: JobID) { cancelled.store(job, ordering: .relaxed) }
+
+    /// Stops the running job at its next step and ends the thread.
+    func quit() {
+        cancelled.store(Self.quitting, ordering: .relaxed)
+        commands.post(.quit)
+    }
+
+    private func serve(_ makeExecutor: () throws -> any TaskExecutor) {
+        let executor: any TaskExecutor
+        do {
+            executor = try makeExecutor()
+        } catch {
+            report(.executorReady(.failure(TaskFailure(error))))
+            return
+        }
+        report(.executorReady(.success(executor.description)))
+        while true {
+            for command in commands.take() {
+                guard case .run(let job) = command else { return }
+                report(.finished(job.id, outcome(of: job, executor)))
+            }
+        }
+    }
+
+    private func isCancelled(_ job: JobID) -> Bool {
+        let value = cancelled.load(ordering: .relaxed)
+        return value == job || value == Self.quitting
+    }
+
+    private func outcome(of job: Job, _ executor: any TaskExecutor) -> JobOutcome {
+        guard !isCancelled(job.id) else { return .cancelled }
+        do {
+            return try perform(job, executor)
+        } catch UnlearningError.cancelled {
+            return .cancelled
+        } catch {
+            return .failed(TaskFailure(error))
+        }
+    }
+
+    private func perform(_ job: Job, _ executor: any TaskExecutor) throws -> JobOutcome {
+        let clock = ContinuousClock()
+        let start = clock.now
+        func seconds() -> Double { (clock.now - start) / .seconds(1) }
+        switch job.work {
+        case .train(let shard, let manifest, let specification, let prompts):
+            var pace = ProgressPace()
+            let trained = try executor.train(prompts: prompts, specification: specification) { progress in
+                if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
+            } isCancelled: {
+                isCancelled(job.id)
+            }
+            try trained.adapter.checkFinite()
+            let message = WorkerMessage.TrainedReport(
+                task: 0, shard: shard, manifest: manifest, adapter: trained.adapter.contentName,
+                steps: trained.steps, tokens: trained.tokens, seconds: seconds(),
+                computeSeconds: trained.computeSeconds, epochLosses: trained.epochLosses)
+            return .trained(message, adapter: trained.adapter.safetensorsBytes())
+        case .correct(let shard, let manifest, let correction, let specification, let prompts, let preparation):
+            var pace = ProgressPace()
+            let corrected = try executor.correct(
+                correction, specification: specification, retained: prompts, preparation: preparation
+            ) { progress in
+                if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
+            } isCancelled: {
+                isCancelled(job.id)
+            }
+            try corrected.adapter.checkFinite()
+            let cost = corrected.approximation.cost
+            let message = WorkerMessage.TrainedReport(
+                task: 0, shard: shard, manifest: manifest, adapter: corrected.adapter.contentName, steps: cost.steps,
+                tokens: cost.trainedTokens, seconds: seconds(), computeSeconds: cost.seconds, epochLosses: [],
+                approximation: corrected.approximation)
+            return .trained(message, adapter: corrected.adapter.safetensorsBytes())
+        case .prepare(_, let prompts, let bytes, let trial):
+            var pace = ProgressPace()
+            let adapter = try Adapter(safetensors: bytes, model: executor.description.model)
+            let preparation = try executor.prepare(adapter: adapter, prompts: prompts, trial: trial) { progress in
+                if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
+            } isCancelled: {
+                isCancelled(job.id)
+            }
+            return .prepared(preparation, seconds: seconds())
+        case .score(let task):
+            let adapters = try task.adapters.map {
+                try Adapter(safetensors: $0, model: executor.description.model)
+            }
+            guard adapters.allSatisfy({ $0.layout == adapters[0].layout }) else {
+                throw TaskFailure(code: "adapter-mismatch", message: "the adapters of a mixture differ in layout")
+            }
+            let result = try executor.score(
+                prompts: task.prompts, adapters: adapters, rule: task.rule, weights: task.weights)
+            return .scored(margins: result.margins, tokens: result.tokens, seconds: seconds())
+        case .compare(let comparison):
+            var pace = ProgressPace()
+            let result = try executor.compare(comparison) { progress in
+                if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
+            } isCancelled: {
+                isCancelled(job.id)
+            }
+            return .compared(result)
+        case .embed(let source, let prompts):
+            let result = try executor.embed(prompts: prompts, source: source)
+            return .embedded(values: result.values, tokens: result.tokens, seconds: seconds())
+        }
+    }
+}
+
+/// Turns steps into messages: the first, the last, and in between a few a second.
+package struct ProgressPace {
+    private static let interval = 0.25
+    private var last = -Double.infinity
+
+    package init() {}
+
+    package mutating func message(_ progress: TrainingProgress, seconds: Double) -> WorkerMessage.TaskProgress? {
+        guard progress.step == progress.steps || seconds - last >= Self.interval else { return nil }
+        last = seconds
+        let rate = seconds > 0 ? Double(progress.tokens) / seconds : 0
+        let remaining = rate > 0 ? Double(progress.totalTokens - progress.tokens) / rate : 0
+        return WorkerMessage.TaskProgress(
+            task: 0, step: progress.step, steps: progress.steps, loss: progress.loss, tokensPerSecond: rate,
+            secondsRemaining: remaining)
+    }
+
+    /// A comparison counts rows; it has neither one loss nor one speed.
+    package mutating func message(_ progress: ComparisonProgress, seconds: Double) -> WorkerMessage.TaskProgress? {
+        guard seconds - last >= Self.interval else { return nil }
+        last = seconds
+        let left = progress.steps - progress.step
+        return WorkerMessage.TaskProgress(
+            task: 0, step: progress.step, steps: progress.steps, loss: 0, tokensPerSecond: 0,
+            secondsRemaining: progress.step > 0 ? seconds / Double(progress.step) * Double(left) : 0)
+    }
+}

@@ -1,0 +1,80 @@
+import Experiments
+import LanguageModels
+import Recommendation
+import Unlearning
+
+/// The real thing: a base model loaded once, and everything a worker is asked for computed with it.
+package final class LanguageModelExecutor: TaskExecutor {
+    package let description: ExecutorDescription
+    let model: any AnswerModel
+    let tokenizer: any Tokenizer
+    /// What corrections that were prepared beforehand left, by the content name of the corrected adapter; each until its
+    /// preparation is made, all until the next training.
+    var successors: [String: InfluenceSuccessor] = [:]
+
+    /// Loads a model's files.
+    ///
+    /// - Throws: `LanguageModelError`.
+    package convenience init(
+        model path: String, precision: TrainingSpecification.Precision, threads: Int, weightCacheDirectory: String?
+    ) throws {
+        let loaded = try ModelLoader.load(path: path)
+        let weights = try DecoderWeights(
+            checkpoint: loaded.checkpoint, precision: Precision(precision), answerTokens: loaded.answerTokens,
+            cacheDirectory: weightCacheDirectory)
+        let decoder = try Decoder(weights: weights, threads: threads)
+        let description = ExecutorDescription(
+            base: loaded.checkpoint.digest, precision: precision,
+            arithmetic: try ArithmeticFingerprint.compute(precision: precision, model: decoder), threads: threads,
+            model: decoder.configuration)
+        self.init(model: decoder, tokenizer: loaded.tokenizer, description: description)
+    }
+
+    /// Any model in the place of the decoder.
+    package init(model: any AnswerModel, tokenizer: any Tokenizer, description: ExecutorDescription) {
+        self.model = model
+        self.tokenizer = tokenizer
+        self.description = description
+    }
+
+    package func train(
+        prompts: [TrainingPrompt], specification: TrainingSpecification, progress: (TrainingProgress) -> Void,
+        isCancelled: () -> Bool
+    ) throws -> TrainedAdapter {
+        successors = [:]
+        return try AdapterTraining.train(
+            model: model, tokenizer: tokenizer, samples: prompts, specification: specification, progress: progress,
+            isCancelled: isCancelled)
+    }
+
+    package func score(
+        prompts: [TrainingPrompt], adapters: [Adapter], rule: AggregationRule, weights: [Float]
+    ) throws -> (margins: [Float], tokens: Int) {
+        guard !prompts.isEmpty else { return ([], 0) }
+        let tokens = prompts.map { tokenizer.encode(prompt: $0.text, context: model.configuration.context) }
+        let mixture = adapters.isEmpty ? nil : AdapterMixture(adapters, rule: rule)
+        let logits = try model.answerLogits(
+            prompts: tokens, adapters: mixture, weights: weights.isEmpty ? nil : weights)
+        return (logits.map(\.margin), tokens.reduce(0) { $0 + $1.count })
+    }
+
+    package func compare(
+        _ comparison: ComparisonCase, progress: (ComparisonProgress) -> Void, isCancelled: () -> Bool
+    ) throws -> ComparisonReport {
+        try MethodComparison.run(
+            model: model, tokenizer: tokenizer, comparison: comparison, progress: progress, isCancelled: isCancelled)
+    }
+
+    package func embed(
+        prompts: [TrainingPrompt], source: EmbeddingSource
+    ) throws -> (values: [Float], tokens: Int) {
+        guard (0...model.configuration.layers).contains(source.layer) else {
+            throw TaskFailure(
+                code: "invalid-task", message: "the model has \(model.configuration.layers) layers, not \(source.layer)"
+            )
+        }
+        guard !prompts.isEmpty else { return ([], 0) }
+        let tokens = prompts.map { tokenizer.encode(prompt: $0.text, context: model.configuration.context) }
+        return (try model.embeddings(prompts: tokens, source: source), tokens.reduce(0) { $0 + $1.count })
+    }
+}

@@ -1,0 +1,96 @@
+import LanguageModels
+import Messages
+import Recommendation
+import Unlearning
+
+/// Names one piece of computing inside a worker, over all connections.
+package typealias JobID = UInt64
+
+/// What the compute thread is given.
+package struct Job: Sendable, Equatable {
+    package enum Work: Sendable, Equatable {
+        /// `shard` is -1 for a replay.
+        case train(shard: Int, manifest: String, specification: TrainingSpecification, prompts: [TrainingPrompt])
+        case correct(
+            shard: Int, manifest: String, PendingCorrection, specification: TrainingSpecification,
+            prompts: [TrainingPrompt], preparation: InfluencePreparation?)
+        case prepare(shard: Int, prompts: [TrainingPrompt], adapter: [UInt8], trial: InfluenceTrial)
+        case score(CoordinatorMessage.ScoreTask)
+        case embed(source: EmbeddingSource, prompts: [TrainingPrompt])
+        case compare(ComparisonCase)
+    }
+
+    package var id: JobID
+    package var work: Work
+}
+
+/// What the compute thread gives back.
+package enum JobOutcome: Sendable, Equatable {
+    /// The report's task is filled in by the state.
+    case trained(WorkerMessage.TrainedReport, adapter: [UInt8])
+    case prepared(InfluencePreparation, seconds: Double)
+    case scored(margins: [Float], tokens: Int, seconds: Double)
+    case embedded(values: [Float], tokens: Int, seconds: Double)
+    case compared(ComparisonReport)
+    case cancelled
+    case failed(TaskFailure)
+}
+
+/// Work for the storage thread. The shard's commands run in the order in which they were given.
+package struct StorageCommand: Sendable, Equatable {
+    package enum Work: Sendable, Equatable {
+        /// `preparationOf`: content name of the adapter whose preparation is handed over before it is deleted.
+        case update(
+            ShardManifest, offered: [TrainingPrompt], specification: TrainingSpecification, preparationOf: String? = nil
+        )
+        /// The prompts, if they are exactly those of the manifest.
+        case read(manifest: String)
+        case keep(InfluencePreparation, manifest: String)
+        case save(WorkerMessage.TrainedReport, adapter: [UInt8], specification: TrainingSpecification)
+        case remove
+    }
+
+    package var id: UInt64
+    package var shard: Int
+    package var work: Work
+}
+
+/// How a storage command ended, and what the disk holds of the shard since.
+package struct StorageResult: Sendable, Equatable {
+    package enum Outcome: Sendable, Equatable {
+        case missing([String])
+        /// `trained`: the kept adapter of exactly these prompts and the specification, if there is one.
+        case complete([TrainingPrompt], trained: Trained?)
+        case saved
+        case removed
+        case failed(TaskFailure)
+    }
+
+    package struct Trained: Sendable, Equatable {
+        package var report: WorkerMessage.TrainedReport
+        package var adapter: [UInt8]
+
+        package init(report: WorkerMessage.TrainedReport, adapter: [UInt8]) {
+            self.report = report
+            self.adapter = adapter
+        }
+    }
+
+    package var id: UInt64
+    package var shard: Int
+    package var holding: WorkerMessage.Holding?
+    package var outcome: Outcome
+    /// What `update` was asked to hand over, if it was there.
+    package var preparation: InfluencePreparation?
+
+    package init(
+        id: UInt64, shard: Int, holding: WorkerMessage.Holding?, outcome: Outcome,
+        preparation: InfluencePreparation? = nil
+    ) {
+        self.id = id
+        self.shard = shard
+        self.holding = holding
+        self.outcome = outcome
+        self.preparation = preparation
+    }
+}

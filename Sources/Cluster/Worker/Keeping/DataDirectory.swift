@@ -1,0 +1,106 @@
+import Files
+import Foundation
+import LanguageModels
+
+/// A worker's own directory, locked for as long as the value lives: one worker a directory.
+package final class DataDirectory: Sendable {
+    package let path: String
+    /// Random, made with the directory: names this worker towards the coordinator.
+    package let worker: String
+    /// The folder of this directory and its siblings, if it is one of the standard slots.
+    let slots: String?
+    /// The worker's files are removed when the worker ends.
+    let isRemovedAtEnd: Bool
+    private let lock: LockFile
+
+    /// Makes the directory if needed, locks it and reads or makes the worker's name.
+    package convenience init(path: String, isRemovedAtEnd: Bool = false) throws(WorkerError) {
+        try self.init(path: path, slots: nil, isRemovedAtEnd: isRemovedAtEnd)
+    }
+
+    private init(path: String, slots: String?, isRemovedAtEnd: Bool) throws(WorkerError) {
+        lock = try Self.makeAndLock(path)
+        lock.touch()
+        PrivateFiles.tighten(path)
+        // Those that an earlier release made.
+        for name in WorkerFiles.all { PrivateFiles.tightenTree("\(path)/\(name)") }
+        if let name = WorkerFiles.worker(in: path) {
+            worker = name
+        } else {
+            worker = UUID().uuidString
+            do throws(TaskFailure) {
+                try KeptFile.write(Array(worker.utf8), to: "\(path)/\(WorkerFiles.worker)")
+            } catch {
+                throw .dataDirectory(path: path, reason: error.message)
+            }
+        }
+        self.path = path
+        self.slots = slots
+        self.isRemovedAtEnd = isRemovedAtEnd
+    }
+
+    deinit {
+        if isRemovedAtEnd {
+            WorkerFiles.remove(path)
+        } else {
+            lock.touch()
+        }
+    }
+
+    /// Made anew where another worker removes the directory at the same time.
+    private static func makeAndLock(_ path: String) throws(WorkerError) -> LockFile {
+        for _ in 0..<16 {
+            guard PrivateFiles.makeDirectory(path) else {
+                throw .dataDirectory(path: path, reason: "it cannot be made: \(String(cString: strerror(errno)))")
+            }
+            do throws(LockFile.Failure) {
+                return try LockFile("\(path)/\(WorkerFiles.lock)")
+            } catch {
+                switch error {
+                case .vanished: continue
+                case .inUse: throw .dataDirectoryInUse(path: path)
+                case .system(let failure): throw .dataDirectory(path: path, reason: failure.reason)
+                }
+            }
+        }
+        throw .dataDirectory(path: path, reason: "it is removed again and again")
+    }
+
+    /// The place for workers that were given none: the first directory that no other worker uses under
+    /// `$XDG_STATE_HOME/lethe/workers/<endpoint>/` (by default `~/.local/state`), so that workers of one machine that
+    /// are started again find their shards. Where that cannot be used, a temporary directory that is removed at the end.
+    package static func standard(
+        endpoint: String, isRemovedAtEnd: Bool = false,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(WorkerError) -> DataDirectory {
+        if let state = environment["XDG_STATE_HOME"] ?? environment["HOME"].map({ $0 + "/.local/state" }),
+            state.hasPrefix("/")
+        {
+            let slots = "\(state)/lethe/workers/\(folderName(of: endpoint))"
+            for slot in 0..<1024 {
+                do throws(WorkerError) {
+                    return try DataDirectory(path: "\(slots)/\(slot)", slots: slots, isRemovedAtEnd: isRemovedAtEnd)
+                } catch .dataDirectoryInUse {
+                    continue
+                } catch {
+                    break
+                }
+            }
+        }
+        let name = "\(temporaryPrefix)\(folderName(of: endpoint))-\(UUID().uuidString)"
+        return try DataDirectory(
+            path: "\(temporaryFolder(environment))/\(name)", slots: nil, isRemovedAtEnd: true)
+    }
+
+    static let temporaryPrefix = "lethe-worker-"
+
+    /// Where directories are made that end with their workers.
+    static func temporaryFolder(_ environment: [String: String]) -> String {
+        environment["TMPDIR"] ?? FileManager.default.temporaryDirectory.path
+    }
+
+    /// The endpoint as a file's name: without separators, and without the hyphens that other parts of names begin with.
+    static func folderName(of endpoint: String) -> String {
+        String(endpoint.map { $0.isLetter || $0.isNumber || $0 == "." ? $0 : "_" })
+    }
+}

@@ -1,0 +1,148 @@
+import Foundation
+import Logging
+import Unlearning
+import ZeroMQ
+
+/// Runs storage commands in order, so that a slow disk never holds up a heartbeat.
+final class StorageThread: Sendable {
+    private enum Command: Sendable {
+        case run(StorageCommand)
+        /// Deletes what other workers left; the time is the loop's.
+        case clearAbandoned(at: Double)
+        /// The coordinator knows these.
+        case told([ClearedNote])
+        /// The shards are of this cluster from now on.
+        case belong(cluster: String)
+        case deleteShards
+        case quit
+    }
+
+    private let commands: Mailbox<Command>
+    private let report: @Sendable (WorkerReport) -> Void
+
+    init(
+        directory: String, abandoned: AbandonedDirectories, arithmetic: String, logger: Logger,
+        report: @escaping @Sendable (WorkerReport) -> Void
+    ) throws(ZeroMQError) {
+        commands = try Mailbox()
+        self.report = report
+        let thread = Thread { [self] in
+            serve(directory: directory, abandoned: abandoned, arithmetic: arithmetic, logger: logger)
+            report(.ended)
+        }
+        thread.name = "storage"
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    func run(_ command: StorageCommand) { commands.post(.run(command)) }
+
+    func clearAbandoned(at now: Double) { commands.post(.clearAbandoned(at: now)) }
+
+    func told(_ notes: [ClearedNote]) { commands.post(.told(notes)) }
+
+    func belong(to cluster: String) { commands.post(.belong(cluster: cluster)) }
+
+    /// Deletes the directory's shards after the commands given so far, and ends the thread.
+    func deleteShards() { commands.post(.deleteShards) }
+
+    /// Ends the thread after the commands given so far.
+    func quit() { commands.post(.quit) }
+
+    private func serve(
+        directory: String, abandoned: AbandonedDirectories, arithmetic: String, logger: Logger
+    ) {
+        var abandoned = abandoned
+        let store: ShardStore
+        do throws(TaskFailure) {
+            store = try ShardStore(directory: directory)
+        } catch {
+            report(.storeReady(.failure(error)))
+            return
+        }
+        report(.storeReady(.success(store.holdings)))
+        while true {
+            for command in commands.take() {
+                do throws(TaskFailure) {
+                    switch command {
+                    case .run(let command): report(.storage(run(command, store, arithmetic: arithmetic)))
+                    case .clearAbandoned(let now):
+                        report(.cleared(abandoned.clear(at: now) { logger.info("\($0)") }))
+                    case .told(let notes): try ClearedNotesFile.remove(notes, in: directory)
+                    case .belong(let cluster): try belong(to: cluster, store, directory: directory)
+                    case .deleteShards:
+                        report(
+                            .deletedShards(
+                                Result { () throws(TaskFailure) in
+                                    try WorkerFiles.deleteShards(in: directory)
+                                }))
+                        return
+                    case .quit: return
+                    }
+                } catch {
+                    logger.warning("\(error.message)")
+                }
+            }
+        }
+    }
+
+    private func run(_ command: StorageCommand, _ store: ShardStore, arithmetic: String) -> StorageResult {
+        // Before the update deletes it: it is of the prompts as they were.
+        var preparation: InfluencePreparation?
+        if case .update(_, _, _, let adapter?) = command.work {
+            preparation = store.preparation(shard: command.shard, adapter: adapter)
+        }
+        let outcome = outcome(of: command, store, arithmetic: arithmetic)
+        return StorageResult(
+            id: command.id, shard: command.shard, holding: store.holding(command.shard), outcome: outcome,
+            preparation: preparation)
+    }
+
+    /// Notes the cluster once nothing of another one is left.
+    private func belong(to cluster: String, _ store: ShardStore, directory: String) throws(TaskFailure) {
+        let noted = WorkerFiles.cluster(in: directory)
+        guard noted != cluster else { return }
+        guard noted == nil || store.holdings.isEmpty else {
+            throw TaskFailure(code: "storage", message: "shards of another cluster could not be deleted yet")
+        }
+        try KeptFile.write(Array(cluster.utf8), to: "\(directory)/\(WorkerFiles.cluster)")
+    }
+
+    private func outcome(
+        of command: StorageCommand, _ store: ShardStore, arithmetic: String
+    ) -> StorageResult.Outcome {
+        do throws(TaskFailure) {
+            switch command.work {
+            case .update(let manifest, let offered, let specification, _):
+                switch try store.update(shard: command.shard, to: manifest, offered: offered) {
+                case .missing(let digests): return .missing(digests)
+                case .complete(let prompts):
+                    let kept = store.training(
+                        shard: command.shard, specification: specification, arithmetic: arithmetic)
+                    return .complete(
+                        prompts,
+                        trained: kept.map { StorageResult.Trained(report: $0.report, adapter: $0.adapter) })
+                }
+            case .read(let manifest):
+                guard let prompts = store.prompts(shard: command.shard, manifest: manifest) else {
+                    throw TaskFailure(
+                        code: "not-held", message: "the copy of shard \(command.shard) is another one")
+                }
+                return .complete(prompts, trained: nil)
+            case .keep(let preparation, let manifest):
+                try store.keep(preparation, shard: command.shard, manifest: manifest)
+                return .saved
+            case .save(let report, let adapter, let specification):
+                try store.save(
+                    shard: command.shard, adapter: adapter, report: report, specification: specification,
+                    arithmetic: arithmetic)
+                return .saved
+            case .remove:
+                try store.remove(shard: command.shard)
+                return .removed
+            }
+        } catch {
+            return .failed(error)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import Unlearning
+
+extension ComparisonDescription {
+    /// Goes with every report: numbers without their meaning are none.
+    static let all: [ComparisonDescription] = [
+        ComparisonDescription(
+            name: "forget set",
+            text: "training prompts that the request deletes, and the old versions of those that it rebuilds; "
+                + "all methods get the same"),
+        ComparisonDescription(
+            name: "distance to Retrain",
+            text: "mean over the forget set of the Jensen-Shannon divergence (nats, true one), of half the sum "
+                + "of both Kullback-Leibler divergences (E2URec's \"JSD\"), and of the Euclidean distance "
+                + "between the two models' distributions over Yes and No; Retrain is one adapter trained from "
+                + "the beginning on what is retained; its own distance from a training with another seed (initial "
+                + "factors and order) is what chance alone makes, and no smaller one tells methods apart"),
+        ComparisonDescription(
+            name: "membership inference",
+            text: "loss-threshold attack (arXiv 1709.01604): AUC of telling deleted training prompts from test "
+                + "prompts by their loss; compare with Retrain's value rather than with 0.5"),
+        ComparisonDescription(
+            name: "utility",
+            text: "AUC, accuracy and log-loss on the test prompts as they are after the request; spillover: "
+                + "those among them whose history the request rebuilt; core, edge: users in the third with the "
+                + "most and the fewest interactions; random: a third by a keyed hash"),
+        ComparisonDescription(
+            name: "effort",
+            text: "seconds on one worker, shards one after another; training: of what answers before any "
+                + "request; preparation: what else is computed beforehand; request: from the request to the "
+                + "model that answers, for APA with the margins of validation prompts and the choice of the "
+                + "attention; scored tokens went forward, trained ones forward and backward"),
+        ComparisonDescription(
+            name: "SISA, RecEraser",
+            text: "shards by a hash of the prompt, and balanced shards of similar users; the answer is the mean "
+                + "of the shards' margins; as many shards as the cluster has"),
+        ComparisonDescription(
+            name: "Gradient ascent",
+            text: "a few AdamW steps up the loss of the deleted prompts, ended by a cap on the mean divergence "
+                + "of the answers to retained prompts"),
+        ComparisonDescription(
+            name: "APA",
+            text: "the cluster's partition; sample-adaptive attention chosen on validation; exact: in a "
+                + "sequence its distance to Retrain is that of its construction, not of forgetting; requests of "
+                + "a sequence are retrained together at the checkpoints"),
+        ComparisonDescription(
+            name: "sequence",
+            text: "single interactions, one request after another; distance to a training from the beginning on "
+                + "what is left, over everything forgotten or rebuilt so far; IFRU's preparation is updated, "
+                + "E2URec goes on from its own result"),
+    ]
+}

@@ -1,0 +1,41 @@
+import Foundation
+
+/// A lock on a file, held for as long as the value lives; it goes with the process, however that ends.
+package final class LockFile: Sendable {
+    package enum Failure: Error, Hashable {
+        case inUse
+        /// There is no such file, or it was removed while it was being locked.
+        case vanished
+        case system(FileFailure)
+    }
+
+    /// Open for as long as the lock is held.
+    package let descriptor: Int32
+
+    /// - Parameter makesFile: false: where there is no file, the lock is `vanished`.
+    package init(_ path: String, makesFile: Bool = true) throws(Failure) {
+        descriptor = open(
+            path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (makesFile ? O_CREAT : 0), PrivateFiles.fileMode)
+        guard descriptor >= 0 else {
+            throw errno == ENOENT ? .vanished : .system(FileFailure("cannot open", path))
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let failure = FileFailure("cannot lock", path)
+            close(descriptor)
+            throw failure.code == EWOULDBLOCK ? .inUse : .system(failure)
+        }
+        // Who removes a directory holds its lock: a file that no name leads to any more locks nothing.
+        var (held, found) = (stat(), stat())
+        guard fstat(descriptor, &held) == 0, stat(path, &found) == 0, held.st_ino == found.st_ino,
+            held.st_dev == found.st_dev
+        else {
+            close(descriptor)
+            throw .vanished
+        }
+    }
+
+    /// Its file's time says when it was last used.
+    package func touch() { futimens(descriptor, nil) }
+
+    deinit { close(descriptor) }
+}

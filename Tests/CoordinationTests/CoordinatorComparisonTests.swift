@@ -1,0 +1,180 @@
+import ClusterTestSupport
+import Coordination
+import Foundation
+import Messages
+import Recommendation
+import Testing
+import Unlearning
+
+@Suite("The coordinator and comparisons of methods")
+struct CoordinatorComparisonTests {
+    private typealias Given = (worker: String, task: TaskID, position: Int, basis: String)
+
+    private func given(_ fixture: CoordinatorFixture) -> [Given] {
+        fixture.actions.compactMap { action in
+            guard case .dispatch(let peer, .compare(let task, _, let position, let basis)) = action else { return nil }
+            return (String(decoding: peer.bytes, as: UTF8.self), task, position, basis)
+        }
+    }
+
+    private func isAsked(_ fixture: CoordinatorFixture) -> Bool {
+        fixture.actions.contains { if case .loadComparison(operation: "c", _) = $0 { true } else { false } }
+    }
+
+    private func report(_ seed: UInt64) -> ComparisonReport {
+        ComparisonReport(cases: [
+            ComparisonReport.CaseSummary(
+                seed: seed, data: "as recorded", training: 1, validation: 1, test: 1, shards: 1, partition: .hash,
+                epochs: 1)
+        ])
+    }
+
+    private func holdings(_ count: Int) -> [WorkerMessage.Holding] {
+        (0..<count).map { WorkerMessage.Holding(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)") }
+    }
+
+    /// A trained cluster with workers, and a comparison whose cases are known.
+    private func running(cases: Int, workers: [String]) -> CoordinatorFixture {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
+        for (index, name) in workers.enumerated() { fixture.hello(name, holdings: index == 0 ? holdings(1) : []) }
+        fixture.ask(.compare(.quick), id: "c")
+        #expect(isAsked(fixture))
+        fixture.feed(
+            .comparisonLoaded(operation: "c", .success(LoadedComparison(cases: cases, basis: "basis"))))
+        return fixture
+    }
+
+    private func end(of fixture: inout CoordinatorFixture) -> (state: OperationReport, result: ComparisonReport?) {
+        fixture.ask(.operation(id: "c"), id: "poll")
+        guard case .operation(let state, let result) = fixture.replies.first else {
+            return (OperationReport(id: "", kind: "", state: .failed, progress: "", fraction: 0), nil)
+        }
+        guard case .comparison(let report) = result else { return (state, nil) }
+        return (state, report)
+    }
+
+    @Test("Every worker gets one case at a time, and the reports come together in the order of the cases")
+    func cases() throws {
+        var fixture = running(cases: 3, workers: ["a", "b"])
+        let first = given(fixture)
+        #expect(first.map(\.worker) == ["a", "b"])
+        #expect(first.map(\.position) == [0, 1])
+        #expect(first.allSatisfy { $0.basis == "basis" })
+        fixture.say(.compared(task: first[1].task, report(1)), by: "b")
+        let second = given(fixture)
+        #expect(second.map(\.position) == [2])
+        #expect(end(of: &fixture).state.progress.contains("1 of 3"))
+        fixture.say(.compared(task: second[0].task, report(2)), by: "b")
+        fixture.say(.compared(task: first[0].task, report(0)), by: "a")
+        let (state, result) = end(of: &fixture)
+        #expect(state.state == .done)
+        #expect(result?.cases.map(\.seed) == [0, 1, 2])
+    }
+
+    @Test("A forget that is committed meanwhile makes it start anew; what was found before does not count")
+    func restart() throws {
+        var fixture = running(cases: 1, workers: ["a"])
+        let old = try #require(given(fixture).first)
+        var after = CoordinatorFixture.snapshot(shards: 1, adapters: true)
+        after.testPrompts -= 1
+        fixture.feed(.ledgerChanged(after))
+        #expect(fixture.messages(to: "a").contains(.cancel(task: old.task)))
+        fixture.say(.compared(task: old.task, report(7)), by: "a")
+        #expect(end(of: &fixture).state.state == .running)
+        fixture.wait(1000, beating: ["a"])
+        #expect(isAsked(fixture))
+        fixture.feed(.comparisonLoaded(operation: "c", .success(LoadedComparison(cases: 1, basis: "new"))))
+        let new = try #require(given(fixture).first)
+        #expect(new.basis == "new")
+        fixture.say(.compared(task: new.task, report(8)), by: "a")
+        #expect(end(of: &fixture).result?.cases.map(\.seed) == [8])
+    }
+
+    @Test("The case of a worker that is lost in the middle goes to another one")
+    func lost() throws {
+        var fixture = running(cases: 1, workers: ["a", "b"])
+        let first = try #require(given(fixture).first)
+        #expect(first.worker == "a")
+        fixture.wait(5000, beating: ["b"])
+        let second = try #require(given(fixture).first)
+        #expect(second.worker == "b")
+        fixture.say(.compared(task: second.task, report(3)), by: "b")
+        #expect(end(of: &fixture).state.state == .done)
+    }
+
+    @Test("A case that fails again and again ends the comparison with the worker's reason")
+    func failing() {
+        var fixture = running(cases: 1, workers: ["a"])
+        for _ in 0..<CoordinatorLimits.attempts {
+            guard let task = given(fixture).first?.task else { break }
+            fixture.say(.failed(task: task, code: "not-finite", message: "a loss is not finite"), by: "a")
+        }
+        let state = end(of: &fixture).state
+        #expect(state.state == .failed)
+        #expect(state.error?.code == "not-finite")
+    }
+
+    @Test("Training, evaluations and verifications come first: a case is given up where every worker has one")
+    func leastUrgent() throws {
+        var fixture = running(cases: 2, workers: ["a", "b"])
+        let given = given(fixture)
+        #expect(given.count == 2)
+        fixture.say(
+            .progress(
+                WorkerMessage.TaskProgress(
+                    task: given[0].task, step: 5, steps: 10, loss: 0, tokensPerSecond: 0, secondsRemaining: 0)),
+            by: "a")
+        fixture.ask(.verify(.init(request: nil)), id: "v")
+        // The one that has done least.
+        #expect(fixture.messages(to: "b").contains(.cancel(task: given[1].task)))
+        #expect(!fixture.messages(to: "a").contains(.cancel(task: given[0].task)))
+        let replay = fixture.actions.contains { action in
+            if case .dispatch(fixture.peer("b"), .replay) = action { true } else { false }
+        }
+        #expect(replay)
+    }
+
+    @Test("A comparison waits until training is done")
+    func waits() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        fixture.ask(.compare(.quick), id: "c")
+        #expect(!isAsked(fixture))
+        #expect(fixture.replies.count == 1)
+    }
+
+    @Test("Options beyond the bounds and numbers that are none are refused")
+    func refused() throws {
+        var fixture = running(cases: 1, workers: ["a"])
+        let task = try #require(given(fixture).first?.task)
+        var options = ComparisonOptions.quick
+        options.seeds = 1000
+        fixture.ask(.compare(options), id: "many")
+        #expect(fixture.errors.map(\.code) == ["invalid-request"])
+        var bad = ComparisonReport.sample
+        bad.rows[0].effort?.request.seconds = .nan
+        fixture.say(.compared(task: task, bad), by: "a")
+        #expect(end(of: &fixture).state.state == .running)
+        #expect(end(of: &fixture).result == nil)
+    }
+
+    @Test("A worker computes a case from the wire and answers with finite numbers, or is stopped")
+    func worker() throws {
+        let message = CoordinatorMessage.compare(task: 3, .sample(seed: 4, base: Toy.base))
+        guard case .compare(_, let comparison) = try CoordinatorMessage(frames: message.frames()) else {
+            Issue.record("another message")
+            return
+        }
+        let executor = Toy.executor()
+        var steps: [Int] = []
+        let report = try executor.compare(comparison, progress: { steps.append($0.step) }, isCancelled: { false })
+        #expect(report.isFinite)
+        #expect(report.rows.map(\.method) == ComparisonMethod.allCases)
+        #expect(report.rows.allSatisfy { $0.failure == nil }, "\(report.rows.compactMap(\.failure))")
+        #expect(report.sequences.count == 5)
+        #expect(steps == steps.sorted() && steps.last == ComparisonMethod.allCases.count + 1)
+        #expect(throws: UnlearningError.cancelled) {
+            try executor.compare(comparison, progress: { _ in }, isCancelled: { true })
+        }
+    }
+}

@@ -1,0 +1,157 @@
+import ClusterTestSupport
+import Coordination
+import Foundation
+import Messages
+import Testing
+
+@Suite("The coordinator and copies on workers' disks")
+struct CoordinatorCopiesTests {
+    private func holding(_ shard: Int, _ manifest: String) -> WorkerMessage.Holding {
+        WorkerMessage.Holding(shard: shard, manifest: manifest, prompts: 10, adapter: nil)
+    }
+
+    private func quarantined() -> LedgerSnapshot {
+        var snapshot = CoordinatorFixture.snapshot(shards: 2, adapters: true)
+        snapshot.shards[0].manifest = "m0-after"
+        snapshot.shards[0].adapter = nil
+        snapshot.shards[0].quarantinedSince = Date(timeIntervalSince1970: 0)
+        snapshot.pendingForgets = [
+            LedgerSnapshot.PendingForget(id: "f", received: Date(timeIntervalSince1970: 0), waitingFor: [0])
+        ]
+        return snapshot
+    }
+
+    private let lost = HandedCopy(worker: "b", name: "host:b", shard: 0, manifest: "m0")
+
+    @Test("After a restart workers that are away are known by what their disks may hold")
+    func remembersTheAbsent() {
+        let fixture = CoordinatorFixture(quarantined(), copies: [lost])
+        let worker = fixture.status.workers.first
+        #expect(worker?.id == "b" && worker?.name == "host:b" && worker?.state == .away && worker?.holds == [0])
+        #expect(fixture.status.pendingForgets.first?.unconfirmed.map(\.worker) == ["b"])
+    }
+
+    @Test("Whose disk gets what is said with every assignment, so that it is written down before it is sent")
+    func assignmentsNameTheirHolder() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        let holders = fixture.actions.compactMap { action -> CopyHolder? in
+            guard case .dispatch(_, .assign(_, _, _, _, _, let holder)) = action else { return nil }
+            return holder
+        }
+        #expect(holders.map(\.worker) == ["a"])
+    }
+
+    @Test("A hello settles everything that is on record of the worker")
+    func hello() {
+        var fixture = CoordinatorFixture(
+            CoordinatorFixture.snapshot(shards: 2, adapters: true),
+            copies: [HandedCopy(worker: "a", name: "a", shard: 0, manifest: "m0")])
+        fixture.hello("a", holdings: [holding(0, "m0")])
+        // Nothing new: nothing is written.
+        #expect(fixture.settlements.isEmpty)
+        var other = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
+        other.hello("a", holdings: [holding(1, "old")])
+        #expect(other.settlements.first?.shards == [CopySettlement.Shard(shard: 1, kept: ["old"])])
+        #expect(other.settlements.first?.isEverything == true)
+    }
+
+    @Test("Data on its way when the connection broke may be there all the same, until the worker says what it has")
+    func onTheWay() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        let task = try #require(fixture.assignments.first?.task)
+        fixture.feed(.unreachable(peer: fixture.peer("a")))
+        fixture.hello("a")
+        #expect(fixture.settlements.allSatisfy { $0.shards.contains { $0.kept == ["m0"] } })
+        let again = try #require(fixture.assignments.first?.task)
+        #expect(again != task)
+        fixture.say(.holds(holding(0, "m0")), by: "a")
+        #expect(fixture.status.workers.first?.copies.map(\.isCurrent) == [true])
+    }
+
+    @Test("A late word about older data does not hide what was sent since")
+    func lateHolds() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        var after = CoordinatorFixture.snapshot(shards: 1)
+        after.shards[0].manifest = "m0-after"
+        fixture.feed(.ledgerChanged(after))
+        #expect(fixture.assignments.map(\.manifest) == ["m0-after"])
+        fixture.say(.holds(holding(0, "m0")), by: "a")
+        #expect(fixture.status.workers.first?.copies.first?.manifests.sorted() == ["m0", "m0-after"])
+        fixture.say(.holds(holding(0, "m0-after")), by: "a")
+        #expect(fixture.settlements.first?.shards == [CopySettlement.Shard(shard: 0, kept: ["m0-after"])])
+    }
+
+    @Test("A goodbye settles what the worker deleted, and keeps the rest on record")
+    func goodbye() {
+        let copies = [0, 1].map { HandedCopy(worker: "a", name: "a", shard: $0, manifest: "m\($0)") }
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true), copies: copies)
+        fixture.hello("a", holdings: [holding(0, "m0"), holding(1, "m1")])
+        fixture.say(.goodbye(deleted: [1]), by: "a")
+        #expect(fixture.settlements.map(\.shards) == [[CopySettlement.Shard(shard: 1, kept: [])]])
+        #expect(fixture.status.workers.first?.holds == [0])
+        var clean = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true), copies: copies)
+        clean.hello("a", holdings: [holding(0, "m0"), holding(1, "m1")])
+        clean.say(.goodbye(deleted: [0, 1]), by: "a")
+        #expect(clean.status.workers.isEmpty)
+    }
+
+    @Test("A goodbye also settles an assignment of which nothing arrived, but not one whose prompts were sent")
+    func goodbyeInFlight() throws {
+        for wasSent in [false, true] {
+            var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+            fixture.hello("a")
+            let task = try #require(fixture.assignments.first?.task)
+            if wasSent { fixture.say(.need(task: task, digests: ["d"]), by: "a") }
+            fixture.say(.goodbye(deleted: []), by: "a")
+            #expect(fixture.status.workers.isEmpty == !wasSent)
+        }
+    }
+
+    @Test("What another worker cleared on the same machine is settled, but never what a worker that is here holds")
+    func cleared() {
+        var fixture = CoordinatorFixture(quarantined(), copies: [lost])
+        fixture.hello("a")
+        fixture.say(.cleared(worker: "b"), by: "a")
+        #expect(fixture.settlements.first?.worker == "b" && fixture.settlements.first?.reason == .cleared)
+        #expect(fixture.settlements.first?.isEverything == true)
+        #expect(!fixture.status.workers.contains { $0.id == "b" })
+        fixture.hello("c", holdings: [holding(1, "m1")])
+        fixture.say(.cleared(worker: "c"), by: "a")
+        #expect(fixture.settlements.isEmpty)
+    }
+
+    @Test("An operator declares a lost disk destroyed: by id or name, durably, once, and only of a worker that is away")
+    func declared() throws {
+        var fixture = CoordinatorFixture(quarantined(), copies: [lost])
+        func forget(_ worker: String, shard: Int? = nil) -> ClientRequest {
+            .forgetCopy(ClientRequest.ForgetCopyRequest(worker: worker, shard: shard))
+        }
+        fixture.ask(forget("nobody"), id: "1")
+        #expect(fixture.errors.map(\.code) == ["unknown-worker"])
+        fixture.ask(forget("b", shard: 1), id: "2")
+        #expect(fixture.errors.map(\.code) == ["no-copies"])
+        fixture.hello("a")
+        fixture.ask(forget("a"), id: "3")
+        #expect(fixture.errors.map(\.code) == ["worker-live"])
+        fixture.ask(forget("host:b"), id: "4")
+        #expect(fixture.replies.isEmpty)
+        let command = try #require(fixture.commands.first)
+        guard case .forgetCopy("4", let settlement) = command.command else {
+            Issue.record("no command")
+            return
+        }
+        #expect(settlement.reason == .destroyed && settlement.worker == "b")
+        fixture.feed(.ledger(command.id, .committed(quarantined())))
+        guard case .forgottenCopy = fixture.replies.first else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(!fixture.status.workers.contains { $0.id == "b" })
+        // A client that heard nothing asks again under the same id.
+        fixture.ask(forget("host:b"), id: "4")
+        #expect(fixture.commands.isEmpty && fixture.errors.isEmpty && fixture.replies.count == 1)
+    }
+}

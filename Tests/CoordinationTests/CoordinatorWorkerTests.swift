@@ -1,0 +1,103 @@
+import ClusterTestSupport
+import Coordination
+import Messages
+import Testing
+
+@Suite("The coordinator and its workers")
+struct CoordinatorWorkerTests {
+    @Test("A worker is lost within 4 s of its last message, and its training goes to another")
+    func lostWorker() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        #expect(fixture.assignments.map(\.worker) == ["a"])
+        fixture.hello("b")
+        fixture.wait(2750, beating: ["b"])
+        #expect(fixture.assignments.isEmpty)
+        fixture.wait(1000, beating: ["b"])
+        #expect(fixture.assignments.map(\.worker) == ["b"])
+        #expect(fixture.status.workers.filter { $0.state == .live }.map(\.id) == ["b"])
+    }
+
+    @Test("Both sides hear a heartbeat every second")
+    func heartbeats() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, requested: false))
+        fixture.hello("a")
+        fixture.wait(5000, beating: ["a"])
+        #expect(fixture.messages(to: "a").count { $0 == .heartbeat } == 5)
+        #expect(fixture.status.workers.first?.state == .live)
+    }
+
+    @Test("A worker that would give other bytes is refused, each reason with its code")
+    func refusals() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a", version: 99)
+        #expect(fixture.refusals == ["protocol-version"])
+        fixture.hello("a", base: "another")
+        #expect(fixture.refusals == ["base-model"])
+        fixture.hello("a", precision: .bf16)
+        #expect(fixture.refusals == ["precision"])
+        fixture.hello("")
+        #expect(fixture.refusals == ["invalid-hello"])
+        fixture.hello("a", arithmetic: "x")
+        #expect(fixture.refusals.isEmpty)
+        fixture.hello("b", arithmetic: "y")
+        #expect(fixture.refusals == ["arithmetic"])
+    }
+
+    @Test("The coordinator's own arithmetic, where known, is what the first worker is held to")
+    func pinnedArithmetic() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1), arithmetic: "x")
+        fixture.hello("a", arithmetic: "y")
+        #expect(fixture.refusals == ["arithmetic"])
+    }
+
+    @Test("A reconnection takes over at once, and its work is given out anew")
+    func reconnection() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a", peer: "first")
+        let task = try #require(fixture.assignments.first?.task)
+        fixture.hello("a", peer: "second")
+        let again = try #require(fixture.assignments.first)
+        #expect(again.worker == "second")
+        #expect(again.task != task)
+        // What the old connection still says has no effect.
+        fixture.say(CoordinatorFixture.report(task: task, shard: 0, manifest: "m0", adapter: "a0"), by: "first")
+        #expect(fixture.commands.isEmpty)
+    }
+
+    @Test("Two processes with one worker id do not take turns for ever")
+    func duplicateWorker() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        var refused = false
+        for round in 0..<8 {
+            fixture.hello("a", peer: "peer-\(round)")
+            refused = refused || fixture.refusals == ["duplicate-worker"]
+            for _ in 0..<3 { fixture.say(.heartbeat, by: "peer-\(round - 1)") }
+        }
+        #expect(refused)
+    }
+
+    @Test("Messages of strangers and answers to unknown tasks are dropped")
+    func strangers() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.say(CoordinatorFixture.report(task: 1, shard: 0, manifest: "m0", adapter: "a0"), by: "nobody")
+        #expect(fixture.commands.isEmpty)
+        fixture.hello("a")
+        fixture.say(CoordinatorFixture.report(task: 77, shard: 0, manifest: "m0", adapter: "a0"), by: "a")
+        fixture.say(.scored(task: 78, tokens: 1, seconds: 1, margins: [1]), by: "a")
+        fixture.say(.need(task: 79, digests: ["d"]), by: "a")
+        fixture.feed(.garbage(peer: fixture.peer("a")))
+        #expect(fixture.commands.isEmpty)
+        #expect(fixture.assignments.isEmpty)
+    }
+
+    @Test("A live worker that falls silent about its task is given it again")
+    func silentTask() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        let task = try #require(fixture.assignments.first?.task)
+        fixture.wait(301_000, beating: ["a"])
+        #expect(fixture.messages(to: "a").contains(.cancel(task: task)))
+        #expect(fixture.assignments.count == 1)
+    }
+}

@@ -1,0 +1,617 @@
+import ClusterTestSupport
+import Coordination
+import Foundation
+import LanguageModels
+import Messages
+import Recommendation
+import Unlearning
+
+/// What is simulated, all of it drawn from the seed.
+struct SimulationPlan {
+    var seed: UInt64
+    var workers: Int
+    var shards: Int
+    /// Interactions of each user.
+    var users: [Int: Int]
+    var partitionNeedsEmbeddings: Bool
+    /// Faults and requests happen before this time.
+    var chaosMilliseconds: Int64
+    /// Share of messages between coordinator and workers that are lost, doubled, or late.
+    var lossy: Double
+    var crashes: Int
+    var forgets: Int
+    var reads: Int
+    /// Whether IFRU is prepared ahead of requests.
+    var prepares: Bool
+    /// Whether one of three or more workers trains to other bytes than the others; then every forget is double-checked.
+    var hasFalseWorker: Bool
+
+    init(seed: UInt64) {
+        var random = SimulationRandom(seed: seed)
+        self.seed = seed
+        workers = 1 + random.below(6)
+        shards = 1 + random.below(6)
+        users = Dictionary(uniqueKeysWithValues: (0..<(4 + random.below(8))).map { ($0, 4 + random.below(5)) })
+        partitionNeedsEmbeddings = random.chance(0.5)
+        chaosMilliseconds = random.between(20_000, 60_000)
+        lossy = random.chance(0.3) ? 0 : Double(random.below(100)) / 1000
+        crashes = random.below(8)
+        forgets = 1 + random.below(5)
+        reads = random.below(3)
+        prepares = random.chance(0.3)
+        hasFalseWorker = workers > 2 && random.chance(0.3)
+    }
+}
+
+/// Drives the real coordinator with model workers and a model ledger under a seeded schedule, and checks the invariants
+/// after every event.
+struct Simulation {
+    struct Host {
+        var worker: ModelWorker
+        var isUp = false
+        /// Counts its starts: timers and jobs of an earlier one are void.
+        var incarnation = 0
+        var peer: PeerID?
+        var isWelcome = false
+        var lastReceived: Int64 = 0
+        var isolatedUntil: Int64 = 0
+    }
+
+    struct Client {
+        var request: String
+        var body: ClientRequest
+        var isAcknowledged = false
+        var isEnded = false
+        var reply: CoordinatorReply?
+    }
+
+    let plan: SimulationPlan
+    let specification = TrainingSpecification(base: "base", precision: .f32, seed: 7)
+    private(set) var ledger: ModelLedger
+    private(set) var coordinator: Coordinator?
+    private(set) var hosts: [Host]
+    private(set) var clients: [Client] = []
+    private(set) var violations: [String] = []
+    private(set) var now: Int64 = 0
+    private(set) var eventsHandled = 0
+    var random: SimulationRandom
+    private var queue = SimulationQueue()
+    private var life = 0
+    private var connections = 0
+    /// Interactions whose forgetting a client was told of.
+    private var acknowledged: Set<ModelLedger.Interaction> = []
+    private var isCalm = false
+
+    init(_ plan: SimulationPlan, without forgotten: Set<ModelLedger.Interaction> = []) {
+        self.plan = plan
+        random = SimulationRandom(seed: plan.seed ^ 0x5EED)
+        ledger = ModelLedger(
+            users: plan.users, shards: plan.shards, partitionNeedsEmbeddings: plan.partitionNeedsEmbeddings,
+            without: forgotten)
+        hosts = (0..<plan.workers).map { Host(worker: ModelWorker(id: "worker-\($0)")) }
+        if plan.hasFalseWorker { hosts[0].worker.isFalse = true }
+    }
+
+    // MARK: running
+
+    /// Runs through the chaos and then, under a fair schedule, until everything is at rest.
+    mutating func run(patienceMilliseconds: Int64 = 600_000) {
+        planAll()
+        let end = plan.chaosMilliseconds + patienceMilliseconds
+        while let (time, event) = queue.next(), violations.isEmpty {
+            now = time
+            if !isCalm, now >= plan.chaosMilliseconds { calm() }
+            handle(event)
+            eventsHandled += 1
+            check()
+            if isCalm, isAtRest { return }
+            if now > end {
+                violations.append("not at rest: \(unrest)")
+            }
+        }
+    }
+
+    private mutating func planAll() {
+        queue.plan(.startCoordinator, at: 0)
+        for index in hosts.indices { queue.plan(.startWorker(index), at: random.between(0, 3000)) }
+        let chaos = plan.chaosMilliseconds
+        add(.train, at: random.between(0, 5000))
+        for _ in 0..<plan.forgets { add(randomForget(), at: random.between(2000, chaos - 5000)) }
+        for _ in 0..<plan.reads {
+            let body: ClientRequest =
+                random.chance(0.25)
+                ? .compare(.quick)
+                : random.chance(0.5)
+                    ? .verify(ClientRequest.VerifyRequest(request: nil))
+                    : .evaluate(
+                        ClientRequest.EvaluateRequest(
+                            split: .test, compare: random.chance(0.5),
+                            attention: random.chance(0.5) ? .init(tau: 1, neighbours: 2) : nil))
+            add(body, at: random.between(5000, chaos - 2000))
+        }
+        for _ in 0..<plan.crashes {
+            let time = random.between(1000, chaos - 1000)
+            switch random.below(5) {
+            case 0:
+                queue.plan(.crashCoordinator, at: time)
+                queue.plan(.startCoordinator, at: time + random.between(100, 8000))
+            case 1:
+                queue.plan(.diskFull(true), at: time)
+                queue.plan(.diskFull(false), at: time + random.between(500, 10_000))
+            case 2:
+                queue.plan(.partition(random.below(plan.workers), until: time + random.between(500, 15_000)), at: time)
+            default:
+                let worker = random.below(plan.workers)
+                queue.plan(.crashWorker(worker), at: time)
+                queue.plan(.startWorker(worker), at: time + random.between(100, 20_000))
+            }
+        }
+        // So that the queue is never empty at the end of the chaos.
+        queue.plan(.diskFull(false), at: chaos)
+    }
+
+    private mutating func add(_ body: ClientRequest, at time: Int64) {
+        clients.append(Client(request: "request-\(clients.count)", body: body))
+        queue.plan(.clientSends(clients.count - 1), at: time)
+    }
+
+    private mutating func randomForget() -> ClientRequest {
+        let users = plan.users.keys.sorted()
+        let user = random.element(of: users) ?? 0
+        let (method, bridge) = randomMethod()
+        if random.chance(0.5) {
+            return .forget(
+                ClientRequest.ForgetRequest(users: ["\(user)"], interactions: [], method: method, bridge: bridge))
+        }
+        let item = random.below(plan.users[user] ?? 1)
+        return .forget(
+            ClientRequest.ForgetRequest(
+                users: [], interactions: [.init(user: "\(user)", item: "\(item)", timestamp: nil)], method: method,
+                bridge: bridge))
+    }
+
+    private mutating func randomMethod() -> (method: String?, bridge: String?) {
+        switch random.below(6) {
+        case 0: ("ifru", nil)
+        case 1: ("e2urec", nil)
+        case 2: ("apa", "ifru")
+        case 3: (nil, "e2urec")
+        default: (nil, nil)
+        }
+    }
+
+    /// The end of all faults: everybody is up and reachable, and says anew what he has.
+    private mutating func calm() {
+        isCalm = true
+        ledger.isDiskFull = false
+        if coordinator == nil { startCoordinator() }
+        for index in hosts.indices {
+            hosts[index].isolatedUntil = 0
+            if hosts[index].isUp { connect(index) } else { startWorker(index) }
+        }
+    }
+
+    // MARK: events
+
+    private mutating func handle(_ event: SimulationEvent) {
+        switch event {
+        case .tick(let life):
+            guard life == self.life, coordinator != nil else { return }
+            feed(.tick)
+            queue.plan(.tick(life: life), at: now + 250)
+        case .shell(let event, let life): if life == self.life { feed(event) }
+        case .ledger(let id, let command, let life):
+            guard life == self.life, coordinator != nil else { return }
+            let outcome = ledger.perform(command)
+            // Between the commit and the news of it the coordinator may die.
+            queue.plan(.shell(.ledger(id, outcome), life: life), at: now + 10)
+            if case .failed(let error) = outcome, error.code == LedgerOutcome.stale {
+                queue.plan(.shell(.ledgerChanged(ledger.snapshot), life: life), at: now + 10)
+            }
+        case .behindLedger(let action, let life): if life == self.life { performBehindLedger(action) }
+        case .toCoordinator(let peer, let message): feed(.worker(peer: peer, message))
+        case .toWorker(let index, let peer, let message):
+            guard hosts[index].isUp, hosts[index].peer == peer else { return }
+            deliver(message, to: index)
+        case .workerTimer(let index, let incarnation): workerTimer(index, incarnation)
+        case .jobDone(let index, let incarnation, let job):
+            guard hosts[index].isUp, hosts[index].incarnation == incarnation else { return }
+            perform(hosts[index].worker.finished(job), of: index)
+        case .startWorker(let index): startWorker(index)
+        case .crashWorker(let index):
+            guard hosts[index].isUp, !isCalm else { return }
+            hosts[index].isUp = false
+            hosts[index].peer = nil
+            hosts[index].worker.crash()
+        case .startCoordinator: startCoordinator()
+        case .crashCoordinator:
+            guard !isCalm else { return }
+            coordinator = nil
+            life += 1
+        case .partition(let index, let until): if !isCalm { hosts[index].isolatedUntil = until }
+        case .diskFull(let isFull): ledger.isDiskFull = isFull && !isCalm
+        case .clientSends(let client): clientSends(client)
+        case .clientHears(let client, let reply): clientHears(client, reply)
+        }
+    }
+
+    private mutating func startCoordinator() {
+        guard coordinator == nil else { return }
+        life += 1
+        let configuration = ClusterConfiguration(
+            training: specification, embedding: EmbeddingSource(layer: 1, pooling: .last), shards: plan.shards,
+            partition: plan.partitionNeedsEmbeddings ? .user : .userHash,
+            corrections: CorrectionConfiguration(preparesInfluence: plan.prepares))
+        let settings = CoordinatorSettings(
+            cluster: "simulated", configuration: configuration, embeddingWidth: 2, chunk: 4, silenceSeconds: 30,
+            firstTask: TaskID(now * 1000 + 1), doubleCheck: plan.hasFalseWorker ? .share(1) : .one)
+        coordinator = Coordinator(
+            settings: settings, snapshot: ledger.snapshot,
+            copies: ledger.copies.sorted { ($0.worker, $0.shard, $0.manifest) < ($1.worker, $1.shard, $1.manifest) },
+            at: CoordinatorInstant(milliseconds: now))
+        queue.plan(.tick(life: life), at: now)
+    }
+
+    private mutating func feed(_ event: CoordinatorEvent) {
+        guard var coordinator else { return }
+        let actions = coordinator.handle(event, at: CoordinatorInstant(milliseconds: now))
+        self.coordinator = coordinator
+        for action in actions { perform(action) }
+    }
+
+    // MARK: the shell
+
+    private mutating func perform(_ action: CoordinatorAction) {
+        func answer(_ event: CoordinatorEvent) {
+            queue.plan(.shell(event, life: life), at: now + 5)
+        }
+        let stale = ClientError(code: LedgerOutcome.stale, message: "gone")
+        switch action {
+        case .send(let peer, let message):
+            switch message {
+            case .cancel, .release: queue.plan(.behindLedger(.send(peer, message), life: life), at: now + 20)
+            default: transmit(message, to: peer)
+            }
+        case .dispatch: queue.plan(.behindLedger(action, life: life), at: now + 20)
+        case .superseded: violations.append("superseded, although there is one coordinator")
+        case .reply(let ticket, let reply):
+            guard let client = clients.firstIndex(where: { $0.request == ticket.request }) else { return }
+            noteAcknowledgement(reply, of: client)
+            if !random.chance(isCalm ? 0 : plan.lossy) {
+                queue.plan(.clientHears(client, reply), at: now + random.between(1, 50))
+            }
+        case .ledger(let id, let command): queue.plan(.ledger(id, command, life: life), at: now + 20)
+        case .loadMissing(let rows, let limit):
+            if case .margins(let name) = rows, !ledger.hasAdapter(name) {
+                answer(.missing(rows, .failure(stale)))
+            } else {
+                answer(.missing(rows, .success(Array(ledger.missing(rows).prefix(limit)))))
+            }
+        case .loadSplit(let operation, let split, let parameters):
+            let digests = ledger.samples.filter { $0.split == split }.map(\.digest)
+            answer(
+                .splitLoaded(
+                    operation: operation,
+                    .success(
+                        LoadedSplit(
+                            digests: digests, missingEmbeddings: digests, looksAtQuery: parameters != nil))))
+        case .loadComparison(let operation, _):
+            answer(.comparisonLoaded(operation: operation, .success(LoadedComparison(cases: 3, basis: ledger.basis))))
+        case .loadForgetShards(let operation, let request):
+            answer(
+                .forgetShards(
+                    operation: operation,
+                    ledger.record(request).map { .success($0.outcome.shards) } ?? .failure(stale)))
+        case .computeWeights(let operation, let request):
+            let (prompts, adapters) = (request.digests.count, request.adapters.count)
+            if request.embeddings.count != prompts * 2 { violations.append("embeddings of the split are incomplete") }
+            let weights = [Float](repeating: 1 / Float(adapters), count: prompts * adapters)
+            answer(.weights(operation: operation, request.scope, .success(weights)))
+        case .buildEvaluation(let operation, let scores):
+            for series in scores.series {
+                if series.margins.count != scores.digests.count { violations.append("a series is incomplete") }
+            }
+            let current = scores.digests.allSatisfy { ledger.sample($0) != nil }
+            answer(.evaluation(operation: operation, current ? .success([1]) : .failure(stale)))
+        case .log: break
+        }
+    }
+
+    /// What the shell hands to the ledger's thread, so that it comes behind the commands that were given before.
+    private mutating func performBehindLedger(_ action: CoordinatorAction) {
+        switch action {
+        case .send(let peer, let message): transmit(message, to: peer)
+        case .dispatch(let peer, let dispatch):
+            if let message = complete(dispatch) {
+                transmit(message, to: peer)
+            } else {
+                let code = ledger.isDiskFull ? "disk-full" : LedgerOutcome.stale
+                let error = ClientError(code: code, message: "gone")
+                queue.plan(.shell(.undelivered(peer: peer, task: dispatch.task, error), life: life), at: now + 5)
+            }
+        default: violations.append("an action that needs no ledger waits for it")
+        }
+    }
+
+    /// The ledger writes down whose disk gets what, or nothing is sent.
+    private mutating func record(_ holder: CopyHolder, _ shard: Int, _ manifest: String) -> Bool {
+        guard !ledger.isDiskFull else { return false }
+        ledger.recordCopy(HandedCopy(worker: holder.worker, name: holder.name, shard: shard, manifest: manifest))
+        return true
+    }
+
+    /// The message with what the ledger adds; nil where that is gone.
+    private mutating func complete(_ dispatch: Dispatch) -> CoordinatorMessage? {
+        func prompts(_ digests: [String]) -> [TrainingPrompt]? {
+            let found = digests.compactMap { ledger.sample($0)?.prompt }
+            return found.count == digests.count ? found : nil
+        }
+        switch dispatch {
+        case .assign(let task, let shard, let manifest, let specification, let adapter, let holder):
+            guard ledger.manifests[shard].digest == manifest, record(holder, shard, manifest) else { return nil }
+            return .assign(
+                CoordinatorMessage.Assignment(
+                    task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
+                    adapter: adapter))
+        case .correct(let task, let shard, let manifest, let specification, let holder):
+            guard ledger.manifests[shard].digest == manifest, let pending = ledger.corrections[shard],
+                record(holder, shard, manifest)
+            else { return nil }
+            let provenance = pending.original.approximation.map {
+                AdapterProvenance.approximate(
+                    ApproximateProvenance(
+                        method: $0.method, original: "", result: pending.original.name, forgotten: 1,
+                        corrections: $0.corrections))
+            }
+            let correction = PendingCorrection(
+                method: CorrectionConfiguration().method(pending.method), original: Array(pending.original.name.utf8),
+                provenance: provenance ?? .trained, request: InfluenceRequest(direct: []))
+            return .assign(
+                CoordinatorMessage.Assignment(
+                    task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
+                    adapter: nil, correction: correction))
+        case .prepare(let task, let shard, let manifest, let adapter):
+            guard ledger.hasAdapter(adapter) else { return nil }
+            return .prepare(
+                .init(
+                    task: task, shard: shard, manifest: manifest, adapter: Array(adapter.utf8),
+                    trial: InfluenceTrial(specification: Toy.specification())))
+        case .prompts(let task, let shard, _, let digests):
+            let own = Set(ledger.samples(of: shard).map(\.digest))
+            guard digests.allSatisfy(own.contains) else { return nil }
+            return prompts(digests).map { .prompts(task: task, prompts: $0) }
+        case .replay(let task, let specification, let data):
+            switch data {
+            case .everything:
+                return .replay(
+                    task: task, specification: specification,
+                    prompts: ledger.samples.filter { $0.split == .train }.map(\.prompt))
+            case .shard(let shard, let manifest):
+                guard ledger.manifests[shard].digest == manifest else { return nil }
+                return .replay(
+                    task: task, specification: specification, prompts: ledger.samples(of: shard).map(\.prompt))
+            }
+        case .embed(let task, let source, _, let digests):
+            return prompts(digests).map { .embed(task: task, source: source, prompts: $0) }
+        case .compare(let task, _, let position, let basis):
+            return basis == ledger.basis ? .compare(task: task, .sample(seed: UInt64(position))) : nil
+        case .score(let task, let rule, let adapters, let weights, let digests):
+            for case .published(let name) in adapters where !ledger.hasAdapter(name) { return nil }
+            return prompts(digests).map {
+                .score(
+                    CoordinatorMessage.ScoreTask(
+                        task: task, rule: rule, adapters: adapters.map { Array($0.name.utf8) }, weights: weights,
+                        prompts: $0))
+            }
+        }
+    }
+
+    // MARK: the network
+
+    private func isIsolated(_ index: Int) -> Bool { hosts[index].isolatedUntil > now }
+
+    /// When copies of a message arrive: usually one, soon.
+    private mutating func arrivals() -> [Int64] {
+        guard !isCalm, plan.lossy > 0 else { return [now + 2] }
+        if random.chance(plan.lossy) { return [] }
+        var times = [now + random.between(1, 40)]
+        if random.chance(plan.lossy) { times[0] += random.between(100, 3000) }
+        if random.chance(plan.lossy) { times.append(times[0] + random.between(0, 1000)) }
+        return times
+    }
+
+    private mutating func transmit(_ message: CoordinatorMessage, to peer: PeerID) {
+        guard let index = hosts.firstIndex(where: { $0.peer == peer }) else {
+            queue.plan(.shell(.unreachable(peer: peer), life: life), at: now + 1)
+            return
+        }
+        guard !isIsolated(index) else { return }
+        for time in arrivals() { queue.plan(.toWorker(index, peer, message), at: time) }
+    }
+
+    private mutating func transmit(_ message: WorkerMessage, from index: Int) {
+        guard let peer = hosts[index].peer, !isIsolated(index) else { return }
+        for time in arrivals() { queue.plan(.toCoordinator(peer, message), at: time) }
+    }
+
+    // MARK: workers
+
+    private mutating func startWorker(_ index: Int) {
+        guard !hosts[index].isUp else { return }
+        hosts[index].isUp = true
+        hosts[index].incarnation += 1
+        connect(index)
+        queue.plan(.workerTimer(index, incarnation: hosts[index].incarnation), at: now + 1000)
+    }
+
+    private mutating func connect(_ index: Int) {
+        connections += 1
+        hosts[index].worker.disconnect()
+        hosts[index].peer = PeerID(Array("peer-\(connections)".utf8))
+        hosts[index].isWelcome = false
+        hosts[index].lastReceived = now
+        transmit(hosts[index].worker.hello(specification), from: index)
+    }
+
+    private mutating func workerTimer(_ index: Int, _ incarnation: Int) {
+        guard hosts[index].isUp, hosts[index].incarnation == incarnation else { return }
+        if now - hosts[index].lastReceived >= 3000 {
+            connect(index)
+        } else if hosts[index].isWelcome {
+            transmit(.heartbeat, from: index)
+        }
+        queue.plan(.workerTimer(index, incarnation: incarnation), at: now + 1000)
+    }
+
+    private mutating func deliver(_ message: CoordinatorMessage, to index: Int) {
+        if case .refused(let code, _) = message { violations.append("a worker was refused: \(code)") }
+        if case .welcome = message { hosts[index].isWelcome = true }
+        hosts[index].lastReceived = now
+        perform(hosts[index].worker.receive(message), of: index)
+    }
+
+    private mutating func perform(_ effects: [ModelWorker.Effect], of index: Int) {
+        for effect in effects {
+            switch effect {
+            case .send(let message): transmit(message, from: index)
+            case .start(let job, let isTraining):
+                let duration = isTraining ? random.between(1000, 9000) : random.between(50, 500)
+                queue.plan(.jobDone(index, incarnation: hosts[index].incarnation, job: job), at: now + duration)
+            }
+        }
+    }
+
+    // MARK: clients
+
+    private mutating func clientSends(_ index: Int) {
+        let client = clients[index]
+        guard !client.isEnded else { return }
+        // A client that hears nothing asks again, by the same id.
+        queue.plan(.clientSends(index), at: now + 3000)
+        guard coordinator != nil else { return }
+        let ticket = ClientTicket(peer: PeerID(Array("client".utf8)), request: client.request)
+        feed(.client(ticket, client.isAcknowledged ? .operation(id: client.request) : client.body))
+    }
+
+    private mutating func clientHears(_ index: Int, _ reply: CoordinatorReply) {
+        clients[index].reply = reply
+        switch reply {
+        case .forgetAccepted(let report, _), .operation(let report, _):
+            clients[index].isAcknowledged = true
+            clients[index].isEnded = report.state == .done || (report.state == .failed && report.kind != "forget")
+        case .failure(let error):
+            switch error.code {
+            case "disk-full", "busy": break
+            // Everything may have been forgotten, or not be there yet.
+            default: clients[index].isEnded = true
+            }
+        case .unknownOperation(let id):
+            // The coordinator restarted. The ledger knows a forget request for ever; the rest is asked anew.
+            if let record = ledger.record(id) {
+                clients[index].isEnded = record.isFinished
+            } else {
+                clients[index].isAcknowledged = false
+            }
+        case .status, .forgottenCopy: break
+        }
+    }
+
+    private mutating func noteAcknowledgement(_ reply: CoordinatorReply, of client: Int) {
+        guard case .forgetAccepted = reply, case .forget(let request) = clients[client].body else { return }
+        guard ledger.record(clients[client].request) != nil else {
+            violations.append("\(clients[client].request) was acknowledged and is not in the ledger")
+            return
+        }
+        for (user, count) in plan.users.sorted(by: { $0.key < $1.key }) {
+            for item in 0..<count
+            where request.users.contains("\(user)")
+                || request.interactions.contains(where: { $0.user == "\(user)" && $0.item == "\(item)" })
+            {
+                acknowledged.insert(ModelLedger.Interaction(user: user, item: item))
+            }
+        }
+    }
+
+    // MARK: invariants
+
+    private mutating func check() {
+        if !acknowledged.isSubset(of: ledger.forgotten) { violations.append("an acknowledged forget was lost") }
+        checkCopies()
+        guard let coordinator else { return }
+        let status = coordinator.status(at: CoordinatorInstant(milliseconds: now))
+        for adapter in coordinator.activeAdapters {
+            let isExact = status.shards.first { $0.shard == adapter.shard }?.exact
+            if isExact != !adapter.name.hasPrefix("approximate") {
+                violations.append("adapter \(adapter.name) is called what it is not")
+            }
+            guard let manifest = adapter.name.split(separator: "-").last.map(String.init),
+                let contents = ledger.contents[manifest]
+            else {
+                violations.append("adapter \(adapter.name) answers and was trained on data that never was a shard's")
+                continue
+            }
+            if contents.contains(where: acknowledged.contains) {
+                violations.append("adapter \(adapter.name) answers and saw forgotten data")
+            }
+        }
+    }
+
+    /// Whatever lies on a worker's disk is on record, whether the worker is here or not. Messages must come in order and
+    /// once, as they do on a connection.
+    private mutating func checkCopies() {
+        guard plan.lossy == 0 else { return }
+        for host in hosts {
+            for (shard, copy) in host.worker.disk.sorted(by: { $0.key < $1.key }) {
+                let recorded = ledger.copies.filter { $0.worker == host.worker.id && $0.shard == shard }
+                let known = Set(recorded.flatMap { ledger.digests[$0.manifest] ?? [] })
+                if let digest = copy.prompts.values.first(where: { !known.contains($0) }) {
+                    violations.append(
+                        "\(host.worker.id) has prompt \(digest.prefix(8)) of shard \(shard) on its disk, off the record"
+                    )
+                }
+            }
+        }
+    }
+
+    private var isAtRest: Bool {
+        unrest.isEmpty
+    }
+
+    /// What is not yet as it must be in the end.
+    var unrest: [String] {
+        guard let coordinator else { return ["no coordinator"] }
+        let operations = coordinator.status(at: CoordinatorInstant(milliseconds: now)).operations
+        var found: [String] = clients.filter { !$0.isEnded }.map { client in
+            let progress = operations.first { $0.id == client.request }.map { ": \($0.state), \($0.progress)" }
+            return "\(client.request) has not ended\(progress ?? "")"
+        }
+        guard found.isEmpty else { return found }
+        found += ledger.snapshot.shards.filter { !$0.isCurrent }.map { "shard \($0.index) is not current" }
+        found += ledger.corrections.keys.sorted().map { "a correction of shard \($0) is still kept" }
+        found += ledger.snapshot.pendingForgets.map { "\($0.id) is pending" }
+        var held: [Int: Int] = [:]
+        for host in hosts {
+            for (shard, copy) in host.worker.disk.sorted(by: { $0.key < $1.key }) {
+                held[shard, default: 0] += 1
+                if copy.manifest != ledger.manifests[shard].digest {
+                    found.append("\(host.worker.id) holds an old copy of shard \(shard)")
+                }
+            }
+        }
+        for shard in ledger.snapshot.shards where held[shard.index] ?? 0 != (shard.prompts == 0 ? 0 : 1) {
+            found.append("shard \(shard.index) is held by \(held[shard.index] ?? 0) workers")
+        }
+        if found.isEmpty {
+            let status = coordinator.status(at: CoordinatorInstant(milliseconds: now))
+            found += status.operations.filter { $0.state == .running }.map { "\($0.id) still runs: \($0.progress)" }
+        }
+        return found
+    }
+}
+
+extension ModelLedger {
+    /// Names the prompts there are.
+    var basis: String {
+        ShardManifest(entries: samples.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) }).digest
+    }
+}

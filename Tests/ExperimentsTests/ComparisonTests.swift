@@ -1,0 +1,188 @@
+import Experiments
+import Foundation
+import LanguageModels
+import Recommendation
+import Testing
+import TrainingTestSupport
+import Unlearning
+
+@Suite("Comparing unlearning methods")
+struct ComparisonTests {
+    private func options(_ kinds: [ForgetKind], methods: [ComparisonMethod] = ComparisonMethod.allCases)
+        -> ComparisonOptions
+    {
+        ComparisonOptions(forget: kinds, seeds: 1, methods: methods, sequence: 0)
+    }
+
+    @Test("Every method gets a row with finite numbers; Retrain has no distance to itself and the original has one")
+    func rows() throws {
+        let shop = try ComparisonShop()
+        let made = try #require(try shop.cases(options([ForgetKind(.users, 20), ForgetKind(.interaction, 1)])).first)
+        let report = try ComparisonShop.run(made)
+        #expect(report.rows.count == 2 * ComparisonMethod.allCases.count)
+        #expect(report.rows.allSatisfy { $0.failure == nil }, "\(report.rows.compactMap(\.failure))")
+        #expect(report.isFinite)
+        for row in report.rows where row.method == .retrain {
+            #expect(row.completeness?.divergence.jensenShannon == 0 && row.completeness?.divergence.euclidean == 0)
+            #expect(row.effort?.speedup == 1)
+        }
+        let again = try #require(report.row(.retrainAgain)?.completeness)
+        #expect(again.divergence.jensenShannon ?? 0 > 0)
+        let original = try #require(report.row(.original))
+        #expect(original.completeness?.divergence.jensenShannon ?? 0 > 0)
+        #expect(original.effort?.request == PhaseCost() && original.effort?.speedup == nil)
+        // Preparation is beside the request, not in it.
+        let ifru = try #require(report.row(.ifru)?.effort)
+        #expect(ifru.preparation.trainedTokens > 0 && ifru.request.trainedTokens < ifru.training.trainedTokens / 10)
+        // Spillover happens where histories change.
+        #expect(report.rows.filter { $0.kind.target == .users }.allSatisfy { $0.utility?.spillover.count == 0 })
+        #expect(report.rows.filter { $0.kind.target == .users }.allSatisfy { $0.rebuilt == 0 })
+    }
+
+    @Test("Times apart, a comparison is a pure function of its case")
+    func deterministic() throws {
+        let shop = try ComparisonShop()
+        let options = ComparisonOptions(forget: [ForgetKind(.users, 20)], seeds: 1, sequence: 2)
+        let made = try #require(try shop.cases(options).first)
+        let report = try ComparisonShop.run(made).withoutTimes
+        let again = try ComparisonShop.run(made).withoutTimes
+        #expect(report == again)
+        var shuffled = made
+        shuffled.training.reverse()
+        shuffled.test.reverse()
+        let other = try ComparisonShop.run(shuffled).withoutTimes
+        #expect(report == other)
+    }
+
+    @Test("On one shard APA is Retrain, bit for bit", arguments: PartitionMethod.allCases)
+    func oneShard(_ partition: PartitionMethod) throws {
+        let shop = try ComparisonShop()
+        let made = try #require(
+            try shop.cases(
+                options([ForgetKind(.users, 20)], methods: [.sisa, .recEraser, .apaD, .apaND]),
+                settings: ComparisonShop.settings(shards: 1, partition: partition)
+            ).first)
+        let report = try ComparisonShop.run(made)
+        let retrain = try #require(report.row(.retrain))
+        for method in [ComparisonMethod.sisa, .recEraser, .apaD, .apaND] {
+            let row = try #require(report.row(method))
+            #expect(row.completeness == retrain.completeness && row.utility == retrain.utility)
+            #expect(row.effort?.request.trainedTokens == retrain.effort?.request.trainedTokens)
+        }
+    }
+
+    @Test("A partition by user retrains fewer shards for one user than a partition by prompt")
+    func touchedShards() throws {
+        let shop = try ComparisonShop()
+        let made = try #require(
+            try shop.cases(options([ForgetKind(.user, 1)], methods: [.sisa, .recEraser])).first)
+        let report = try ComparisonShop.run(made)
+        let (sisa, eraser) = (try #require(report.row(.sisa)?.effort), try #require(report.row(.recEraser)?.effort))
+        let one = try #require(report.row(.retrain)?.effort?.parameters)
+        #expect(eraser.parameters == one && sisa.parameters > one)
+        #expect(eraser.request.trainedTokens < sisa.request.trainedTokens)
+    }
+
+    /// A request that rebuilds one prompt and deletes none.
+    private func rebuildingOnly(_ made: ComparisonCase) throws -> ComparisonCase {
+        var made = made
+        var changed = try #require(made.training.first)
+        changed.prompt.input += " CCCC"
+        made.batches = [
+            ForgetBatch(
+                kind: ForgetKind(.interaction, 1), index: 0, interactions: 1,
+                training: SplitChanges(replaced: [.init(new: changed, forgottenShare: 0.1)]))
+        ]
+        return made
+    }
+
+    @Test("A method that does nothing stays as far from Retrain as the original; one that cannot work says why")
+    func nothing() throws {
+        let shop = try ComparisonShop()
+        let made = try rebuildingOnly(
+            #require(try shop.cases(options([ForgetKind(.users, 20)])).first))
+        let report = try ComparisonShop.run(made)
+        let original = try #require(report.row(.original))
+        #expect(report.row(.ifruDirect)?.completeness == original.completeness)
+        #expect(report.row(.ifruDirect)?.utility == original.utility)
+        #expect(report.row(.ifru)?.completeness != original.completeness)
+        let ascent = try #require(report.row(.gradientAscent))
+        #expect(ascent.failure?.contains("nothing to forget") == true)
+        #expect(ascent.completeness == nil && ascent.effort == nil)
+        #expect(ComparisonReport(merging: [report]).summaries.first { $0.method == .gradientAscent }?.failed == 1)
+    }
+
+    @Test("Exact methods do not drift in a sequence, and every point is measured")
+    func sequence() throws {
+        let shop = try ComparisonShop()
+        let options = ComparisonOptions(forget: [ForgetKind(.user, 1)], seeds: 1, sequence: 6)
+        var made = try #require(
+            try shop.cases(options, settings: ComparisonShop.settings(shards: 1, partition: .hash)).first)
+        made.batches = []
+        let report = try ComparisonShop.run(made)
+        #expect(report.sequences.allSatisfy { $0.failure == nil }, "\(report.sequences.compactMap(\.failure))")
+        #expect(Set(report.sequences.map(\.requests)) == [2, 4, 6])
+        #expect(report.sequences.count == 3 * 5)
+        for point in report.sequences where [.apaD, .apaND].contains(point.method) {
+            #expect(point.divergence?.jensenShannon == 0)
+        }
+        let last = report.sequences.filter { $0.requests == 6 }
+        let original = try #require(last.first { $0.method == .original }?.divergence?.jensenShannon)
+        #expect(original > 0)
+        let ifru = try #require(last.first { $0.method == .ifru })
+        #expect(ifru.preparation?.trainedTokens ?? 0 > 0)
+    }
+
+    @Test("A report survives JSON, also in snake case")
+    func coding() throws {
+        let shop = try ComparisonShop()
+        let options = ComparisonOptions(forget: [ForgetKind(.users, 20)], seeds: 1, sequence: 1)
+        let report = try ComparisonShop.run(try #require(try shop.cases(options).first))
+        #expect(!report.attention.isEmpty && !report.sequences.isEmpty && !report.descriptions.isEmpty)
+        let plain = try JSONDecoder().decode(ComparisonReport.self, from: JSONEncoder().encode(report))
+        #expect(plain == report)
+        let (encoder, decoder) = (JSONEncoder(), JSONDecoder())
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let snake = try decoder.decode(ComparisonReport.self, from: encoder.encode(report))
+        #expect(snake == report)
+    }
+
+    @Test("Progress rises to its end, and a comparison can be stopped at any point")
+    func progress() throws {
+        let shop = try ComparisonShop()
+        let made = try #require(try shop.cases(options([ForgetKind(.users, 20)])).first)
+        var seen: [ComparisonProgress] = []
+        _ = try MethodComparison.run(model: LetterModel(), tokenizer: ByteTokenizer(), comparison: made) {
+            seen.append($0)
+        }
+        #expect(seen.map(\.step) == seen.map(\.step).sorted())
+        let rows = ComparisonMethod.allCases.count
+        #expect(seen.last == ComparisonProgress(step: rows, steps: rows))
+        for limit in stride(from: 0, to: seen.count, by: max(1, seen.count / 12)) {
+            var asked = 0
+            #expect(throws: UnlearningError.cancelled) {
+                try MethodComparison.run(
+                    model: LetterModel(), tokenizer: ByteTokenizer(), comparison: made, progress: { _ in asked += 1 },
+                    isCancelled: { asked >= limit })
+            }
+        }
+    }
+
+    @Test("A case that contradicts itself is refused")
+    func malformed() throws {
+        let shop = try ComparisonShop()
+        let made = try #require(try shop.cases(options([ForgetKind(.users, 20)])).first)
+        var nobody = made
+        nobody.training[0].user = 1000
+        var unknown = made
+        unknown.batches[0].training.removed.append("no such prompt")
+        var twice = made
+        twice.training.append(made.training[0])
+        var empty = made
+        empty.training = []
+        for bad in [nobody, unknown, twice, empty] {
+            #expect(throws: UnlearningError.self) { try ComparisonShop.run(bad) }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import Coordination
+import Foundation
+import Ledger
+import Logging
+import Messages
+import Testing
+import Worker
+import ZeroMQ
+
+/// The coordinator's side of one worker's conversation, said line by line by a test.
+package final class ScriptedCoordinator {
+    package let endpoint: String
+    private let router: Socket
+    private var peer: [UInt8] = []
+    private let clock = ContinuousClock()
+
+    package init(context: Context, endpoint: String = "tcp://127.0.0.1:*", options: SocketOptions = SocketOptions())
+        throws
+    {
+        router = try Socket(context, .router, options: options)
+        self.endpoint = try router.bind(endpoint)
+    }
+
+    /// The next message that is wanted; heartbeats and others are passed over.
+    package func expect<Value>(
+        within timeout: Duration = .seconds(10), sourceLocation: SourceLocation = #_sourceLocation,
+        _ want: (WorkerMessage) -> Value?
+    ) throws -> Value {
+        try #require(try find(within: timeout, want), "no such message", sourceLocation: sourceLocation)
+    }
+
+    /// nil if no such message comes in time.
+    package func find<Value>(within timeout: Duration, _ want: (WorkerMessage) -> Value?) throws -> Value? {
+        let deadline = clock.now + timeout
+        while clock.now < deadline {
+            guard let frames = try router.receive() else {
+                _ = try Poller([.socket(router)]).wait(timeout: deadline - clock.now)
+                continue
+            }
+            let message = try WorkerMessage(frames: Array(frames.dropFirst()))
+            if case .hello = message { peer = frames[0] }
+            if let value = want(message) { return value }
+        }
+        return nil
+    }
+
+    /// Waits for the hello and welcomes the worker.
+    package func welcome(
+        to cluster: String = "test", heartbeatSeconds: Double = 1, within timeout: Duration = .seconds(10)
+    ) throws -> WorkerMessage.Hello {
+        let hello = try expect(within: timeout) { if case .hello(let hello) = $0 { hello } else { nil } }
+        try say(
+            .welcome(CoordinatorMessage.Welcome(cluster: cluster, heartbeatSeconds: heartbeatSeconds, liveness: 3)))
+        return hello
+    }
+
+    package func say(_ message: CoordinatorMessage) throws { try router.send([peer] + message.frames()) }
+
+    package func sayRaw(_ frames: [[UInt8]]) throws { try router.send([peer] + frames) }
+}
+
+/// A worker on a thread of this process.
+package final class WorkerThread: Sendable {
+    private let process: WorkerProcess
+    private let ended: Mailbox<Result<Void, any Error>>
+
+    package init(
+        endpoint: String, dataDirectory: String?, precision: WorkerConfiguration.PrecisionChoice = .fixed(.f32),
+        curve: WorkerConfiguration.CurveKeys? = nil, delay: Duration = .zero,
+        disposal: WorkerConfiguration.DataDisposal = .kept,
+        abandonedAfter: Duration = WorkerConfiguration.abandonedAge,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws {
+        let configuration = WorkerConfiguration(
+            coordinator: endpoint, model: "toy", dataDirectory: dataDirectory, threads: 1, precision: precision,
+            curve: curve, disposal: disposal, abandonedAfter: abandonedAfter)
+        var logger = Logger(label: "worker")
+        logger.logLevel = .critical
+        let process = try WorkerProcess(configuration: configuration, logger: logger, environment: environment) {
+            precision in
+            Toy.executor(precision: precision, delay: delay)
+        }
+        let ended = try Mailbox<Result<Void, any Error>>()
+        self.process = process
+        self.ended = ended
+        Thread { ended.post(Result { try process.run() }) }.start()
+    }
+
+    /// Stops the worker and gives back how `run` ended.
+    package func stop() throws {
+        process.stop()
+        try wait()
+    }
+
+    package func wait(within timeout: Duration = .seconds(10)) throws {
+        try #require(ended.take(timeout: timeout).first, "the worker did not end").get()
+    }
+}

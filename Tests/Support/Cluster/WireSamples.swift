@@ -1,0 +1,111 @@
+import LanguageModels
+import Messages
+import Recommendation
+import Unlearning
+
+/// One message of every kind, with contents that are easy to get wrong.
+package enum WireSamples {
+    package static let prompts = [
+        TrainingPrompt(id: "a", instruction: "quotes \" and \\", input: "tab\tnewline\n日本 🎬 \u{0}", label: true),
+        TrainingPrompt(id: "b", instruction: "", input: "", label: false),
+    ]
+    package static let specification = TrainingSpecification(
+        base: "base", precision: .bf16, seed: .max, epochs: 3, batch: 7, learningRate: 1.0 / 3)
+    package static let holding = WorkerMessage.Holding(shard: 3, manifest: "m", prompts: 5, adapter: nil)
+
+    package static let provenance = ApproximateProvenance(
+        method: .ifru, original: "a", result: "b", forgotten: 3, corrections: 2)
+    package static let approximation = Approximation(
+        provenance: provenance, method: .ifru(IFRUConfiguration()),
+        preparation: .init(beforehand: true, cost: PhaseCost(seconds: 0.1)))
+
+    package static let worker: [WorkerMessage] = [
+        .trained(
+            WorkerMessage.TrainedReport(
+                task: 1, shard: 4, manifest: "m", adapter: "a", steps: 1, tokens: 2, seconds: 0.1, computeSeconds: 0.05,
+                epochLosses: [], approximation: approximation), adapter: [1]),
+        .prepared(task: 3, shard: 2, adapter: "a", seconds: 0.5),
+        .holds(WorkerMessage.Holding(shard: 1, manifest: "m", prompts: 2, adapter: "a", prepared: "a")),
+        .hello(
+            WorkerMessage.Hello(
+                worker: "w", name: "host:1", protocolVersion: 2, base: "b", precision: .f32, arithmetic: "x",
+                threads: 2, holdings: [holding])),
+        .heartbeat, .need(task: .max, digests: ["d1", "d2"]),
+        .progress(
+            WorkerMessage.TaskProgress(
+                task: 1, step: 2, steps: 3, loss: 0.1, tokensPerSecond: 1e9, secondsRemaining: 0.25)),
+        .trained(
+            WorkerMessage.TrainedReport(
+                task: 1, shard: -1, manifest: "m", adapter: "a", steps: 1, tokens: 2, seconds: 0.1,
+                computeSeconds: 0.05,
+                epochLosses: [0.7, 0.6]), adapter: (0..<3_000_001).map { UInt8(truncatingIfNeeded: $0) }),
+        .scored(task: 1, tokens: 9, seconds: 0.5, margins: [0.1, -.infinity, .leastNonzeroMagnitude]),
+        .embedded(task: 1, tokens: 9, seconds: 0.5, values: []), .compared(task: 1, .sample), .released(shard: 0),
+        .holds(holding),
+        .failed(task: 2, code: "disk-full", message: "no room"), .cleared(worker: "w"),
+        .goodbye(deleted: []), .goodbye(deleted: [0, 3]),
+    ]
+
+    package static let coordinator: [CoordinatorMessage] = [
+        .welcome(CoordinatorMessage.Welcome(cluster: "c", heartbeatSeconds: 1, liveness: 3)),
+        .refused(code: "base", message: "another model"), .heartbeat,
+        .assign(
+            CoordinatorMessage.Assignment(
+                task: 1, shard: 2, specification: specification,
+                manifest: ShardManifest(entries: prompts.map { .init(id: $0.id, digest: $0.digest) }), adapter: nil)),
+        .assign(
+            CoordinatorMessage.Assignment(
+                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []), adapter: "a")),
+        .assign(
+            CoordinatorMessage.Assignment(
+                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []), adapter: nil,
+                correction: PendingCorrection(
+                    method: .ifru(IFRUConfiguration(damping: .relative([0.1, 1]))), original: [1, 2, 3],
+                    provenance: .approximate(provenance),
+                    request: InfluenceRequest(
+                        direct: [prompts[0]],
+                        rebuilt: [.init(old: prompts[1], new: prompts[1], forgottenShare: 0.5)], added: prompts)))),
+        .assign(
+            CoordinatorMessage.Assignment(
+                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []), adapter: nil,
+                correction: PendingCorrection(
+                    method: .e2urec(E2URecConfiguration(seed: .max)), original: [], provenance: .trained,
+                    request: InfluenceRequest(direct: [])))),
+        .prepare(
+            .init(
+                task: 9, shard: 1, manifest: "m", adapter: [7],
+                trial: InfluenceTrial(
+                    specification: Toy.specification(),
+                    configuration: IFRUConfiguration(damping: .relative([0.5, 2]), probes: 3)))),
+        .replay(task: 3, specification: specification, prompts: prompts), .prompts(task: 3, prompts: prompts),
+        .score(
+            CoordinatorMessage.ScoreTask(
+                task: 4, rule: .decomposed, adapters: [[1, 2, 3], []], weights: [0.1, 0.9, 1, 0], prompts: prompts)),
+        .score(
+            CoordinatorMessage.ScoreTask(
+                task: 4, rule: .nonDecomposed, adapters: [], weights: [], prompts: [])),
+        .embed(task: 5, source: EmbeddingSource(layer: 8, pooling: .mean), prompts: prompts), .cancel(task: 6),
+        .compare(task: 8, .sample(seed: .max)),
+        .release(shard: 7),
+    ]
+
+    package static let requests: [ClientRequest] = [
+        .importRows(
+            ClientRequest.ImportRows(
+                importID: "i", sequence: 0, items: [Item(id: "1", title: "Amélie (2001)")],
+                interactions: [Interaction(user: "u", item: "1", timestamp: -1, rating: 3.5, ordinal: .max)])),
+        .finishImport(ClientRequest.FinishImport(importID: "i", batches: 1, prompts: PromptConfiguration())), .train,
+        .forget(
+            ClientRequest.ForgetRequest(
+                users: ["u"], interactions: [.init(user: "u", item: "1", timestamp: nil)], method: "apa",
+                bridge: "ifru",
+                dryRun: true)),
+        .query(ClientRequest.QueryRequest(user: "u", items: [], top: 10)),
+        .evaluate(
+            ClientRequest.EvaluateRequest(
+                split: .test, compare: true, attention: .init(tau: 30, neighbours: 20))),
+        .compare(.quick), .compare(ComparisonOptions()),
+        .verify(ClientRequest.VerifyRequest(request: nil)), .status, .operation(id: "o"), .adapters,
+        .exportAdapter(name: "n"), .audit(.init(after: 7)),
+    ]
+}

@@ -1,0 +1,65 @@
+import ClusterTestSupport
+import Messages
+import Testing
+import Worker
+
+@Suite("Worker connection")
+struct WorkerConnectionTests {
+    let welcome = CoordinatorMessage.Welcome(cluster: "c", heartbeatSeconds: 1, liveness: 3)
+
+    @Test("Without a welcome the attempts last from 1 to 32 seconds")
+    func backOff() {
+        var connection = ConnectionState()
+        var now = 0.0
+        var pauses: [Double] = []
+        #expect(connection.tick(at: now) == [.connect])
+        for _ in 0..<7 {
+            let pause = connection.wait(at: now)
+            #expect(connection.tick(at: now + pause - 0.01).isEmpty)
+            now += pause
+            #expect(connection.tick(at: now) == [.connect])
+            pauses.append(pause)
+        }
+        #expect(pauses == [1, 2, 4, 8, 16, 32, 32])
+    }
+
+    @Test("Silence of three periods is a loss within 4 seconds, and the attempts start at 1 second again")
+    func silence() {
+        var connection = ConnectionState()
+        _ = connection.tick(at: 0)
+        _ = connection.tick(at: 1)
+        connection.welcomed(welcome, at: 2)
+        var lost: Double?
+        for step in 0..<50 where lost == nil {
+            let now = 2 + Double(step) / 10
+            if connection.tick(at: now).contains(.lost) { lost = now }
+        }
+        #expect(lost.map { $0 >= 5 && $0 < 6 } == true)
+        #expect(!connection.isConnected)
+        #expect(connection.wait(at: lost ?? 0) == 1)
+    }
+
+    @Test("Any traffic counts as a sign of life")
+    func traffic() {
+        var connection = ConnectionState()
+        _ = connection.tick(at: 0)
+        connection.welcomed(welcome, at: 0)
+        for step in 1..<100 {
+            connection.received(at: Double(step))
+            #expect(!connection.tick(at: Double(step)).contains(.lost))
+        }
+    }
+
+    @Test("A heartbeat goes out after a period in which nothing else did")
+    func heartbeat() {
+        var connection = ConnectionState()
+        _ = connection.tick(at: 0)
+        connection.welcomed(welcome, at: 0.5)
+        #expect(connection.tick(at: 0.9).isEmpty)
+        #expect(connection.tick(at: 1) == [.heartbeat])
+        connection.sent(at: 1.7)
+        #expect(connection.tick(at: 2.5).isEmpty)
+        #expect(connection.wait(at: 2.5) < 0.21)
+        #expect(connection.tick(at: 2.7) == [.heartbeat])
+    }
+}
