@@ -40,7 +40,7 @@ let package = Package(
             path: "Sources/Cluster/Ledger"),
         // The coordinator's logic, a value without input and output.
         .target(
-            name: "Coordination", dependencies: ["Messages", "LanguageModels", "Recommendation", "Unlearning"],
+            name: "Coordination", dependencies: ["Messages"],
             path: "Sources/Cluster/Coordination"),
         .target(
             name: "Serving", dependencies: ["Messages", "LanguageModels", "Recommendation", "Unlearning"],
@@ -86,7 +86,8 @@ let package = Package(
             dependencies: ["Coordination", "Ledger", "Messages", "Worker", "Compute", "ZeroMQ", logging, crypto],
             path: "Tests/Support/Cluster"),
         .testTarget(name: "MessagesTests", dependencies: ["Messages", "ClusterTestSupport"]),
-        .testTarget(name: "LedgerTests", dependencies: ["Ledger", "ClusterTestSupport", crypto]),
+        .testTarget(
+            name: "LedgerTests", dependencies: ["Ledger", "ClusterTestSupport", crypto], resources: [.copy("Fixtures")]),
         .testTarget(name: "CoordinationTests", dependencies: ["Coordination", "ClusterTestSupport"]),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "ClusterTestSupport", "ZeroMQ"]),
         // What only several rooms together show.

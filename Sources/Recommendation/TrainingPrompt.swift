@@ -54,6 +54,10 @@ public struct ShardManifest: Codable, Hashable, Sendable {
         self.entries = entries.sorted { $0.id < $1.id }
     }
 
+    public init(of prompts: some Sequence<TrainingPrompt>) {
+        self.init(entries: prompts.map { Entry(id: $0.id, digest: $0.digest) })
+    }
+
     /// SHA-256, in hexadecimal, of the sorted entries: one line "id digest\n" each.
     public var digest: String {
         var hash = SHA256()

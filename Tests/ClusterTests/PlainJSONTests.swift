@@ -33,7 +33,7 @@ struct PlainJSONTests {
         ]
         samples += measured as [any Codable & Sendable]
         samples.append(
-            Approximation(provenance: provenance, method: .ifru(IFRUConfiguration())))
+            CorrectionReport(provenance: provenance, method: .ifru(IFRUConfiguration())))
         return samples
     }
 

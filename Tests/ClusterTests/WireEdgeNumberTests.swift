@@ -79,15 +79,16 @@ struct WireEdgeNumberTests {
 
     /// Answers to the task, as far as kinds go right ones.
     private func answers(to task: TaskID) -> [WorkerMessage] {
-        let report = WorkerMessage.TrainedReport(
-            task: task, shard: 0, manifest: "m0", adapter: "a", steps: 1, tokens: 2, seconds: 0.5, computeSeconds: 0.25,
-            epochLosses: [0.5])
+        let report = TrainingReport(
+            adapter: "a", manifest: "m0", prompts: 10, specification: CoordinatorFixture.specification, steps: 1,
+            tokens: 2, seconds: 0.5, computeSeconds: 0.25, epochLosses: [0.5])
         var corrected = report
-        corrected.approximation = WireSamples.approximation
+        corrected.correction = WireSamples.correction
         var replayed = report
-        replayed.shard = -1
+        replayed.manifest = "all"
         return [
-            .trained(report, adapter: [1]), .trained(corrected, adapter: [1]), .trained(replayed, adapter: [1]),
+            .trained(task: task, report, adapter: [1]), .trained(task: task, corrected, adapter: [1]),
+            .trained(task: task, replayed, adapter: [1]),
             .need(task: task, digests: ["d"]),
             .progress(
                 WorkerMessage.TaskProgress(

@@ -30,7 +30,7 @@ struct CoordinatorCorrectionTests {
         after.shards[0].quarantinedSince = nil
         after.shards[0].adapter = LedgerSnapshot.Adapter(
             name: "corrected", manifest: "m0-after", missingMargins: missingMargins,
-            approximation: LedgerSnapshot.Approximation(
+            corrected: LedgerSnapshot.Corrected(
                 method: .ifru, corrections: 1, since: Date(timeIntervalSince1970: 7)))
         if !snapshot.shards[0].awaitsExact { after.pendingForgets[0].waitingFor = [] }
         return after
@@ -52,10 +52,12 @@ struct CoordinatorCorrectionTests {
 
     private func report(_ task: TaskID) -> WorkerMessage {
         .trained(
-            WorkerMessage.TrainedReport(
-                task: task, shard: 0, manifest: "m0-after", adapter: "corrected", steps: 1, tokens: 1, seconds: 1,
-                computeSeconds: 1, epochLosses: [],
-                approximation: Approximation(
+            task: task,
+            TrainingReport(
+                adapter: "corrected", manifest: "m0-after", prompts: 10,
+                specification: CoordinatorFixture.specification, steps: 1, tokens: 1, seconds: 1, computeSeconds: 1,
+                epochLosses: [],
+                correction: CorrectionReport(
                     provenance: ApproximateProvenance(
                         method: .ifru, original: "a0", result: "corrected", forgotten: 1, corrections: 1),
                     method: .ifru(IFRUConfiguration()))), adapter: [1])

@@ -48,7 +48,7 @@ struct SimulationTests {
             simulation.ledger.records.flatMap(\.record.checks).filter { $0.outcome == .sameBytes }.map(\.adapter))
         for (shard, other) in zip(simulation.ledger.snapshot.shards, fresh.ledger.snapshot.shards) {
             #expect(shard.adapter?.manifest == other.adapter?.manifest, "seed \(seed)")
-            guard shard.adapter?.approximation == nil else { continue }
+            guard shard.adapter?.corrected == nil else { continue }
             if hadFalseWorker && !checked.contains(shard.adapter?.name ?? "") { continue }
             #expect(shard.adapter?.name == other.adapter?.name, "seed \(seed)")
         }

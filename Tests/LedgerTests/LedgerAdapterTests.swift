@@ -116,18 +116,24 @@ struct LedgerAdapterTests {
         let fixture = LedgerFixture()
         let ledger = try fixture.open()
         try fixture.load(SyntheticRatings(users: 16, seed: 7), into: ledger)
-        let manifest = try ledger.manifest(shard: 0).digest
         struct NotFinite: Error {}
-        var other = fixture.report
+        let report = try fixture.report(of: [1], shard: 0, ledger)
+        var other = report
         other.specification.epochs = 9
-        func publish(_ report: AdapterReport, _ name: @escaping ([UInt8]) throws -> String) throws {
+        func publish(_ report: TrainingReport, _ name: @escaping ([UInt8]) throws -> String) throws {
             try ledger.publish(
-                shard: 0, manifest: manifest, bytes: [1], report: report, at: fixture.now, contentName: name)
+                shard: 0, bytes: [1], report: report, at: fixture.now, contentName: name)
         }
-        #expect(throws: LedgerError.self) { try publish(fixture.report) { _ in throw NotFinite() } }
+        #expect(throws: LedgerError.self) { try publish(report) { _ in throw NotFinite() } }
         #expect(throws: LedgerError.self) { try publish(other, LedgerFixture.contentName) }
-        #expect(throws: LedgerError.self) { try publish(fixture.report) { _ in "../../evil" } }
-        #expect(throws: LedgerError.self) { try publish(fixture.report) { _ in "" } }
+        var renamed = report
+        renamed.adapter = String(repeating: "a", count: 64)
+        #expect(throws: LedgerError.self) { try publish(renamed, LedgerFixture.contentName) }
+        var fewer = report
+        fewer.prompts -= 1
+        #expect(throws: LedgerError.self) { try publish(fewer, LedgerFixture.contentName) }
+        #expect(throws: LedgerError.self) { try publish(report) { _ in "../../evil" } }
+        #expect(throws: LedgerError.self) { try publish(report) { _ in "" } }
         #expect(try ledger.adapters().isEmpty)
         #expect(try FileManager.default.contentsOfDirectory(atPath: "\(fixture.directory.path)/adapters").isEmpty)
     }

@@ -19,16 +19,14 @@ extension LedgerFixture {
         let manifest = try ledger.manifest(shard: shard).digest
         let pending = try ledger.correction(shard: shard, manifest: manifest)
         let bytes = Array("corrected weights of \(shard) \(manifest) \(pending.original.count)".utf8)
-        var report = self.report
-        report.method = ClusterConfiguration.Method(pending.method.name)
-        report.approximation = Approximation(
+        var report = try self.report(of: bytes, shard: shard, ledger)
+        report.correction = CorrectionReport(
             provenance: ApproximateProvenance(
                 method: pending.method.name, original: try LedgerFixture.contentName(pending.original),
                 result: try LedgerFixture.contentName(bytes), forgotten: 1, corrections: pending.provenance.count + 1),
             method: pending.method)
         return try ledger.publish(
-            shard: shard, manifest: manifest, bytes: bytes, report: report, at: now,
-            contentName: LedgerFixture.contentName)
+            shard: shard, bytes: bytes, report: report, at: now, contentName: LedgerFixture.contentName)
     }
 }
 
@@ -98,14 +96,14 @@ struct LedgerCorrectionTests {
         try fixture.prepare(ledger)
         let snapshot = try ledger.snapshot()
         #expect(snapshot.shards[1].isCurrent && snapshot.shards[1].quarantinedSince == nil && !snapshot.purgePending)
-        #expect(snapshot.shards[1].adapter?.approximation?.method == .e2urec)
-        #expect(snapshot.shards[1].adapter?.approximation?.corrections == 1)
-        #expect(snapshot.shards[0].adapter?.approximation == nil)
+        #expect(snapshot.shards[1].adapter?.corrected?.method == .e2urec)
+        #expect(snapshot.shards[1].adapter?.corrected?.corrections == 1)
+        #expect(snapshot.shards[0].adapter?.corrected == nil)
         #expect(try ledger.adapters().map(\.report.method) == [.apa, .e2urec, .apa])
         let statement = try ledger.finish(request: "r", at: fixture.now).statement
         #expect(statement.method == .e2urec && statement.exactness.hasPrefix("approximate"))
         #expect(statement.shards.first?.newAdapter == name)
-        #expect(statement.shards.first?.approximation == .init(method: .e2urec, corrections: 1))
+        #expect(statement.shards.first?.correction == .init(method: .e2urec, corrections: 1))
         #expect(try fixture.traces(of: texts) == [])
         let files = try FileManager.default.contentsOfDirectory(
             atPath: fixture.directory.appendingPathComponent("adapters").path)
@@ -135,7 +133,7 @@ struct LedgerCorrectionTests {
         try fixture.correct(ledger, shard: 0)
         for request in ["r0", "r1"] {
             let statement = try ledger.finish(request: request, at: fixture.now).statement
-            #expect(statement.shards.first?.approximation == .init(method: .e2urec, corrections: 1))
+            #expect(statement.shards.first?.correction == .init(method: .e2urec, corrections: 1))
         }
     }
 
@@ -153,15 +151,14 @@ struct LedgerCorrectionTests {
             try ledger.correction(shard: 0, manifest: manifest)
         }
         // A trained adapter that says it was corrected, or the other way round, is not taken either.
-        var report = fixture.report
-        report.approximation = Approximation(
+        var report = try fixture.report(of: [1], shard: 0, ledger)
+        report.correction = CorrectionReport(
             provenance: ApproximateProvenance(
                 method: .ifru, original: "another", result: "b", forgotten: 1, corrections: 1),
             method: .ifru(IFRUConfiguration()))
-        let current = try ledger.manifest(shard: 0).digest
         #expect(throws: LedgerError.correctionSuperseded(shard: 0)) {
             try ledger.publish(
-                shard: 0, manifest: current, bytes: [1], report: report, at: fixture.now,
+                shard: 0, bytes: [1], report: report, at: fixture.now,
                 contentName: LedgerFixture.contentName)
         }
         #expect(try ledger.adapters().isEmpty)
@@ -183,7 +180,7 @@ struct LedgerCorrectionTests {
         #expect(try fixture.traces(of: texts) == [])
         try fixture.publish(ledger, shard: 0)
         let first = try ledger.finish(request: "a", at: fixture.now).statement
-        #expect(first.shards.first?.approximation == nil && first.shards.first?.fallback == .exactForget)
+        #expect(first.shards.first?.correction == nil && first.shards.first?.fallback == .exactForget)
         #expect(first.exactness.hasPrefix("exact"))
         #expect(try ledger.finish(request: "b", at: fixture.now).statement.shards.first?.fallback == nil)
     }
@@ -198,16 +195,16 @@ struct LedgerCorrectionTests {
         #expect(outcome.method == .apa && outcome.bridge == .ifru && outcome.correcting == [0])
         try fixture.correct(ledger, shard: 0)
         var shard = try ledger.snapshot().shards[0]
-        #expect(shard.isBridged && !shard.isCurrent && shard.adapter?.approximation?.method == .ifru)
+        #expect(shard.isBridged && !shard.isCurrent && shard.adapter?.corrected?.method == .ifru)
         #expect(throws: LedgerError.requestUnfinished(id: "r", waitingFor: [0])) {
             try ledger.finish(request: "r", at: fixture.now)
         }
         let exact = try fixture.publish(ledger, shard: 0)
         shard = try ledger.snapshot().shards[0]
-        #expect(shard.isCurrent && shard.adapter?.approximation == nil && shard.adapter?.name == exact)
+        #expect(shard.isCurrent && shard.adapter?.corrected == nil && shard.adapter?.name == exact)
         let statement = try ledger.finish(request: "r", at: fixture.now).statement
         #expect(statement.bridge == .ifru && statement.exactness.hasPrefix("exact"))
-        #expect(statement.shards.first?.approximation == nil)
+        #expect(statement.shards.first?.correction == nil)
     }
 
     @Test("A correction of a corrected adapter counts, and training clears the count")
@@ -219,12 +216,12 @@ struct LedgerCorrectionTests {
             _ = try ledger.forget(
                 requestID: victim, LedgerFixture.forget(users: [victim], method: "ifru"), at: fixture.now)
             try fixture.correct(ledger, shard: 0)
-            #expect(try ledger.snapshot().shards[0].adapter?.approximation?.corrections == number + 1)
+            #expect(try ledger.snapshot().shards[0].adapter?.corrected?.corrections == number + 1)
         }
         _ = try ledger.forget(
             requestID: "exact", LedgerFixture.forget(users: [victims[3]], method: "apa"), at: fixture.now)
         try fixture.publish(ledger, shard: 0)
-        #expect(try ledger.snapshot().shards[0].adapter?.approximation == nil)
+        #expect(try ledger.snapshot().shards[0].adapter?.corrected == nil)
     }
 
     @Test("What only the corrected adapter saw still leads to it")

@@ -19,10 +19,10 @@ struct LedgerDisbeliefTests {
     @Test("An adapter that a forget request took away is refused for ever, and the log says who sent it")
     func droppedAdapters() throws {
         let (fixture, ledger, shard, old, name) = try forgotten()
-        let manifest = try ledger.manifest(shard: shard).digest
         func send(to ledger: Ledger) throws {
             try ledger.publish(
-                shard: shard, manifest: manifest, bytes: old, report: fixture.report, trainer: "liar", at: fixture.now,
+                shard: shard, bytes: old, report: fixture.report(of: old, shard: shard, ledger), trainer: "liar",
+                at: fixture.now,
                 contentName: LedgerFixture.contentName)
         }
         #expect(throws: LedgerError.self) { try send(to: ledger) }

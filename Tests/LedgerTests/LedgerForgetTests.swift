@@ -277,12 +277,13 @@ struct LedgerForgetTests {
         let fixture = LedgerFixture(shards: 1)
         let ledger = try fixture.trained(SyntheticRatings(users: 8, seed: 13))
         let old = try ledger.manifest(shard: 0).digest
+        let bytes = LedgerFixture.adapter(0, old)
+        let report = try fixture.report(of: bytes, shard: 0, ledger)
         _ = try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
         #expect(throws: LedgerError.staleAdapter(shard: 0, trained: old, current: try ledger.manifest(shard: 0).digest))
         {
             try ledger.publish(
-                shard: 0, manifest: old, bytes: LedgerFixture.adapter(0, old), report: fixture.report,
-                at: fixture.now, contentName: LedgerFixture.contentName)
+                shard: 0, bytes: bytes, report: report, at: fixture.now, contentName: LedgerFixture.contentName)
         }
         #expect(try ledger.adapters().isEmpty)
     }

@@ -17,13 +17,14 @@ struct LedgerHostileNumberTests {
     func tokens(_ tokens: Int) throws {
         let ledger = try fixture.open()
         try fixture.load(data, into: ledger)
-        var report = fixture.report
-        report.tokens = tokens
-        report.seconds = 1e-9
         for shard in try ledger.snapshot().shards where shard.prompts > 0 {
+            let bytes = LedgerFixture.adapter(shard.index, shard.manifest)
+            var report = try fixture.report(of: bytes, shard: shard.index, ledger)
+            report.tokens = tokens
+            report.seconds = 1e-9
             try ledger.publish(
-                shard: shard.index, manifest: shard.manifest, bytes: LedgerFixture.adapter(shard.index, shard.manifest),
-                report: report, at: fixture.now, contentName: LedgerFixture.contentName)
+                shard: shard.index, bytes: bytes, report: report, at: fixture.now,
+                contentName: LedgerFixture.contentName)
         }
         try ledger.close()
         let reopened = try fixture.open()

@@ -94,7 +94,7 @@ struct RebuildingTests {
         #expect(difference.deleted.isEmpty && difference.rebuilt.isEmpty && difference.unchanged == 1)
     }
 
-    private func apply(_ difference: PromptDifference, to prompts: [Prompt]) -> [Prompt] {
+    private func apply(_ difference: PromptDifference<Prompt, Prompt>, to prompts: [Prompt]) -> [Prompt] {
         let deleted = Set(difference.deleted.map(\.id))
         let rebuilt = Dictionary(uniqueKeysWithValues: difference.rebuilt.map { ($0.old.id, $0.new) })
         let kept = prompts.filter { !deleted.contains($0.id) }.map { rebuilt[$0.id] ?? $0 }

@@ -26,9 +26,9 @@ struct TrainingTests {
     @Test("The adapter learns what the prompts say")
     func learning() throws {
         let trained = try train(letterPrompts(64), Self.specification(epochs: 10))
-        #expect(trained.epochLosses.count == 10)
-        #expect((trained.epochLosses.last ?? 1) < 0.1)
-        #expect((trained.epochLosses.first ?? 0) > (trained.epochLosses.last ?? 1))
+        #expect(trained.report.epochLosses.count == 10)
+        #expect((trained.report.epochLosses.last ?? 1) < 0.1)
+        #expect((trained.report.epochLosses.first ?? 0) > (trained.report.epochLosses.last ?? 1))
         let test = letterPrompts(50, seed: 99)
         let logits = try LetterModel().answerLogits(
             prompts: test.map { ByteTokenizer().encode($0.text) }, adapters: AdapterMixture([trained.adapter]),
@@ -43,7 +43,7 @@ struct TrainingTests {
         let first = try train(samples, Self.specification())
         let permuted = try train(samples.shuffled(using: &random), Self.specification())
         #expect(permuted.adapter == first.adapter)
-        #expect(permuted.epochLosses == first.epochLosses)
+        #expect(permuted.report.epochLosses == first.report.epochLosses)
         // A model that has been used before gives the same.
         let used = LetterModel()
         _ = try train(letterPrompts(5, seed: 2), Self.specification(), model: used)
@@ -58,10 +58,10 @@ struct TrainingTests {
         let model = LetterModel()
         let trained = try train(samples, Self.specification(epochs: 3, batch: 8), model: model)
         #expect(model.asked.map(\.count) == [8, 8, 3, 8, 8, 3, 8, 8, 3])
-        #expect(trained.steps == 9)
+        #expect(trained.report.steps == 9)
         #expect(AdapterTraining.stepCount(samples: 19, specification: Self.specification(epochs: 3, batch: 8)) == 9)
         let all = samples.map { ByteTokenizer().encode($0.text) }
-        #expect(trained.tokens == 3 * all.reduce(0) { $0 + $1.count })
+        #expect(trained.report.tokens == 3 * all.reduce(0) { $0 + $1.count })
         let epochs = (0..<3).map { epoch in Array(model.asked[(3 * epoch)..<(3 * epoch + 3)].joined()) }
         let sorted = { (prompts: [[Int32]]) in prompts.sorted { $0.lexicographicallyPrecedes($1) } }
         for epoch in epochs { #expect(sorted(epoch) == sorted(all)) }
@@ -133,8 +133,8 @@ struct TrainingTests {
             progress: { seen.append($0) })
         #expect(seen.map(\.step) == Array(1...6))
         #expect(seen.map(\.epoch) == [0, 0, 0, 1, 1, 1])
-        #expect(seen.allSatisfy { $0.steps == 6 && $0.totalTokens == trained.tokens && $0.loss.isFinite })
-        #expect(seen.last?.tokens == trained.tokens)
+        #expect(seen.allSatisfy { $0.steps == 6 && $0.totalTokens == trained.report.tokens && $0.loss.isFinite })
+        #expect(seen.last?.tokens == trained.report.tokens)
     }
 
     @Test("A cancelled training stops before its next step")

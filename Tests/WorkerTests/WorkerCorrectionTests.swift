@@ -37,8 +37,7 @@ struct WorkerCorrectionTests {
         let adapter = try trained()
         let preparation = try executor.prepare(
             adapter: adapter, prompts: before, trial: trial, progress: { _ in }, isCancelled: { false })
-        func correct(_ method: CorrectionMethod, _ preparation: InfluencePreparation? = nil) throws -> CorrectedAdapter
-        {
+        func correct(_ method: CorrectionMethod, _ preparation: InfluencePreparation? = nil) throws -> TrainedAdapter {
             try executor.correct(
                 correction(method, of: adapter), specification: Toy.specification(), retained: after,
                 preparation: preparation, progress: { _ in }, isCancelled: { false })
@@ -47,19 +46,19 @@ struct WorkerCorrectionTests {
         let ready = try correct(ifru, preparation)
         let unready = try correct(ifru)
         #expect(ready.adapter == unready.adapter && ready.adapter != adapter)
-        #expect(ready.approximation.preparation?.beforehand == true)
-        #expect(unready.approximation.preparation?.beforehand == false)
+        #expect(ready.report.correction?.preparation?.beforehand == true)
+        #expect(unready.report.correction?.preparation?.beforehand == false)
         // Time of a preparation for the request is the request's.
-        #expect(unready.approximation.cost.trainedTokens > ready.approximation.cost.trainedTokens)
-        #expect(ready.approximation.provenance.original == adapter.contentName)
-        #expect(ready.approximation.provenance.result == ready.adapter.contentName)
+        #expect(unready.report.tokens > ready.report.tokens)
+        #expect(ready.report.correction?.provenance.original == adapter.contentName)
+        #expect(ready.report.correction?.provenance.result == ready.adapter.contentName)
         let others = try executor.prepare(
             adapter: adapter, prompts: Array(before.dropLast()), trial: trial, progress: { _ in },
             isCancelled: { false })
-        #expect(try correct(ifru, others).approximation.preparation?.beforehand == false)
+        #expect(try correct(ifru, others).report.correction?.preparation?.beforehand == false)
         let e2urec = try correct(.e2urec(E2URecConfiguration(batch: 4)))
-        #expect(e2urec.approximation.provenance.method == .e2urec && e2urec.adapter != adapter)
-        #expect(e2urec.approximation.e2urec?.forgotten == 3 && e2urec.approximation.ifru == nil)
+        #expect(e2urec.report.correction?.provenance.method == .e2urec && e2urec.adapter != adapter)
+        #expect(e2urec.report.correction?.e2urec?.forgotten == 3 && e2urec.report.correction?.ifru == nil)
     }
 
     @Test("After a prepared correction the next preparation is what the correction left; after a training it is fresh")
@@ -162,20 +161,18 @@ struct WorkerCorrectionTests {
         let job = try #require(driver.store(offer, .complete(after, trained: nil), holding: holding()).jobs.first)
         #expect(
             job.work
-                == .correct(
-                    shard: 0, manifest: Toy.manifest(after).digest, correction, specification: Toy.specification(),
-                    prompts: after, preparation: preparation))
+                == .correct(correction, Toy.specification(), prompts: after, preparation: preparation))
     }
 
     @Test("A kept adapter answers only what it was made for: a correction no training, and a training no correction")
     func keptAdapters() throws {
         let adapter = try trained()
         let correction = correction(.e2urec(E2URecConfiguration()), of: adapter)
-        var approximate = WorkerMessage.TrainedReport(
-            task: 0, shard: 0, manifest: Toy.manifest(after).digest, adapter: "c", steps: 1, tokens: 1, seconds: 1,
-            computeSeconds: 1, epochLosses: [])
+        var approximate = TrainingReport(
+            adapter: "c", manifest: Toy.manifest(after).digest, prompts: after.count,
+            specification: Toy.specification(), steps: 1, tokens: 1, seconds: 1, computeSeconds: 1, epochLosses: [])
         let exact = StorageResult.Trained(report: approximate, adapter: [1])
-        approximate.approximation = Approximation(
+        approximate.correction = CorrectionReport(
             provenance: ApproximateProvenance(
                 method: .e2urec, original: adapter.contentName, result: "c", forgotten: 3, corrections: 1),
             method: correction.method)

@@ -25,10 +25,10 @@ struct WorkerLogicTests {
         WorkerMessage.Holding(shard: shard, manifest: Toy.manifest(prompts).digest, prompts: 4, adapter: nil)
     }
 
-    func report(task: TaskID, shard: Int = 0) -> WorkerMessage.TrainedReport {
-        WorkerMessage.TrainedReport(
-            task: task, shard: shard, manifest: Toy.manifest(prompts).digest, adapter: "name", steps: 2, tokens: 10,
-            seconds: 1, computeSeconds: 1, epochLosses: [0.5])
+    var report: TrainingReport {
+        TrainingReport(
+            adapter: "name", manifest: Toy.manifest(prompts).digest, prompts: 4, specification: specification, steps: 2,
+            tokens: 10, seconds: 1, computeSeconds: 1, epochLosses: [0.5])
     }
 
     /// A driver whose shard 0 is in training for task 1.
@@ -51,14 +51,11 @@ struct WorkerLogicTests {
         let start = driver.store(offer, .complete(prompts, trained: nil), holding: holding())
         #expect(start.sent == [.holds(holding())])
         let job = try #require(start.jobs.first)
-        #expect(
-            job.work
-                == .train(
-                    shard: 0, manifest: Toy.manifest(prompts).digest, specification: specification, prompts: prompts))
-        let saving = driver.handle(.finished(job.id, .trained(report(task: 0), adapter: [1])))
+        #expect(job.work == .train(specification, prompts: prompts))
+        let saving = driver.handle(.finished(job.id, .trained(report, adapter: [1])))
         #expect(saving.sent.isEmpty)
         let save = try #require(saving.commands.first)
-        #expect(driver.store(save, .saved, holding: holding()) == [.send(.trained(report(task: 1), adapter: [1]))])
+        #expect(driver.store(save, .saved, holding: holding()) == [.send(.trained(task: 1, report, adapter: [1]))])
         #expect(driver.state.currentHoldings == [holding()])
     }
 
@@ -66,9 +63,9 @@ struct WorkerLogicTests {
     func kept() throws {
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(task: 9)).commands.first)
-        let stored = StorageResult.Trained(report: report(task: 1), adapter: [5])
+        let stored = StorageResult.Trained(report: report, adapter: [5])
         let actions = driver.store(update, .complete(prompts, trained: stored), holding: holding())
-        #expect(actions == [.send(.holds(holding())), .send(.trained(report(task: 9), adapter: [5]))])
+        #expect(actions == [.send(.holds(holding())), .send(.trained(task: 9, report, adapter: [5]))])
     }
 
     @Test("Where the coordinator has the adapter the worker only takes the data into its keeping")
@@ -94,8 +91,8 @@ struct WorkerLogicTests {
         var (driver, job) = try training()
         #expect(driver.say(assignment(task: 7)).isEmpty)
         let save = try #require(
-            driver.handle(.finished(job.id, .trained(report(task: 0), adapter: [1]))).commands.first)
-        #expect(driver.store(save, .saved).sent == [.trained(report(task: 7), adapter: [1])])
+            driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
+        #expect(driver.store(save, .saved).sent == [.trained(task: 7, report, adapter: [1])])
     }
 
     @Test("A training goes on without the coordinator and is reported to whoever assigns the same again")
@@ -108,8 +105,8 @@ struct WorkerLogicTests {
         driver.handle(.connected)
         #expect(driver.say(assignment(task: 1)).isEmpty)
         let save = try #require(
-            driver.handle(.finished(job.id, .trained(report(task: 0), adapter: [1]))).commands.first)
-        #expect(driver.store(save, .saved).sent == [.trained(report(task: 1), adapter: [1])])
+            driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
+        #expect(driver.store(save, .saved).sent == [.trained(task: 1, report, adapter: [1])])
     }
 
     @Test("A training that ends without the coordinator is kept and not sent under an old id")
@@ -117,7 +114,7 @@ struct WorkerLogicTests {
         var (driver, job) = try training()
         driver.handle(.disconnected)
         let save = try #require(
-            driver.handle(.finished(job.id, .trained(report(task: 0), adapter: [1]))).commands.first)
+            driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
         #expect(driver.store(save, .saved, holding: holding()).isEmpty)
         #expect(driver.state.currentHoldings == [holding()])
     }
@@ -152,7 +149,7 @@ struct WorkerLogicTests {
         let update = try #require(actions.commands.first)
         #expect(actions.sent.isEmpty)
         // The old training's end says nothing any more, whatever it is.
-        #expect(driver.handle(.finished(job.id, .trained(report(task: 0), adapter: [1]))).isEmpty)
+        #expect(driver.handle(.finished(job.id, .trained(report, adapter: [1]))).isEmpty)
         let fewer = Array(prompts.dropLast())
         let next = driver.store(update, .complete(fewer, trained: nil))
         #expect(next.jobs.count == 1)
@@ -201,7 +198,7 @@ struct WorkerLogicTests {
             driver.say(.replay(task: 2, specification: specification, prompts: prompts)).jobs.first)
         driver.say(.embed(task: 3, source: EmbeddingSource(layer: 1, pooling: .mean), prompts: prompts))
         #expect(driver.handle(.disconnected) == [.cancel(job.id)])
-        #expect(driver.handle(.finished(job.id, .trained(report(task: 0, shard: -1), adapter: []))).isEmpty)
+        #expect(driver.handle(.finished(job.id, .trained(report, adapter: []))).isEmpty)
     }
 
     @Test("A replay is reported with shard -1 and touches no storage")
@@ -209,8 +206,8 @@ struct WorkerLogicTests {
         var driver = WorkerLogicDriver()
         let job = try #require(
             driver.say(.replay(task: 2, specification: specification, prompts: prompts)).jobs.first)
-        let actions = driver.handle(.finished(job.id, .trained(report(task: 0, shard: -1), adapter: [1])))
-        #expect(actions == [.send(.trained(report(task: 2, shard: -1), adapter: [1]))])
+        let actions = driver.handle(.finished(job.id, .trained(report, adapter: [1])))
+        #expect(actions == [.send(.trained(task: 2, report, adapter: [1]))])
         #expect(driver.actions.commands.isEmpty)
     }
 
@@ -250,9 +247,9 @@ struct WorkerLogicTests {
     func unkeptAdapter() throws {
         var (driver, job) = try training()
         let save = try #require(
-            driver.handle(.finished(job.id, .trained(report(task: 0), adapter: [1]))).commands.first)
+            driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
         let failure = TaskFailure(code: "disk-full", message: "no space left")
-        #expect(driver.store(save, .failed(failure)).sent == [.trained(report(task: 1), adapter: [1])])
+        #expect(driver.store(save, .failed(failure)).sent == [.trained(task: 1, report, adapter: [1])])
     }
 
     @Test("A training that fails says why, and the next job starts")

@@ -32,7 +32,7 @@ struct WorkerModelTests {
             }
         }
         #expect(loss(after.margins) < loss(base.margins))
-        #expect(base.tokens == after.tokens && trained.tokens == 2 * base.tokens)
+        #expect(base.tokens == after.tokens && trained.report.tokens == 2 * base.tokens)
         let source = EmbeddingSource(layer: 4, pooling: .mean)
         let values = try executor.embed(prompts: prompts, source: source).values
         #expect(values.count == 4 * executor.description.model.hidden && values.allSatisfy(\.isFinite))

@@ -25,8 +25,8 @@ final class WorkerProcessTests {
                 manifest: Toy.manifest(prompts ?? self.prompts), adapter: nil))
     }
 
-    private func isTrained(_ message: WorkerMessage) -> (report: WorkerMessage.TrainedReport, adapter: [UInt8])? {
-        if case .trained(let report, let adapter) = message { (report, adapter) } else { nil }
+    private func isTrained(_ message: WorkerMessage) -> (task: TaskID, report: TrainingReport, adapter: [UInt8])? {
+        if case .trained(let task, let report, let adapter) = message { (task, report, adapter) } else { nil }
     }
 
     private func isNeed(_ message: WorkerMessage) -> [String]? {
@@ -44,8 +44,8 @@ final class WorkerProcessTests {
         try coordinator.say(assignment(task: 1))
         #expect(try coordinator.expect(isNeed) == prompts.map(\.digest))
         try coordinator.say(.prompts(task: 1, prompts: prompts))
-        let (report, adapter) = try coordinator.expect(isTrained)
-        #expect(report.task == 1 && report.manifest == Toy.manifest(prompts).digest)
+        let (task, report, adapter) = try coordinator.expect(isTrained)
+        #expect(task == 1 && report.manifest == Toy.manifest(prompts).digest)
         let expected = try Toy.executor().train(
             prompts: prompts, specification: specification, progress: { _ in }, isCancelled: { false })
         #expect(adapter == expected.adapter.safetensorsBytes() && report.adapter == expected.adapter.contentName)
@@ -57,8 +57,8 @@ final class WorkerProcessTests {
         #expect(again.worker == hello.worker)
         #expect(again.holdings.map(\.adapter) == [report.adapter])
         try coordinator.say(assignment(task: 2))
-        let (kept, sameAdapter) = try coordinator.expect(isTrained)
-        #expect(kept.task == 2 && sameAdapter == adapter)
+        let (second, kept, sameAdapter) = try coordinator.expect(isTrained)
+        #expect(second == 2 && kept == report && sameAdapter == adapter)
 
         // One prompt forgotten, one rebuilt: only that one travels.
         var fewer = Array(prompts.dropLast())
@@ -79,8 +79,8 @@ final class WorkerProcessTests {
         let worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
         _ = try coordinator.welcome()
         try coordinator.say(.replay(task: 1, specification: specification, prompts: prompts))
-        let (report, adapter) = try coordinator.expect(isTrained)
-        #expect(report.shard == -1 && report.task == 1)
+        let (task, report, adapter) = try coordinator.expect(isTrained)
+        #expect(task == 1)
         let layout = AdapterLayout(model: Toy.executor().description.model, configuration: specification.lora)
         let trained = try Adapter(safetensors: adapter, layout: layout)
 
@@ -167,10 +167,10 @@ final class WorkerProcessTests {
         try next.say(assignment(task: 1, specification: long))
         let second = try next.expect { if case .progress(let progress) = $0 { progress } else { nil } }
         #expect(second.step > first.step)
-        let (report, adapter) = try next.expect(isTrained)
+        let (task, report, adapter) = try next.expect(isTrained)
         let expected = try Toy.executor().train(
             prompts: prompts, specification: long, progress: { _ in }, isCancelled: { false })
-        #expect(report.task == 1 && adapter == expected.adapter.safetensorsBytes())
+        #expect(task == 1 && adapter == expected.adapter.safetensorsBytes())
         try worker.stop()
     }
 

@@ -30,15 +30,14 @@ final class WorkerShardStoreTests {
         let update = try store.update(shard: 2, to: Toy.manifest(prompts), offered: prompts)
         #expect(update == .complete(prompts))
         try store.save(
-            shard: 2, adapter: [1, 2, 3], report: report(), specification: specification, arithmetic: "x")
+            shard: 2, adapter: [1, 2, 3], report: report, arithmetic: "x")
         return store
     }
 
-    private func report() -> WorkerMessage.TrainedReport {
-        WorkerMessage.TrainedReport(
-            task: 0, shard: 2, manifest: Toy.manifest(prompts).digest, adapter: "name", steps: 1, tokens: 2,
-            seconds: 0.1,
-            computeSeconds: 0.1, epochLosses: [0.1])
+    private var report: TrainingReport {
+        TrainingReport(
+            adapter: "name", manifest: Toy.manifest(prompts).digest, prompts: prompts.count,
+            specification: specification, steps: 1, tokens: 2, seconds: 0.1, computeSeconds: 0.1, epochLosses: [0.1])
     }
 
     private func everyByteOnDisk() throws -> String {
@@ -56,7 +55,24 @@ final class WorkerShardStoreTests {
         #expect(holdings.map(\.adapter) == ["name"] && holdings.map(\.shard) == [2])
         #expect(try reopened.update(shard: 2, to: Toy.manifest(prompts)) == .complete(prompts))
         let kept = try #require(reopened.training(shard: 2, specification: specification, arithmetic: "x"))
-        #expect(kept.adapter == [1, 2, 3] && kept.report == report())
+        #expect(kept.adapter == [1, 2, 3] && kept.report == report)
+    }
+
+    @Test("What an earlier release kept of an adapter is still there")
+    func older() throws {
+        let store = try filled()
+        let current = try #require(store.training(shard: 2, specification: specification, arithmetic: "x"))
+        // As it was written when the specification stood beside the report.
+        let older = """
+            {"specification": \(String(decoding: try JSONEncoder().encode(specification), as: UTF8.self)),
+            "arithmetic": "x", "file": "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81",
+            "report": {"task": 0, "shard": 2, "manifest": "\(Toy.manifest(prompts).digest)", "adapter": "name",
+            "steps": 1, "tokens": 2, "seconds": 0.1, "computeSeconds": 0.1, "epochLosses": [0.1]}}
+            """
+        try Data(older.utf8).write(to: URL(fileURLWithPath: "\(directory)/shards/2/adapter.json"))
+        let reopened = try ShardStore(directory: directory)
+        let kept = try #require(reopened.training(shard: 2, specification: specification, arithmetic: "x"))
+        #expect(kept.report == current.report && kept.adapter == current.adapter)
     }
 
     @Test("Only the difference is asked for")
@@ -97,7 +113,7 @@ final class WorkerShardStoreTests {
         _ = try store.update(shard: 2, to: Toy.manifest(Array(prompts.dropLast())))
         #expect(throws: TaskFailure.self) {
             try store.save(
-                shard: 2, adapter: [1], report: report(), specification: specification, arithmetic: "x")
+                shard: 2, adapter: [1], report: report, arithmetic: "x")
         }
     }
 
@@ -183,7 +199,7 @@ final class WorkerShardStoreTests {
         #expect(symlink("/dev/full", path("adapter.safetensors.lethe-temporary")) == 0)
         #expect(throws: TaskFailure.self) {
             try store.save(
-                shard: 2, adapter: [4], report: report(), specification: specification, arithmetic: "x")
+                shard: 2, adapter: [4], report: report, arithmetic: "x")
         }
         #expect(store.holding(2)?.adapter == nil)
         #expect(try ShardStore(directory: directory).holdings.map(\.adapter) == [nil])

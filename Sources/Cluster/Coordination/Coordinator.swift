@@ -1,6 +1,4 @@
-import LanguageModels
 import Messages
-import Unlearning
 
 /// The coordinator's logic: a value that handles events and says what to do. No I/O, no clock, no randomness.
 ///

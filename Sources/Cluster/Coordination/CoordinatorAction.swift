@@ -1,7 +1,4 @@
-import LanguageModels
 import Messages
-import Recommendation
-import Unlearning
 
 /// What the coordinator wants done. The shell performs actions in order; the value holds no prompt texts and no files, so
 /// tasks name prompts by digest and adapters by content name, and the shell fills them in from the ledger.
@@ -120,7 +117,7 @@ package enum LedgerCommand: Sendable, Equatable {
     /// Assigns prompts to shards; every training prompt has its embedding where the partition needs one.
     case partition
     /// The ledger refuses (`stale`) a manifest that is not the shard's current one, in the same transaction.
-    case publish(shard: Int, report: WorkerMessage.TrainedReport, adapter: [UInt8], worker: String)
+    case publish(shard: Int, report: TrainingReport, adapter: [UInt8], worker: String)
     /// The quarantined adapter cannot be corrected: the shard is retrained.
     case abandonCorrection(shard: Int, manifest: String, reason: CorrectionFallback)
     /// A part of the adapter's row of the error table: margins of validation prompts.
@@ -191,7 +188,7 @@ package struct EvaluationScores: Sendable, Equatable {
     /// τ and n that the client asked for; nil: those in force.
     package var parameters: SampleAdaptiveAttention.Parameters?
     /// Training of the single adapter, if compared.
-    package var single: WorkerMessage.TrainedReport?
+    package var single: TrainingReport?
     /// Its bytes, for a caller that wants to keep it.
     package var singleAdapter: [UInt8]?
 }

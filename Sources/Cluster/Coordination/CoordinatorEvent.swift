@@ -1,6 +1,4 @@
 import Messages
-import Recommendation
-import Unlearning
 
 /// What happens to the coordinator. The shell makes these from frames, from its clock and from the ends of actions.
 package enum CoordinatorEvent: Sendable {

@@ -1,6 +1,4 @@
-import LanguageModels
 import Messages
-import Unlearning
 
 /// What the coordinator is told at its start. Nothing here changes while it runs.
 package struct CoordinatorSettings: Sendable {

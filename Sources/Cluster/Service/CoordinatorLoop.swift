@@ -172,10 +172,10 @@ final class CoordinatorLoop {
             }
             return .hello(hello)
         }
-        guard case .trained(let report, let bytes) = message else { return message }
+        guard case .trained(let task, let report, let bytes) = message else { return message }
         let name = sha256(bytes)
         guard name != report.adapter else { return message }
-        return .failed(task: report.task, code: "content-name", message: "the adapter's bytes do not have its name")
+        return .failed(task: task, code: "content-name", message: "the adapter's bytes do not have its name")
     }
 
     private func take(_ input: CoordinatorProcess.Input) {

@@ -30,7 +30,7 @@ package struct PreparedAttention: Sendable {
     ) throws {
         let weighed = adapters.filter { adapter in table.rows.contains { $0.adapter == adapter.name } }
         let chosen = weighed.isEmpty ? adapters : weighed
-        members = chosen.map { Member(shard: $0.shard, name: $0.name, exact: $0.report.method == .apa) }
+        members = chosen.map { Member(shard: $0.shard, name: $0.name, exact: $0.report.isExact) }
         parameters = chosenParameters ?? SampleAdaptiveAttention.Parameters(tau: 0, neighbours: 20)
         if weighed.isEmpty || chosenParameters == nil || table.ids.isEmpty {
             attention = nil

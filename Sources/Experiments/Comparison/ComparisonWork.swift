@@ -76,14 +76,13 @@ final class ComparisonWork {
         specification.seed = seed ?? specification.seed
         let name = "\(specification.seed) \(ComparisonState.name(prompts))"
         if let known = trained[name] { return known }
-        let began = ContinuousClock.now
         let result = try AdapterTraining.train(
             model: model, tokenizer: tokenizer, samples: prompts.map(\.sample), specification: specification,
             progress: { _ in tick() }, isCancelled: isCancelled)
         let made = ComparedAdapter(
-            adapter: result.adapter, name: result.adapter.contentName,
+            adapter: result.adapter, name: result.report.adapter,
             cost: PhaseCost(
-                seconds: Self.seconds(since: began), trainedTokens: result.tokens, steps: result.steps))
+                seconds: result.report.seconds, trainedTokens: result.report.tokens, steps: result.report.steps))
         trained[name] = made
         return made
     }

@@ -191,15 +191,14 @@ struct ComparisonDraft {
 
     /// A prompt that moved to another split left the one and came into the other.
     private static func changes(from old: [Prompt], to new: [Prompt], people: [String: Int]) -> SplitChanges {
-        let difference = PromptDifference(from: old, to: new)
+        let difference = PromptDifference(from: old.sorted { $0.id < $1.id }, to: new.sorted { $0.id < $1.id })
         func prompt(_ prompt: Prompt) -> ComparisonPrompt {
             ComparisonPrompt(prompt: TrainingPrompt(prompt), user: people[prompt.user] ?? 0)
         }
         var changes = SplitChanges(removed: difference.deleted.map(\.id), added: difference.added.map(prompt))
-        for change in difference.rebuilt where TrainingPrompt(change.old) != TrainingPrompt(change.new) {
-            let kept = change.old.history.count { change.new.history.contains($0) }
-            let share = Double(change.old.history.count - kept) / Double(max(change.old.history.count, 1))
-            changes.replaced.append(SplitChanges.Replacement(new: prompt(change.new), forgottenShare: share))
+        for change in difference.rebuilt where change.changesText {
+            changes.replaced.append(
+                SplitChanges.Replacement(new: prompt(change.new), forgottenShare: change.forgottenShare))
         }
         return changes
     }

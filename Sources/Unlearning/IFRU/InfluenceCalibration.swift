@@ -88,7 +88,7 @@ extension InfluencePreparation {
             probes: named.probes(among: retained), report: &report)
         var spent = report.solving + report.gradient
         spent.seconds = (clock.now - began) / .seconds(1)
-        spent.trainedTokens += trained.tokens
+        spent.trainedTokens += trained.report.tokens
         spent.scoredTokens += named.direct.map(\.prompt).tokenCount
         copy.cost = cost + spent
         return copy

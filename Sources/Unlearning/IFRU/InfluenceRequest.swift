@@ -30,16 +30,15 @@ public struct InfluenceRequest: Codable, Hashable, Sendable {
     }
 
     /// The training prompts of a difference; the caller has restricted it to one shard.
-    public init(difference: PromptDifference) {
+    public init(difference: PromptDifference<Prompt, Prompt>) {
         self.init(direct: difference.deleted.filter { $0.split == .train }.map(TrainingPrompt.init))
         for change in difference.rebuilt {
             switch (change.old.split == .train, change.new.split == .train) {
             case (true, true):
-                let kept = change.old.history.count { change.new.history.contains($0) }
-                let share = Double(change.old.history.count - kept) / Double(max(change.old.history.count, 1))
                 rebuilt.append(
                     Rebuilt(
-                        old: TrainingPrompt(change.old), new: TrainingPrompt(change.new), forgottenShare: share))
+                        old: TrainingPrompt(change.old), new: TrainingPrompt(change.new),
+                        forgottenShare: change.forgottenShare))
             case (true, false): direct.append(TrainingPrompt(change.old))
             case (false, true): added.append(TrainingPrompt(change.new))
             case (false, false): break

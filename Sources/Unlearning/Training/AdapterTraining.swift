@@ -21,14 +21,16 @@ public enum AdapterTraining {
         specification: TrainingSpecification, progress: (TrainingProgress) -> Void = { _ in },
         isCancelled: () -> Bool = { false }
     ) throws -> TrainedAdapter {
+        let clock = ContinuousClock()
+        let start = clock.now
         try specification.check()
+        let manifest = ShardManifest(of: samples)
         let samples = try tokenized(samples, tokenizer: tokenizer, limit: model.configuration.context)
         let layout = AdapterLayout(model: model.configuration, configuration: specification.lora)
         var adapter = Adapter.initial(layout: layout, seed: specification.seed)
         var optimiser = AdamW(count: layout.count, weightDecay: Float(specification.weightDecay))
         let tokensOfEpoch = samples.reduce(0) { $0 + $1.tokens.count }
         let steps = stepCount(samples: samples.count, specification: specification)
-        let clock = ContinuousClock()
         var (step, tokens, computing) = (0, 0, Duration.zero)
         var epochLosses: [Double] = []
         for epoch in 0..<specification.epochs {
@@ -61,9 +63,13 @@ public enum AdapterTraining {
         guard adapter.values.allSatisfy(\.isFinite) else {
             throw UnlearningError.notFinite(what: "the adapter after step \(step)")
         }
+        let name = adapter.contentName
         return TrainedAdapter(
-            adapter: adapter, steps: step, tokens: tokens, epochLosses: epochLosses,
-            computeSeconds: computing / .seconds(1))
+            adapter: adapter,
+            report: TrainingReport(
+                adapter: name, manifest: manifest.digest, prompts: samples.count, specification: specification,
+                steps: step, tokens: tokens, seconds: (clock.now - start) / .seconds(1),
+                computeSeconds: computing / .seconds(1), epochLosses: epochLosses))
     }
 
     /// Optimiser steps that a training will take.

@@ -26,19 +26,10 @@ public struct TrainingProgress: Hashable, Sendable {
 /// The result of a training.
 public struct TrainedAdapter: Sendable {
     public var adapter: Adapter
-    public var steps: Int
-    /// Prompt tokens of the data times epochs.
-    public var tokens: Int
-    /// Mean loss of each epoch, every sample under the adapter of its step.
-    public var epochLosses: [Double]
-    /// Measured time in forward, backward and optimiser; the only value here that is not a function of the inputs.
-    public var computeSeconds: Double
+    public var report: TrainingReport
 
-    public init(adapter: Adapter, steps: Int, tokens: Int, epochLosses: [Double], computeSeconds: Double) {
+    public init(adapter: Adapter, report: TrainingReport) {
         self.adapter = adapter
-        self.steps = steps
-        self.tokens = tokens
-        self.epochLosses = epochLosses
-        self.computeSeconds = computeSeconds
+        self.report = report
     }
 }

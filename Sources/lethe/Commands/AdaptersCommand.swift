@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import LanguageModels
 import Messages
+import Unlearning
 
 struct AdaptersCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -66,7 +67,7 @@ struct AdaptersCommand: ParsableCommand {
             var method: String
             var exact: Bool
             var created: String
-            var approximation: Approximation?
+            var approximation: CorrectionReport?
         }
 
         func run() throws {
@@ -83,16 +84,17 @@ struct AdaptersCommand: ParsableCommand {
                         throw CommandFailure(.failed, "the reply holds no adapter")
                     }
                     let target = URL(fileURLWithPath: directory).appendingPathComponent("shard-\(adapter.shard)")
-                    let layout = AdapterLayout(model: listed.model, configuration: adapter.lora)
+                    let layout = AdapterLayout(model: listed.model, configuration: adapter.training.specification.lora)
                     try Adapter(safetensors: bytes, layout: layout)
-                        .write(toDirectory: target.path, baseModelName: adapter.base)
+                        .write(toDirectory: target.path, baseModelName: adapter.training.specification.base)
                     let provenance = Provenance(
-                        name: adapter.name, method: adapter.method, exact: adapter.exact, created: adapter.created,
-                        approximation: adapter.approximation)
+                        name: adapter.name, method: adapter.method, exact: adapter.training.isExact,
+                        created: adapter.created,
+                        approximation: adapter.training.correction)
                     try ReplyCoding.encode(provenance)
                         .write(to: target.appendingPathComponent("provenance.json"), options: .atomic)
                     written.append(target.path)
-                    if !adapter.exact { approximate.append(target.path) }
+                    if !adapter.training.isExact { approximate.append(target.path) }
                 }
                 try client.output.emit(Summary(directories: written, approximate: approximate)) {
                     written.map { approximate.contains($0) ? "\($0) (approximate)" : $0 }.joined(separator: "\n")
@@ -106,12 +108,13 @@ extension AdaptersReply {
     var text: String {
         guard !adapters.isEmpty else { return "no adapters" }
         let rows = adapters.map { adapter in
-            [
+            let training = adapter.training
+            return [
                 "\(adapter.shard)", String(adapter.name.prefix(16)),
-                adapter.exact ? adapter.method : "\(adapter.method) (approximate)",
-                "\(adapter.prompts)", decimal(adapter.seconds, 1),
-                decimal(Double(adapter.tokens) / max(adapter.seconds, 1e-9), 0),
-                String(adapter.manifest.prefix(16)),
+                training.isExact ? adapter.method : "\(adapter.method) (approximate)",
+                "\(training.prompts)", decimal(training.seconds, 1),
+                decimal(Double(training.tokens) / max(training.seconds, 1e-9), 0),
+                String(training.manifest.prefix(16)),
             ]
         }
         return table([["shard", "adapter", "method", "prompts", "seconds", "tokens/s", "manifest"]] + rows)

@@ -204,13 +204,13 @@ private struct ForgetSummary: Encodable {
             let adapter = reply.retrained.first { $0.shard == shard }
             let entry = reply.certificate?.statement.shards.first { $0.index == shard }
             return Shard(
-                shard: shard, serving: adapter.map { $0.exact ? "exact" : "approximate" } ?? "none",
+                shard: shard, serving: adapter.map { $0.training.isExact ? "exact" : "approximate" } ?? "none",
                 method: adapter?.method, corrects: reply.outcome.correcting?.contains(shard) ?? false,
                 fallback: entry?.fallback?.description, adapter: adapter?.name,
-                preparedBeforehand: adapter?.approximation?.preparation?.beforehand,
-                preparationSeconds: adapter?.approximation?.preparation?.cost.seconds,
-                prompts: adapter?.prompts, tokens: adapter?.tokens,
-                seconds: adapter?.seconds ?? 0)
+                preparedBeforehand: adapter?.training.correction?.preparation?.beforehand,
+                preparationSeconds: adapter?.training.correction?.preparation?.cost.seconds,
+                prompts: adapter?.training.prompts, tokens: adapter?.training.tokens,
+                seconds: adapter?.training.seconds ?? 0)
         }
         certificate = reply.certificate
         unconfirmed = reply.unconfirmed

@@ -205,17 +205,17 @@ struct ModelLedger {
             }
             var adapter = LedgerSnapshot.Adapter(
                 name: name, manifest: report.manifest, missingMargins: 0, trainer: worker)
-            if let provenance = report.approximation?.provenance {
+            if let provenance = report.correction?.provenance {
                 guard let pending = corrections[shard], pending.original.name == provenance.original else {
                     return stale
                 }
-                adapter.approximation = LedgerSnapshot.Approximation(
+                adapter.corrected = LedgerSnapshot.Corrected(
                     method: pending.method, corrections: provenance.corrections, since: Date(timeIntervalSince1970: 0))
             }
             corrections[shard] = nil
             adapters[shard] = adapter
             quarantined.remove(shard)
-            settle(shard, exactly: adapter.approximation == nil)
+            settle(shard, exactly: adapter.corrected == nil)
         case .abandonCorrection(let shard, let manifest, _):
             guard manifests[shard].digest == manifest else { break }
             corrections[shard] = nil

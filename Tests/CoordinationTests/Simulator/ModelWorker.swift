@@ -104,7 +104,7 @@ struct ModelWorker {
                 entries: prompts.map { ShardManifest.Entry(id: $0.id, digest: $0.digest) }
             ).digest
             return enqueue(
-                .answer(trained(task, -1, specification, manifest: manifest)), task: task, isTraining: true)
+                .answer(trained(task, specification, manifest: manifest)), task: task, isTraining: true)
         case .prepare(let asked):
             let (task, shard, manifest) = (asked.task, asked.shard, asked.manifest)
             guard disk[shard]?.manifest == manifest else {
@@ -186,7 +186,7 @@ struct ModelWorker {
             copy.adapter == simulatedAdapter(assignment.value.specification, manifest: copy.manifest)
         {
             assignments[shard] = nil
-            return [.send(trained(task, shard, assignment.value.specification, manifest: copy.manifest))]
+            return [.send(trained(task, assignment.value.specification, manifest: copy.manifest))]
         }
         return [.send(.holds(holding))] + enqueue(.shard(shard), task: task, isTraining: true)
     }
@@ -217,14 +217,14 @@ struct ModelWorker {
             }
             if let correction = assignment.value.correction {
                 let answer = assignment.task.map {
-                    Self.corrected($0, shard, correction, manifest: copy.manifest)
+                    Self.corrected($0, correction, assignment.value.specification, manifest: copy.manifest)
                 }
                 return (answer.map { [.send($0)] } ?? []) + starting
             }
             copy.adapter = simulatedAdapter(assignment.value.specification, manifest: copy.manifest)
             disk[shard] = copy
             let answer = assignment.task.map {
-                trained($0, shard, assignment.value.specification, manifest: copy.manifest)
+                trained($0, assignment.value.specification, manifest: copy.manifest)
             }
             return (answer.map { [.send($0)] } ?? []) + starting
         }
@@ -232,7 +232,7 @@ struct ModelWorker {
 
     /// Some can never be corrected, some workers always fail at.
     private static func corrected(
-        _ task: TaskID, _ shard: Int, _ correction: PendingCorrection, manifest: String
+        _ task: TaskID, _ correction: PendingCorrection, _ specification: TrainingSpecification, manifest: String
     ) -> WorkerMessage {
         switch simulatedHash("correction " + manifest) % 6 {
         case 0: return .failed(task: task, code: "forget-set-too-large", message: "")
@@ -246,20 +246,22 @@ struct ModelWorker {
         let provenance = ApproximateProvenance(
             method: correction.method.name, original: original, result: name, forgotten: 1, corrections: corrections)
         return .trained(
-            WorkerMessage.TrainedReport(
-                task: task, shard: shard, manifest: manifest, adapter: name, steps: 1, tokens: 1, seconds: 1,
-                computeSeconds: 1, epochLosses: [],
-                approximation: Approximation(provenance: provenance, method: correction.method)),
+            task: task,
+            TrainingReport(
+                adapter: name, manifest: manifest, prompts: 1, specification: specification, steps: 1, tokens: 1,
+                seconds: 1, computeSeconds: 1, epochLosses: [],
+                correction: CorrectionReport(provenance: provenance, method: correction.method)),
             adapter: Array(name.utf8))
     }
 
     private func trained(
-        _ task: TaskID, _ shard: Int, _ specification: TrainingSpecification, manifest: String
+        _ task: TaskID, _ specification: TrainingSpecification, manifest: String
     ) -> WorkerMessage {
         let name = (isFalse ? "wrong-" : "") + simulatedAdapter(specification, manifest: manifest)
         return .trained(
-            WorkerMessage.TrainedReport(
-                task: task, shard: shard, manifest: manifest, adapter: name, steps: 1, tokens: 1, seconds: 1,
-                computeSeconds: 1, epochLosses: [0.5]), adapter: Array(name.utf8))
+            task: task,
+            TrainingReport(
+                adapter: name, manifest: manifest, prompts: 1, specification: specification, steps: 1, tokens: 1,
+                seconds: 1, computeSeconds: 1, epochLosses: [0.5]), adapter: Array(name.utf8))
     }
 }

@@ -357,7 +357,7 @@ struct Simulation {
             guard ledger.manifests[shard].digest == manifest, let pending = ledger.corrections[shard],
                 record(holder, shard, manifest)
             else { return nil }
-            let provenance = pending.original.approximation.map {
+            let provenance = pending.original.corrected.map {
                 AdapterProvenance.approximate(
                     ApproximateProvenance(
                         method: $0.method, original: "", result: pending.original.name, forgotten: 1,

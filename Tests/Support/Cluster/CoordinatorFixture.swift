@@ -164,8 +164,9 @@ package struct CoordinatorFixture {
 
     package static func report(task: TaskID, shard: Int, manifest: String, adapter: String) -> WorkerMessage {
         .trained(
-            WorkerMessage.TrainedReport(
-                task: task, shard: shard, manifest: manifest, adapter: adapter, steps: 1, tokens: 1, seconds: 1,
-                computeSeconds: 1, epochLosses: [0.5]), adapter: [1])
+            task: task,
+            TrainingReport(
+                adapter: adapter, manifest: manifest, prompts: 10, specification: specification, steps: 1, tokens: 1,
+                seconds: 1, computeSeconds: 1, epochLosses: [0.5]), adapter: [1])
     }
 }

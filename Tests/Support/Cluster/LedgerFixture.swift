@@ -134,9 +134,9 @@ package final class LedgerFixture {
     /// Stands for training: bytes that follow from the manifest.
     @discardableResult
     package func publish(_ ledger: Ledger, shard: Int) throws -> String {
-        let manifest = try ledger.manifest(shard: shard).digest
+        let bytes = LedgerFixture.adapter(shard, try ledger.manifest(shard: shard).digest)
         return try ledger.publish(
-            shard: shard, manifest: manifest, bytes: LedgerFixture.adapter(shard, manifest), report: report, at: now,
+            shard: shard, bytes: bytes, report: report(of: bytes, shard: shard, ledger), at: now,
             contentName: LedgerFixture.contentName)
     }
 
@@ -155,8 +155,11 @@ package final class LedgerFixture {
             at: now)
     }
 
-    package var report: AdapterReport {
-        AdapterReport(
+    /// What a worker says of bytes that it trained from the shard's present manifest.
+    package func report(of bytes: [UInt8], shard: Int, _ ledger: Ledger) throws -> TrainingReport {
+        let manifest = try ledger.manifest(shard: shard)
+        return TrainingReport(
+            adapter: try LedgerFixture.contentName(bytes), manifest: manifest.digest, prompts: manifest.entries.count,
             specification: configuration.training, steps: 4, tokens: 1000, seconds: 2, computeSeconds: 2,
             epochLosses: [0.7, 0.6])
     }

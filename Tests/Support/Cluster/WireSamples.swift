@@ -15,15 +15,17 @@ package enum WireSamples {
 
     package static let provenance = ApproximateProvenance(
         method: .ifru, original: "a", result: "b", forgotten: 3, corrections: 2)
-    package static let approximation = Approximation(
+    package static let correction = CorrectionReport(
         provenance: provenance, method: .ifru(IFRUConfiguration()),
         preparation: .init(beforehand: true, cost: PhaseCost(seconds: 0.1)))
 
     package static let worker: [WorkerMessage] = [
         .trained(
-            WorkerMessage.TrainedReport(
-                task: 1, shard: 4, manifest: "m", adapter: "a", steps: 1, tokens: 2, seconds: 0.1, computeSeconds: 0.05,
-                epochLosses: [], approximation: approximation), adapter: [1]),
+            task: 1,
+            TrainingReport(
+                adapter: "a", manifest: "m", prompts: 3, specification: specification, steps: 1, tokens: 2,
+                seconds: 0.1,
+                computeSeconds: 0.05, epochLosses: [], correction: correction), adapter: [1]),
         .prepared(task: 3, shard: 2, adapter: "a", seconds: 0.5),
         .holds(WorkerMessage.Holding(shard: 1, manifest: "m", prompts: 2, adapter: "a", prepared: "a")),
         .hello(
@@ -35,10 +37,12 @@ package enum WireSamples {
             WorkerMessage.TaskProgress(
                 task: 1, step: 2, steps: 3, loss: 0.1, tokensPerSecond: 1e9, secondsRemaining: 0.25)),
         .trained(
-            WorkerMessage.TrainedReport(
-                task: 1, shard: -1, manifest: "m", adapter: "a", steps: 1, tokens: 2, seconds: 0.1,
-                computeSeconds: 0.05,
-                epochLosses: [0.7, 0.6]), adapter: (0..<3_000_001).map { UInt8(truncatingIfNeeded: $0) }),
+            task: .max,
+            TrainingReport(
+                adapter: "a", manifest: "m", prompts: 3, specification: specification, steps: 1, tokens: 2,
+                seconds: 0.1,
+                computeSeconds: 0.05, epochLosses: [0.7, 0.6]),
+            adapter: (0..<3_000_001).map { UInt8(truncatingIfNeeded: $0) }),
         .scored(task: 1, tokens: 9, seconds: 0.5, margins: [0.1, -.infinity, .leastNonzeroMagnitude]),
         .embedded(task: 1, tokens: 9, seconds: 0.5, values: []), .compared(task: 1, .sample), .released(shard: 0),
         .holds(holding),

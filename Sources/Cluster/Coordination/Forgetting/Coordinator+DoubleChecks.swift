@@ -1,4 +1,3 @@
-import LanguageModels
 import Messages
 
 /// A worker's result is not believed: of each forget, a second worker trains (at the same time, if it is free) what the
@@ -20,7 +19,7 @@ extension Coordinator {
     private func checkedShards(of pending: LedgerSnapshot.PendingForget) -> [LedgerSnapshot.Shard] {
         let trained = pending.retrained.filter { index in
             guard let shard = shard(index), shard.prompts > 0 else { return false }
-            return shard.awaitsExact || (shard.correction == nil && shard.adapter?.approximation == nil)
+            return shard.awaitsExact || (shard.correction == nil && shard.adapter?.corrected == nil)
         }
         let chosen = settings.doubleCheck.chosen(of: trained, request: pending.id)
         return snapshot.shards.filter { chosen.contains($0.index) }
@@ -43,7 +42,7 @@ extension Coordinator {
     private mutating func compare(at position: Int) {
         let check = checks[position]
         guard let shard = shard(check.shard) else { return }
-        let published = shard.isCurrent && shard.adapter?.approximation == nil ? shard.adapter : nil
+        let published = shard.isCurrent && shard.adapter?.corrected == nil ? shard.adapter : nil
         switch check.state {
         case .open:
             guard let published, let vote = check.votes.last(where: { $0.worker != published.trainer }) else {
@@ -59,8 +58,7 @@ extension Coordinator {
             guard published == nil, let (vote, other) = check.agreement,
                 !ledger.isPublishing(shard: check.shard, manifest: check.manifest)
             else { break }
-            var report = vote.report
-            report.shard = check.shard
+            let report = vote.report
             log("the dispute about shard \(check.shard) is settled: \(vote.worker) and \(other.worker) agree")
             checks[position].state = .agreed(adapter: report.adapter, workers: [vote.worker, other.worker].sorted())
             write(.publish(shard: check.shard, report: report, adapter: vote.bytes, worker: vote.worker))
@@ -136,15 +134,15 @@ extension Coordinator {
     /// The worker that trained, or is about to train, the adapter that answers for the shard.
     private func trainer(of check: ShardCheck) -> String? {
         guard let shard = shard(check.shard) else { return nil }
-        let published = shard.isCurrent && shard.adapter?.approximation == nil ? shard.adapter?.trainer : nil
+        let published = shard.isCurrent && shard.adapter?.corrected == nil ? shard.adapter?.trainer : nil
         return published ?? ledger.publisher(of: check.shard, manifest: check.manifest) ?? owners[check.shard]
     }
 
     mutating func checked(
-        shard index: Int, manifest: String, _ report: WorkerMessage.TrainedReport, adapter: [UInt8],
+        shard index: Int, manifest: String, _ report: TrainingReport, adapter: [UInt8],
         task: CoordinatorTask, by worker: KnownWorker
     ) {
-        guard report.manifest == manifest, report.approximation == nil else {
+        guard report.manifest == manifest, report.isExact else {
             return failed(task.id, .badReport, by: worker)
         }
         tasks.removeAll { $0.id == task.id }

@@ -4,7 +4,7 @@ import Messages
 struct ShardCheck: Sendable {
     /// What one worker's training gave.
     struct Vote: Sendable {
-        var report: WorkerMessage.TrainedReport
+        var report: TrainingReport
         /// Empty: the ledger has the bytes.
         var bytes: [UInt8]
         var worker: String

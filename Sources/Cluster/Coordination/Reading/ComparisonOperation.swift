@@ -1,4 +1,4 @@
-import Unlearning
+import Messages
 
 /// A comparison of unlearning methods on its way: cases are given to workers as these are free, and reports come back.
 /// Reports hold numbers only; nothing of a comparison is written to a disk.

@@ -1,5 +1,4 @@
 import Messages
-import Unlearning
 
 /// Comparisons of unlearning methods: the least urgent work there is.
 extension Coordinator {

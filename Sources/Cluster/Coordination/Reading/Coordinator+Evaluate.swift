@@ -1,6 +1,4 @@
 import Messages
-import Recommendation
-import Unlearning
 
 /// Evaluation: the split is scored under the base model, each adapter alone, their mixtures and, to compare, one adapter
 /// trained on everything.
@@ -141,7 +139,7 @@ extension Coordinator {
     }
 
     mutating func singleTrained(
-        _ evaluation: Evaluation, of operation: Operation, report: WorkerMessage.TrainedReport, adapter: [UInt8]
+        _ evaluation: Evaluation, of operation: Operation, report: TrainingReport, adapter: [UInt8]
     ) {
         var evaluation = evaluation
         evaluation.single = report

@@ -1,5 +1,4 @@
 import Messages
-import Recommendation
 
 /// Evaluations and verifications read what the cluster has: they wait until everything is up to date, are worked off in
 /// parts, and start anew when data or adapters change under them.
@@ -98,7 +97,7 @@ extension Coordinator {
     }
 
     mutating func replayed(
-        _ part: OperationPart, report: WorkerMessage.TrainedReport, adapter: [UInt8], task: CoordinatorTask,
+        _ part: OperationPart, report: TrainingReport, adapter: [UInt8], task: CoordinatorTask,
         by worker: KnownWorker
     ) {
         guard let operation = operation(part.operation), isCurrent(part) else { return }

@@ -154,12 +154,12 @@ extension Coordinator {
         let isTraining = tasks.contains { task in
             if case .train(shard.index, _) = task.kind { true } else { false }
         }
-        let approximation = shard.adapter?.approximation
+        let corrected = shard.adapter?.corrected
         let state: StatusReport.Shard.State =
             if shard.prompts == 0 {
                 .empty
             } else if shard.isCurrent {
-                approximation == nil ? .current : .approximate
+                corrected == nil ? .current : .approximate
             } else if shard.isBridged {
                 .bridged
             } else if shard.adapter == nil && shard.damage != nil {
@@ -179,10 +179,10 @@ extension Coordinator {
         return StatusReport.Shard(
             shard: shard.index, state: state, prompts: shard.prompts, manifest: shard.manifest,
             adapter: shard.adapter?.name,
-            method: shard.adapter.map { _ in approximation?.method.rawValue ?? ClusterConfiguration.Method.apa.rawValue
+            method: shard.adapter.map { _ in corrected?.method.rawValue ?? ClusterConfiguration.Method.apa.rawValue
             },
-            exact: shard.adapter.map { _ in approximation == nil },
-            approximateSince: approximation?.since.timeIntervalSince1970, corrections: approximation?.corrections,
+            exact: shard.adapter.map { _ in corrected == nil },
+            approximateSince: corrected?.since.timeIntervalSince1970, corrections: corrected?.corrections,
             fallback: shard.fallback?.description, damage: shard.adapter == nil ? shard.damage?.description : nil,
             prepared: isPrepared(shard),
             missingMargins: shard.adapter?.missingMargins,

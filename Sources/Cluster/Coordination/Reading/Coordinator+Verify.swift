@@ -1,5 +1,4 @@
 import Messages
-import Recommendation
 
 /// Verification: shards are trained again, elsewhere if another worker is there, and the bytes compared by content name.
 extension Coordinator {
@@ -44,7 +43,7 @@ extension Coordinator {
         let asked = named.filter { $0.isCurrent && $0.prompts > 0 }
         let items = asked.compactMap { shard in
             shard.adapter.flatMap { adapter in
-                adapter.approximation == nil
+                adapter.corrected == nil
                     ? Verification.Item(
                         shard: shard.index, manifest: shard.manifest, published: adapter.name, trainer: adapter.trainer)
                     : nil
@@ -52,7 +51,7 @@ extension Coordinator {
         }
         let approximate = asked.compactMap { shard in
             shard.adapter.flatMap { adapter in
-                adapter.approximation.map {
+                adapter.corrected.map {
                     VerificationReport.Approximate(
                         shard: shard.index, published: adapter.name, method: $0.method, corrections: $0.corrections)
                 }
@@ -90,7 +89,7 @@ extension Coordinator {
     }
 
     mutating func replayed(
-        _ position: Int, of verification: Verification, in operation: Operation, report: WorkerMessage.TrainedReport,
+        _ position: Int, of verification: Verification, in operation: Operation, report: TrainingReport,
         by worker: KnownWorker
     ) {
         guard let items = verification.items, items.indices.contains(position) else { return }

@@ -1,5 +1,4 @@
 import Messages
-import Recommendation
 
 /// What the coordinator's logic answers to requests that make no sense now.
 extension ClientError {

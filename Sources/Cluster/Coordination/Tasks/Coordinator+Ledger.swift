@@ -184,7 +184,7 @@ extension Coordinator {
             (.saveEmbeddings, LedgerOutcome.stale), (.saveMargins, LedgerOutcome.stale):
             break
         case (.publish(let shard, let report, _, let worker), LedgerOutcome.invalid):
-            fail(report.approximation == nil ? .train(shard: shard) : .correct(shard: shard), on: worker, error)
+            fail(report.isExact ? .train(shard: shard) : .correct(shard: shard), on: worker, error)
         case (.saveEmbeddings, LedgerOutcome.invalid):
             fail(.rows(.embeddings), on: "", error)
         case (.saveMargins(let adapter, _, _), LedgerOutcome.invalid):

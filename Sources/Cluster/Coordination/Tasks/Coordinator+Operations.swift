@@ -1,5 +1,4 @@
 import Messages
-import Recommendation
 
 /// Clients' requests become operations; operations end.
 extension Coordinator {

@@ -214,14 +214,18 @@ extension Coordinator {
         tasks[position].progress = progress
     }
 
-    mutating func trained(_ report: WorkerMessage.TrainedReport, adapter: [UInt8], by worker: KnownWorker) {
-        guard let task = task(report.task, of: worker) else { return }
+    mutating func trained(
+        _ id: TaskID, _ report: TrainingReport, adapter: [UInt8], by worker: KnownWorker
+    ) {
+        guard let task = task(id, of: worker) else { return }
+        guard report.specification == settings.configuration.training else {
+            return failed(id, .badReport, by: worker)
+        }
         switch task.kind {
         case .train(let shard, let manifest), .correct(let shard, let manifest), .keep(let shard, let manifest):
             let isCorrection = if case .correct = task.kind { true } else { false }
-            guard report.shard == shard, report.manifest == manifest, isCorrection == (report.approximation != nil)
-            else {
-                return failed(report.task, .badReport, by: worker)
+            guard report.manifest == manifest, isCorrection == !report.isExact else {
+                return failed(id, .badReport, by: worker)
             }
             tasks.removeAll { $0.id == task.id }
             let holding = WorkerMessage.Holding(
@@ -237,7 +241,7 @@ extension Coordinator {
         case .check(let shard, let manifest):
             checked(shard: shard, manifest: manifest, report, adapter: adapter, task: task, by: worker)
         case .prepare, .rows, .part:
-            failed(report.task, .badReport, by: worker)
+            failed(id, .badReport, by: worker)
         }
     }
 

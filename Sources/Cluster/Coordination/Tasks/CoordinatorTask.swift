@@ -1,6 +1,4 @@
 import Messages
-import Recommendation
-import Unlearning
 
 /// A unit of work given to a worker.
 struct CoordinatorTask: Sendable {

@@ -1,6 +1,4 @@
 import Messages
-import Recommendation
-import Unlearning
 
 /// A long request on its way.
 struct Operation: Sendable {
@@ -101,7 +99,7 @@ struct Evaluation: Sendable {
     var attentions: [Attention] = []
     var adapters: [ActiveAdapter] = []
     var series: [Series] = []
-    var single: WorkerMessage.TrainedReport?
+    var single: TrainingReport?
     var singleAdapter: [UInt8] = []
     var todo: [OperationPart.Item] = []
     /// Parts there are, and parts done.

@@ -1,5 +1,4 @@
 import Messages
-import Unlearning
 
 /// Workers come, go, and are heard of.
 extension Coordinator {
@@ -23,7 +22,7 @@ extension Coordinator {
         case .hello, .heartbeat: break
         case .need(let task, let digests): provide(digests, for: task, to: worker)
         case .progress(let progress): note(progress, of: worker)
-        case .trained(let report, let adapter): trained(report, adapter: adapter, by: worker)
+        case .trained(let task, let report, let adapter): trained(task, report, adapter: adapter, by: worker)
         case .scored(let task, let tokens, let seconds, let margins):
             scored(task, tokens: tokens, seconds: seconds, margins: margins, by: worker)
         case .compared(let task, let report): compared(task, report, by: worker)

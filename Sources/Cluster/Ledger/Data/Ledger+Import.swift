@@ -254,12 +254,12 @@ extension Ledger {
             outcome.shortened = (outcome.shortened ?? []) + shortened.map(\.prompt.id)
         }
         let changes = PromptChanges(user: user, stored: try PromptRow.all(db, user: id), built: built)
-        guard !changes.isEmpty else { return }
+        guard !changes.difference.isEmpty else { return }
         try rememberSeen(changes, db)
         try apply(changes, touched: &touched, db)
-        outcome.promptsAdded += changes.added.count
-        outcome.promptsRebuilt += changes.rebuilt.count
-        outcome.promptsRemoved += changes.deleted.count
+        outcome.promptsAdded += changes.difference.added.count
+        outcome.promptsRebuilt += changes.difference.rebuilt.count
+        outcome.promptsRemoved += changes.difference.deleted.count
     }
 
     /// An adapter keeps the influence of a prompt that an import replaces until it is trained again: its lineage must
@@ -267,7 +267,7 @@ extension Ledger {
     private func rememberSeen(_ changes: PromptChanges, _ db: Database) throws {
         let statement = try db.cachedStatement(
             sql: "INSERT OR IGNORE INTO seen (shard, interaction) SELECT shard, ? FROM adapters WHERE shard = ?")
-        for row in changes.deleted + changes.rebuilt.map(\.old) where row.split == .train {
+        for row in changes.difference.deleted + changes.difference.rebuilt.map(\.old) where row.split == .train {
             guard let shard = row.shard else { continue }
             for interaction in [row.target] + row.history {
                 try statement.execute(arguments: [interaction, shard])

@@ -68,35 +68,40 @@ struct UserRows {
 }
 
 /// A prompt as it should be, with its lineage as rows.
-struct BuiltPrompt {
+struct BuiltPrompt: PromptVersion {
     var prompt: Prompt
     var digest: String
     var target: Int64
     var history: [Int64]
+
+    var id: String { prompt.id }
+    var split: Split { prompt.split }
 }
 
 /// A prompt as it is in the ledger.
-struct PromptRow {
-    var id: Int64
-    var name: String
+struct PromptRow: PromptVersion {
+    var row: Int64
+    /// `Prompt.id`
+    var id: String
     var digest: String
     var split: Split
     var shard: Int?
     var target: Int64
     var history: [Int64]
 
-    /// All prompts of a user, sorted by name.
+    /// All prompts of a user, sorted by id.
     static func all(_ db: Database, user: Int64) throws -> [PromptRow] {
         let statement = try db.cachedStatement(
             sql: "SELECT id, name, digest, split, shard, target FROM prompts WHERE user = ? ORDER BY name")
         let history = try db.cachedStatement(
             sql: "SELECT interaction FROM prompt_history WHERE prompt = ? ORDER BY position")
         return try Row.fetchAll(statement, arguments: [user]).map { row in
-            let id: Int64 = try row.value("id", in: "prompts")
+            let number: Int64 = try row.value("id", in: "prompts")
             return PromptRow(
-                id: id, name: try row.value("name", in: "prompts"), digest: try row.value("digest", in: "prompts"),
+                row: number, id: try row.value("name", in: "prompts"), digest: try row.value("digest", in: "prompts"),
                 split: try row.choice("split", in: "prompts"), shard: try row.optional("shard", in: "prompts"),
-                target: try row.value("target", in: "prompts"), history: try Int64.fetchAll(history, arguments: [id]))
+                target: try row.value("target", in: "prompts"),
+                history: try Int64.fetchAll(history, arguments: [number]))
         }
     }
 }
@@ -106,37 +111,20 @@ struct PromptChanges {
     var user: Int64
     /// Under the partition by user.
     var userShard: Int?
-    /// Sorted by name.
-    var deleted: [PromptRow] = []
-    var rebuilt: [(old: PromptRow, new: BuiltPrompt)] = []
-    /// Oldest target first.
-    var added: [BuiltPrompt] = []
+    /// Sorted by name; what is added, oldest target first.
+    var difference: PromptDifference<PromptRow, BuiltPrompt>
 
     init(user: UserRows, stored: [PromptRow], built: [BuiltPrompt]) {
         self.user = user.id
         userShard = user.shard
-        let wanted = Dictionary(built.map { ($0.prompt.id, $0) }, uniquingKeysWith: { first, _ in first })
-        for row in stored {
-            guard let new = wanted[row.name] else {
-                deleted.append(row)
-                continue
-            }
-            // Two items may share a title, so the same text may come from other interactions: compare the lineage too.
-            if new.digest != row.digest || new.prompt.split != row.split || new.history != row.history {
-                rebuilt.append((row, new))
-            }
-        }
-        let known = Set(stored.map(\.name))
-        added = built.filter { !known.contains($0.prompt.id) }
+        difference = PromptDifference(from: stored, to: built)
     }
 
     /// Everything of a user who is gone.
     init(deletingAllOf user: Int64, stored: [PromptRow]) {
         self.user = user
-        deleted = stored
+        difference = PromptDifference(from: stored, to: [])
     }
-
-    var isEmpty: Bool { deleted.isEmpty && rebuilt.isEmpty && added.isEmpty }
 }
 
 /// Which summaries have to be computed anew after prompts changed.
@@ -148,22 +136,22 @@ struct Touched {
 extension Ledger {
     /// Applies the changes to the tables of prompts and lineage. Embeddings and margins of replaced prompts go with them.
     func apply(_ changes: PromptChanges, touched: inout Touched, _ db: Database) throws {
-        for row in changes.deleted {
+        for row in changes.difference.deleted {
             touched.splits.insert(row.split)
             if let shard = row.shard { touched.shards.insert(shard) }
             try delete(row, db)
         }
-        for (old, _) in changes.rebuilt {
-            touched.splits.insert(old.split)
-            if let shard = old.shard { touched.shards.insert(shard) }
-            try delete(old, db)
+        for change in changes.difference.rebuilt {
+            touched.splits.insert(change.old.split)
+            if let shard = change.old.shard { touched.shards.insert(shard) }
+            try delete(change.old, db)
         }
-        for (old, new) in changes.rebuilt {
-            let kept = old.split == .train && new.prompt.split == .train ? old.shard : nil
-            let shard = try kept ?? self.shard(for: new.prompt, userShard: changes.userShard)
-            try insert(new, shard: shard, user: changes.user, touched: &touched, db)
+        for change in changes.difference.rebuilt {
+            let kept = change.old.split == .train && change.new.split == .train ? change.old.shard : nil
+            let shard = try kept ?? self.shard(for: change.new.prompt, userShard: changes.userShard)
+            try insert(change.new, shard: shard, user: changes.user, touched: &touched, db)
         }
-        for new in changes.added {
+        for new in changes.difference.added {
             let shard = try self.shard(for: new.prompt, userShard: changes.userShard)
             try insert(new, shard: shard, user: changes.user, touched: &touched, db)
         }
@@ -177,7 +165,7 @@ extension Ledger {
     }
 
     private func delete(_ row: PromptRow, _ db: Database) throws {
-        try db.cachedStatement(sql: "DELETE FROM prompts WHERE id = ?").execute(arguments: [row.id])
+        try db.cachedStatement(sql: "DELETE FROM prompts WHERE id = ?").execute(arguments: [row.row])
     }
 
     private func insert(
@@ -242,22 +230,24 @@ extension Ledger {
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [shard])
         try db.execute(sql: "DELETE FROM damaged_adapters WHERE shard = ?", arguments: [shard])
         try dropCorrection(shard: shard, db)
-        try settle(shard: shard, adapter: nil, manifest: manifest, db)
+        try settle(shard: shard, manifest: manifest, nil, db)
     }
 
     /// Notes in the forget requests that wait for the shard what took the place of the adapter that is gone. A corrected
     /// adapter ends the waiting of those only that asked for an approximate method.
-    func settle(
-        shard: Int, adapter: String?, manifest: String, approximation: Certificate.Approximation? = nil, _ db: Database
-    ) throws {
+    ///
+    /// - Parameter report: nil: the shard is empty and needs no adapter.
+    func settle(shard: Int, manifest: String, _ report: TrainingReport?, _ db: Database) throws {
+        let correction = report?.correction.map(Certificate.Correction.init)
         try db.execute(
             sql: """
-                UPDATE forget_shards SET waiting = 0, new_adapter = ?, new_manifest = ?, approximation = ?
+                UPDATE forget_shards
+                SET waiting = 0, new_adapter = ?, new_manifest = ?, approximation = ?, training = ?
                 WHERE shard = ? AND waiting = 1 AND (? OR exact = 0)
                 """,
             arguments: [
-                adapter, manifest, try approximation.map { try JSONEncoder.stable.text($0) }, shard,
-                approximation == nil,
+                report?.adapter, manifest, try correction.map { try JSONEncoder.stable.text($0) },
+                try report.map { try JSONEncoder.stable.text($0) }, shard, correction == nil,
             ])
     }
 }

@@ -128,19 +128,20 @@ extension Ledger {
                 oldManifest: try row.value("old_manifest", in: table),
                 newAdapter: try row.optional("new_adapter", in: table),
                 newManifest: try row.value("new_manifest", in: table),
-                approximation: try row.optionalJSON("approximation", in: table),
-                fallback: try row.optionalChoice("fallback", in: table))
+                correction: try row.optionalJSON("approximation", in: table),
+                fallback: try row.optionalChoice("fallback", in: table),
+                training: try row.optionalJSON("training", in: table))
         }
     }
 
     /// Approximate as soon as one shard is: whoever reads only the first word is not misled.
     private func exactness(of shards: [Certificate.Shard], _ db: Database) throws -> String {
-        let corrected = shards.compactMap { shard in shard.approximation.map { (shard.index, $0) } }
+        let corrected = shards.compactMap { shard in shard.correction.map { (shard.index, $0) } }
         var sentences: [String] = []
         if !corrected.isEmpty {
-            let list = corrected.map { shard, approximation in
-                "shard \(shard) by \(approximation.method.rawValue) (corrections since its last training: "
-                    + "\(approximation.corrections))"
+            let list = corrected.map { shard, correction in
+                "shard \(shard) by \(correction.method.rawValue) (corrections since its last training: "
+                    + "\(correction.corrections))"
             }.joined(separator: ", ")
             sentences.append(
                 "approximate: adapters were corrected, not trained anew: \(list); what was measured of it stands with each "

@@ -33,7 +33,7 @@ extension Ledger {
                 try db.execute(
                     sql: """
                         UPDATE forget_shards SET waiting = 1, new_adapter = NULL, new_manifest = NULL,
-                        approximation = NULL WHERE request = ? AND shard = ?
+                        approximation = NULL, training = NULL WHERE request = ? AND shard = ?
                         """, arguments: [number, dispute.shard])
             }
         }

@@ -229,8 +229,8 @@ extension Ledger {
 
 extension ForgetEffect {
     mutating func keepOldPrompts(of changes: PromptChanges, built: [BuiltPrompt]) {
-        let changed = (changes.deleted + changes.rebuilt.map(\.old)).filter { $0.split == .train }
-        let digests = Dictionary(changed.map { ($0.name, $0.digest) }, uniquingKeysWith: { first, _ in first })
+        let changed = (changes.difference.deleted + changes.difference.rebuilt.map(\.old)).filter { $0.split == .train }
+        let digests = Dictionary(changed.map { ($0.id, $0.digest) }, uniquingKeysWith: { first, _ in first })
         for prompt in built where digests[prompt.prompt.id] == prompt.digest {
             oldPrompts[prompt.prompt.id] = TrainingPrompt(prompt.prompt)
         }
@@ -239,18 +239,18 @@ extension ForgetEffect {
     /// Adds one user's changes to the counts.
     mutating func count(_ changes: PromptChanges) {
         self.changes.append(changes)
-        for row in changes.deleted {
+        for row in changes.difference.deleted {
             counts.promptsDeleted[row.split] += 1
             guard row.split == .train, let shard = row.shard else { continue }
             shards[shard, default: Shard()].deleted += 1
             shards[shard, default: Shard()].leaving += 1
         }
-        for (old, new) in changes.rebuilt {
-            counts.promptsRebuilt[old.split] += 1
-            guard old.split == .train, let shard = old.shard else { continue }
+        for change in changes.difference.rebuilt {
+            counts.promptsRebuilt[change.old.split] += 1
+            guard change.old.split == .train, let shard = change.old.shard else { continue }
             shards[shard, default: Shard()].rebuilt += 1
-            if new.prompt.split != .train { shards[shard, default: Shard()].leaving += 1 }
+            if change.new.split != .train { shards[shard, default: Shard()].leaving += 1 }
         }
-        for new in changes.added { counts.promptsAdded[new.prompt.split] += 1 }
+        for new in changes.difference.added { counts.promptsAdded[new.split] += 1 }
     }
 }

@@ -129,8 +129,8 @@ extension Ledger {
         guard let adapter = state.adapter, state.trainedManifest == state.manifest else {
             return try note(state.adapter == nil ? .retraining : .dataChanged, shard: shard, db)
         }
-        let report = try state.report.map { try JSONDecoder().decode(AdapterReport.self, from: Data($0.utf8)) }
-        let provenance = report?.approximation.map { AdapterProvenance.approximate($0.provenance) } ?? .trained
+        let report = try state.report.map { try JSONDecoder().decode(TrainingReport.self, from: Data($0.utf8)) }
+        let provenance = report?.correction.map { AdapterProvenance.approximate($0.provenance) } ?? .trained
         try db.execute(
             sql: "INSERT INTO corrections (shard, method, original, provenance, time) VALUES (?, ?, ?, ?, ?)",
             arguments: [
@@ -163,18 +163,15 @@ extension Ledger {
         let see = try db.makeStatement(
             sql: "INSERT OR IGNORE INTO correction_seen (shard, interaction) VALUES (:shard, :interaction)")
         for changes in effect.changes {
-            let rebuilt = changes.rebuilt.map { change in
-                let kept = change.old.history.count { change.new.history.contains($0) }
-                return (change.old, Double(change.old.history.count - kept) / Double(max(change.old.history.count, 1)))
-            }
-            for (old, share) in changes.deleted.map({ ($0, 1.0) }) + rebuilt where old.split == .train {
+            let rebuilt = changes.difference.rebuilt.map { ($0.old, $0.forgottenShare) }
+            for (old, share) in changes.difference.deleted.map({ ($0, 1.0) }) + rebuilt where old.split == .train {
                 guard let shard = old.shard, corrected.contains(shard) else { continue }
-                if let prompt = effect.oldPrompts[old.name] {
+                if let prompt = effect.oldPrompts[old.id] {
                     let data = try JSONEncoder.stable.encode(prompt)
                     try keep.execute(
-                        arguments: ["prompt": data, "shard": shard, "name": old.name, "digest": old.digest])
+                        arguments: ["prompt": data, "shard": shard, "name": old.id, "digest": old.digest])
                 }
-                try count.execute(arguments: ["share": share, "shard": shard, "name": old.name])
+                try count.execute(arguments: ["share": share, "shard": shard, "name": old.id])
                 // Those that are forgotten now go again with their rows.
                 for interaction in [old.target] + old.history {
                     try see.execute(arguments: ["shard": shard, "interaction": interaction])
@@ -225,17 +222,17 @@ extension Ledger {
     ///
     /// - Throws: `LedgerError.correctionSuperseded`, `.invalidAdapter`.
     func takeCorrection(
-        shard: Int, adapter: String, _ approximation: Approximation, _ db: Database
+        shard: Int, adapter: String, _ correction: CorrectionReport, _ db: Database
     ) throws -> [Int64] {
         guard let row = try Row.fetchOne(db, sql: "SELECT * FROM corrections WHERE shard = ?", arguments: [shard]),
-            try row.value("original", in: "corrections") == approximation.provenance.original,
-            try row.value("method", in: "corrections") == approximation.provenance.method.rawValue,
-            approximation.method.name == approximation.provenance.method
+            try row.value("original", in: "corrections") == correction.provenance.original,
+            try row.value("method", in: "corrections") == correction.provenance.method.rawValue,
+            correction.method.name == correction.provenance.method
         else { throw LedgerError.correctionSuperseded(shard: shard) }
         let before = try provenance(row)
         var corrections = 1
         if case .approximate(let earlier) = before { corrections += earlier.corrections }
-        guard approximation.provenance.result == adapter, approximation.provenance.corrections == corrections else {
+        guard correction.provenance.result == adapter, correction.provenance.corrections == corrections else {
             throw LedgerError.invalidAdapter(reason: "what is said of the correction does not fit the adapter")
         }
         let seen = try Int64.fetchAll(

@@ -64,7 +64,7 @@ extension Ledger {
         let damaged =
             holders.map {
                 DamagedAdapter(
-                    shard: $0.shard, adapter: name, lost: lost, approximate: $0.report.approximation != nil)
+                    shard: $0.shard, adapter: name, lost: lost, approximate: !$0.report.isExact)
             } + corrected.map { DamagedAdapter(shard: $0, adapter: name, lost: lost, approximate: true) }
         try mutate { db in
             for entry in damaged {

@@ -6,11 +6,10 @@ import Unlearning
 
 extension Ledger {
     /// Makes an adapter the shard's own: writes its file, then commits; the file it replaces is deleted afterwards.
-    /// Publishing the shard's present adapter again changes nothing. A corrected adapter (`report.approximation`) is taken
+    /// Publishing the shard's present adapter again changes nothing. A corrected adapter (`report.correction`) is taken
     /// only while exactly that correction is pending; with it goes what was kept for the correction.
     ///
     /// - Parameters:
-    ///   - manifest: digest of the manifest it was trained from, or corrected towards.
     ///   - bytes: PEFT safetensors.
     ///   - trainer: the worker that made it; nil: not known.
     ///   - contentName: the content name of the bytes; throws when they are no finite adapter of this cluster.
@@ -19,11 +18,16 @@ extension Ledger {
     ///   the adapter that a forget request took away), `.diskFull`.
     @discardableResult
     package func publish(
-        shard: Int, manifest: String, bytes: [UInt8], report: AdapterReport, trainer: String? = nil, at time: Date,
+        shard: Int, bytes: [UInt8], report: TrainingReport, trainer: String? = nil, at time: Date,
         contentName: ([UInt8]) throws -> String
     ) throws -> String {
         try requireShard(shard)
+        let manifest = report.manifest
         let prompts = try read { try requireCurrent(shard: shard, manifest: manifest, $0) }
+        guard report.prompts == prompts else {
+            throw LedgerError.invalidAdapter(
+                reason: "it was trained on \(report.prompts) prompts, but the manifest has \(prompts)")
+        }
         guard report.specification == configuration.training else {
             throw LedgerError.invalidAdapter(reason: "it was trained with another specification than this cluster's")
         }
@@ -37,6 +41,9 @@ extension Ledger {
         else {
             throw LedgerError.invalidAdapter(reason: "its content name is not usable as a file name")
         }
+        guard report.adapter == name else {
+            throw LedgerError.invalidAdapter(reason: "its report names another adapter")
+        }
         try refuseDropped(name, shard: shard, manifest: manifest, trainer: trainer, at: time)
         // What stands in a report comes from outside; JSON has no numbers that are not finite.
         guard (try? JSONEncoder.stable.encode(report)) != nil else {
@@ -44,7 +51,7 @@ extension Ledger {
         }
         let present = try adapters().first { $0.shard == shard }
         if present?.name == name && present?.manifest == manifest
-            && (present?.report.approximation == nil) == (report.approximation == nil)
+            && present?.report.isExact == report.isExact
         {
             return name
         }
@@ -54,24 +61,18 @@ extension Ledger {
             try mutate { db in
                 _ = try requireCurrent(shard: shard, manifest: manifest, db)
                 var seen: [Int64] = []
-                if let approximation = report.approximation {
-                    seen = try takeCorrection(shard: shard, adapter: name, approximation, db)
+                if let correction = report.correction {
+                    seen = try takeCorrection(shard: shard, adapter: name, correction, db)
                 } else {
                     try dropCorrection(shard: shard, db)
                 }
                 try record(
-                    AdapterRecord(
-                        name: name, shard: shard, manifest: manifest, prompts: prompts, created: time, report: report,
-                        trainer: trainer), seen: seen, db)
-                let approximation = report.approximation.map {
-                    Certificate.Approximation(
-                        method: $0.provenance.method, corrections: $0.provenance.corrections,
-                        measured: MeasuredCorrection($0))
-                }
-                try settle(shard: shard, adapter: name, manifest: manifest, approximation: approximation, db)
+                    AdapterRecord(shard: shard, report: report, created: time, trainer: trainer), seen: seen, db)
+                try settle(shard: shard, manifest: manifest, report, db)
                 let detail = PublishDetail(
-                    shard: shard, adapter: name, manifest: manifest, prompts: prompts, approximation: approximation,
-                    original: report.approximation?.provenance.original)
+                    shard: shard, adapter: name, manifest: manifest, prompts: prompts,
+                    approximation: report.correction.map(Certificate.Correction.init),
+                    original: report.correction?.provenance.original)
                 try audit(db, "publish", detail, at: time)
             }
         } catch {
@@ -106,12 +107,17 @@ extension Ledger {
     package func adapters() throws -> [AdapterRecord] {
         try read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM adapters ORDER BY shard").map { row in
-                AdapterRecord(
-                    name: try row.value("name", in: "adapters"), shard: try row.value("shard", in: "adapters"),
-                    manifest: try row.value("manifest", in: "adapters"),
-                    prompts: try row.count("prompts", in: "adapters"),
-                    created: try row.date("created", in: "adapters"), report: try row.json("report", in: "adapters"),
+                let record = AdapterRecord(
+                    shard: try row.value("shard", in: "adapters"), report: try row.json("report", in: "adapters"),
+                    created: try row.date("created", in: "adapters"),
                     trainer: try row.optional("trainer", in: "adapters"))
+                guard try record.name == row.value("name", in: "adapters"),
+                    try record.manifest == row.value("manifest", in: "adapters"), record.prompts > 0
+                else {
+                    throw LedgerError.corrupt(
+                        table: "adapters", column: "report", reason: "is another adapter's")
+                }
+                return record
             }
         }
     }
@@ -148,7 +154,7 @@ extension Ledger {
         for interaction in seen { try see.execute(arguments: [adapter.shard, interaction]) }
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [adapter.shard])
         try db.execute(sql: "DELETE FROM damaged_adapters WHERE shard = ?", arguments: [adapter.shard])
-        guard adapter.report.approximation == nil else { return }
+        guard adapter.report.isExact else { return }
         // An adapter that was trained before stays the base of estimates until a longer training says better.
         try db.execute(
             sql: """
@@ -183,7 +189,7 @@ extension Ledger {
         var manifest: String
         var prompts: Int
         /// nil: trained.
-        var approximation: Certificate.Approximation?
+        var approximation: Certificate.Correction?
         /// What was corrected.
         var original: String?
     }

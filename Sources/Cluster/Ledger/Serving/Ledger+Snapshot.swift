@@ -105,13 +105,13 @@ extension Ledger {
         return LedgerSnapshot.Adapter(
             name: name, manifest: try row.value("trained", in: "adapters"),
             missingMargins: validation - (try row.count("margins", in: "margins")),
-            approximation: try approximation(row), trainer: try row.optional("trainer", in: "adapters"))
+            corrected: try corrected(row), trainer: try row.optional("trainer", in: "adapters"))
     }
 
-    private func approximation(_ row: Row) throws -> LedgerSnapshot.Approximation? {
-        guard let report: AdapterReport = try row.optionalJSON("approximate", in: "adapters") else { return nil }
-        return try report.approximation.map {
-            LedgerSnapshot.Approximation(
+    private func corrected(_ row: Row) throws -> LedgerSnapshot.Corrected? {
+        guard let report: TrainingReport = try row.optionalJSON("approximate", in: "adapters") else { return nil }
+        return try report.correction.map {
+            LedgerSnapshot.Corrected(
                 method: $0.provenance.method, corrections: $0.provenance.corrections,
                 since: try row.date("created", in: "adapters"))
         }

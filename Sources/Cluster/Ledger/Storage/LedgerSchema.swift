@@ -14,6 +14,7 @@ enum LedgerSchema {
         migrator.registerMigration("tombstones without times", migrate: TombstoneMigration.dropRedundantAndTimes)
         migrator.registerMigration("damaged adapters", migrate: damagedAdapters)
         migrator.registerMigration("counted likes", migrate: countedLikes)
+        migrator.registerMigration("training reports", migrate: trainingReports)
         return migrator
     }
 
@@ -309,6 +310,17 @@ enum LedgerSchema {
                     shard INTEGER PRIMARY KEY REFERENCES shards (shard), adapter TEXT NOT NULL, lost INTEGER NOT NULL,
                     approximate INTEGER NOT NULL, manifest TEXT NOT NULL, time INTEGER NOT NULL
                 );
+                """)
+    }
+
+    /// One report of a training, whole: it names adapter, manifest and prompts itself.
+    private static func trainingReports(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                UPDATE adapters SET report = json_remove(
+                    json_set(report, '$.adapter', name, '$.manifest', manifest, '$.prompts', prompts), '$.method');
+                -- Report of the new adapter, as JSON; NULL: it was published before this was recorded, or there is none.
+                ALTER TABLE forget_shards ADD COLUMN training TEXT;
                 """)
     }
 }

@@ -56,26 +56,34 @@ extension Certificate {
         public var newAdapter: String?
         public var newManifest: String
         /// nil: the new adapter was trained, or there is none.
-        public var approximation: Approximation?
+        public var correction: Correction?
         /// Why the shard was retrained although a correction was asked for.
         public var fallback: CorrectionFallback?
+        /// How the new adapter came about; nil before version 4, and where there is none.
+        public var training: TrainingReport?
+
+        private enum CodingKeys: String, CodingKey {
+            case index, oldAdapter, oldManifest, newAdapter, newManifest, fallback, training
+            case correction = "approximation"
+        }
 
         public init(
             index: Int, oldAdapter: String?, oldManifest: String, newAdapter: String?, newManifest: String,
-            approximation: Approximation? = nil, fallback: CorrectionFallback? = nil
+            correction: Correction? = nil, fallback: CorrectionFallback? = nil, training: TrainingReport? = nil
         ) {
             self.index = index
             self.oldAdapter = oldAdapter
             self.oldManifest = oldManifest
             self.newAdapter = newAdapter
             self.newManifest = newManifest
-            self.approximation = approximation
+            self.correction = correction
+            self.training = training
             self.fallback = fallback
         }
     }
 
     /// Of a new adapter that was corrected instead of trained.
-    public struct Approximation: Codable, Hashable, Sendable {
+    public struct Correction: Codable, Hashable, Sendable {
         public var method: ApproximateProvenance.Method
         /// Approximate corrections since the last training, this one included.
         public var corrections: Int
@@ -89,13 +97,19 @@ extension Certificate {
             self.corrections = corrections
             self.measured = measured
         }
+
+        package init(_ report: CorrectionReport) {
+            self.init(
+                method: report.provenance.method, corrections: report.provenance.corrections,
+                measured: MeasuredCorrection(report))
+        }
     }
 
     /// What is signed.
     public struct Statement: Codable, Hashable, Sendable {
-        /// 3: signed as JWS; names the cluster, arithmetic, log head at the end, copies not confirmed gone, second trainings,
+        /// 4: says of each new adapter how it was trained. 3: signed as JWS; names the cluster, arithmetic, log head at the end, copies not confirmed gone, second trainings,
         /// and measurements of corrections. 2: says of shards whether they were corrected instead of trained, and why not.
-        public static let currentVersion = 3
+        public static let currentVersion = 4
 
         public var version: Int
         /// nil before version 3.

@@ -8,10 +8,10 @@ public enum MeasuredCorrection: Hashable, Sendable {
     /// Mean loss of the first and of the last epoch, in nats, on the forget set and on pairs of batches.
     case e2urec(forgetLosses: [Double], pairLosses: [Double])
 
-    package init?(_ approximation: Approximation) {
-        if let report = approximation.ifru {
+    package init?(_ correction: CorrectionReport) {
+        if let report = correction.ifru {
             self = .ifru(trial: report.calibration, forgotten: report.forgottenMargins)
-        } else if let report = approximation.e2urec {
+        } else if let report = correction.e2urec {
             self = .e2urec(forgetLosses: report.forgetLosses, pairLosses: report.pairLosses)
         } else {
             return nil

@@ -56,6 +56,8 @@ extension ImportOutcome {
         promptsRebuilt = try container.decode(Int.self, forKey: .promptsRebuilt)
         promptsRemoved = try container.decode(Int.self, forKey: .promptsRemoved)
         shardsChanged = try container.decode([Int].self, forKey: .shardsChanged)
+        promptsShortened = try container.decodeIfPresent(Int.self, forKey: .promptsShortened)
+        shortened = try container.decodeIfPresent([String].self, forKey: .shortened)
     }
 }
 
@@ -88,62 +90,27 @@ public struct StoredPrompt: Hashable, Sendable {
     public var sample: TrainingPrompt { TrainingPrompt(prompt) }
 }
 
-/// What is recorded with an adapter beside its bytes.
-public struct AdapterReport: Codable, Hashable, Sendable {
-    /// `TrainingSpecification` that made it.
-    public var specification: TrainingSpecification
-    public var method: ClusterConfiguration.Method
-    public var steps: Int
-    /// Prompt tokens of the data times epochs.
-    public var tokens: Int
-    /// Spent in training.
-    public var seconds: Double
-    /// Of these in forward, backward and optimiser.
-    public var computeSeconds: Double
-    public var epochLosses: [Double]
-    /// nil: trained.
-    public var approximation: Approximation?
-
-    public init(
-        specification: TrainingSpecification, method: ClusterConfiguration.Method = .apa, steps: Int, tokens: Int,
-        seconds: Double, computeSeconds: Double, epochLosses: [Double], approximation: Approximation? = nil
-    ) {
-        self.specification = specification
-        self.method = method
-        self.steps = steps
-        self.tokens = tokens
-        self.seconds = seconds
-        self.computeSeconds = computeSeconds
-        self.epochLosses = epochLosses
-        self.approximation = approximation
-    }
-}
-
-/// The adapter that a shard answers with.
-public struct AdapterRecord: Codable, Hashable, Sendable {
-    /// Content name; the file is `adapters/<name>.safetensors`.
-    public var name: String
+/// The adapter that a shard answers with; its file is `adapters/<content name>.safetensors`.
+public struct AdapterRecord: Hashable, Sendable {
     public var shard: Int
-    /// Digest of the manifest it was trained from.
-    public var manifest: String
-    public var prompts: Int
+    public var report: TrainingReport
+    /// Of a corrected adapter: since when it answers.
     public var created: Date
-    public var report: AdapterReport
     /// The worker that trained or corrected it; nil: not on record.
     public var trainer: String?
 
-    public init(
-        name: String, shard: Int, manifest: String, prompts: Int, created: Date, report: AdapterReport,
-        trainer: String? = nil
-    ) {
-        self.name = name
+    public init(shard: Int, report: TrainingReport, created: Date, trainer: String? = nil) {
         self.shard = shard
-        self.manifest = manifest
-        self.prompts = prompts
-        self.created = created
         self.report = report
+        self.created = created
         self.trainer = trainer
     }
+
+    /// Content name.
+    public var name: String { report.adapter }
+    /// Digest of the manifest it was trained from.
+    public var manifest: String { report.manifest }
+    public var prompts: Int { report.prompts }
 }
 
 /// What `SampleAdaptiveAttention` is made of: the validation prompts and each adapter's margins on them.

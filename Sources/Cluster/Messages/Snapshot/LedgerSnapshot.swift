@@ -51,11 +51,11 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         }
 
         /// Whether an approximate adapter serves until the trained one is there.
-        public var isBridged: Bool { awaitsExact && adapter?.approximation != nil }
+        public var isBridged: Bool { awaitsExact && adapter?.corrected != nil }
     }
 
     /// What of an approximate adapter everybody is told.
-    public struct Approximation: Codable, Hashable, Sendable {
+    public struct Corrected: Codable, Hashable, Sendable {
         public var method: ApproximateProvenance.Method
         /// Approximate corrections since the last training.
         public var corrections: Int
@@ -78,19 +78,19 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         /// Validation prompts whose margin under this adapter is missing; 0: its reference row is complete.
         public var missingMargins: Int
         /// nil: trained.
-        public var approximation: Approximation?
+        public var corrected: Corrected?
         /// The worker that made it; nil: not on record.
         public var trainer: String?
 
         public init(
-            name: String, manifest: String, missingMargins: Int, approximation: Approximation? = nil,
+            name: String, manifest: String, missingMargins: Int, corrected: Corrected? = nil,
             trainer: String? = nil
         ) {
             self.trainer = trainer
             self.name = name
             self.manifest = manifest
             self.missingMargins = missingMargins
-            self.approximation = approximation
+            self.corrected = corrected
         }
     }
 

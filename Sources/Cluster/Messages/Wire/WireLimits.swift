@@ -1,7 +1,7 @@
 /// How much a peer may send. Whatever is above is refused before memory is spent on it.
 public enum WireLimits {
     /// First byte of compatibility: peers of another version are refused.
-    public static let version: UInt8 = 4
+    public static let version: UInt8 = 5
     /// Bytes of one payload frame; larger payloads are split.
     public static let payloadFrame = 1 << 20
     /// Bytes of the largest single frame, for `SocketOptions.maximumFrameSize`.

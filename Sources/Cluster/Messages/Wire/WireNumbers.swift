@@ -4,8 +4,6 @@ import Unlearning
 extension WireLimits {
     /// Number of a shard.
     package static let shards = 0...65_535
-    /// Of what belongs to no shard the number is -1.
-    package static let reportedShards = -1...65_535
     /// Prompt tokens of one result: sums of thousands of results stay far from the end of the integers.
     public static let tokens = 0...(1 << 50)
     /// Optimiser steps, and rows of a comparison.
@@ -91,14 +89,15 @@ extension WireNumbers {
         try check(seconds, WireLimits.seconds, "seconds")
     }
 
-    package func check(_ report: WorkerMessage.TrainedReport) throws(WireError) {
-        try check(report.shard, WireLimits.reportedShards, "shard")
+    package func check(_ report: TrainingReport) throws(WireError) {
+        try check { try report.specification.check() }
+        try check(report.prompts, 0...WireLimits.prompts, "prompts")
         try check(report.steps, WireLimits.steps, "steps")
         try check(tokens: report.tokens, seconds: report.seconds)
         try check(report.computeSeconds, WireLimits.seconds, "computeSeconds")
         try checkCount(report.epochLosses.count, WireLimits.epochs, "epochLosses")
         try checkFinite(report.epochLosses, "epochLosses")
-        if let approximation = report.approximation { try check(approximation) }
+        if let correction = report.correction { try check(correction) }
     }
 
     package func check(_ provenance: ApproximateProvenance) throws(WireError) {
@@ -106,11 +105,12 @@ extension WireNumbers {
         try check(provenance.corrections, WireLimits.corrections, "corrections")
     }
 
-    private func check(_ approximation: Approximation) throws(WireError) {
-        try check(approximation.provenance)
-        let (corrected, influence) = (approximation.e2urec, approximation.ifru)
+    private func check(_ correction: CorrectionReport) throws(WireError) {
+        try check(correction.provenance)
+        try check(correction.method)
+        let (corrected, influence) = (correction.e2urec, correction.ifru)
         let costs = [
-            approximation.preparation?.cost, corrected?.augmenting, corrected?.teaching, corrected?.forgetting,
+            correction.preparation?.cost, corrected?.augmenting, corrected?.teaching, corrected?.forgetting,
             corrected?.pairing, influence?.gradient, influence?.solving,
         ]
         for case let cost? in costs {

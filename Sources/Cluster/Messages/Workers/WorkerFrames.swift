@@ -14,6 +14,10 @@ extension WorkerMessage {
         package var tokens: Int
         package var seconds: Double
     }
+    private struct TrainedHeader: Codable {
+        var task: TaskID
+        var report: TrainingReport
+    }
     private struct ShardHeader: Codable { var shard: Int }
     private struct PreparedHeader: Codable {
         package var task: TaskID
@@ -46,7 +50,8 @@ extension WorkerMessage {
             let payload = try WireJSON.encode(digests, kind: "need")
             return try Envelope("need", TaskHeader(task: task), payloads: [payload])
         case .progress(let progress): return try Envelope("progress", progress)
-        case .trained(let report, let adapter): return try Envelope("trained", report, payloads: [adapter])
+        case .trained(let task, let report, let adapter):
+            return try Envelope("trained", TrainedHeader(task: task, report: report), payloads: [adapter])
         case .scored(let task, let tokens, let seconds, let margins):
             let header = ResultHeader(task: task, tokens: tokens, seconds: seconds)
             return try Envelope("scored", header, payloads: [LittleEndianFloats.bytes(margins)])
@@ -94,9 +99,9 @@ extension WorkerMessage {
             try WireNumbers(kind: kind).check(progress)
             self = .progress(progress)
         case "trained":
-            let report = try envelope.decode(TrainedReport.self, payloads: 1)
-            try WireNumbers(kind: kind).check(report)
-            self = .trained(report, adapter: envelope.payloads[0])
+            let header = try envelope.decode(TrainedHeader.self, payloads: 1)
+            try WireNumbers(kind: kind).check(header.report)
+            self = .trained(task: header.task, header.report, adapter: envelope.payloads[0])
         case "scored":
             let header = try envelope.decode(ResultHeader.self, payloads: 1)
             try WireNumbers(kind: kind).check(tokens: header.tokens, seconds: header.seconds)

@@ -13,7 +13,7 @@ public enum WorkerMessage: Sendable, Equatable {
     case need(task: TaskID, digests: [String])
     case progress(TaskProgress)
     /// Payload: the adapter's safetensors bytes.
-    case trained(TrainedReport, adapter: [UInt8])
+    case trained(task: TaskID, TrainingReport, adapter: [UInt8])
     /// Payload: margins, little-endian f32, one a prompt, in the order of the prompts.
     case scored(task: TaskID, tokens: Int, seconds: Double, margins: [Float])
     /// Payload: little-endian f32 `[prompts, hidden]`.
@@ -103,41 +103,6 @@ public enum WorkerMessage: Sendable, Equatable {
             self.loss = loss
             self.tokensPerSecond = tokensPerSecond
             self.secondsRemaining = secondsRemaining
-        }
-    }
-
-    public struct TrainedReport: Codable, Hashable, Sendable {
-        public var task: TaskID
-        /// -1 for a training that belongs to no shard (replay, comparison).
-        public var shard: Int
-        public var manifest: String
-        /// Content name; the coordinator recomputes it from the bytes.
-        public var adapter: String
-        public var steps: Int
-        /// Prompt tokens of the data times epochs.
-        public var tokens: Int
-        /// Spent in training; `computeSeconds` of them in forward, backward and optimiser.
-        public var seconds: Double
-        public var computeSeconds: Double
-        /// Mean loss of each epoch.
-        public var epochLosses: [Double]
-        /// nil: trained.
-        public var approximation: Approximation?
-
-        public init(
-            task: TaskID, shard: Int, manifest: String, adapter: String, steps: Int, tokens: Int, seconds: Double,
-            computeSeconds: Double, epochLosses: [Double], approximation: Approximation? = nil
-        ) {
-            self.task = task
-            self.shard = shard
-            self.manifest = manifest
-            self.adapter = adapter
-            self.steps = steps
-            self.tokens = tokens
-            self.seconds = seconds
-            self.computeSeconds = computeSeconds
-            self.epochLosses = epochLosses
-            self.approximation = approximation
         }
     }
 }

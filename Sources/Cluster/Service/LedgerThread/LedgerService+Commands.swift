@@ -52,17 +52,9 @@ extension LedgerService {
     }
 
     private func publish(
-        shard: Int, report: WorkerMessage.TrainedReport, bytes: [UInt8], by worker: String, at time: Date
+        shard: Int, report: TrainingReport, bytes: [UInt8], by worker: String, at time: Date
     ) throws {
-        let recorded = AdapterReport(
-            specification: ledger.configuration.training,
-            method: report.approximation.map { .init($0.provenance.method) } ?? .apa,
-            steps: report.steps, tokens: report.tokens,
-            seconds: report.seconds, computeSeconds: report.computeSeconds, epochLosses: report.epochLosses,
-            approximation: report.approximation)
-        try ledger.publish(
-            shard: shard, manifest: report.manifest, bytes: bytes, report: recorded, trainer: worker, at: time
-        ) { bytes in
+        try ledger.publish(shard: shard, bytes: bytes, report: report, trainer: worker, at: time) { bytes in
             let adapter = try Adapter(safetensors: bytes, layout: layout)
             try adapter.checkFinite()
             return adapter.contentName

@@ -30,13 +30,7 @@ extension LedgerService {
 
     func describe(_ record: AdapterRecord) throws -> AdaptersReply.Adapter {
         AdaptersReply.Adapter(
-            shard: record.shard, name: record.name, method: record.report.method.rawValue,
-            exact: record.report.method == .apa, base: record.report.specification.base,
-            lora: record.report.specification.lora, prompts: record.prompts, manifest: record.manifest,
-            steps: record.report.steps, tokens: record.report.tokens, seconds: record.report.seconds,
-            computeSeconds: record.report.computeSeconds,
-            epochLosses: record.report.epochLosses, created: record.created.formatted(.iso8601),
-            approximation: record.report.approximation, specification: record.report.specification,
+            shard: record.shard, training: record.report, created: record.created.formatted(.iso8601),
             specificationDigest: try ledger.digest(of: record.report.specification))
     }
 

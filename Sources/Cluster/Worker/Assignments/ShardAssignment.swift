@@ -12,7 +12,7 @@ struct ShardAssignment: Sendable {
         case waiting([String])
         case training(JobID)
         /// The storage command of this id keeps the adapter; then it is reported.
-        case saving(UInt64, WorkerMessage.TrainedReport, [UInt8])
+        case saving(UInt64, TrainingReport, [UInt8])
     }
 
     let shard: Int
@@ -55,10 +55,10 @@ struct ShardAssignment: Sendable {
     }
 
     /// Whether a kept result is what is asked for.
-    func isAnswered(by report: WorkerMessage.TrainedReport) -> Bool {
-        guard let correction else { return report.approximation == nil }
-        guard let approximation = report.approximation else { return false }
-        return approximation.provenance.original == original && approximation.method == correction.method
+    func isAnswered(by report: TrainingReport) -> Bool {
+        guard let correction else { return report.isExact }
+        guard let made = report.correction else { return false }
+        return made.provenance.original == original && made.method == correction.method
     }
 
     /// The storage command that this waits for.

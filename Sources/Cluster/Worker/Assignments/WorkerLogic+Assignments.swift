@@ -96,14 +96,10 @@ extension WorkerLogic {
         if let correction = assignment.correction {
             job = makeJob(
                 .correct(
-                    shard: assignment.shard, manifest: assignment.manifestDigest, correction,
-                    specification: assignment.specification, prompts: prompts, preparation: assignment.preparation))
+                    correction, assignment.specification, prompts: prompts, preparation: assignment.preparation))
             assignment.preparation = nil
         } else {
-            job = makeJob(
-                .train(
-                    shard: assignment.shard, manifest: assignment.manifestDigest,
-                    specification: assignment.specification, prompts: prompts))
+            job = makeJob(.train(assignment.specification, prompts: prompts))
         }
         assignment.phase = .training(job.id)
         assignments[assignment.shard] = assignment

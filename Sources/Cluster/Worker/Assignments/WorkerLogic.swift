@@ -77,11 +77,7 @@ package struct WorkerLogic: Sendable {
         case .prompts(let task, let prompts): return take(prompts, task: task)
         case .replay(let task, let specification, let prompts):
             if let failure = mismatch(specification) { return [failed(task, failure)] }
-            let manifest = ShardManifest(
-                entries: prompts.map { ShardManifest.Entry(id: $0.id, digest: $0.digest) })
-            return enqueue(
-                .train(shard: -1, manifest: manifest.digest, specification: specification, prompts: prompts),
-                task: task)
+            return enqueue(.train(specification, prompts: prompts), task: task)
         case .prepare(let task): return prepare(task)
         case .score(let score): return enqueue(.score(score), task: score.task)
         case .embed(let task, let source, let prompts):
@@ -126,7 +122,7 @@ package struct WorkerLogic: Sendable {
         guard let shard = shard(training: job), var assignment = assignments[shard] else { return next }
         switch outcome {
         case .trained(let report, let adapter):
-            let save = command(shard, .save(report, adapter: adapter, specification: assignment.specification))
+            let save = command(shard, .save(report, adapter: adapter))
             assignment.phase = .saving(save.id, report, adapter)
             assignments[shard] = assignment
             return [.storage(save)] + next
@@ -138,9 +134,7 @@ package struct WorkerLogic: Sendable {
 
     private func answer(_ outcome: JobOutcome, task: TaskID) -> Action? {
         switch outcome {
-        case .trained(var report, let adapter):
-            report.task = task
-            return .send(.trained(report, adapter: adapter))
+        case .trained(let report, let adapter): return .send(.trained(task: task, report, adapter: adapter))
         case .scored(let margins, let tokens, let seconds):
             return .send(.scored(task: task, tokens: tokens, seconds: seconds, margins: margins))
         case .embedded(let values, let tokens, let seconds):
@@ -190,12 +184,9 @@ package struct WorkerLogic: Sendable {
     }
 
     func trained(
-        _ report: WorkerMessage.TrainedReport, adapter: [UInt8], task: TaskID?
+        _ report: TrainingReport, adapter: [UInt8], task: TaskID?
     ) -> [Action] {
-        guard let task else { return [] }
-        var report = report
-        report.task = task
-        return [.send(.trained(report, adapter: adapter))]
+        task.map { [.send(.trained(task: $0, report, adapter: adapter))] } ?? []
     }
 
     private func starting(_ job: Job?) -> [Action] { job.map { [.start($0)] } ?? [] }

@@ -97,7 +97,7 @@ final class ComputeThread: Sendable {
         let start = clock.now
         func seconds() -> Double { (clock.now - start) / .seconds(1) }
         switch job.work {
-        case .train(let shard, let manifest, let specification, let prompts):
+        case .train(let specification, let prompts):
             var pace = ProgressPace()
             let trained = try executor.train(prompts: prompts, specification: specification) { progress in
                 if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
@@ -105,12 +105,8 @@ final class ComputeThread: Sendable {
                 isCancelled(job.id)
             }
             try trained.adapter.checkFinite()
-            let message = WorkerMessage.TrainedReport(
-                task: 0, shard: shard, manifest: manifest, adapter: trained.adapter.contentName,
-                steps: trained.steps, tokens: trained.tokens, seconds: seconds(),
-                computeSeconds: trained.computeSeconds, epochLosses: trained.epochLosses)
-            return .trained(message, adapter: trained.adapter.safetensorsBytes())
-        case .correct(let shard, let manifest, let correction, let specification, let prompts, let preparation):
+            return .trained(trained.report, adapter: trained.adapter.safetensorsBytes())
+        case .correct(let correction, let specification, let prompts, let preparation):
             var pace = ProgressPace()
             let corrected = try executor.correct(
                 correction, specification: specification, retained: prompts, preparation: preparation
@@ -120,12 +116,7 @@ final class ComputeThread: Sendable {
                 isCancelled(job.id)
             }
             try corrected.adapter.checkFinite()
-            let cost = corrected.approximation.cost
-            let message = WorkerMessage.TrainedReport(
-                task: 0, shard: shard, manifest: manifest, adapter: corrected.adapter.contentName, steps: cost.steps,
-                tokens: cost.trainedTokens, seconds: seconds(), computeSeconds: cost.seconds, epochLosses: [],
-                approximation: corrected.approximation)
-            return .trained(message, adapter: corrected.adapter.safetensorsBytes())
+            return .trained(corrected.report, adapter: corrected.adapter.safetensorsBytes())
         case .prepare(_, let prompts, let bytes, let trial):
             var pace = ProgressPace()
             let adapter = try Adapter(safetensors: bytes, model: executor.description.model)

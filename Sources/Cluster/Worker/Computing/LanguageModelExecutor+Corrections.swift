@@ -8,9 +8,11 @@ extension LanguageModelExecutor {
     package func correct(
         _ correction: PendingCorrection, specification: TrainingSpecification, retained: [TrainingPrompt],
         preparation: InfluencePreparation?, progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
-    ) throws -> CorrectedAdapter {
+    ) throws -> TrainedAdapter {
+        let (clock, start) = (ContinuousClock(), ContinuousClock.now)
         let adapter = try Adapter(safetensors: correction.original, model: model.configuration)
         successors[adapter.contentName] = nil
+        let corrected: (adapter: Adapter, report: CorrectionReport)
         switch correction.method {
         case .e2urec(let configuration):
             let result = try E2URec.unlearn(
@@ -22,10 +24,11 @@ extension LanguageModelExecutor {
             } isCancelled: {
                 isCancelled()
             }
-            return CorrectedAdapter(
-                adapter: result.student.adapter,
-                approximation: Approximation(
-                    provenance: result.student.provenance, method: correction.method, e2urec: result.report))
+            corrected = (
+                result.student.adapter,
+                CorrectionReport(
+                    provenance: result.student.provenance, method: correction.method, e2urec: result.report)
+            )
         case .ifru(let configuration):
             let trained = correction.request.trainedPrompts(retained: retained)
             let isReady = preparation?.isOf(adapter: adapter, prompts: trained) ?? false
@@ -49,12 +52,21 @@ extension LanguageModelExecutor {
                     disagreement: result.report.disagreement ?? 0, tolerance: configuration.tolerance)
             }
             if isReady { try keepSuccessor(of: prepared, after: result, of: correction.request) }
-            return CorrectedAdapter(
-                adapter: result.corrected.adapter,
-                approximation: Approximation(
+            corrected = (
+                result.corrected.adapter,
+                CorrectionReport(
                     provenance: result.corrected.provenance, method: correction.method,
-                    preparation: .init(beforehand: isReady, cost: prepared.cost), ifru: result.report))
+                    preparation: .init(beforehand: isReady, cost: prepared.cost), ifru: result.report)
+            )
         }
+        let cost = corrected.report.cost
+        return TrainedAdapter(
+            adapter: corrected.adapter,
+            report: TrainingReport(
+                adapter: corrected.report.provenance.result, manifest: ShardManifest(of: retained).digest,
+                prompts: retained.count, specification: specification, steps: cost.steps, tokens: cost.trainedTokens,
+                seconds: (clock.now - start) / .seconds(1), computeSeconds: cost.seconds, epochLosses: [],
+                correction: corrected.report))
     }
 
     package func prepare(

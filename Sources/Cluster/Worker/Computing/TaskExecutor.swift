@@ -16,7 +16,7 @@ package protocol TaskExecutor: AnyObject {
         isCancelled: () -> Bool
     ) throws -> TrainedAdapter
 
-    /// Corrects an adapter approximately.
+    /// Corrects an adapter approximately; the report says so.
     ///
     /// - Parameters:
     ///   - specification: of the shard's trainings.
@@ -26,7 +26,7 @@ package protocol TaskExecutor: AnyObject {
     func correct(
         _ correction: PendingCorrection, specification: TrainingSpecification, retained: [TrainingPrompt],
         preparation: InfluencePreparation?, progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
-    ) throws -> CorrectedAdapter
+    ) throws -> TrainedAdapter
 
     /// What IFRU can compute before a request.
     ///
@@ -48,17 +48,6 @@ package protocol TaskExecutor: AnyObject {
     func compare(
         _ comparison: ComparisonCase, progress: (ComparisonProgress) -> Void, isCancelled: () -> Bool
     ) throws -> ComparisonReport
-}
-
-/// An adapter that was corrected, and what that took.
-package struct CorrectedAdapter: Sendable {
-    package var adapter: Adapter
-    package var approximation: Approximation
-
-    package init(adapter: Adapter, approximation: Approximation) {
-        self.adapter = adapter
-        self.approximation = approximation
-    }
 }
 
 /// What of an executor decides whether the coordinator takes the worker.

@@ -9,11 +9,9 @@ package typealias JobID = UInt64
 /// What the compute thread is given.
 package struct Job: Sendable, Equatable {
     package enum Work: Sendable, Equatable {
-        /// `shard` is -1 for a replay.
-        case train(shard: Int, manifest: String, specification: TrainingSpecification, prompts: [TrainingPrompt])
+        case train(TrainingSpecification, prompts: [TrainingPrompt])
         case correct(
-            shard: Int, manifest: String, PendingCorrection, specification: TrainingSpecification,
-            prompts: [TrainingPrompt], preparation: InfluencePreparation?)
+            PendingCorrection, TrainingSpecification, prompts: [TrainingPrompt], preparation: InfluencePreparation?)
         case prepare(shard: Int, prompts: [TrainingPrompt], adapter: [UInt8], trial: InfluenceTrial)
         case score(CoordinatorMessage.ScoreTask)
         case embed(source: EmbeddingSource, prompts: [TrainingPrompt])
@@ -26,8 +24,7 @@ package struct Job: Sendable, Equatable {
 
 /// What the compute thread gives back.
 package enum JobOutcome: Sendable, Equatable {
-    /// The report's task is filled in by the state.
-    case trained(WorkerMessage.TrainedReport, adapter: [UInt8])
+    case trained(TrainingReport, adapter: [UInt8])
     case prepared(InfluencePreparation, seconds: Double)
     case scored(margins: [Float], tokens: Int, seconds: Double)
     case embedded(values: [Float], tokens: Int, seconds: Double)
@@ -46,7 +43,7 @@ package struct StorageCommand: Sendable, Equatable {
         /// The prompts, if they are exactly those of the manifest.
         case read(manifest: String)
         case keep(InfluencePreparation, manifest: String)
-        case save(WorkerMessage.TrainedReport, adapter: [UInt8], specification: TrainingSpecification)
+        case save(TrainingReport, adapter: [UInt8])
         case remove
     }
 
@@ -67,10 +64,10 @@ package struct StorageResult: Sendable, Equatable {
     }
 
     package struct Trained: Sendable, Equatable {
-        package var report: WorkerMessage.TrainedReport
+        package var report: TrainingReport
         package var adapter: [UInt8]
 
-        package init(report: WorkerMessage.TrainedReport, adapter: [UInt8]) {
+        package init(report: TrainingReport, adapter: [UInt8]) {
             self.report = report
             self.adapter = adapter
         }

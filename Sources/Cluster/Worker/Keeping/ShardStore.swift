@@ -21,16 +21,6 @@ package final class ShardStore {
         case complete([TrainingPrompt])
     }
 
-    /// A trained adapter as it is kept.
-    package struct StoredTraining: Codable, Sendable, Equatable {
-        package var specification: TrainingSpecification
-        /// Fingerprint of the arithmetic that trained it.
-        package var arithmetic: String
-        package var report: WorkerMessage.TrainedReport
-        /// SHA-256 of the file with the tensors.
-        package var file: String
-    }
-
     private struct Header: Codable {
         var format: String
         var manifest: String
@@ -114,15 +104,13 @@ package final class ShardStore {
 
     /// Keeps the adapter that was trained from what the shard holds now; refuses one of another manifest.
     package func save(
-        shard: Int, adapter: [UInt8], report: WorkerMessage.TrainedReport, specification: TrainingSpecification,
-        arithmetic: String
+        shard: Int, adapter: [UInt8], report: TrainingReport, arithmetic: String
     ) throws(TaskFailure) {
         guard holding(shard)?.manifest == report.manifest else {
             throw TaskFailure(code: "storage", message: "shard \(shard) no longer holds what was trained")
         }
         try deleteAdapter(shard)
-        let training = StoredTraining(
-            specification: specification, arithmetic: arithmetic, report: report, file: sha256(adapter))
+        let training = StoredTraining(arithmetic: arithmetic, report: report, file: sha256(adapter))
         let description: [UInt8]
         do throws(WireError) {
             description = try WireJSON.encode(training, kind: "adapter.json")
@@ -137,8 +125,8 @@ package final class ShardStore {
     /// The kept adapter, if it is the one that this specification and arithmetic give.
     package func training(
         shard: Int, specification: TrainingSpecification, arithmetic: String
-    ) -> (report: WorkerMessage.TrainedReport, adapter: [UInt8])? {
-        guard let training = trainings[shard], training.specification == specification,
+    ) -> (report: TrainingReport, adapter: [UInt8])? {
+        guard let training = trainings[shard], training.report.specification == specification,
             training.arithmetic == arithmetic,
             let bytes = AtomicFile.contents(path(shard) + "/adapter.safetensors"), sha256(bytes) == training.file
         else { return nil }
@@ -253,7 +241,9 @@ package final class ShardStore {
             return
         }
         contents[shard] = held
-        if let training = Self.training(in: directory), training.report.manifest == held.manifest.digest {
+        if let training = Self.training(in: directory, prompts: held.prompts.count),
+            training.report.manifest == held.manifest.digest
+        {
             trainings[shard] = training
         } else {
             try deleteAdapter(shard)
@@ -288,9 +278,9 @@ package final class ShardStore {
         return contents.manifest.digest == header.manifest ? contents : nil
     }
 
-    private static func training(in directory: String) -> StoredTraining? {
+    private static func training(in directory: String, prompts: Int) -> StoredTraining? {
         guard let description = AtomicFile.contents(directory + "/adapter.json"),
-            let training = try? WireJSON.decode(StoredTraining.self, from: description, kind: "adapter.json"),
+            let training = StoredTraining(json: description, prompts: prompts),
             let bytes = AtomicFile.contents(directory + "/adapter.safetensors"), sha256(bytes) == training.file
         else { return nil }
         return training

@@ -132,10 +132,8 @@ final class StorageThread: Sendable {
             case .keep(let preparation, let manifest):
                 try store.keep(preparation, shard: command.shard, manifest: manifest)
                 return .saved
-            case .save(let report, let adapter, let specification):
-                try store.save(
-                    shard: command.shard, adapter: adapter, report: report, specification: specification,
-                    arithmetic: arithmetic)
+            case .save(let report, let adapter):
+                try store.save(shard: command.shard, adapter: adapter, report: report, arithmetic: arithmetic)
                 return .saved
             case .remove:
                 try store.remove(shard: command.shard)

@@ -1,5 +1,7 @@
-import Cluster
+import ClusterTestSupport
 import Foundation
+import Ledger
+import Messages
 import Recommendation
 import Unlearning
 
@@ -119,7 +121,7 @@ extension Before.Shard {
             index: shard.index, manifest: shard.manifest, prompts: shard.prompts, adapter: shard.adapter?.name,
             trainedManifest: shard.adapter?.manifest, missingMargins: shard.adapter?.missingMargins,
             quarantined: shard.quarantinedSince?.milliseconds, correction: shard.correction?.rawValue,
-            awaitsExact: shard.awaitsExact, corrections: shard.adapter?.approximation?.corrections)
+            awaitsExact: shard.awaitsExact, corrections: shard.adapter?.corrected?.corrections)
     }
 }
 

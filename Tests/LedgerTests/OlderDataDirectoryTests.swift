@@ -1,6 +1,8 @@
-import Cluster
+import ClusterTestSupport
 import Crypto
 import Foundation
+import Ledger
+import Messages
 import Recommendation
 import Testing
 import Unlearning
@@ -60,9 +62,11 @@ struct OlderDataDirectoryTests {
     func tables(kind: Kind) throws {
         let older = try OlderDataDirectory(kind)
         let ledger = try older.open()
-        // Identity and certificates have tests of their own here; tombstones and refused rows are kept in another form.
+        // Identity, adapters and certificates have tests of their own here; tombstones and refused rows are kept in another
+        // form.
         let others: Set = [
-            "meta", "forget_requests", "tombstones", "staged_batches", "staged_refused_items", "grdb_migrations",
+            "adapters", "meta", "forget_requests", "tombstones", "staged_batches", "staged_refused_items",
+            "grdb_migrations",
             "audit",
         ]
         let tables = older.before.tables.filter { !others.contains($0.key) }
@@ -70,7 +74,7 @@ struct OlderDataDirectoryTests {
             let rows = try ledger.rows(of: name, columns: table.columns)
             #expect(try rows.count == table.rows && rows.digest == table.digest, "\(name)")
         }
-        #expect(tables.count == 21)
+        #expect(tables.count == 20)
         #expect(try ledger.rows(of: "audit", columns: ["hash"]).count == older.before.audit.count + 1)
     }
 
@@ -90,10 +94,10 @@ struct OlderDataDirectoryTests {
             #expect(Data(bytes) == files[adapter.name])
             #expect(try Before.Adapter(adapter, bytes: bytes) == before.withoutCorrection)
             #expect(adapter.report.specification == older.configuration.training && adapter.trainer == nil)
-            let approximation = try before.approximation.map {
-                try JSONDecoder().decode(Approximation.self, from: Data($0.utf8))
+            let correction = try before.approximation.map {
+                try JSONDecoder().decode(CorrectionReport.self, from: Data($0.utf8))
             }
-            #expect(adapter.report.approximation == approximation)
+            #expect(adapter.report.correction == correction)
         }
         #expect(try ledger.statistics().tokensPerSecond == older.before.tokensPerSecond)
     }
@@ -241,7 +245,8 @@ struct OlderDataDirectoryTests {
         }
         try older.train(ledger, shard: 2)
         let certificate = try ledger.finish(request: "pending", at: older.now)
-        #expect(certificate.verify(publicKey: older.before.publicKey) && certificate.statement.version == 3)
+        #expect(certificate.verify(publicKey: older.before.publicKey) && certificate.statement.version == 4)
+        #expect(certificate.statement.shards.map(\.training?.adapter) == certificate.statement.shards.map(\.newAdapter))
         #expect(certificate.statement.received == "2026-09-21T14:14:08.000Z")
         // What workers of before hold is not on record: the certificate says so.
         #expect(certificate.statement.copiesRecordedSince != nil && certificate.statement.exactness.hasPrefix("exact"))
@@ -259,11 +264,11 @@ struct OlderDataDirectoryTests {
         #expect(try ledger.snapshot().shards.map(\.isBridged) == [true, false])
         try older.train(ledger, shard: 0)
         let exact = try ledger.finish(request: "bridged", at: older.now).statement
-        #expect(exact.exactness.hasPrefix("exact") && exact.bridge == .ifru && exact.shards[0].approximation == nil)
+        #expect(exact.exactness.hasPrefix("exact") && exact.bridge == .ifru && exact.shards[0].correction == nil)
         try older.correct(ledger, shard: 1)
         let corrected = try ledger.finish(request: "pending", at: older.now).statement
         // The second correction since the training: the first was that release's.
-        #expect(corrected.shards.map(\.approximation?.corrections) == [2])
+        #expect(corrected.shards.map(\.correction?.corrections) == [2])
         #expect(corrected.exactness.hasPrefix("approximate") && corrected.shards[0].fallback == nil)
         #expect(try ledger.snapshot().shards.allSatisfy(\.isCurrent) && ledger.auditVerdict().isIntact)
     }
@@ -294,7 +299,7 @@ struct OlderDataDirectoryTests {
         let record = try #require(try ledger.adapters().first { $0.shard == 1 })
         #expect(try ledger.manifest(shard: 1).digest == record.manifest)
         let trained = try older.trained(ledger, shard: 1)
-        #expect(trained.adapter.contentName == record.name && trained.epochLosses == record.report.epochLosses)
-        #expect(trained.steps == record.report.steps && trained.tokens == record.report.tokens)
+        #expect(trained.adapter.contentName == record.name && trained.report.epochLosses == record.report.epochLosses)
+        #expect(trained.report.steps == record.report.steps && trained.report.tokens == record.report.tokens)
     }
 }

@@ -1,6 +1,8 @@
-import Cluster
+import ClusterTestSupport
 import Foundation
 import LanguageModels
+import Ledger
+import Messages
 import Recommendation
 import Testing
 import Unlearning
@@ -76,11 +78,7 @@ struct OlderDataDirectory {
 
     func train(_ ledger: Ledger, shard: Int) throws {
         let trained = try trained(ledger, shard: shard)
-        try publish(
-            trained.adapter, ledger, shard: shard,
-            AdapterReport(
-                specification: configuration.training, steps: trained.steps, tokens: trained.tokens, seconds: 2,
-                computeSeconds: 1, epochLosses: trained.epochLosses))
+        try publish(trained, ledger, shard: shard)
     }
 
     func correct(_ ledger: Ledger, shard: Int) throws {
@@ -88,18 +86,13 @@ struct OlderDataDirectory {
         let corrected = try executor.correct(
             pending, specification: configuration.training, retained: ledger.samples(shard: shard), preparation: nil,
             progress: { _ in }, isCancelled: { false })
-        try publish(
-            corrected.adapter, ledger, shard: shard,
-            AdapterReport(
-                specification: configuration.training, method: .init(corrected.approximation.provenance.method),
-                steps: 1, tokens: 1, seconds: 2, computeSeconds: 1, epochLosses: [],
-                approximation: corrected.approximation))
+        try publish(corrected, ledger, shard: shard)
     }
 
-    private func publish(_ adapter: Adapter, _ ledger: Ledger, shard: Int, _ report: AdapterReport) throws {
+    private func publish(_ trained: TrainedAdapter, _ ledger: Ledger, shard: Int) throws {
         try ledger.publish(
-            shard: shard, manifest: ledger.manifest(shard: shard).digest, bytes: adapter.safetensorsBytes(),
-            report: report, trainer: "a worker of today", at: now, contentName: LedgerFixture.contentName)
+            shard: shard, bytes: trained.adapter.safetensorsBytes(), report: trained.report,
+            trainer: "a worker of today", at: now, contentName: LedgerFixture.contentName)
     }
 }
 

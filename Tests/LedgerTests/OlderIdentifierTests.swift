@@ -1,5 +1,7 @@
-import Cluster
+import ClusterTestSupport
 import Foundation
+import Ledger
+import Messages
 import Recommendation
 import Testing
 

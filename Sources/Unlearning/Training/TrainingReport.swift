@@ -1,0 +1,51 @@
+import LanguageModels
+
+/// How one adapter came about. It is made where the adapter is, and goes unchanged from there over the wire into the ledger,
+/// into certificates and into replies.
+public struct TrainingReport: Codable, Hashable, Sendable {
+    /// Content name of the adapter: SHA-256 of its safetensors bytes, in hexadecimal.
+    public var adapter: String
+    /// `ShardManifest.digest` of the prompts that it was trained on, or corrected towards.
+    public var manifest: String
+    /// How many these are.
+    public var prompts: Int
+    /// Everything else that determines a training.
+    public var specification: TrainingSpecification
+    /// Optimiser steps.
+    public var steps: Int
+    /// Prompt tokens of the data times epochs.
+    public var tokens: Int
+    /// From the first prompt that is read to the adapter's name. Of all fields only this and the next are no function of the
+    /// inputs.
+    public var seconds: Double
+    /// Of these in forward, backward and optimiser.
+    public var computeSeconds: Double
+    /// Mean loss of each epoch in nats, every prompt under the adapter of its step. Empty of a correction.
+    public var epochLosses: [Double]
+    /// nil: trained from the initial adapter.
+    public var correction: CorrectionReport?
+
+    private enum CodingKeys: String, CodingKey {
+        case adapter, manifest, prompts, specification, steps, tokens, seconds, computeSeconds, epochLosses
+        case correction = "approximation"
+    }
+
+    public init(
+        adapter: String, manifest: String, prompts: Int, specification: TrainingSpecification, steps: Int, tokens: Int,
+        seconds: Double, computeSeconds: Double, epochLosses: [Double], correction: CorrectionReport? = nil
+    ) {
+        self.adapter = adapter
+        self.manifest = manifest
+        self.prompts = prompts
+        self.specification = specification
+        self.steps = steps
+        self.tokens = tokens
+        self.seconds = seconds
+        self.computeSeconds = computeSeconds
+        self.epochLosses = epochLosses
+        self.correction = correction
+    }
+
+    /// Whether training on the manifest gives the adapter's bytes again.
+    public var isExact: Bool { correction == nil }
+}
