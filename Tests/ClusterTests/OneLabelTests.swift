@@ -16,7 +16,7 @@ struct OneLabelTests {
         snapshot.labels = LedgerSnapshot.Labels(likes: likes, likeAbove: 3.5)
         var fixture = CoordinatorFixture(snapshot)
         fixture.ask(.train, id: "1")
-        #expect(fixture.errors.map(\.code) == ["one-label"])
+        #expect(fixture.errors.map(\.code) == [.oneLabel])
         #expect(fixture.errors.first?.message.contains("3.5") == true)
         #expect(fixture.errors.first?.message.contains("--like-above") == true)
         #expect(fixture.commands.isEmpty)

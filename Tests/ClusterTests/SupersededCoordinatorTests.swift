@@ -56,7 +56,7 @@ struct SupersededCoordinatorTests {
             fixture.feed(
                 .worker(peer: fixture.peer("w"), hello([KnownGeneration(cluster: "test", generation: known)])))
             #expect(superseded(fixture).map(\.known) == (ends ? [known] : []))
-            #expect(fixture.refusals == (ends ? ["superseded"] : []))
+            #expect(fixture.refusals == (ends ? [.superseded] : []))
             #expect(fixture.status.workers.isEmpty == ends && fixture.assignments.isEmpty == ends)
         }
         var fixture = coordinator(first[0])
@@ -107,7 +107,7 @@ struct SupersededCoordinatorTests {
         defer { try? FileManager.default.removeItem(atPath: data) }
         let worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: data)
         _ = try coordinator.expect { if case .hello(let hello) = $0 { hello } else { nil } }
-        try coordinator.say(.refused(code: "superseded", message: "another came"))
+        try coordinator.say(.refused(code: .superseded, message: "another came"))
         _ = try coordinator.welcome()
         try worker.stop()
     }

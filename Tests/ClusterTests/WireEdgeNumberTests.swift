@@ -97,7 +97,7 @@ struct WireEdgeNumberTests {
             .embedded(task: task, tokens: 9, seconds: 0.5, values: [1, 2, 3, 4]),
             .embedded(task: task, tokens: 9, seconds: 0.5, values: [1, 2]),
             .prepared(task: task, shard: 0, adapter: "a0", seconds: 0.5), .released(shard: 0),
-            .holds(Self.holdings[0]), .failed(task: task, code: "disk-full", message: "no room"),
+            .holds(Self.holdings[0]), .failed(task: task, code: .diskFull, message: "no room"),
             .goodbye(deleted: [0, 1]),
             .hello(
                 WorkerMessage.Hello(

@@ -107,11 +107,11 @@ struct CoordinatorComparisonTests {
         var fixture = running(cases: 1, workers: ["a"])
         for _ in 0..<CoordinatorLimits.attempts {
             guard let task = given(fixture).first?.task else { break }
-            fixture.say(.failed(task: task, code: "not-finite", message: "a loss is not finite"), by: "a")
+            fixture.say(.failed(task: task, code: .notFinite, message: "a loss is not finite"), by: "a")
         }
         let state = end(of: &fixture).state
         #expect(state.state == .failed)
-        #expect(state.error?.code == "not-finite")
+        #expect(state.error?.code == .notFinite)
     }
 
     @Test("Training, evaluations and verifications come first: a case is given up where every worker has one")
@@ -150,7 +150,7 @@ struct CoordinatorComparisonTests {
         var options = ComparisonOptions.quick
         options.seeds = 1000
         fixture.ask(.compare(options), id: "many")
-        #expect(fixture.errors.map(\.code) == ["invalid-request"])
+        #expect(fixture.errors.map(\.code) == [.invalidRequest])
         var bad = ComparisonReport.sample
         bad.rows[0].effort?.request.seconds = .nan
         fixture.say(.compared(task: task, bad), by: "a")

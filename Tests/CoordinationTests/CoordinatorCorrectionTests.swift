@@ -114,7 +114,9 @@ struct CoordinatorCorrectionTests {
         var fixture = CoordinatorFixture(quarantined())
         fixture.hello("a")
         let task = try #require(corrections(fixture).first?.task)
-        fixture.say(.failed(task: task, code: "forget-set-too-large", message: "prompt 17 of person 4"), by: "a")
+        fixture.say(
+            .failed(task: task, code: CorrectionFallback.forgetSetTooLarge.code, message: "prompt 17 of person 4"),
+            by: "a")
         let command = try #require(fixture.commands.first)
         #expect(
             command.command
@@ -137,7 +139,7 @@ struct CoordinatorCorrectionTests {
         var tries = 0
         while let task = corrections(fixture).first?.task {
             tries += 1
-            fixture.say(.failed(task: task, code: "out-of-memory", message: ""), by: "a")
+            fixture.say(.failed(task: task, code: ErrorCode(rawValue: "out-of-memory"), message: ""), by: "a")
         }
         #expect(tries == CoordinatorLimits.attempts)
         #expect(

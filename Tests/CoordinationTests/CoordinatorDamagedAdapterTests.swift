@@ -53,7 +53,7 @@ struct CoordinatorDamagedAdapterTests {
                 guard case .dispatch(_, let dispatch) = action else { return nil }
                 return dispatch.task
             }.first)
-        let error = ClientError(code: LedgerOutcome.damaged, message: "the file is damaged")
+        let error = ClientError(code: ErrorCode.adapterDamaged, message: "the file is damaged")
         fixture.feed(.undelivered(peer: fixture.peer("w"), task: task, error))
         let operation = try #require(fixture.status.operations.first { $0.id == "e" })
         #expect(operation.state == .failed && operation.error == error)

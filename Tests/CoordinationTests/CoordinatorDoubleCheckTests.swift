@@ -198,7 +198,7 @@ struct CoordinatorDoubleCheckTests {
         let forget = ClientRequest.forget(ClientRequest.ForgetRequest(users: ["u"], interactions: []))
         fixture.ask(forget, id: "f")
         let command = try #require(fixture.commands.first)
-        fixture.feed(.ledger(command.id, .failed(ClientError(code: LedgerOutcome.unread, message: "i/o"))))
+        fixture.feed(.ledger(command.id, .failed(ClientError(code: ErrorCode.unread, message: "i/o"))))
         #expect(fixture.replies.isEmpty)
         fixture.wait(1500)
         let again = try #require(fixture.commands.first)

@@ -54,8 +54,8 @@ struct CoordinatorOperationTests {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
         fixture.ask(forget, id: "f")
         let command = try #require(fixture.commands.first)
-        fixture.feed(.ledger(command.id, .failed(ClientError(code: "disk-full", message: "full"))))
-        #expect(fixture.errors.map(\.code) == ["disk-full"])
+        fixture.feed(.ledger(command.id, .failed(ClientError(code: .diskFull, message: "full"))))
+        #expect(fixture.errors.map(\.code) == [.diskFull])
         fixture.ask(forget, id: "f")
         #expect(fixture.commands.count == 1)
     }
@@ -67,7 +67,7 @@ struct CoordinatorOperationTests {
         let task = try #require(fixture.assignments.first?.task)
         fixture.say(CoordinatorFixture.report(task: task, shard: 0, manifest: "m0", adapter: "a0"), by: "a")
         let command = try #require(fixture.commands.first)
-        fixture.feed(.ledger(command.id, .failed(ClientError(code: "disk-full", message: "full"))))
+        fixture.feed(.ledger(command.id, .failed(ClientError(code: .diskFull, message: "full"))))
         fixture.wait(1500, beating: ["a"])
         #expect(fixture.assignments.isEmpty)
         #expect(fixture.commands.map(\.command) == [command.command])
@@ -135,20 +135,20 @@ struct CoordinatorOperationTests {
         empty.hasData = false
         var fixture = CoordinatorFixture(empty)
         fixture.ask(.train, id: "1")
-        #expect(fixture.errors.map(\.code) == ["no-data"])
+        #expect(fixture.errors.map(\.code) == [.noData])
         fixture.ask(.evaluate(.init(split: .test, compare: false)), id: "2")
-        #expect(fixture.errors.map(\.code) == ["no-data"])
+        #expect(fixture.errors.map(\.code) == [.noData])
         fixture.ask(.verify(.init(request: nil)), id: "3")
-        #expect(fixture.errors.map(\.code) == ["not-trained"])
+        #expect(fixture.errors.map(\.code) == [.notTrained])
         fixture.ask(.operation(id: "nothing"), id: "4")
         guard case .unknownOperation("nothing") = fixture.replies.first else {
             Issue.record("the ledger is not asked")
             return
         }
         fixture.ask(.forget(.init(users: ["u"], interactions: [], method: "magic")), id: "5")
-        #expect(fixture.errors.map(\.code) == ["method-not-available"])
+        #expect(fixture.errors.map(\.code) == [.methodNotAvailable])
         fixture.ask(.train, id: "")
-        #expect(fixture.errors.map(\.code) == ["invalid-request"])
+        #expect(fixture.errors.map(\.code) == [.invalidRequest])
     }
 
     @Test("An id that was used for another request is refused")
@@ -156,7 +156,7 @@ struct CoordinatorOperationTests {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
         fixture.ask(.train, id: "x")
         fixture.ask(.verify(.init(request: nil)), id: "x")
-        #expect(fixture.errors.map(\.code) == ["request-conflict"])
+        #expect(fixture.errors.map(\.code) == [.requestConflict])
     }
 
     @Test("Requests wait for workers and say so")
@@ -171,7 +171,7 @@ struct CoordinatorOperationTests {
     func bounded() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
         for index in 0...CoordinatorLimits.runningOperations { fixture.ask(.train, id: "\(index)") }
-        #expect(fixture.errors.map(\.code) == ["busy"])
+        #expect(fixture.errors.map(\.code) == [.busy])
     }
 
     @Test("A replay that gives other bytes is reported as a mismatch")

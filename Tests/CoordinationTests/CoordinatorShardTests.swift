@@ -85,7 +85,9 @@ struct CoordinatorShardTests {
         var tried = ["a"]
         var task: TaskID = 1
         for _ in 0..<10 {
-            fixture.say(.failed(task: task, code: "out-of-memory", message: "no memory"), by: tried.last ?? "")
+            fixture.say(
+                .failed(task: task, code: ErrorCode(rawValue: "out-of-memory"), message: "no memory"),
+                by: tried.last ?? "")
             if fixture.assignments.isEmpty {
                 // Whoever failed before has deleted its copy by now.
                 fixture.say(.released(shard: 0), by: tried.last == "a" ? "b" : "a")
@@ -97,7 +99,7 @@ struct CoordinatorShardTests {
         #expect(tried == ["a", "b", "a"])
         let report = try #require(fixture.status.operations.first)
         #expect(report.state == .failed)
-        #expect(report.error?.code == "out-of-memory")
+        #expect(report.error?.code == ErrorCode(rawValue: "out-of-memory"))
         // Someone who asks again gets another try.
         fixture.ask(.train, id: "t2")
         #expect(fixture.assignments.count == 1)

@@ -31,24 +31,24 @@ struct CoordinatorWorkerTests {
     func refusals() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
         fixture.hello("a", version: 99)
-        #expect(fixture.refusals == ["protocol-version"])
+        #expect(fixture.refusals == [.protocolVersion])
         fixture.hello("a", base: "another")
-        #expect(fixture.refusals == ["base-model"])
+        #expect(fixture.refusals == [.baseModel])
         fixture.hello("a", precision: .bf16)
-        #expect(fixture.refusals == ["precision"])
+        #expect(fixture.refusals == [.precision])
         fixture.hello("")
-        #expect(fixture.refusals == ["invalid-hello"])
+        #expect(fixture.refusals == [.invalidHello])
         fixture.hello("a", arithmetic: "x")
         #expect(fixture.refusals.isEmpty)
         fixture.hello("b", arithmetic: "y")
-        #expect(fixture.refusals == ["arithmetic"])
+        #expect(fixture.refusals == [.arithmetic])
     }
 
     @Test("The coordinator's own arithmetic, where known, is what the first worker is held to")
     func pinnedArithmetic() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1), arithmetic: "x")
         fixture.hello("a", arithmetic: "y")
-        #expect(fixture.refusals == ["arithmetic"])
+        #expect(fixture.refusals == [.arithmetic])
     }
 
     @Test("A reconnection takes over at once, and its work is given out anew")
@@ -71,7 +71,7 @@ struct CoordinatorWorkerTests {
         var refused = false
         for round in 0..<8 {
             fixture.hello("a", peer: "peer-\(round)")
-            refused = refused || fixture.refusals == ["duplicate-worker"]
+            refused = refused || fixture.refusals == [.duplicateWorker]
             for _ in 0..<3 { fixture.say(.heartbeat, by: "peer-\(round - 1)") }
         }
         #expect(refused)

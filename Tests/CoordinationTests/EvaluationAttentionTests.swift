@@ -125,6 +125,6 @@ struct EvaluationAttentionTests {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
         fixture.ask(
             .evaluate(.init(split: .test, compare: false, attention: .init(tau: tau, neighbours: neighbours))), id: "e")
-        #expect(fixture.errors.map(\.code) == ["invalid-request"])
+        #expect(fixture.errors.map(\.code) == [.invalidRequest])
     }
 }

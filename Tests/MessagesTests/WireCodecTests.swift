@@ -35,7 +35,7 @@ struct WireCodecTests {
         #expect(id == "r" && decoded == success)
         #expect(try decoded.value([String: Int].self) == ["answer": 42])
 
-        let error = ClientError(code: "unknown-user", message: "nobody of that name")
+        let error = ClientError(code: .unknownUser, message: "nobody of that name")
         let failure = try ClientReply.decode(frames: ClientReply(error).frames(id: "r")).reply
         #expect(throws: error) { try failure.value([String: Int].self) }
     }

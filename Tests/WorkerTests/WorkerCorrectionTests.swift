@@ -95,7 +95,9 @@ struct WorkerCorrectionTests {
     @Test("What cannot be corrected fails with a code that the coordinator knows, and without a prompt's name")
     func failures() throws {
         let adapter = try trained()
-        func code(_ retained: [TrainingPrompt], _ request: InfluenceRequest, _ method: CorrectionMethod) -> String? {
+        func code(_ retained: [TrainingPrompt], _ request: InfluenceRequest, _ method: CorrectionMethod)
+            -> CorrectionFallback?
+        {
             do {
                 _ = try executor.correct(
                     PendingCorrection(
@@ -106,25 +108,25 @@ struct WorkerCorrectionTests {
             } catch {
                 let failure = TaskFailure(error)
                 #expect(before.allSatisfy { !failure.message.contains($0.id) })
-                return failure.code
+                return CorrectionFallback(code: failure.code)
             }
         }
         let most = InfluenceRequest(direct: Array(before[0..<10]))
         let rest = Array(before[10...])
         for method in [CorrectionMethod.ifru(IFRUConfiguration()), .e2urec(E2URecConfiguration())] {
-            #expect(code(rest, most, method) == "forget-set-too-large")
-            #expect(code(before, InfluenceRequest(direct: []), method) == "nothing-to-correct")
+            #expect(code(rest, most, method) == .forgetSetTooLarge)
+            #expect(code(before, InfluenceRequest(direct: []), method) == .nothingToCorrect)
         }
-        #expect(code(after, request, .ifru(IFRUConfiguration(damping: .fixed(0)))) == "failed")
+        #expect(code(after, request, .ifru(IFRUConfiguration(damping: .fixed(0)))) == .failed)
         // Predictions are never right to the last digit.
         let strict = IFRUConfiguration(damping: .relative([1]), tolerance: 1e-12)
-        #expect(code(after, request, .ifru(strict)) == "out-of-tolerance")
+        #expect(code(after, request, .ifru(strict)) == .outOfTolerance)
         let all = before.enumerated().map { index, prompt in
             InfluenceRequest.Rebuilt(old: prompt, new: Toy.prompt(index, version: 9))
         }
         #expect(
             code(all.map(\.new), InfluenceRequest(direct: [], rebuilt: all), .ifru(IFRUConfiguration()))
-                == "no-reference-rows")
+                == .noReferenceRows)
     }
 
     // MARK: the logic

@@ -94,8 +94,8 @@ final class WorkerLeavingTests {
             endpoint: coordinator.endpoint, dataDirectory: directory, disposal: .deletedAtEnd)
         _ = try coordinator.expect { if case .hello = $0 { true } else { nil } }
         #expect(exists("shards") && exists("worker"))
-        try coordinator.say(.refused(code: "base", message: "another model"))
-        #expect(throws: WorkerError.refused(code: "base", message: "another model")) { try worker.wait() }
+        try coordinator.say(.refused(code: .baseModel, message: "another model"))
+        #expect(throws: WorkerError.refused(code: .baseModel, message: "another model")) { try worker.wait() }
         #expect(!FileManager.default.fileExists(atPath: directory))
     }
 

@@ -226,7 +226,7 @@ struct WorkerLogicTests {
     func failedRelease() throws {
         var driver = WorkerLogicDriver(holdings: [holding()])
         let remove = try #require(driver.say(.release(shard: 0)).commands.first)
-        let failure = TaskFailure(code: "storage", message: "read-only")
+        let failure = TaskFailure(code: .storage, message: "read-only")
         #expect(driver.store(remove, .failed(failure), holding: holding()).sent.isEmpty)
         #expect(driver.state.currentHoldings == [holding()])
     }
@@ -235,10 +235,10 @@ struct WorkerLogicTests {
     func fullDisk() throws {
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(task: 1)).commands.first)
-        let failure = TaskFailure(code: "disk-full", message: "no space left")
+        let failure = TaskFailure(code: .diskFull, message: "no space left")
         #expect(
             driver.store(update, .failed(failure)).sent == [
-                .failed(task: 1, code: "disk-full", message: "no space left")
+                .failed(task: 1, code: .diskFull, message: "no space left")
             ])
         #expect(driver.say(assignment(task: 2)).commands.count == 1)
     }
@@ -248,7 +248,7 @@ struct WorkerLogicTests {
         var (driver, job) = try training()
         let save = try #require(
             driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
-        let failure = TaskFailure(code: "disk-full", message: "no space left")
+        let failure = TaskFailure(code: .diskFull, message: "no space left")
         #expect(driver.store(save, .failed(failure)).sent == [.trained(task: 1, report, adapter: [1])])
     }
 
@@ -258,7 +258,7 @@ struct WorkerLogicTests {
         driver.say(.replay(task: 2, specification: specification, prompts: prompts))
         let actions = driver.handle(.finished(job.id, .failed(TaskFailure(UnlearningError.noSamples))))
         #expect(
-            actions.sent == [.failed(task: 1, code: "no-samples", message: "there are no samples to train on")])
+            actions.sent == [.failed(task: 1, code: .noSamples, message: "there are no samples to train on")])
         #expect(actions.jobs.count == 1)
     }
 
@@ -267,7 +267,7 @@ struct WorkerLogicTests {
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(task: 1)).commands.first)
         driver.store(update, .missing(["d"]))
-        guard case .failed(1, "prompts-missing", _)? = driver.say(.prompts(task: 1, prompts: prompts)).sent.first else {
+        guard case .failed(1, .promptsMissing, _)? = driver.say(.prompts(task: 1, prompts: prompts)).sent.first else {
             Issue.record("no failure")
             return
         }
@@ -282,8 +282,8 @@ struct WorkerLogicTests {
         other = specification
         other.precision = .bf16
         let precision = driver.say(.replay(task: 2, specification: other, prompts: prompts))
-        guard case .failed(1, "wrong-base", _)? = base.sent.first,
-            case .failed(2, "wrong-precision", _)? = precision.sent.first
+        guard case .failed(1, .wrongBase, _)? = base.sent.first,
+            case .failed(2, .wrongPrecision, _)? = precision.sent.first
         else {
             Issue.record("accepted")
             return

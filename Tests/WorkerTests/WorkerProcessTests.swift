@@ -179,8 +179,8 @@ final class WorkerProcessTests {
         let coordinator = try ScriptedCoordinator(context: try Context())
         let worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
         _ = try coordinator.expect { if case .hello = $0 { true } else { nil } }
-        try coordinator.say(.refused(code: "base", message: "another model"))
-        #expect(throws: WorkerError.refused(code: "base", message: "another model")) { try worker.wait() }
+        try coordinator.say(.refused(code: .baseModel, message: "another model"))
+        #expect(throws: WorkerError.refused(code: .baseModel, message: "another model")) { try worker.wait() }
     }
 
     @Test("A worker without a fixed precision offers the other one when the first is refused")
@@ -189,7 +189,7 @@ final class WorkerProcessTests {
         let worker = try WorkerThread(
             endpoint: coordinator.endpoint, dataDirectory: directory, precision: .automatic)
         let first = try coordinator.expect { if case .hello(let hello) = $0 { hello } else { nil } }
-        try coordinator.say(.refused(code: "precision", message: "the other one, please"))
+        try coordinator.say(.refused(code: .precision, message: "the other one, please"))
         let second = try coordinator.welcome()
         #expect(Set([first.precision, second.precision]) == [.bf16, .f32])
         try worker.stop()
@@ -220,7 +220,7 @@ final class WorkerProcessTests {
         #expect(symlink("/dev/full", shard + "/prompts.jsonl.lethe-temporary") == 0)
         try coordinator.say(assignment(task: 1))
         let code = try coordinator.expect { if case .failed(1, let code, _) = $0 { code } else { nil } }
-        #expect(code == "disk-full")
+        #expect(code == .diskFull)
         try coordinator.say(assignment(task: 2))
         #expect(try coordinator.expect(isNeed).count == prompts.count)
         try worker.stop()

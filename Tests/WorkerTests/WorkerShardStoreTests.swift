@@ -186,7 +186,7 @@ final class WorkerShardStoreTests {
             _ = try store.update(shard: 2, to: Toy.manifest(Array(prompts.dropLast())))
             Issue.record("written to a full disk")
         } catch {
-            #expect(error.code == "disk-full")
+            #expect(error.code == .diskFull)
         }
         #expect(try !everyByteOnDisk().contains(prompts[5].id))
         #expect(!FileManager.default.fileExists(atPath: path("adapter.safetensors")))

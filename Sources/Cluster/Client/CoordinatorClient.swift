@@ -42,7 +42,7 @@ public final class CoordinatorClient {
             context = try Context()
             socket = try Self.connect(context, endpoint, curve)
         } catch {
-            throw ClientError(code: "invalid-request", message: "\(error)")
+            throw ClientError(code: .invalidRequest, message: "\(error)")
         }
     }
 
@@ -58,7 +58,7 @@ public final class CoordinatorClient {
     ) throws -> Reply {
         let id = id ?? UUID().uuidString.lowercased()
         if let objection = ClientName.objection(to: id, of: "a request") {
-            throw ClientError(code: "invalid-request", message: objection)
+            throw ClientError(code: .invalidRequest, message: objection)
         }
         let frames = try request.frames(id: id)
         let clock = ContinuousClock()
@@ -75,7 +75,7 @@ public final class CoordinatorClient {
             }
             guard clock.now < deadline else {
                 throw ClientError(
-                    code: "unreachable",
+                    code: .unreachable,
                     message: "no answer from a coordinator at \(endpoint); is it running, and are the keys right?")
             }
             socket = try Self.connect(context, endpoint, curve)

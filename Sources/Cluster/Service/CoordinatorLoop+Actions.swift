@@ -35,7 +35,7 @@ extension CoordinatorLoop {
                 let outcome = service.perform(command, at: Date())
                 inbox.post(.event(.ledger(id, outcome)))
                 // Data that changed under a stale write must become known, or the same write is made again.
-                if case .failed(let error) = outcome, error.code == LedgerOutcome.stale {
+                if case .failed(let error) = outcome, error.code == .stale {
                     inbox.post(service.changed())
                 }
             }

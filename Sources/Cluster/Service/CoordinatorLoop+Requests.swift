@@ -67,8 +67,8 @@ extension CoordinatorLoop {
             switch service.result({ try service.ledger.adapterBytes(name: name) }) {
             case .success(let bytes):
                 reply = ClientReply(outcome: .success(json: Array("{}".utf8)), payloads: [bytes])
-            case .failure(let error) where error.code == LedgerOutcome.stale:
-                reply = ClientReply(ClientError(code: "unknown-adapter", message: "no adapter \(name)"))
+            case .failure(let error) where error.code == .stale:
+                reply = ClientReply(ClientError(code: .unknownAdapter, message: "no adapter \(name)"))
             case .failure(let error): reply = ClientReply(error)
             }
             // What leaves the cluster leaves an entry, or does not leave.
@@ -115,9 +115,9 @@ extension CoordinatorLoop {
             let active = Set(coordinator.activeAdapters.map(\.name))
             isStale = isStale || !reply.adapters.allSatisfy { active.contains($0.name) }
         // Without the damaged adapter the others can answer: it is taken away before the next attempt.
-        case .failure(let error) where error.code == LedgerOutcome.damaged:
+        case .failure(let error) where error.code == .adapterDamaged:
             isStale = attempt < Self.queryAttempts
-        case .failure(let error): isStale = isStale || error.code == LedgerOutcome.stale
+        case .failure(let error): isStale = isStale || error.code == .stale
         }
         if !isStale {
             answer(ticket, ClientReply(result.flatMap { reply in encoded(reply) }))
@@ -125,7 +125,7 @@ extension CoordinatorLoop {
             self.query(query, ticket, attempt: attempt + 1)
         } else {
             let message = "the adapters changed again and again while the answer was computed; ask again"
-            answer(ticket, ClientReply(ClientError(code: "busy", message: message)))
+            answer(ticket, ClientReply(ClientError(code: .busy, message: message)))
         }
     }
 
@@ -139,7 +139,7 @@ extension CoordinatorLoop {
         do {
             return .success(try ReplyCoding.encode(reply))
         } catch {
-            return .failure(ClientError(code: "failed", message: "\(error)"))
+            return .failure(ClientError(code: .failed, message: "\(error)"))
         }
     }
 }

@@ -130,9 +130,9 @@ final class CoordinatorLoop {
         let peer = PeerID(identity)
         do {
             switch try PeerMessage(frames: Array(frames.dropFirst())) {
-            case .worker(.hello) where ending?.error.code == SupersededCoordinator.code:
+            case .worker(.hello) where ending?.error.code == .superseded:
                 let message = ending?.error.message ?? ""
-                send(peer, CoordinatorMessage.refused(code: SupersededCoordinator.code, message: message))
+                send(peer, CoordinatorMessage.refused(code: .superseded, message: message))
             case .worker(let message): handle(.worker(peer: peer, checked(message)))
             case .request(let id, let request):
                 let ticket = ClientTicket(peer: peer, request: id, by: name, asked: request.auditName)
@@ -141,7 +141,7 @@ final class CoordinatorLoop {
             }
         } catch WireError.unsupportedVersion(let version) {
             let message = "this coordinator speaks protocol version \(WireLimits.version), not \(version)"
-            send(peer, CoordinatorMessage.refused(code: "wrong-protocol", message: message))
+            send(peer, CoordinatorMessage.refused(code: .wrongProtocol, message: message))
             handle(.garbage(peer: peer))
         } catch {
             logger.warning("dropped a message", metadata: ["peer": "\(peer)", "reason": "\(error)"])
@@ -155,9 +155,9 @@ final class CoordinatorLoop {
     /// Answers what cannot even be read, under the id that it came with.
     private func refuse(_ id: [UInt8], from peer: PeerID, by name: String, _ reason: String) {
         let inbox = process.inbox
-        let error = ClientError(code: "invalid-request", message: reason)
+        let error = ClientError(code: .invalidRequest, message: reason)
         onLedger { service in
-            service.note(Access(by: name, asked: "unreadable", request: "", refusal: error.code))
+            service.note(Access(by: name, asked: "unreadable", request: "", refusal: error.code.rawValue))
             guard let frames = try? ClientReply(error).frames(echoing: id) else { return }
             inbox.post(.send(peer, frames))
         }
@@ -175,7 +175,7 @@ final class CoordinatorLoop {
         guard case .trained(let task, let report, let bytes) = message else { return message }
         let name = sha256(bytes)
         guard name != report.adapter else { return message }
-        return .failed(task: task, code: "content-name", message: "the adapter's bytes do not have its name")
+        return .failed(task: task, code: .contentName, message: "the adapter's bytes do not have its name")
     }
 
     private func take(_ input: CoordinatorProcess.Input) {

@@ -153,7 +153,7 @@ package final class CoordinatorProcess: Sendable {
         store.run { service in
             answer.post(Result { (try service.ledger.snapshot(), try service.ledger.copies()) })
         }
-        guard let result = answer.take().first else { throw ClientError(code: "failed", message: "no snapshot") }
+        guard let result = answer.take().first else { throw ClientError(code: .failed, message: "no snapshot") }
         return try result.get()
     }
 }

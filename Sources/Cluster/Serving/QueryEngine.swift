@@ -58,7 +58,7 @@ package final class QueryEngine {
         let members = job.attention.members
         guard !members.isEmpty || job.whenNoAdapter == .base else {
             throw ClientError(
-                code: "no-clean-adapter",
+                code: .noCleanAdapter,
                 message: "no adapter may answer at the moment: none is trained, or all are in quarantine; "
                     + "the cluster is configured to refuse then")
         }

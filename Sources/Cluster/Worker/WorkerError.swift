@@ -1,7 +1,9 @@
+import Messages
+
 /// Why a worker process cannot start or go on.
 package enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The coordinator will not have this worker: another base model, protocol version, precision or arithmetic.
-    case refused(code: String, message: String)
+    case refused(code: ErrorCode, message: String)
     /// Another worker uses the data directory.
     case dataDirectoryInUse(path: String)
     case dataDirectory(path: String, reason: String)

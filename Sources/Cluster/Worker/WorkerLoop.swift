@@ -183,13 +183,13 @@ final class WorkerLoop {
                 message = try CoordinatorMessage(frames: frames)
             } catch .unsupportedVersion(let version) {
                 throw WorkerError.refused(
-                    code: "protocol", message: "the coordinator speaks protocol version \(version)")
+                    code: .otherProtocol, message: "the coordinator speaks protocol version \(version)")
             } catch {
                 logger.warning("dropped a message: \(error)")
                 continue
             }
             switch message {
-            case .refused(SupersededCoordinator.code, let message):
+            case .refused(.superseded, let message):
                 // The right one may come back at this endpoint.
                 logger.error("not followed: \(message)")
             case .refused(let code, let message): throw WorkerError.refused(code: code, message: message)
@@ -283,7 +283,7 @@ final class WorkerLoop {
         } catch let error as WireError {
             logger.error("cannot send: \(error)")
             guard let task = message.task else { return }
-            try send(.failed(task: task, code: "too-large", message: "\(error)"))
+            try send(.failed(task: task, code: .tooLarge, message: "\(error)"))
         } catch {
             // A full queue: nothing gets through, and the silence ends the connection.
             logger.warning("cannot send: \(error)")

@@ -66,7 +66,7 @@ package final class WorkerProcess: Sendable {
                     stopRequest: stopRequest)
                 try loop.run { [makeExecutor] in try makeExecutor(precision) }
                 return
-            } catch WorkerError.refused(let code, let message) where code.contains("precision") && !choices.isEmpty {
+            } catch WorkerError.refused(let code, let message) where code == .precision && !choices.isEmpty {
                 logger.info("the cluster does not compute in \(precision.rawValue): \(message)")
             }
         }

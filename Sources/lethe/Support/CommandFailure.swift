@@ -68,18 +68,17 @@ struct CommandFailure: Error, CustomStringConvertible {
 
     /// Of a worker that cannot start: its model or its folder.
     private static func status(of failure: TaskFailure) -> ExitStatus {
-        ["model", "not-finite", "adapter-mismatch", "storage"].contains(failure.code) ? .badInput : .failed
+        let causes: [ErrorCode] = [.model, .notFinite, .adapterMismatch, .storage]
+        return causes.contains(failure.code) ? .badInput : .failed
     }
 
-    private static func status(of code: String) -> ExitStatus {
+    private static func status(of code: ErrorCode) -> ExitStatus {
         switch code {
-        case "unreachable": .unreachable
-        case SupersededCoordinator.code: .refused
-        case "no-data", "one-label", "not-trained", "no-clean-adapter", "busy", "data-changed", "worker-live":
-            .notReady
-        case "unknown-user", "unknown-item", "unknown-interaction", "invalid-request", "unknown-operation",
-            "unknown-request", "unknown-adapter", "unknown-worker", "no-copies", "request-conflict",
-            "method-not-available", "prompts-differ":
+        case .unreachable: .unreachable
+        case .superseded: .refused
+        case .noData, .oneLabel, .notTrained, .noCleanAdapter, .busy, .dataChanged, .workerLive: .notReady
+        case .unknownUser, .unknownItem, .unknownInteraction, .invalidRequest, .unknownOperation, .unknownRequest,
+            .unknownAdapter, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable, .promptsDiffer:
             .badInput
         default: .failed
         }
@@ -95,7 +94,7 @@ func reportingFailures(json: Bool, _ body: () throws -> Void) throws {
     } catch {
         let failure = CommandFailure(error)
         if json {
-            let code = (error as? ClientError)?.code ?? "failed"
+            let code = (error as? ClientError)?.code.rawValue ?? "failed"
             try? Output(json: true).emit(["error": ["code": code, "message": failure.message]]) { "" }
         }
         Output.note("error: \(failure.message)")

@@ -16,7 +16,7 @@ extension CoordinatorClient {
             do {
                 try call(request, id: id)
                 return try wait(forOperation: id)
-            } catch let error as ClientError where error.code == "unknown-operation" && restarts < 8 {
+            } catch let error as ClientError where error.code == .unknownOperation && restarts < 8 {
                 restarts += 1
                 Output.note("the coordinator was started again and has forgotten the request; asking again")
             }
@@ -39,7 +39,7 @@ extension CoordinatorClient {
                 progress.show("\(report.kind) \(percent) %: \(report.progress)")
                 Thread.sleep(forTimeInterval: 0.2)
             case .done: return reply.body
-            case .failed: throw report.error ?? ClientError(code: "failed", message: "\(report.kind) failed")
+            case .failed: throw report.error ?? ClientError(code: .failed, message: "\(report.kind) failed")
             }
         }
     }

@@ -183,9 +183,9 @@ struct ModelLedger {
     // MARK: commands
 
     mutating func perform(_ command: LedgerCommand) -> LedgerOutcome {
-        if isDiskFull { return .failed(ClientError(code: "disk-full", message: "the disk is full")) }
+        if isDiskFull { return .failed(ClientError(code: .diskFull, message: "the disk is full")) }
         defer { refresh() }
-        let stale = LedgerOutcome.failed(ClientError(code: LedgerOutcome.stale, message: ""))
+        let stale = LedgerOutcome.failed(ClientError(code: ErrorCode.stale, message: ""))
         switch command {
         case .forget(let id, let request):
             let outcome = forget(id, request)
@@ -201,7 +201,7 @@ struct ModelLedger {
             guard manifests[shard].digest == report.manifest else { return stale }
             let name = String(decoding: bytes, as: UTF8.self)
             guard dropped[name].map({ $0 == report.manifest }) ?? true else {
-                return .failed(ClientError(code: LedgerOutcome.invalid, message: "dropped before"))
+                return .failed(ClientError(code: ErrorCode.invalid, message: "dropped before"))
             }
             var adapter = LedgerSnapshot.Adapter(
                 name: name, manifest: report.manifest, missingMargins: 0, trainer: worker)

@@ -108,7 +108,7 @@ struct ModelWorker {
         case .prepare(let asked):
             let (task, shard, manifest) = (asked.task, asked.shard, asked.manifest)
             guard disk[shard]?.manifest == manifest else {
-                return [.send(.failed(task: task, code: "not-held", message: "another copy"))]
+                return [.send(.failed(task: task, code: .notHeld, message: "another copy"))]
             }
             let name = String(decoding: asked.adapter, as: UTF8.self)
             disk[shard]?.prepared = name
@@ -212,7 +212,10 @@ struct ModelWorker {
             }
             assignments[shard] = nil
             if failsTraining {
-                return (assignment.task.map { [.send(.failed(task: $0, code: "test", message: "told to fail"))] } ?? [])
+                return
+                    (assignment.task.map {
+                        [.send(.failed(task: $0, code: ErrorCode(rawValue: "test"), message: "told to fail"))]
+                    } ?? [])
                     + starting
             }
             if let correction = assignment.value.correction {
@@ -235,8 +238,8 @@ struct ModelWorker {
         _ task: TaskID, _ correction: PendingCorrection, _ specification: TrainingSpecification, manifest: String
     ) -> WorkerMessage {
         switch simulatedHash("correction " + manifest) % 6 {
-        case 0: return .failed(task: task, code: "forget-set-too-large", message: "")
-        case 1: return .failed(task: task, code: "out-of-memory", message: "")
+        case 0: return .failed(task: task, code: CorrectionFallback.forgetSetTooLarge.code, message: "")
+        case 1: return .failed(task: task, code: ErrorCode(rawValue: "out-of-memory"), message: "")
         default: break
         }
         let original = String(decoding: correction.original, as: UTF8.self)

@@ -205,7 +205,7 @@ struct Simulation {
             let outcome = ledger.perform(command)
             // Between the commit and the news of it the coordinator may die.
             queue.plan(.shell(.ledger(id, outcome), life: life), at: now + 10)
-            if case .failed(let error) = outcome, error.code == LedgerOutcome.stale {
+            if case .failed(let error) = outcome, error.code == ErrorCode.stale {
                 queue.plan(.shell(.ledgerChanged(ledger.snapshot), life: life), at: now + 10)
             }
         case .behindLedger(let action, let life): if life == self.life { performBehindLedger(action) }
@@ -265,7 +265,7 @@ struct Simulation {
         func answer(_ event: CoordinatorEvent) {
             queue.plan(.shell(event, life: life), at: now + 5)
         }
-        let stale = ClientError(code: LedgerOutcome.stale, message: "gone")
+        let stale = ClientError(code: ErrorCode.stale, message: "gone")
         switch action {
         case .send(let peer, let message):
             switch message {
@@ -325,7 +325,7 @@ struct Simulation {
             if let message = complete(dispatch) {
                 transmit(message, to: peer)
             } else {
-                let code = ledger.isDiskFull ? "disk-full" : LedgerOutcome.stale
+                let code = ledger.isDiskFull ? ErrorCode.diskFull : .stale
                 let error = ClientError(code: code, message: "gone")
                 queue.plan(.shell(.undelivered(peer: peer, task: dispatch.task, error), life: life), at: now + 5)
             }
@@ -501,7 +501,7 @@ struct Simulation {
             clients[index].isEnded = report.state == .done || (report.state == .failed && report.kind != "forget")
         case .failure(let error):
             switch error.code {
-            case "disk-full", "busy": break
+            case .diskFull, .busy: break
             // Everything may have been forgotten, or not be there yet.
             default: clients[index].isEnded = true
             }

@@ -153,7 +153,7 @@ package struct CoordinatorFixture {
         }
     }
 
-    package var refusals: [String] {
+    package var refusals: [ErrorCode] {
         actions.compactMap { action in
             guard case .send(_, .refused(let code, _)) = action else { return nil }
             return code

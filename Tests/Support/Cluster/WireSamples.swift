@@ -46,13 +46,13 @@ package enum WireSamples {
         .scored(task: 1, tokens: 9, seconds: 0.5, margins: [0.1, -.infinity, .leastNonzeroMagnitude]),
         .embedded(task: 1, tokens: 9, seconds: 0.5, values: []), .compared(task: 1, .sample), .released(shard: 0),
         .holds(holding),
-        .failed(task: 2, code: "disk-full", message: "no room"), .cleared(worker: "w"),
+        .failed(task: 2, code: .diskFull, message: "no room"), .cleared(worker: "w"),
         .goodbye(deleted: []), .goodbye(deleted: [0, 3]),
     ]
 
     package static let coordinator: [CoordinatorMessage] = [
         .welcome(CoordinatorMessage.Welcome(cluster: "c", heartbeatSeconds: 1, liveness: 3)),
-        .refused(code: "base", message: "another model"), .heartbeat,
+        .refused(code: .baseModel, message: "another model"), .heartbeat,
         .assign(
             CoordinatorMessage.Assignment(
                 task: 1, shard: 2, specification: specification,

@@ -157,7 +157,7 @@ extension Coordinator {
 
     private mutating func delayDispute(_ shard: Int) {
         let error = ClientError(
-            code: "disputed", message: "trainings of shard \(shard) gave different bytes on different workers")
+            code: .disputed, message: "trainings of shard \(shard) gave different bytes on different workers")
         let voters = Set(check(of: shard)?.votes.map(\.worker) ?? [])
         guard roster.live.allSatisfy({ voters.contains($0.id) }) else { return }
         var record = WorkFailures(work: .check(shard: shard), count: 1, worker: "", error: error)

@@ -8,26 +8,32 @@ import Messages
 /// one current manifest, and training it serves them all.
 extension Coordinator {
     mutating func forgetCommitted(_ id: String, _ outcome: ForgetOutcome) {
+        var waiters: [ClientTicket] = []
         update(id) {
-            guard case .forget(var forgetting) = $0.work else { return }
-            forgetting.outcome = outcome
-            $0.work = .forget(forgetting)
+            guard case .forget(var forgetting) = $0.course else { return }
+            if case .unknown(let waiting) = forgetting.outcome { waiters += waiting }
+            if case .committing(let waiting) = $0.phase {
+                waiters += waiting
+                $0.phase = .running
+            }
+            forgetting.outcome = .known(outcome)
+            $0.course = .forget(forgetting)
         }
         log(
             "forget \(id.clipped) is durable; shards \(outcome.shards), of which \(outcome.waitingFor) wait for an "
                 + "adapter; to be corrected: \(outcome.correcting ?? [])")
         for worker in roster.workers { suspectCopies(of: worker, for: id) }
-        if !snapshot.pendingForgets.contains(where: { $0.id == id }) { update(id) { $0.end(.forget) } }
-        accept(id)
+        if !snapshot.pendingForgets.contains(where: { $0.id == id }) { update(id) { $0.phase = .done(.forget) } }
+        guard let operation = operation(id) else { return }
+        for waiter in waiters { reply(waiter, acceptance(of: operation)) }
     }
 
     /// After a restart the ledger knows of requests that this value does not.
     mutating func adoptPendingForgets() {
         for pending in snapshot.pendingForgets where operation(pending.id) == nil {
-            var operation = Operation(
-                id: pending.id, request: nil, work: .forget(Forgetting()), started: now)
-            operation.isAccepted = true
-            operations.append(operation)
+            operations.append(
+                Operation(
+                    id: pending.id, request: nil, course: .forget(Forgetting()), started: now, phase: .running))
             for worker in roster.workers { suspectCopies(of: worker, for: pending.id) }
         }
     }
@@ -50,9 +56,9 @@ extension Coordinator {
         }
         guard !found.isEmpty else { return }
         update(request) {
-            guard case .forget(var forgetting) = $0.work else { return }
+            guard case .forget(var forgetting) = $0.course else { return }
             forgetting.suspects += found.filter { !forgetting.suspects.contains($0) }
-            $0.work = .forget(forgetting)
+            $0.course = .forget(forgetting)
         }
     }
 
@@ -66,9 +72,9 @@ extension Coordinator {
     // MARK: the end
 
     mutating func advance(_ forgetting: Forgetting, of operation: Operation) {
-        guard operation.state != .done else { return }
+        if case .done = operation.phase { return }
         guard let pending = snapshot.pendingForgets.first(where: { $0.id == operation.id }) else {
-            return update(operation.id) { $0.end(.forget) }
+            return update(operation.id) { $0.phase = .done(.forget) }
         }
         // An operation that failed goes on when its work is tried again: the request stays durable until it is done.
         let blocked = exhausted { work in
@@ -78,12 +84,9 @@ extension Coordinator {
             }
         }
         if let blocked {
-            update(operation.id) { $0.fail(blocked) }
-        } else if operation.state == .failed {
-            update(operation.id) {
-                $0.state = .running
-                $0.error = nil
-            }
+            update(operation.id) { $0.phase = .failed(blocked) }
+        } else if case .failed = operation.phase {
+            update(operation.id) { $0.phase = .running }
         }
         let isAsked = ledger.contains {
             if case .finishForget(operation.id, _) = $0 { true } else { false }
@@ -96,7 +99,7 @@ extension Coordinator {
     /// Whether the affected shards have clean adapters with their rows, and no worker at hand holds what was forgotten.
     func isFinishable(_ id: String) -> Bool {
         guard let pending = snapshot.pendingForgets.first(where: { $0.id == id }), pending.waitingFor.isEmpty,
-            !snapshot.purgePending, let operation = operation(id), case .forget(let forgetting) = operation.work
+            !snapshot.purgePending, let operation = operation(id), case .forget(let forgetting) = operation.course
         else { return false }
         let isSettling = ledger.contains {
             if case .settleCopies = $0 { true } else { false }
@@ -110,9 +113,9 @@ extension Coordinator {
     }
 
     mutating func forgetFinished(_ id: String) {
-        guard let operation = operation(id), case .forget(let forgetting) = operation.work else { return }
+        guard let operation = operation(id), case .forget(let forgetting) = operation.course else { return }
         let away = unconfirmed(forgetting).count
-        update(id) { $0.end(.forget) }
+        update(id) { $0.phase = .done(.forget) }
         log("forget \(id.clipped) is done; copies not confirmed: \(away)")
     }
 }

@@ -3,19 +3,41 @@ import Messages
 /// A comparison of unlearning methods on its way: cases are given to workers as these are free, and reports come back.
 /// Reports hold numbers only; nothing of a comparison is written to a disk.
 struct Comparison: Sendable {
-    var options: ComparisonOptions
-    var isLoading = false
-    /// nil until known.
-    var loaded: LoadedComparison?
-    var todo: [Int] = []
-    /// By case; nil: to come.
-    var reports: [ComparisonReport?] = []
+    enum Phase: Sendable {
+        /// Until everything is up to date.
+        case waiting
+        /// The ledger was asked what the comparison consists of.
+        case loading
+        case comparing(Cases)
+    }
+
+    struct Cases: Sendable {
+        /// Names the data that all cases are made of.
+        var basis: String
+        /// Positions of cases.
+        var todo: [Int]
+        /// By case; nil: to come.
+        var reports: [ComparisonReport?]
+
+        init(_ loaded: LoadedComparison) {
+            basis = loaded.basis
+            todo = Array(0..<loaded.cases)
+            reports = [ComparisonReport?](repeating: nil, count: loaded.cases)
+        }
+
+        var done: Int { reports.count { $0 != nil } }
+    }
+
+    let options: ComparisonOptions
+    var phase = Phase.waiting
 
     init(_ options: ComparisonOptions) {
         self.options = options
     }
 
-    var done: Int { reports.count { $0 != nil } }
+    var hasBegun: Bool {
+        if case .waiting = phase { false } else { true }
+    }
 }
 
 /// What a comparison consists of on the data of one moment.

@@ -3,36 +3,31 @@ import Messages
 /// Comparisons of unlearning methods: the least urgent work there is.
 extension Coordinator {
     mutating func advance(_ comparison: Comparison, of operation: Operation) {
-        guard comparison.loaded != nil else {
-            guard !comparison.isLoading, mayRead(operation) else { return }
-            update(operation.id) { $0.setComparison { $0.isLoading = true } }
-            return actions.append(.loadComparison(operation: operation.id, comparison.options))
-        }
-        if let error = exhausted(among: { $0 == .operation(operation.id) }) {
-            return failOperation(operation.id, error)
-        }
-        let reports = comparison.reports.compactMap { $0 }
-        if reports.count == comparison.reports.count {
+        switch comparison.phase {
+        case .waiting:
+            guard mayRead(operation) else { return }
+            update(operation.id) { $0.setPhase(Comparison.Phase.loading) }
+            actions.append(.loadComparison(operation: operation.id, comparison.options))
+        case .loading: break
+        case .comparing(let cases):
+            if let error = exhausted(among: { $0 == .operation(operation.id) }) {
+                return failOperation(operation.id, error)
+            }
+            let reports = cases.reports.compactMap { $0 }
+            guard reports.count == cases.reports.count else { return }
             endOperation(operation.id, .comparison(ComparisonReport(merging: reports)))
         }
     }
 
     mutating func comparisonLoaded(_ id: String, _ result: Result<LoadedComparison, ClientError>) {
         guard let operation = operation(id), operation.state == .running,
-            case .compare(let comparison) = operation.work, comparison.isLoading
+            case .compare(let comparison) = operation.course, case .loading = comparison.phase
         else { return }
         switch result {
-        case .failure(let error) where error.code == LedgerOutcome.stale: restart(id)
+        case .failure(let error) where error.code == .stale: restart(id)
         case .failure(let error): failOperation(id, error)
         case .success(let loaded):
-            update(id) {
-                $0.setComparison {
-                    $0.isLoading = false
-                    $0.loaded = loaded
-                    $0.todo = Array(0..<loaded.cases)
-                    $0.reports = [ComparisonReport?](repeating: nil, count: loaded.cases)
-                }
-            }
+            update(id) { $0.setPhase(Comparison.Phase.comparing(Comparison.Cases(loaded))) }
         }
     }
 
@@ -45,15 +40,15 @@ extension Coordinator {
         else { return }
         for operation in operations
         where operation.state == .running && isWelcome(worker, for: .operation(operation.id)) {
-            guard case .compare(let comparison) = operation.work, let position = comparison.todo.first,
-                let loaded = comparison.loaded
+            guard case .compare(let comparison) = operation.course, let cases = operation.cases,
+                let position = cases.todo.first
             else { continue }
-            update(operation.id) { $0.setComparison { $0.todo.removeFirst() } }
+            update(operation.id) { $0.setCases { $0.todo.removeFirst() } }
             let part = OperationPart(
                 operation: operation.id, generation: operation.generation, item: .compare(position))
             let id = give(.part(part), to: worker)
             return dispatch(
-                .compare(task: id, comparison.options, position: position, basis: loaded.basis), to: peer)
+                .compare(task: id, comparison.options, position: position, basis: cases.basis), to: peer)
         }
     }
 
@@ -90,11 +85,7 @@ extension Coordinator {
         }
         let reading = operations.filter { operation in
             guard operation.state == .running else { return false }
-            return switch operation.work {
-            case .evaluate(let evaluation): !evaluation.todo.isEmpty
-            case .verify(let verification): !verification.todo.isEmpty
-            case .train, .forget, .compare: false
-            }
+            return !(operation.scoring?.todo.isEmpty ?? true) || !(operation.replays?.todo.isEmpty ?? true)
         }
         return missing.map(Work.rows) + reading.map { .operation($0.id) }
     }
@@ -109,7 +100,7 @@ extension Coordinator {
         tasks.removeAll { $0.id == id }
         succeeded(task.work)
         update(part.operation) {
-            $0.setComparison {
+            $0.setCases {
                 guard $0.reports.indices.contains(position) else { return }
                 $0.reports[position] = report
             }
@@ -119,19 +110,19 @@ extension Coordinator {
     // MARK: status
 
     /// For people: cases done, and where those under way are.
-    func activity(of comparison: Comparison, in operation: Operation) -> String {
-        guard comparison.loaded != nil else { return activity }
+    func comparisonActivity(of operation: Operation) -> String {
+        guard let cases = operation.cases else { return activity }
         let under = tasks(of: operation).compactMap { task in
             task.progress.map { "\($0.step) of \($0.steps)" }
         }
-        return "comparing methods, \(comparison.done) of \(comparison.reports.count) cases done"
+        return "comparing methods, \(cases.done) of \(cases.reports.count) cases done"
             + (under.isEmpty ? "" : "; under way, rows: \(under.joined(separator: ", "))")
     }
 
-    func fraction(of comparison: Comparison, in operation: Operation) -> Double {
-        guard !comparison.reports.isEmpty else { return 0 }
+    func comparisonFraction(of operation: Operation) -> Double {
+        guard let cases = operation.cases, !cases.reports.isEmpty else { return 0 }
         let under = tasks(of: operation).reduce(0) { $0 + $1.share }
-        return (Double(comparison.done) + 0.99 * under) / Double(comparison.reports.count)
+        return (Double(cases.done) + 0.99 * under) / Double(cases.reports.count)
     }
 
     private func tasks(of operation: Operation) -> [CoordinatorTask] {
@@ -142,16 +133,8 @@ extension Coordinator {
     }
 }
 
-extension Operation {
-    mutating func setComparison(_ change: (inout Comparison) -> Void) {
-        guard case .compare(var comparison) = work else { return }
-        change(&comparison)
-        work = .compare(comparison)
-    }
-}
-
 extension ClientError {
     package static func invalidComparison(_ error: any Error) -> ClientError {
-        ClientError(code: "invalid-request", message: "\(error)")
+        ClientError(code: .invalidRequest, message: "\(error)")
     }
 }

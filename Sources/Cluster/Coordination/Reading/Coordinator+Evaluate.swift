@@ -4,91 +4,95 @@ import Messages
 /// trained on everything.
 extension Coordinator {
     mutating func advance(_ evaluation: Evaluation, of operation: Operation) {
-        guard evaluation.digests != nil else {
-            guard !evaluation.isLoading, mayRead(operation) else { return }
-            update(operation.id) { $0.setEvaluation { $0.isLoading = true } }
-            return actions.append(.loadSplit(operation: operation.id, evaluation.split, evaluation.parameters))
+        switch evaluation.phase {
+        case .waiting:
+            guard mayRead(operation) else { return }
+            update(operation.id) { $0.setPhase(Evaluation.Phase.loading) }
+            let request = evaluation.request
+            actions.append(.loadSplit(operation: operation.id, request.split, request.attention))
+        case .loading: break
+        case .scoring(let scoring):
+            if let error = exhausted(among: { $0 == .operation(operation.id) }) {
+                return failOperation(operation.id, error)
+            }
+            guard scoring.isComplete else { return }
+            update(operation.id) { $0.setPhase(Evaluation.Phase.building) }
+            actions.append(.buildEvaluation(operation: operation.id, scores(scoring, of: evaluation.request)))
+        case .building: break
         }
-        if let error = exhausted(among: { $0 == .operation(operation.id) }) {
-            return failOperation(operation.id, error)
-        }
-        guard !evaluation.isBuilding, evaluation.isScored, let digests = evaluation.digests else { return }
-        update(operation.id) { $0.setEvaluation { $0.isBuilding = true } }
-        let scores = EvaluationScores(
-            split: evaluation.split, digests: digests,
-            series: evaluation.series.map { series in
-                let scored = series.sameAs.map { evaluation.series[$0] } ?? series
+    }
+
+    private func scores(_ scoring: EvaluationScoring, of request: ClientRequest.EvaluateRequest) -> EvaluationScores {
+        EvaluationScores(
+            split: request.split, digests: scoring.digests,
+            series: scoring.series.map { series in
+                let scored = series.sameAs.map { scoring.series[$0] } ?? series
                 return EvaluationScores.Series(
                     model: series.model, margins: scored.margins, tokens: scored.tokens, seconds: scored.seconds)
             },
-            parameters: evaluation.parameters,
-            single: evaluation.single,
-            singleAdapter: evaluation.single == nil ? nil : evaluation.singleAdapter)
-        actions.append(.buildEvaluation(operation: operation.id, scores))
+            parameters: request.attention, single: scoring.single?.report, singleAdapter: scoring.single?.bytes)
     }
 
     // MARK: what to do
 
     mutating func splitLoaded(_ id: String, _ result: Result<LoadedSplit, ClientError>) {
-        guard let (operation, old) = runningEvaluation(id), old.isLoading else { return }
+        guard let (operation, evaluation) = runningEvaluation(id), case .loading = evaluation.phase else { return }
         switch result {
         case .failure(let error): stop(operation, error)
-        case .success(let split) where split.digests.isEmpty: failOperation(id, .emptySplit(old.split))
+        case .success(let split) where split.digests.isEmpty:
+            failOperation(id, .emptySplit(evaluation.request.split))
         case .success(let split):
-            var evaluation = old.anew
-            evaluation.digests = split.digests
-            evaluation.adapters = activeAdapters
-            let mixtures = settings.mixtures.filter { _ in !evaluation.adapters.isEmpty }
-            let adapters = evaluation.adapters.map {
+            var scoring = EvaluationScoring(digests: split.digests, adapters: activeAdapters)
+            let mixtures = settings.mixtures.filter { _ in !scoring.adapters.isEmpty }
+            let adapters = scoring.adapters.map {
                 EvaluationScores.Series.Model.adapter(shard: $0.shard, name: $0.name)
             }
-            if !evaluation.aggregatesOnly {
-                for model in [.base] + adapters { add(model, to: &evaluation, mayScore: true) }
+            if !evaluation.request.aggregatesOnly {
+                for model in [.base] + adapters { add(model, to: &scoring, mayScore: true) }
             }
-            for mixture in mixtures { add(mixture, to: &evaluation, looksAtQuery: split.looksAtQuery) }
+            for mixture in mixtures { add(mixture, to: &scoring, looksAtQuery: split.looksAtQuery) }
             for scope in AttentionScope.allCases
             where split.looksAtQuery && mixtures.contains(where: { $0.attention == scope }) {
                 let missing = scope == .prompt ? split.missingEmbeddings : split.digests
-                evaluation.attentions.append(Evaluation.Attention(scope: scope, missing: missing))
+                scoring.attentions.append(EvaluationScoring.Attention(scope: scope, missing: missing))
                 let chunks = chunks(of: missing.count).map { OperationPart.Item.embed(scope, $0) }
-                evaluation.todo.insert(contentsOf: chunks, at: 0)
-                evaluation.parts += chunks.count
+                scoring.todo.insert(contentsOf: chunks, at: 0)
+                scoring.parts += chunks.count
             }
-            if evaluation.compare, snapshot.trainingPrompts > 0 {
-                evaluation.todo.append(.single)
-                evaluation.parts += 1
+            if evaluation.request.compare, snapshot.trainingPrompts > 0 {
+                scoring.todo.append(.single)
+                scoring.parts += 1
             }
-            update(id) { $0.work = .evaluate(evaluation) }
+            update(id) { $0.setPhase(Evaluation.Phase.scoring(scoring)) }
             computeWeightsIfReady(id)
         }
     }
 
     /// With attention the weights have to come first. Equal weights make every scope the same: one series is scored for all.
     private func add(
-        _ mixture: CoordinatorSettings.EvaluationMixture, to evaluation: inout Evaluation, looksAtQuery: Bool
+        _ mixture: CoordinatorSettings.EvaluationMixture, to scoring: inout EvaluationScoring, looksAtQuery: Bool
     ) {
-        let twin = evaluation.series.firstIndex { series in
+        let twin = scoring.series.firstIndex { series in
             guard case .aggregate(mixture.rule, _) = series.model else { return false }
             return !looksAtQuery
         }
         add(
-            .aggregate(rule: mixture.rule, attention: mixture.attention), to: &evaluation,
+            .aggregate(rule: mixture.rule, attention: mixture.attention), to: &scoring,
             mayScore: twin == nil && (mixture.attention == nil || !looksAtQuery))
-        evaluation.series[evaluation.series.count - 1].sameAs = twin
+        scoring.series[scoring.series.count - 1].sameAs = twin
     }
 
     /// Adds a series, and the parts that score it if nothing else has to come first.
-    private func add(_ model: EvaluationScores.Series.Model, to evaluation: inout Evaluation, mayScore: Bool) {
-        let count = evaluation.digests?.count ?? 0
-        evaluation.series.append(
-            Evaluation.Series(model: model, margins: [Float](repeating: 0, count: count)))
-        if mayScore { scheduleScoring(of: evaluation.series.count - 1, in: &evaluation) }
+    private func add(_ model: EvaluationScores.Series.Model, to scoring: inout EvaluationScoring, mayScore: Bool) {
+        let margins = [Float](repeating: 0, count: scoring.digests.count)
+        scoring.series.append(EvaluationScoring.Series(model: model, margins: margins))
+        if mayScore { scheduleScoring(of: scoring.series.count - 1, in: &scoring) }
     }
 
-    private func scheduleScoring(of series: Int, in evaluation: inout Evaluation) {
-        let chunks = chunks(of: evaluation.digests?.count ?? 0)
-        evaluation.todo += chunks.map { .score(series: series, $0) }
-        evaluation.parts += chunks.count
+    private func scheduleScoring(of series: Int, in scoring: inout EvaluationScoring) {
+        let chunks = chunks(of: scoring.digests.count)
+        scoring.todo += chunks.map { .score(series: series, $0) }
+        scoring.parts += chunks.count
     }
 
     private func chunks(of count: Int) -> [Range<Int>] {
@@ -97,86 +101,77 @@ extension Coordinator {
     }
 
     private mutating func computeWeightsIfReady(_ id: String) {
-        guard let (operation, evaluation) = runningEvaluation(id), let digests = evaluation.digests else { return }
-        for (position, attention) in evaluation.attentions.enumerated() {
-            guard case .waitingForEmbeddings = attention.weights, !evaluation.isEmbedding(attention.scope),
+        guard let (operation, evaluation) = runningEvaluation(id), let scoring = operation.scoring else { return }
+        for (position, attention) in scoring.attentions.enumerated() {
+            guard case .waitingForEmbeddings(let embeddings) = attention.weights,
+                !scoring.isEmbedding(attention.scope),
                 !tasks.contains(where: { $0.isEmbedding(attention.scope, for: operation) })
             else { continue }
-            update(id) {
-                $0.setEvaluation {
-                    $0.attentions[position].weights = .computing
-                    $0.attentions[position].embeddings = []
-                }
-            }
+            update(id) { $0.setScoring { $0.attentions[position].weights = .computing } }
             actions.append(
                 .computeWeights(
                     operation: id,
                     WeightsRequest(
-                        scope: attention.scope, digests: digests, embeddings: attention.embeddings,
-                        adapters: evaluation.adapters.map(\.name), parameters: evaluation.parameters)))
+                        scope: attention.scope, digests: scoring.digests, embeddings: embeddings,
+                        adapters: scoring.adapters.map(\.name), parameters: evaluation.request.attention)))
         }
     }
 
     mutating func weightsComputed(_ id: String, _ scope: AttentionScope, _ result: Result<[Float], ClientError>) {
-        guard let (operation, old) = runningEvaluation(id),
-            let position = old.attentions.firstIndex(where: { $0.scope == scope }),
-            case .computing = old.attentions[position].weights
+        guard let (operation, _) = runningEvaluation(id), var scoring = operation.scoring,
+            let position = scoring.attentions.firstIndex(where: { $0.scope == scope }),
+            case .computing = scoring.attentions[position].weights
         else { return }
         switch result {
         case .failure(let error): stop(operation, error)
         case .success(let weights):
-            guard weights.count == (old.digests?.count ?? 0) * old.adapters.count else {
+            guard weights.count == scoring.digests.count * scoring.adapters.count else {
                 return failOperation(id, .badReport)
             }
-            var evaluation = old
-            evaluation.attentions[position].weights = .ready(weights)
-            for (position, series) in evaluation.series.enumerated() {
+            scoring.attentions[position].weights = .ready(weights)
+            for (position, series) in scoring.series.enumerated() {
                 guard case .aggregate(_, scope) = series.model else { continue }
-                scheduleScoring(of: position, in: &evaluation)
+                scheduleScoring(of: position, in: &scoring)
             }
-            update(id) { $0.work = .evaluate(evaluation) }
+            update(id) { $0.setScoring { $0 = scoring } }
         }
     }
 
-    mutating func singleTrained(
-        _ evaluation: Evaluation, of operation: Operation, report: TrainingReport, adapter: [UInt8]
-    ) {
-        var evaluation = evaluation
-        evaluation.single = report
-        evaluation.singleAdapter = adapter
-        evaluation.done += 1
-        add(.single(name: report.adapter), to: &evaluation, mayScore: true)
-        update(operation.id) { $0.work = .evaluate(evaluation) }
+    mutating func singleTrained(_ operation: Operation, report: TrainingReport, adapter: [UInt8]) {
+        guard var scoring = operation.scoring else { return }
+        scoring.single = EvaluationScoring.Single(report: report, bytes: adapter)
+        scoring.done += 1
+        add(.single(name: report.adapter), to: &scoring, mayScore: true)
+        update(operation.id) { $0.setScoring { $0 = scoring } }
     }
 
-    func message(for item: OperationPart.Item, of evaluation: Evaluation, task: TaskID) -> Dispatch? {
+    func message(for item: OperationPart.Item, of scoring: EvaluationScoring, task: TaskID) -> Dispatch? {
         switch item {
         case .embed(let scope, let range):
-            guard let attention = evaluation.attentions.first(where: { $0.scope == scope }) else { return nil }
+            guard let attention = scoring.attentions.first(where: { $0.scope == scope }) else { return nil }
             return .embed(
                 task: task, source: settings.configuration.embedding, scope: scope,
                 digests: Array(attention.missing[range]))
         case .single:
             return .replay(task: task, specification: settings.configuration.training, .everything)
         case .score(let series, let range):
-            guard let digests = evaluation.digests else { return nil }
             var adapters: [AdapterReference] = []
             var weights: [Float] = []
             var rule = settings.configuration.rule
-            switch evaluation.series[series].model {
+            switch scoring.series[series].model {
             case .base: break
             case .adapter(_, let name): adapters = [.published(name: name)]
-            case .single(let name): adapters = [.bytes(name: name, evaluation.singleAdapter)]
+            case .single(let name): adapters = [.bytes(name: name, scoring.single?.bytes ?? [])]
             case .aggregate(let asked, let attention):
-                adapters = evaluation.adapters.map { .published(name: $0.name) }
+                adapters = scoring.adapters.map { .published(name: $0.name) }
                 rule = asked
-                if case .ready(let all) = evaluation.attentions.first(where: { $0.scope == attention })?.weights {
+                if case .ready(let all) = scoring.attentions.first(where: { $0.scope == attention })?.weights {
                     let width = adapters.count
                     weights = Array(all[(range.lowerBound * width)..<(range.upperBound * width)])
                 }
             }
             return .score(
-                task: task, rule: rule, adapters: adapters, weights: weights, digests: Array(digests[range]))
+                task: task, rule: rule, adapters: adapters, weights: weights, digests: Array(scoring.digests[range]))
         case .replay, .compare: return nil
         }
     }
@@ -187,24 +182,23 @@ extension Coordinator {
         _ part: OperationPart, values: [Float], task: CoordinatorTask, by worker: KnownWorker
     ) {
         guard isCurrent(part), case .embed(let scope, let range) = part.item,
-            let (_, evaluation) = runningEvaluation(part.operation),
-            let position = evaluation.attentions.firstIndex(where: { $0.scope == scope })
+            let scoring = operation(part.operation)?.scoring,
+            let position = scoring.attentions.firstIndex(where: { $0.scope == scope }),
+            case .waitingForEmbeddings(var embeddings) = scoring.attentions[position].weights
         else { return failed(task.id, .badReport, by: worker) }
-        let attention = evaluation.attentions[position]
         let width = settings.embeddingWidth
         guard values.count == width * range.count, values.allSatisfy(\.isFinite) else {
             return failed(task.id, .badReport, by: worker)
         }
         tasks.removeAll { $0.id == task.id }
         succeeded(task.work)
+        if embeddings.isEmpty {
+            embeddings = [Float](repeating: 0, count: scoring.attentions[position].missing.count * width)
+        }
+        embeddings.replaceSubrange((range.lowerBound * width)..<(range.upperBound * width), with: values)
         update(part.operation) {
-            $0.setEvaluation {
-                if $0.attentions[position].embeddings.isEmpty {
-                    $0.attentions[position].embeddings = [Float](
-                        repeating: 0, count: attention.missing.count * width)
-                }
-                $0.attentions[position].embeddings.replaceSubrange(
-                    (range.lowerBound * width)..<(range.upperBound * width), with: values)
+            $0.setScoring {
+                $0.attentions[position].weights = .waitingForEmbeddings(embeddings)
                 $0.done += 1
             }
         }
@@ -221,7 +215,7 @@ extension Coordinator {
         tasks.removeAll { $0.id == task.id }
         succeeded(task.work)
         update(part.operation) {
-            $0.setEvaluation {
+            $0.setScoring {
                 $0.series[series].margins.replaceSubrange(range, with: margins)
                 $0.series[series].tokens = $0.series[series].tokens.addingSaturated(max(0, tokens))
                 $0.series[series].seconds += seconds.isFinite ? max(0, seconds) : 0
@@ -231,7 +225,7 @@ extension Coordinator {
     }
 
     mutating func evaluationBuilt(_ id: String, _ result: Result<[UInt8], ClientError>) {
-        guard let (operation, evaluation) = runningEvaluation(id), evaluation.isBuilding else { return }
+        guard let (operation, evaluation) = runningEvaluation(id), case .building = evaluation.phase else { return }
         switch result {
         case .success(let report): endOperation(id, .evaluation(report))
         case .failure(let error): stop(operation, error)
@@ -240,14 +234,14 @@ extension Coordinator {
 
     private func runningEvaluation(_ id: String) -> (Operation, Evaluation)? {
         guard let operation = operation(id), operation.state == .running,
-            case .evaluate(let evaluation) = operation.work
+            case .evaluate(let evaluation) = operation.course
         else { return nil }
         return (operation, evaluation)
     }
 
     /// Data that went away meanwhile means to start anew; anything else is an error for the client.
     private mutating func stop(_ operation: Operation, _ error: ClientError) {
-        if error.code == LedgerOutcome.stale { restart(operation.id) } else { failOperation(operation.id, error) }
+        if error.code == .stale { restart(operation.id) } else { failOperation(operation.id, error) }
     }
 }
 
@@ -258,32 +252,8 @@ extension ClientRequest.EvaluateRequest {
             try attention?.check()
             return nil
         } catch {
-            return ClientError(code: "invalid-request", message: "\(error)")
+            return ClientError(code: .invalidRequest, message: "\(error)")
         }
-    }
-}
-
-extension Evaluation {
-    init(_ request: ClientRequest.EvaluateRequest) {
-        self.init(
-            split: request.split, compare: request.compare, parameters: request.attention,
-            aggregatesOnly: request.aggregatesOnly)
-    }
-
-    /// The same request, nothing done of it.
-    var anew: Evaluation {
-        Evaluation(split: split, compare: compare, parameters: parameters, aggregatesOnly: aggregatesOnly)
-    }
-
-    /// Whether embedding parts are still to be given out.
-    func isEmbedding(_ scope: AttentionScope) -> Bool {
-        todo.contains { if case .embed(scope, _) = $0 { true } else { false } }
-    }
-
-    /// Whether every series is complete, and none is still to come.
-    var isScored: Bool {
-        let weightsAreThere = attentions.allSatisfy { if case .ready = $0.weights { true } else { false } }
-        return weightsAreThere && done == parts
     }
 }
 

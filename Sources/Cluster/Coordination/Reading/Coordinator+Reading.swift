@@ -6,13 +6,10 @@ extension Coordinator {
     /// Evaluations and verifications start anew: the data or the adapters are others now.
     mutating func restartReadingOperations() {
         for operation in operations where operation.state == .running {
-            switch operation.work {
-            case .evaluate(let evaluation) where evaluation.isLoading || evaluation.digests != nil:
-                restart(operation.id)
-            case .verify(let verification) where verification.isLoading || verification.items != nil:
-                restart(operation.id)
-            case .compare(let comparison) where comparison.isLoading || comparison.loaded != nil:
-                restart(operation.id)
+            switch operation.course {
+            case .evaluate(let evaluation) where evaluation.hasBegun: restart(operation.id)
+            case .verify(let verification) where verification.hasBegun: restart(operation.id)
+            case .compare(let comparison) where comparison.hasBegun: restart(operation.id)
             default: break
             }
         }
@@ -25,7 +22,7 @@ extension Coordinator {
         }
         let pause = now.advanced(bySeconds: CoordinatorLimits.staleSeconds)
         clearWork(of: id)
-        update(id) { $0.notBefore = pause }
+        update(id) { $0.phase = .resting(until: pause) }
     }
 
     /// Whether a reading operation may start: everything is as it will stay. An error that stands in the way ends it.
@@ -34,7 +31,12 @@ extension Coordinator {
             failOperation(operation.id, error)
             return false
         }
-        return isUpToDate && operation.notBefore ?? now <= now
+        guard isUpToDate else { return false }
+        if case .resting(let until) = operation.phase {
+            guard until <= now else { return false }
+            update(operation.id) { $0.phase = .running }
+        }
+        return true
     }
 
     // MARK: parts
@@ -47,17 +49,10 @@ extension Coordinator {
     mutating func putBack(_ part: OperationPart) {
         guard isCurrent(part) else { return }
         update(part.operation) {
-            switch ($0.work, part.item) {
-            case (.evaluate(var evaluation), let item):
-                evaluation.todo.insert(item, at: 0)
-                $0.work = .evaluate(evaluation)
-            case (.verify(var verification), .replay(let position)):
-                verification.todo.insert(position, at: 0)
-                $0.work = .verify(verification)
-            case (.compare(var comparison), .compare(let position)):
-                comparison.todo.insert(position, at: 0)
-                $0.work = .compare(comparison)
-            default: break
+            switch part.item {
+            case .replay(let position): $0.setReplays { $0.todo.insert(position, at: 0) }
+            case .compare(let position): $0.setCases { $0.todo.insert(position, at: 0) }
+            case .embed, .score, .single: $0.setScoring { $0.todo.insert(part.item, at: 0) }
             }
         }
     }
@@ -70,15 +65,15 @@ extension Coordinator {
         for operation in operations
         where operation.state == .running && isWelcome(worker, for: .operation(operation.id)) {
             let item: OperationPart.Item?
-            switch operation.work {
-            case .evaluate(var evaluation) where kind != .replay:
-                let position = evaluation.todo.firstIndex { ($0 == .single) == (kind == .singleTraining) }
-                item = position.map { evaluation.todo.remove(at: $0) }
-                update(operation.id) { $0.work = .evaluate(evaluation) }
-            case .verify(var verification) where kind == .replay:
-                item = nextReplay(&verification, for: worker).map { .replay($0) }
-                update(operation.id) { $0.work = .verify(verification) }
-            default: item = nil
+            if kind != .replay, var scoring = operation.scoring {
+                let position = scoring.todo.firstIndex { ($0 == .single) == (kind == .singleTraining) }
+                item = position.map { scoring.todo.remove(at: $0) }
+                update(operation.id) { $0.setScoring { $0 = scoring } }
+            } else if kind == .replay, var replays = operation.replays {
+                item = nextReplay(&replays, for: worker).map { .replay($0) }
+                update(operation.id) { $0.setReplays { $0 = replays } }
+            } else {
+                item = nil
             }
             if let item {
                 return OperationPart(operation: operation.id, generation: operation.generation, item: item)
@@ -89,11 +84,8 @@ extension Coordinator {
 
     func message(for part: OperationPart, task: TaskID) -> Dispatch? {
         guard let operation = operation(part.operation) else { return nil }
-        switch operation.work {
-        case .evaluate(let evaluation): return message(for: part.item, of: evaluation, task: task)
-        case .verify(let verification): return message(for: part.item, of: verification, task: task)
-        case .train, .forget, .compare: return nil
-        }
+        if let scoring = operation.scoring { return message(for: part.item, of: scoring, task: task) }
+        return operation.replays.flatMap { message(for: part.item, of: $0, task: task) }
     }
 
     mutating func replayed(
@@ -103,12 +95,71 @@ extension Coordinator {
         guard let operation = operation(part.operation), isCurrent(part) else { return }
         tasks.removeAll { $0.id == task.id }
         succeeded(.operation(operation.id))
-        switch (operation.work, part.item) {
-        case (.evaluate(let evaluation), .single):
-            singleTrained(evaluation, of: operation, report: report, adapter: adapter)
-        case (.verify(let verification), .replay(let position)):
-            replayed(position, of: verification, in: operation, report: report, by: worker)
-        default: break
+        switch part.item {
+        case .single: singleTrained(operation, report: report, adapter: adapter)
+        case .replay(let position): replayed(position, in: operation, report: report, by: worker)
+        case .embed, .score, .compare: break
         }
+    }
+}
+
+extension Operation {
+    /// nil: not an evaluation that is being scored.
+    var scoring: EvaluationScoring? {
+        guard case .evaluate(let evaluation) = course, case .scoring(let scoring) = evaluation.phase else { return nil }
+        return scoring
+    }
+
+    /// nil: not a verification that has begun to replay.
+    var replays: Verification.Replays? {
+        guard case .verify(let verification) = course, case .replaying(let replays) = verification.phase else {
+            return nil
+        }
+        return replays
+    }
+
+    /// nil: not a comparison whose cases are known.
+    var cases: Comparison.Cases? {
+        guard case .compare(let comparison) = course, case .comparing(let cases) = comparison.phase else { return nil }
+        return cases
+    }
+
+    mutating func setScoring(_ change: (inout EvaluationScoring) -> Void) {
+        guard case .evaluate(var evaluation) = course, case .scoring(var scoring) = evaluation.phase else { return }
+        change(&scoring)
+        evaluation.phase = .scoring(scoring)
+        course = .evaluate(evaluation)
+    }
+
+    mutating func setReplays(_ change: (inout Verification.Replays) -> Void) {
+        guard case .verify(var verification) = course, case .replaying(var replays) = verification.phase else { return }
+        change(&replays)
+        verification.phase = .replaying(replays)
+        course = .verify(verification)
+    }
+
+    mutating func setCases(_ change: (inout Comparison.Cases) -> Void) {
+        guard case .compare(var comparison) = course, case .comparing(var cases) = comparison.phase else { return }
+        change(&cases)
+        comparison.phase = .comparing(cases)
+        course = .compare(comparison)
+    }
+
+    mutating func setPhase(_ phase: Evaluation.Phase) {
+        guard case .evaluate(var evaluation) = course else { return }
+        evaluation.phase = phase
+        course = .evaluate(evaluation)
+    }
+
+    mutating func setPhase(_ phase: Verification.Phase) {
+        guard case .verify(var verification) = course else { return }
+        verification.phase = phase
+        course = .verify(verification)
+    }
+
+    mutating func setPhase(_ phase: Comparison.Phase) {
+        guard case .compare(var comparison) = course else { return }
+        comparison.phase = phase
+        course = .compare(comparison)
     }
 }

@@ -15,26 +15,26 @@ extension Coordinator {
     }
 
     private func activity(of operation: Operation) -> String {
-        guard operation.isAccepted else { return "being written to the ledger" }
+        if operation.isCommitting { return "being written to the ledger" }
         if let obstacle { return obstacle }
-        switch operation.work {
-        case .evaluate(let evaluation) where evaluation.digests != nil:
-            if evaluation.isBuilding { return "computing metrics" }
-            let line = "scoring, \(evaluation.done) of \(evaluation.parts) parts"
+        switch operation.course {
+        case .evaluate(let evaluation):
+            if case .building = evaluation.phase { return "computing metrics" }
+            guard let scoring = operation.scoring else { return activity }
+            let line = "scoring, \(scoring.done) of \(scoring.parts) parts"
             let single = tasks.first { task in
                 guard case .part(let part) = task.kind else { return false }
                 return part.operation == operation.id && part.item == .single
             }
             return single.map { "\(line); training one adapter on all data\($0.progressText)" } ?? line
-        case .verify(let verification) where verification.items != nil:
-            let items = verification.items ?? []
-            let replays = tasks.filter {
+        case .verify:
+            guard let replays = operation.replays else { return activity }
+            let under = tasks.filter {
                 guard case .part(let part) = $0.kind else { return false }
                 return part.operation == operation.id
             }
-            return "replaying, \(items.count { $0.result != nil }) of \(items.count) shards"
-                + (replays.first?.progressText ?? "")
-        case .compare(let comparison): return activity(of: comparison, in: operation)
+            return "replaying, \(replays.done) of \(replays.items.count) shards" + (under.first?.progressText ?? "")
+        case .compare: return comparisonActivity(of: operation)
         case .forget(let forgetting) where forgetting.isWaitingForCopiesOnly(in: self):
             return "waiting for workers to delete forgotten data"
         default: return activity
@@ -75,18 +75,27 @@ extension Coordinator {
     }
 
     private func fraction(of operation: Operation) -> Double {
-        switch operation.work {
+        switch operation.course {
         case .evaluate(let evaluation):
-            evaluation.parts == 0 ? 0 : Double(evaluation.done) / Double(evaluation.parts)
-        case .verify(let verification):
-            verification.items.map { items in
-                items.isEmpty ? 1 : Double(items.count { $0.result != nil }) / Double(items.count)
+            switch evaluation.phase {
+            case .waiting, .loading: 0
+            case .scoring(let scoring): scoring.parts == 0 ? 0 : Double(scoring.done) / Double(scoring.parts)
+            case .building: 1
+            }
+        case .verify:
+            operation.replays.map { replays in
+                replays.items.isEmpty ? 1 : Double(replays.done) / Double(replays.items.count)
             } ?? 0
-        case .compare(let comparison): fraction(of: comparison, in: operation)
+        case .compare: comparisonFraction(of: operation)
         case .train: trainedFraction(of: snapshot.shards.filter { $0.prompts > 0 })
         case .forget(let forgetting):
             trainedFraction(
-                of: snapshot.shards.filter { forgetting.outcome?.waitingFor.contains($0.index) ?? isForgetting($0) })
+                of: snapshot.shards.filter { shard in
+                    switch forgetting.outcome {
+                    case .known(let outcome): outcome.waitingFor.contains(shard.index)
+                    case .unknown: isForgetting(shard)
+                    }
+                })
         }
     }
 
@@ -117,7 +126,7 @@ extension Coordinator {
             shards: snapshot.shards.map(shardStatus), operations: operations.map(report),
             pendingForgets: snapshot.pendingForgets.map { pending in
                 var copies: [UnconfirmedCopy] = []
-                if let operation = operation(pending.id), case .forget(let forgetting) = operation.work {
+                if let operation = operation(pending.id), case .forget(let forgetting) = operation.course {
                     copies = unconfirmed(forgetting)
                 }
                 return StatusReport.PendingForget(

@@ -2,11 +2,29 @@ import Messages
 
 /// Rows the ledger misses of one kind, and what is known of which.
 struct RowBacklog: Sendable {
+    enum Phase: Sendable {
+        /// Nothing is known of which.
+        case unknown
+        /// The ledger was asked which are missing.
+        case loading
+        /// Digests to give out.
+        case listed([String])
+    }
+
     var kind: MissingRows
+    var phase = Phase.unknown
+
+    var isLoading: Bool {
+        if case .loading = phase { true } else { false }
+    }
+
     /// Digests to give out.
-    var pending: [String] = []
-    /// Whether the ledger was asked which are missing.
-    var isLoading = false
+    var pending: [String] {
+        get {
+            if case .listed(let digests) = phase { digests } else { [] }
+        }
+        set { phase = newValue.isEmpty ? .unknown : .listed(newValue) }
+    }
 }
 
 /// Embeddings and reference margins: asked of the ledger in lists, of workers in chunks, and written as they come.
@@ -32,20 +50,20 @@ extension Coordinator {
                 !isPaused(.rows(backlog.kind)), !ledger.isWriting(backlog.kind),
                 !tasks.contains(where: { $0.work == .rows(backlog.kind) })
             else { continue }
-            rows[position].isLoading = true
+            rows[position].phase = .loading
             actions.append(.loadMissing(backlog.kind, limit: CoordinatorLimits.missingRows))
         }
     }
 
     mutating func missingRowsLoaded(_ kind: MissingRows, _ result: Result<[String], ClientError>) {
         guard let position = rows.firstIndex(where: { $0.kind == kind && $0.isLoading }) else { return }
-        rows[position].isLoading = false
+        rows[position].phase = .unknown
         switch result {
         case .success(let digests):
             rows[position].pending = digests
             // Fewer than the snapshot says: it is about to be replaced.
             if digests.isEmpty { delay(.rows(kind)) }
-        case .failure(let error) where error.code == LedgerOutcome.stale: delay(.rows(kind))
+        case .failure(let error) where error.code == .stale: delay(.rows(kind))
         case .failure(let error): fail(.rows(kind), on: "", error)
         }
     }
@@ -75,7 +93,8 @@ extension Coordinator {
     }
 
     mutating func putBack(_ digests: [String], of kind: MissingRows) {
-        guard let position = rows.firstIndex(where: { $0.kind == kind }) else { return }
+        // A list that is being loaded names them again.
+        guard let position = rows.firstIndex(where: { $0.kind == kind && !$0.isLoading }) else { return }
         rows[position].pending.insert(contentsOf: digests, at: 0)
     }
 
@@ -84,7 +103,7 @@ extension Coordinator {
         for task in tasks {
             if case .rows = task.kind { cancel(task) }
         }
-        for position in rows.indices { rows[position].pending = [] }
+        for position in rows.indices where !rows[position].isLoading { rows[position].phase = .unknown }
     }
 
     mutating func embedded(_ id: TaskID, values: [Float], by worker: KnownWorker) {

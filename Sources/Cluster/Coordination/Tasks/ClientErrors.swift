@@ -4,33 +4,33 @@ import Messages
 extension ClientError {
     package static func unknownOperation(_ id: String) -> ClientError {
         ClientError(
-            code: "unknown-operation",
+            code: .unknownOperation,
             message: "no operation has the id \(id.clipped); forget requests are known for ever, other operations that "
                 + "ended until the coordinator is started again")
     }
 
     static func requestConflict(_ id: String) -> ClientError {
         ClientError(
-            code: "request-conflict",
+            code: .requestConflict,
             message: "the request id \(id.clipped) belongs to another request: every request needs an id of its own")
     }
 
     static let invalidRequestID = ClientError(
-        code: "invalid-request", message: "a request needs an id of 1 to \(CoordinatorLimits.text) bytes")
+        code: .invalidRequest, message: "a request needs an id of 1 to \(CoordinatorLimits.text) bytes")
 
     static let notAnOperation = ClientError(
-        code: "invalid-request", message: "this request does not start an operation")
+        code: .invalidRequest, message: "this request does not start an operation")
 
     static func methodNotAvailable(_ error: LedgerError) -> ClientError {
-        ClientError(code: "method-not-available", message: error.description)
+        ClientError(code: .methodNotAvailable, message: error.description)
     }
 
     static let busy = ClientError(
-        code: "busy", message: "the coordinator has as many operations under way as it takes: try again later")
+        code: .busy, message: "the coordinator has as many operations under way as it takes: try again later")
 
     static func nothingToTrain(hasData: Bool) -> ClientError {
         ClientError(
-            code: "no-data",
+            code: .noData,
             message: hasData
                 ? "the imported ratings give no training prompt: no user has enough history, or all was forgotten"
                 : "there is nothing to train on: import ratings first (lethe import)")
@@ -38,7 +38,7 @@ extension ClientError {
 
     static func oneLabel(_ labels: LedgerSnapshot.Labels, prompts: Int) -> ClientError {
         ClientError(
-            code: "one-label",
+            code: .oneLabel,
             message: "all \(prompts) training prompts have the answer \(labels.likes == 0 ? "No" : "Yes"), so there is "
                 + "nothing to learn: a rating above \(labels.likeAbove) is a like now; import again with another threshold "
                 + "(lethe import --like-above N --change-prompts)")
@@ -46,13 +46,13 @@ extension ClientError {
 
     static func emptySplit(_ split: Split) -> ClientError {
         ClientError(
-            code: "no-data",
+            code: .noData,
             message: "the split \(split.rawValue) has no prompts: import ratings first (lethe import)")
     }
 
     static let notTrained = ClientError(
-        code: "not-trained", message: "no shard was ever trained: train first (lethe train)")
+        code: .notTrained, message: "no shard was ever trained: train first (lethe train)")
 
     static let dataKeepsChanging = ClientError(
-        code: "data-changed", message: "the data changed again and again while the operation ran: try again")
+        code: .dataChanged, message: "the data changed again and again while the operation ran: try again")
 }

@@ -36,7 +36,7 @@ extension Coordinator {
         var record =
             failure(of: work)
             ?? WorkFailures(
-                work: work, count: 0, worker: "", error: ClientError(code: LedgerOutcome.stale, message: ""))
+                work: work, count: 0, worker: "", error: ClientError(code: .stale, message: ""))
         record.pausedUntil = now.advanced(bySeconds: CoordinatorLimits.staleSeconds)
         failures.removeAll { $0.work == work }
         failures.append(record)

@@ -3,13 +3,28 @@ import Messages
 /// Writes on their way to the ledger, and writes to try again.
 struct LedgerDesk: Sendable {
     struct Entry: Sendable {
+        enum Phase: Sendable {
+            /// The shell has it.
+            case underWay(lastError: ClientError?)
+            case waiting(until: CoordinatorInstant, ClientError)
+        }
+
         var id: LedgerCommandID
         var command: LedgerCommand
         var attempts: Int
-        /// nil: the shell has it.
-        var retryAt: CoordinatorInstant?
+        var phase: Phase
+
         /// Why it failed last.
-        var error: ClientError?
+        var error: ClientError? {
+            switch phase {
+            case .underWay(let error): error
+            case .waiting(_, let error): error
+            }
+        }
+
+        var isUnderWay: Bool {
+            if case .underWay = phase { true } else { false }
+        }
     }
 
     private(set) var entries: [Entry] = []
@@ -17,20 +32,20 @@ struct LedgerDesk: Sendable {
 
     /// What the ledger last failed at for a reason of its own, such as a full disk, while that lasts.
     var trouble: ClientError? {
-        entries.lazy.compactMap(\.error).first { $0.code != LedgerOutcome.stale }
+        entries.lazy.compactMap(\.error).first { $0.code != .stale }
     }
 
     var isInTrouble: Bool { trouble != nil }
 
     mutating func begin(_ command: LedgerCommand) -> LedgerCommandID {
         defer { next += 1 }
-        entries.append(Entry(id: next, command: command, attempts: 1, retryAt: nil, error: nil))
+        entries.append(Entry(id: next, command: command, attempts: 1, phase: .underWay(lastError: nil)))
         return next
     }
 
     /// Takes out the entry of a command that ended.
     mutating func end(_ id: LedgerCommandID) -> Entry? {
-        guard let position = entries.firstIndex(where: { $0.id == id && $0.retryAt == nil }) else { return nil }
+        guard let position = entries.firstIndex(where: { $0.id == id && $0.isUnderWay }) else { return nil }
         return entries.remove(at: position)
     }
 
@@ -38,8 +53,7 @@ struct LedgerDesk: Sendable {
         let range = CoordinatorLimits.ledgerRetrySeconds
         let pause = min(range.upperBound, range.lowerBound * Double(1 << min(entry.attempts - 1, 10)))
         var entry = entry
-        entry.retryAt = now.advanced(bySeconds: pause)
-        entry.error = error
+        entry.phase = .waiting(until: now.advanced(bySeconds: pause), error)
         entries.append(entry)
     }
 
@@ -47,8 +61,8 @@ struct LedgerDesk: Sendable {
     mutating func takeDue(at now: CoordinatorInstant) -> [Entry] {
         var due: [Entry] = []
         for position in entries.indices {
-            guard let time = entries[position].retryAt, time <= now else { continue }
-            entries[position].retryAt = nil
+            guard case .waiting(let time, let error) = entries[position].phase, time <= now else { continue }
+            entries[position].phase = .underWay(lastError: error)
             entries[position].attempts += 1
             due.append(entries[position])
         }
@@ -92,15 +106,6 @@ struct LedgerDesk: Sendable {
 struct TuningSubject: Hashable, Sendable {
     var adapters: [String]
     var validation: String
-}
-
-extension LedgerOutcome {
-    /// See `LedgerOutcome.failed`.
-    package static let stale = "stale"
-    package static let invalid = "invalid"
-    package static let unread = "unread"
-    /// The file of an adapter does not hold what its name says (`LedgerError.adapterDamaged`, `.adapterLost`).
-    package static let damaged = "adapter-damaged"
 }
 
 extension Coordinator {
@@ -172,22 +177,22 @@ extension Coordinator {
 
     private mutating func failed(_ entry: LedgerDesk.Entry, _ error: ClientError) {
         switch (entry.command, error.code) {
-        case (_, LedgerOutcome.unread):
+        case (_, .unread):
             // It is committed. Nobody may be told otherwise, and nobody anything before what follows is known.
             log("the ledger could not be read after a commit")
             ledger.keepForRetry(entry, error: error, at: now)
         case (.forget(let request, _), _), (.requestTraining(let request), _):
             refuse(request, error)
         case (.forgetCopy(let request, _), _): refuseDeclaration(request, error)
-        case (.quarantine, LedgerOutcome.stale): break
-        case (.publish, LedgerOutcome.stale), (.abandonCorrection, LedgerOutcome.stale),
-            (.saveEmbeddings, LedgerOutcome.stale), (.saveMargins, LedgerOutcome.stale):
+        case (.quarantine, .stale): break
+        case (.publish, .stale), (.abandonCorrection, .stale),
+            (.saveEmbeddings, .stale), (.saveMargins, .stale):
             break
-        case (.publish(let shard, let report, _, let worker), LedgerOutcome.invalid):
+        case (.publish(let shard, let report, _, let worker), .invalid):
             fail(report.isExact ? .train(shard: shard) : .correct(shard: shard), on: worker, error)
-        case (.saveEmbeddings, LedgerOutcome.invalid):
+        case (.saveEmbeddings, .invalid):
             fail(.rows(.embeddings), on: "", error)
-        case (.saveMargins(let adapter, _, _), LedgerOutcome.invalid):
+        case (.saveMargins(let adapter, _, _), .invalid):
             fail(.rows(.margins(adapter: adapter)), on: "", error)
         default:
             // The rest waits, in order, until the ledger can write again. Their number is bounded by the tasks that were

@@ -34,16 +34,18 @@ extension Coordinator {
         }
         if let known = operation(ticket.request) { return repeated(request, of: known, for: ticket) }
         if let error = objection(to: request) { return reply(ticket, .failure(error)) }
-        let work: Operation.Work
+        let course: Operation.Course
         switch request {
-        case .forget: work = .forget(Forgetting())
-        case .evaluate(let wanted): work = .evaluate(Evaluation(wanted))
-        case .verify(let wanted): work = .verify(Verification(request: wanted.request))
-        case .compare(let options): work = .compare(Comparison(options))
-        default: work = .train
+        case .forget: course = .forget(Forgetting())
+        case .evaluate(let wanted): course = .evaluate(Evaluation(wanted))
+        case .verify(let wanted): course = .verify(Verification(request: wanted.request))
+        case .compare(let options): course = .compare(Comparison(options))
+        default: course = .train
         }
         operations.append(
-            Operation(id: ticket.request, request: request, work: work, started: now, waiters: [ticket]))
+            Operation(
+                id: ticket.request, request: request, course: course, started: now,
+                phase: .committing(waiters: [ticket])))
         switch request {
         case .forget(let wanted): write(.forget(request: ticket.request, wanted))
         case .train:
@@ -63,19 +65,16 @@ extension Coordinator {
 
     private mutating func repeated(_ request: ClientRequest, of known: Operation, for ticket: ClientTicket) {
         if let first = known.request, first != request { return reply(ticket, .failure(.requestConflict(known.id))) }
-        guard known.isAccepted else {
-            return update(known.id) {
-                $0.waiters = ($0.waiters.filter { $0 != ticket } + [ticket]).suffix(CoordinatorLimits.waitersPerRequest)
-            }
+        if case .committing(let waiters) = known.phase {
+            return update(known.id) { $0.phase = .committing(waiters: waiters.adding(ticket)) }
         }
-        if case .forget(let forgetting) = known.work, forgetting.outcome == nil {
+        if case .forget(var forgetting) = known.course, case .unknown(let waiters) = forgetting.outcome {
             // Pending since before a restart: the ledger knows what it did, and whether it is the same request.
             guard case .forget(let wanted) = request else {
                 return reply(ticket, .failure(.requestConflict(known.id)))
             }
-            update(known.id) {
-                $0.waiters = ($0.waiters.filter { $0 != ticket } + [ticket]).suffix(CoordinatorLimits.waitersPerRequest)
-            }
+            forgetting.outcome = .unknown(waiters: waiters.adding(ticket))
+            update(known.id) { $0.course = .forget(forgetting) }
             let isAsked = ledger.contains { command in
                 if case .forget(known.id, _) = command { true } else { false }
             }
@@ -139,8 +138,8 @@ extension Coordinator {
 
     // MARK: acceptance
 
-    private func acceptance(of operation: Operation) -> CoordinatorReply {
-        if case .forget(let forgetting) = operation.work, let outcome = forgetting.outcome {
+    func acceptance(of operation: Operation) -> CoordinatorReply {
+        if case .forget(let forgetting) = operation.course, case .known(let outcome) = forgetting.outcome {
             return .forgetAccepted(report(operation), outcome)
         }
         return .operation(report(operation), result: operation.result)
@@ -148,20 +147,22 @@ extension Coordinator {
 
     /// What the ledger has to remember is committed: whoever waits gets the reply.
     mutating func accept(_ id: String) {
-        update(id) { $0.isAccepted = true }
-        guard let operation = operation(id) else { return }
-        update(id) { $0.waiters = [] }
-        for waiter in operation.waiters { reply(waiter, acceptance(of: operation)) }
+        guard var operation = operation(id), case .committing(let waiters) = operation.phase else { return }
+        operation.phase = .running
+        update(id) { $0.phase = .running }
+        for waiter in waiters { reply(waiter, acceptance(of: operation)) }
     }
 
     /// The ledger did not take the request: it has not happened.
     mutating func refuse(_ id: String, _ error: ClientError) {
         guard let operation = operation(id) else { return }
-        for waiter in operation.waiters { reply(waiter, .failure(error)) }
-        if operation.isAccepted {
-            update(id) { $0.waiters = [] }
-        } else {
+        if case .committing(let waiters) = operation.phase {
+            for waiter in waiters { reply(waiter, .failure(error)) }
             operations.removeAll { $0.id == id }
+        } else if case .forget(var forgetting) = operation.course, case .unknown(let waiters) = forgetting.outcome {
+            for waiter in waiters { reply(waiter, .failure(error)) }
+            forgetting.outcome = .unknown(waiters: [])
+            update(id) { $0.course = .forget(forgetting) }
         }
     }
 
@@ -179,8 +180,8 @@ extension Coordinator {
     // MARK: going on
 
     mutating func advanceOperations() {
-        for operation in operations where operation.isAccepted {
-            switch operation.work {
+        for operation in operations where !operation.isCommitting {
+            switch operation.course {
             case .train where operation.state == .running: advanceTraining(operation)
             case .forget(let forgetting): advance(forgetting, of: operation)
             case .evaluate(let evaluation) where operation.state == .running: advance(evaluation, of: operation)
@@ -193,36 +194,43 @@ extension Coordinator {
 
     private mutating func advanceTraining(_ operation: Operation) {
         if isUpToDate {
-            update(operation.id) { $0.end(nil) }
+            update(operation.id) { $0.phase = .done(nil) }
         } else if let error = exhausted(among: \.isForAdapters) {
-            update(operation.id) { $0.fail(error) }
+            update(operation.id) { $0.phase = .failed(error) }
         }
     }
 
     /// The operation is over, with an error; what it had under way is dropped.
     mutating func failOperation(_ id: String, _ error: ClientError) {
         clearWork(of: id)
-        update(id) { $0.fail(error) }
+        update(id) { $0.phase = .failed(error) }
     }
 
     /// The operation is over; what it collected is dropped.
     mutating func endOperation(_ id: String, _ result: OperationResult) {
         clearWork(of: id)
-        update(id) { $0.end(result) }
+        update(id) { $0.phase = .done(result) }
     }
 
     /// Parts under way belong to an earlier generation from here on.
     mutating func clearWork(of id: String) {
         update(id) {
             $0.generation += 1
-            switch $0.work {
-            case .evaluate(let old): $0.work = .evaluate(old.anew)
-            case .verify(let old): $0.work = .verify(Verification(request: old.request))
-            case .compare(let old): $0.work = .compare(Comparison(old.options))
+            switch $0.course {
+            case .evaluate(let old): $0.course = .evaluate(Evaluation(old.request))
+            case .verify(let old): $0.course = .verify(Verification(request: old.request))
+            case .compare(let old): $0.course = .compare(Comparison(old.options))
             case .train, .forget: break
             }
         }
         succeeded(.operation(id))
+    }
+}
+
+extension [ClientTicket] {
+    /// Whoever asks again waits once; the first ones of too many are not answered.
+    func adding(_ ticket: ClientTicket) -> [ClientTicket] {
+        (filter { $0 != ticket } + [ticket]).suffix(CoordinatorLimits.waitersPerRequest)
     }
 }
 

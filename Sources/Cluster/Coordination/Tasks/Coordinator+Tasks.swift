@@ -171,19 +171,19 @@ extension Coordinator {
             let seconds = Int(settings.silenceSeconds)
             fail(
                 task.work, on: task.worker,
-                ClientError(code: "silent", message: "worker \(task.worker) said nothing for \(seconds) s"))
+                ClientError(code: .silent, message: "worker \(task.worker) said nothing for \(seconds) s"))
         }
     }
 
     mutating func undelivered(_ id: TaskID, to peer: PeerID, _ error: ClientError) {
         guard let worker = roster.worker(at: peer), let task = task(id, of: worker) else { return }
-        if error.code == LedgerOutcome.stale {
+        if error.code == .stale {
             // The data changed between plan and dispatch; the snapshot that says so is on its way.
             tasks.removeAll { $0.id == id }
             if task.shardOfCopy != nil { send(.cancel(task: id), to: peer) }
             if case .part(let part) = task.kind { restart(part.operation) }
             delay(task.work)
-        } else if error.code == LedgerOutcome.damaged, case .part(let part) = task.kind {
+        } else if error.code == .adapterDamaged, case .part(let part) = task.kind {
             // It would go on by itself, with another adapter than the one that was asked about.
             tasks.removeAll { $0.id == id }
             failOperation(part.operation, error)
@@ -253,5 +253,5 @@ extension Coordinator {
 }
 
 extension ClientError {
-    static let badReport = ClientError(code: "bad-report", message: "the worker's answer does not fit its task")
+    static let badReport = ClientError(code: .badReport, message: "the worker's answer does not fit its task")
 }

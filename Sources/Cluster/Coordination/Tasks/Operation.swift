@@ -2,7 +2,18 @@ import Messages
 
 /// A long request on its way.
 struct Operation: Sendable {
-    enum Work: Sendable {
+    enum Phase: Sendable {
+        /// The ledger writes down what it has to remember of the request; these clients are answered when it has.
+        case committing(waiters: [ClientTicket])
+        case running
+        /// It begins anew because the data changed under it: not before the snapshot of the change can have arrived.
+        case resting(until: CoordinatorInstant)
+        case done(OperationResult?)
+        case failed(ClientError)
+    }
+
+    /// What is asked for, and how far it is.
+    enum Course: Sendable {
         case train
         case forget(Forgetting)
         case evaluate(Evaluation)
@@ -14,22 +25,14 @@ struct Operation: Sendable {
     var id: String
     /// nil: found pending in the ledger after a restart.
     var request: ClientRequest?
-    var work: Work
+    var course: Course
     var started: CoordinatorInstant
-    /// Whether what the ledger has to remember of it is committed.
-    var isAccepted = false
-    /// Clients to answer when it is.
-    var waiters: [ClientTicket] = []
-    var state = OperationReport.State.running
-    var error: ClientError?
-    var result: OperationResult?
-    /// Restarts of an evaluation or verification; parts of earlier runs are dropped.
+    var phase: Phase
+    /// Restarts of an evaluation, verification or comparison; parts of earlier runs are dropped.
     var generation = 0
-    /// After a restart, for the snapshot to arrive.
-    var notBefore: CoordinatorInstant?
 
     var kind: String {
-        switch work {
+        switch course {
         case .train: "train"
         case .forget: "forget"
         case .evaluate: "evaluate"
@@ -39,92 +42,41 @@ struct Operation: Sendable {
     }
 
     var isForget: Bool {
-        if case .forget = work { true } else { false }
+        if case .forget = course { true } else { false }
     }
 
-    mutating func end(_ result: OperationResult?) {
-        state = .done
-        error = nil
-        self.result = result
+    /// As clients see it: what is being committed runs already.
+    var state: OperationReport.State {
+        switch phase {
+        case .committing, .running, .resting: .running
+        case .done: .done
+        case .failed: .failed
+        }
     }
 
-    mutating func fail(_ error: ClientError) {
-        state = .failed
-        self.error = error
+    var isCommitting: Bool {
+        if case .committing = phase { true } else { false }
+    }
+
+    var error: ClientError? {
+        if case .failed(let error) = phase { error } else { nil }
+    }
+
+    var result: OperationResult? {
+        if case .done(let result) = phase { result } else { nil }
     }
 }
 
+/// A forget request from its commit to its certificate.
 struct Forgetting: Sendable {
-    /// nil after a restart.
-    var outcome: ForgetOutcome?
+    enum Outcome: Sendable {
+        /// Before the commit; and after a restart, for a request that the ledger has pending. Clients who repeat it then wait
+        /// until the ledger says whether theirs is the same.
+        case unknown(waiters: [ClientTicket])
+        case known(ForgetOutcome)
+    }
+
+    var outcome = Outcome.unknown(waiters: [])
     /// Copies that may hold what was forgotten, as known at the commit or when their worker came back.
     var suspects: [UnconfirmedCopy] = []
-}
-
-struct Evaluation: Sendable {
-    struct Series: Sendable {
-        var model: EvaluationScores.Series.Model
-        var margins: [Float]
-        var tokens = 0
-        var seconds = 0.0
-        /// Position of a series with the same adapters and weights, whose margins it shares.
-        var sameAs: Int?
-    }
-
-    /// Attention of one scope over the split.
-    struct Attention: Sendable {
-        enum Weights: Sendable {
-            case waitingForEmbeddings, computing
-            /// `[prompts, adapters]`.
-            case ready([Float])
-        }
-
-        var scope: AttentionScope
-        /// Prompts whose embedding workers compute, and the values, `[missing, width]`.
-        var missing: [String]
-        var embeddings: [Float] = []
-        var weights = Weights.waitingForEmbeddings
-    }
-
-    var split: Split
-    var compare: Bool
-    /// τ and n that the client asked for; nil: those in force.
-    var parameters: SampleAdaptiveAttention.Parameters?
-    var aggregatesOnly = false
-    var isLoading = false
-    var isBuilding = false
-    /// nil until loaded.
-    var digests: [String]?
-    /// Empty where the weights are equal whatever is asked.
-    var attentions: [Attention] = []
-    var adapters: [ActiveAdapter] = []
-    var series: [Series] = []
-    var single: TrainingReport?
-    var singleAdapter: [UInt8] = []
-    var todo: [OperationPart.Item] = []
-    /// Parts there are, and parts done.
-    var parts = 0
-    var done = 0
-}
-
-struct Verification: Sendable {
-    struct Item: Sendable {
-        var shard: Int
-        var manifest: String
-        var published: String
-        /// The worker that trained it; nil: not on record.
-        var trainer: String?
-        var result: VerificationReport.Shard?
-    }
-
-    /// A forget request; nil: every shard.
-    var request: String?
-    var isLoading = false
-    /// nil until known.
-    var items: [Item]?
-    /// Asked for, and not to be replayed.
-    var approximate: [VerificationReport.Approximate] = []
-    var empty: [Int] = []
-    var notCurrent: [Int] = []
-    var todo: [Int] = []
 }

@@ -18,8 +18,7 @@ extension Coordinator {
             let known = declarations[position]
             guard known.wanted == wanted else { return reply(ticket, .failure(.requestConflict(known.request))) }
             if let result = known.result { return reply(ticket, .forgottenCopy(result)) }
-            declarations[position].waiters =
-                (known.waiters.filter { $0 != ticket } + [ticket]).suffix(CoordinatorLimits.waitersPerRequest)
+            declarations[position].waiters = known.waiters.adding(ticket)
             return
         }
         let named = roster.workers.filter { $0.id == wanted.worker || $0.name == wanted.worker }
@@ -63,7 +62,7 @@ extension Coordinator {
 extension ClientError {
     fileprivate static func noSuchWorker(_ name: String, among ids: [String]) -> ClientError {
         ClientError(
-            code: "unknown-worker",
+            code: .unknownWorker,
             message: ids.isEmpty
                 ? "no worker \(name.clipped) is known: lethe workers lists those that are"
                 : "\(name.clipped) is the name of several workers; name one by its id: \(ids.joined(separator: ", "))")
@@ -71,13 +70,13 @@ extension ClientError {
 
     fileprivate static func workerIsHere(_ id: String) -> ClientError {
         ClientError(
-            code: "worker-live",
+            code: .workerLive,
             message:
                 "worker \(id) is here: what it must not hold it is told to delete; only a lost disk can be declared "
                 + "destroyed")
     }
 
     fileprivate static func noCopies(_ id: String) -> ClientError {
-        ClientError(code: "no-copies", message: "nothing is on record that worker \(id) may hold")
+        ClientError(code: .noCopies, message: "nothing is on record that worker \(id) may hold")
     }
 }

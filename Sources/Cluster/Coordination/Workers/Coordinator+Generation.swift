@@ -17,7 +17,7 @@ extension Coordinator {
     /// Whoever follows another coordinator is given nothing; the shell ends this one.
     mutating func giveWay(to other: SupersededCoordinator, peer: PeerID) {
         log("superseded by generation \(other.known.counter)")
-        send(.refused(code: SupersededCoordinator.code, message: other.description), to: peer)
+        send(.refused(code: .superseded, message: other.description), to: peer)
         actions.append(.superseded(other))
     }
 }

@@ -32,7 +32,9 @@ extension Coordinator {
         case .released(let shard): released(shard, by: worker)
         case .holds(let holding): confirm(holding, of: worker)
         case .failed(let task, let code, let message):
-            failed(task, ClientError(code: code.clipped, message: message.clipped), by: worker)
+            failed(
+                task, ClientError(code: ErrorCode(rawValue: code.rawValue.clipped), message: message.clipped),
+                by: worker)
         case .cleared(let other): cleared(other, by: worker)
         case .goodbye(let deleted):
             leave(worker, deleted: deleted)
@@ -99,40 +101,40 @@ extension Coordinator {
         let wanted = settings.configuration.training
         if hello.protocolVersion != CoordinatorLimits.protocolVersion {
             return ClientError(
-                code: "protocol-version",
+                code: .protocolVersion,
                 message: "the coordinator speaks protocol version \(CoordinatorLimits.protocolVersion), the worker "
                     + "\(hello.protocolVersion): run the same release of lethe on both")
         }
         if hello.worker.isEmpty || hello.worker.utf8.count > CoordinatorLimits.text
             || hello.holdings.count > CoordinatorLimits.holdings
         {
-            return ClientError(code: "invalid-hello", message: "the worker's greeting makes no sense")
+            return ClientError(code: .invalidHello, message: "the worker's greeting makes no sense")
         }
         if hello.base != wanted.base {
             return ClientError(
-                code: "base-model",
+                code: .baseModel,
                 message: "this cluster trains over the base model \(wanted.base), the worker has "
                     + "\(hello.base.clipped): start it with the same model files")
         }
         if hello.precision != wanted.precision {
             return ClientError(
-                code: "precision",
+                code: .precision,
                 message: "this cluster trains in \(wanted.precision.rawValue), the worker in "
                     + "\(hello.precision.rawValue): adapters would differ")
         }
         if let arithmetic, hello.arithmetic != arithmetic {
             return ClientError(
-                code: "arithmetic",
+                code: .arithmetic,
                 message: "this machine's arithmetic gives other bytes than this cluster's (another kind of CPU or "
                     + "another version of oneDNN): its adapters could not be verified")
         }
         guard let known = roster[hello.worker] else {
             let full = roster.live.count >= CoordinatorLimits.workers
-            return full ? ClientError(code: "full", message: "the cluster has as many workers as it can") : nil
+            return full ? ClientError(code: .full, message: "the cluster has as many workers as it can") : nil
         }
         if known.isLive, known.peer != peer, known.contested >= CoordinatorLimits.contestedMessages {
             return ClientError(
-                code: "duplicate-worker",
+                code: .duplicateWorker,
                 message: "two workers run with the id \(known.id): each needs a data directory of its own")
         }
         return nil

@@ -38,9 +38,12 @@ public enum CorrectionFallback: String, Codable, CaseIterable, Hashable, Sendabl
         }
     }
 
+    /// As workers report it.
+    package var code: ErrorCode { ErrorCode(rawValue: rawValue) }
+
     /// What a worker's failure at a correction means; nil: another try may succeed.
-    package init?(code: String) {
-        switch CorrectionFallback(rawValue: code) {
+    package init?(code: ErrorCode) {
+        switch CorrectionFallback(rawValue: code.rawValue) {
         case .forgetSetTooLarge: self = .forgetSetTooLarge
         case .noReferenceRows: self = .noReferenceRows
         case .notFinite: self = .notFinite

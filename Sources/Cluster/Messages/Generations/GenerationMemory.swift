@@ -82,8 +82,6 @@ public struct SupersededCoordinator: Error, Hashable, Sendable, CustomStringConv
         self.known = known
     }
 
-    public static let code = "superseded"
-
     public var description: String {
         let name = "the coordinator of cluster \(cluster) (generation \(generation.counter))"
         let advice =
@@ -99,6 +97,6 @@ public struct SupersededCoordinator: Error, Hashable, Sendable, CustomStringConv
 
 extension ClientError {
     package init(_ superseded: SupersededCoordinator) {
-        self.init(code: SupersededCoordinator.code, message: superseded.description)
+        self.init(code: .superseded, message: superseded.description)
     }
 }

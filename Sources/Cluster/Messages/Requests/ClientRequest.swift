@@ -171,10 +171,10 @@ public enum ClientRequest: Codable, Sendable, Equatable {
 
 /// An error a client can match on; `code` is stable, `message` is for people.
 public struct ClientError: Error, Codable, Hashable, Sendable {
-    public var code: String
+    public var code: ErrorCode
     public var message: String
 
-    public init(code: String, message: String) {
+    public init(code: ErrorCode, message: String) {
         self.code = code
         self.message = message
     }

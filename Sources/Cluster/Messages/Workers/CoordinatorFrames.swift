@@ -7,7 +7,7 @@ import Unlearning
 extension CoordinatorMessage {
     private struct TaskHeader: Codable { var task: TaskID }
     private struct RefusalHeader: Codable {
-        package var code: String
+        package var code: ErrorCode
         package var message: String
     }
     private struct AssignmentHeader: Codable {

@@ -29,7 +29,7 @@ extension WorkerMessage {
     private struct GoodbyeHeader: Codable { var deleted: [Int] }
     private struct FailureHeader: Codable {
         package var task: TaskID
-        package var code: String
+        package var code: ErrorCode
         package var message: String
     }
 
@@ -67,7 +67,9 @@ extension WorkerMessage {
         case .released(let shard): return try Envelope("released", ShardHeader(shard: shard))
         case .holds(let holding): return try Envelope("holds", holding)
         case .failed(let task, let code, let message):
-            let header = FailureHeader(task: task, code: String(code.prefix(64)), message: String(message.prefix(4096)))
+            let header = FailureHeader(
+                task: task, code: ErrorCode(rawValue: String(code.rawValue.prefix(64))),
+                message: String(message.prefix(4096)))
             return try Envelope("failed", header)
         case .cleared(let worker): return try Envelope("cleared", ClearedHeader(worker: worker))
         case .goodbye(let deleted): return try Envelope("goodbye", GoodbyeHeader(deleted: deleted))

@@ -26,7 +26,7 @@ public enum WorkerMessage: Sendable, Equatable {
     case released(shard: Int)
     /// The worker's copy of the shard now holds exactly this manifest, and nothing else of it is on its disk.
     case holds(Holding)
-    case failed(task: TaskID, code: String, message: String)
+    case failed(task: TaskID, code: ErrorCode, message: String)
     /// The worker found what another one of this cluster left on its machine, deleted all of it and says whose it was.
     case cleared(worker: String)
     /// The worker leaves. It has deleted what it held of these shards; of others its disk keeps what it had.
@@ -111,7 +111,7 @@ public enum WorkerMessage: Sendable, Equatable {
 public enum CoordinatorMessage: Sendable, Equatable {
     case welcome(Welcome)
     /// The worker must not retry: another base model, protocol version, precision or arithmetic.
-    case refused(code: String, message: String)
+    case refused(code: ErrorCode, message: String)
     case heartbeat
     /// Own the shard: bring the local copy to this manifest (say `need` for what is missing, drop what is not in it), then
     /// train, then say `trained`. A worker that already holds the adapter of exactly this manifest and specification

@@ -52,7 +52,7 @@ extension LedgerService {
 
 extension ClientTicket {
     func access(adapter: String? = nil, refusal: ClientError?) -> Access {
-        Access(by: by, asked: asked, request: request, adapter: adapter, refusal: refusal?.code)
+        Access(by: by, asked: asked, request: request, adapter: adapter, refusal: refusal?.code.rawValue)
     }
 }
 

@@ -22,7 +22,7 @@ extension LedgerService {
             if case .finishForget = command { return .finished(snapshot) }
             return .committed(snapshot)
         } catch {
-            return .failed(ClientError(code: LedgerOutcome.unread, message: Self.clientError(error).message))
+            return .failed(ClientError(code: .unread, message: Self.clientError(error).message))
         }
     }
 

@@ -16,7 +16,7 @@ extension LedgerService {
                 _ = try CoordinatorMessage.compare(task: 0, made).frames()
             } catch WireError.tooLarge {
                 throw ClientError(
-                    code: "too-large",
+                    code: .tooLarge,
                     message: "\(made.promptCount) prompts are more than can be sent to a worker at once; "
                         + "keep fewer with --limit N")
             }
@@ -28,7 +28,7 @@ extension LedgerService {
     func comparisonCase(_ options: ComparisonOptions, position: Int, basis: String) throws -> ComparisonCase {
         let plan = try comparisonPlan(options)
         guard try ledger.comparisonBasis() == basis, plan.entries.indices.contains(position) else {
-            throw ClientError(code: LedgerOutcome.stale, message: "the data changed during the comparison")
+            throw ClientError(code: .stale, message: "the data changed during the comparison")
         }
         return try comparisonCase(plan.entries[position], of: plan, from: comparisonSource())
     }
@@ -49,7 +49,7 @@ extension LedgerService {
 
     private func comparisonSource() throws -> ComparisonSource {
         guard let source = try ledger.comparisonSource() else {
-            throw ClientError(code: "no-data", message: "nothing was imported yet")
+            throw ClientError(code: .noData, message: "nothing was imported yet")
         }
         return source
     }
@@ -61,7 +61,7 @@ extension LedgerService {
             return try plan.makeCase(entry, from: source)
         } catch UnlearningError.noSamples {
             throw ClientError(
-                code: "no-data",
+                code: .noData,
                 message: "there are not enough prompts to compare methods: a comparison needs training and test "
                     + "prompts, and more to retain than to forget")
         }

@@ -82,7 +82,7 @@ extension LedgerService {
     }
 
     private func expect(_ condition: Bool, _ message: String) throws {
-        guard condition else { throw ClientError(code: LedgerOutcome.stale, message: message) }
+        guard condition else { throw ClientError(code: .stale, message: message) }
     }
 
     func missing(_ rows: MissingRows, limit: Int) throws -> [String] {

@@ -24,7 +24,7 @@ extension LedgerService {
         let attention = try preparedAttention(request.parameters)
         guard attention.members.map(\.name) == request.adapters else {
             throw ClientError(
-                code: LedgerOutcome.stale, message: "the adapters changed during the evaluation; ask again")
+                code: .stale, message: "the adapters changed during the evaluation; ask again")
         }
         let table = try ledger.attentionTable()
         var rows: [String: Int] = [:]
@@ -38,7 +38,7 @@ extension LedgerService {
             } else {
                 guard (given + 1) * table.dimension <= request.embeddings.count else {
                     throw ClientError(
-                        code: LedgerOutcome.stale, message: "the prompts changed during the evaluation; ask again")
+                        code: .stale, message: "the prompts changed during the evaluation; ask again")
                 }
                 queries += request.embeddings[(given * table.dimension)..<((given + 1) * table.dimension)]
                 given += 1
@@ -56,7 +56,7 @@ extension LedgerService {
         let wanted = try scores.digests.map { digest in
             guard let label = labels[digest] else {
                 throw ClientError(
-                    code: LedgerOutcome.stale, message: "the prompts changed during the evaluation; ask again")
+                    code: .stale, message: "the prompts changed during the evaluation; ask again")
             }
             return label
         }

@@ -83,10 +83,10 @@ extension LedgerService {
     /// Collects what a query needs.
     func job(for request: ClientRequest.QueryRequest) throws -> QueryJob {
         guard let configuration = try ledger.promptConfiguration() else {
-            throw ClientError(code: "no-data", message: "nothing was imported yet")
+            throw ClientError(code: .noData, message: "nothing was imported yet")
         }
         guard try ledger.hasUser(request.user) else {
-            throw ClientError(code: "unknown-user", message: "no user \(request.user)")
+            throw ClientError(code: .unknownUser, message: "no user \(request.user)")
         }
         let history = try ledger.history(user: request.user)
         let catalogue = try ledger.items()
@@ -97,7 +97,7 @@ extension LedgerService {
             let asked = request.items.map(\.normalised)
             let unknown = request.items.filter { titles[$0.normalised] == nil }
             guard unknown.isEmpty else {
-                throw ClientError(code: "unknown-item", message: "no item \(unknown.joined(separator: ", "))")
+                throw ClientError(code: .unknownItem, message: "no item \(unknown.joined(separator: ", "))")
             }
             items = asked.map { Item(id: $0, title: titles[$0] ?? "") }
         } else {
@@ -105,7 +105,7 @@ extension LedgerService {
             items = catalogue.filter { !rated.contains($0.id) }
         }
         guard !items.isEmpty, request.top.map({ $0 > 0 }) ?? true else {
-            throw ClientError(code: "invalid-request", message: "there is nothing to ask about")
+            throw ClientError(code: .invalidRequest, message: "there is nothing to ask about")
         }
         let builder = try PromptBuilder(configuration: configuration)
         let attention = try preparedAttention()

@@ -73,10 +73,10 @@ final class LedgerService {
         case let error as ClientError: return error
         case let error as LedgerError: return ClientError(error)
         case let error as RecommendationError:
-            return ClientError(code: "invalid-request", message: error.description)
+            return ClientError(code: .invalidRequest, message: error.description)
         case let error as LanguageModelError:
-            return ClientError(code: "invalid-request", message: "\(error)")
-        default: return ClientError(code: "failed", message: "\(error)")
+            return ClientError(code: .invalidRequest, message: "\(error)")
+        default: return ClientError(code: .failed, message: "\(error)")
         }
     }
 }
@@ -96,36 +96,36 @@ extension ClientError {
                 parts.append("no interaction \(names.joined(separator: ", "))")
             }
             self.init(
-                code: users.isEmpty ? "unknown-interaction" : "unknown-user",
+                code: users.isEmpty ? .unknownInteraction : .unknownUser,
                 message: parts.joined(separator: "; ") + "; nothing was forgotten")
-        case .unknownUser(let user): self.init(code: "unknown-user", message: "no user \(user)")
-        case .unknownRequest(let id): self.init(code: "unknown-request", message: "no forget request \(id)")
-        case .adapterDamaged, .adapterLost: self.init(code: LedgerOutcome.damaged, message: error.description)
-        case .replaced: self.init(code: "data-directory-replaced", message: error.description)
-        case .unknownAdapter(let name): self.init(code: LedgerOutcome.stale, message: "no adapter \(name)")
+        case .unknownUser(let user): self.init(code: .unknownUser, message: "no user \(user)")
+        case .unknownRequest(let id): self.init(code: .unknownRequest, message: "no forget request \(id)")
+        case .adapterDamaged, .adapterLost: self.init(code: .adapterDamaged, message: error.description)
+        case .replaced: self.init(code: .dataDirectoryReplaced, message: error.description)
+        case .unknownAdapter(let name): self.init(code: .stale, message: "no adapter \(name)")
         case .staleAdapter, .correctionSuperseded, .embeddingsMissing, .requestUnfinished:
-            self.init(code: LedgerOutcome.stale, message: error.description)
+            self.init(code: .stale, message: error.description)
         case .invalidAdapter, .notFinite, .embeddingWidth:
-            self.init(code: LedgerOutcome.invalid, message: error.description)
+            self.init(code: .invalid, message: error.description)
         case .requestConflict(let id):
-            self.init(code: "invalid-request", message: "the request id \(id) was used before for another request")
+            self.init(code: .invalidRequest, message: "the request id \(id) was used before for another request")
         case .invalidRequest(let reason), .invalidRow(let reason), .invalidConfiguration(let reason):
-            self.init(code: "invalid-request", message: reason)
-        case .promptsDiffer: self.init(code: "prompts-differ", message: error.description)
-        case .conflictingTitles: self.init(code: "invalid-request", message: error.description)
+            self.init(code: .invalidRequest, message: reason)
+        case .promptsDiffer: self.init(code: .promptsDiffer, message: error.description)
+        case .conflictingTitles: self.init(code: .invalidRequest, message: error.description)
         case .unknownImport(let id):
-            self.init(code: "invalid-request", message: "no import \(id) is under way; send its rows again")
+            self.init(code: .invalidRequest, message: "no import \(id) is under way; send its rows again")
         case .importIncomplete(_, let expected, let missing):
             self.init(
-                code: "invalid-request",
+                code: .invalidRequest,
                 message: "\(missing.count) of the import's \(expected) batches are missing; send them again")
         case .nothingToPartition:
-            self.init(code: "no-data", message: "there are no training prompts yet; import data first")
+            self.init(code: .noData, message: "there are no training prompts yet; import data first")
         case .diskFull(let path):
-            self.init(code: "disk-full", message: "the disk that holds \(path) is full; nothing was changed")
+            self.init(code: .diskFull, message: "the disk that holds \(path) is full; nothing was changed")
         case .corrupt(let path, let reason):
-            self.init(code: "corrupt", message: "\(path) is damaged: \(reason)")
-        default: self.init(code: "failed", message: "\(error)")
+            self.init(code: .corrupt, message: "\(path) is damaged: \(reason)")
+        default: self.init(code: .failed, message: "\(error)")
         }
     }
 }

@@ -6,7 +6,7 @@ extension WorkerLogic {
     mutating func assign(_ assignment: CoordinatorMessage.Assignment) -> [Action] {
         if let failure = mismatch(assignment.specification) { return [failed(assignment.task, failure)] }
         if assignment.shard < 0 {
-            return [failed(assignment.task, TaskFailure(code: "invalid-task", message: "no shard is negative"))]
+            return [failed(assignment.task, TaskFailure(code: .invalidTask, message: "no shard is negative"))]
         }
         note(assignment.shard)
         if var current = assignments[assignment.shard], current.isSame(as: assignment) {
@@ -34,7 +34,7 @@ extension WorkerLogic {
         else { return [] }
         let wanted = Set(missing)
         guard prompts.contains(where: { wanted.contains($0.digest) }) else {
-            let failure = TaskFailure(code: "prompts-missing", message: "the prompts sent are not those asked for")
+            let failure = TaskFailure(code: .promptsMissing, message: "the prompts sent are not those asked for")
             return fail(shard: shard, failure)
         }
         let update = command(shard, assignment.update(offered: prompts))

@@ -6,7 +6,7 @@ extension WorkerLogic {
     mutating func prepare(_ asked: CoordinatorMessage.PrepareTask) -> [Action] {
         let (task, shard, manifest) = (asked.task, asked.shard, asked.manifest)
         guard assignments[shard] == nil else {
-            return [failed(task, TaskFailure(code: "busy", message: "shard \(shard) is being worked on"))]
+            return [failed(task, TaskFailure(code: .busy, message: "shard \(shard) is being worked on"))]
         }
         let abandoned = abandonPreparation(shard: shard)
         let read = command(shard, .read(manifest: manifest))
@@ -62,7 +62,7 @@ extension WorkerLogic {
             return [failed(preparation.task, failure)]
         default:
             preparations[shard] = nil
-            return [failed(preparation.task, TaskFailure(code: "cancelled", message: "the preparation was stopped"))]
+            return [failed(preparation.task, TaskFailure(code: .cancelled, message: "the preparation was stopped"))]
         }
     }
 }

@@ -128,7 +128,7 @@ package struct WorkerLogic: Sendable {
             return [.storage(save)] + next
         case .failed(let failure): return fail(shard: shard, failure) + next
         case .cancelled, .scored, .embedded, .prepared, .compared:
-            return fail(shard: shard, TaskFailure(code: "cancelled", message: "the training was stopped")) + next
+            return fail(shard: shard, TaskFailure(code: .cancelled, message: "the training was stopped")) + next
         }
     }
 
@@ -170,11 +170,11 @@ package struct WorkerLogic: Sendable {
 
     func mismatch(_ specification: TrainingSpecification) -> TaskFailure? {
         if specification.base != executor.base {
-            return TaskFailure(code: "wrong-base", message: "this worker has another base model")
+            return TaskFailure(code: .wrongBase, message: "this worker has another base model")
         }
         if specification.precision != executor.precision {
             return TaskFailure(
-                code: "wrong-precision", message: "this worker computes in \(executor.precision.rawValue)")
+                code: .wrongPrecision, message: "this worker computes in \(executor.precision.rawValue)")
         }
         return nil
     }

@@ -131,7 +131,7 @@ final class ComputeThread: Sendable {
                 try Adapter(safetensors: $0, model: executor.description.model)
             }
             guard adapters.allSatisfy({ $0.layout == adapters[0].layout }) else {
-                throw TaskFailure(code: "adapter-mismatch", message: "the adapters of a mixture differ in layout")
+                throw TaskFailure(code: .adapterMismatch, message: "the adapters of a mixture differ in layout")
             }
             let result = try executor.score(
                 prompts: task.prompts, adapters: adapters, rule: task.rule, weights: task.weights)

@@ -70,7 +70,7 @@ package final class LanguageModelExecutor: TaskExecutor {
     ) throws -> (values: [Float], tokens: Int) {
         guard (0...model.configuration.layers).contains(source.layer) else {
             throw TaskFailure(
-                code: "invalid-task", message: "the model has \(model.configuration.layers) layers, not \(source.layer)"
+                code: .invalidTask, message: "the model has \(model.configuration.layers) layers, not \(source.layer)"
             )
         }
         guard !prompts.isEmpty else { return ([], 0) }

@@ -48,7 +48,7 @@ struct AbandonedDirectories: Sendable {
         guard let lock = try? LockFile("\(path)/\(WorkerFiles.lock)", makesFile: false) else { return false }
         defer { withExtendedLifetime(lock) {} }
         guard try WorkerFiles.deleteShards(in: path).isEmpty else {
-            throw TaskFailure(code: "storage", message: "some of its shards stay")
+            throw TaskFailure(code: .storage, message: "some of its shards stay")
         }
         if let worker = WorkerFiles.worker(in: path) {
             let note = ClearedNote(worker: worker, cluster: WorkerFiles.cluster(in: path))

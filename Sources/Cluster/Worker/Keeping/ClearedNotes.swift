@@ -32,7 +32,7 @@ enum ClearedNotesFile {
         do throws(WireError) {
             bytes = try WireJSON.encode(notes, kind: WorkerFiles.cleared)
         } catch {
-            throw TaskFailure(code: "storage", message: "\(error)")
+            throw TaskFailure(code: .storage, message: "\(error)")
         }
         try KeptFile.write(bytes, to: "\(directory)/\(WorkerFiles.cleared)")
     }

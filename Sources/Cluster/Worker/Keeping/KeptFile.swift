@@ -1,4 +1,5 @@
 import Files
+import Messages
 
 /// `AtomicFile` for a worker: what fails there fails a task.
 enum KeptFile {
@@ -26,6 +27,6 @@ enum KeptFile {
 extension TaskFailure {
     /// The code is `disk-full` where that is the reason, else `storage`.
     init(_ failure: FileFailure) {
-        self.init(code: failure.isFull ? "disk-full" : "storage", message: failure.description)
+        self.init(code: failure.isFull ? .diskFull : .storage, message: failure.description)
     }
 }

@@ -107,7 +107,7 @@ package final class ShardStore {
         shard: Int, adapter: [UInt8], report: TrainingReport, arithmetic: String
     ) throws(TaskFailure) {
         guard holding(shard)?.manifest == report.manifest else {
-            throw TaskFailure(code: "storage", message: "shard \(shard) no longer holds what was trained")
+            throw TaskFailure(code: .storage, message: "shard \(shard) no longer holds what was trained")
         }
         try deleteAdapter(shard)
         let training = StoredTraining(arithmetic: arithmetic, report: report, file: sha256(adapter))
@@ -115,7 +115,7 @@ package final class ShardStore {
         do throws(WireError) {
             description = try WireJSON.encode(training, kind: "adapter.json")
         } catch {
-            throw TaskFailure(code: "storage", message: "\(error)")
+            throw TaskFailure(code: .storage, message: "\(error)")
         }
         try KeptFile.write(adapter, to: path(shard) + "/adapter.safetensors")
         try KeptFile.write(description, to: path(shard) + "/adapter.json")
@@ -142,13 +142,13 @@ package final class ShardStore {
     /// Keeps a preparation that was made from what the shard holds now, in place of any other.
     package func keep(_ preparation: InfluencePreparation, shard: Int, manifest: String) throws(TaskFailure) {
         guard contents[shard]?.manifest.digest == manifest, Self.isName(preparation.adapter) else {
-            throw TaskFailure(code: "storage", message: "shard \(shard) no longer holds what was prepared")
+            throw TaskFailure(code: .storage, message: "shard \(shard) no longer holds what was prepared")
         }
         try deletePreparations(shard)
         do {
             try preparation.write(to: URL(fileURLWithPath: preparationPath(shard, preparation.adapter)))
         } catch {
-            throw TaskFailure(code: "storage", message: "cannot keep the preparation of shard \(shard)")
+            throw TaskFailure(code: .storage, message: "cannot keep the preparation of shard \(shard)")
         }
         preparations[shard] = preparation.adapter
     }
@@ -223,7 +223,7 @@ package final class ShardStore {
                 bytes += try WireJSON.encode(prompt, kind: "prompts.jsonl")
             }
         } catch {
-            throw TaskFailure(code: "storage", message: "\(error)")
+            throw TaskFailure(code: .storage, message: "\(error)")
         }
         bytes.append(UInt8(ascii: "\n"))
         try KeptFile.write(bytes, to: path(shard) + "/prompts.jsonl")

@@ -103,7 +103,7 @@ final class StorageThread: Sendable {
         let noted = WorkerFiles.cluster(in: directory)
         guard noted != cluster else { return }
         guard noted == nil || store.holdings.isEmpty else {
-            throw TaskFailure(code: "storage", message: "shards of another cluster could not be deleted yet")
+            throw TaskFailure(code: .storage, message: "shards of another cluster could not be deleted yet")
         }
         try KeptFile.write(Array(cluster.utf8), to: "\(directory)/\(WorkerFiles.cluster)")
     }
@@ -126,7 +126,7 @@ final class StorageThread: Sendable {
             case .read(let manifest):
                 guard let prompts = store.prompts(shard: command.shard, manifest: manifest) else {
                     throw TaskFailure(
-                        code: "not-held", message: "the copy of shard \(command.shard) is another one")
+                        code: .notHeld, message: "the copy of shard \(command.shard) is another one")
                 }
                 return .complete(prompts, trained: nil)
             case .keep(let preparation, let manifest):

@@ -73,7 +73,7 @@ enum WorkerFiles {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: root).sorted()
         } catch {
-            throw TaskFailure(code: "storage", message: "cannot read \(root): \(error.localizedDescription)")
+            throw TaskFailure(code: .storage, message: "cannot read \(root): \(error.localizedDescription)")
         }
     }
 }

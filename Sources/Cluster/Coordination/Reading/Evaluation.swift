@@ -1,0 +1,82 @@
+import Messages
+
+/// An evaluation on its way.
+struct Evaluation: Sendable {
+    enum Phase: Sendable {
+        /// Until everything is up to date.
+        case waiting
+        /// The ledger was asked for the split.
+        case loading
+        case scoring(EvaluationScoring)
+        /// The shell makes the report of the scores.
+        case building
+    }
+
+    let request: ClientRequest.EvaluateRequest
+    var phase = Phase.waiting
+
+    init(_ request: ClientRequest.EvaluateRequest) {
+        self.request = request
+    }
+
+    var hasBegun: Bool {
+        if case .waiting = phase { false } else { true }
+    }
+}
+
+/// What an evaluation has workers do: margins of the split's prompts under several models, one series each.
+struct EvaluationScoring: Sendable {
+    struct Series: Sendable {
+        var model: EvaluationScores.Series.Model
+        var margins: [Float]
+        var tokens = 0
+        var seconds = 0.0
+        /// Position of a series with the same adapters and weights, whose margins it shares.
+        var sameAs: Int?
+    }
+
+    /// Attention of one scope over the split.
+    struct Attention: Sendable {
+        enum Weights: Sendable {
+            /// What came in so far, `[missing, width]`; empty before the first.
+            case waitingForEmbeddings([Float])
+            case computing
+            /// `[prompts, adapters]`.
+            case ready([Float])
+        }
+
+        var scope: AttentionScope
+        /// Prompts whose embedding workers compute.
+        var missing: [String]
+        var weights = Weights.waitingForEmbeddings([])
+    }
+
+    /// The adapter that was trained on everything.
+    struct Single: Sendable {
+        var report: TrainingReport
+        var bytes: [UInt8]
+    }
+
+    var digests: [String]
+    var adapters: [ActiveAdapter]
+    /// Empty where the weights are equal whatever is asked.
+    var attentions: [Attention] = []
+    var series: [Series] = []
+    /// nil: not asked for, or still to come.
+    var single: Single?
+    var todo: [OperationPart.Item] = []
+    /// Parts there are, and parts done.
+    var parts = 0
+    var done = 0
+
+    /// Whether embedding parts are still to be given out.
+    func isEmbedding(_ scope: AttentionScope) -> Bool {
+        todo.contains { if case .embed(scope, _) = $0 { true } else { false } }
+    }
+
+    /// Whether every series is complete, and none is still to come.
+    var isComplete: Bool {
+        let weightsAreThere = attentions.allSatisfy { if case .ready = $0.weights { true } else { false } }
+        return weightsAreThere && done == parts
+    }
+}

@@ -1,0 +1,62 @@
+import LanguageModels
+import Messages
+import Unlearning
+
+/// Why a task failed: a stable code, and a message for people that holds names and numbers but no content.
+package struct TaskFailure: Error, Hashable, Sendable {
+    package var code: ErrorCode
+    package var message: String
+
+    package init(code: ErrorCode, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package init(_ error: any Error) {
+        switch error {
+        case let failure as TaskFailure: self = failure
+        case let error as UnlearningError: self.init(code: Self.code(error), message: "\(error)")
+        case let error as ApproximateError:
+            // Its text may name a prompt.
+            self.init(code: Self.code(error), message: "the adapter cannot be corrected")
+        case let error as LanguageModelError: self.init(code: Self.code(error), message: "\(error)")
+        default: self.init(code: .unexpected, message: "\(error)")
+        }
+    }
+
+    private static func code(_ error: UnlearningError) -> ErrorCode {
+        switch error {
+        case .noSamples: .noSamples
+        case .emptyPrompt: .emptyPrompt
+        case .cancelled: .cancelled
+        case .notFinite: .notFinite
+        default: .invalidTask
+        }
+    }
+
+    /// As `CorrectionFallback`, where another try would end the same way.
+    private static func code(_ error: ApproximateError) -> ErrorCode {
+        let fallback: CorrectionFallback =
+            switch error {
+            case .emptyForgetSet: .nothingToCorrect
+            case .emptyRetainedSet, .forgetSetLargerThanRetained: .forgetSetTooLarge
+            case .noReferenceRows: .noReferenceRows
+            case .preparationTooLarge: .preparationTooLarge
+            case .predictionsDoNotHold: .outOfTolerance
+            case .forgottenAndRetained, .dampingNotPositive, .unknownPrompt, .preparationOfAnotherAdapter,
+                .malformedPreparation:
+                .failed
+            }
+        return fallback.code
+    }
+
+    private static func code(_ error: LanguageModelError) -> ErrorCode {
+        switch error {
+        case .promptTooLong: .promptTooLong
+        case .emptyPrompt: .emptyPrompt
+        case .adapterMismatch: .adapterMismatch
+        case .notFinite, .weightsNotFinite: .notFinite
+        default: .model
+        }
+    }
+}
