@@ -125,7 +125,7 @@ public struct SparseRows: Hashable, Sendable {
                             return
                         }
                         withoutActuallyEscaping(kernel) { kernel in
-                            let work = Work(kernel: kernel, rows: rows, cuts: cuts)
+                            let work = WorkItem(kernel: kernel, rows: rows, cuts: cuts)
                             DispatchQueue.concurrentPerform(iterations: cuts.count - 1) { work.run($0) }
                         }
                     }
@@ -135,7 +135,7 @@ public struct SparseRows: Hashable, Sendable {
     }
 
     /// One call of a kernel for several threads. They may share it: no two write the same row.
-    private struct Work: @unchecked Sendable {
+    private struct WorkItem: @unchecked Sendable {
         let kernel: (UnsafePointer<lethe_sparse>, Int32, Int32) -> Void
         let rows: UnsafePointer<lethe_sparse>
         let cuts: [Int]

@@ -1,17 +1,8 @@
 /// How interactions become prompts. Part of what determines every adapter, so it is stored with the data.
 public struct PromptConfiguration: Codable, Hashable, Sendable {
-    public enum Method: String, Codable, CaseIterable, Sendable {
-        /// Per user by time: the last interaction is test, the one before it validation, the others that have enough
-        /// history training. Each user for himself.
-        case leaveLast = "leave-last"
-        /// The TALLRec benchmark's own positions (arXiv 2305.00447): the last 10,000 samples in file order, cut 80/10/10.
-        /// The split of a target is fixed when it is imported; "exact" is relative to it.
-        case tallrec
-    }
-
     public enum Domain: String, Codable, CaseIterable, Sendable { case movie, book }
 
-    public var method: Method
+    public var method: SplitMethod
     public var domain: Domain
     /// Interactions shown.
     public var historyLength: Int
@@ -31,7 +22,7 @@ public struct PromptConfiguration: Codable, Hashable, Sendable {
     public static let defaultTitleBytes = 4096
 
     public init(
-        method: Method = .leaveLast, domain: Domain = .movie, historyLength: Int = 10, likeAbove: Double = 3,
+        method: SplitMethod = .leaveLast, domain: Domain = .movie, historyLength: Int = 10, likeAbove: Double = 3,
         trainFraction: Double = 1, validationFraction: Double = 1, testFraction: Double = 1, seed: UInt64 = 0,
         titleBytes: Int = Self.defaultTitleBytes
     ) {
@@ -55,7 +46,7 @@ extension PromptConfiguration {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         try self.init(
-            method: container.decode(Method.self, forKey: .method),
+            method: container.decode(SplitMethod.self, forKey: .method),
             domain: container.decode(Domain.self, forKey: .domain),
             historyLength: container.decode(Int.self, forKey: .historyLength),
             likeAbove: container.decode(Double.self, forKey: .likeAbove),

@@ -34,7 +34,7 @@ struct SupersededCoordinatorTests {
         .hello(
             WorkerMessage.Hello(
                 worker: "w", name: "w", protocolVersion: CoordinatorLimits.protocolVersion, base: "base",
-                precision: .f32, arithmetic: "x", threads: 1, holdings: [], known: known))
+                precision: .f32, arithmetic: "x", threads: 1, copies: [], known: known))
     }
 
     private func superseded(_ fixture: CoordinatorFixture) -> [SupersededCoordinator] {

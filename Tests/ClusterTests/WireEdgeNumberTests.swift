@@ -27,8 +27,8 @@ struct WireEdgeNumberTests {
         var task: TaskID
     }
 
-    private static let holdings = (0..<2).map {
-        WorkerMessage.Holding(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)")
+    private static let copies = (0..<2).map {
+        ShardCopy(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)")
     }
 
     private static func moment(_ name: String, _ fixture: CoordinatorFixture) throws -> Moment {
@@ -43,16 +43,16 @@ struct WireEdgeNumberTests {
         training.hello("w")
         var scoring = CoordinatorFixture(
             CoordinatorFixture.snapshot(shards: 2, adapters: true, missingMargins: 8))
-        scoring.hello("w", holdings: holdings)
+        scoring.hello("w", copies: copies)
         scoring.feed(.missing(.margins(adapter: "a0"), .success(["d0", "d1"])))
         var snapshot = CoordinatorFixture.snapshot(shards: 2, adapters: true)
         snapshot.missingEmbeddings = 2
         var embedding = CoordinatorFixture(snapshot)
-        embedding.hello("w", holdings: holdings)
+        embedding.hello("w", copies: copies)
         embedding.feed(.missing(.embeddings, .success(["d0", "d1"])))
         func ready(_ request: ClientRequest) -> CoordinatorFixture {
             var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
-            fixture.hello("w", holdings: holdings)
+            fixture.hello("w", copies: copies)
             fixture.ask(request, id: "o")
             return fixture
         }
@@ -97,12 +97,12 @@ struct WireEdgeNumberTests {
             .embedded(task: task, tokens: 9, seconds: 0.5, values: [1, 2, 3, 4]),
             .embedded(task: task, tokens: 9, seconds: 0.5, values: [1, 2]),
             .prepared(task: task, shard: 0, adapter: "a0", seconds: 0.5), .released(shard: 0),
-            .holds(Self.holdings[0]), .failed(task: task, code: .diskFull, message: "no room"),
+            .holds(Self.copies[0]), .failed(task: task, code: .diskFull, message: "no room"),
             .goodbye(deleted: [0, 1]),
             .hello(
                 WorkerMessage.Hello(
                     worker: "w", name: "w", protocolVersion: CoordinatorLimits.protocolVersion, base: "base",
-                    precision: .f32, arithmetic: "x", threads: 2, holdings: Self.holdings)),
+                    precision: .f32, arithmetic: "x", threads: 2, copies: Self.copies)),
         ]
     }
 
@@ -155,7 +155,7 @@ struct WireEdgeNumberTests {
     func coordinators(_ index: Int) throws {
         for frames in try EdgeNumbers.variants(of: WireSamples.coordinator[index].frames()) {
             guard let message = try? CoordinatorMessage(frames: frames) else { continue }
-            var driver = WorkerLogicDriver(holdings: [.init(shard: 2, manifest: "m", prompts: 1, adapter: nil)])
+            var driver = WorkerLogicDriver(copies: [.init(shard: 2, manifest: "m", prompts: 1, adapter: nil)])
             driver.say(message)
             driver.say(.cancel(task: 1))
             driver.say(message)

@@ -29,14 +29,14 @@ struct CoordinatorComparisonTests {
         ])
     }
 
-    private func holdings(_ count: Int) -> [WorkerMessage.Holding] {
-        (0..<count).map { WorkerMessage.Holding(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)") }
+    private func copies(_ count: Int) -> [ShardCopy] {
+        (0..<count).map { ShardCopy(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)") }
     }
 
     /// A trained cluster with workers, and a comparison whose cases are known.
     private func running(cases: Int, workers: [String]) -> CoordinatorFixture {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
-        for (index, name) in workers.enumerated() { fixture.hello(name, holdings: index == 0 ? holdings(1) : []) }
+        for (index, name) in workers.enumerated() { fixture.hello(name, copies: index == 0 ? copies(1) : []) }
         fixture.ask(.compare(.quick), id: "c")
         #expect(isAsked(fixture))
         fixture.feed(

@@ -6,8 +6,8 @@ import Testing
 
 @Suite("The coordinator and copies on workers' disks")
 struct CoordinatorCopiesTests {
-    private func holding(_ shard: Int, _ manifest: String) -> WorkerMessage.Holding {
-        WorkerMessage.Holding(shard: shard, manifest: manifest, prompts: 10, adapter: nil)
+    private func copy(_ shard: Int, _ manifest: String) -> ShardCopy {
+        ShardCopy(shard: shard, manifest: manifest, prompts: 10, adapter: nil)
     }
 
     private func quarantined() -> LedgerSnapshot {
@@ -47,11 +47,11 @@ struct CoordinatorCopiesTests {
         var fixture = CoordinatorFixture(
             CoordinatorFixture.snapshot(shards: 2, adapters: true),
             copies: [HandedCopy(worker: "a", name: "a", shard: 0, manifest: "m0")])
-        fixture.hello("a", holdings: [holding(0, "m0")])
+        fixture.hello("a", copies: [copy(0, "m0")])
         // Nothing new: nothing is written.
         #expect(fixture.settlements.isEmpty)
         var other = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
-        other.hello("a", holdings: [holding(1, "old")])
+        other.hello("a", copies: [copy(1, "old")])
         #expect(other.settlements.first?.shards == [CopySettlement.Shard(shard: 1, kept: ["old"])])
         #expect(other.settlements.first?.isEverything == true)
     }
@@ -66,7 +66,7 @@ struct CoordinatorCopiesTests {
         #expect(fixture.settlements.allSatisfy { $0.shards.contains { $0.kept == ["m0"] } })
         let again = try #require(fixture.assignments.first?.task)
         #expect(again != task)
-        fixture.say(.holds(holding(0, "m0")), by: "a")
+        fixture.say(.holds(copy(0, "m0")), by: "a")
         #expect(fixture.status.workers.first?.copies.map(\.isCurrent) == [true])
     }
 
@@ -78,9 +78,9 @@ struct CoordinatorCopiesTests {
         after.shards[0].manifest = "m0-after"
         fixture.feed(.ledgerChanged(after))
         #expect(fixture.assignments.map(\.manifest) == ["m0-after"])
-        fixture.say(.holds(holding(0, "m0")), by: "a")
+        fixture.say(.holds(copy(0, "m0")), by: "a")
         #expect(fixture.status.workers.first?.copies.first?.manifests.sorted() == ["m0", "m0-after"])
-        fixture.say(.holds(holding(0, "m0-after")), by: "a")
+        fixture.say(.holds(copy(0, "m0-after")), by: "a")
         #expect(fixture.settlements.first?.shards == [CopySettlement.Shard(shard: 0, kept: ["m0-after"])])
     }
 
@@ -88,12 +88,12 @@ struct CoordinatorCopiesTests {
     func goodbye() {
         let copies = [0, 1].map { HandedCopy(worker: "a", name: "a", shard: $0, manifest: "m\($0)") }
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true), copies: copies)
-        fixture.hello("a", holdings: [holding(0, "m0"), holding(1, "m1")])
+        fixture.hello("a", copies: [copy(0, "m0"), copy(1, "m1")])
         fixture.say(.goodbye(deleted: [1]), by: "a")
         #expect(fixture.settlements.map(\.shards) == [[CopySettlement.Shard(shard: 1, kept: [])]])
         #expect(fixture.status.workers.first?.holds == [0])
         var clean = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true), copies: copies)
-        clean.hello("a", holdings: [holding(0, "m0"), holding(1, "m1")])
+        clean.hello("a", copies: [copy(0, "m0"), copy(1, "m1")])
         clean.say(.goodbye(deleted: [0, 1]), by: "a")
         #expect(clean.status.workers.isEmpty)
     }
@@ -118,7 +118,7 @@ struct CoordinatorCopiesTests {
         #expect(fixture.settlements.first?.worker == "b" && fixture.settlements.first?.reason == .cleared)
         #expect(fixture.settlements.first?.isEverything == true)
         #expect(!fixture.status.workers.contains { $0.id == "b" })
-        fixture.hello("c", holdings: [holding(1, "m1")])
+        fixture.hello("c", copies: [copy(1, "m1")])
         fixture.say(.cleared(worker: "c"), by: "a")
         #expect(fixture.settlements.isEmpty)
     }

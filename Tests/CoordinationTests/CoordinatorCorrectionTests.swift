@@ -169,9 +169,9 @@ struct CoordinatorCorrectionTests {
         var fixture = CoordinatorFixture(snapshot)
         fixture.hello(
             "a",
-            holdings: [
-                WorkerMessage.Holding(shard: 0, manifest: "m0-after", prompts: 10, adapter: nil),
-                WorkerMessage.Holding(shard: 1, manifest: "m1", prompts: 10, adapter: "a1"),
+            copies: [
+                ShardCopy(shard: 0, manifest: "m0-after", prompts: 10, adapter: nil),
+                ShardCopy(shard: 1, manifest: "m1", prompts: 10, adapter: "a1"),
             ])
         fixture.ask(.verify(.init(request: nil)), id: "v")
         let replays = fixture.actions.compactMap { action -> TaskID? in
@@ -197,8 +197,8 @@ struct CoordinatorCorrectionTests {
         var fixture = CoordinatorFixture(snapshot, method: .ifru)
         fixture.hello(
             "a",
-            holdings: [0, 1].map {
-                WorkerMessage.Holding(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)")
+            copies: [0, 1].map {
+                ShardCopy(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)")
             })
         let first = try #require(preparations(fixture).first)
         #expect(preparations(fixture).count == 1 && first.adapter == "a0")
@@ -214,7 +214,7 @@ struct CoordinatorCorrectionTests {
         #expect(fixture.status.shards.map(\.prepared) == [false, false])
         // Nobody asked for preparations here.
         var plain = CoordinatorFixture(snapshot)
-        plain.hello("a", holdings: [WorkerMessage.Holding(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")])
+        plain.hello("a", copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")])
         plain.wait(2000, beating: ["a"])
         #expect(preparations(plain).isEmpty)
     }

@@ -6,14 +6,14 @@ import Testing
 
 @Suite("The coordinator and damaged adapter files")
 struct CoordinatorDamagedAdapterTests {
-    private func holding(_ shard: Int) -> WorkerMessage.Holding {
-        WorkerMessage.Holding(shard: shard, manifest: "m\(shard)", prompts: 10, adapter: "a\(shard)")
+    private func copy(_ shard: Int) -> ShardCopy {
+        ShardCopy(shard: shard, manifest: "m\(shard)", prompts: 10, adapter: "a\(shard)")
     }
 
     @Test("A damaged adapter is taken away once, said in the status, and asked of the worker that keeps the shard")
     func healed() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true, requested: false))
-        fixture.hello("w", holdings: [holding(0), holding(1)])
+        fixture.hello("w", copies: [copy(0), copy(1)])
         fixture.feed(.adapterDamaged("a1"))
         let command = try #require(fixture.commands.first)
         #expect(command.command == .dropDamaged(adapter: "a1"))
@@ -42,7 +42,7 @@ struct CoordinatorDamagedAdapterTests {
     @Test("An evaluation that needs a damaged adapter ends with the error that says so")
     func evaluation() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
-        fixture.hello("w", holdings: [holding(0)])
+        fixture.hello("w", copies: [copy(0)])
         fixture.ask(.evaluate(.init(split: .test, compare: false, attention: nil, aggregatesOnly: false)), id: "e")
         fixture.feed(
             .splitLoaded(

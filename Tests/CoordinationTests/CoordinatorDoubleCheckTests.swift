@@ -52,7 +52,7 @@ struct CoordinatorDoubleCheckTests {
         var training: (worker: String, task: TaskID)?
         var replay: (worker: String, task: TaskID)?
         for worker in workers {
-            fixture.hello(worker, holdings: worker == "a" ? [holding] : [])
+            fixture.hello(worker, copies: worker == "a" ? [copy] : [])
             training = training ?? fixture.assignments.first { $0.trains }.map { ($0.worker, $0.task) }
             replay = replay ?? replays(fixture).first
         }
@@ -67,7 +67,7 @@ struct CoordinatorDoubleCheckTests {
         return (fixture, trainer, checker)
     }
 
-    private let holding = WorkerMessage.Holding(shard: 1, manifest: "m1", prompts: 10, adapter: "a1")
+    private let copy = ShardCopy(shard: 1, manifest: "m1", prompts: 10, adapter: "a1")
 
     @Test("Another worker trains at the same time; with the same bytes the certificate is signed and names both")
     func agree() throws {
@@ -124,7 +124,7 @@ struct CoordinatorDoubleCheckTests {
     @Test("Alone, a worker is not asked twice: the certificate says that there was no other")
     func alone() throws {
         var fixture = CoordinatorFixture(quarantined())
-        fixture.hello("a", holdings: [holding])
+        fixture.hello("a", copies: [copy])
         let task = try #require(fixture.assignments.first { $0.trains }?.task)
         fixture.say(report(task, shard: 0, "n"), by: "a")
         let publish = try #require(fixture.commands.first)
@@ -142,7 +142,7 @@ struct CoordinatorDoubleCheckTests {
         #expect(DoubleCheckRule("one") == .one && DoubleCheckRule("0.5") == .share(0.5))
         for text in ["", "two", "-1", "1.5", "nan", "inf"] { #expect(DoubleCheckRule(text) == nil) }
         var fixture = CoordinatorFixture(quarantined(), doubleCheck: .share(0))
-        fixture.hello("a", holdings: [holding])
+        fixture.hello("a", copies: [copy])
         fixture.hello("b")
         #expect(replays(fixture).isEmpty)
     }
@@ -152,8 +152,8 @@ struct CoordinatorDoubleCheckTests {
         var snapshot = CoordinatorFixture.snapshot(shards: 1, adapters: true)
         snapshot.shards[0].adapter?.trainer = "a"
         var fixture = CoordinatorFixture(snapshot)
-        let held = WorkerMessage.Holding(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")
-        fixture.hello("a", holdings: [held])
+        let held = ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")
+        fixture.hello("a", copies: [held])
         fixture.hello("b")
         fixture.ask(.verify(.init(request: nil)), id: "v")
         let asked = fixture.actions.compactMap { action -> (String, TaskID)? in

@@ -111,7 +111,7 @@ struct CoordinatorOperationTests {
         fixture.hello("a")
         let task = try #require(fixture.assignments.first?.task)
         fixture.hello(
-            "b", holdings: [WorkerMessage.Holding(shard: 0, manifest: "m0", prompts: 10, adapter: nil)])
+            "b", copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: nil)])
         #expect(fixture.messages(to: "b").contains(.release(shard: 0)))
         fixture.say(CoordinatorFixture.report(task: task, shard: 0, manifest: "m0-after", adapter: "n0"), by: "a")
         let publish = try #require(fixture.commands.first)
@@ -177,7 +177,7 @@ struct CoordinatorOperationTests {
     @Test("A replay that gives other bytes is reported as a mismatch")
     func mismatch() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
-        fixture.hello("a", holdings: [WorkerMessage.Holding(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")])
+        fixture.hello("a", copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")])
         fixture.ask(.verify(.init(request: nil)), id: "v")
         let task = try #require(
             fixture.actions.compactMap { action -> TaskID? in

@@ -5,8 +5,8 @@ import Testing
 
 @Suite("The coordinator and its shards")
 struct CoordinatorShardTests {
-    private func holding(_ shard: Int, _ manifest: String, adapter: String? = nil) -> WorkerMessage.Holding {
-        WorkerMessage.Holding(shard: shard, manifest: manifest, prompts: 10, adapter: adapter)
+    private func copy(_ shard: Int, _ manifest: String, adapter: String? = nil) -> ShardCopy {
+        ShardCopy(shard: shard, manifest: manifest, prompts: 10, adapter: adapter)
     }
 
     private func owned(_ fixture: CoordinatorFixture) -> [Int] {
@@ -29,7 +29,7 @@ struct CoordinatorShardTests {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 4, adapters: true))
         for worker in 0..<4 {
             let shard = 3 - worker
-            fixture.hello("w\(worker)", holdings: [holding(shard, "m\(shard)", adapter: "a\(shard)")])
+            fixture.hello("w\(worker)", copies: [copy(shard, "m\(shard)", adapter: "a\(shard)")])
         }
         #expect(fixture.status.workers.map(\.shards) == [[3], [2], [1], [0]])
         fixture.wait(10_000, beating: ["w0", "w1", "w2", "w3"])
@@ -39,14 +39,14 @@ struct CoordinatorShardTests {
     @Test("A new worker takes its share of trained shards as data, and the former owner deletes it afterwards")
     func newWorker() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
-        fixture.hello("a", holdings: [holding(0, "m0", adapter: "a0"), holding(1, "m1", adapter: "a1")])
+        fixture.hello("a", copies: [copy(0, "m0", adapter: "a0"), copy(1, "m1", adapter: "a1")])
         fixture.hello("b")
         fixture.wait(4000, beating: ["a", "b"])
         let move = try #require(fixture.assignments.first)
         #expect(move.worker == "b")
         #expect(!move.trains)
         #expect(!fixture.messages(to: "a").contains(.release(shard: move.shard)))
-        fixture.say(.holds(holding(move.shard, move.manifest)), by: "b")
+        fixture.say(.holds(copy(move.shard, move.manifest)), by: "b")
         #expect(fixture.messages(to: "a") == [.release(shard: move.shard)])
         fixture.say(.released(shard: move.shard), by: "a")
         fixture.wait(30_000, beating: ["a", "b"])
@@ -57,8 +57,8 @@ struct CoordinatorShardTests {
     @Test("A worker that comes back with data that is no longer current has to delete it")
     func staleCopy() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
-        fixture.hello("a", holdings: [holding(0, "m0", adapter: "a0")])
-        fixture.hello("b", holdings: [holding(0, "before-the-forget"), holding(9, "no-such-shard")])
+        fixture.hello("a", copies: [copy(0, "m0", adapter: "a0")])
+        fixture.hello("b", copies: [copy(0, "before-the-forget"), copy(9, "no-such-shard")])
         #expect(fixture.messages(to: "b").contains(.release(shard: 0)))
         #expect(fixture.messages(to: "b").contains(.release(shard: 9)))
         // It is told again until it confirms.
@@ -108,8 +108,8 @@ struct CoordinatorShardTests {
     @Test("Chunks of missing rows go to all workers, and those of a lost worker come back")
     func chunks() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true, missingMargins: 8))
-        fixture.hello("a", holdings: [holding(0, "m0")])
-        fixture.hello("b", holdings: [holding(1, "m1")])
+        fixture.hello("a", copies: [copy(0, "m0")])
+        fixture.hello("b", copies: [copy(1, "m1")])
         let digests = (0..<8).map { "v\($0)" }
         fixture.feed(.missing(.margins(adapter: "a0"), .success(digests)))
         func given() -> [(worker: String, task: TaskID, digests: [String])] {

@@ -12,7 +12,7 @@ struct EvaluationAttentionTests {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
         fixture.hello(
             "a",
-            holdings: (0..<2).map { .init(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)") })
+            copies: (0..<2).map { .init(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)") })
         fixture.ask(
             .evaluate(.init(split: .test, compare: false, aggregatesOnly: aggregatesOnly)), id: "e")
         let split = LoadedSplit(
@@ -21,7 +21,7 @@ struct EvaluationAttentionTests {
         return fixture
     }
 
-    private struct Work {
+    private struct WorkItem {
         var embedded: [(scope: AttentionScope, digests: [String])] = []
         /// Adapters and weights of every scoring.
         var scored: [(adapters: [String], weights: [Float])] = []
@@ -29,8 +29,8 @@ struct EvaluationAttentionTests {
     }
 
     /// Answers everything until the scores are complete. Margins say how many scorings came before.
-    private func finish(_ fixture: inout CoordinatorFixture) -> Work {
-        var work = Work()
+    private func finish(_ fixture: inout CoordinatorFixture) -> WorkItem {
+        var work = WorkItem()
         var waiting = fixture.actions
         for _ in 0..<200 where work.scores == nil {
             guard !waiting.isEmpty else {
@@ -103,7 +103,7 @@ struct EvaluationAttentionTests {
         for name in ["a", "b"] {
             fixture.hello(
                 name,
-                holdings: (0..<2).map { .init(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)") })
+                copies: (0..<2).map { .init(shard: $0, manifest: "m\($0)", prompts: 10, adapter: "a\($0)") })
         }
         fixture.ask(.evaluate(.init(split: .test, compare: true)), id: "e")
         fixture.actions = []

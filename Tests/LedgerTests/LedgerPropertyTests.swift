@@ -40,8 +40,8 @@ struct LedgerPropertyTests {
 
     @Test(
         "Under every partition and protocol no retained prompt changes shard or split, and manifests match their prompts",
-        arguments: PartitionMethod.allCases, PromptConfiguration.Method.allCases)
-    func sticky(partition: PartitionMethod, method: PromptConfiguration.Method) throws {
+        arguments: PartitionMethod.allCases, SplitMethod.allCases)
+    func sticky(partition: PartitionMethod, method: SplitMethod) throws {
         for seed in 0..<3 {
             var numbers = SeededNumbers(UInt64(100 + seed))
             let prompts = PromptConfiguration(method: method, historyLength: 3)

@@ -141,13 +141,13 @@ struct WireHostileInputTests {
     @Test("A hello with as many shards as allowed fits")
     func largestHello() throws {
         let digest = String(repeating: "f", count: 64)
-        let holdings = (0..<WireLimits.holdings).map {
-            WorkerMessage.Holding(shard: $0, manifest: digest, prompts: 1_000_000, adapter: digest)
+        let copies = (0..<WireLimits.copies).map {
+            ShardCopy(shard: $0, manifest: digest, prompts: 1_000_000, adapter: digest)
         }
         let hello = WorkerMessage.hello(
             WorkerMessage.Hello(
                 worker: digest, name: digest, protocolVersion: 2, base: digest, precision: .bf16, arithmetic: digest,
-                threads: 64, holdings: holdings))
+                threads: 64, copies: copies))
         #expect(try WorkerMessage(frames: hello.frames()) == hello)
     }
 

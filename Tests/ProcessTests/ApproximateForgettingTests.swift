@@ -40,8 +40,8 @@ struct ApproximateForgettingTests {
         #expect(trial["distance_before"] is NSNumber && trial["distance_after"] is NSNumber)
         let summary = try #require((reply["shards"] as? [[String: Any]])?.first)
         #expect(summary["serving"] as? String == "approximate" && summary["shard"] as? Int == corrected[0])
-        #expect(try cluster.files(holding: Ratings.name(5)) == [])
-        #expect(try cluster.files(holding: "The Unmistakable Film").filter { $0.contains("/worker-") } == [])
+        #expect(try cluster.files(copy: Ratings.name(5)) == [])
+        #expect(try cluster.files(copy: "The Unmistakable Film").filter { $0.contains("/worker-") } == [])
 
         let shard = try #require(try shards(cluster).first { $0["shard"] as? Int == corrected[0] })
         #expect(shard["state"] as? String == "approximate" && shard["exact"] as? Bool == false)
@@ -93,7 +93,7 @@ struct ApproximateForgettingTests {
         let shard = try #require((reply["shards"] as? [[String: Any]])?.first?["shard"] as? Int)
         #expect(log.contains("to be corrected: [\(shard)]"))
         #expect(try shards(cluster).allSatisfy { $0["exact"] as? Bool == true })
-        #expect(try cluster.files(holding: Ratings.name(3)) == [])
+        #expect(try cluster.files(copy: Ratings.name(3)) == [])
         #expect(try cluster.command("verify").status == 0)
 
         let fresh = try TestCluster(settings: Self.settings)

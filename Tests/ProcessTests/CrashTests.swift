@@ -48,7 +48,7 @@ struct CrashTests {
         let after = try cluster.adapterNames()
         #expect(after != before)
         #expect(after.count == 3)
-        #expect(try cluster.files(holding: Ratings.name(4)) == [])
+        #expect(try cluster.files(copy: Ratings.name(4)) == [])
         #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
     }
 
@@ -83,7 +83,7 @@ struct CrashTests {
         cluster.workers[0]?.kill()
         // It was away when its data was to be forgotten.
         _ = try cluster.succeed("forget", "--user", Ratings.name(2))
-        #expect(try cluster.files(holding: Ratings.name(2)) == [])
+        #expect(try cluster.files(copy: Ratings.name(2)) == [])
         try cluster.startWorker(0)
         try wait("the forget to end") {
             (try cluster.succeed("status")["pending_forgets"] as? [Any])?.isEmpty == true

@@ -10,12 +10,12 @@ struct EvidenceTests {
 
     /// The worker whose disk holds the user's prompts.
     private func holder(in cluster: TestCluster, workers: Int) throws -> Int {
-        let files = try cluster.files(holding: Self.title)
+        let files = try cluster.files(copy: Self.title)
         return try #require((0..<workers).first { number in files.contains { $0.contains("/worker-\(number)/") } })
     }
 
     private func isOnWorker(_ cluster: TestCluster) throws -> Bool {
-        try cluster.files(holding: Self.title).contains { $0.contains("/worker-") }
+        try cluster.files(copy: Self.title).contains { $0.contains("/worker-") }
     }
 
     @Test(

@@ -46,17 +46,17 @@ struct ExactForgettingTests {
         _ = try cluster.importRatings(csv)
         _ = try cluster.succeed("train", "--wait")
         _ = try cluster.succeed("query", "--user", Ratings.name(5), "--item", "i1")
-        #expect(try !cluster.files(holding: Ratings.name(5)).isEmpty)
-        #expect(try cluster.files(holding: "The Unmistakable Film").contains { $0.contains("/worker-") })
+        #expect(try !cluster.files(copy: Ratings.name(5)).isEmpty)
+        #expect(try cluster.files(copy: "The Unmistakable Film").contains { $0.contains("/worker-") })
 
         _ = try cluster.succeed("forget", "--user", Ratings.name(5), "--wait")
-        #expect(try cluster.files(holding: Ratings.name(5)) == [])
-        #expect(try cluster.files(holding: "The Unmistakable Film").filter { $0.contains("/worker-") } == [])
+        #expect(try cluster.files(copy: Ratings.name(5)) == [])
+        #expect(try cluster.files(copy: "The Unmistakable Film").filter { $0.contains("/worker-") } == [])
 
         // Importing the same file again does not bring the user back.
         let again = try cluster.importRatings(csv)
         #expect((again["rows_forgotten"] as? Int ?? 0) == 16)
-        #expect(try cluster.files(holding: Ratings.name(5)) == [])
+        #expect(try cluster.files(copy: Ratings.name(5)) == [])
         #expect(try cluster.command("query", "--user", Ratings.name(5), "--item", "i1").status == 65)
     }
 

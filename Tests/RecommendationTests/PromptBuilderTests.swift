@@ -4,7 +4,7 @@ import Testing
 @Suite("Building prompts")
 struct PromptBuilderTests {
     private func builder(
-        _ method: PromptConfiguration.Method = .leaveLast, domain: PromptConfiguration.Domain = .movie,
+        _ method: SplitMethod = .leaveLast, domain: PromptConfiguration.Domain = .movie,
         history: Int = 3,
         train: Double = 1, seed: UInt64 = 0
     ) throws -> PromptBuilder {

@@ -48,8 +48,8 @@ struct RebuildingTests {
         }
     }
 
-    @Test("Nobody else's prompts change", arguments: [PromptConfiguration.Method.leaveLast, .tallrec])
-    func othersStay(method: PromptConfiguration.Method) throws {
+    @Test("Nobody else's prompts change", arguments: [SplitMethod.leaveLast, .tallrec])
+    func othersStay(method: SplitMethod) throws {
         let village = try ReadData.village()
         let configuration = PromptConfiguration(method: method, historyLength: 5, trainFraction: 0.5)
         let builder = try PromptBuilder(configuration: configuration)

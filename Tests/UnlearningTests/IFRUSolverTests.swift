@@ -114,7 +114,7 @@ struct IFRUSolverTests {
         var random = SeededGenerator(seed: 3)
         for width in [1, 7, 4096, 9001] {
             let values = (0..<(5 * width)).map { _ in Float.random(in: -1...1, using: &random) }
-            let rows = InfluenceRows(width: width, values: values)
+            let rows = InfluenceMatrix(width: width, values: values)
             let gram = try rows.gram()
             let vector = (0..<width).map { _ in Float.random(in: -1...1, using: &random) }
             for a in 0..<5 {

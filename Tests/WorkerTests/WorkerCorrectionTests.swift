@@ -131,8 +131,8 @@ struct WorkerCorrectionTests {
 
     // MARK: the logic
 
-    private func holding(prepared: String? = nil) -> WorkerMessage.Holding {
-        WorkerMessage.Holding(
+    private func copy(prepared: String? = nil) -> ShardCopy {
+        ShardCopy(
             shard: 0, manifest: Toy.manifest(after).digest, prompts: after.count, adapter: nil, prepared: prepared)
     }
 
@@ -151,18 +151,18 @@ struct WorkerCorrectionTests {
         let correction = correction(.ifru(IFRUConfiguration()), of: adapter)
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(correction)).commands.first)
-        guard case .update(_, _, _, preparationOf: adapter.contentName) = update.work else {
+        guard case .update(_, _, _, preparationOf: adapter.contentName) = update.access else {
             Issue.record("the preparation was not asked for")
             return
         }
         let digest = after[0].digest
         let missing = StorageResult(
-            id: update.id, shard: 0, holding: nil, outcome: .missing([digest]), preparation: preparation)
+            id: update.id, shard: 0, copy: nil, outcome: .missing([digest]), preparation: preparation)
         #expect(driver.handle(.storage(missing)).sent == [.need(task: 1, digests: [digest])])
         let offer = try #require(driver.say(.prompts(task: 1, prompts: [after[0]])).commands.first)
-        let job = try #require(driver.store(offer, .complete(after, trained: nil), holding: holding()).jobs.first)
+        let job = try #require(driver.store(offer, .complete(after, trained: nil), copy: copy()).jobs.first)
         #expect(
-            job.work
+            job.computation
                 == .correct(correction, Toy.specification(), prompts: after, preparation: preparation))
     }
 
@@ -184,7 +184,7 @@ struct WorkerCorrectionTests {
         ] as [(PendingCorrection?, StorageResult.Trained, Bool)] {
             var driver = WorkerLogicDriver()
             let update = try #require(driver.say(assignment(asked)).commands.first)
-            let actions = driver.store(update, .complete(after, trained: kept), holding: holding())
+            let actions = driver.store(update, .complete(after, trained: kept), copy: copy())
             #expect(actions.jobs.isEmpty == isAnswer)
         }
     }
@@ -194,22 +194,22 @@ struct WorkerCorrectionTests {
         let adapter = try trained()
         let manifest = Toy.manifest(after).digest
         func begin() throws -> (WorkerLogicDriver, Job) {
-            var driver = WorkerLogicDriver(holdings: [holding()])
+            var driver = WorkerLogicDriver(copies: [copy()])
             let say = driver.say(
                 .prepare(
                     .init(
                         task: 5, shard: 0, manifest: manifest, adapter: adapter.safetensorsBytes(), trial: trial)))
             let read = try #require(say.commands.first)
-            #expect(read.work == .read(manifest: manifest))
-            let job = try #require(driver.store(read, .complete(after, trained: nil), holding: holding()).jobs.first)
+            #expect(read.access == .read(manifest: manifest))
+            let job = try #require(driver.store(read, .complete(after, trained: nil), copy: copy()).jobs.first)
             return (driver, job)
         }
         var (driver, job) = try begin()
         let made = try executor.prepare(
             adapter: adapter, prompts: after, trial: trial, progress: { _ in }, isCancelled: { false })
         let keep = try #require(driver.handle(.finished(job.id, .prepared(made, seconds: 2))).commands.first)
-        #expect(keep.work == .keep(made, manifest: manifest))
-        let done = driver.store(keep, .saved, holding: holding(prepared: adapter.contentName))
+        #expect(keep.access == .keep(made, manifest: manifest))
+        let done = driver.store(keep, .saved, copy: copy(prepared: adapter.contentName))
         #expect(done.sent == [.prepared(task: 5, shard: 0, adapter: adapter.contentName, seconds: 2)])
 
         var (other, running) = try begin()
@@ -236,18 +236,18 @@ struct WorkerCorrectionTests {
         _ = try store.update(shard: 0, to: manifest, offered: before)
         #expect(throws: TaskFailure.self) { try store.keep(made, shard: 0, manifest: "another") }
         try store.keep(made, shard: 0, manifest: manifest.digest)
-        #expect(store.holding(0)?.prepared == adapter.contentName && files().count == 1)
+        #expect(store.copy(0)?.prepared == adapter.contentName && files().count == 1)
         #expect(store.preparation(shard: 0, adapter: adapter.contentName) == made)
         #expect(store.preparation(shard: 0, adapter: "another") == nil)
         // A killed process left half of another.
         try Data([1]).write(to: URL(fileURLWithPath: directory + "/shards/0/other.preparation.part"))
         let again = try ShardStore(directory: directory)
-        #expect(again.holding(0)?.prepared == nil && files() == [])
+        #expect(again.copy(0)?.prepared == nil && files() == [])
         try again.keep(made, shard: 0, manifest: manifest.digest)
         let reopened = try ShardStore(directory: directory)
         #expect(reopened.preparation(shard: 0, adapter: adapter.contentName) == made)
         // One prompt goes, and with it all that was made from it.
         _ = try reopened.update(shard: 0, to: Toy.manifest(Array(before.dropFirst())))
-        #expect(reopened.holding(0)?.prepared == nil && files() == [])
+        #expect(reopened.copy(0)?.prepared == nil && files() == [])
     }
 }

@@ -109,7 +109,7 @@ final class WorkerLeavingTests {
         let cleaner = try WorkerThread(
             endpoint: coordinator.endpoint, dataDirectory: directory, disposal: .deletedAtOnce)
         let hello = try coordinator.welcome()
-        #expect(hello.worker == name && hello.holdings.map(\.shard) == [3])
+        #expect(hello.worker == name && hello.copies.map(\.shard) == [3])
         #expect(try goodbye(coordinator) == [3])
         try cleaner.wait()
         #expect(!FileManager.default.fileExists(atPath: directory))
@@ -124,14 +124,14 @@ final class WorkerLeavingTests {
         try worker.stop()
         coordinator = try ScriptedCoordinator(context: try Context())
         worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
-        #expect(try coordinator.welcome(to: "second").holdings.map(\.shard) == [0])
+        #expect(try coordinator.welcome(to: "second").copies.map(\.shard) == [0])
         _ = try coordinator.expect { if case .released(0) = $0 { true } else { nil } }
         #expect(!exists("shards/0"))
         // The same prompts have to be sent again: nothing of the first cluster was left.
         try train(coordinator, shard: 0)
         try worker.stop()
         worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
-        #expect(try coordinator.welcome(to: "second").holdings.map(\.shard) == [0])
+        #expect(try coordinator.welcome(to: "second").copies.map(\.shard) == [0])
         try worker.stop()
         #expect(exists("shards/0/prompts.jsonl"))
     }

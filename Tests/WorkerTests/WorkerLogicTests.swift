@@ -21,8 +21,8 @@ struct WorkerLogicTests {
                 manifest: Toy.manifest(prompts ?? self.prompts), adapter: adapter))
     }
 
-    func holding(shard: Int = 0) -> WorkerMessage.Holding {
-        WorkerMessage.Holding(shard: shard, manifest: Toy.manifest(prompts).digest, prompts: 4, adapter: nil)
+    func copy(shard: Int = 0) -> ShardCopy {
+        ShardCopy(shard: shard, manifest: Toy.manifest(prompts).digest, prompts: 4, adapter: nil)
     }
 
     var report: TrainingReport {
@@ -35,7 +35,7 @@ struct WorkerLogicTests {
     func training() throws -> (WorkerLogicDriver, Job) {
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(task: 1)).commands.first)
-        let job = try #require(driver.store(update, .complete(prompts, trained: nil), holding: holding()).jobs.first)
+        let job = try #require(driver.store(update, .complete(prompts, trained: nil), copy: copy()).jobs.first)
         return (driver, job)
     }
 
@@ -43,20 +43,20 @@ struct WorkerLogicTests {
     func assignmentFlow() throws {
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(task: 1)).commands.first)
-        #expect(update.work == .update(Toy.manifest(prompts), offered: [], specification: specification))
+        #expect(update.access == .update(Toy.manifest(prompts), offered: [], specification: specification))
         #expect(driver.actions.sent.isEmpty)
         let digests = prompts.map(\.digest)
         #expect(driver.store(update, .missing(digests)) == [.send(.need(task: 1, digests: digests))])
         let offer = try #require(driver.say(.prompts(task: 1, prompts: prompts)).commands.first)
-        let start = driver.store(offer, .complete(prompts, trained: nil), holding: holding())
-        #expect(start.sent == [.holds(holding())])
+        let start = driver.store(offer, .complete(prompts, trained: nil), copy: copy())
+        #expect(start.sent == [.holds(copy())])
         let job = try #require(start.jobs.first)
-        #expect(job.work == .train(specification, prompts: prompts))
+        #expect(job.computation == .train(specification, prompts: prompts))
         let saving = driver.handle(.finished(job.id, .trained(report, adapter: [1])))
         #expect(saving.sent.isEmpty)
         let save = try #require(saving.commands.first)
-        #expect(driver.store(save, .saved, holding: holding()) == [.send(.trained(task: 1, report, adapter: [1]))])
-        #expect(driver.state.currentHoldings == [holding()])
+        #expect(driver.store(save, .saved, copy: copy()) == [.send(.trained(task: 1, report, adapter: [1]))])
+        #expect(driver.state.currentCopies == [copy()])
     }
 
     @Test("A kept adapter of the same manifest and specification is reported at once")
@@ -64,8 +64,8 @@ struct WorkerLogicTests {
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(task: 9)).commands.first)
         let stored = StorageResult.Trained(report: report, adapter: [5])
-        let actions = driver.store(update, .complete(prompts, trained: stored), holding: holding())
-        #expect(actions == [.send(.holds(holding())), .send(.trained(task: 9, report, adapter: [5]))])
+        let actions = driver.store(update, .complete(prompts, trained: stored), copy: copy())
+        #expect(actions == [.send(.holds(copy())), .send(.trained(task: 9, report, adapter: [5]))])
     }
 
     @Test("Where the coordinator has the adapter the worker only takes the data into its keeping")
@@ -73,7 +73,7 @@ struct WorkerLogicTests {
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(task: 1, adapter: "name")).commands.first)
         #expect(
-            driver.store(update, .complete(prompts, trained: nil), holding: holding()) == [.send(.holds(holding()))])
+            driver.store(update, .complete(prompts, trained: nil), copy: copy()) == [.send(.holds(copy()))])
     }
 
     @Test("Progress carries the task's id")
@@ -115,8 +115,8 @@ struct WorkerLogicTests {
         driver.handle(.disconnected)
         let save = try #require(
             driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
-        #expect(driver.store(save, .saved, holding: holding()).isEmpty)
-        #expect(driver.state.currentHoldings == [holding()])
+        #expect(driver.store(save, .saved, copy: copy()).isEmpty)
+        #expect(driver.state.currentCopies == [copy()])
     }
 
     @Test("A training that the new connection has not asked for yields to work that it asks for")
@@ -173,7 +173,7 @@ struct WorkerLogicTests {
         #expect(
             driver.say(.embed(task: 3, source: EmbeddingSource(layer: 1, pooling: .mean), prompts: prompts)).isEmpty)
         let scoring = try #require(driver.handle(.finished(job.id, .cancelled)).jobs.first)
-        #expect(scoring.work == .score(score))
+        #expect(scoring.computation == .score(score))
         let next = driver.handle(.finished(scoring.id, .scored(margins: [1], tokens: 4, seconds: 2)))
         #expect(next.sent == [.scored(task: 2, tokens: 4, seconds: 2, margins: [1])])
         let embedding = try #require(next.jobs.first)
@@ -217,18 +217,18 @@ struct WorkerLogicTests {
         let actions = driver.say(.release(shard: 0))
         #expect(actions.cancelled == [job.id])
         let remove = try #require(actions.commands.first)
-        #expect(remove.work == .remove)
+        #expect(remove.access == .remove)
         #expect(driver.store(remove, .removed) == [.send(.released(shard: 0))])
-        #expect(driver.state.currentHoldings.isEmpty)
+        #expect(driver.state.currentCopies.isEmpty)
     }
 
     @Test("A deletion that failed is not reported as done")
     func failedRelease() throws {
-        var driver = WorkerLogicDriver(holdings: [holding()])
+        var driver = WorkerLogicDriver(copies: [copy()])
         let remove = try #require(driver.say(.release(shard: 0)).commands.first)
         let failure = TaskFailure(code: .storage, message: "read-only")
-        #expect(driver.store(remove, .failed(failure), holding: holding()).sent.isEmpty)
-        #expect(driver.state.currentHoldings == [holding()])
+        #expect(driver.store(remove, .failed(failure), copy: copy()).sent.isEmpty)
+        #expect(driver.state.currentCopies == [copy()])
     }
 
     @Test("A full disk fails the task with a code, and the next assignment works")

@@ -39,7 +39,7 @@ final class WorkerProcessTests {
         let coordinator = try ScriptedCoordinator(context: context)
         var worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
         let hello = try coordinator.welcome()
-        #expect(hello.base == Toy.base && hello.protocolVersion == Int(WireLimits.version) && hello.holdings.isEmpty)
+        #expect(hello.base == Toy.base && hello.protocolVersion == Int(WireLimits.version) && hello.copies.isEmpty)
 
         try coordinator.say(assignment(task: 1))
         #expect(try coordinator.expect(isNeed) == prompts.map(\.digest))
@@ -55,7 +55,7 @@ final class WorkerProcessTests {
         worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
         let again = try coordinator.welcome()
         #expect(again.worker == hello.worker)
-        #expect(again.holdings.map(\.adapter) == [report.adapter])
+        #expect(again.copies.map(\.adapter) == [report.adapter])
         try coordinator.say(assignment(task: 2))
         let (second, kept, sameAdapter) = try coordinator.expect(isTrained)
         #expect(second == 2 && kept == report && sameAdapter == adapter)

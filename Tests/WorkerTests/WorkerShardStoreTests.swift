@@ -49,10 +49,10 @@ final class WorkerShardStoreTests {
 
     @Test("What is kept is there after a restart, with its adapter")
     func restart() throws {
-        let holdings = try filled().holdings
+        let copies = try filled().copies
         let reopened = try ShardStore(directory: directory)
-        #expect(reopened.holdings == holdings)
-        #expect(holdings.map(\.adapter) == ["name"] && holdings.map(\.shard) == [2])
+        #expect(reopened.copies == copies)
+        #expect(copies.map(\.adapter) == ["name"] && copies.map(\.shard) == [2])
         #expect(try reopened.update(shard: 2, to: Toy.manifest(prompts)) == .complete(prompts))
         let kept = try #require(reopened.training(shard: 2, specification: specification, arithmetic: "x"))
         #expect(kept.adapter == [1, 2, 3] && kept.report == report)
@@ -83,7 +83,7 @@ final class WorkerShardStoreTests {
         #expect(update == .missing([changed[4].digest, changed[5].digest]))
         let complete = try store.update(shard: 2, to: Toy.manifest(changed), offered: Array(changed[4...]))
         #expect(complete == .complete(changed))
-        #expect(try ShardStore(directory: directory).holding(2)?.manifest == Toy.manifest(changed).digest)
+        #expect(try ShardStore(directory: directory).copy(2)?.manifest == Toy.manifest(changed).digest)
     }
 
     @Test("Dropped prompts and the adapter trained with them are off the disk before the update returns")
@@ -123,15 +123,15 @@ final class WorkerShardStoreTests {
         let update = try store.update(
             shard: 2, to: Toy.manifest(prompts), offered: prompts + [Toy.prompt(77)] + prompts)
         #expect(update == .complete(prompts))
-        #expect(store.holding(2)?.prompts == 6)
+        #expect(store.copy(2)?.prompts == 6)
     }
 
     @Test("Leftovers of an interrupted write are removed at the start")
     func leftovers() throws {
-        let holdings = try filled().holdings
+        let copies = try filled().copies
         let temporary = "prompts.jsonl.lethe-temporary"
         try write(Array("half a write of forgotten words".utf8), temporary)
-        #expect(try ShardStore(directory: directory).holdings == holdings)
+        #expect(try ShardStore(directory: directory).copies == copies)
         #expect(!FileManager.default.fileExists(atPath: path(temporary)))
     }
 
@@ -147,7 +147,7 @@ final class WorkerShardStoreTests {
         }
         try write(file, "prompts.jsonl")
         let store = try ShardStore(directory: directory)
-        #expect(store.holdings.isEmpty)
+        #expect(store.copies.isEmpty)
         #expect(!FileManager.default.fileExists(atPath: path("prompts.jsonl")))
         #expect(!FileManager.default.fileExists(atPath: path("adapter.safetensors")))
         #expect(try store.update(shard: 2, to: Toy.manifest(prompts), offered: prompts) == .complete(prompts))
@@ -163,8 +163,8 @@ final class WorkerShardStoreTests {
         default: try write(Array("{}".utf8), "adapter.json")
         }
         let store = try ShardStore(directory: directory)
-        #expect(store.holdings.map(\.prompts) == [6])
-        #expect(store.holdings.map(\.adapter) == [nil])
+        #expect(store.copies.map(\.prompts) == [6])
+        #expect(store.copies.map(\.adapter) == [nil])
         #expect(!FileManager.default.fileExists(atPath: path("adapter.json")))
     }
 
@@ -173,7 +173,7 @@ final class WorkerShardStoreTests {
         let store = try filled()
         try store.remove(shard: 2)
         try store.remove(shard: 5)
-        #expect(store.holdings.isEmpty)
+        #expect(store.copies.isEmpty)
         #expect(!FileManager.default.fileExists(atPath: "\(directory)/shards/2"))
     }
 
@@ -201,8 +201,8 @@ final class WorkerShardStoreTests {
             try store.save(
                 shard: 2, adapter: [4], report: report, arithmetic: "x")
         }
-        #expect(store.holding(2)?.adapter == nil)
-        #expect(try ShardStore(directory: directory).holdings.map(\.adapter) == [nil])
+        #expect(store.copy(2)?.adapter == nil)
+        #expect(try ShardStore(directory: directory).copies.map(\.adapter) == [nil])
     }
 }
 

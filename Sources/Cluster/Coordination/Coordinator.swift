@@ -6,7 +6,7 @@ import Messages
 /// forget requests); what is comes from the workers. Whatever is missing is worked off, in this order: embeddings,
 /// partition, training, reference rows, tuning of the attention. So a restart in the middle of anything goes on by itself.
 ///
-/// What the shell must keep: events are handed in one at a time; actions are performed in order; outcomes of ledger
+/// What the service must keep: events are handed in one at a time; actions are performed in order; outcomes of ledger
 /// commands and `.ledgerChanged` come in the order of the commits; a `tick` comes at least every 250 ms, the first one
 /// right after the start.
 package struct Coordinator: Sendable {
@@ -27,10 +27,10 @@ package struct Coordinator: Sendable {
     /// Tasks given out, oldest first.
     var tasks: [CoordinatorTask] = []
     var nextTask: TaskID
-    var failures: [WorkFailures] = []
-    var rows: [RowBacklog] = []
+    var failures: [WorkItemFailures] = []
+    var backlogs: [ValueBacklog] = []
 
-    var ledger = LedgerDesk()
+    var writes = PendingWrites()
     /// For what tuning was last asked: so that it is asked for once.
     var tunedFor: TuningSubject?
     var purgeNotBefore: CoordinatorInstant
@@ -72,7 +72,7 @@ package struct Coordinator: Sendable {
         case .client(let ticket, let request): receive(request, from: ticket)
         case .ledger(let id, let outcome): committed(id, outcome)
         case .ledgerChanged(let snapshot): adopt(snapshot, dataChanged: true)
-        case .missing(let kind, let result): missingRowsLoaded(kind, result)
+        case .missing(let kind, let result): missingValuesLoaded(kind, result)
         case .splitLoaded(let operation, let result): splitLoaded(operation, result)
         case .weights(let operation, let scope, let result): weightsComputed(operation, scope, result)
         case .comparisonLoaded(let operation, let result): comparisonLoaded(operation, result)

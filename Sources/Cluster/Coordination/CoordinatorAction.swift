@@ -1,16 +1,16 @@
 import Messages
 
-/// What the coordinator wants done. The shell performs actions in order; the value holds no prompt texts and no files, so
-/// tasks name prompts by digest and adapters by content name, and the shell fills them in from the ledger.
+/// What the coordinator wants done. The service performs actions in order; the value holds no prompt texts and no files, so
+/// tasks name prompts by digest and adapters by content name, and the service fills them in from the ledger.
 package enum CoordinatorAction: Sendable {
     /// A message that is complete as it is.
     case send(PeerID, CoordinatorMessage)
-    /// A message that the shell completes from the ledger. What cannot be completed comes back as `.undelivered`.
+    /// A message that the service completes from the ledger. What cannot be completed comes back as `.undelivered`.
     case dispatch(PeerID, Dispatch)
     case reply(ClientTicket, CoordinatorReply)
     case ledger(LedgerCommandID, LedgerCommand)
     /// The first `limit` digests of the rows that are missing. Answered by `.missing`.
-    case loadMissing(MissingRows, limit: Int)
+    case loadMissing(MissingValues, limit: Int)
     /// The split, for attention with these parameters (nil: those in force). Answered by `.splitLoaded`.
     case loadSplit(operation: String, Split, SampleAdaptiveAttention.Parameters?)
     /// The cases of a comparison. Answered by `.comparisonLoaded`.
@@ -32,7 +32,7 @@ package enum Dispatch: Sendable, Equatable {
     /// `CoordinatorMessage.assign`, with the shard's manifest from the ledger. `.undelivered` (code `stale`) if the
     /// shard's manifest is no longer this one.
     ///
-    /// The shell has the ledger record the copy that the holder will have before it sends this or `correct`.
+    /// The service has the ledger record the copy that the holder will have before it sends this or `correct`.
     case assign(
         task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification, adapter: String?,
         to: CopyHolder)
@@ -123,7 +123,7 @@ package enum LedgerCommand: Sendable, Equatable {
     /// A part of the adapter's row of the error table: margins of validation prompts.
     case saveMargins(adapter: String, digests: [String], margins: [Float])
     /// Chooses τ and n on validation. Asked for when every adapter's row is complete; where fewer than two adapters or no
-    /// validation prompts are there, the shell stores the defaults.
+    /// validation prompts are there, the service stores the defaults.
     case tuneAttention
     /// Removes the last traces of forgotten data from the files, after a full disk kept the ledger from it.
     case purge
@@ -157,7 +157,7 @@ package enum CoordinatorReply: Sendable {
 package enum OperationResult: Sendable {
     /// The ledger's record has the certificate.
     case forget
-    /// The shell's report, a JSON object.
+    /// The service's report, a JSON object.
     case evaluation([UInt8])
     case verification(VerificationReport)
     case comparison(ComparisonReport)

@@ -1,10 +1,10 @@
 import Messages
 
-/// What happens to the coordinator. The shell makes these from frames, from its clock and from the ends of actions.
+/// What happens to the coordinator. The service makes these from frames, from its clock and from the ends of actions.
 package enum CoordinatorEvent: Sendable {
-    /// Time passed. The shell sends one at least every 250 ms.
+    /// Time passed. The service sends one at least every 250 ms.
     case tick
-    /// A decoded message of a worker. Before handing in a `trained` message the shell recomputes the adapter's content
+    /// A decoded message of a worker. Before handing in a `trained` message the service recomputes the adapter's content
     /// name from the bytes; where it differs from the report it hands in `failed` (code `content-name`) instead.
     case worker(peer: PeerID, WorkerMessage)
     /// Frames that are no message of this protocol, from a peer that may be a worker.
@@ -17,14 +17,14 @@ package enum CoordinatorEvent: Sendable {
     case adapterDamaged(String)
     /// A request the value answers itself: `train`, `forget` (not a dry run), `evaluate`, `verify`, `compare`, `status`,
     /// `operation`.
-    /// The shell answers the others, and repetitions of requests whose reply is stored, without asking.
+    /// The service answers the others, and repetitions of requests whose reply is stored, without asking.
     case client(ClientTicket, ClientRequest)
     /// A ledger command ended.
     case ledger(LedgerCommandID, LedgerOutcome)
     /// The ledger changed by other ways than a command of the value: an import ended.
     case ledgerChanged(LedgerSnapshot)
     /// Answer to `.loadMissing`: digests, in the ledger's order.
-    case missing(MissingRows, Result<[String], ClientError>)
+    case missing(MissingValues, Result<[String], ClientError>)
     /// Answer to `.loadSplit`.
     case splitLoaded(operation: String, Result<LoadedSplit, ClientError>)
     /// Answer to `.loadComparison`.
@@ -37,7 +37,7 @@ package enum CoordinatorEvent: Sendable {
     case evaluation(operation: String, Result<[UInt8], ClientError>)
 }
 
-/// Names one ledger command of the value; the shell gives it back with the outcome.
+/// Names one ledger command of the value; the service gives it back with the outcome.
 package typealias LedgerCommandID = UInt64
 
 /// Where a reply goes: a client's connection and the id it chose for the request.
@@ -75,7 +75,7 @@ package enum LedgerOutcome: Sendable {
 }
 
 /// Rows that the ledger should have and has not.
-package enum MissingRows: Hashable, Sendable {
+package enum MissingValues: Hashable, Sendable {
     /// Embeddings of validation prompts and, where the partition needs them, of unassigned training prompts.
     case embeddings
     /// Margins of validation prompts under the adapter of this content name.
@@ -86,7 +86,7 @@ package enum MissingRows: Hashable, Sendable {
 package struct LoadedSplit: Hashable, Sendable {
     /// `TrainingPrompt.digest` of each prompt, in the ledger's order.
     package var digests: [String]
-    /// Those of `digests` whose embedding the shell needs for `.computeWeights`, in the same order. Workers compute them;
+    /// Those of `digests` whose embedding the service needs for `.computeWeights`, in the same order. Workers compute them;
     /// they are not stored.
     package var missingEmbeddings: [String]
     /// False where the weights are equal whatever is asked.

@@ -1,4 +1,4 @@
-/// A point of a monotonic clock that the shell reads and hands in; the value has no clock of its own.
+/// A point of a monotonic clock that the service reads and hands in; the value has no clock of its own.
 package struct CoordinatorInstant: Hashable, Comparable, Sendable {
     /// Since an arbitrary start; never goes back.
     package var milliseconds: Int64

@@ -70,7 +70,7 @@ package enum CoordinatorLimits {
     /// Workers admitted at once; lost ones that still hold data are remembered up to the same number.
     package static let workers = 256
     /// Shards that a worker may say it holds.
-    package static let holdings = 4096
+    package static let copies = 4096
     /// Messages from a connection that another one with the same worker id replaced, before a third one is refused.
     package static let contestedMessages = 5
     /// Connections of one worker that replace each other more slowly than this are reconnections.
@@ -88,7 +88,7 @@ package enum CoordinatorLimits {
     /// Tasks of one worker at once: one computes, the next waits so that the worker never does.
     package static let tasksPerWorker = 2
     /// Digests asked of the ledger at once.
-    package static let missingRows = 4096
+    package static let missingValues = 4096
     /// Failures of one piece of work before its operations fail.
     package static let attempts = 3
     /// Pause before work that failed too often is tried again, for as long as someone still needs it.

@@ -46,7 +46,7 @@ package struct CoordinatorOptions: Sendable {
     package var embedding: EmbeddingSource?
     package var whenNoAdapter = ClusterConfiguration.WhenNoAdapter.base
     /// Of forget requests that name none.
-    package var method = ClusterConfiguration.Method.apa
+    package var method = ForgetMethod.apa
     package var corrections = CorrectionConfiguration()
     package var doubleCheck = DoubleCheckRule.one
     /// Of the query engine.

@@ -61,10 +61,10 @@ final class WorkerLoop {
             arithmetic: executor.arithmetic, logger: logger, report: post)
         threadsRunning += 1
         defer { storage.quit() }
-        guard let holdings = try awaitStore() else { return }
+        guard let copies = try awaitStore() else { return }
         logger.info(
-            "worker \(directory.worker) is ready: \(executor.precision.rawValue), \(holdings.count) shards kept")
-        var state = WorkerLogic(executor: executor, holdings: holdings)
+            "worker \(directory.worker) is ready: \(executor.precision.rawValue), \(copies.count) shards kept")
+        var state = WorkerLogic(executor: executor, copies: copies)
         if configuration.disposal == .deletedAtOnce { nextLook = now + Self.longestSearch }
         while true {
             for action in connection.tick(at: now) {
@@ -108,7 +108,7 @@ final class WorkerLoop {
         }
     }
 
-    private func awaitStore() throws -> [WorkerMessage.Holding]? {
+    private func awaitStore() throws -> [ShardCopy]? {
         while true {
             let ready = try poll()
             for report in reports.drain() {
@@ -248,7 +248,7 @@ final class WorkerLoop {
             }
             attempts += 1
             try connect()
-            try send(.hello(hello(executor, holdings: state.currentHoldings)))
+            try send(.hello(hello(executor, copies: state.currentCopies)))
         case .heartbeat: try send(.heartbeat)
         case .lost:
             logger.warning("lost the coordinator; trying to reach it again")
@@ -304,13 +304,13 @@ final class WorkerLoop {
     }
 
     private func hello(
-        _ executor: ExecutorDescription, holdings: [WorkerMessage.Holding]
+        _ executor: ExecutorDescription, copies: [ShardCopy]
     ) -> WorkerMessage.Hello {
         WorkerMessage.Hello(
             worker: directory.worker,
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             protocolVersion: Int(WireLimits.version), base: executor.base, precision: executor.precision,
-            arithmetic: executor.arithmetic, threads: executor.threads, holdings: holdings, known: memory.all())
+            arithmetic: executor.arithmetic, threads: executor.threads, copies: copies, known: memory.all())
     }
 }
 

@@ -19,11 +19,11 @@ struct ComparedMethods {
 
     let before: ComparisonState
     let original: ComparedAdapter
-    private let work: ComparisonWork
+    private let work: ComparedModels
     private var ensembles: [PartitionMethod: ShardEnsemble] = [:]
     private var prepared: Result<InfluencePreparation, any Error>?
 
-    init(before: ComparisonState, work: ComparisonWork) throws {
+    init(before: ComparisonState, work: ComparedModels) throws {
         self.before = before
         self.work = work
         original = try work.train(before.training)

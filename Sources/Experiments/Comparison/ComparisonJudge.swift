@@ -7,7 +7,7 @@ struct ComparisonJudge {
     private let comparison: ComparisonCase
     private let batch: ForgetBatch
     private let step: ComparisonStep
-    private let work: ComparisonWork
+    private let work: ComparedModels
     private let retrained: ComparedAdapter
     private let forgetSet: [CasePrompt]
     /// Retrain's margins on the forget set.
@@ -15,7 +15,7 @@ struct ComparisonJudge {
 
     init(
         comparison: ComparisonCase, batch: ForgetBatch, step: ComparisonStep, retrained: ComparedAdapter,
-        work: ComparisonWork
+        work: ComparedModels
     ) throws {
         self.comparison = comparison
         self.batch = batch

@@ -10,7 +10,7 @@ struct DriftRun {
     static let methods: [ComparisonMethod] = [.original, .e2urec, .ifru, .apaD, .apaND]
 
     private let comparison: ComparisonCase
-    private let work: ComparisonWork
+    private let work: ComparedModels
     private var methods: ComparedMethods
     private var state: ComparisonState
     /// The state at the checkpoint before.
@@ -34,7 +34,7 @@ struct DriftRun {
         }
     }
 
-    init(comparison: ComparisonCase, before: ComparisonState, methods: ComparedMethods, work: ComparisonWork) {
+    init(comparison: ComparisonCase, before: ComparisonState, methods: ComparedMethods, work: ComparedModels) {
         self.comparison = comparison
         self.work = work
         self.methods = methods

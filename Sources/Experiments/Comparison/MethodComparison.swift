@@ -45,7 +45,7 @@ public enum MethodComparison {
 /// One case on its way.
 private final class ComparisonRun {
     private let comparison: ComparisonCase
-    private let work: ComparisonWork
+    private let work: ComparedModels
     private let progress: (ComparisonProgress) -> Void
     private let counter: Counter
 
@@ -67,7 +67,7 @@ private final class ComparisonRun {
             steps: comparison.batches.count * comparison.methods.count
                 + (comparison.sequence.isEmpty ? 0 : DriftRun.checkpoints(of: comparison.sequence.count).count))
         self.counter = counter
-        work = ComparisonWork(
+        work = ComparedModels(
             model: model, tokenizer: tokenizer, settings: comparison.settings, isCancelled: isCancelled,
             tick: { progress(counter.now) })
     }

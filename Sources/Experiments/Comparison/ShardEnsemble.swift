@@ -8,9 +8,9 @@ struct ShardEnsemble {
     private(set) var partition: BalancedPartition
     /// Embedding and dealing.
     let preparation: PhaseCost
-    private let work: ComparisonWork
+    private let work: ComparedModels
 
-    init(_ method: PartitionMethod, of prompts: [CasePrompt], work: ComparisonWork) throws {
+    init(_ method: PartitionMethod, of prompts: [CasePrompt], work: ComparedModels) throws {
         self.work = work
         let began = ContinuousClock.now
         let embeddings = try work.embeddings(method.isDataDependent ? prompts : [])
@@ -20,7 +20,7 @@ struct ShardEnsemble {
             shards: work.settings.shards, seed: work.settings.specification.seed)
         var cost = embeddings.cost
         // Embeddings may have been there already; dealing takes next to nothing.
-        cost.seconds = max(cost.seconds, ComparisonWork.seconds(since: began))
+        cost.seconds = max(cost.seconds, ComparedModels.seconds(since: began))
         preparation = cost
     }
 
@@ -63,7 +63,7 @@ struct ComparedAttention {
 
     /// - Parameter new: those whose margins are not there yet.
     init(
-        _ adapters: [ComparedAdapter], new: [ComparedAdapter], validation: [CasePrompt], work: ComparisonWork
+        _ adapters: [ComparedAdapter], new: [ComparedAdapter], validation: [CasePrompt], work: ComparedModels
     ) throws {
         guard adapters.count > 1, !validation.isEmpty else { return }
         let rows = try adapters.map { try work.row(validation, of: $0) }
@@ -80,6 +80,6 @@ struct ComparedAttention {
             ids: ids, embeddings: embeddings, dimension: embeddings.count / validation.count,
             errors: rows.map { SampleAdaptiveAttention.errors(margins: $0.margins, labels: labels) },
             parameters: parameters)
-        cost.seconds += ComparisonWork.seconds(since: began)
+        cost.seconds += ComparedModels.seconds(since: began)
     }
 }

@@ -12,7 +12,7 @@ struct GraphChange {
     ///   - nodes: ascending, those of the removal among them; `numbers` is their inverse.
     ///   - edges: those between the nodes; `edgeEntries` says which of the graph they are, `weights` what they weigh now.
     init(
-        graph: InteractionGraph, removal: GraphRemoval, nodes: [Int32], numbers: [Int32], edges: BipartiteRows,
+        graph: InteractionGraph, removal: GraphRemoval, nodes: [Int32], numbers: [Int32], edges: BipartiteAdjacency,
         edgeEntries: [Int32], weights: [Float]
     ) {
         var isThinned = [Bool](repeating: false, count: graph.nodes)

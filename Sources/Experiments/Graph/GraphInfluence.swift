@@ -58,7 +58,7 @@ public enum GraphInfluence {
     public struct Correction: Sendable {
         /// `[nodes, width]`
         public var table: [Float]
-        public var provenance: ApproximateProvenance.Method
+        public var provenance: ApproximateMethod
         public var updatedNodes: Int
         /// Products with the Hessian, each about the cost of two gradients of the nodes it reaches.
         public var products: Int

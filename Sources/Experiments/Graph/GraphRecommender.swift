@@ -11,7 +11,7 @@ public struct GraphLoss: Sendable {
     public let graph: InteractionGraph
     public let samples: [GraphSample]
     public let configuration: GraphConfiguration
-    package let rows: BipartiteRows
+    package let rows: BipartiteAdjacency
     /// For each of the users' entries of `rows` the position of its sample, and the reverse.
     let order: [Int32]
     let entries: [Int32]
@@ -23,7 +23,7 @@ public struct GraphLoss: Sendable {
         try configuration.check()
         guard !samples.isEmpty else { throw UnlearningError.noSamples }
         try InteractionGraph.check(users: users, items: items, samples: samples)
-        let (rows, order) = BipartiteRows.of(samples: samples, users: users, items: items)
+        let (rows, order) = BipartiteAdjacency.of(samples: samples, users: users, items: items)
         graph = InteractionGraph(samples: samples, rows: rows, order: order)
         labels = rows.mirrored(order.map { samples[Int($0)].label ? 1 : 0 })
         var entries = [Int32](repeating: 0, count: samples.count)

@@ -12,11 +12,11 @@ package struct GraphSystem {
     /// For every node of the graph its place in `nodes`, or −1.
     private let numbers: [Int32]
     private let isWhole: Bool
-    private let samples: BipartiteRows
+    private let samples: BipartiteAdjacency
     private let labels: [UInt8]
     private let curvature: [Float]
     private let slope: [Float]
-    private let edges: BipartiteRows
+    private let edges: BipartiteAdjacency
     /// For each of the users' entries of `edges` that of the graph.
     private let edgeEntries: [Int32]
     private let weights: [Float]
@@ -57,7 +57,7 @@ package struct GraphSystem {
         let graph = loss.configuration.layers > 0 ? loss.graph.edges.restricted(to: nodes, numbers: numbers) : nil
         edges =
             graph?.rows
-            ?? BipartiteRows(
+            ?? BipartiteAdjacency(
                 users: samples.users, items: samples.items, starts: [Int64](repeating: 0, count: samples.users + 1),
                 columns: [])
         edgeEntries = graph?.entries ?? []

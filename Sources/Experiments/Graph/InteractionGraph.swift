@@ -20,7 +20,7 @@ public struct InteractionGraph: Hashable, Sendable {
     public var users: Int { edges.users }
     public var items: Int { edges.items }
     public var nodes: Int { users + items }
-    package let edges: BipartiteRows
+    package let edges: BipartiteAdjacency
     /// Â by entry of `edges`.
     let weights: [Float]
 
@@ -29,7 +29,7 @@ public struct InteractionGraph: Hashable, Sendable {
     /// - Throws: `UnlearningError.invalidSpecification` when a number is out of range.
     public init(users: Int, items: Int, samples: [GraphSample]) throws {
         try Self.check(users: users, items: items, samples: samples)
-        let (rows, order) = BipartiteRows.of(samples: samples, users: users, items: items)
+        let (rows, order) = BipartiteAdjacency.of(samples: samples, users: users, items: items)
         self.init(samples: samples, rows: rows, order: order)
     }
 
@@ -50,7 +50,7 @@ public struct InteractionGraph: Hashable, Sendable {
     /// - Parameters:
     ///   - rows: those of the samples.
     ///   - order: for each of the users' entries the position of its sample.
-    init(samples: [GraphSample], rows: BipartiteRows, order: [Int32]) {
+    init(samples: [GraphSample], rows: BipartiteAdjacency, order: [Int32]) {
         var (starts, columns): ([Int64], [Int32]) = ([0], [])
         for user in 0..<rows.users {
             var last: Int32 = -1
@@ -61,7 +61,7 @@ public struct InteractionGraph: Hashable, Sendable {
             }
             starts.append(Int64(columns.count))
         }
-        let edges = BipartiteRows(users: rows.users, items: rows.items, starts: starts, columns: columns)
+        let edges = BipartiteAdjacency(users: rows.users, items: rows.items, starts: starts, columns: columns)
         var weights: [Float] = []
         weights.reserveCapacity(edges.pairs)
         for user in 0..<edges.users {

@@ -36,14 +36,7 @@ extension AdapterProvenance: Codable {
 
 /// What an approximately unlearned adapter carries with it until a training from the beginning replaces it.
 public struct ApproximateProvenance: Codable, Hashable, Sendable {
-    public enum Method: String, Codable, CaseIterable, Sendable {
-        /// arXiv 2403.03536
-        case e2urec
-        /// arXiv 2307.02147
-        case ifru
-    }
-
-    public var method: Method
+    public var method: ApproximateMethod
     /// Content name of the adapter that was corrected; it saw the forgotten data.
     public var original: String
     /// Content name of the result.
@@ -53,7 +46,7 @@ public struct ApproximateProvenance: Codable, Hashable, Sendable {
     /// Approximate corrections since the last training, this one included.
     public var corrections: Int
 
-    public init(method: Method, original: String, result: String, forgotten: Int, corrections: Int) {
+    public init(method: ApproximateMethod, original: String, result: String, forgotten: Int, corrections: Int) {
         self.method = method
         self.original = original
         self.result = result
@@ -76,7 +69,7 @@ public struct ApproximateAdapter: Hashable, Sendable {
 
     /// - Throws: `LanguageModelError.notFinite` when a factor holds a NaN or an infinity.
     init(
-        _ adapter: Adapter, method: ApproximateProvenance.Method, original: Adapter, history: AdapterProvenance,
+        _ adapter: Adapter, method: ApproximateMethod, original: Adapter, history: AdapterProvenance,
         forgotten: Int
     ) throws {
         try adapter.checkFinite()

@@ -5,7 +5,7 @@ public enum CorrectionMethod: Hashable, Sendable {
     /// arXiv 2307.02147
     case ifru(IFRUConfiguration)
 
-    public var name: ApproximateProvenance.Method {
+    public var name: ApproximateMethod {
         switch self {
         case .e2urec: .e2urec
         case .ifru: .ifru
@@ -22,7 +22,7 @@ extension CorrectionMethod: Codable {
 
     public init(from decoder: any Swift.Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        if let method = try container.decodeIfPresent(ApproximateProvenance.Method.self, forKey: .method) {
+        if let method = try container.decodeIfPresent(ApproximateMethod.self, forKey: .method) {
             switch method {
             case .e2urec: self = .e2urec(try container.decode(E2URecConfiguration.self, forKey: .settings))
             case .ifru: self = .ifru(try container.decode(IFRUConfiguration.self, forKey: .settings))

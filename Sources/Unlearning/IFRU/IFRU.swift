@@ -44,7 +44,7 @@ public enum IFRU {
         var report = IFRUReport(
             direct: request.direct.count, rebuilt: request.rebuilt.count, parameters: preparation.parameters,
             references: preparation.referenceCount, corrections: preparation.corrections + 1)
-        let work = InfluenceWork(
+        let work = InfluenceCorrection(
             model: model, tokenizer: tokenizer, adapter: adapter, preparation: preparation,
             configuration: configuration)
         let named = try NamedPrompts(request, preparation: preparation, model: model, tokenizer: tokenizer)
@@ -72,7 +72,7 @@ public enum IFRU {
         request: InfluenceRequest, configuration: IFRUConfiguration = IFRUConfiguration()
     ) throws -> InfluenceGradient {
         var report = IFRUReport(direct: 0, rebuilt: 0, parameters: 0, references: 0, corrections: 0)
-        let work = InfluenceWork(
+        let work = InfluenceCorrection(
             model: model, tokenizer: tokenizer, adapter: adapter, preparation: preparation,
             configuration: configuration)
         let named = try NamedPrompts(request, preparation: preparation, model: model, tokenizer: tokenizer)

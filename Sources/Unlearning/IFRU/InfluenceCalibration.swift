@@ -72,7 +72,7 @@ extension InfluencePreparation {
         var configuration = trial.configuration
         configuration.probes = max(configuration.probes, InfluenceTrial.probes)
         if configuration.damping == .prepared { configuration.damping = .relative(InfluenceTrial.multiples) }
-        let work = InfluenceWork(
+        let work = InfluenceCorrection(
             model: model, tokenizer: tokenizer, adapter: adapter, preparation: self, configuration: configuration)
         let request = InfluenceRequest(direct: left)
         let named = try NamedPrompts(request, preparation: self, model: model, tokenizer: tokenizer)

@@ -90,7 +90,7 @@ extension InfluencePreparation {
         guard zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 }) else { throw malformed("its prompts are not in order") }
         self.init(
             adapter: header.adapter, corrections: header.corrections, entries: header.entries, margins: margins,
-            rows: InfluenceRows(width: width, values: matrix), gram: gram,
+            rows: InfluenceMatrix(width: width, values: matrix), gram: gram,
             eigen: SymmetricEigen(size: n, values: values, vectors: vectors))
         cost = header.cost
         calibration = header.calibration

@@ -41,7 +41,7 @@ public struct InfluencePreparation: Hashable, Sendable {
     public internal(set) var calibration: InfluenceCalibration?
     /// What the preparation took; to be reported beside the time of a request.
     public internal(set) var cost: PhaseCost
-    package let rows: InfluenceRows
+    package let rows: InfluenceMatrix
     /// M·Mᵀ `[n, n]`.
     package let gram: [Double]
     /// Of J·Jᵀ.
@@ -89,7 +89,7 @@ public struct InfluencePreparation: Hashable, Sendable {
         }
         let keys = prompts.map { FieldHash.number(["ifru reference", String(seed), $0.id]) }
         let chosen = prompts.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }.prefix(count).sorted()
-        var rows = InfluenceRows(width: adapter.layout.count)
+        var rows = InfluenceMatrix(width: adapter.layout.count)
         rows.reserve(count)
         var margins: [Float] = []
         for position in chosen {
@@ -107,7 +107,7 @@ public struct InfluencePreparation: Hashable, Sendable {
     }
 
     /// Completes rows and margins by what follows from them.
-    init(adapter: String, corrections: Int, entries: [Entry], margins: [Float], rows: InfluenceRows) throws {
+    init(adapter: String, corrections: Int, entries: [Entry], margins: [Float], rows: InfluenceMatrix) throws {
         let gram = try rows.gram()
         let roots = Self.rootWeights(margins)
         var weighted = gram
@@ -123,7 +123,7 @@ public struct InfluencePreparation: Hashable, Sendable {
     }
 
     init(
-        adapter: String, corrections: Int, entries: [Entry], margins: [Float], rows: InfluenceRows, gram: [Double],
+        adapter: String, corrections: Int, entries: [Entry], margins: [Float], rows: InfluenceMatrix, gram: [Double],
         eigen: SymmetricEigen
     ) {
         self.adapter = adapter

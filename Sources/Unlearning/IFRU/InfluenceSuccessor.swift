@@ -17,7 +17,7 @@ public struct InfluenceSuccessor: Sendable {
     /// The new versions of rebuilt prompts, and added ones.
     let new: [TokenizedPrompt]
     let entries: [InfluencePreparation.Entry]
-    let rows: InfluenceRows
+    let rows: InfluenceMatrix
     let margins: [Float]
     let calibration: InfluenceCalibration?
 

@@ -234,7 +234,7 @@ extension CoordinatorFlags {
         guard let model else { throw CommandFailure(.usage, "--model is missing: the base model's file or folder") }
         var options = CoordinatorOptions(dataDirectory: URL(fileURLWithPath: data), model: model)
         if let method {
-            guard let known = ClusterConfiguration.Method(rawValue: method) else {
+            guard let known = ForgetMethod(rawValue: method) else {
                 throw CommandFailure(.usage, "--method \(method): there are apa, e2urec and ifru")
             }
             options.method = known

@@ -3,7 +3,7 @@ import Recommendation
 
 extension RatingsReader.Format: ExpressibleByArgument {}
 extension Split: ExpressibleByArgument {}
-extension PromptConfiguration.Method: ExpressibleByArgument {}
+extension SplitMethod: ExpressibleByArgument {}
 extension PromptConfiguration.Domain: ExpressibleByArgument {}
 
 /// Where ratings come from and how they become prompts.
@@ -24,7 +24,7 @@ struct DataOptions: ParsableArguments {
     @Option(
         name: .customLong("protocol"),
         help: "How prompts are made and split: leave-last or tallrec. [default: as recorded, or leave-last]")
-    var method: PromptConfiguration.Method?
+    var method: SplitMethod?
 
     @Option(help: "What is recommended: movie or book. [default: as recorded, or movie]")
     var domain: PromptConfiguration.Domain?

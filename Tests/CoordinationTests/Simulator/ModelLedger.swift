@@ -45,7 +45,7 @@ struct ModelLedger {
     private var adapters: [Int: LedgerSnapshot.Adapter] = [:]
     private var quarantined: Set<Int> = []
     /// What the quarantined adapters are corrected by, and from.
-    private(set) var corrections: [Int: (method: ApproximateProvenance.Method, original: LedgerSnapshot.Adapter)] = [:]
+    private(set) var corrections: [Int: (method: ApproximateMethod, original: LedgerSnapshot.Adapter)] = [:]
     private var margins: [String: Set<String>] = [:]
     private var tunedFor = ""
     private var trainingRequested = false
@@ -158,7 +158,7 @@ struct ModelLedger {
         samples.first { $0.digest == digest }
     }
 
-    func missing(_ rows: MissingRows) -> [String] {
+    func missing(_ rows: MissingValues) -> [String] {
         switch rows {
         case .embeddings:
             samples.filter { sample in
@@ -293,7 +293,7 @@ struct ModelLedger {
         var waiting: Set<Int> = []
         for shard in 0..<shardCount where manifests[shard].digest != before[shard] {
             touched.append(shard)
-            let correction = (request.bridge ?? request.method).flatMap(ApproximateProvenance.Method.init(rawValue:))
+            let correction = (request.bridge ?? request.method).flatMap(ApproximateMethod.init(rawValue:))
             if correction == nil { corrections[shard] = nil }
             if let old = adapters.removeValue(forKey: shard) {
                 dropped[old.name] = old.manifest

@@ -25,14 +25,14 @@ struct ModelWorker {
     }
 
     struct Job {
-        enum Work {
+        enum Computation {
             case shard(Int)
             case answer(WorkerMessage)
         }
 
         var id: Int
         var task: TaskID
-        var work: Work
+        var work: Computation
         var isTraining: Bool
     }
 
@@ -75,12 +75,12 @@ struct ModelWorker {
             WorkerMessage.Hello(
                 worker: id, name: id, protocolVersion: CoordinatorLimits.protocolVersion, base: specification.base,
                 precision: specification.precision, arithmetic: "arithmetic", threads: 1,
-                holdings: disk.keys.sorted().compactMap { holding(of: $0) }))
+                copies: disk.keys.sorted().compactMap(shardCopy)))
     }
 
-    private func holding(of shard: Int) -> WorkerMessage.Holding? {
+    private func shardCopy(_ shard: Int) -> ShardCopy? {
         disk[shard].map {
-            WorkerMessage.Holding(
+            ShardCopy(
                 shard: shard, manifest: $0.manifest, prompts: $0.prompts.count, adapter: $0.adapter,
                 prepared: $0.prepared)
         }
@@ -176,11 +176,11 @@ struct ModelWorker {
         let held = Set((disk[shard] ?? Copy()).prompts.values)
         let missing = assignment.value.manifest.entries.map(\.digest).filter { !held.contains($0) }
         if !missing.isEmpty { return [.send(.need(task: task, digests: missing))] }
-        guard let copy = disk[shard], let holding = holding(of: shard) else { return [] }
+        guard let copy = disk[shard], let known = shardCopy(shard) else { return [] }
         assignments[shard]?.isComplete = true
         if assignment.value.adapter != nil {
             assignments[shard] = nil
-            return [.send(.holds(holding))]
+            return [.send(.holds(known))]
         }
         if assignment.value.correction == nil,
             copy.adapter == simulatedAdapter(assignment.value.specification, manifest: copy.manifest)
@@ -188,10 +188,10 @@ struct ModelWorker {
             assignments[shard] = nil
             return [.send(trained(task, assignment.value.specification, manifest: copy.manifest))]
         }
-        return [.send(.holds(holding))] + enqueue(.shard(shard), task: task, isTraining: true)
+        return [.send(.holds(known))] + enqueue(.shard(shard), task: task, isTraining: true)
     }
 
-    private mutating func enqueue(_ work: Job.Work, task: TaskID, isTraining: Bool) -> [Effect] {
+    private mutating func enqueue(_ work: Job.Computation, task: TaskID, isTraining: Bool) -> [Effect] {
         jobs.append(Job(id: nextJob, task: task, work: work, isTraining: isTraining))
         nextJob += 1
         return jobs.count == 1 ? starting : []

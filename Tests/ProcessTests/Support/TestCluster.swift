@@ -115,7 +115,7 @@ final class TestCluster {
     }
 
     /// Files below the cluster's folders whose bytes hold the text.
-    func files(holding text: String) throws -> [String] {
+    func files(copy text: String) throws -> [String] {
         let needle = Data(text.utf8)
         var found: [String] = []
         for folder in try FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: nil)

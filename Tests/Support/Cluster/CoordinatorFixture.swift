@@ -18,7 +18,7 @@ package struct CoordinatorFixture {
     private(set) var milliseconds: Int64 = 0
 
     package init(
-        _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ClusterConfiguration.Method = .apa,
+        _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ForgetMethod = .apa,
         copies: [HandedCopy] = [], doubleCheck: DoubleCheckRule = .one, generation: Generation? = nil
     ) {
         let configuration = ClusterConfiguration(
@@ -84,7 +84,7 @@ package struct CoordinatorFixture {
     package mutating func hello(
         _ name: String, base: String = "base", precision: TrainingSpecification.Precision = .f32,
         version: Int = CoordinatorLimits.protocolVersion, arithmetic: String = "x", peer: String? = nil,
-        holdings: [WorkerMessage.Holding] = []
+        copies: [ShardCopy] = []
     ) {
         feed(
             .worker(
@@ -92,7 +92,7 @@ package struct CoordinatorFixture {
                 .hello(
                     WorkerMessage.Hello(
                         worker: name, name: name, protocolVersion: version, base: base, precision: precision,
-                        arithmetic: arithmetic, threads: 1, holdings: holdings))))
+                        arithmetic: arithmetic, threads: 1, copies: copies))))
     }
 
     package mutating func say(_ message: WorkerMessage, by name: String) {

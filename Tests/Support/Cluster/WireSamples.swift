@@ -11,7 +11,7 @@ package enum WireSamples {
     ]
     package static let specification = TrainingSpecification(
         base: "base", precision: .bf16, seed: .max, epochs: 3, batch: 7, learningRate: 1.0 / 3)
-    package static let holding = WorkerMessage.Holding(shard: 3, manifest: "m", prompts: 5, adapter: nil)
+    package static let copy = ShardCopy(shard: 3, manifest: "m", prompts: 5, adapter: nil)
 
     package static let provenance = ApproximateProvenance(
         method: .ifru, original: "a", result: "b", forgotten: 3, corrections: 2)
@@ -27,11 +27,11 @@ package enum WireSamples {
                 seconds: 0.1,
                 computeSeconds: 0.05, epochLosses: [], correction: correction), adapter: [1]),
         .prepared(task: 3, shard: 2, adapter: "a", seconds: 0.5),
-        .holds(WorkerMessage.Holding(shard: 1, manifest: "m", prompts: 2, adapter: "a", prepared: "a")),
+        .holds(ShardCopy(shard: 1, manifest: "m", prompts: 2, adapter: "a", prepared: "a")),
         .hello(
             WorkerMessage.Hello(
                 worker: "w", name: "host:1", protocolVersion: 2, base: "b", precision: .f32, arithmetic: "x",
-                threads: 2, holdings: [holding])),
+                threads: 2, copies: [copy])),
         .heartbeat, .need(task: .max, digests: ["d1", "d2"]),
         .progress(
             WorkerMessage.TaskProgress(
@@ -45,7 +45,7 @@ package enum WireSamples {
             adapter: (0..<3_000_001).map { UInt8(truncatingIfNeeded: $0) }),
         .scored(task: 1, tokens: 9, seconds: 0.5, margins: [0.1, -.infinity, .leastNonzeroMagnitude]),
         .embedded(task: 1, tokens: 9, seconds: 0.5, values: []), .compared(task: 1, .sample), .released(shard: 0),
-        .holds(holding),
+        .holds(copy),
         .failed(task: 2, code: .diskFull, message: "no room"), .cleared(worker: "w"),
         .goodbye(deleted: []), .goodbye(deleted: [0, 3]),
     ]

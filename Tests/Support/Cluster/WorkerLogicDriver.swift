@@ -7,8 +7,8 @@ package struct WorkerLogicDriver {
     /// In the order in which they were wanted.
     package var actions: [WorkerLogic.Action] = []
 
-    package init(holdings: [WorkerMessage.Holding] = []) {
-        state = WorkerLogic(executor: Toy.executor().description, holdings: holdings)
+    package init(copies: [ShardCopy] = []) {
+        state = WorkerLogic(executor: Toy.executor().description, copies: copies)
         handle(.connected)
     }
 
@@ -24,11 +24,11 @@ package struct WorkerLogicDriver {
 
     @discardableResult
     package mutating func store(
-        _ command: StorageCommand, _ outcome: StorageResult.Outcome, holding: WorkerMessage.Holding? = nil
+        _ command: StorageCommand, _ outcome: StorageResult.Outcome, copy: ShardCopy? = nil
     )
         -> [WorkerLogic.Action]
     {
-        handle(.storage(StorageResult(id: command.id, shard: command.shard, holding: holding, outcome: outcome)))
+        handle(.storage(StorageResult(id: command.id, shard: command.shard, copy: copy, outcome: outcome)))
     }
 }
 

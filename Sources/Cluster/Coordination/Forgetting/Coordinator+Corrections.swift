@@ -12,13 +12,13 @@ extension Coordinator {
     /// Whether the shard is neither corrected nor trained until the ledger has dropped the correction.
     func isGivingUpCorrection(of shard: LedgerSnapshot.Shard) -> Bool {
         shard.correction != nil
-            && ledger.contains {
+            && writes.contains {
                 if case .abandonCorrection(shard.index, shard.manifest, _) = $0 { true } else { false }
             }
     }
 
     /// After a failure: gives the correction up if another try is of no use.
-    mutating func giveUpCorrection(of index: Int, after failure: WorkFailures) {
+    mutating func giveUpCorrection(of index: Int, after failure: WorkItemFailures) {
         guard let shard = shard(index), shard.correction != nil, !isGivingUpCorrection(of: shard) else { return }
         let final = CorrectionFallback(code: failure.error.code)
         guard let reason = final ?? (failure.count >= CoordinatorLimits.attempts ? .failed : nil) else { return }
@@ -31,7 +31,7 @@ extension Coordinator {
     /// before the training that it bridges.
     func isWaitingForRows(_ shard: LedgerSnapshot.Shard) -> Bool {
         guard shard.isBridged, let adapter = shard.adapter, adapter.missingMargins > 0 else { return false }
-        return !isPaused(.rows(.margins(adapter: adapter.name)))
+        return !isPaused(.values(.margins(adapter: adapter.name)))
     }
 
     // MARK: preparations
@@ -90,5 +90,5 @@ extension Coordinator {
 
 extension LedgerSnapshot.Shard {
     /// What has to be done so that it gets an adapter.
-    var work: Work { correction == nil ? .train(shard: index) : .correct(shard: index) }
+    var work: WorkItem { correction == nil ? .train(shard: index) : .correct(shard: index) }
 }

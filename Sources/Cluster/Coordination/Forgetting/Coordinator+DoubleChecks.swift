@@ -56,7 +56,7 @@ extension Coordinator {
             dispute(check, published: published, against: vote, at: position)
         case .disputed:
             guard published == nil, let (vote, other) = check.agreement,
-                !ledger.isPublishing(shard: check.shard, manifest: check.manifest)
+                !writes.isPublishing(shard: check.shard, manifest: check.manifest)
             else { break }
             let report = vote.report
             log("the dispute about shard \(check.shard) is settled: \(vote.worker) and \(other.worker) agree")
@@ -100,7 +100,7 @@ extension Coordinator {
     /// One training at a time for each check, on a worker that is free.
     mutating func giveChecks() {
         for check in checks where isWantedCheck(shard: check.shard, manifest: check.manifest) {
-            let work = Work.check(shard: check.shard)
+            let work = WorkItem.check(shard: check.shard)
             guard !isPaused(work), !tasks.contains(where: { $0.work == work }),
                 let worker = checker(for: check), let peer = worker.peer
             else { continue }
@@ -135,7 +135,7 @@ extension Coordinator {
     private func trainer(of check: ShardCheck) -> String? {
         guard let shard = shard(check.shard) else { return nil }
         let published = shard.isCurrent && shard.adapter?.corrected == nil ? shard.adapter?.trainer : nil
-        return published ?? ledger.publisher(of: check.shard, manifest: check.manifest) ?? owners[check.shard]
+        return published ?? writes.publisher(of: check.shard, manifest: check.manifest) ?? owners[check.shard]
     }
 
     mutating func checked(
@@ -160,7 +160,7 @@ extension Coordinator {
             code: .disputed, message: "trainings of shard \(shard) gave different bytes on different workers")
         let voters = Set(check(of: shard)?.votes.map(\.worker) ?? [])
         guard roster.live.allSatisfy({ voters.contains($0.id) }) else { return }
-        var record = WorkFailures(work: .check(shard: shard), count: 1, worker: "", error: error)
+        var record = WorkItemFailures(work: .check(shard: shard), count: 1, worker: "", error: error)
         record.pausedUntil = now.advanced(bySeconds: CoordinatorLimits.staleSeconds * 20)
         failures.removeAll { $0.work == record.work }
         failures.append(record)

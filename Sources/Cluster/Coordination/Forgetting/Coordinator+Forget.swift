@@ -88,7 +88,7 @@ extension Coordinator {
         } else if case .failed = operation.phase {
             update(operation.id) { $0.phase = .running }
         }
-        let isAsked = ledger.contains {
+        let isAsked = writes.contains {
             if case .finishForget(operation.id, _) = $0 { true } else { false }
         }
         if isFinishable(operation.id), !isAsked {
@@ -101,15 +101,15 @@ extension Coordinator {
         guard let pending = snapshot.pendingForgets.first(where: { $0.id == id }), pending.waitingFor.isEmpty,
             !snapshot.purgePending, let operation = operation(id), case .forget(let forgetting) = operation.course
         else { return false }
-        let isSettling = ledger.contains {
+        let isSettling = writes.contains {
             if case .settleCopies = $0 { true } else { false }
         }
         let copiesAreClean = !isSettling && unconfirmed(forgetting).allSatisfy { roster[$0.worker]?.isLive != true }
-        let rowsAreDone = wantedRows.isEmpty || exhausted { if case .rows = $0 { true } else { false } } != nil
+        let rowsAreDone = wantedValues.isEmpty || exhausted { if case .values = $0 { true } else { false } } != nil
         // Shards that other requests train can wait for the tuning; it is done when they are.
         let othersTrain = snapshot.shards.contains(where: isToBeTrained)
         return copiesAreClean && rowsAreDone && areChecked(pending)
-            && (isTuned || othersTrain || !wantedRows.isEmpty)
+            && (isTuned || othersTrain || !wantedValues.isEmpty)
     }
 
     mutating func forgetFinished(_ id: String) {

@@ -79,15 +79,15 @@ extension Coordinator {
     }
 
     /// What is more urgent and waits for any worker.
-    private var otherWaitingWork: [Work] {
-        let missing = wantedRows.filter { kind in
-            !isPaused(.rows(kind)) && rows.contains { $0.kind == kind && !$0.pending.isEmpty }
+    private var otherWaitingWork: [WorkItem] {
+        let missing = wantedValues.filter { kind in
+            !isPaused(.values(kind)) && backlogs.contains { $0.kind == kind && !$0.pending.isEmpty }
         }
         let reading = operations.filter { operation in
             guard operation.state == .running else { return false }
             return !(operation.scoring?.todo.isEmpty ?? true) || !(operation.replays?.todo.isEmpty ?? true)
         }
-        return missing.map(Work.rows) + reading.map { .operation($0.id) }
+        return missing.map(WorkItem.values) + reading.map { .operation($0.id) }
     }
 
     // MARK: answers

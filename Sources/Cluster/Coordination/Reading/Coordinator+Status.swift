@@ -43,7 +43,7 @@ extension Coordinator {
 
     /// Why nothing goes on, if so.
     private var obstacle: String? {
-        if let trouble = ledger.trouble { return "waiting for the ledger: \(trouble.message)" }
+        if let trouble = writes.trouble { return "waiting for the ledger: \(trouble.message)" }
         return roster.hasLive ? nil : "waiting for a worker"
     }
 
@@ -62,7 +62,7 @@ extension Coordinator {
         if !trainings.isEmpty { return "training " + trainings.joined(separator: "; ") }
         let toTrain = snapshot.shards.filter(isToBeTrained)
         let resting = toTrain.first { isPaused($0.work) }
-        if wantedRows.contains(.embeddings), isPartitionDue || toTrain.isEmpty {
+        if wantedValues.contains(.embeddings), isPartitionDue || toTrain.isEmpty {
             return "embedding prompts, \(snapshot.missingEmbeddings) left"
         }
         if isPartitionDue { return "partitioning \(snapshot.unassignedPrompts) prompts" }
@@ -116,7 +116,7 @@ extension Coordinator {
 
     // MARK: status
 
-    /// What the value knows; the ledger's statistics are the shell's to add.
+    /// What the value knows; the ledger's statistics are the service's to add.
     package func status(at now: CoordinatorInstant) -> StatusReport {
         let adapters = snapshot.shards.compactMap(\.adapter)
         return StatusReport(
@@ -188,7 +188,7 @@ extension Coordinator {
         return StatusReport.Shard(
             shard: shard.index, state: state, prompts: shard.prompts, manifest: shard.manifest,
             adapter: shard.adapter?.name,
-            method: shard.adapter.map { _ in corrected?.method.rawValue ?? ClusterConfiguration.Method.apa.rawValue
+            method: shard.adapter.map { _ in corrected?.method.rawValue ?? ForgetMethod.apa.rawValue
             },
             exact: shard.adapter.map { _ in corrected == nil },
             approximateSince: corrected?.since.timeIntervalSince1970, corrections: corrected?.corrections,
@@ -232,8 +232,8 @@ extension CoordinatorTask {
         case .prepare(let index, _, _): (kind, shard) = ("prepare", index)
         case .keep(let index, _): (kind, shard) = ("keep", index)
         case .check(let index, _): (kind, shard) = ("check", index)
-        case .rows(.embeddings, _): kind = "embed"
-        case .rows(.margins, _): kind = "reference"
+        case .values(.embeddings, _): kind = "embed"
+        case .values(.margins, _): kind = "reference"
         case .part(let part):
             kind =
                 switch part.item {

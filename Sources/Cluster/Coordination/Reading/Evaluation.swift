@@ -8,7 +8,7 @@ struct Evaluation: Sendable {
         /// The ledger was asked for the split.
         case loading
         case scoring(EvaluationScoring)
-        /// The shell makes the report of the scores.
+        /// The service makes the report of the scores.
         case building
     }
 

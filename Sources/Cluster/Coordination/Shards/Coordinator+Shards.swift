@@ -16,7 +16,7 @@ extension Coordinator {
         guard shard.prompts > 0, !shard.isCurrent, !isGivingUpCorrection(of: shard), !isDisputed(shard) else {
             return false
         }
-        guard !ledger.isPublishing(shard: shard.index, manifest: shard.manifest) else { return false }
+        guard !writes.isPublishing(shard: shard.index, manifest: shard.manifest) else { return false }
         return isForgetting(shard) || (snapshot.trainingRequested && !isPartitionDue)
     }
 
@@ -63,7 +63,7 @@ extension Coordinator {
         }
     }
 
-    private func isToRelease(_ copy: KnownWorker.Copy, of worker: KnownWorker) -> Bool {
+    private func isToRelease(_ copy: KnownCopy, of worker: KnownWorker) -> Bool {
         // Once told to delete, it is told until it did: the copy's state is unknown in between.
         if copy.releaseSent != nil { return true }
         guard let shard = shard(copy.shard), shard.prompts > 0 else { return true }
@@ -79,11 +79,11 @@ extension Coordinator {
         return isStale && !isPending
     }
 
-    mutating func confirm(_ holding: WorkerMessage.Holding, of worker: KnownWorker) {
-        settle(worker, holding)
+    mutating func confirm(_ copy: ShardCopy, of worker: KnownWorker) {
+        settle(worker, copy)
         tasks.removeAll { task in
             guard case .keep(let shard, let manifest) = task.kind, task.worker == worker.id else { return false }
-            return shard == holding.shard && manifest == holding.manifest
+            return shard == copy.shard && manifest == copy.manifest
         }
     }
 
@@ -120,7 +120,7 @@ extension CoordinatorTask {
         switch kind {
         case .train(let shard, let manifest), .correct(let shard, let manifest), .keep(let shard, let manifest):
             (shard, manifest)
-        case .prepare, .rows, .part, .check: nil
+        case .prepare, .values, .part, .check: nil
         }
     }
 }

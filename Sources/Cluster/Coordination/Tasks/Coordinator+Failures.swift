@@ -2,19 +2,19 @@ import Messages
 
 /// Work that fails is tried on another worker, a bounded number of times; then it rests for a while.
 extension Coordinator {
-    func failure(of work: Work) -> WorkFailures? {
+    func failure(of work: WorkItem) -> WorkItemFailures? {
         failures.first { $0.work == work }
     }
 
     /// Whether the work rests after failures.
-    func isPaused(_ work: Work) -> Bool {
+    func isPaused(_ work: WorkItem) -> Bool {
         failure(of: work)?.pausedUntil.map { $0 > now } ?? false
     }
 
     /// Counts a failure of the work on a worker.
-    mutating func fail(_ work: Work, on worker: String, _ error: ClientError) {
+    mutating func fail(_ work: WorkItem, on worker: String, _ error: ClientError) {
         var record =
-            failure(of: work) ?? WorkFailures(work: work, count: 0, worker: worker, error: error, pausedUntil: nil)
+            failure(of: work) ?? WorkItemFailures(work: work, count: 0, worker: worker, error: error, pausedUntil: nil)
         record.count += 1
         record.worker = worker
         record.error = error
@@ -27,15 +27,15 @@ extension Coordinator {
         log("failed: \(work.description), attempt \(record.count), worker \(worker), \(error.code)")
     }
 
-    mutating func succeeded(_ work: Work) {
+    mutating func succeeded(_ work: WorkItem) {
         failures.removeAll { $0.work == work }
     }
 
     /// Work that is not to be given out for a moment, without counting as failed.
-    mutating func delay(_ work: Work) {
+    mutating func delay(_ work: WorkItem) {
         var record =
             failure(of: work)
-            ?? WorkFailures(
+            ?? WorkItemFailures(
                 work: work, count: 0, worker: "", error: ClientError(code: .stale, message: ""))
         record.pausedUntil = now.advanced(bySeconds: CoordinatorLimits.staleSeconds)
         failures.removeAll { $0.work == work }
@@ -52,7 +52,7 @@ extension Coordinator {
     }
 
     /// The error of the first work that rests because it failed too often, of those that a condition names.
-    func exhausted(among condition: (Work) -> Bool) -> ClientError? {
+    func exhausted(among condition: (WorkItem) -> Bool) -> ClientError? {
         failures.first { $0.count >= CoordinatorLimits.attempts && isPaused($0.work) && condition($0.work) }
             .map { record in
                 ClientError(
@@ -63,7 +63,7 @@ extension Coordinator {
     }
 }
 
-extension Work {
+extension WorkItem {
     var description: String {
         switch self {
         case .train(let shard): "training shard \(shard)"
@@ -71,8 +71,8 @@ extension Work {
         case .prepare(let shard): "preparing shard \(shard)"
         case .keep(let shard): "moving shard \(shard)"
         case .check(let shard): "training shard \(shard) a second time"
-        case .rows(.embeddings): "embedding prompts"
-        case .rows(.margins): "scoring validation prompts"
+        case .values(.embeddings): "embedding prompts"
+        case .values(.margins): "scoring validation prompts"
         case .operation(let id): "operation \(id)"
         }
     }

@@ -75,7 +75,7 @@ extension Coordinator {
             }
             forgetting.outcome = .unknown(waiters: waiters.adding(ticket))
             update(known.id) { $0.course = .forget(forgetting) }
-            let isAsked = ledger.contains { command in
+            let isAsked = writes.contains { command in
                 if case .forget(known.id, _) = command { true } else { false }
             }
             if !isAsked { write(.forget(request: known.id, wanted)) }
@@ -91,7 +91,7 @@ extension Coordinator {
         case .forget(let wanted):
             if wanted.dryRun { return .notAnOperation }
             do throws(LedgerError) {
-                _ = try ForgetMethod(wanted, default: settings.configuration.method)
+                _ = try ForgetProcedure(wanted, default: settings.configuration.method)
             } catch {
                 return .methodNotAvailable(error)
             }
@@ -234,11 +234,11 @@ extension [ClientTicket] {
     }
 }
 
-extension Work {
+extension WorkItem {
     /// Whether adapters and their rows depend on it.
     var isForAdapters: Bool {
         switch self {
-        case .train, .correct, .rows: true
+        case .train, .correct, .values: true
         case .prepare, .keep, .check, .operation: false
         }
     }

@@ -18,7 +18,7 @@ extension Coordinator {
             giveShardTask(to: worker)
         }
         // Nothing that ends in a write is begun while the ledger cannot write.
-        guard !ledger.isInTrouble else { return }
+        guard !writes.isInTrouble else { return }
         giveChecks()
         for worker in live {
             giveTraining(.singleTraining, to: worker)
@@ -40,14 +40,14 @@ extension Coordinator {
     private mutating func giveShardTask(to worker: KnownWorker) {
         guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }) else { return }
         let specification = settings.configuration.training
-        if !ledger.isInTrouble, let shard = shardToTrain(by: worker), shard.correction != nil {
+        if !writes.isInTrouble, let shard = shardToTrain(by: worker), shard.correction != nil {
             let id = give(.correct(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(
                 .correct(
                     task: id, shard: shard.index, manifest: shard.manifest, specification: specification,
                     to: worker.holder), to: peer)
-        } else if !ledger.isInTrouble, let shard = shardToTrain(by: worker) {
+        } else if !writes.isInTrouble, let shard = shardToTrain(by: worker) {
             let id = give(.train(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(
@@ -71,8 +71,8 @@ extension Coordinator {
 
     private mutating func giveChunk(to worker: KnownWorker) {
         guard let peer = worker.peer else { return }
-        if let (kind, digests) = nextRows(for: worker) {
-            let id = give(.rows(kind, digests: digests), to: worker)
+        if let (kind, digests) = nextValues(for: worker) {
+            let id = give(.values(kind, digests: digests), to: worker)
             switch kind {
             case .embeddings:
                 dispatch(
@@ -129,8 +129,8 @@ extension Coordinator {
         case .keep(let index, let manifest):
             guard let shard = shard(index) else { return false }
             return shard.manifest == manifest && shard.isCurrent
-        case .rows(.embeddings, _): return true
-        case .rows(.margins(let name), _): return snapshot.shards.contains { $0.adapter?.name == name }
+        case .values(.embeddings, _): return true
+        case .values(.margins(let name), _): return snapshot.shards.contains { $0.adapter?.name == name }
         case .part(let part): return isCurrent(part)
         case .check(let shard, let manifest): return isWantedCheck(shard: shard, manifest: manifest)
         }
@@ -154,7 +154,7 @@ extension Coordinator {
         tasks.removeAll { $0.id == task.id }
         switch task.kind {
         case .train, .correct, .prepare, .keep, .check: break
-        case .rows(let kind, let digests): putBack(digests, of: kind)
+        case .values(let kind, let digests): putBack(digests, of: kind)
         case .part(let part): putBack(part)
         }
     }
@@ -203,7 +203,7 @@ extension Coordinator {
             guard !digests.isEmpty, digests.count <= shard(index)?.prompts ?? 0 else { return }
             tasks[position].isWithoutData = false
             dispatch(.prompts(task: id, shard: index, manifest: manifest, digests: digests), to: peer)
-        case .prepare, .rows, .part, .check: return
+        case .prepare, .values, .part, .check: return
         }
     }
 
@@ -228,9 +228,9 @@ extension Coordinator {
                 return failed(id, .badReport, by: worker)
             }
             tasks.removeAll { $0.id == task.id }
-            let holding = WorkerMessage.Holding(
+            let copy = ShardCopy(
                 shard: shard, manifest: manifest, prompts: self.shard(shard)?.prompts ?? 0, adapter: report.adapter)
-            settle(worker, holding)
+            settle(worker, copy)
             switch task.kind {
             case .train, .correct:
                 write(.publish(shard: shard, report: report, adapter: adapter, worker: worker.id))
@@ -240,7 +240,7 @@ extension Coordinator {
             replayed(part, report: report, adapter: adapter, task: task, by: worker)
         case .check(let shard, let manifest):
             checked(shard: shard, manifest: manifest, report, adapter: adapter, task: task, by: worker)
-        case .prepare, .rows, .part:
+        case .prepare, .values, .part:
             failed(id, .badReport, by: worker)
         }
     }

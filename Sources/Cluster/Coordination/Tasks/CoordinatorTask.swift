@@ -11,7 +11,7 @@ struct CoordinatorTask: Sendable {
         /// Take a trained shard's data into keeping.
         case keep(shard: Int, manifest: String)
         /// Embeddings or reference margins.
-        case rows(MissingRows, digests: [String])
+        case values(MissingValues, digests: [String])
         case part(OperationPart)
         /// Train the shard's data a second time, for comparison.
         case check(shard: Int, manifest: String)
@@ -26,13 +26,13 @@ struct CoordinatorTask: Sendable {
     /// The worker had nothing of the task's manifest before, and was sent none of its prompts yet.
     var isWithoutData = false
 
-    var work: Work {
+    var work: WorkItem {
         switch kind {
         case .train(let shard, _): .train(shard: shard)
         case .correct(let shard, _): .correct(shard: shard)
         case .prepare(let shard, _, _): .prepare(shard: shard)
         case .keep(let shard, _): .keep(shard: shard)
-        case .rows(let rows, _): .rows(rows)
+        case .values(let rows, _): .values(rows)
         case .part(let part): .operation(part.operation)
         case .check(let shard, _): .check(shard: shard)
         }
@@ -43,7 +43,7 @@ struct CoordinatorTask: Sendable {
         switch kind {
         case .train, .correct, .prepare, .check: true
         case .part(let part): part.isReplay || part.comparisonCase != nil
-        case .keep, .rows: false
+        case .keep, .values: false
         }
     }
 }
@@ -76,19 +76,19 @@ struct OperationPart: Sendable {
 }
 
 /// What failures are counted for.
-enum Work: Hashable, Sendable {
+enum WorkItem: Hashable, Sendable {
     case train(shard: Int)
     case correct(shard: Int)
     case prepare(shard: Int)
     case keep(shard: Int)
     case check(shard: Int)
-    case rows(MissingRows)
+    case values(MissingValues)
     case operation(String)
 }
 
 /// Failures of one kind of work since it last succeeded.
-struct WorkFailures: Sendable {
-    var work: Work
+struct WorkItemFailures: Sendable {
+    var work: WorkItem
     var count: Int
     /// The worker it failed on last; another one is preferred.
     var worker: String

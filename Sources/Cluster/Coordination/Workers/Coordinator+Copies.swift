@@ -4,9 +4,9 @@ import Messages
 /// is written there.
 extension Coordinator {
     /// The worker's copy of the shard is exactly this, but for data on its way.
-    mutating func settle(_ worker: KnownWorker, _ holding: WorkerMessage.Holding) {
-        let onTheWay = manifestsOnTheWay(to: worker.id, shard: holding.shard)
-        update(worker, shards: [holding.shard]) { $0.confirm(holding, onTheWay: onTheWay) }
+    mutating func settle(_ worker: KnownWorker, _ copy: ShardCopy) {
+        let onTheWay = manifestsOnTheWay(to: worker.id, shard: copy.shard)
+        update(worker, shards: [copy.shard]) { $0.confirm(copy, onTheWay: onTheWay) }
     }
 
     /// The worker says what is left of some shards.

@@ -14,7 +14,7 @@ extension Coordinator {
         }
     }
 
-    /// Whoever follows another coordinator is given nothing; the shell ends this one.
+    /// Whoever follows another coordinator is given nothing; the service ends this one.
     mutating func giveWay(to other: SupersededCoordinator, peer: PeerID) {
         log("superseded by generation \(other.known.counter)")
         send(.refused(code: .superseded, message: other.description), to: peer)

@@ -30,7 +30,7 @@ extension Coordinator {
         case .prepared(let task, let shard, let adapter, _):
             prepared(task, shard: shard, adapter: adapter, by: worker)
         case .released(let shard): released(shard, by: worker)
-        case .holds(let holding): confirm(holding, of: worker)
+        case .holds(let copy): confirm(copy, of: worker)
         case .failed(let task, let code, let message):
             failed(
                 task, ClientError(code: ErrorCode(rawValue: code.rawValue.clipped), message: message.clipped),
@@ -76,8 +76,8 @@ extension Coordinator {
         worker.lastHeard = now
         worker.abandoned = []
         worker.copies = []
-        for holding in hello.holdings where worker.copies.count < CoordinatorLimits.holdings {
-            worker.confirm(holding)
+        for copy in hello.copies where worker.copies.count < CoordinatorLimits.copies {
+            worker.confirm(copy)
         }
         let before = roster[hello.worker]
         // Data that was on its way when the connection broke may reach the disk after the hello was written.
@@ -106,7 +106,7 @@ extension Coordinator {
                     + "\(hello.protocolVersion): run the same release of lethe on both")
         }
         if hello.worker.isEmpty || hello.worker.utf8.count > CoordinatorLimits.text
-            || hello.holdings.count > CoordinatorLimits.holdings
+            || hello.copies.count > CoordinatorLimits.copies
         {
             return ClientError(code: .invalidHello, message: "the worker's greeting makes no sense")
         }

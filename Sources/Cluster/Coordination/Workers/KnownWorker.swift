@@ -1,24 +1,7 @@
 import Messages
 
 /// What the coordinator knows of one worker, by the worker's own id.
-struct KnownWorker: Sendable {
-    /// What a worker has on its disk of one shard. While data is on its way it may be any of several manifests.
-    struct Copy: Sendable {
-        var shard: Int
-        /// The possible contents.
-        var manifests: [String]
-        /// Whether the worker said that it is exactly the one manifest; false while data is on its way.
-        var isConfirmed: Bool
-        /// Content name of the adapter whose preparation is there.
-        var prepared: String?
-        /// When the worker was last told to delete it.
-        var releaseSent: CoordinatorInstant?
-
-        func isExactly(_ manifest: String) -> Bool {
-            isConfirmed && manifests == [manifest]
-        }
-    }
-
+package struct KnownWorker: Sendable {
     var id: String
     var name: String
     var threads: Int
@@ -27,7 +10,7 @@ struct KnownWorker: Sendable {
     var lastHeard: CoordinatorInstant
     var lastSent: CoordinatorInstant
     /// By shard.
-    var copies: [Copy]
+    var copies: [KnownCopy]
     /// The connection before this one, which should fall silent.
     var replaced: PeerID?
     /// Messages from replaced connections, while one takes over from the other: two processes with one id.
@@ -38,7 +21,7 @@ struct KnownWorker: Sendable {
 
     var isLive: Bool { peer != nil }
 
-    func copy(of shard: Int) -> Copy? {
+    func copy(of shard: Int) -> KnownCopy? {
         copies.first { $0.shard == shard }
     }
 
@@ -47,7 +30,7 @@ struct KnownWorker: Sendable {
         copy(of: shard)?.isExactly(manifest) ?? false
     }
 
-    mutating func setCopy(_ copy: Copy) {
+    mutating func setCopy(_ copy: KnownCopy) {
         if let position = copies.firstIndex(where: { $0.shard == copy.shard }) {
             copies[position] = copy
         } else {
@@ -58,33 +41,27 @@ struct KnownWorker: Sendable {
 
     /// Data of this manifest is on its way to the worker.
     mutating func expect(shard: Int, manifest: String) {
-        var copy = copy(of: shard) ?? Copy(shard: shard, manifests: [], isConfirmed: false)
-        copy.releaseSent = nil
-        copy.isConfirmed = copy.isExactly(manifest)
-        if !copy.isConfirmed { copy.prepared = nil }
-        if !copy.manifests.contains(manifest) { copy.manifests.append(manifest) }
-        setCopy(copy)
+        setCopy(KnownCopy(shard: shard, content: (copy(of: shard)?.content ?? .among([])).expecting(manifest)))
     }
 
     /// The worker said what it holds of a shard. Data that was on its way when it said so may arrive after that.
-    mutating func confirm(_ holding: WorkerMessage.Holding, onTheWay: [String] = []) {
-        let others = onTheWay.filter { $0 != holding.manifest }
+    mutating func confirm(_ copy: ShardCopy, onTheWay: [String] = []) {
+        let others = onTheWay.filter { $0 != copy.manifest }
         setCopy(
-            Copy(
-                shard: holding.shard, manifests: [holding.manifest] + others, isConfirmed: others.isEmpty,
-                prepared: others.isEmpty ? holding.prepared : nil, releaseSent: nil))
+            KnownCopy(
+                shard: copy.shard,
+                content: others.isEmpty
+                    ? .exactly(copy.manifest, prepared: copy.prepared) : .among([copy.manifest] + others)))
     }
 
     /// The worker's disk may have data of these manifests too.
     mutating func mayHold(shard: Int, manifests: [String]) {
-        guard !manifests.isEmpty else { return }
-        var copy = copy(of: shard) ?? Copy(shard: shard, manifests: [], isConfirmed: false)
-        let others = manifests.filter { !copy.manifests.contains($0) }
-        guard !others.isEmpty || copy.manifests.isEmpty else { return }
-        copy.manifests += others
-        copy.isConfirmed = false
-        copy.prepared = nil
-        setCopy(copy)
+        let known = copy(of: shard)
+        let others = manifests.filter { known?.manifests.contains($0) != true }
+        guard !others.isEmpty else { return }
+        setCopy(
+            KnownCopy(
+                shard: shard, content: .among((known?.manifests ?? []) + others), releaseSent: known?.releaseSent))
     }
 
     mutating func removeCopy(of shard: Int) {

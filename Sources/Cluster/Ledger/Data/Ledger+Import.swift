@@ -228,7 +228,7 @@ extension Ledger {
         let targets = try TallrecSplit.assign(
             usersInFileOrder: named.map(\.0), configuration: prompts
         ) { user in
-            guard let id = ids[user], let rows = try UserRows(db, user: id) else { return [] }
+            guard let id = ids[user], let rows = try UserRecord(db, user: id) else { return [] }
             return rows.interactions.filter { rows.titles[$0.item] != nil }
         }
         let update = try db.makeStatement(
@@ -246,7 +246,7 @@ extension Ledger {
         user id: Int64, _ builder: PromptBuilder, _ outcome: inout ImportOutcome, _ touched: inout Touched,
         _ db: Database
     ) throws {
-        guard let user = try UserRows(db, user: id) else { return }
+        guard let user = try UserRecord(db, user: id) else { return }
         let built = try user.prompts(builder)
         let shortened = built.filter { builder.shortens($0.prompt, titles: { user.titles[$0] }) }
         if !shortened.isEmpty {

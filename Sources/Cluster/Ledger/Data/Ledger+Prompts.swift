@@ -114,7 +114,7 @@ extension Ledger {
             guard
                 let id = try Int64.fetchOne(
                     db, sql: "SELECT id FROM users WHERE token = ?", arguments: [user.normalised]),
-                let rows = try UserRows(db, user: id)
+                let rows = try UserRecord(db, user: id)
             else { throw LedgerError.unknownUser(user) }
             return rows.interactions
         }
@@ -170,7 +170,7 @@ extension Ledger {
         }
         var result: [StoredPrompt?] = Array(repeating: nil, count: rows.count)
         for (user, places) in positions {
-            let built = try UserRows(db, user: user)?.prompts(builder) ?? []
+            let built = try UserRecord(db, user: user)?.prompts(builder) ?? []
             let byName = Dictionary(built.map { ($0.prompt.id, $0) }, uniquingKeysWith: { first, _ in first })
             for place in places {
                 let row = rows[place]

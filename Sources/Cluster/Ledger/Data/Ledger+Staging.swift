@@ -39,7 +39,7 @@ extension Ledger {
                     """)
             let refusedName = try db.cachedStatement(
                 sql: "INSERT OR IGNORE INTO staged_refused_items (import, token) VALUES (?, ?)")
-            var forgotten = try ForgottenRows(ledger: self, db)
+            var forgotten = try ForgottenInteractions(ledger: self, db)
             var refused = 0
             for (position, row) in interactions.enumerated() {
                 var new = row

@@ -34,7 +34,7 @@ extension Ledger {
         if let configuration = try Meta.promptConfiguration.value(PromptConfiguration.self, db) {
             let builder = try PromptBuilder(configuration: configuration)
             for id in try usersWithLongTitles(configuration, db) {
-                guard let user = try UserRows(db, user: id) else { continue }
+                guard let user = try UserRecord(db, user: id) else { continue }
                 ids += try user.prompts(builder).map(\.prompt)
                     .filter { builder.shortens($0, titles: { user.titles[$0] }) }.map(\.id)
             }

@@ -5,7 +5,7 @@ import Recommendation
 import Unlearning
 
 /// One user's rows, with what prompts need beside them.
-struct UserRows {
+struct UserRecord {
     var id: Int64
     var token: String
     /// Under the partition by user.
@@ -114,7 +114,7 @@ struct PromptChanges {
     /// Sorted by name; what is added, oldest target first.
     var difference: PromptDifference<PromptRow, BuiltPrompt>
 
-    init(user: UserRows, stored: [PromptRow], built: [BuiltPrompt]) {
+    init(user: UserRecord, stored: [PromptRow], built: [BuiltPrompt]) {
         self.user = user.id
         userShard = user.shard
         difference = PromptDifference(from: stored, to: built)

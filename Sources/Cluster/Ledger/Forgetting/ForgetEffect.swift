@@ -52,7 +52,7 @@ struct ForgetEffect {
 extension Ledger {
     /// - Throws: `LedgerError.unknownData`, `.invalidRequest`.
     func effect(
-        of request: ClientRequest.ForgetRequest, _ method: ForgetMethod, _ db: Database
+        of request: ClientRequest.ForgetRequest, _ method: ForgetProcedure, _ db: Database
     ) throws -> ForgetEffect {
         let selection = try select(request, db)
         var effect = ForgetEffect()
@@ -68,7 +68,7 @@ extension Ledger {
                 UNION SELECT shard FROM correction_seen WHERE interaction = :id
                 """)
         for user in selection.users {
-            guard let rows = try UserRows(db, user: user.id) else { continue }
+            guard let rows = try UserRecord(db, user: user.id) else { continue }
             let removed = user.interactions ?? Set(rows.ids.values)
             let stored = try PromptRow.all(db, user: user.id)
             let isGone = removed.count == rows.interactions.count

@@ -18,7 +18,7 @@ extension Ledger {
             guard let row = try Row.fetchOne(db, sql: "SELECT * FROM corrections WHERE shard = ?", arguments: [shard]),
                 try shardState(shard, db).manifest == manifest
             else { throw LedgerError.correctionSuperseded(shard: shard) }
-            let method: ApproximateProvenance.Method = try row.choice("method", in: "corrections")
+            let method: ApproximateMethod = try row.choice("method", in: "corrections")
             let original: String = try row.value("original", in: "corrections")
             return PendingCorrection(
                 method: configuration.corrections.method(method),
@@ -98,7 +98,7 @@ extension Ledger {
 
     /// Why an adapter that is there cannot be corrected for such a change; nil: it can.
     func objection(
-        to method: ApproximateProvenance.Method, of state: ShardState, _ change: ForgetEffect.Shard, retained: Int
+        to method: ApproximateMethod, of state: ShardState, _ change: ForgetEffect.Shard, retained: Int
     ) -> CorrectionFallback? {
         guard state.adapter != nil else { return .retraining }
         guard state.trainedManifest == state.manifest else { return .dataChanged }
@@ -106,7 +106,7 @@ extension Ledger {
     }
 
     private func objection(
-        to method: ApproximateProvenance.Method, direct: Int, rebuilt: Int, retained: Int
+        to method: ApproximateMethod, direct: Int, rebuilt: Int, retained: Int
     ) -> CorrectionFallback? {
         if direct + rebuilt == 0 { return .nothingToCorrect }
         let forgotten = method == .e2urec ? direct + rebuilt : direct
@@ -115,7 +115,7 @@ extension Ledger {
 
     /// Decides what becomes of a shard's adapter, before it is taken away and before any prompt changes.
     func planCorrection(
-        shard: Int, _ state: ShardState, _ method: ForgetMethod, request: Int64, at time: Date, _ db: Database
+        shard: Int, _ state: ShardState, _ method: ForgetProcedure, request: Int64, at time: Date, _ db: Database
     ) throws {
         guard let correction = method.correction else {
             return try giveUpCorrection(shard: shard, .exactForget, at: time, db)
@@ -183,7 +183,7 @@ extension Ledger {
     /// Gives a correction up that cannot succeed, once the prompts are what they will be.
     func giveUpHopelessCorrection(shard: Int, at time: Date, _ db: Database) throws {
         let state = try shardState(shard, db)
-        guard let method = state.correction.flatMap(ApproximateProvenance.Method.init(rawValue:)) else { return }
+        guard let method = state.correction.flatMap(ApproximateMethod.init(rawValue:)) else { return }
         let changed = try changedPrompts(shard: shard, db)
         let direct = try changed.count(where: isGone)
         let reason = objection(

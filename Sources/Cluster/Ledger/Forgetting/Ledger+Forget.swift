@@ -11,7 +11,7 @@ extension Ledger {
     /// - Throws: `LedgerError.unknownData` (all unknown ones named), `.invalidRequest`.
     package func plan(_ request: ClientRequest.ForgetRequest) throws -> ForgetPlan {
         try read { db in
-            let method = try ForgetMethod(request, default: configuration.method)
+            let method = try ForgetProcedure(request, default: configuration.method)
             let effect = try effect(of: request, method, db)
             let speed = try tokensPerSecond(db)
             let shards = try effect.shards.sorted(by: { $0.key < $1.key }).map { shard, change in
@@ -30,7 +30,7 @@ extension Ledger {
     }
 
     private func plan(
-        shard: Int, _ change: ForgetEffect.Shard, _ method: ForgetMethod, tokensPerSecond: Double?, _ db: Database
+        shard: Int, _ change: ForgetEffect.Shard, _ method: ForgetProcedure, tokensPerSecond: Double?, _ db: Database
     ) throws -> ForgetPlan.Shard {
         let state = try shardState(shard, db)
         let retained = state.prompts - change.leaving
@@ -71,7 +71,7 @@ extension Ledger {
                 guard before == fingerprint else { throw LedgerError.requestConflict(id: requestID) }
                 return try known.json("outcome", in: "forget_requests")
             }
-            let method = try ForgetMethod(request, default: configuration.method)
+            let method = try ForgetProcedure(request, default: configuration.method)
             let effect = try effect(of: request, method, db)
             return try carryOut(effect, method, requestID, fingerprint: fingerprint, at: time.stored, db)
         }
@@ -102,7 +102,7 @@ extension Ledger {
     // MARK: one transaction
 
     private func carryOut(
-        _ effect: ForgetEffect, _ method: ForgetMethod, _ id: String, fingerprint: Data, at time: Date,
+        _ effect: ForgetEffect, _ method: ForgetProcedure, _ id: String, fingerprint: Data, at time: Date,
         _ db: Database
     ) throws -> ForgetOutcome {
         var outcome = ForgetOutcome(
@@ -146,7 +146,7 @@ extension Ledger {
 
     /// Takes the adapters of the shards away and notes what the request waits for. Returns the adapters' names.
     private func quarantine(
-        _ effect: ForgetEffect, _ method: ForgetMethod, request: Int64, at time: Date, _ db: Database
+        _ effect: ForgetEffect, _ method: ForgetProcedure, request: Int64, at time: Date, _ db: Database
     ) throws -> [String] {
         var dropped: [String] = []
         for shard in effect.shards.keys.sorted() {

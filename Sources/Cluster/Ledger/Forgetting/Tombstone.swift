@@ -93,7 +93,7 @@ extension Ledger {
 }
 
 /// Recognises rows that were forgotten; looks each user up once.
-struct ForgottenRows {
+struct ForgottenInteractions {
     private let ledger: Ledger
     private let db: Database
     private let any: Bool

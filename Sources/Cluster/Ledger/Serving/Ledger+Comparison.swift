@@ -13,7 +13,7 @@ extension Ledger {
             var people: [ComparisonSource.Person] = []
             var titles: [String: String] = [:]
             for id in try Int64.fetchAll(db, sql: "SELECT id FROM users ORDER BY token") {
-                guard let rows = try UserRows(db, user: id) else { continue }
+                guard let rows = try UserRecord(db, user: id) else { continue }
                 titles.merge(rows.titles) { first, _ in first }
                 people.append(
                     ComparisonSource.Person(user: rows.token, interactions: rows.interactions, splits: rows.splits))

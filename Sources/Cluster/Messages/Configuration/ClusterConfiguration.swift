@@ -16,26 +16,6 @@ public struct ClusterConfiguration: Codable, Hashable, Sendable {
         case refuse
     }
 
-    /// How adapters are made and how they forget.
-    public enum Method: String, Codable, CaseIterable, Hashable, Sendable {
-        /// Shards retrain without the forgotten data: exact.
-        case apa
-        /// Adapters are corrected (arXiv 2403.03536): approximate.
-        case e2urec
-        /// Adapters are corrected (arXiv 2307.02147): approximate.
-        case ifru
-
-        /// nil: exact.
-        public var approximate: ApproximateProvenance.Method? { ApproximateProvenance.Method(rawValue: rawValue) }
-
-        public init(_ method: ApproximateProvenance.Method) {
-            switch method {
-            case .e2urec: self = .e2urec
-            case .ifru: self = .ifru
-            }
-        }
-    }
-
     public var shards: Int
     public var partition: PartitionMethod
     public var seed: UInt64
@@ -44,13 +24,13 @@ public struct ClusterConfiguration: Codable, Hashable, Sendable {
     public var embedding: EmbeddingSource
     public var whenNoAdapter: WhenNoAdapter
     /// Of forget requests that name none.
-    public var method: Method
+    public var method: ForgetMethod
     public var corrections: CorrectionConfiguration
 
     public init(
         training: TrainingSpecification, embedding: EmbeddingSource, shards: Int = 4,
         partition: PartitionMethod = .semantic, seed: UInt64 = 0, rule: AggregationRule = .nonDecomposed,
-        whenNoAdapter: WhenNoAdapter = .base, method: Method = .apa,
+        whenNoAdapter: WhenNoAdapter = .base, method: ForgetMethod = .apa,
         corrections: CorrectionConfiguration = CorrectionConfiguration()
     ) {
         self.training = training
@@ -75,7 +55,7 @@ public struct ClusterConfiguration: Codable, Hashable, Sendable {
             seed: try container.decode(UInt64.self, forKey: .seed),
             rule: try container.decode(AggregationRule.self, forKey: .rule),
             whenNoAdapter: try container.decode(WhenNoAdapter.self, forKey: .whenNoAdapter),
-            method: try container.decode(Method.self, forKey: .method),
+            method: try container.decode(ForgetMethod.self, forKey: .method),
             corrections: try container.decodeIfPresent(CorrectionConfiguration.self, forKey: .corrections)
                 ?? CorrectionConfiguration())
     }

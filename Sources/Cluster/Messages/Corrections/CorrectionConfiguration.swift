@@ -17,7 +17,7 @@ public struct CorrectionConfiguration: Codable, Hashable, Sendable {
         self.preparesInfluence = preparesInfluence
     }
 
-    public func method(_ name: ApproximateProvenance.Method) -> CorrectionMethod {
+    public func method(_ name: ApproximateMethod) -> CorrectionMethod {
         switch name {
         case .e2urec: .e2urec(e2urec)
         case .ifru: .ifru(ifru)

@@ -84,14 +84,14 @@ extension Certificate {
 
     /// Of a new adapter that was corrected instead of trained.
     public struct Correction: Codable, Hashable, Sendable {
-        public var method: ApproximateProvenance.Method
+        public var method: ApproximateMethod
         /// Approximate corrections since the last training, this one included.
         public var corrections: Int
         /// nil in certificates of before version 3.
         public var measured: MeasuredCorrection?
 
         public init(
-            method: ApproximateProvenance.Method, corrections: Int, measured: MeasuredCorrection? = nil
+            method: ApproximateMethod, corrections: Int, measured: MeasuredCorrection? = nil
         ) {
             self.method = method
             self.corrections = corrections
@@ -115,9 +115,9 @@ extension Certificate {
         /// nil before version 3.
         public var cluster: String?
         public var request: String
-        public var method: ClusterConfiguration.Method
+        public var method: ForgetMethod
         /// What served until the exact adapters were there.
-        public var bridge: ApproximateProvenance.Method?
+        public var bridge: ApproximateMethod?
         /// ISO 8601, UTC.
         public var received: String
         public var finished: String
@@ -141,8 +141,8 @@ extension Certificate {
         public var auditHeadAtFinish: String?
 
         package init(
-            version: Int, cluster: String? = nil, request: String, method: ClusterConfiguration.Method,
-            bridge: ApproximateProvenance.Method? = nil, received: String, finished: String, counts: ForgetCounts,
+            version: Int, cluster: String? = nil, request: String, method: ForgetMethod,
+            bridge: ApproximateMethod? = nil, received: String, finished: String, counts: ForgetCounts,
             shards: [Shard], doubleChecks: [DoubleCheck]? = nil, unconfirmed: [UnconfirmedCopy]? = nil,
             copiesRecordedSince: String? = nil, exactness: String, specification: String, arithmetic: String? = nil,
             auditHead: String, auditHeadAtFinish: String? = nil

@@ -92,8 +92,8 @@ public struct ForgetPlan: Codable, Hashable, Sendable {
         }
     }
 
-    public var method: ClusterConfiguration.Method
-    public var bridge: ApproximateProvenance.Method?
+    public var method: ForgetMethod
+    public var bridge: ApproximateMethod?
     public var counts: ForgetCounts
     /// Affected shards, by index.
     public var shards: [Shard]
@@ -104,7 +104,7 @@ public struct ForgetPlan: Codable, Hashable, Sendable {
     public var alreadyForgotten: Int
 
     public init(
-        method: ClusterConfiguration.Method = .apa, bridge: ApproximateProvenance.Method? = nil, counts: ForgetCounts,
+        method: ForgetMethod = .apa, bridge: ApproximateMethod? = nil, counts: ForgetCounts,
         shards: [Shard], tokens: Int?, seconds: Double?, alreadyForgotten: Int
     ) {
         self.method = method
@@ -132,16 +132,16 @@ public struct ForgetOutcome: Codable, Hashable, Sendable {
     /// Users and interactions of the request that were forgotten before.
     public var alreadyForgotten: Int
     /// nil in what was stored before there were approximate methods: apa.
-    public var method: ClusterConfiguration.Method?
-    public var bridge: ApproximateProvenance.Method?
+    public var method: ForgetMethod?
+    public var bridge: ApproximateMethod?
     /// Those of `waitingFor` whose adapter is corrected first. Until the result is published, the ledger keeps the texts
     /// of their forgotten prompts and the files of their adapters, which answer nothing.
     public var correcting: [Int]?
 
     public init(
         request: String, received: Date, counts: ForgetCounts, shards: [Int], waitingFor: [Int],
-        droppedAdapters: [String], alreadyForgotten: Int, method: ClusterConfiguration.Method? = nil,
-        bridge: ApproximateProvenance.Method? = nil, correcting: [Int]? = nil
+        droppedAdapters: [String], alreadyForgotten: Int, method: ForgetMethod? = nil,
+        bridge: ApproximateMethod? = nil, correcting: [Int]? = nil
     ) {
         self.method = method
         self.bridge = bridge
@@ -165,15 +165,15 @@ public struct ForgetRecord: Codable, Hashable, Sendable {
 
     public var outcome: ForgetOutcome
     public var state: State
-    public var method: ClusterConfiguration.Method
-    public var bridge: ApproximateProvenance.Method?
+    public var method: ForgetMethod
+    public var bridge: ApproximateMethod?
     public var finished: Date?
     /// When finished.
     public var certificate: Certificate?
 
     public init(
-        outcome: ForgetOutcome, state: State, method: ClusterConfiguration.Method, finished: Date?,
-        certificate: Certificate?, bridge: ApproximateProvenance.Method? = nil
+        outcome: ForgetOutcome, state: State, method: ForgetMethod, finished: Date?,
+        certificate: Certificate?, bridge: ApproximateMethod? = nil
     ) {
         self.bridge = bridge
         self.outcome = outcome

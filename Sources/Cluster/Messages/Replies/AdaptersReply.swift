@@ -35,8 +35,8 @@ public struct AdaptersReply: Codable, Sendable {
 
 extension TrainingReport {
     /// What made the adapter.
-    public var method: ClusterConfiguration.Method {
-        correction.map { ClusterConfiguration.Method($0.provenance.method) } ?? .apa
+    public var method: ForgetMethod {
+        correction.map { ForgetMethod($0.provenance.method) } ?? .apa
     }
 }
 

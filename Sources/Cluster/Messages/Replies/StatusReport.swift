@@ -1,4 +1,4 @@
-/// What the coordinator's logic knows for `lethe status`; the shell adds the ledger's statistics. Seconds are relative to the moment of the report.
+/// What the coordinator's logic knows for `lethe status`; the service adds the ledger's statistics. Seconds are relative to the moment of the report.
 public struct StatusReport: Codable, Equatable, Sendable {
     public struct Worker: Codable, Hashable, Sendable {
         public enum State: String, Codable, Sendable { case live, away }

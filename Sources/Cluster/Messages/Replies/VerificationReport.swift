@@ -39,11 +39,11 @@ public struct VerificationReport: Codable, Hashable, Sendable {
         public var shard: Int
         /// Content name.
         public var published: String
-        public var method: ApproximateProvenance.Method
+        public var method: ApproximateMethod
         /// Approximate corrections since the last training.
         public var corrections: Int
 
-        package init(shard: Int, published: String, method: ApproximateProvenance.Method, corrections: Int) {
+        package init(shard: Int, published: String, method: ApproximateMethod, corrections: Int) {
             self.shard = shard
             self.published = published
             self.method = method

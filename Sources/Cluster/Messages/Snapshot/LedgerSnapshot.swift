@@ -15,7 +15,7 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         /// When a forget request, or a damaged file, took the shard's adapter away; nil once a clean one is there or the shard is empty.
         public var quarantinedSince: Date?
         /// By what the adapter that was taken away is to be corrected before anything is retrained; nil: not at all.
-        public var correction: ApproximateProvenance.Method?
+        public var correction: ApproximateMethod?
         /// A forget request waits for a trained adapter: an approximate one only serves until then.
         public var awaitsExact: Bool
         /// Why the shard is retrained although a forget request that still waits asked for a correction.
@@ -27,7 +27,7 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
 
         public init(
             index: Int, manifest: String, prompts: Int, adapter: Adapter? = nil, quarantinedSince: Date? = nil,
-            correction: ApproximateProvenance.Method? = nil, awaitsExact: Bool = false,
+            correction: ApproximateMethod? = nil, awaitsExact: Bool = false,
             fallback: CorrectionFallback? = nil, damage: DamagedAdapter? = nil, likes: Int? = nil
         ) {
             self.likes = likes
@@ -56,12 +56,12 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
 
     /// What of an approximate adapter everybody is told.
     public struct Corrected: Codable, Hashable, Sendable {
-        public var method: ApproximateProvenance.Method
+        public var method: ApproximateMethod
         /// Approximate corrections since the last training.
         public var corrections: Int
         public var since: Date
 
-        public init(method: ApproximateProvenance.Method, corrections: Int, since: Date) {
+        public init(method: ApproximateMethod, corrections: Int, since: Date) {
             self.method = method
             self.corrections = corrections
             self.since = since
@@ -103,12 +103,12 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         public var waitingFor: [Int]
         /// Shards whose adapter it took away and that have prompts left: those it waits for and those that have got another.
         public var retrained: [Int]
-        public var method: ClusterConfiguration.Method
-        public var bridge: ApproximateProvenance.Method?
+        public var method: ForgetMethod
+        public var bridge: ApproximateMethod?
 
         public init(
             id: String, received: Date, waitingFor: [Int], retrained: [Int]? = nil,
-            method: ClusterConfiguration.Method = .apa, bridge: ApproximateProvenance.Method? = nil
+            method: ForgetMethod = .apa, bridge: ApproximateMethod? = nil
         ) {
             self.retrained = retrained ?? waitingFor
             self.id = id

@@ -12,7 +12,7 @@ public enum WireLimits {
     public static let frames = 2048
     /// Payloads of one message: adapters of a mixture and a few more.
     public static let payloads = 256
-    /// Bytes of the JSON header: room for a hello with `holdings` shards.
+    /// Bytes of the JSON header: room for a hello with `copies` shards.
     public static let header = frame
     /// Bytes of a client's request: JSON takes several times its size in memory once it is read.
     public static let request = 64 << 20
@@ -27,5 +27,5 @@ public enum WireLimits {
     /// Prompts or manifest entries of one message.
     public static let prompts = 1 << 20
     /// Shards a worker may say it holds.
-    public static let holdings = 4096
+    public static let copies = 4096
 }

@@ -66,14 +66,14 @@ package struct WireNumbers {
 }
 
 extension WireNumbers {
-    package func check(_ holding: WorkerMessage.Holding) throws(WireError) {
-        try check(holding.shard, WireLimits.shards, "shard")
-        try check(holding.prompts, 0...WireLimits.prompts, "prompts")
+    package func check(_ copy: ShardCopy) throws(WireError) {
+        try check(copy.shard, WireLimits.shards, "shard")
+        try check(copy.prompts, 0...WireLimits.prompts, "prompts")
     }
 
     package func check(_ hello: WorkerMessage.Hello) throws(WireError) {
         try check(hello.threads, WireLimits.threads, "threads")
-        for holding in hello.holdings { try check(holding) }
+        for copy in hello.copies { try check(copy) }
     }
 
     package func check(_ progress: WorkerMessage.TaskProgress) throws(WireError) {

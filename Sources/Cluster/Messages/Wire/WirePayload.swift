@@ -57,9 +57,9 @@ package enum WirePayload {
         }
     }
 
-    package static func checkHoldings(_ count: Int, kind: String) throws(WireError) {
-        guard count <= WireLimits.holdings else {
-            throw .tooLarge(what: "\(kind): shards", size: count, limit: WireLimits.holdings)
+    package static func checkCopies(_ count: Int, kind: String) throws(WireError) {
+        guard count <= WireLimits.copies else {
+            throw .tooLarge(what: "\(kind): shards", size: count, limit: WireLimits.copies)
         }
     }
 

@@ -65,7 +65,7 @@ extension WorkerMessage {
             let payload = try WireJSON.encode(report, kind: "compared")
             return try Envelope("compared", TaskHeader(task: task), payloads: [payload])
         case .released(let shard): return try Envelope("released", ShardHeader(shard: shard))
-        case .holds(let holding): return try Envelope("holds", holding)
+        case .holds(let copy): return try Envelope("holds", copy)
         case .failed(let task, let code, let message):
             let header = FailureHeader(
                 task: task, code: ErrorCode(rawValue: String(code.rawValue.prefix(64))),
@@ -81,7 +81,7 @@ extension WorkerMessage {
         switch kind {
         case "hello":
             let hello = try envelope.decode(Hello.self)
-            try WirePayload.checkHoldings(hello.holdings.count, kind: kind)
+            try WirePayload.checkCopies(hello.copies.count, kind: kind)
             guard hello.known?.count ?? 0 <= GenerationMemory.told else {
                 throw .tooLarge(what: "hello: known", size: hello.known?.count ?? 0, limit: GenerationMemory.told)
             }
@@ -132,9 +132,9 @@ extension WorkerMessage {
             try WireNumbers(kind: kind).check(shard, WireLimits.shards, "shard")
             self = .released(shard: shard)
         case "holds":
-            let holding = try envelope.decode(Holding.self)
-            try WireNumbers(kind: kind).check(holding)
-            self = .holds(holding)
+            let copy = try envelope.decode(ShardCopy.self)
+            try WireNumbers(kind: kind).check(copy)
+            self = .holds(copy)
         case "failed":
             let header = try envelope.decode(FailureHeader.self)
             self = .failed(task: header.task, code: header.code, message: header.message)
@@ -144,7 +144,7 @@ extension WorkerMessage {
             self = .cleared(worker: worker)
         case "goodbye":
             let deleted = try envelope.decode(GoodbyeHeader.self).deleted
-            try WirePayload.checkHoldings(deleted.count, kind: kind)
+            try WirePayload.checkCopies(deleted.count, kind: kind)
             for shard in deleted { try WireNumbers(kind: kind).check(shard, WireLimits.shards, "shard") }
             self = .goodbye(deleted: deleted)
         default: throw .unknownKind(kind)

@@ -25,7 +25,7 @@ public enum WorkerMessage: Sendable, Equatable {
     /// The worker deleted what it held of the shard.
     case released(shard: Int)
     /// The worker's copy of the shard now holds exactly this manifest, and nothing else of it is on its disk.
-    case holds(Holding)
+    case holds(ShardCopy)
     case failed(task: TaskID, code: ErrorCode, message: String)
     /// The worker found what another one of this cluster left on its machine, deleted all of it and says whose it was.
     case cleared(worker: String)
@@ -45,13 +45,13 @@ public enum WorkerMessage: Sendable, Equatable {
         /// would give other bytes.
         public var arithmetic: String
         public var threads: Int
-        public var holdings: [Holding]
+        public var copies: [ShardCopy]
         /// The coordinators that the worker has seen, of this and of other clusters.
         public var known: [KnownGeneration]?
 
         public init(
             worker: String, name: String, protocolVersion: Int, base: String,
-            precision: TrainingSpecification.Precision, arithmetic: String, threads: Int, holdings: [Holding],
+            precision: TrainingSpecification.Precision, arithmetic: String, threads: Int, copies: [ShardCopy],
             known: [KnownGeneration]? = nil
         ) {
             self.worker = worker
@@ -61,28 +61,8 @@ public enum WorkerMessage: Sendable, Equatable {
             self.precision = precision
             self.arithmetic = arithmetic
             self.threads = threads
-            self.holdings = holdings
+            self.copies = copies
             self.known = known
-        }
-    }
-
-    /// What a worker has on its disk of one shard.
-    public struct Holding: Codable, Hashable, Sendable {
-        public var shard: Int
-        /// `ShardManifest.digest` of the prompts it holds.
-        public var manifest: String
-        public var prompts: Int
-        /// Content name of the adapter it holds, trained from exactly these prompts.
-        public var adapter: String?
-        /// Content name of the adapter whose IFRU preparation it holds, made from exactly these prompts.
-        public var prepared: String?
-
-        public init(shard: Int, manifest: String, prompts: Int, adapter: String?, prepared: String? = nil) {
-            self.shard = shard
-            self.manifest = manifest
-            self.prompts = prompts
-            self.adapter = adapter
-            self.prepared = prepared
         }
     }
 

@@ -85,7 +85,7 @@ extension LedgerService {
         guard condition else { throw ClientError(code: .stale, message: message) }
     }
 
-    func missing(_ rows: MissingRows, limit: Int) throws -> [String] {
+    func missing(_ rows: MissingValues, limit: Int) throws -> [String] {
         switch rows {
         case .embeddings: try ledger.samplesWithoutEmbedding(limit: limit).map(\.digest)
         case .margins(let adapter): try ledger.referencePrompts(adapter: adapter, limit: limit).map(\.digest)

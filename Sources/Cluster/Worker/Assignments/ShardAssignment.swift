@@ -48,7 +48,7 @@ struct ShardAssignment: Sendable {
     }
 
     /// The command that brings the disk to the manifest.
-    func update(offered: [TrainingPrompt]) -> StorageCommand.Work {
+    func update(offered: [TrainingPrompt]) -> StorageCommand.Access {
         let isPreparable = if case .ifru = correction?.method { preparation == nil } else { false }
         return .update(
             manifest, offered: offered, specification: specification, preparationOf: isPreparable ? original : nil)

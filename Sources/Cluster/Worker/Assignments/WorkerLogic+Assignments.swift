@@ -45,7 +45,7 @@ extension WorkerLogic {
 
     mutating func handle(_ result: StorageResult) -> [Action] {
         // Results come in the order of the commands, so this is always the newest.
-        holdings[result.shard] = result.holding
+        copies[result.shard] = result.copy
         if case .removed = result.outcome {
             return isConnected ? [.send(.released(shard: result.shard))] : []
         }
@@ -72,18 +72,18 @@ extension WorkerLogic {
             assignments[result.shard] = assignment
             return assignment.task.map { [.send(.need(task: $0, digests: digests))] } ?? []
         case (_, .complete(let prompts, let stored)):
-            return complete(assignment, prompts: prompts, stored: stored, holding: result.holding)
+            return complete(assignment, prompts: prompts, stored: stored, copy: result.copy)
         case (_, .saved), (_, .removed): return []
         }
     }
 
     private mutating func complete(
         _ assignment: ShardAssignment, prompts: [TrainingPrompt], stored: StorageResult.Trained?,
-        holding: WorkerMessage.Holding?
+        copy: ShardCopy?
     ) -> [Action] {
         var assignment = assignment
         var actions: [Action] = []
-        if assignment.task != nil, let holding { actions.append(.send(.holds(holding))) }
+        if assignment.task != nil, let copy { actions.append(.send(.holds(copy))) }
         if assignment.adapter != nil {
             assignments[assignment.shard] = nil
             return actions

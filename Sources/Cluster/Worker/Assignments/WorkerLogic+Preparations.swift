@@ -38,7 +38,7 @@ extension WorkerLogic {
             return [
                 .send(
                     .prepared(
-                        task: preparation.task, shard: result.shard, adapter: result.holding?.prepared ?? "",
+                        task: preparation.task, shard: result.shard, adapter: result.copy?.prepared ?? "",
                         seconds: seconds))
             ]
         case (.reading(result.id), .failed(let failure)), (.keeping(result.id, _), .failed(let failure)):

@@ -31,7 +31,7 @@ package struct WorkerLogic: Sendable {
 
     let executor: ExecutorDescription
     private(set) var isConnected = false
-    var holdings: [Int: WorkerMessage.Holding]
+    var copies: [Int: ShardCopy]
     var assignments: [Int: ShardAssignment] = [:]
     /// Every shard that the disk held or may have got, sorted: what a worker that deleted everything can say is gone.
     package private(set) var shards: [Int]
@@ -42,15 +42,15 @@ package struct WorkerLogic: Sendable {
     private var tasks: [JobID: TaskID] = [:]
     private var nextID: UInt64 = 1
 
-    package init(executor: ExecutorDescription, holdings: [WorkerMessage.Holding]) {
+    package init(executor: ExecutorDescription, copies: [ShardCopy]) {
         self.executor = executor
-        shards = holdings.map(\.shard).sorted()
-        self.holdings = Dictionary(holdings.map { ($0.shard, $0) }, uniquingKeysWith: { _, last in last })
+        shards = copies.map(\.shard).sorted()
+        self.copies = Dictionary(copies.map { ($0.shard, $0) }, uniquingKeysWith: { _, last in last })
     }
 
     /// Sorted by shard; for the hello.
-    package var currentHoldings: [WorkerMessage.Holding] {
-        holdings.keys.sorted().compactMap { holdings[$0] }
+    package var currentCopies: [ShardCopy] {
+        copies.keys.sorted().compactMap { copies[$0] }
     }
 
     package mutating func handle(_ event: Event) -> [Action] {
@@ -60,7 +60,7 @@ package struct WorkerLogic: Sendable {
             return []
         case .disconnected: return disconnect()
         case .otherCluster:
-            return shards.filter { holdings[$0] != nil || assignments[$0] != nil }.flatMap { release($0) }
+            return shards.filter { copies[$0] != nil || assignments[$0] != nil }.flatMap { release($0) }
         case .message(let message): return handle(message)
         case .storage(let result): return handle(result)
         case .progress(let job, var progress):
@@ -87,7 +87,7 @@ package struct WorkerLogic: Sendable {
             return enqueue(.compare(comparison), task: task)
         case .cancel(let task): return cancel(task)
         case .release(let shard): return release(shard)
-        // Of the connection, which the shell looks after.
+        // Of the connection, which the service looks after.
         case .welcome, .refused, .heartbeat: return []
         }
     }
@@ -98,8 +98,8 @@ package struct WorkerLogic: Sendable {
 
     // MARK: - Jobs
 
-    private mutating func enqueue(_ work: Job.Work, task: TaskID) -> [Action] {
-        let job = makeJob(work)
+    private mutating func enqueue(_ computation: Job.Computation, task: TaskID) -> [Action] {
+        let job = makeJob(computation)
         tasks[job.id] = task
         return add(job)
     }
@@ -196,10 +196,10 @@ package struct WorkerLogic: Sendable {
         if place == shards.endIndex || shards[place] != shard { shards.insert(shard, at: place) }
     }
 
-    mutating func makeJob(_ work: Job.Work) -> Job { Job(id: makeID(), work: work) }
+    mutating func makeJob(_ computation: Job.Computation) -> Job { Job(id: makeID(), computation: computation) }
 
-    mutating func command(_ shard: Int, _ work: StorageCommand.Work) -> StorageCommand {
-        StorageCommand(id: makeID(), shard: shard, work: work)
+    mutating func command(_ shard: Int, _ access: StorageCommand.Access) -> StorageCommand {
+        StorageCommand(id: makeID(), shard: shard, access: access)
     }
 
     private mutating func makeID() -> UInt64 {

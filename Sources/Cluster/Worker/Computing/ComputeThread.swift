@@ -9,7 +9,7 @@ import ZeroMQ
 /// What the other threads of a worker tell its socket loop.
 enum WorkerReport: Sendable {
     case executorReady(Result<ExecutorDescription, TaskFailure>)
-    case storeReady(Result<[WorkerMessage.Holding], TaskFailure>)
+    case storeReady(Result<[ShardCopy], TaskFailure>)
     case storage(StorageResult)
     case progress(JobID, WorkerMessage.TaskProgress)
     case finished(JobID, JobOutcome)
@@ -96,7 +96,7 @@ final class ComputeThread: Sendable {
         let clock = ContinuousClock()
         let start = clock.now
         func seconds() -> Double { (clock.now - start) / .seconds(1) }
-        switch job.work {
+        switch job.computation {
         case .train(let specification, let prompts):
             var pace = ProgressPace()
             let trained = try executor.train(prompts: prompts, specification: specification) { progress in

@@ -8,7 +8,7 @@ package typealias JobID = UInt64
 
 /// What the compute thread is given.
 package struct Job: Sendable, Equatable {
-    package enum Work: Sendable, Equatable {
+    package enum Computation: Sendable, Equatable {
         case train(TrainingSpecification, prompts: [TrainingPrompt])
         case correct(
             PendingCorrection, TrainingSpecification, prompts: [TrainingPrompt], preparation: InfluencePreparation?)
@@ -19,7 +19,7 @@ package struct Job: Sendable, Equatable {
     }
 
     package var id: JobID
-    package var work: Work
+    package var computation: Computation
 }
 
 /// What the compute thread gives back.
@@ -35,7 +35,7 @@ package enum JobOutcome: Sendable, Equatable {
 
 /// Work for the storage thread. The shard's commands run in the order in which they were given.
 package struct StorageCommand: Sendable, Equatable {
-    package enum Work: Sendable, Equatable {
+    package enum Access: Sendable, Equatable {
         /// `preparationOf`: content name of the adapter whose preparation is handed over before it is deleted.
         case update(
             ShardManifest, offered: [TrainingPrompt], specification: TrainingSpecification, preparationOf: String? = nil
@@ -49,7 +49,7 @@ package struct StorageCommand: Sendable, Equatable {
 
     package var id: UInt64
     package var shard: Int
-    package var work: Work
+    package var access: Access
 }
 
 /// How a storage command ended, and what the disk holds of the shard since.
@@ -75,18 +75,18 @@ package struct StorageResult: Sendable, Equatable {
 
     package var id: UInt64
     package var shard: Int
-    package var holding: WorkerMessage.Holding?
+    package var copy: ShardCopy?
     package var outcome: Outcome
     /// What `update` was asked to hand over, if it was there.
     package var preparation: InfluencePreparation?
 
     package init(
-        id: UInt64, shard: Int, holding: WorkerMessage.Holding?, outcome: Outcome,
+        id: UInt64, shard: Int, copy: ShardCopy?, outcome: Outcome,
         preparation: InfluencePreparation? = nil
     ) {
         self.id = id
         self.shard = shard
-        self.holding = holding
+        self.copy = copy
         self.outcome = outcome
         self.preparation = preparation
     }

@@ -58,13 +58,13 @@ package final class ShardStore {
     }
 
     /// Sorted by shard.
-    package var holdings: [WorkerMessage.Holding] {
-        contents.keys.sorted().compactMap(holding)
+    package var copies: [ShardCopy] {
+        contents.keys.sorted().compactMap(copy)
     }
 
-    package func holding(_ shard: Int) -> WorkerMessage.Holding? {
+    package func copy(_ shard: Int) -> ShardCopy? {
         contents[shard].map { contents in
-            WorkerMessage.Holding(
+            ShardCopy(
                 shard: shard, manifest: contents.manifest.digest, prompts: contents.prompts.count,
                 adapter: trainings[shard]?.report.adapter, prepared: preparations[shard])
         }
@@ -106,7 +106,7 @@ package final class ShardStore {
     package func save(
         shard: Int, adapter: [UInt8], report: TrainingReport, arithmetic: String
     ) throws(TaskFailure) {
-        guard holding(shard)?.manifest == report.manifest else {
+        guard copy(shard)?.manifest == report.manifest else {
             throw TaskFailure(code: .storage, message: "shard \(shard) no longer holds what was trained")
         }
         try deleteAdapter(shard)

@@ -60,7 +60,7 @@ final class StorageThread: Sendable {
             report(.storeReady(.failure(error)))
             return
         }
-        report(.storeReady(.success(store.holdings)))
+        report(.storeReady(.success(store.copies)))
         while true {
             for command in commands.take() {
                 do throws(TaskFailure) {
@@ -89,12 +89,12 @@ final class StorageThread: Sendable {
     private func run(_ command: StorageCommand, _ store: ShardStore, arithmetic: String) -> StorageResult {
         // Before the update deletes it: it is of the prompts as they were.
         var preparation: InfluencePreparation?
-        if case .update(_, _, _, let adapter?) = command.work {
+        if case .update(_, _, _, let adapter?) = command.access {
             preparation = store.preparation(shard: command.shard, adapter: adapter)
         }
         let outcome = outcome(of: command, store, arithmetic: arithmetic)
         return StorageResult(
-            id: command.id, shard: command.shard, holding: store.holding(command.shard), outcome: outcome,
+            id: command.id, shard: command.shard, copy: store.copy(command.shard), outcome: outcome,
             preparation: preparation)
     }
 
@@ -102,7 +102,7 @@ final class StorageThread: Sendable {
     private func belong(to cluster: String, _ store: ShardStore, directory: String) throws(TaskFailure) {
         let noted = WorkerFiles.cluster(in: directory)
         guard noted != cluster else { return }
-        guard noted == nil || store.holdings.isEmpty else {
+        guard noted == nil || store.copies.isEmpty else {
             throw TaskFailure(code: .storage, message: "shards of another cluster could not be deleted yet")
         }
         try KeptFile.write(Array(cluster.utf8), to: "\(directory)/\(WorkerFiles.cluster)")
@@ -112,7 +112,7 @@ final class StorageThread: Sendable {
         of command: StorageCommand, _ store: ShardStore, arithmetic: String
     ) -> StorageResult.Outcome {
         do throws(TaskFailure) {
-            switch command.work {
+            switch command.access {
             case .update(let manifest, let offered, let specification, _):
                 switch try store.update(shard: command.shard, to: manifest, offered: offered) {
                 case .missing(let digests): return .missing(digests)

@@ -1,7 +1,7 @@
 import Messages
 
 /// Rows the ledger misses of one kind, and what is known of which.
-struct RowBacklog: Sendable {
+struct ValueBacklog: Sendable {
     enum Phase: Sendable {
         /// Nothing is known of which.
         case unknown
@@ -11,7 +11,7 @@ struct RowBacklog: Sendable {
         case listed([String])
     }
 
-    var kind: MissingRows
+    var kind: MissingValues
     var phase = Phase.unknown
 
     var isLoading: Bool {
@@ -30,7 +30,7 @@ struct RowBacklog: Sendable {
 /// Embeddings and reference margins: asked of the ledger in lists, of workers in chunks, and written as they come.
 extension Coordinator {
     /// What is missing now, in the order in which it is worked off.
-    var wantedRows: [MissingRows] {
+    var wantedValues: [MissingValues] {
         let adapters = snapshot.shards.compactMap(\.adapter)
         let embeddings = snapshot.missingEmbeddings > 0 && (snapshot.trainingRequested || !adapters.isEmpty)
         return (embeddings ? [.embeddings] : [])
@@ -38,45 +38,45 @@ extension Coordinator {
     }
 
     /// Asks for lists of what is missing, one list at a time: nothing is computed twice.
-    mutating func loadMissingRows() {
-        let wanted = wantedRows
-        rows.removeAll { !wanted.contains($0.kind) && !$0.isLoading }
-        for kind in wanted where !rows.contains(where: { $0.kind == kind }) {
-            rows.append(RowBacklog(kind: kind))
+    mutating func loadMissingValues() {
+        let wanted = wantedValues
+        backlogs.removeAll { !wanted.contains($0.kind) && !$0.isLoading }
+        for kind in wanted where !backlogs.contains(where: { $0.kind == kind }) {
+            backlogs.append(ValueBacklog(kind: kind))
         }
-        for position in rows.indices {
-            let backlog = rows[position]
+        for position in backlogs.indices {
+            let backlog = backlogs[position]
             guard wanted.contains(backlog.kind), backlog.pending.isEmpty, !backlog.isLoading,
-                !isPaused(.rows(backlog.kind)), !ledger.isWriting(backlog.kind),
-                !tasks.contains(where: { $0.work == .rows(backlog.kind) })
+                !isPaused(.values(backlog.kind)), !writes.isWriting(backlog.kind),
+                !tasks.contains(where: { $0.work == .values(backlog.kind) })
             else { continue }
-            rows[position].phase = .loading
-            actions.append(.loadMissing(backlog.kind, limit: CoordinatorLimits.missingRows))
+            backlogs[position].phase = .loading
+            actions.append(.loadMissing(backlog.kind, limit: CoordinatorLimits.missingValues))
         }
     }
 
-    mutating func missingRowsLoaded(_ kind: MissingRows, _ result: Result<[String], ClientError>) {
-        guard let position = rows.firstIndex(where: { $0.kind == kind && $0.isLoading }) else { return }
-        rows[position].phase = .unknown
+    mutating func missingValuesLoaded(_ kind: MissingValues, _ result: Result<[String], ClientError>) {
+        guard let position = backlogs.firstIndex(where: { $0.kind == kind && $0.isLoading }) else { return }
+        backlogs[position].phase = .unknown
         switch result {
         case .success(let digests):
-            rows[position].pending = digests
+            backlogs[position].pending = digests
             // Fewer than the snapshot says: it is about to be replaced.
-            if digests.isEmpty { delay(.rows(kind)) }
-        case .failure(let error) where error.code == .stale: delay(.rows(kind))
-        case .failure(let error): fail(.rows(kind), on: "", error)
+            if digests.isEmpty { delay(.values(kind)) }
+        case .failure(let error) where error.code == .stale: delay(.values(kind))
+        case .failure(let error): fail(.values(kind), on: "", error)
         }
     }
 
     /// The next chunk for a worker, small enough that all live workers get some.
-    mutating func nextRows(for worker: KnownWorker) -> (MissingRows, [String])? {
-        for kind in wantedRows where !isPaused(.rows(kind)) {
-            guard let position = rows.firstIndex(where: { $0.kind == kind }), !rows[position].pending.isEmpty,
-                isWelcome(worker, for: .rows(kind))
+    mutating func nextValues(for worker: KnownWorker) -> (MissingValues, [String])? {
+        for kind in wantedValues where !isPaused(.values(kind)) {
+            guard let position = backlogs.firstIndex(where: { $0.kind == kind }), !backlogs[position].pending.isEmpty,
+                isWelcome(worker, for: .values(kind))
             else { continue }
-            let count = chunkSize(of: rows[position].pending.count)
-            let digests = Array(rows[position].pending.prefix(count))
-            rows[position].pending.removeFirst(digests.count)
+            let count = chunkSize(of: backlogs[position].pending.count)
+            let digests = Array(backlogs[position].pending.prefix(count))
+            backlogs[position].pending.removeFirst(digests.count)
             return (kind, digests)
         }
         return nil
@@ -88,28 +88,28 @@ extension Coordinator {
     }
 
     /// Whether the worker is not the one that the work failed on last, or is the only one.
-    func isWelcome(_ worker: KnownWorker, for work: Work) -> Bool {
+    func isWelcome(_ worker: KnownWorker, for work: WorkItem) -> Bool {
         failure(of: work)?.worker != worker.id || roster.live.count == 1
     }
 
-    mutating func putBack(_ digests: [String], of kind: MissingRows) {
+    mutating func putBack(_ digests: [String], of kind: MissingValues) {
         // A list that is being loaded names them again.
-        guard let position = rows.firstIndex(where: { $0.kind == kind && !$0.isLoading }) else { return }
-        rows[position].pending.insert(contentsOf: digests, at: 0)
+        guard let position = backlogs.firstIndex(where: { $0.kind == kind && !$0.isLoading }) else { return }
+        backlogs[position].pending.insert(contentsOf: digests, at: 0)
     }
 
     /// Data changed: lists made before may name what is gone.
-    mutating func forgetMissingRows() {
+    mutating func forgetMissingValues() {
         for task in tasks {
-            if case .rows = task.kind { cancel(task) }
+            if case .values = task.kind { cancel(task) }
         }
-        for position in rows.indices where !rows[position].isLoading { rows[position].phase = .unknown }
+        for position in backlogs.indices where !backlogs[position].isLoading { backlogs[position].phase = .unknown }
     }
 
     mutating func embedded(_ id: TaskID, values: [Float], by worker: KnownWorker) {
         guard let task = task(id, of: worker) else { return }
         switch task.kind {
-        case .rows(.embeddings, let digests):
+        case .values(.embeddings, let digests):
             guard values.count == digests.count * settings.embeddingWidth, values.allSatisfy(\.isFinite) else {
                 return failed(id, .badReport, by: worker)
             }
@@ -124,7 +124,7 @@ extension Coordinator {
     mutating func scored(_ id: TaskID, tokens: Int, seconds: Double, margins: [Float], by worker: KnownWorker) {
         guard let task = task(id, of: worker) else { return }
         switch task.kind {
-        case .rows(.margins(let adapter), let digests):
+        case .values(.margins(let adapter), let digests):
             guard margins.count == digests.count, margins.allSatisfy(\.isFinite) else {
                 return failed(id, .badReport, by: worker)
             }

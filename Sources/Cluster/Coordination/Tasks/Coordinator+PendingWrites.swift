@@ -1,10 +1,10 @@
 import Messages
 
 /// Writes on their way to the ledger, and writes to try again.
-struct LedgerDesk: Sendable {
+struct PendingWrites: Sendable {
     struct Entry: Sendable {
         enum Phase: Sendable {
-            /// The shell has it.
+            /// The service has it.
             case underWay(lastError: ClientError?)
             case waiting(until: CoordinatorInstant, ClientError)
         }
@@ -91,9 +91,9 @@ struct LedgerDesk: Sendable {
         }.first
     }
 
-    func isWriting(_ rows: MissingRows) -> Bool {
+    func isWriting(_ values: MissingValues) -> Bool {
         contains { command in
-            switch (command, rows) {
+            switch (command, values) {
             case (.saveEmbeddings, .embeddings): true
             case (.saveMargins(let name, _, _), .margins(let adapter)): name == adapter
             default: false
@@ -111,17 +111,17 @@ struct TuningSubject: Hashable, Sendable {
 extension Coordinator {
     @discardableResult
     mutating func write(_ command: LedgerCommand) -> LedgerCommandID {
-        let id = ledger.begin(command)
+        let id = writes.begin(command)
         actions.append(.ledger(id, command))
         return id
     }
 
     mutating func retryLedgerCommands() {
-        for entry in ledger.takeDue(at: now) {
+        for entry in writes.takeDue(at: now) {
             if isStillWanted(entry.command) {
                 actions.append(.ledger(entry.id, entry.command))
             } else {
-                ledger.drop(entry.id)
+                writes.drop(entry.id)
             }
         }
     }
@@ -147,7 +147,7 @@ extension Coordinator {
     // MARK: outcomes
 
     mutating func committed(_ id: LedgerCommandID, _ outcome: LedgerOutcome) {
-        guard let entry = ledger.end(id) else {
+        guard let entry = writes.end(id) else {
             // Asked for and dropped since; the commit counts all the same.
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: true) }
             return
@@ -175,12 +175,12 @@ extension Coordinator {
         }
     }
 
-    private mutating func failed(_ entry: LedgerDesk.Entry, _ error: ClientError) {
+    private mutating func failed(_ entry: PendingWrites.Entry, _ error: ClientError) {
         switch (entry.command, error.code) {
         case (_, .unread):
             // It is committed. Nobody may be told otherwise, and nobody anything before what follows is known.
             log("the ledger could not be read after a commit")
-            ledger.keepForRetry(entry, error: error, at: now)
+            writes.keepForRetry(entry, error: error, at: now)
         case (.forget(let request, _), _), (.requestTraining(let request), _):
             refuse(request, error)
         case (.forgetCopy(let request, _), _): refuseDeclaration(request, error)
@@ -191,20 +191,20 @@ extension Coordinator {
         case (.publish(let shard, let report, _, let worker), .invalid):
             fail(report.isExact ? .train(shard: shard) : .correct(shard: shard), on: worker, error)
         case (.saveEmbeddings, .invalid):
-            fail(.rows(.embeddings), on: "", error)
+            fail(.values(.embeddings), on: "", error)
         case (.saveMargins(let adapter, _, _), .invalid):
-            fail(.rows(.margins(adapter: adapter)), on: "", error)
+            fail(.values(.margins(adapter: adapter)), on: "", error)
         default:
             // The rest waits, in order, until the ledger can write again. Their number is bounded by the tasks that were
             // under way: no new ones are given out meanwhile.
             log("the ledger could not write: \(error.code)")
-            ledger.keepForRetry(entry, error: error, at: now)
+            writes.keepForRetry(entry, error: error, at: now)
         }
     }
 
     /// The ledger looks again, and takes the adapter away; a worker that kept the training then sends it, or it is trained.
     mutating func dropDamaged(_ name: String) {
-        guard !ledger.contains(where: { $0 == .dropDamaged(adapter: name) }) else { return }
+        guard !writes.contains(where: { $0 == .dropDamaged(adapter: name) }) else { return }
         log("the file of adapter \(name.clipped) is damaged or gone")
         write(.dropDamaged(adapter: name))
     }
@@ -216,11 +216,11 @@ extension Coordinator {
         let old = snapshot
         snapshot = new
         if dataChanged {
-            forgetMissingRows()
+            forgetMissingValues()
             // Failures belonged to data that is no longer the same.
             failures.removeAll { failure in
                 switch failure.work {
-                case .train, .correct, .prepare, .check, .rows: true
+                case .train, .correct, .prepare, .check, .values: true
                 case .keep, .operation: false
                 }
             }
@@ -235,15 +235,15 @@ extension Coordinator {
     // MARK: work of the ledger itself
 
     mutating func orderLedgerWork() {
-        loadMissingRows()
-        if snapshot.purgePending, purgeNotBefore <= now, !ledger.contains(where: { $0 == .purge }) {
+        loadMissingValues()
+        if snapshot.purgePending, purgeNotBefore <= now, !writes.contains(where: { $0 == .purge }) {
             purgeNotBefore = now.advanced(bySeconds: CoordinatorLimits.ledgerRetrySeconds.upperBound)
             write(.purge)
         }
-        if isPartitionDue, snapshot.missingEmbeddings == 0, !ledger.contains(where: { $0 == .partition }) {
+        if isPartitionDue, snapshot.missingEmbeddings == 0, !writes.contains(where: { $0 == .partition }) {
             write(.partition)
         }
-        if isTuningDue, tunedFor != tuningSubject, !ledger.contains(where: { $0 == .tuneAttention }) {
+        if isTuningDue, tunedFor != tuningSubject, !writes.contains(where: { $0 == .tuneAttention }) {
             tunedFor = tuningSubject
             write(.tuneAttention)
         }
@@ -260,7 +260,7 @@ extension Coordinator {
 
     /// Every shard has its adapter, and every adapter its row of the error table.
     private var hasWholeTable: Bool {
-        wantedRows.isEmpty && snapshot.shards.allSatisfy { $0.isCurrent || !isToBeTrained($0) }
+        wantedValues.isEmpty && snapshot.shards.allSatisfy { $0.isCurrent || !isToBeTrained($0) }
     }
 
     /// Like `wantsTraining`, but also while the result is on its way into the ledger.
@@ -270,7 +270,7 @@ extension Coordinator {
 
     /// Whether τ and n fit the adapters that are there, or need not.
     var isTuned: Bool {
-        let asked = tunedFor == tuningSubject && !ledger.contains { $0 == .tuneAttention }
+        let asked = tunedFor == tuningSubject && !writes.contains { $0 == .tuneAttention }
         return snapshot.isTuned || asked || snapshot.shards.allSatisfy { $0.adapter == nil }
     }
 
@@ -280,7 +280,7 @@ extension Coordinator {
     }
 
     private var isAnythingPublished: Bool {
-        ledger.contains {
+        writes.contains {
             if case .publish = $0 { true } else { false }
         }
     }

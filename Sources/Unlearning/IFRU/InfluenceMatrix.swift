@@ -3,7 +3,7 @@ import Compute
 /// Row vectors `[count, width]` and the products with them that the dual solve is made of.
 ///
 /// Rows are 32-bit; every sum over a row is taken in blocks, and blocks are summed up in double precision.
-package struct InfluenceRows: Hashable, Sendable {
+package struct InfluenceMatrix: Hashable, Sendable {
     package let width: Int
     package private(set) var values: [Float]
     package var byteCount: Int { values.count * MemoryLayout<Float>.stride }
@@ -27,8 +27,8 @@ package struct InfluenceRows: Hashable, Sendable {
     package func row(_ index: Int) -> ArraySlice<Float> { values[(index * width)..<((index + 1) * width)] }
 
     /// The rows at these positions, in this order.
-    package func selecting(_ positions: [Int]) -> InfluenceRows {
-        var result = InfluenceRows(width: width)
+    package func selecting(_ positions: [Int]) -> InfluenceMatrix {
+        var result = InfluenceMatrix(width: width)
         result.reserve(positions.count)
         for position in positions { result.values += row(position) }
         return result

@@ -4,7 +4,7 @@ import Compute
 ///
 /// The users' entries come first, ordered by user and item; the items' entries are the same pairs once more, ordered by item
 /// and user.
-package struct BipartiteRows: Hashable, Sendable {
+package struct BipartiteAdjacency: Hashable, Sendable {
     package let users: Int
     package let items: Int
     package let rows: SparseRows
@@ -39,12 +39,12 @@ package struct BipartiteRows: Hashable, Sendable {
     }
 
     /// The rows of samples, and their order: for each of the users' entries the position of its sample.
-    static func of(samples: [GraphSample], users: Int, items: Int) -> (rows: BipartiteRows, order: [Int32]) {
+    static func of(samples: [GraphSample], users: Int, items: Int) -> (rows: BipartiteAdjacency, order: [Int32]) {
         // Two stable counting sorts: by item, then by user.
         let byItem = sorted(samples.indices.map(Int32.init), keys: items) { samples[Int($0)].item }
         let order = sorted(byItem.positions, keys: users) { samples[Int($0)].user }
         let columns = order.positions.map { Int32(users + samples[Int($0)].item) }
-        let rows = BipartiteRows(users: users, items: items, starts: order.starts, columns: columns)
+        let rows = BipartiteAdjacency(users: users, items: items, starts: order.starts, columns: columns)
         return (rows, order.positions)
     }
 
@@ -96,7 +96,7 @@ package struct BipartiteRows: Hashable, Sendable {
     ///   - nodes: ascending; they become the nodes 0, 1, …
     ///   - numbers: for every node its place in `nodes`, or −1.
     /// - Returns: the rows, and for each of their users' entries the one here.
-    func restricted(to nodes: [Int32], numbers: [Int32]) -> (rows: BipartiteRows, entries: [Int32]) {
+    func restricted(to nodes: [Int32], numbers: [Int32]) -> (rows: BipartiteAdjacency, entries: [Int32]) {
         let localUsers = nodes.count { $0 < users }
         var (starts, columns, entries) = ([Int64](), [Int32](), [Int32]())
         starts.reserveCapacity(localUsers + 1)
@@ -111,7 +111,7 @@ package struct BipartiteRows: Hashable, Sendable {
             }
             starts.append(Int64(columns.count))
         }
-        let rows = BipartiteRows(
+        let rows = BipartiteAdjacency(
             users: localUsers, items: nodes.count - localUsers, starts: starts, columns: columns)
         return (rows, entries)
     }

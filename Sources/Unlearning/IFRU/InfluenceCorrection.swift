@@ -2,7 +2,7 @@ import LanguageModels
 import Recommendation
 
 /// The two steps of a correction: the request's gradient, then λ, step and the corrected factors.
-struct InfluenceWork {
+struct InfluenceCorrection {
     let model: any AnswerModel
     let tokenizer: any Tokenizer
     let adapter: Adapter

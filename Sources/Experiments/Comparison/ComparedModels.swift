@@ -20,7 +20,7 @@ enum ComparedModel {
 
 /// The computing of one case. Every training, and every margin and embedding of a prompt, is computed once and kept with
 /// what it took, so that methods that need the same share the result and each is charged in full.
-final class ComparisonWork {
+final class ComparedModels {
     /// Prompts that are scored between two looks at `isCancelled`.
     private static let chunk = 32
 

@@ -1,0 +1,49 @@
+/// What the coordinator knows of a worker's copy of a shard.
+struct KnownCopy: Sendable {
+    enum Content: Sendable {
+        /// The worker said that it is exactly this manifest. `prepared`: content name of the adapter whose preparation is
+        /// there.
+        case exactly(String, prepared: String?)
+        /// While data is on its way, or the worker is away, it may be any of these.
+        case among([String])
+
+        /// Data of another manifest is on its way.
+        func expecting(_ manifest: String) -> Content {
+            switch self {
+            case .exactly(manifest, _): self
+            case .exactly(let other, _): .among([other, manifest])
+            case .among(let manifests): .among(manifests.contains(manifest) ? manifests : manifests + [manifest])
+            }
+        }
+    }
+
+    var shard: Int
+    var content: Content
+    /// When the worker was last told to delete it.
+    var releaseSent: CoordinatorInstant?
+
+    /// The possible contents.
+    var manifests: [String] {
+        switch content {
+        case .exactly(let manifest, _): [manifest]
+        case .among(let manifests): manifests
+        }
+    }
+
+    var isConfirmed: Bool {
+        if case .exactly = content { true } else { false }
+    }
+
+    var prepared: String? {
+        get {
+            if case .exactly(_, let prepared) = content { prepared } else { nil }
+        }
+        set {
+            if case .exactly(let manifest, _) = content { content = .exactly(manifest, prepared: newValue) }
+        }
+    }
+
+    func isExactly(_ manifest: String) -> Bool {
+        if case .exactly(manifest, _) = content { true } else { false }
+    }
+}
