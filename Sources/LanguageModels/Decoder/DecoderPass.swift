@@ -1,6 +1,4 @@
-import CKernels
 import Compute
-import Foundation
 
 /// One micro-batch on its way through the decoder: forward keeps what backward needs.
 ///
@@ -8,14 +6,6 @@ import Foundation
 /// (matrix products, norms, element-wise work) or chunks of the token tree and key/value heads (attention); no partition
 /// depends on the number of threads. In the last layer everything after attention runs on the answer rows only.
 final class DecoderPass {
-    /// How adapters act: their factors and, for a mixture, the weights `[groups, adapters]` of each group of prompts.
-    struct LowRank {
-        let factors: LowRankFactors
-        let decomposed: Bool
-        /// nil: one adapter with weight 1.
-        let groupWeights: [Float]?
-    }
-
     let weights: DecoderWeights
     let model: ModelConfiguration
     let element: Element
@@ -75,16 +65,33 @@ final class DecoderPass {
             need.gradientBlocks = max(blocks.count, answerBlocks.count)
         }
         need.productBytes = products.scratchBytes
-        var shape = lethe_attention()
-        describe(&shape)
-        need.attentionBytes = lethe_attention_workspace(
-            &shape, Int32(plan.longestPath), Int32(max(plan.deepestPath, answerPlan.deepestPath)), training ? 1 : 0)
+        need.attentionBytes = attentionWorkspace
         try buffers.prepare(need)
     }
 
     var queryWidth: Int { model.heads * model.headDimension }
     var keyWidth: Int { model.keyValueHeads * model.headDimension }
     var lastLayer: Int { model.layers - 1 }
+
+    /// A block of the rows that a layer works on.
+    func rows(_ block: Int, ofAnswers: Bool = false) -> RowBlock {
+        let blocks = ofAnswers ? answerBlocks : blocks
+        let start = blocks.start(block)
+        return RowBlock(
+            number: block, range: start..<(start + blocks.count(block)), padded: blocks.padded(block),
+            ofAnswers: ofAnswers)
+    }
+
+    /// The residual stream at a block `[rows, hidden]`, and its gradient.
+    func x(_ rows: RowBlock) -> UnsafeMutablePointer<Float> {
+        let stream: UnsafeMutablePointer<Float> = rows.ofAnswers ? buffers.answerX : buffers.x
+        return stream + rows.start * model.hidden
+    }
+
+    func dx(_ rows: RowBlock) -> UnsafeMutablePointer<Float> {
+        let stream: UnsafeMutablePointer<Float> = rows.ofAnswers ? buffers.answerDX : buffers.dx
+        return stream + rows.start * model.hidden
+    }
 
     func layer(_ index: Int) -> LayerBuffers { buffers.layers[training ? index : 0] }
 
@@ -106,99 +113,5 @@ final class DecoderPass {
     func operations(_ kind: FrozenProduct, rows: Int) -> Double {
         let (inputs, outputs) = kind.shape(model)
         return 2 * Double(rows) * Double(inputs) * Double(outputs)
-    }
-
-    func describe(_ attention: inout lethe_attention) {
-        attention.element = element.kernel
-        attention.heads = Int32(model.heads)
-        attention.key_value_heads = Int32(model.keyValueHeads)
-        attention.head_dimension = Int32(model.headDimension)
-        attention.scale = 1 / Float(model.headDimension).squareRoot()
-    }
-
-    /// Runs attention's C kernel over all chunks and key/value heads; `more` tasks follow them.
-    func attend(
-        layer index: Int, plan: AttentionPlan, backward: Bool, more: Int = 0,
-        _ task: @escaping (_ task: Int, _ thread: Int) throws -> Void = { _, _ in }
-    ) throws {
-        var attention = lethe_attention()
-        describe(&attention)
-        let layer = layer(index)
-        attention.q = UnsafeRawPointer(layer.query)
-        attention.k = UnsafeRawPointer(layer.key)
-        attention.v = UnsafeRawPointer(layer.value)
-        attention.o = layer.attended
-        attention.lse = training ? layer.logSum : nil
-        if backward {
-            attention.d_o = UnsafeRawPointer(buffers.attendedGradient)
-            attention.dq = buffers.queryGradient
-            attention.dk = buffers.keyGradient
-            attention.dv = buffers.valueGradient
-        }
-        let heads = model.keyValueHeads
-        let (keys, depth) = (Int32(plan.longestPath), Int32(plan.deepestPath))
-        let (meter, scratch) = (meter, buffers.scratch)
-        let stage: DecoderProfile.Stage = backward ? .attentionBackward : .attention
-        try plan.spans.withUnsafeBufferPointer { spans in
-            try plan.items.withUnsafeBufferPointer { items in
-                try plan.queryRows.withUnsafeBufferPointer { queryRows in
-                    try plan.outputRows.withUnsafeBufferPointer { outputRows in
-                        try plan.limits.withUnsafeBufferPointer { limits in
-                            attention.spans = spans.baseAddress
-                            attention.items = items.baseAddress
-                            attention.q_rows = queryRows.baseAddress
-                            attention.o_rows = outputRows.baseAddress
-                            attention.limits = limits.baseAddress
-                            let call = attention
-                            let chunks = plan.chunks
-                            try pool.run(tasks: chunks.count * heads + more) { number, thread in
-                                guard number < chunks.count * heads else {
-                                    return try task(number - chunks.count * heads, thread)
-                                }
-                                let chunk = chunks[number / heads]
-                                let head = Int32(number % heads)
-                                let (begin, end) = (Int32(chunk.lowerBound), Int32(chunk.upperBound))
-                                meter.measure(stage, thread: thread, operations: 0) {
-                                    withUnsafePointer(to: call) { call in
-                                        let workspace = scratch[thread].attention
-                                        if backward {
-                                            lethe_attention_backward(call, head, begin, end, keys, depth, workspace)
-                                        } else {
-                                            lethe_attention_forward(call, head, begin, end, keys, depth, workspace)
-                                        }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Cosines and sines of the rotary embedding, `[positions, headDimension / 2]`.
-final class RotaryTables {
-    let cosine: [Float]
-    let sine: [Float]
-    let positions: Int
-
-    init(model: ModelConfiguration, positions: Int) {
-        let half = model.headDimension / 2
-        var (cosine, sine) = ([Float](), [Float]())
-        cosine.reserveCapacity(positions * half)
-        sine.reserveCapacity(positions * half)
-        // As Transformers does: frequencies and angles in 32 bits.
-        let frequencies = model.rotaryFrequencies
-        for position in 0..<positions {
-            for frequency in frequencies {
-                let angle = Double(Float(position) * frequency)
-                cosine.append(Float(cos(angle)))
-                sine.append(Float(sin(angle)))
-            }
-        }
-        self.cosine = cosine
-        self.sine = sine
-        self.positions = positions
     }
 }
