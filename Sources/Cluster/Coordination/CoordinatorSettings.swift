@@ -70,7 +70,7 @@ package enum CoordinatorLimits {
     /// Workers admitted at once; lost ones that still hold data are remembered up to the same number.
     package static let workers = 256
     /// Shards that a worker may say it holds.
-    package static let copies = 4096
+    package static let copies = WireLimits.copies
     /// Messages from a connection that another one with the same worker id replaced, before a third one is refused.
     package static let contestedMessages = 5
     /// Connections of one worker that replace each other more slowly than this are reconnections.

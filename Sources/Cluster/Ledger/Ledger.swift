@@ -33,6 +33,8 @@ package final class Ledger {
     let hashPartition: BalancedPartition?
     /// Dropped by every mutating call.
     var cachedSnapshot: LedgerSnapshot?
+    /// Training prompts that one shard may get.
+    package var promptsOfAShard = WireLimits.promptsOfAShard
     var cachedShortened: ShortenedPrompts?
     var purgesAtOnce = true
     var sealing = AuditSealing()
@@ -111,9 +113,9 @@ package final class Ledger {
     // MARK: opening
 
     private static func check(_ configuration: ClusterConfiguration) throws {
-        guard configuration.shards >= 1 && configuration.shards <= 65_536 else {
+        guard WireLimits.shardCount.contains(configuration.shards) else {
             throw LedgerError.invalidConfiguration(
-                reason: "the number of shards must be from 1 to 65536, not \(configuration.shards)")
+                reason: "the number of shards must be \(WireLimits.shardCount.inWords), not \(configuration.shards)")
         }
     }
 

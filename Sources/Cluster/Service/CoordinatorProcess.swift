@@ -55,6 +55,13 @@ package final class CoordinatorProcess: Sendable {
         let configuration = options.clusterConfiguration(model: model, precision: precision)
         let shape = model.checkpoint.configuration
         try configuration.check(for: shape)
+        if let objection = configuration.adaptersTooLarge(for: shape) {
+            // A cluster that is there already goes on with what fits.
+            guard FileManager.default.fileExists(atPath: options.dataDirectory.path + "/ledger.sqlite") else {
+                throw LedgerError.invalidConfiguration(reason: objection)
+            }
+            logger.warning("\(objection)")
+        }
         let directory = options.dataDirectory
         let accepted = options.accepted
         let takesOver = options.takesOver
@@ -129,9 +136,8 @@ package final class CoordinatorProcess: Sendable {
         let context = try Context()
         var socketOptions = SocketOptions()
         socketOptions.maximumFrameSize = Int64(WireLimits.frame)
-        // An assignment with its prompts is many frames; a slow worker must not lose part of it.
-        socketOptions.sendHighWaterMark = 100_000
-        socketOptions.receiveHighWaterMark = 100_000
+        socketOptions.sendHighWaterMark = Int32(WireLimits.queuedMessages)
+        socketOptions.receiveHighWaterMark = Int32(WireLimits.queuedMessages)
         socketOptions.linger = .milliseconds(500)
         if let security = options.security {
             let inbox = inbox
@@ -186,6 +192,17 @@ extension ClusterConfiguration {
             throw CoordinatorStartError.invalidSetting(
                 "--rank must be from 1 to \(model.hidden), the model's hidden size, not \(training.lora.rank)")
         }
+    }
+
+    /// Why the adapters of all shards do not fit in one message together; nil: they do.
+    func adaptersTooLarge(for model: ModelConfiguration) -> String? {
+        let layout = AdapterLayout(model: model, configuration: training.lora)
+        // Its header names two tensors a site, in less than 200 bytes each.
+        let bytes = 4 * layout.count + 400 * layout.sites.count
+        guard bytes > WireLimits.adapterBytes(shards: shards) else { return nil }
+        return
+            "the adapters of \(shards) shards, \(bytes) bytes each, are too much for one message, so that they could never be "
+            + "evaluated together: take at most \(WireLimits.shards(adapterBytes: bytes)) shards, a lower rank or fewer targets"
     }
 }
 

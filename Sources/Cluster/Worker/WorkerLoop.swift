@@ -168,7 +168,7 @@ final class WorkerLoop {
             do throws(ZeroMQError) {
                 guard
                     let received = try socket?.receive(
-                        maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message)
+                        maximumFrames: WireLimits.frames, maximumBytes: WireLimits.workerMessage)
                 else { return }
                 frames = received
             } catch .messageTooLarge {

@@ -95,7 +95,6 @@ final class DecoderBuffers {
     private(set) var answerDX: UnsafeMutablePointer<Float>!
     private(set) var answerHidden: UnsafeMutablePointer<Float>!
     private(set) var answerRstd: UnsafeMutablePointer<Float>!
-    private(set) var logits: UnsafeMutablePointer<Float>!
     // Gradients of attention: of its output as elements, of queries, and of keys and values by slot.
     private(set) var attendedGradient: UnsafeMutableRawPointer!
     private(set) var queryGradient: UnsafeMutablePointer<Float>!
@@ -143,7 +142,6 @@ final class DecoderBuffers {
         answerX = carver.floats(need.answers * hidden)
         answerHidden = carver.floats(need.answers * hidden)
         answerRstd = carver.floats(need.answers)
-        logits = carver.floats(2 * need.answers)
         let backward = need.training ? rows : 0
         dx = carver.floats(backward * hidden)
         answerDX = carver.floats(need.training ? need.answers * hidden : 0)

@@ -105,7 +105,7 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "Where to listen; port * picks a free one. [default: tcp://127.0.0.1:7070]")
     var listen: String?
 
-    @Option(help: "Number of shards, each with an adapter of its own, from 1 to 65536. [default: 4]")
+    @Option(help: "Number of shards, each with an adapter of its own, \(OptionBounds.shards.inWords). [default: 4]")
     var shards: Int?
 
     @Option(help: "How prompts are dealt to shards: user, semantic, user-hash or hash. [default: user]")

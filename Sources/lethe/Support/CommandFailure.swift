@@ -78,7 +78,8 @@ struct CommandFailure: Error, CustomStringConvertible {
         case .superseded: .refused
         case .noData, .oneLabel, .notTrained, .noCleanAdapter, .busy, .dataChanged, .workerLive: .notReady
         case .unknownUser, .unknownItem, .unknownInteraction, .invalidRequest, .unknownOperation, .unknownRequest,
-            .unknownAdapter, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable, .promptsDiffer:
+            .unknownAdapter, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable, .promptsDiffer,
+            .tooLarge:
             .badInput
         default: .failed
         }

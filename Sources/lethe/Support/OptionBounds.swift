@@ -1,8 +1,9 @@
+import Messages
 import Unlearning
 
 /// Bounds of options that no library type knows.
 enum OptionBounds {
-    static let shards = 1...65_536
+    static let shards = WireLimits.shardCount
     static let threads = 1...1024
     static let candidates = 1...100_000
     static let graphSteps = 0...1_000_000

@@ -27,7 +27,7 @@ extension Ledger {
                 at: time, requestID: requestID)
         } catch let error as LedgerError {
             switch error {
-            case .promptsDiffer, .conflictingTitles: try abandonImport(importID: importID, at: time)
+            case .promptsDiffer, .conflictingTitles, .tooManyPrompts: try abandonImport(importID: importID, at: time)
             default: break
             }
             throw error
@@ -68,6 +68,7 @@ extension Ledger {
             for id in users { try rebuild(user: id, builder, &outcome, &touched, db) }
             outcome.shortened = outcome.shortened.map { Array($0.sorted().prefix(ImportOutcome.namedPrompts)) }
             outcome.shardsChanged = try refresh(touched, db)
+            try requireRoom(db)
             for shard in outcome.shardsChanged { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }
             if before != prompts { try Meta.promptConfiguration.set(prompts, db) }
             if !changes.isEmpty {

@@ -224,6 +224,21 @@ extension Ledger {
         return changed
     }
 
+    /// Prompts that have no shard yet are dealt out evenly: what fits in all shards together will fit in each.
+    ///
+    /// - Throws: `LedgerError.tooManyPrompts`.
+    func requireRoom(_ db: Database) throws {
+        let dealt = try Int.fetchOne(db, sql: "SELECT MAX(prompts) FROM shards") ?? 0
+        guard dealt <= promptsOfAShard else {
+            throw LedgerError.tooManyPrompts(count: dealt, limit: promptsOfAShard, shards: 1)
+        }
+        let all = try Int.fetchOne(db, sql: "SELECT prompts FROM splits WHERE split = 'train'") ?? 0
+        let limit = configuration.shards * promptsOfAShard
+        guard all <= limit else {
+            throw LedgerError.tooManyPrompts(count: all, limit: limit, shards: configuration.shards)
+        }
+    }
+
     /// An empty shard needs no adapter: whoever waits for one need not wait any longer.
     private func emptied(shard: Int, manifest: String, _ db: Database) throws {
         try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [shard])

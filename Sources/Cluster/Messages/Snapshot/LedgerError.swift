@@ -24,6 +24,8 @@ public enum LedgerError: Error, Hashable, Sendable {
     case promptsDiffer([PromptField.Change])
     /// One import calls an item by two titles.
     case conflictingTitles(item: String)
+    /// More training prompts than the cluster's shards take: all of a shard's prompts must fit in one message.
+    case tooManyPrompts(count: Int, limit: Int, shards: Int)
     /// A row that cannot be kept (empty identifier, rating that is not finite).
     case invalidRow(reason: String)
     case unknownUser(String)
@@ -92,6 +94,9 @@ extension LedgerError: CustomStringConvertible {
                 + "; leave it out to keep what is recorded, or give --change-prompts to make all prompts anew"
         case .conflictingTitles(let item):
             "nothing was imported: item \(item) has two different titles in this import"
+        case .tooManyPrompts(let count, let limit, let shards):
+            "nothing was imported: \(count) training prompts in \(shards == 1 ? "one shard" : "\(shards) shards") are more "
+                + "than the \(limit) that fit; make a cluster of more shards (lethe coordinator --shards N --data NEW)"
         case .invalidRow(let reason): "invalid row: \(reason)"
         case .unknownUser(let user): "there is no user \(user)"
         case .unknownShard(let shard): "there is no shard \(shard)"

@@ -17,8 +17,9 @@ public struct Envelope: Hashable, Sendable {
         self.payloads = payloads
     }
 
+    /// - Parameter limit: bytes that the other side takes.
     /// - Throws: `tooLarge` for what the other side would refuse.
-    public func frames() throws(WireError) -> [[UInt8]] {
+    public func frames(limit: Int = WireLimits.message) throws(WireError) -> [[UInt8]] {
         try Self.check("kind", kind.utf8.count, WireLimits.name)
         try Self.check("id", id.utf8.count, WireLimits.name)
         try Self.check("payloads", payloads.count, WireLimits.payloads)
@@ -36,7 +37,7 @@ public struct Envelope: Hashable, Sendable {
             }
         }
         try Self.check("frames", frames.count, WireLimits.frames)
-        try Self.check("message", frames.reduce(0) { $0 + $1.count }, WireLimits.message)
+        try Self.check("message", frames.reduce(0) { $0 + $1.count }, limit)
         return frames
     }
 
@@ -75,7 +76,7 @@ public struct Envelope: Hashable, Sendable {
         let list = header[(bracket + 1)..<(header.count - tail.count)]
         for field in list.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) where !list.isEmpty {
             guard let text = String(validating: field, as: UTF8.self), field.allSatisfy({ (48...57).contains($0) }),
-                let length = Int(text), length <= WireLimits.message
+                let length = Int(text), length <= WireLimits.workerMessage
             else { throw .malformed(reason: "the header's list of payloads is no list of lengths") }
             lengths.append(length)
         }

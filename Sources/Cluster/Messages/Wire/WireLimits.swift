@@ -1,23 +1,58 @@
 /// How much a peer may send. Whatever is above is refused before memory is spent on it.
+///
+/// What depends on each other is computed here from one another: a cluster that may be made can be trained, asked and
+/// evaluated, and whatever one side may say the other takes.
 public enum WireLimits {
     /// First byte of compatibility: peers of another version are refused.
     public static let version: UInt8 = 5
+
+    // MARK: a cluster
+
+    /// Shards of a cluster.
+    public static let shardCount = 1...4096
+    /// Number of a shard.
+    package static let shards = 0...(shardCount.upperBound - 1)
+    /// Copies of shards that a worker may say it holds: one of each.
+    public static let copies = shardCount.upperBound
+    /// Prompts of one shard: its manifest goes to a worker in one message.
+    public static let promptsOfAShard = prompts
+    /// Bytes of an adapter's file in a cluster of so many shards: all of them go to a worker in one message, with the prompts
+    /// that they are asked about.
+    public static func adapterBytes(shards: Int) -> Int {
+        (workerMessage - promptBytes - header) / max(1, shards)
+    }
+
+    /// Shards of a cluster whose adapters' files have so many bytes.
+    public static func shards(adapterBytes: Int) -> Int {
+        min(shardCount.upperBound, (workerMessage - promptBytes - header) / max(1, adapterBytes))
+    }
+
+    // MARK: a message
+
     /// Bytes of one payload frame; larger payloads are split.
     public static let payloadFrame = 1 << 20
     /// Bytes of the largest single frame, for `SocketOptions.maximumFrameSize`.
-    public static let frame = payloadFrame
-    /// Bytes of one message, all frames together.
+    public static let frame = max(payloadFrame, header)
+    /// Bytes of one message to the coordinator or to a client, all frames together.
     public static let message = 512 << 20
-    /// Frames of one message.
-    public static let frames = 2048
-    /// Payloads of one message: adapters of a mixture and a few more.
-    public static let payloads = 256
-    /// Bytes of the JSON header: room for a hello with `copies` shards.
-    public static let header = frame
+    /// Bytes of one message to a worker, which knows its coordinator by its key: the adapters of a mixture are in it.
+    public static let workerMessage = 4 << 30
+    /// Payloads of one message: the adapters of a mixture of all shards, its weights and the prompts.
+    public static let payloads = shardCount.upperBound + 2
+    /// Frames of one message: the empty one, version, kind, id and header; payloads full and begun.
+    public static let frames = 5 + workerMessage / payloadFrame + payloads
+    /// Bytes of the JSON header: room for a hello with `copies` copies, and for the lengths of all payloads.
+    public static let header = (64 << 10) + copies * copyBytes + payloads * lengthBytes
+    /// Bytes of a copy in a hello: three digests, two numbers and the names of the fields.
+    package static let copyBytes = 384
+    /// Bytes of a payload's length in the header, with its comma.
+    package static let lengthBytes = 11
     /// Bytes of a client's request: JSON takes several times its size in memory once it is read.
     public static let request = 64 << 20
     /// Bytes of a comparison's case or report.
     public static let comparison = 64 << 20
+    /// Bytes of the prompts that answer a worker's `need`, if it is more than one prompt: the worker asks for the rest.
+    public static let promptBytes = 128 << 20
     /// Nesting of any JSON that a peer sends.
     public static let depth = 32
     /// Bytes of the kind and of the id.
@@ -26,6 +61,11 @@ public enum WireLimits {
     public static let text = 400
     /// Prompts or manifest entries of one message.
     public static let prompts = 1 << 20
-    /// Shards a worker may say it holds.
-    public static let copies = 4096
+    /// Bytes of an entry of a manifest: two digests, and the names of the fields.
+    package static let entryBytes = 192
+
+    // MARK: what waits
+
+    /// Messages that wait for one slow peer: a release of every shard, and as much again for tasks, heartbeats and replies.
+    public static let queuedMessages = 2 * shardCount.upperBound
 }

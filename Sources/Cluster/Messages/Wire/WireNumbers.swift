@@ -2,8 +2,6 @@ import LanguageModels
 import Unlearning
 
 extension WireLimits {
-    /// Number of a shard.
-    package static let shards = 0...65_535
     /// Prompt tokens of one result: sums of thousands of results stay far from the end of the integers.
     public static let tokens = 0...(1 << 50)
     /// Optimiser steps, and rows of a comparison.

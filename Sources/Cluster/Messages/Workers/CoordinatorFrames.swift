@@ -43,7 +43,7 @@ extension CoordinatorMessage {
     private struct ShardHeader: Codable { var shard: Int }
 
     /// - Returns: frames for a ROUTER socket, to be sent after the routing identity.
-    public func frames() throws(WireError) -> [[UInt8]] { try envelope().frames() }
+    public func frames() throws(WireError) -> [[UInt8]] { try envelope().frames(limit: WireLimits.workerMessage) }
 
     /// - Parameter frames: as a DEALER socket gives them.
     public init(frames: [[UInt8]]) throws(WireError) {

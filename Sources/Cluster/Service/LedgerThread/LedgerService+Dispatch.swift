@@ -35,9 +35,7 @@ extension LedgerService {
                         specification: configuration.training, configuration: configuration.corrections.ifru)))
         case .prompts(let task, let shard, let manifest, let digests):
             try expect(try ledger.manifest(shard: shard).digest == manifest, "shard \(shard) has another manifest now")
-            let prompts = try ledger.trainingPrompts(shard: shard, digests: digests)
-            try expect(prompts.count == digests.count, "some prompts are not of shard \(shard)")
-            return .prompts(task: task, prompts: prompts)
+            return .prompts(task: task, prompts: try prompts(shard: shard, digests))
         case .replay(let task, let specification, let data):
             return .replay(task: task, specification: specification, prompts: try prompts(of: data))
         case .embed(let task, let source, let scope, let digests):
@@ -68,6 +66,26 @@ extension LedgerService {
             return try ledger.allTrainingSamples()
         }
     }
+
+    /// As many of them as fit in one answer, at least one; the worker asks for the rest.
+    private func prompts(shard: Int, _ digests: [String]) throws -> [TrainingPrompt] {
+        var (found, bytes): ([TrainingPrompt], Int) = ([], 0)
+        for start in stride(from: 0, to: digests.count, by: Self.promptsAtOnce) {
+            let wanted = Array(digests[start..<min(start + Self.promptsAtOnce, digests.count)])
+            let prompts = try ledger.trainingPrompts(shard: shard, digests: wanted)
+            try expect(prompts.count == wanted.count, "some prompts are not of shard \(shard)")
+            for prompt in prompts {
+                // As JSON: quotes and control characters take up to six bytes.
+                bytes += 6 * (prompt.id.utf8.count + prompt.instruction.utf8.count + prompt.input.utf8.count) + 64
+                guard found.isEmpty || bytes <= WireLimits.promptBytes else { return found }
+                found.append(prompt)
+            }
+        }
+        return found
+    }
+
+    /// Prompts that are read together.
+    private static let promptsAtOnce = 4096
 
     private func prompts(_ digests: [String]) throws -> [TrainingPrompt] {
         let prompts = try ledger.samples(digests: digests)

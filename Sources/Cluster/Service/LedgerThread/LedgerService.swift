@@ -111,6 +111,7 @@ extension ClientError {
             self.init(code: .invalidRequest, message: "the request id \(id) was used before for another request")
         case .invalidRequest(let reason), .invalidRow(let reason), .invalidConfiguration(let reason):
             self.init(code: .invalidRequest, message: reason)
+        case .tooManyPrompts: self.init(code: .tooLarge, message: error.description)
         case .promptsDiffer: self.init(code: .promptsDiffer, message: error.description)
         case .conflictingTitles: self.init(code: .invalidRequest, message: error.description)
         case .unknownImport(let id):

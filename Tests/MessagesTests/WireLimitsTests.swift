@@ -1,0 +1,57 @@
+import ClusterTestSupport
+import LanguageModels
+import Messages
+import Recommendation
+import Testing
+import Unlearning
+
+@Suite("Limits that depend on each other")
+struct WireLimitsTests {
+    private let digest = String(repeating: "f", count: 64)
+
+    @Test(
+        "A mixture of the adapters of all shards is one message, of whatever number of shards",
+        arguments: [1, 139, 4096])
+    func mixture(shards: Int) throws {
+        #expect(WireLimits.shardCount.contains(shards))
+        #expect(WireLimits.payloads == WireLimits.shardCount.upperBound + 2)
+        let bytes = WireLimits.adapterBytes(shards: shards)
+        #expect(shards * bytes + WireLimits.promptBytes + WireLimits.header <= WireLimits.workerMessage)
+        #expect(WireLimits.shards(adapterBytes: bytes) >= shards)
+        #expect(WireLimits.frames >= 5 + WireLimits.workerMessage / WireLimits.payloadFrame + WireLimits.payloads)
+        // The shape of it, with adapters of one byte.
+        let task = CoordinatorMessage.ScoreTask(
+            task: .max, rule: .nonDecomposed, adapters: Array(repeating: [1], count: shards),
+            weights: Array(repeating: 1, count: 2 * shards), prompts: WireSamples.prompts)
+        guard case .score(let read) = try CoordinatorMessage(frames: CoordinatorMessage.score(task).frames()) else {
+            Issue.record("another message")
+            return
+        }
+        #expect(read == task)
+    }
+
+    @Test("A worker can say that it holds a copy of every shard, with the longest names and numbers")
+    func copies() throws {
+        let copies = WireLimits.shards.map {
+            ShardCopy(
+                shard: $0, manifest: digest, prompts: WireLimits.promptsOfAShard, adapter: digest, prepared: digest)
+        }
+        #expect(copies.count == WireLimits.copies)
+        let hello = WorkerMessage.Hello(
+            worker: String(repeating: "w", count: 36), name: String(repeating: "n", count: 200), protocolVersion: 5,
+            base: digest, precision: .bf16, arithmetic: digest, threads: 64, copies: copies)
+        #expect(try WorkerMessage(frames: WorkerMessage.hello(hello).frames()) == .hello(hello))
+        #expect(WireLimits.header <= WireLimits.frame)
+        let goodbye = WorkerMessage.goodbye(deleted: Array(WireLimits.shards))
+        #expect(try WorkerMessage(frames: goodbye.frames()) == goodbye)
+        #expect(WireLimits.queuedMessages >= WireLimits.copies)
+    }
+
+    @Test("The manifest of the largest shard is one message")
+    func manifest() throws {
+        #expect(WireLimits.promptsOfAShard <= WireLimits.prompts)
+        #expect(WireLimits.promptsOfAShard * WireLimits.entryBytes <= WireLimits.workerMessage)
+        let entry = ShardManifest.Entry(id: digest, digest: digest)
+        #expect(try WireJSON.encode([entry], kind: "assign").count <= WireLimits.entryBytes)
+    }
+}
