@@ -88,7 +88,8 @@ let package = Package(
         .testTarget(name: "MessagesTests", dependencies: ["Messages", "ClusterTestSupport"]),
         .testTarget(
             name: "LedgerTests", dependencies: ["Ledger", "ClusterTestSupport", crypto], resources: [.copy("Fixtures")]),
-        .testTarget(name: "CoordinationTests", dependencies: ["Coordination", "ClusterTestSupport"]),
+        .testTarget(
+            name: "CoordinationTests", dependencies: ["Coordination", "ClusterTestSupport"], exclude: ["Transcripts"]),
         .testTarget(name: "WorkerTests", dependencies: ["Worker", "ClusterTestSupport", "ZeroMQ"]),
         // What only several rooms together show.
         .testTarget(

@@ -6,6 +6,14 @@ import Compute
 /// (matrix products, norms, element-wise work) or chunks of the token tree and key/value heads (attention); no partition
 /// depends on the number of threads. In the last layer everything after attention runs on the answer rows only.
 final class DecoderPass {
+    /// How adapters act: their factors and, for a mixture, the weights `[groups, adapters]` of each group of prompts.
+    struct LowRank {
+        let factors: LowRankFactors
+        let decomposed: Bool
+        /// nil: one adapter with weight 1.
+        let groupWeights: [Float]?
+    }
+
     let weights: DecoderWeights
     let model: ModelConfiguration
     let element: Element

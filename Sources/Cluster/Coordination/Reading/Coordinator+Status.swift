@@ -134,7 +134,7 @@ extension Coordinator {
                     waitingFor: pending.waitingFor, unconfirmed: copies)
             },
             disputes: disputes, tuned: snapshot.isTuned,
-            data: StatusReport.Data(
+            data: StatusReport.PromptCounts(
                 trainPrompts: snapshot.trainingPrompts, validationPrompts: snapshot.validationPrompts,
                 testPrompts: snapshot.testPrompts, missingEmbeddings: snapshot.missingEmbeddings,
                 missingMargins: adapters.map(\.missingMargins).reduce(0, +)))

@@ -1,32 +1,5 @@
 import Messages
 
-/// Rows the ledger misses of one kind, and what is known of which.
-struct ValueBacklog: Sendable {
-    enum Phase: Sendable {
-        /// Nothing is known of which.
-        case unknown
-        /// The ledger was asked which are missing.
-        case loading
-        /// Digests to give out.
-        case listed([String])
-    }
-
-    var kind: MissingValues
-    var phase = Phase.unknown
-
-    var isLoading: Bool {
-        if case .loading = phase { true } else { false }
-    }
-
-    /// Digests to give out.
-    var pending: [String] {
-        get {
-            if case .listed(let digests) = phase { digests } else { [] }
-        }
-        set { phase = newValue.isEmpty ? .unknown : .listed(newValue) }
-    }
-}
-
 /// Embeddings and reference margins: asked of the ledger in lists, of workers in chunks, and written as they come.
 extension Coordinator {
     /// What is missing now, in the order in which it is worked off.

@@ -1,14 +1,5 @@
 import Messages
 
-/// An operator's word that an away worker's disk is destroyed, and the answer to it.
-struct CopyDeclaration: Sendable {
-    var request: String
-    var wanted: ClientRequest.ForgetCopyRequest
-    var waiters: [ClientTicket]
-    /// nil: on its way to the ledger.
-    var result: CopySettlement?
-}
-
 extension Coordinator {
     mutating func declare(_ wanted: ClientRequest.ForgetCopyRequest, for ticket: ClientTicket) {
         guard !ticket.request.isEmpty, ticket.request.utf8.count <= CoordinatorLimits.text else {

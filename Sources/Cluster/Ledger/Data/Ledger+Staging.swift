@@ -73,12 +73,6 @@ extension Ledger {
     }
 
     func clearStaging(_ importID: String, _ db: Database) throws {
-        try Ledger.clearStaging(importID, db)
-    }
-
-    static func clearStaging(_ importID: String, _ db: Database) throws {
-        for table in ["staged_batches", "staged_items", "staged_rows", "staged_refused_items"] {
-            try db.execute(sql: "DELETE FROM \(table) WHERE import = ?", arguments: [importID])
-        }
+        try StagedImport.clear(importID, db)
     }
 }

@@ -55,9 +55,3 @@ extension Ledger {
                 """, arguments: [configuration.titleBytes / (configuration.historyLength + 1)])
     }
 }
-
-/// How many prompts have shortened titles, and the first of their ids, sorted.
-struct ShortenedPrompts {
-    var count: Int
-    var first: [String]
-}

@@ -51,7 +51,7 @@ enum TombstoneMigration {
         }
         // They named items in clear. Their clients are told to send the import again.
         let imports = try String.fetchAll(db, sql: "SELECT DISTINCT import FROM staged_refused_items")
-        for id in imports { try Ledger.clearStaging(id, db) }
+        for id in imports { try StagedImport.clear(id, db) }
         try Meta.tombstoneKeyCheck.set(TombstoneKey.check(key), db)
         try Meta.tombstoneKey.remove(db)
         // Free pages and the write-ahead log still have copies.

@@ -172,7 +172,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         }
     }
 
-    public struct Data: Codable, Hashable, Sendable {
+    public struct PromptCounts: Codable, Hashable, Sendable {
         public var trainPrompts: Int
         public var validationPrompts: Int
         public var testPrompts: Int
@@ -204,12 +204,12 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public var disputes: [String]
     /// Whether τ and n were chosen for the adapters that are there now.
     public var tuned: Bool
-    public var data: Data
+    public var data: PromptCounts
 
     package init(
         cluster: String, base: String, precision: String, arithmetic: String? = nil, activity: String,
         workers: [Worker], shards: [Shard], operations: [OperationReport], pendingForgets: [PendingForget],
-        disputes: [String], tuned: Bool, data: Data
+        disputes: [String], tuned: Bool, data: PromptCounts
     ) {
         self.cluster = cluster
         self.base = base

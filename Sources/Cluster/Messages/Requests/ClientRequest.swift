@@ -169,17 +169,6 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     }
 }
 
-/// An error a client can match on; `code` is stable, `message` is for people.
-public struct ClientError: Error, Codable, Hashable, Sendable {
-    public var code: ErrorCode
-    public var message: String
-
-    public init(code: ErrorCode, message: String) {
-        self.code = code
-        self.message = message
-    }
-}
-
 /// Where a long request stands.
 public struct OperationReport: Codable, Sendable, Equatable {
     public enum State: String, Codable, Sendable { case running, done, failed }

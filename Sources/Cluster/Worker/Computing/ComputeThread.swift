@@ -6,20 +6,6 @@ import Synchronization
 import Unlearning
 import ZeroMQ
 
-/// What the other threads of a worker tell its socket loop.
-enum WorkerReport: Sendable {
-    case executorReady(Result<ExecutorDescription, TaskFailure>)
-    case storeReady(Result<[ShardCopy], TaskFailure>)
-    case storage(StorageResult)
-    case progress(JobID, WorkerMessage.TaskProgress)
-    case finished(JobID, JobOutcome)
-    /// What other workers left was deleted: everything that is not yet known to be said.
-    case cleared([ClearedNote])
-    /// The directory's shards are deleted, except those named.
-    case deletedShards(Result<[String], TaskFailure>)
-    case ended
-}
-
 /// Runs jobs, one after the other, so that training never holds up a heartbeat.
 final class ComputeThread: Sendable {
     private enum Command: Sendable {

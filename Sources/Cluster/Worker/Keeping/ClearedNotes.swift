@@ -2,12 +2,6 @@ import Files
 import Foundation
 import Messages
 
-/// A worker that is no more, whose shards were deleted here, and the cluster that it worked for, if it is known.
-struct ClearedNote: Codable, Hashable, Sendable {
-    var worker: String
-    var cluster: String?
-}
-
 /// The notes that lie in a worker's directory until the coordinator was told.
 enum ClearedNotesFile {
     static func read(in directory: String) -> [ClearedNote] {

@@ -10,14 +10,6 @@ import Compute
 //             partial sums of the block; dx += Aᵀ·du [rows, inputs] in 32 bits
 //   sum       gradient [adapter's layout] += the blocks' dA and dB, block by block
 extension DecoderPass {
-    /// How adapters act: their factors and, for a mixture, the weights `[groups, adapters]` of each group of prompts.
-    struct LowRank {
-        let factors: LowRankFactors
-        let decomposed: Bool
-        /// nil: one adapter with weight 1.
-        let groupWeights: [Float]?
-    }
-
     func lowRankForward(
         _ kind: SiteGroup, layer index: Int, _ rows: RowBlock, input: UnsafeRawPointer,
         result: UnsafeMutablePointer<Float>, thread: Int

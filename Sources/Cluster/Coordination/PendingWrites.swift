@@ -1,0 +1,103 @@
+import Messages
+
+/// Writes on their way to the ledger, and writes to try again.
+struct PendingWrites: Sendable {
+    struct Entry: Sendable {
+        enum Phase: Sendable {
+            /// The service has it.
+            case underWay(lastError: ClientError?)
+            case waiting(until: CoordinatorInstant, ClientError)
+        }
+
+        var id: LedgerCommandID
+        var command: LedgerCommand
+        var attempts: Int
+        var phase: Phase
+
+        /// Why it failed last.
+        var error: ClientError? {
+            switch phase {
+            case .underWay(let error): error
+            case .waiting(_, let error): error
+            }
+        }
+
+        var isUnderWay: Bool {
+            if case .underWay = phase { true } else { false }
+        }
+    }
+
+    private(set) var entries: [Entry] = []
+    private var next: LedgerCommandID = 1
+
+    /// What the ledger last failed at for a reason of its own, such as a full disk, while that lasts.
+    var trouble: ClientError? {
+        entries.lazy.compactMap(\.error).first { $0.code != .stale }
+    }
+
+    var isInTrouble: Bool { trouble != nil }
+
+    mutating func begin(_ command: LedgerCommand) -> LedgerCommandID {
+        defer { next += 1 }
+        entries.append(Entry(id: next, command: command, attempts: 1, phase: .underWay(lastError: nil)))
+        return next
+    }
+
+    /// Takes out the entry of a command that ended.
+    mutating func end(_ id: LedgerCommandID) -> Entry? {
+        guard let position = entries.firstIndex(where: { $0.id == id && $0.isUnderWay }) else { return nil }
+        return entries.remove(at: position)
+    }
+
+    mutating func keepForRetry(_ entry: Entry, error: ClientError, at now: CoordinatorInstant) {
+        let range = CoordinatorLimits.ledgerRetrySeconds
+        let pause = min(range.upperBound, range.lowerBound * Double(1 << min(entry.attempts - 1, 10)))
+        var entry = entry
+        entry.phase = .waiting(until: now.advanced(bySeconds: pause), error)
+        entries.append(entry)
+    }
+
+    /// Entries whose time has come; they count as begun again.
+    mutating func takeDue(at now: CoordinatorInstant) -> [Entry] {
+        var due: [Entry] = []
+        for position in entries.indices {
+            guard case .waiting(let time, let error) = entries[position].phase, time <= now else { continue }
+            entries[position].phase = .underWay(lastError: error)
+            entries[position].attempts += 1
+            due.append(entries[position])
+        }
+        return due
+    }
+
+    mutating func drop(_ id: LedgerCommandID) {
+        entries.removeAll { $0.id == id }
+    }
+
+    func contains(where condition: (LedgerCommand) -> Bool) -> Bool {
+        entries.contains { condition($0.command) }
+    }
+
+    func isPublishing(shard: Int, manifest: String) -> Bool {
+        publisher(of: shard, manifest: manifest) != nil
+    }
+
+    /// The worker whose adapter is on its way into the ledger.
+    func publisher(of shard: Int, manifest: String) -> String? {
+        entries.lazy.compactMap { entry in
+            guard case .publish(shard, let report, _, let worker) = entry.command, report.manifest == manifest else {
+                return nil
+            }
+            return worker
+        }.first
+    }
+
+    func isWriting(_ values: MissingValues) -> Bool {
+        contains { command in
+            switch (command, values) {
+            case (.saveEmbeddings, .embeddings): true
+            case (.saveMargins(let name, _, _), .margins(let adapter)): name == adapter
+            default: false
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import Foundation
+import GRDB
+import Messages
+
+/// Single values, stored as JSON.
+enum Meta: String {
+    case configuration, cluster
+    /// In ledgers of earlier versions only.
+    case tombstoneKey = "tombstone key"
+    case tombstoneKeyCheck = "tombstone key check"
+    case promptConfiguration = "prompt configuration"
+    case trainingRequested = "training requested"
+    case purgePending = "purge pending"
+    /// Bytes of titles by which the prompts that are there were made. Absent: made before there was a budget.
+    case titleBudget = "title budget"
+    /// Seconds since 1970: workers' copies of before are not on record. Absent: all are.
+    case copiesSince = "copies since"
+    /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.
+    case auditHead = "audit head"
+    /// Of the last start of a coordinator.
+    case generation
+    /// The generation of another coordinator that came after the last start.
+    case supersededBy = "superseded by"
+    case promptsChange = "prompts change"
+    /// Whether identifiers stand in the ledger that `Identifier` spells otherwise.
+    case olderSpellings = "older spellings"
+
+    func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
+        let row = try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])
+        return try row?.json("value", in: "meta")
+    }
+
+    func set(_ value: some Encodable, _ db: Database) throws {
+        try db.execute(
+            sql: "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
+            arguments: [rawValue, JSONEncoder.stable.encode(value)])
+    }
+
+    func remove(_ db: Database) throws {
+        try db.execute(sql: "DELETE FROM meta WHERE key = ?", arguments: [rawValue])
+    }
+}

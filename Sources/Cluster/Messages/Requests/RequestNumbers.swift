@@ -1,0 +1,17 @@
+extension WireNumbers {
+    package func check(_ request: ClientRequest) throws(WireError) {
+        switch request {
+        case .importRows(let rows):
+            try check(rows.sequence, WireLimits.batches, "sequence")
+            try checkFinite(rows.interactions.map(\.rating), "rating")
+        case .finishImport(let finish): try check(finish.batches, WireLimits.batches, "batches")
+        case .query(let query):
+            if let top = query.top { try check(top, WireLimits.top, "top") }
+        case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .adapters, .lineage, .exportAdapter:
+            break
+        case .audit(let audit): try check(audit.after, WireLimits.entries, "after")
+        case .forgetCopy(let copy):
+            if let shard = copy.shard { try check(shard, WireLimits.shards, "shard") }
+        }
+    }
+}

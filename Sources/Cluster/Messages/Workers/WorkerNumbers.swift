@@ -1,0 +1,88 @@
+import Unlearning
+
+extension WireNumbers {
+    package func check(_ copy: ShardCopy) throws(WireError) {
+        try check(copy.shard, WireLimits.shards, "shard")
+        try check(copy.prompts, 0...WireLimits.prompts, "prompts")
+    }
+
+    package func check(_ hello: WorkerMessage.Hello) throws(WireError) {
+        try check(hello.threads, WireLimits.threads, "threads")
+        for copy in hello.copies { try check(copy) }
+    }
+
+    package func check(_ progress: WorkerMessage.TaskProgress) throws(WireError) {
+        try check(progress.step, WireLimits.steps, "step")
+        try check(progress.steps, WireLimits.steps, "steps")
+        try checkFinite([progress.loss], "loss")
+        try check(progress.tokensPerSecond, WireLimits.rate, "tokensPerSecond")
+        try check(progress.secondsRemaining, WireLimits.rate, "secondsRemaining")
+    }
+
+    package func check(tokens: Int, seconds: Double) throws(WireError) {
+        try check(tokens, WireLimits.tokens, "tokens")
+        try check(seconds, WireLimits.seconds, "seconds")
+    }
+
+    package func check(_ report: TrainingReport) throws(WireError) {
+        try check { try report.specification.check() }
+        try check(report.prompts, 0...WireLimits.prompts, "prompts")
+        try check(report.steps, WireLimits.steps, "steps")
+        try check(tokens: report.tokens, seconds: report.seconds)
+        try check(report.computeSeconds, WireLimits.seconds, "computeSeconds")
+        try checkCount(report.epochLosses.count, WireLimits.epochs, "epochLosses")
+        try checkFinite(report.epochLosses, "epochLosses")
+        if let correction = report.correction { try check(correction) }
+    }
+
+    package func check(_ provenance: ApproximateProvenance) throws(WireError) {
+        try check(provenance.forgotten, 0...WireLimits.prompts, "forgotten")
+        try check(provenance.corrections, WireLimits.corrections, "corrections")
+    }
+
+    private func check(_ correction: CorrectionReport) throws(WireError) {
+        try check(correction.provenance)
+        try check(correction.method)
+        let (corrected, influence) = (correction.e2urec, correction.ifru)
+        let costs = [
+            correction.preparation?.cost, corrected?.augmenting, corrected?.teaching, corrected?.forgetting,
+            corrected?.pairing, influence?.gradient, influence?.solving,
+        ]
+        for case let cost? in costs {
+            try check(tokens: cost.scoredTokens, seconds: cost.seconds)
+            try check(cost.trainedTokens, WireLimits.tokens, "trainedTokens")
+            try check(cost.steps, WireLimits.steps, "steps")
+        }
+        let counts = [
+            corrected?.forgotten, corrected?.retained, influence?.direct, influence?.rebuilt, influence?.pruned,
+            influence?.references, influence?.backwardPrompts, influence?.calibration?.prompts,
+        ]
+        for case let count? in counts { try check(count, 0...(2 * WireLimits.prompts), "a number of prompts") }
+        if let influence { try check(influence.corrections, WireLimits.corrections, "corrections") }
+        try checkFinite(corrected?.forgetLosses ?? [], "forgetLosses")
+        try checkFinite(corrected?.pairLosses ?? [], "pairLosses")
+        try checkFinite(influence.map(Self.numbers) ?? [], "ifru")
+    }
+
+    private static func numbers(_ report: IFRUReport) -> [Double] {
+        let calibration = report.calibration
+        return [
+            report.damping, report.step, report.predictedDivergence, report.disagreement, calibration?.damping,
+            calibration?.disagreement, calibration?.distanceBefore, calibration?.distanceAfter,
+            report.forgottenMargins?.meanFromLabel, report.forgottenMargins?.largest,
+        ].compactMap { $0 }
+    }
+}
+
+extension WireNumbers {
+    package func check(_ method: CorrectionMethod) throws(WireError) {
+        switch method {
+        case .e2urec(let configuration): try check { try configuration.check() }
+        case .ifru(let configuration): try check { try configuration.check() }
+        }
+    }
+
+    package func check(_ provenance: AdapterProvenance) throws(WireError) {
+        if case .approximate(let approximate) = provenance { try check(approximate) }
+    }
+}

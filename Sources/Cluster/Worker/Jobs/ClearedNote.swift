@@ -1,0 +1,5 @@
+/// A worker that is no more, whose shards were deleted here, and the cluster that it worked for, if it is known.
+struct ClearedNote: Codable, Hashable, Sendable {
+    var worker: String
+    var cluster: String?
+}
