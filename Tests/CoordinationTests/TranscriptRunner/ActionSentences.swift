@@ -1,0 +1,98 @@
+import ClusterTestSupport
+import Coordination
+import Messages
+
+/// Actions as short sentences, one line each. Every switch here is without a default: a new action must be told.
+struct ActionSentences {
+    /// Training prompts of a manifest.
+    var prompts: (String) -> Int
+    /// The worker behind a connection.
+    var worker: (PeerID) -> String
+
+    /// Heartbeats are not told: they say nothing.
+    func lines(_ action: CoordinatorAction) -> [String] {
+        switch action {
+        case .send(_, .heartbeat): []
+        case .send(let peer, let message): ["to \(worker(peer)): \(sentence(message))"]
+        case .dispatch(let peer, let task): ["to \(worker(peer)): \(sentence(task))"]
+        case .reply(let ticket, let reply): lines(reply, to: ticket.request)
+        case .ledger(_, let command): ["ledger: \(sentence(command))"]
+        case .loadMissing(.embeddings, _): ["look up: which prompts have no embedding"]
+        case .loadMissing(.margins(let adapter), _): ["look up: which validation prompts \(adapter) has not scored"]
+        case .loadSplit(let operation, let split, _): ["look up: the \(split.rawValue) prompts, for \(operation)"]
+        case .loadComparison(let operation, _): ["look up: the cases of comparison \(operation)"]
+        case .loadForgetShards(let operation, let request):
+            ["look up: the shards that forget \(request) touched, for \(operation)"]
+        case .computeWeights(let operation, let request):
+            [
+                "compute: how much \(request.adapters.list) count for \(request.digests.list), by the \(request.scope.rawValue), "
+                    + "for \(operation)"
+            ]
+        case .buildEvaluation(let operation, let scores):
+            ["compute: the report of evaluation \(operation), of \(scores.series.count) series of margins"]
+        case .superseded(let other): ["give way to another coordinator: \(other)"]
+        case .log(let line): ["log: \(line)"]
+        }
+    }
+
+    private func sentence(_ message: CoordinatorMessage) -> String {
+        switch message {
+        case .welcome(let welcome): "welcome to cluster \(welcome.cluster)"
+        case .refused(let code, let message): "refused (\(code)): \(message)"
+        case .heartbeat: "heartbeat"
+        case .assign(let assignment): "shard \(assignment.shard) as task \(assignment.task), complete"
+        case .prepare(let task): "prepare shard \(task.shard) as task \(task.task), complete"
+        case .replay(let task, _, let prompts): "train \(prompts.count) prompts as task \(task), complete"
+        case .prompts(let task, let prompts): "\(prompts.count) prompts for task \(task), complete"
+        case .score(let task): "score \(task.prompts.count) prompts as task \(task.task), complete"
+        case .embed(let task, _, let prompts): "embed \(prompts.count) prompts as task \(task), complete"
+        case .compare(let task, _): "compare methods as task \(task), complete"
+        case .cancel(let task): "drop task \(task)"
+        case .release(let shard): "delete everything of shard \(shard)"
+        }
+    }
+
+    private func sentence(_ dispatch: Dispatch) -> String {
+        switch dispatch {
+        case .assign(let task, let shard, let manifest, _, nil, _):
+            return "train \(data(shard, manifest)) as task \(task)"
+        case .assign(let task, let shard, let manifest, _, let adapter?, _):
+            return "keep \(data(shard, manifest)) as task \(task); \(adapter) is trained from it already"
+        case .correct(let task, let shard, let manifest, _, _):
+            return "correct the adapter of \(data(shard, manifest)) as task \(task)"
+        case .prepare(let task, let shard, let manifest, let adapter):
+            return "prepare influences of \(adapter), \(data(shard, manifest)), as task \(task)"
+        case .prompts(let task, let shard, _, let digests):
+            return "\(digests.count) prompts of shard \(shard) for task \(task)"
+        case .replay(let task, _, .shard(let shard, let manifest)):
+            return "train \(data(shard, manifest)) for comparison as task \(task)"
+        case .replay(let task, _, .everything): return "train one adapter on all prompts as task \(task)"
+        case .embed(let task, _, let scope, let digests):
+            return "embed \(digests.list) as task \(task), by the \(scope.rawValue)"
+        case .score(let task, _, let adapters, _, let digests):
+            let models = adapters.isEmpty ? "the base model" : adapters.map(\.name).list
+            return "score \(digests.list) under \(models) as task \(task)"
+        case .compare(let task, _, let position, _): return "compare methods on case \(position) as task \(task)"
+        }
+    }
+
+    private func data(_ shard: Int, _ manifest: String) -> String {
+        "shard \(shard) (manifest \(manifest), \(prompts(manifest)) prompts)"
+    }
+}
+
+extension [String] {
+    /// "a", "a and b", "a, b and c"; of more than six the first and last.
+    var list: String {
+        guard let last, count > 1 else { return first ?? "nothing" }
+        if count > 6 { return "\(count) prompts (\(self[0]) to \(last))" }
+        return dropLast().joined(separator: ", ") + " and \(last)"
+    }
+}
+
+extension [Int] {
+    /// "shard 1", "shards 0 and 2", "no shard".
+    var shards: String {
+        isEmpty ? "no shard" : (count == 1 ? "shard " : "shards ") + map(String.init).list
+    }
+}
