@@ -8,7 +8,6 @@ public final class Authenticator: Sendable {
     static let endpoint = "inproc://zeromq.zap.01"
     static let domain = "lethe"
 
-    private let allowed: Locked<Set<CurvePublicKey>>
     private let stop: Mailbox<Void>
 
     /// - Parameters:
@@ -18,17 +17,15 @@ public final class Authenticator: Sendable {
         _ context: Context, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String] = [:],
         whenRefused: @escaping @Sendable () -> Void = {}
     ) throws {
-        let keys = Locked(allowed)
         let stop = try Mailbox<Void>()
         let started = try Mailbox<ZeroMQError?>()
-        self.allowed = keys
         self.stop = stop
         let thread = Thread {
             do throws(ZeroMQError) {
                 let socket = try Socket(context, .router)
                 try socket.bind(Self.endpoint)
                 started.post(nil)
-                try Self.serve(socket, keys: keys, names: names, whenRefused: whenRefused, stop: stop)
+                try Self.serve(socket, allowed: allowed, names: names, whenRefused: whenRefused, stop: stop)
             } catch {
                 started.post(error)
             }
@@ -42,13 +39,8 @@ public final class Authenticator: Sendable {
         stop.post(())
     }
 
-    /// From now on exactly these may connect; connections that exist stay.
-    public func allow(_ keys: Set<CurvePublicKey>) {
-        allowed.withLock { $0 = keys }
-    }
-
     private static func serve(
-        _ socket: Socket, keys: Locked<Set<CurvePublicKey>>, names: [CurvePublicKey: String],
+        _ socket: Socket, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String],
         whenRefused: @Sendable () -> Void, stop: Mailbox<Void>
     ) throws(ZeroMQError) {
         let poller = Poller([.socket(socket), .descriptor(stop.descriptor)])
@@ -56,7 +48,7 @@ public final class Authenticator: Sendable {
             let ready = try poller.wait(timeout: nil)
             if ready[1] { return }
             while let request = try socket.receive() {
-                guard let reply = reply(to: request, allowed: keys.withLock { $0 }, names: names) else { continue }
+                guard let reply = reply(to: request, allowed: allowed, names: names) else { continue }
                 if reply[4] != accepted { whenRefused() }
                 do {
                     try socket.send(reply)

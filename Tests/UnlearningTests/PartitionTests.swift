@@ -144,11 +144,11 @@ struct PartitionTests {
         var partition = try cloud.partition(method, shards: 3)
         let kept = cloud.samples.filter { $0.user != "u3" }
         let before = kept.map { partition.shard(of: $0) }
-        partition.remove(samples: cloud.samples.filter { $0.user == "u3" } + [PartitionSample(id: "x", user: "y")])
+        partition = try partition.without(cloud.samples.filter { $0.user == "u3" })
         #expect(kept.map { partition.shard(of: $0) } == before)
         #expect(partition.loads.reduce(0, +) == kept.count)
         #expect(!partition.assignments.contains { $0.key == "u3" })
-        partition.remove(samples: kept)
+        partition = try partition.without(kept)
         #expect(partition.assignments.isEmpty)
         // And the empty partition takes new samples.
         let again = cloud[0..<6]
@@ -163,7 +163,7 @@ struct PartitionTests {
         var partition = try BalancedPartition(
             method: .semantic, samples: old.samples, embeddings: old.embeddings, dimension: Cloud.dimension, shards: 3,
             seed: 1)
-        partition.remove(samples: old.samples.filter { partition.shard(of: $0) == 1 })
+        partition = try partition.without(old.samples.filter { partition.shard(of: $0) == 1 })
         #expect(partition.loads == [20, 0, 20])
         try partition.add(samples: new.samples, embeddings: new.embeddings)
         #expect(partition.loads.max() == 24)
@@ -240,5 +240,19 @@ struct PartitionTests {
         #expect(throws: UnlearningError.duplicateSample(id: "a")) { try make([two[0], two[0]], [1, 2, 3, 4]) }
         #expect(throws: UnlearningError.self) { try make(two, [1, 2, 3, 4], shards: 0) }
         #expect(throws: UnlearningError.self) { try make(two, [], dimension: 0) }
+    }
+}
+
+extension BalancedPartition {
+    /// As a ledger that forgot the samples records it.
+    fileprivate func without(_ samples: [PartitionSample]) throws -> BalancedPartition {
+        let keys = samples.map { method == .user ? $0.user : $0.id }
+        let left = assignments.compactMap { assignment in
+            var assignment = assignment
+            assignment.prompts -= keys.count { $0 == assignment.key }
+            return assignment.prompts > 0 ? assignment : nil
+        }
+        return try BalancedPartition(
+            method: method, shards: shards, seed: seed, dimension: dimension, centres: centres, assignments: left)
     }
 }

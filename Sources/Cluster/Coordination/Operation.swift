@@ -23,7 +23,7 @@ struct Operation: Sendable {
 
     /// The request's id.
     var id: String
-    /// nil: found pending in the ledger after a restart.
+    /// nil: found pending in the ledger after a restart, and nobody repeated it since.
     var request: ClientRequest?
     var course: Course
     var started: CoordinatorInstant
@@ -79,4 +79,9 @@ struct Forgetting: Sendable {
     var outcome = Outcome.unknown(waiters: [])
     /// Copies that may hold what was forgotten, as known at the commit or when their worker came back.
     var suspects: [UnconfirmedCopy] = []
+
+    /// Whether somebody waits for what the ledger says.
+    var isAsked: Bool {
+        if case .unknown(let waiters) = outcome { !waiters.isEmpty } else { false }
+    }
 }

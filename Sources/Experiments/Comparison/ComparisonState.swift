@@ -17,9 +17,8 @@ struct ComparisonState {
     var training: [CasePrompt]
     var validation: [CasePrompt]
     var test: [CasePrompt]
-    /// Digest of the training prompts and of the validation prompts: names for caches.
-    var trainingName: String { Self.name(training) }
 
+    /// Digest of prompts: a name for caches.
     static func name(_ prompts: [CasePrompt]) -> String {
         ShardManifest(entries: prompts.map { ShardManifest.Entry(id: $0.id, digest: $0.digest) }).digest
     }

@@ -134,16 +134,6 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
         deal(new)
     }
 
-    /// Takes samples out; unknown ones are ignored. A user without prompts left is forgotten.
-    public mutating func remove(samples: [PartitionSample]) {
-        guard method.isDataDependent else { return }
-        for sample in samples {
-            guard let position = position(of: method == .user ? sample.user : sample.id) else { continue }
-            assignments[position].prompts -= 1
-        }
-        assignments.removeAll { $0.prompts <= 0 }
-    }
-
     /// Prompts in each shard; zeros under the hash methods, which keep no record.
     public var loads: [Int] {
         var loads = [Int](repeating: 0, count: shards)

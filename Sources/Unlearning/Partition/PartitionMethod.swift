@@ -13,9 +13,6 @@ public enum PartitionMethod: String, Codable, CaseIterable, Hashable, Sendable {
 
     /// Whether a partition needs embeddings and is a recorded input of the training.
     public var isDataDependent: Bool { self == .semantic || self == .user }
-
-    /// Whether all prompts of a user are in one shard.
-    public var keepsUsersWhole: Bool { self == .user || self == .userHash }
 }
 
 /// What a partition needs to know of a prompt.

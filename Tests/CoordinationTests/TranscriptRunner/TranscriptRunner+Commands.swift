@@ -41,6 +41,7 @@ extension TranscriptRunner {
             try feed(.unreachable(peer: peer))
         case .train(let id): try ask(.train, id)
         case .forget(let id, let users, let method, let bridge):
+            asked[id] = users
             try ask(.forget(.init(users: users, interactions: [], method: method, bridge: bridge)), id)
         case .evaluate(let id): try ask(.evaluate(.init(split: .test, compare: false)), id)
         case .verify(let id, let request): try ask(.verify(.init(request: request)), id)

@@ -39,6 +39,8 @@ struct TranscriptRunner {
     var lastTask: TaskID = 0
     /// What answered last.
     var answering: [String]?
+    /// Whom a client last asked to forget, by request.
+    var asked: [String: [String]] = [:]
     /// People whose forgetting was acknowledged.
     var acknowledged: [String] = []
 
@@ -105,7 +107,7 @@ struct TranscriptRunner {
             for action in actions {
                 lines += sentences.lines(action)
                 events += perform(action)
-                if case .reply(let ticket, .forgetAccepted) = action { acknowledge(ticket.request) }
+                if case .reply(let ticket, .forgetAccepted) = action { try acknowledge(ticket.request) }
                 try noteAnswering()
             }
         }
@@ -134,9 +136,12 @@ struct TranscriptRunner {
         }
     }
 
-    private mutating func acknowledge(_ request: String) {
-        guard let record = ledger.records.first(where: { $0.id == request }) else { return }
-        acknowledged += record.users
+    /// Whoever asked believes that this is done.
+    private mutating func acknowledge(_ request: String) throws(TranscriptObjection) {
+        acknowledged += asked[request] ?? []
+        if let person = ledger.people.map(\.name).first(where: acknowledged.contains) {
+            throw TranscriptObjection("request \(request) is acknowledged, and the ledger still has \(person)")
+        }
     }
 }
 

@@ -64,7 +64,11 @@ extension Coordinator {
     }
 
     private mutating func repeated(_ request: ClientRequest, of known: Operation, for ticket: ClientTicket) {
-        if let first = known.request, first != request { return reply(ticket, .failure(.requestConflict(known.id))) }
+        if let first = known.request, first != request {
+            // The ledger has not said yet whether the other one is the request that it has pending under this id.
+            let isAsked = if case .forget(let forgetting) = known.course { forgetting.isAsked } else { false }
+            return reply(ticket, .failure(isAsked ? .busy : .requestConflict(known.id)))
+        }
         if case .committing(let waiters) = known.phase {
             return update(known.id) { $0.phase = .committing(waiters: waiters.adding(ticket)) }
         }
@@ -74,7 +78,10 @@ extension Coordinator {
                 return reply(ticket, .failure(.requestConflict(known.id)))
             }
             forgetting.outcome = .unknown(waiters: waiters.adding(ticket))
-            update(known.id) { $0.course = .forget(forgetting) }
+            update(known.id) {
+                $0.request = request
+                $0.course = .forget(forgetting)
+            }
             let isAsked = writes.contains { command in
                 if case .forget(known.id, _) = command { true } else { false }
             }
@@ -162,7 +169,10 @@ extension Coordinator {
         } else if case .forget(var forgetting) = operation.course, case .unknown(let waiters) = forgetting.outcome {
             for waiter in waiters { reply(waiter, .failure(error)) }
             forgetting.outcome = .unknown(waiters: [])
-            update(id) { $0.course = .forget(forgetting) }
+            update(id) {
+                $0.request = nil
+                $0.course = .forget(forgetting)
+            }
         }
     }
 
