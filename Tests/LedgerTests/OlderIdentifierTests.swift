@@ -5,7 +5,6 @@ import Messages
 import Recommendation
 import Testing
 
-/// What is not yet kept over the upgrade of a data directory whose identifiers had white space around them.
 @Suite("Identifiers with blanks in the data directory of an older release")
 struct OlderIdentifierTests {
     @Test("A person who was forgotten with a blank behind the identifier stays out under today's spelling")
@@ -16,10 +15,8 @@ struct OlderIdentifierTests {
         #expect(rows.count == 8 && rows.allSatisfy { $0.user == "guest " })
         let outcome = try older.load(rows, into: ledger)
         let plan = try? ledger.plan(LedgerFixture.forget(users: ["guest "]))
-        withKnownIssue("tombstones of before are of the identifier as it came, and today's rows come without blanks") {
-            #expect(outcome.rowsRefused == rows.count)
-            #expect(plan?.alreadyForgotten == 1)
-        }
+        #expect(outcome.rowsRefused == rows.count)
+        #expect(plan?.alreadyForgotten == 1)
     }
 
     @Test(
@@ -32,10 +29,8 @@ struct OlderIdentifierTests {
         let history = try? ledger.history(user: "visitor")
         let row = Interaction(user: " visitor", item: "m2", timestamp: 2, rating: 3, ordinal: 0)
         let outcome = try older.load([row], into: ledger)
-        withKnownIssue("only forgetting looks for older spellings") {
-            #expect(isKnown)
-            #expect(history?.count == 7)
-            #expect(outcome.rowsAlreadyThere == 1)
-        }
+        #expect(isKnown)
+        #expect(history?.count == 7)
+        #expect(outcome.rowsAlreadyThere == 1)
     }
 }

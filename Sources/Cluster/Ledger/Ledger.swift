@@ -33,6 +33,8 @@ package final class Ledger {
     let hashPartition: BalancedPartition?
     /// Dropped by every mutating call.
     var cachedSnapshot: LedgerSnapshot?
+    /// `Meta.olderTombstones`, once it was read.
+    var olderTombstones: Bool?
     /// Training prompts that one shard may get.
     package var promptsOfAShard = WireLimits.promptsOfAShard
     var cachedShortened: ShortenedPrompts?

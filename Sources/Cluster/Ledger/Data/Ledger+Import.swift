@@ -46,6 +46,7 @@ extension Ledger {
             guard changes.isEmpty || changePrompts else { throw LedgerError.promptsDiffer(changes) }
             var outcome = ImportOutcome()
             outcome.rowsRefused = try requireComplete(importID, batches: batches, db)
+            try useOlderSpellings(ofImport: importID, db)
             let (changedItems, gainedTitles) = try takeItems(importID, db)
             outcome.itemsChanged = changedItems.count
             let staged =

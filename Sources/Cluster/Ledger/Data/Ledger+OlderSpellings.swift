@@ -13,6 +13,12 @@ extension Ledger {
 
     /// Notes at the first start after `Identifier` came whether there are identifiers that it would not let in like this.
     func noteOlderSpellings() throws {
+        if try read({ try Meta.olderTombstones.value(Bool.self, $0) }) == nil {
+            try mutate { db in
+                let hasTombstones = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM tombstones)") ?? false
+                try Meta.olderTombstones.set(hasTombstones, db)
+            }
+        }
         guard try read({ try Meta.olderSpellings.value(Bool.self, $0) }) == nil else { return }
         try mutate { db in
             let tokens = try String.fetchCursor(db, sql: "SELECT token FROM users UNION ALL SELECT token FROM items")
@@ -34,6 +40,26 @@ extension Ledger {
                 return Spelling(id: try row.value("id", in: table), token: token)
             } as [Spelling]
         return exact + older
+    }
+
+    /// Names what was sent of an import as the ledger has it, so that whoever was kept under an older spelling is not taken
+    /// for somebody else.
+    func useOlderSpellings(ofImport importID: String, _ db: Database) throws {
+        guard try Meta.olderSpellings.value(Bool.self, db) ?? false else { return }
+        for (table, columns) in [
+            ("users", [("staged_rows", "user")]), ("items", [("staged_rows", "item"), ("staged_items", "token")]),
+        ] {
+            for token in try String.fetchAll(db, sql: "SELECT token FROM \(table) ORDER BY id DESC") {
+                let today = Self.today(token)
+                guard token != today, !today.isEmpty, try spellings(of: today, in: table, db).first?.token == token
+                else { continue }
+                for (staged, column) in columns {
+                    try db.execute(
+                        sql: "UPDATE \(staged) SET \(column) = ? WHERE import = ? AND \(column) = ?",
+                        arguments: [token, importID, today])
+                }
+            }
+        }
     }
 
     /// How an identifier of before is written today: what is refused inside is left out.

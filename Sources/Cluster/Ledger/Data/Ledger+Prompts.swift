@@ -101,8 +101,7 @@ extension Ledger {
 
     package func hasUser(_ user: String) throws -> Bool {
         try read { db in
-            try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM users WHERE token = ?)", arguments: [user.normalised]) ?? false
+            try !spellings(of: user.normalised, in: "users", db).isEmpty
         }
     }
 
@@ -111,12 +110,11 @@ extension Ledger {
     /// - Throws: `LedgerError.unknownUser`.
     package func history(user: String) throws -> [Interaction] {
         try read { db in
-            guard
-                let id = try Int64.fetchOne(
-                    db, sql: "SELECT id FROM users WHERE token = ?", arguments: [user.normalised]),
-                let rows = try UserRecord(db, user: id)
+            // Whom earlier releases kept under several spellings is asked about under the first.
+            guard let known = try spellings(of: user.normalised, in: "users", db).first,
+                let record = try UserRecord(db, user: known.id)
             else { throw LedgerError.unknownUser(user) }
-            return rows.interactions
+            return record.interactions
         }
     }
 
@@ -131,8 +129,8 @@ extension Ledger {
     /// nil: not in the catalogue.
     package func title(item: String) throws -> String? {
         try read { db in
-            try String.fetchOne(
-                db, sql: "SELECT title FROM items WHERE token = ? AND title IS NOT NULL", arguments: [item.normalised])
+            guard let known = try spellings(of: item.normalised, in: "items", db).first else { return nil }
+            return try String.fetchOne(db, sql: "SELECT title FROM items WHERE id = ?", arguments: [known.id])
         }
     }
 

@@ -33,8 +33,52 @@ enum Tombstone {
     }
 }
 
+extension Tombstone {
+    /// White space that sources put around identifiers, which earlier releases hashed with them.
+    private static let paddings = [
+        ("", ""), (" ", ""), ("", " "), (" ", " "), ("", "\r"), ("", "\t"), ("\t", ""), ("", "\u{A0}"), ("\u{A0}", ""),
+        ("", "  "), ("  ", ""),
+    ]
+
+    private static func padded(_ name: String, most: Int) -> [String] {
+        paddings.prefix(most).map { $0.0 + name + $0.1 }
+    }
+
+    /// What an earlier release may have buried for the same: every user under all paddings, pairs of user and item under the
+    /// commonest of both.
+    fileprivate var olderForms: [Tombstone] {
+        switch self {
+        case .user(let user): Self.padded(user, most: Self.paddings.count).dropFirst().map { .user($0) }
+        case .pair(let user, let item): Self.pairs(user, item).map { .pair(user: $0, item: $1) }
+        case .interaction(let key):
+            Self.pairs(key.user, key.item).map {
+                .interaction(InteractionKey(user: $0, item: $1, timestamp: key.timestamp))
+            }
+        }
+    }
+
+    private static func pairs(_ user: String, _ item: String) -> [(String, String)] {
+        let all = padded(user, most: 5).flatMap { user in padded(item, most: 5).map { (user, $0) } }
+        return Array(all.dropFirst())
+    }
+}
+
 extension Ledger {
     func hasTombstone(_ tombstone: Tombstone, _ db: Database) throws -> Bool {
+        if try isBuried(tombstone, db) { return true }
+        guard try hasOlderTombstones(db) else { return false }
+        return try tombstone.olderForms.contains { try isBuried($0, db) }
+    }
+
+    /// Whether there may be tombstones from before identifiers were trimmed.
+    private func hasOlderTombstones(_ db: Database) throws -> Bool {
+        if let known = olderTombstones { return known }
+        let found = try Meta.olderTombstones.value(Bool.self, db)
+        olderTombstones = found
+        return found ?? false
+    }
+
+    private func isBuried(_ tombstone: Tombstone, _ db: Database) throws -> Bool {
         let statement = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM tombstones WHERE hmac = ?)")
         return try Bool.fetchOne(statement, arguments: [value(of: tombstone)]) ?? false
     }

@@ -24,6 +24,7 @@ enum Meta: String {
     case promptsChange = "prompts change"
     /// Whether identifiers stand in the ledger that `Identifier` spells otherwise.
     case olderSpellings = "older spellings"
+    case olderTombstones = "older tombstones"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         let row = try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])
