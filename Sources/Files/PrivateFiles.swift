@@ -3,7 +3,7 @@ import Foundation
 /// Files and directories that only their owner can read, whatever the umask.
 package enum PrivateFiles {
     package static let fileMode: mode_t = 0o600
-    package static let directoryMode: mode_t = 0o700
+    static let directoryMode: mode_t = 0o700
 
     /// Makes the directory, and those above it that are missing, with mode 0700; one that is there stays as it is.
     ///

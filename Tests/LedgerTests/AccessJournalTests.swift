@@ -76,7 +76,7 @@ struct AuditDetailTests {
         let id = "please forget anna@example.org"
         let outcome = try ledger.forget(requestID: id, LedgerFixture.forget(users: ["u1"]), at: fixture.now)
         try fixture.prepare(ledger)
-        _ = try ledger.finish(request: id, at: fixture.now.addingTimeInterval(12.5))
+        _ = try ledger.finishForget(request: id, at: fixture.now.addingTimeInterval(12.5))
         #expect(outcome.request == id)
         let log = try ledger.auditLog()
         let forget = try #require(log.first { $0.kind == "forget" })

@@ -15,7 +15,7 @@ struct LedgerAuditVerdictTests {
         let ledger = try fixture.trained(SyntheticRatings(users: 12, seed: 1))
         _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
         try fixture.prepare(ledger)
-        _ = try ledger.finish(request: "f", at: fixture.now.addingTimeInterval(12.5))
+        _ = try ledger.finishForget(request: "f", at: fixture.now.addingTimeInterval(12.5))
         _ = try ledger.forget(requestID: "g", LedgerFixture.forget(users: ["u2"]), at: fixture.now)
         #expect(try ledger.auditVerdict() == AuditVerdict(entries: ledger.auditLog().count, finding: nil))
         return (fixture, ledger)

@@ -39,7 +39,7 @@ struct LedgerCopiesTests {
         try again.recordCopy(HandedCopy(worker: "a", name: "host:a", shard: shard, manifest: new), at: fixture.now)
         try again.settleCopies(settle("a", .reported, shard: shard, kept: [new]), at: fixture.now)
         try fixture.prepare(again)
-        return (fixture, again, shard, manifest, try again.finish(request: "f", at: fixture.now))
+        return (fixture, again, shard, manifest, try again.finishForget(request: "f", at: fixture.now))
     }
 
     @Test("A copy on a disk that is away is named in the signed statement, whatever restarts in between")

@@ -100,7 +100,7 @@ struct LedgerCorrectionTests {
         #expect(snapshot.shards[1].adapter?.corrected?.corrections == 1)
         #expect(snapshot.shards[0].adapter?.corrected == nil)
         #expect(try ledger.adapters().map(\.report.method) == [.apa, .e2urec, .apa])
-        let statement = try ledger.finish(request: "r", at: fixture.now).statement
+        let statement = try ledger.finishForget(request: "r", at: fixture.now).statement
         #expect(statement.method == .e2urec && statement.exactness.hasPrefix("approximate"))
         #expect(statement.shards.first?.newAdapter == name)
         #expect(statement.shards.first?.correction == .init(method: .e2urec, corrections: 1))
@@ -132,7 +132,7 @@ struct LedgerCorrectionTests {
         #expect(named.contains(shown.sample) && named.allSatisfy { versions[$0.id] == $0 })
         try fixture.correct(ledger, shard: 0)
         for request in ["r0", "r1"] {
-            let statement = try ledger.finish(request: request, at: fixture.now).statement
+            let statement = try ledger.finishForget(request: request, at: fixture.now).statement
             #expect(statement.shards.first?.correction == .init(method: .e2urec, corrections: 1))
         }
     }
@@ -179,10 +179,10 @@ struct LedgerCorrectionTests {
         #expect(shard.correction == nil && shard.fallback == .exactForget && shard.quarantinedSince != nil)
         #expect(try fixture.traces(of: texts) == [])
         try fixture.publish(ledger, shard: 0)
-        let first = try ledger.finish(request: "a", at: fixture.now).statement
+        let first = try ledger.finishForget(request: "a", at: fixture.now).statement
         #expect(first.shards.first?.correction == nil && first.shards.first?.fallback == .exactForget)
         #expect(first.exactness.hasPrefix("exact"))
-        #expect(try ledger.finish(request: "b", at: fixture.now).statement.shards.first?.fallback == nil)
+        #expect(try ledger.finishForget(request: "b", at: fixture.now).statement.shards.first?.fallback == nil)
     }
 
     @Test("A bridge: the corrected adapter serves, the request waits for the trained one, which then replaces it")
@@ -197,12 +197,12 @@ struct LedgerCorrectionTests {
         var shard = try ledger.snapshot().shards[0]
         #expect(shard.isBridged && !shard.isCurrent && shard.adapter?.corrected?.method == .ifru)
         #expect(throws: LedgerError.requestUnfinished(id: "r", waitingFor: [0])) {
-            try ledger.finish(request: "r", at: fixture.now)
+            try ledger.finishForget(request: "r", at: fixture.now)
         }
         let exact = try fixture.publish(ledger, shard: 0)
         shard = try ledger.snapshot().shards[0]
         #expect(shard.isCurrent && shard.adapter?.corrected == nil && shard.adapter?.name == exact)
-        let statement = try ledger.finish(request: "r", at: fixture.now).statement
+        let statement = try ledger.finishForget(request: "r", at: fixture.now).statement
         #expect(statement.bridge == .ifru && statement.exactness.hasPrefix("exact"))
         #expect(statement.shards.first?.correction == nil)
     }
@@ -265,7 +265,7 @@ struct LedgerCorrectionTests {
             requestID: "s", LedgerFixture.forget(users: [victims[1]], method: "e2urec"), at: fixture.now)
         try fixture.publish(ledger, shard: 0)
         let reasons = try ["r", "s"].map {
-            try ledger.finish(request: $0, at: fixture.now).statement.shards.first?.fallback
+            try ledger.finishForget(request: $0, at: fixture.now).statement.shards.first?.fallback
         }
         #expect(reasons == [.dataChanged, .retraining])
     }
@@ -298,7 +298,7 @@ struct LedgerCorrectionTests {
                 try ledger.correction(shard: 0, manifest: shard.manifest)
             }
             try fixture.publish(ledger, shard: 0)
-            let statement = try ledger.finish(request: "r", at: fixture.now).statement
+            let statement = try ledger.finishForget(request: "r", at: fixture.now).statement
             #expect(statement.exactness.contains("retrained instead of corrected"))
         }
     }
@@ -319,7 +319,7 @@ struct LedgerCorrectionTests {
             requestID: "all", LedgerFixture.forget(users: Array(victims.dropFirst()), method: "ifru"), at: fixture.now)
         let shard = try again.snapshot().shards[0]
         #expect(shard.prompts == 0 && shard.correction == nil && shard.quarantinedSince == nil)
-        #expect(try again.finish(request: "r", at: fixture.now).statement.shards.first?.newAdapter == nil)
+        #expect(try again.finishForget(request: "r", at: fixture.now).statement.shards.first?.newAdapter == nil)
     }
 
     @Test("Methods and bridges that do not exist are refused before anything is done")

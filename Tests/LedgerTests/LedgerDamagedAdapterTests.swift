@@ -84,7 +84,7 @@ struct LedgerDamagedAdapterTests {
         let outcome = try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
         #expect(!outcome.shards.isEmpty && outcome.waitingFor == outcome.shards)
         try fixture.prepare(ledger)
-        let statement = try ledger.finish(request: "r", at: fixture.now).statement
+        let statement = try ledger.finishForget(request: "r", at: fixture.now).statement
         #expect(statement.shards.allSatisfy { $0.newAdapter != nil })
         #expect(try ledger.snapshot().shards.allSatisfy { $0.damage == nil && $0.isCurrent })
     }

@@ -21,7 +21,7 @@ struct LedgerDamagedRowTests {
                 requestID: id, LedgerFixture.forget(users: [user], method: method), at: fixture.now)
             if method == nil {
                 try fixture.prepare(ledger)
-                _ = try ledger.finish(request: id, at: fixture.now)
+                _ = try ledger.finishForget(request: id, at: fixture.now)
             }
         }
         try ledger.stage(
@@ -65,8 +65,8 @@ struct LedgerDamagedRowTests {
             { _ = try ledger.plan(LedgerFixture.forget(users: ["u2"])) },
             { _ = try ledger.forget(requestID: "another", LedgerFixture.forget(users: ["u2"]), at: now) },
             { _ = try ledger.forget(requestID: "pending", LedgerFixture.forget(users: ["u3"]), at: now) },
-            { _ = try ledger.finish(request: "finished", at: now) },
-            { _ = try ledger.finish(request: "pending", at: now) },
+            { _ = try ledger.finishForget(request: "finished", at: now) },
+            { _ = try ledger.finishForget(request: "pending", at: now) },
             { try ledger.store(reply: Data("{}".utf8), requestID: "again", users: ["u1"], at: now) },
             { _ = try ledger.finishImport(importID: "begun", batches: 1, prompts: fixture.prompts, at: now) },
             { try fixture.prepare(ledger) }, { try ledger.dropDamagedAdapters(at: now) },

@@ -33,7 +33,8 @@ struct LedgerDisbeliefTests {
         let entry = try #require(try again.auditLog().last { $0.kind == "refuse adapter" })
         #expect(entry.detail.contains(name) && entry.detail.contains("liar"))
         try fixture.prepare(again)
-        #expect(try again.finish(request: "f", at: fixture.now).statement.shards.allSatisfy { $0.newAdapter != name })
+        #expect(
+            try again.finishForget(request: "f", at: fixture.now).statement.shards.allSatisfy { $0.newAdapter != name })
     }
 
     @Test("A disputed adapter answers nothing, and requests that rest on it wait again")
@@ -48,17 +49,17 @@ struct LedgerDisbeliefTests {
         #expect(after.shards[shard].adapter == nil && after.shards[shard].quarantinedSince != nil)
         #expect(after.pendingForgets.first?.waitingFor == [shard])
         #expect(throws: LedgerError.requestUnfinished(id: "f", waitingFor: [shard])) {
-            try ledger.finish(request: "f", at: fixture.now)
+            try ledger.finishForget(request: "f", at: fixture.now)
         }
         try fixture.prepare(ledger)
-        #expect(try ledger.finish(request: "f", at: fixture.now).statement.shards.map(\.index) == [shard])
+        #expect(try ledger.finishForget(request: "f", at: fixture.now).statement.shards.map(\.index) == [shard])
     }
 
     @Test("A dispute about an adapter that a signed certificate names is added to the evidence")
     func disputedLater() throws {
         let (fixture, ledger, shard, _, _) = try forgotten()
         try fixture.prepare(ledger)
-        _ = try ledger.finish(request: "f", at: fixture.now)
+        _ = try ledger.finishForget(request: "f", at: fixture.now)
         let published = try #require(try ledger.snapshot().shards[shard].adapter?.name)
         try ledger.quarantine(
             AdapterDispute(shard: shard, published: published, other: "other", workers: ["a", "b"]), at: fixture.now)
@@ -78,7 +79,7 @@ struct LedgerDisbeliefTests {
         try fixture.prepare(ledger)
         let name = try #require(try ledger.snapshot().shards[shard].adapter?.name)
         let check = DoubleCheck(shard: shard, adapter: name, outcome: .sameBytes, workers: ["a", "b"])
-        let certificate = try ledger.finish(request: "f", checks: [check], at: fixture.now)
+        let certificate = try ledger.finishForget(request: "f", checks: [check], at: fixture.now)
         #expect(certificate.statement.doubleChecks == [check] && certificate.verify(publicKey: ledger.publicKey))
     }
 
@@ -86,7 +87,7 @@ struct LedgerDisbeliefTests {
     func rewrittenLog() throws {
         let (fixture, ledger, _, _, _) = try forgotten()
         try fixture.prepare(ledger)
-        _ = try ledger.finish(request: "f", at: fixture.now)
+        _ = try ledger.finishForget(request: "f", at: fixture.now)
         let record = try #require(try ledger.forgetRequest("f"))
         #expect(try ledger.evidenceFindings(of: record).isEmpty)
         var entries = try ledger.auditLog()

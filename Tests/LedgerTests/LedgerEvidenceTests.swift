@@ -13,7 +13,7 @@ struct LedgerEvidenceTests {
         let ledger = try fixture.trained(SyntheticRatings(users: 12, seed: 1))
         _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
         try fixture.prepare(ledger)
-        return (fixture, ledger, try ledger.finish(request: "f", at: fixture.now.addingTimeInterval(12.5)))
+        return (fixture, ledger, try ledger.finishForget(request: "f", at: fixture.now.addingTimeInterval(12.5)))
     }
 
     @Test("A certificate says what was forgotten, in numbers, and which adapters took the place of which")
@@ -23,7 +23,7 @@ struct LedgerEvidenceTests {
         let before = try ledger.snapshot()
         let outcome = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
         try fixture.prepare(ledger)
-        let statement = try ledger.finish(request: "f", at: fixture.now.addingTimeInterval(12.5)).statement
+        let statement = try ledger.finishForget(request: "f", at: fixture.now.addingTimeInterval(12.5)).statement
         #expect(statement.request == "f" && statement.counts == outcome.counts && statement.method == .apa)
         #expect(statement.received == "2026-09-21T14:13:20.000Z" && statement.finished == "2026-09-21T14:13:32.500Z")
         let after = try ledger.snapshot()
@@ -45,10 +45,10 @@ struct LedgerEvidenceTests {
         #expect(!certificate.verify(publicKey: stranger.publicKey) && !certificate.verify(publicKey: Data([1])))
         let coded = try JSONDecoder().decode(Certificate.self, from: JSONEncoder().encode(certificate))
         #expect(coded == certificate && coded.verify(publicKey: ledger.publicKey))
-        #expect(try ledger.finish(request: "f", at: fixture.now.addingTimeInterval(99)) == certificate)
+        #expect(try ledger.finishForget(request: "f", at: fixture.now.addingTimeInterval(99)) == certificate)
         #expect(try ledger.forgetRequest("f")?.certificate == certificate)
         #expect(try ledger.forgetRequest("f")?.state == .finished && ledger.forgetRequest("g") == nil)
-        #expect(throws: LedgerError.unknownRequest(id: "g")) { try ledger.finish(request: "g", at: fixture.now) }
+        #expect(throws: LedgerError.unknownRequest(id: "g")) { try ledger.finishForget(request: "g", at: fixture.now) }
         let key = fixture.directory.appendingPathComponent("certificate.key").path
         let mode = try FileManager.default.attributesOfItem(atPath: key)[.posixPermissions] as? Int
         #expect(mode == 0o600)

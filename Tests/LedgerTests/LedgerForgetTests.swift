@@ -134,7 +134,7 @@ struct LedgerForgetTests {
         #expect(outcome.wasAlreadyForgotten && outcome.alreadyForgotten == 3)
         #expect(outcome.shards.isEmpty && outcome.waitingFor.isEmpty)
         #expect(try ledger.snapshot().shards == before.shards && ledger.snapshot().isTuned)
-        #expect(try ledger.finish(request: "c", at: fixture.now).statement.shards.isEmpty)
+        #expect(try ledger.finishForget(request: "c", at: fixture.now).statement.shards.isEmpty)
     }
 
     @Test("Repeating a request id gives the first outcome; using it for something else is a conflict")
@@ -180,7 +180,7 @@ struct LedgerForgetTests {
         let shard = try ledger.snapshot().shards[2]
         #expect(shard.prompts == 0 && shard.adapter == nil && shard.quarantinedSince == nil && shard.isCurrent)
         #expect(try ledger.snapshot().pendingForgets.allSatisfy { $0.waitingFor.isEmpty })
-        let certificate = try ledger.finish(request: "a", at: fixture.now)
+        let certificate = try ledger.finishForget(request: "a", at: fixture.now)
         #expect(certificate.statement.shards.map(\.newAdapter) == [nil])
         #expect(throws: LedgerError.self) { try fixture.publish(ledger, shard: 2) }
     }
@@ -196,7 +196,7 @@ struct LedgerForgetTests {
         let after = try ledger.snapshot()
         #expect(!after.hasData && after.trainingPrompts == 0 && after.missingEmbeddings == 0)
         #expect(after.shards.allSatisfy { $0.isCurrent && $0.prompts == 0 })
-        #expect(try ledger.finish(request: "all", at: fixture.now).verify(publicKey: ledger.publicKey))
+        #expect(try ledger.finishForget(request: "all", at: fixture.now).verify(publicKey: ledger.publicKey))
         var others = SyntheticRatings(users: 8, seed: 10)
         for index in others.interactions.indices { others.interactions[index].user += "x" }
         try fixture.load(others, into: ledger, id: "others")
@@ -214,11 +214,11 @@ struct LedgerForgetTests {
         }
         #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[0], [0]])
         #expect(throws: LedgerError.requestUnfinished(id: "u1", waitingFor: [0])) {
-            try ledger.finish(request: "u1", at: fixture.now)
+            try ledger.finishForget(request: "u1", at: fixture.now)
         }
         let new = try fixture.publish(ledger, shard: 0)
         for user in ["u1", "u2"] {
-            let shard = try #require(try ledger.finish(request: user, at: fixture.now).statement.shards.first)
+            let shard = try #require(try ledger.finishForget(request: user, at: fixture.now).statement.shards.first)
             #expect(shard.oldAdapter == old.name && shard.oldManifest == old.manifest)
             #expect(shard.newAdapter == new)
         }

@@ -44,7 +44,7 @@ struct LedgerReplacedDirectoryTests {
         }
         let calls: [() throws -> Void] = [
             { _ = try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u2"]), at: fixture.now) },
-            { _ = try ledger.finish(request: "before", at: fixture.now) }, { try ledger.purge() },
+            { _ = try ledger.finishForget(request: "before", at: fixture.now) }, { try ledger.purge() },
             { try ledger.requestTraining(at: fixture.now) }, { _ = try ledger.adapters() },
         ]
         for call in calls { #expect(throws: LedgerError.self, performing: call) }

@@ -139,7 +139,7 @@ struct OlderDataDirectoryTests {
             #expect(key.isValidSignature(signature, for: Data(statement.utf8)))
             #expect(certificate.verify(publicKey: older.before.publicKey) && certificate.statement.version == 2)
             #expect(try ledger.evidenceFindings(of: record).isEmpty)
-            #expect(try ledger.finish(request: before.id, at: older.now) == certificate)
+            #expect(try ledger.finishForget(request: before.id, at: older.now) == certificate)
         }
         #expect(certificates >= 2)
     }
@@ -241,10 +241,10 @@ struct OlderDataDirectoryTests {
         let before = try ledger.snapshot()
         #expect(before.pendingForgets.map(\.id) == ["pending"] && before.pendingForgets[0].waitingFor == [2])
         #expect(throws: LedgerError.requestUnfinished(id: "pending", waitingFor: [2])) {
-            try ledger.finish(request: "pending", at: older.now)
+            try ledger.finishForget(request: "pending", at: older.now)
         }
         try older.train(ledger, shard: 2)
-        let certificate = try ledger.finish(request: "pending", at: older.now)
+        let certificate = try ledger.finishForget(request: "pending", at: older.now)
         #expect(certificate.verify(publicKey: older.before.publicKey) && certificate.statement.version == 4)
         #expect(certificate.statement.shards.map(\.training?.adapter) == certificate.statement.shards.map(\.newAdapter))
         #expect(certificate.statement.received == "2026-09-21T14:14:08.000Z")
@@ -263,10 +263,10 @@ struct OlderDataDirectoryTests {
         #expect(try ledger.snapshot().pendingForgets.map(\.id) == ["bridged", "pending"])
         #expect(try ledger.snapshot().shards.map(\.isBridged) == [true, false])
         try older.train(ledger, shard: 0)
-        let exact = try ledger.finish(request: "bridged", at: older.now).statement
+        let exact = try ledger.finishForget(request: "bridged", at: older.now).statement
         #expect(exact.exactness.hasPrefix("exact") && exact.bridge == .ifru && exact.shards[0].correction == nil)
         try older.correct(ledger, shard: 1)
-        let corrected = try ledger.finish(request: "pending", at: older.now).statement
+        let corrected = try ledger.finishForget(request: "pending", at: older.now).statement
         // The second correction since the training: the first was that release's.
         #expect(corrected.shards.map(\.correction?.corrections) == [2])
         #expect(corrected.exactness.hasPrefix("approximate") && corrected.shards[0].fallback == nil)

@@ -12,7 +12,7 @@ struct SignedStatementTests {
         let ledger = try fixture.trained(SyntheticRatings(users: 12, seed: 1))
         _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
         try fixture.prepare(ledger)
-        return (ledger, try ledger.finish(request: "f", arithmetic: "abc", at: fixture.now))
+        return (ledger, try ledger.finishForget(request: "f", arithmetic: "abc", at: fixture.now))
     }
 
     @Test("What is printed is what was signed: a JWS whose payload has the keys of the printed statement")
@@ -76,7 +76,7 @@ struct SignedStatementTests {
         for user in ["u1", "u2"] {
             _ = try ledger.forget(requestID: user, LedgerFixture.forget(users: [user]), at: fixture.now)
             try fixture.prepare(ledger)
-            _ = try ledger.finish(request: user, at: fixture.now)
+            _ = try ledger.finishForget(request: user, at: fixture.now)
         }
         let raw = try Data(contentsOf: fixture.directory.appendingPathComponent("certificate.key"))
         let key = try Curve25519.Signing.PrivateKey(rawRepresentation: raw)

@@ -28,7 +28,7 @@ struct TrainingReportTests {
             shard: 0, bytes: bytes, report: sent, trainer: "w", at: fixture.now,
             contentName: LedgerFixture.contentName)
         #expect(try ledger.adapters().map(\.report) == [made])
-        let certificate = try ledger.finish(request: "f", at: fixture.now)
+        let certificate = try ledger.finishForget(request: "f", at: fixture.now)
         #expect(certificate.statement.shards.map(\.training) == [made])
         #expect(certificate.statement.shards.map(\.oldAdapter) == [old.name])
         let stored = try #require(try ledger.forgetRequest("f")?.certificate)

@@ -233,7 +233,7 @@ struct WorkerCorrectionTests {
             }
         }
         let store = try ShardStore(directory: directory)
-        _ = try store.update(shard: 0, to: manifest, offered: before)
+        _ = try store.bring(shard: 0, to: manifest, offered: before)
         #expect(throws: TaskFailure.self) { try store.keep(made, shard: 0, manifest: "another") }
         try store.keep(made, shard: 0, manifest: manifest.digest)
         #expect(store.copy(0)?.prepared == adapter.contentName && files().count == 1)
@@ -247,7 +247,7 @@ struct WorkerCorrectionTests {
         let reopened = try ShardStore(directory: directory)
         #expect(reopened.preparation(shard: 0, adapter: adapter.contentName) == made)
         // One prompt goes, and with it all that was made from it.
-        _ = try reopened.update(shard: 0, to: Toy.manifest(Array(before.dropFirst())))
+        _ = try reopened.bring(shard: 0, to: Toy.manifest(Array(before.dropFirst())))
         #expect(reopened.copy(0)?.prepared == nil && files() == [])
     }
 }

@@ -27,7 +27,7 @@ final class WorkerShardStoreTests {
     /// A store that holds the prompts as shard 2 and an adapter of them.
     private func filled() throws -> ShardStore {
         let store = try ShardStore(directory: directory)
-        let update = try store.update(shard: 2, to: Toy.manifest(prompts), offered: prompts)
+        let update = try store.bring(shard: 2, to: Toy.manifest(prompts), offered: prompts)
         #expect(update == .complete(prompts))
         try store.save(
             shard: 2, adapter: [1, 2, 3], report: report, arithmetic: "x")
@@ -53,7 +53,7 @@ final class WorkerShardStoreTests {
         let reopened = try ShardStore(directory: directory)
         #expect(reopened.copies == copies)
         #expect(copies.map(\.adapter) == ["name"] && copies.map(\.shard) == [2])
-        #expect(try reopened.update(shard: 2, to: Toy.manifest(prompts)) == .complete(prompts))
+        #expect(try reopened.bring(shard: 2, to: Toy.manifest(prompts)) == .complete(prompts))
         let kept = try #require(reopened.training(shard: 2, specification: specification, arithmetic: "x"))
         #expect(kept.adapter == [1, 2, 3] && kept.report == report)
     }
@@ -79,9 +79,9 @@ final class WorkerShardStoreTests {
     func difference() throws {
         let store = try filled()
         let changed = Array(prompts[0..<4]) + [Toy.prompt(4, version: 1), Toy.prompt(9)]
-        let update = try store.update(shard: 2, to: Toy.manifest(changed))
+        let update = try store.bring(shard: 2, to: Toy.manifest(changed))
         #expect(update == .missing([changed[4].digest, changed[5].digest]))
-        let complete = try store.update(shard: 2, to: Toy.manifest(changed), offered: Array(changed[4...]))
+        let complete = try store.bring(shard: 2, to: Toy.manifest(changed), offered: Array(changed[4...]))
         #expect(complete == .complete(changed))
         #expect(try ShardStore(directory: directory).copy(2)?.manifest == Toy.manifest(changed).digest)
     }
@@ -91,11 +91,11 @@ final class WorkerShardStoreTests {
         let store = try filled()
         let secret = TrainingPrompt(id: "9999", instruction: "i", input: "unforgettable words", label: true)
         let more = prompts + [secret]
-        _ = try store.update(shard: 2, to: Toy.manifest(more), offered: [secret])
+        _ = try store.bring(shard: 2, to: Toy.manifest(more), offered: [secret])
         #expect(try everyByteOnDisk().contains("unforgettable"))
         #expect(!FileManager.default.fileExists(atPath: path("adapter.json")))
         #expect(!FileManager.default.fileExists(atPath: path("adapter.safetensors")))
-        #expect(try store.update(shard: 2, to: Toy.manifest(prompts)) == .complete(prompts))
+        #expect(try store.bring(shard: 2, to: Toy.manifest(prompts)) == .complete(prompts))
         #expect(try !everyByteOnDisk().contains("unforgettable"))
         #expect(store.training(shard: 2, specification: specification, arithmetic: "x") == nil)
     }
@@ -110,7 +110,7 @@ final class WorkerShardStoreTests {
     @Test("An adapter of another manifest is not kept")
     func staleAdapter() throws {
         let store = try filled()
-        _ = try store.update(shard: 2, to: Toy.manifest(Array(prompts.dropLast())))
+        _ = try store.bring(shard: 2, to: Toy.manifest(Array(prompts.dropLast())))
         #expect(throws: TaskFailure.self) {
             try store.save(
                 shard: 2, adapter: [1], report: report, arithmetic: "x")
@@ -120,7 +120,7 @@ final class WorkerShardStoreTests {
     @Test("Prompts that the manifest does not name are not kept")
     func foreignPrompts() throws {
         let store = try ShardStore(directory: directory)
-        let update = try store.update(
+        let update = try store.bring(
             shard: 2, to: Toy.manifest(prompts), offered: prompts + [Toy.prompt(77)] + prompts)
         #expect(update == .complete(prompts))
         #expect(store.copy(2)?.prompts == 6)
@@ -150,7 +150,7 @@ final class WorkerShardStoreTests {
         #expect(store.copies.isEmpty)
         #expect(!FileManager.default.fileExists(atPath: path("prompts.jsonl")))
         #expect(!FileManager.default.fileExists(atPath: path("adapter.safetensors")))
-        #expect(try store.update(shard: 2, to: Toy.manifest(prompts), offered: prompts) == .complete(prompts))
+        #expect(try store.bring(shard: 2, to: Toy.manifest(prompts), offered: prompts) == .complete(prompts))
     }
 
     @Test("A changed, cut or missing adapter file counts as none; the prompts stay", arguments: 0..<4)
@@ -183,14 +183,14 @@ final class WorkerShardStoreTests {
         // Writing to this device fails as on a full disk.
         #expect(symlink("/dev/full", path("prompts.jsonl.lethe-temporary")) == 0)
         do throws(TaskFailure) {
-            _ = try store.update(shard: 2, to: Toy.manifest(Array(prompts.dropLast())))
+            _ = try store.bring(shard: 2, to: Toy.manifest(Array(prompts.dropLast())))
             Issue.record("written to a full disk")
         } catch {
             #expect(error.code == .diskFull)
         }
         #expect(try !everyByteOnDisk().contains(prompts[5].id))
         #expect(!FileManager.default.fileExists(atPath: path("adapter.safetensors")))
-        #expect(try store.update(shard: 2, to: Toy.manifest(prompts), offered: prompts) == .complete(prompts))
+        #expect(try store.bring(shard: 2, to: Toy.manifest(prompts), offered: prompts) == .complete(prompts))
     }
 
     @Test("An adapter that finds no room leaves the shard without one")

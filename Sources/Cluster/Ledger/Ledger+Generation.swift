@@ -10,7 +10,7 @@ extension Ledger {
     ///   cluster was seen: then it comes after every generation that either of them had.
     /// - Throws: `LedgerError.superseded` when an earlier run learned that it was superseded, unless it takes over.
     package func raiseGeneration(takeOver: Bool = false, at time: Date) throws -> Generation {
-        try mutate { db in
+        try commit { db in
             let last = try Meta.generation.value(Generation.self, db)
             let other = try Meta.supersededBy.value(Generation.self, db)
             if let other, !takeOver { throw LedgerError.superseded(by: other.counter) }
@@ -36,7 +36,7 @@ extension Ledger {
 
     /// Remembers that another coordinator of the cluster came after this one: this directory does not start again by itself.
     package func noteSuperseded(by other: Generation, at time: Date) throws {
-        try mutate { db in
+        try commit { db in
             try Meta.supersededBy.set(other, db)
             try audit(db, "superseded", ["by": other.counter], at: time)
         }

@@ -93,12 +93,12 @@ package final class Ledger {
         }
         tombstoneKey = tombstones.key
         let hasNewTombstoneKey = tombstones.isReplacement
-        signingKey = try CertificateKey.obtain(
-            directory.appendingPathComponent(CertificateKey.file), queue,
+        signingKey = try SigningKeyFile.obtain(
+            directory.appendingPathComponent(SigningKeyFile.file), queue,
             acceptsNew: accepted.contains(.certificateKey))
         self.lock = lock
         try openHead(accepting: accepted, at: time)
-        if hasNewTombstoneKey { _ = try mutate { try audit($0, "new tombstone key", [String: Int](), at: time) } }
+        if hasNewTombstoneKey { _ = try commit { try audit($0, "new tombstone key", [String: Int](), at: time) } }
         try heal(at: time)
     }
 
@@ -201,7 +201,7 @@ package final class Ledger {
 
     /// What somebody with another SQLite client could do to the file, for tests.
     package func tamper(_ sql: String) throws {
-        try mutate { try $0.execute(sql: sql) }
+        try commit { try $0.execute(sql: sql) }
     }
 
     /// Every column of every table, for tests.
@@ -238,7 +238,7 @@ package final class Ledger {
     }
 
     /// One transaction. What went into files that no name leads to any more is not acknowledged.
-    func mutate<Result>(_ work: (Database) throws -> Result) throws -> Result {
+    func commit<Result>(_ work: (Database) throws -> Result) throws -> Result {
         try requireSameFiles()
         cachedSnapshot = nil
         cachedShortened = nil

@@ -313,15 +313,3 @@ final class WorkerLoop {
             arithmetic: executor.arithmetic, threads: executor.threads, copies: copies, known: memory.all())
     }
 }
-
-extension WorkerMessage {
-    /// The task that this is the whole answer to.
-    fileprivate var task: TaskID? {
-        switch self {
-        case .trained(let task, _, _): task
-        case .prepared(let task, _, _, _): task
-        case .scored(let task, _, _, _), .embedded(let task, _, _, _), .need(let task, _): task
-        default: nil
-        }
-    }
-}

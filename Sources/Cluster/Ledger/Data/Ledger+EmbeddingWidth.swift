@@ -14,7 +14,7 @@ extension Ledger {
                 arguments: [width * 4])
         }
         guard !wrong.isEmpty else { return }
-        try mutate { db in
+        try commit { db in
             let drop = try db.makeStatement(sql: "DELETE FROM embeddings WHERE prompt = ?")
             let mark = try db.makeStatement(sql: "UPDATE prompts SET needs_embedding = 1 WHERE id = ?")
             for prompt in wrong {

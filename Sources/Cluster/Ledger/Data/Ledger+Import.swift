@@ -38,7 +38,7 @@ extension Ledger {
         importID: String, batches: Int, prompts wanted: PromptConfiguration, given: [PromptField], changePrompts: Bool,
         at time: Date, requestID: String?
     ) throws -> ImportOutcome {
-        try mutate { db in
+        try commit { db in
             let before = try Meta.promptConfiguration.value(PromptConfiguration.self, db)
             let prompts = before?.taking(given, from: wanted) ?? wanted
             let builder = try PromptBuilder(configuration: prompts)

@@ -14,13 +14,13 @@ extension Ledger {
     /// Notes at the first start after `Identifier` came whether there are identifiers that it would not let in like this.
     func noteOlderSpellings() throws {
         if try read({ try Meta.olderTombstones.value(Bool.self, $0) }) == nil {
-            try mutate { db in
+            try commit { db in
                 let hasTombstones = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM tombstones)") ?? false
                 try Meta.olderTombstones.set(hasTombstones, db)
             }
         }
         guard try read({ try Meta.olderSpellings.value(Bool.self, $0) }) == nil else { return }
-        try mutate { db in
+        try commit { db in
             let tokens = try String.fetchCursor(db, sql: "SELECT token FROM users UNION ALL SELECT token FROM items")
             var found = false
             while !found, let token = try tokens.next() { found = token.normalised != token }

@@ -31,7 +31,7 @@ extension Ledger {
         if let embeddingWidth, embeddingWidth != width {
             throw LedgerError.embeddingWidth(expected: embeddingWidth, found: width)
         }
-        try mutate { db in
+        try commit { db in
             if let bytes = try Int.fetchOne(db, sql: "SELECT LENGTH(vector) FROM embeddings LIMIT 1"),
                 bytes != width * 4
             {
@@ -63,7 +63,7 @@ extension Ledger {
     /// - Throws: `LedgerError.embeddingsMissing`, `.nothingToPartition`.
     @discardableResult
     package func partition(at time: Date) throws -> [Int] {
-        try mutate { db in
+        try commit { db in
             let rows = try Row.fetchAll(
                 db,
                 sql: """

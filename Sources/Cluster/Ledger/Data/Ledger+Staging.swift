@@ -22,7 +22,7 @@ extension Ledger {
             throw LedgerError.invalidRow(
                 reason: "row \(row.ordinal): a row needs identifiers of user and item and a finite rating")
         }
-        try mutate { db in
+        try commit { db in
             try db.execute(
                 sql: "INSERT OR IGNORE INTO staged_batches (import, sequence, time, refused) VALUES (?, ?, ?, 0)",
                 arguments: [importID, sequence, time.milliseconds])
@@ -66,7 +66,7 @@ extension Ledger {
 
     /// Drops what is staged of an import that its client gave up.
     package func abandonImport(importID: String, at time: Date) throws {
-        try mutate { db in
+        try commit { db in
             try clearStaging(importID, db)
             try audit(db, "abandon import", [String: Int](), at: time)
         }

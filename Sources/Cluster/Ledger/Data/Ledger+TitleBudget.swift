@@ -15,7 +15,7 @@ extension Ledger {
         }
         guard let configuration, !isApplied else { return }
         let builder = try PromptBuilder(configuration: configuration)
-        try mutate { db in
+        try commit { db in
             let users = try usersWithLongTitles(configuration, db)
             var (outcome, touched) = (ImportOutcome(), Touched())
             for user in users { try rebuild(user: user, builder, &outcome, &touched, db) }

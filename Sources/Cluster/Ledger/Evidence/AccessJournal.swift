@@ -115,7 +115,7 @@ extension Ledger {
     /// Who asked for what, in one transaction.
     package func record(_ entries: [AccessEntry], at time: Date) throws {
         guard !entries.isEmpty else { return }
-        try mutate { db in
+        try commit { db in
             for entry in entries { try audit(db, "request", entry, at: time) }
         }
     }

@@ -77,7 +77,7 @@ extension Ledger {
             throw LedgerError.olderThanHead(path: database.path, reason: finding)
         }
         if isNew { try writeFirstHead() }
-        try mutate { db in
+        try commit { db in
             let former = try Meta.auditHead.value(SignedStatement.self, db)
             let stored = former?.auditHead(cluster: cluster, publicKey: key)
             let head = try stored.flatMap { try $0.isOf(lastEntry(db)) ? $0 : nil } ?? countedHead(db)

@@ -14,11 +14,11 @@ extension Ledger {
     ///   - arithmetic: fingerprint of the arithmetic that every worker has; nil: not known.
     /// - Throws: `LedgerError.requestUnfinished`, `.unknownRequest`; what `purge` throws, when traces of the data could
     ///   not be removed from the files before.
-    package func finish(
+    package func finishForget(
         request id: String, checks: [DoubleCheck] = [], arithmetic: String? = nil, at time: Date
     ) throws -> Certificate {
         try purgeIfPending()
-        return try mutate { db in
+        return try commit { db in
             guard let row = try Row.fetchOne(db, sql: "SELECT * FROM forget_requests WHERE id = ?", arguments: [id])
             else { throw LedgerError.unknownRequest(id: id) }
             let record = try ForgetRecord(row: row)

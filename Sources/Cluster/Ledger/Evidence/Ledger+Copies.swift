@@ -42,7 +42,7 @@ extension Ledger {
     /// Takes what became known of a worker's copies into the record, and adds to the evidence of requests that are
     /// finished: a signed supplement for each that named one of them.
     package func settleCopies(_ settlement: CopySettlement, at time: Date) throws {
-        try mutate { db in
+        try commit { db in
             let recorded = try Row.fetchAll(
                 db, sql: "SELECT * FROM copies WHERE worker = ? ORDER BY shard, manifest",
                 arguments: [settlement.worker]

@@ -8,7 +8,7 @@ extension Ledger {
     /// requests that rest on it wait again. Nothing happens when it is not the shard's adapter any more.
     package func quarantine(_ dispute: AdapterDispute, at time: Date) throws {
         try requireShard(dispute.shard)
-        try mutate { db in
+        try commit { db in
             guard try shardState(dispute.shard, db).adapter == dispute.published else { return }
             try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [dispute.shard])
             try db.execute(

@@ -25,7 +25,7 @@ extension Ledger {
                     """)
         }
         guard !older.isEmpty else { return }
-        try mutate { db in
+        try commit { db in
             for row in older {
                 let old: Unwrapped = try row.json("certificate", in: "forget_requests")
                 guard try isOurs(old, db) else { continue }

@@ -32,7 +32,7 @@ extension Ledger {
         shard: Int, manifest: String, reason: CorrectionFallback, at time: Date
     ) throws {
         try requireShard(shard)
-        try mutate { db in
+        try commit { db in
             guard try shardState(shard, db).manifest == manifest else { return }
             try giveUpCorrection(shard: shard, reason, at: time, db)
         }

@@ -66,7 +66,7 @@ extension Ledger {
                 DamagedAdapter(
                     shard: $0.shard, adapter: name, lost: lost, approximate: !$0.report.isExact)
             } + corrected.map { DamagedAdapter(shard: $0, adapter: name, lost: lost, approximate: true) }
-        try mutate { db in
+        try commit { db in
             for entry in damaged {
                 if corrected.contains(entry.shard) {
                     try giveUpCorrection(shard: entry.shard, .originalDamaged, at: time, db)

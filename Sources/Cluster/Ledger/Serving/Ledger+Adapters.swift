@@ -58,7 +58,7 @@ extension Ledger {
 
         try LedgerFiles.writeAtomically(bytes, to: adapterFile(name))
         do {
-            try mutate { db in
+            try commit { db in
                 _ = try requireCurrent(shard: shard, manifest: manifest, db)
                 var seen: [Int64] = []
                 if let correction = report.correction {
@@ -96,7 +96,7 @@ extension Ledger {
                 arguments: [name, manifest]) ?? false
         }
         guard wasDropped else { return }
-        try mutate { db in
+        try commit { db in
             let detail = RefusedDetail(shard: shard, adapter: name, manifest: manifest, worker: trainer)
             try audit(db, "refuse adapter", detail, at: time)
         }

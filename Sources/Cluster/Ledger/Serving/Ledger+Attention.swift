@@ -34,7 +34,7 @@ extension Ledger {
         guard margins.count == digests.count, margins.allSatisfy(\.isFinite) else {
             throw LedgerError.notFinite(what: "a margin of adapter \(name)")
         }
-        try mutate { db in
+        try commit { db in
             let shards = try Int.fetchAll(
                 db, sql: "SELECT shard FROM adapters WHERE name = ? ORDER BY shard", arguments: [name])
             let insert = try db.makeStatement(
@@ -92,7 +92,7 @@ extension Ledger {
         let entries = zip(table.ids, table.digests).map { ShardManifest.Entry(id: $0, digest: $1) }
         let basis = Ledger.basis(
             validation: ShardManifest(entries: entries).digest, adapters: table.rows.map { ($0.shard, $0.adapter) })
-        try mutate { db in
+        try commit { db in
             try db.execute(
                 sql: """
                     INSERT OR REPLACE INTO tuning (id, tau, neighbours, rule, embedding, basis, time)

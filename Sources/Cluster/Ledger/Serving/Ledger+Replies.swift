@@ -21,7 +21,7 @@ extension Ledger {
     /// - Parameter users: whose data the reply holds; forgetting one of them deletes it. nil: it may hold anybody's data
     ///   and is deleted at the next forget. Empty: nobody's.
     package func store(reply: Data, requestID: String, users: [String]?, at time: Date) throws {
-        try mutate { try insert(reply: reply, requestID: requestID, users: users, $0) }
+        try commit { try insert(reply: reply, requestID: requestID, users: users, $0) }
     }
 
     /// What the import did that was finished under this request id; nil: none was, or so long ago that it was dropped.

@@ -125,7 +125,7 @@ extension Ledger {
 
     /// Remembers that training was asked for.
     package func requestTraining(at time: Date) throws {
-        try mutate { db in
+        try commit { db in
             try Meta.trainingRequested.set(true, db)
             try audit(db, "train", [String: Int](), at: time)
         }

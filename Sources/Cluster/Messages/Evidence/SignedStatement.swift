@@ -104,7 +104,7 @@ extension JSONEncoder {
 
 extension Data {
     /// RFC 4648, section 5, without padding.
-    package var base64URL: String {
+    var base64URL: String {
         String(
             base64EncodedString().compactMap { character -> Character? in
                 switch character {

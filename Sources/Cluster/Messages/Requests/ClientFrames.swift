@@ -51,8 +51,8 @@ public struct ClientReply: Sendable, Equatable {
     }
 
     private struct Header: Codable {
-        package var error: ClientError?
-        package var origin: KnownGeneration?
+        var error: ClientError?
+        var origin: KnownGeneration?
     }
 
     /// - Returns: frames for a ROUTER socket, to be sent after the routing identity.

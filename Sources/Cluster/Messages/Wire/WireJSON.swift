@@ -30,7 +30,7 @@ public enum WireJSON {
     }
 
     /// The decoder recurses: nesting is counted first, with brackets inside strings left out.
-    package static func checkDepth(_ bytes: [UInt8], kind: String) throws(WireError) {
+    static func checkDepth(_ bytes: [UInt8], kind: String) throws(WireError) {
         var depth = 0
         var inString = false
         var escaped = false

@@ -46,7 +46,7 @@ public enum WireLimits {
     /// Bytes of a copy in a hello: three digests, two numbers and the names of the fields.
     package static let copyBytes = 384
     /// Bytes of a payload's length in the header, with its comma.
-    package static let lengthBytes = 11
+    static let lengthBytes = 11
     /// Bytes of a client's request: JSON takes several times its size in memory once it is read.
     public static let request = 64 << 20
     /// Bytes of a comparison's case or report.

@@ -25,7 +25,7 @@ extension WireLimits {
 
 /// Holds numbers of a message to what they can mean, where the message is decoded: no code behind it meets one that cannot
 /// be added, allocated or written down.
-package struct WireNumbers {
+struct WireNumbers {
     package let kind: String
 
     package init(kind: String) {
@@ -45,7 +45,7 @@ package struct WireNumbers {
         guard values.allSatisfy(\.isFinite) else { throw outside(name) }
     }
 
-    package func checkCount(_ count: Int, _ bounds: ClosedRange<Int>, _ name: String) throws(WireError) {
+    func checkCount(_ count: Int, _ bounds: ClosedRange<Int>, _ name: String) throws(WireError) {
         guard bounds.contains(count) else { throw outside("the number of \(name)") }
     }
 

@@ -4,7 +4,7 @@ import Recommendation
 import Unlearning
 
 /// Bulk data as bytes: prompts and manifests as JSON, numbers as little-endian 32-bit floats.
-package enum WirePayload {
+enum WirePayload {
     package static func floats(_ bytes: [UInt8], kind: String) throws(WireError) -> [Float] {
         guard let floats = LittleEndianFloats.floats(bytes) else {
             throw .invalidContent(kind: kind, reason: "\(bytes.count) bytes are no 32-bit floats")
@@ -51,7 +51,7 @@ package enum WirePayload {
         return ShardManifest(entries: entries)
     }
 
-    package static func checkComparison(_ bytes: Int, kind: String) throws(WireError) {
+    static func checkComparison(_ bytes: Int, kind: String) throws(WireError) {
         guard bytes <= WireLimits.comparison else {
             throw .tooLarge(what: "\(kind): bytes", size: bytes, limit: WireLimits.comparison)
         }
@@ -64,13 +64,13 @@ package enum WirePayload {
     }
 
     /// A name that one side gives itself: a worker's id.
-    package static func checkName(_ name: String, kind: String) throws(WireError) {
+    static func checkName(_ name: String, kind: String) throws(WireError) {
         guard (1...WireLimits.name).contains(name.utf8.count) else {
             throw .tooLarge(what: "\(kind): name", size: name.utf8.count, limit: WireLimits.name)
         }
     }
 
-    package static func checkCount(_ count: Int, kind: String) throws(WireError) {
+    static func checkCount(_ count: Int, kind: String) throws(WireError) {
         guard count <= WireLimits.prompts else {
             throw .tooLarge(what: "\(kind): prompts", size: count, limit: WireLimits.prompts)
         }
@@ -90,7 +90,7 @@ extension Envelope {
         return try WireJSON.decode(type, from: body, kind: kind)
     }
 
-    package func expectPayloads(_ count: Int) throws(WireError) {
+    func expectPayloads(_ count: Int) throws(WireError) {
         guard payloads.count == count else {
             throw .invalidContent(kind: kind, reason: "\(payloads.count) payloads instead of \(count)")
         }

@@ -7,38 +7,38 @@ import Unlearning
 extension CoordinatorMessage {
     private struct TaskHeader: Codable { var task: TaskID }
     private struct RefusalHeader: Codable {
-        package var code: ErrorCode
-        package var message: String
+        var code: ErrorCode
+        var message: String
     }
     private struct AssignmentHeader: Codable {
-        package var task: TaskID
-        package var shard: Int
-        package var specification: TrainingSpecification
-        package var adapter: String?
-        package var correction: CorrectionHeader?
+        var task: TaskID
+        var shard: Int
+        var specification: TrainingSpecification
+        var adapter: String?
+        var correction: CorrectionHeader?
     }
     private struct CorrectionHeader: Codable {
-        package var method: CorrectionMethod
-        package var provenance: AdapterProvenance
+        var method: CorrectionMethod
+        var provenance: AdapterProvenance
     }
     private struct PrepareHeader: Codable {
-        package var task: TaskID
-        package var shard: Int
-        package var manifest: String
-        package var trial: InfluenceTrial
+        var task: TaskID
+        var shard: Int
+        var manifest: String
+        var trial: InfluenceTrial
     }
     private struct ReplayHeader: Codable {
-        package var task: TaskID
-        package var specification: TrainingSpecification
+        var task: TaskID
+        var specification: TrainingSpecification
     }
     private struct ScoreHeader: Codable {
-        package var task: TaskID
-        package var rule: AggregationRule
-        package var adapters: Int
+        var task: TaskID
+        var rule: AggregationRule
+        var adapters: Int
     }
     private struct EmbedHeader: Codable {
-        package var task: TaskID
-        package var source: EmbeddingSource
+        var task: TaskID
+        var source: EmbeddingSource
     }
     private struct ShardHeader: Codable { var shard: Int }
 

@@ -10,9 +10,9 @@ extension WorkerMessage {
 
     private struct TaskHeader: Codable { var task: TaskID }
     private struct ResultHeader: Codable {
-        package var task: TaskID
-        package var tokens: Int
-        package var seconds: Double
+        var task: TaskID
+        var tokens: Int
+        var seconds: Double
     }
     private struct TrainedHeader: Codable {
         var task: TaskID
@@ -20,17 +20,17 @@ extension WorkerMessage {
     }
     private struct ShardHeader: Codable { var shard: Int }
     private struct PreparedHeader: Codable {
-        package var task: TaskID
-        package var shard: Int
-        package var adapter: String
-        package var seconds: Double
+        var task: TaskID
+        var shard: Int
+        var adapter: String
+        var seconds: Double
     }
     private struct ClearedHeader: Codable { var worker: String }
     private struct GoodbyeHeader: Codable { var deleted: [Int] }
     private struct FailureHeader: Codable {
-        package var task: TaskID
-        package var code: ErrorCode
-        package var message: String
+        var task: TaskID
+        var code: ErrorCode
+        var message: String
     }
 
     /// - Returns: frames for a DEALER socket.

@@ -43,7 +43,7 @@ extension LedgerService {
         case .purge: try ledger.purge()
         case .dropDamaged(let adapter): try ledger.dropIfDamaged(adapter: adapter, at: time)
         case .finishForget(let request, let checks):
-            _ = try ledger.finish(request: request, checks: checks, arithmetic: arithmetic, at: time)
+            _ = try ledger.finishForget(request: request, checks: checks, arithmetic: arithmetic, at: time)
         case .settleCopies(let settlement), .forgetCopy(_, let settlement):
             try ledger.settleCopies(settlement, at: time)
         case .quarantine(let dispute): try ledger.quarantine(dispute, at: time)

@@ -75,7 +75,7 @@ package final class ShardStore {
     /// - Parameter offered: prompts that were asked for; those that the manifest does not name are ignored.
     /// - Throws: with the code `disk-full` or `storage`. Dropped prompts are off the disk also then, if the disk can delete
     ///   at all.
-    package func update(
+    package func bring(
         shard: Int, to manifest: ShardManifest, offered: [TrainingPrompt] = []
     ) throws(TaskFailure) -> Update {
         let directory = path(shard)

@@ -114,7 +114,7 @@ final class StorageThread: Sendable {
         do throws(TaskFailure) {
             switch command.access {
             case .update(let manifest, let offered, let specification, _):
-                switch try store.update(shard: command.shard, to: manifest, offered: offered) {
+                switch try store.bring(shard: command.shard, to: manifest, offered: offered) {
                 case .missing(let digests): return .missing(digests)
                 case .complete(let prompts):
                     let kept = store.training(

@@ -4,7 +4,7 @@ import GRDB
 import Messages
 
 /// The Ed25519 key that signs certificates and the audit log's heads, in a file of its own.
-enum CertificateKey {
+enum SigningKeyFile {
     static let file = "certificate.key"
 
     /// Reads the key; makes it while nothing is signed yet.

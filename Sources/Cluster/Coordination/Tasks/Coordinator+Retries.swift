@@ -1,6 +1,7 @@
 import Messages
 
-/// Work that fails is tried on another worker, a bounded number of times; then it rests for a while.
+/// Work that fails is tried on another worker, a bounded number of times; then it rests for a while. Tasks of a lost worker
+/// are no failures: `lose` puts them back.
 extension Coordinator {
     func failure(of work: WorkItem) -> WorkItemFailures? {
         failures.first { $0.work == work }

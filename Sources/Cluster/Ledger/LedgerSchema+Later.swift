@@ -1,0 +1,121 @@
+import GRDB
+
+// What releases added to the first one's tables.
+extension LedgerSchema {
+    static func countedLikes(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- likes: prompts whose label is "Yes.".
+                ALTER TABLE shards ADD COLUMN likes INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE splits ADD COLUMN likes INTEGER NOT NULL DEFAULT 0;
+                UPDATE shards SET likes = (
+                    SELECT COUNT(*) FROM prompts
+                    WHERE prompts.split = 'train' AND prompts.shard = shards.shard AND label = 1
+                );
+                UPDATE splits SET likes = (
+                    SELECT COUNT(*) FROM prompts WHERE prompts.split = splits.split AND label = 1
+                );
+                """)
+    }
+
+    static func approximateCorrections(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- Shards whose adapter is to be corrected. The adapter is not in `adapters`, but its file is kept.
+                CREATE TABLE corrections (
+                    shard INTEGER PRIMARY KEY REFERENCES shards (shard),
+                    method TEXT NOT NULL,
+                    original TEXT NOT NULL,
+                    provenance TEXT NOT NULL,
+                    time INTEGER NOT NULL
+                );
+                -- What the original was trained on. prompt: the text as trained, of those that changed since, and nowhere
+                -- else any more; NULL: still as it was.
+                CREATE TABLE correction_prompts (
+                    shard INTEGER NOT NULL REFERENCES corrections (shard) ON DELETE CASCADE,
+                    name TEXT NOT NULL,
+                    digest TEXT NOT NULL,
+                    prompt BLOB,
+                    forgotten REAL NOT NULL DEFAULT 0,
+                    PRIMARY KEY (shard, name)
+                ) WITHOUT ROWID;
+                -- Retained interactions that those prompts were made from: becomes `seen` of the corrected adapter.
+                CREATE TABLE correction_seen (
+                    shard INTEGER NOT NULL REFERENCES corrections (shard) ON DELETE CASCADE,
+                    interaction INTEGER NOT NULL REFERENCES interactions (id) ON DELETE CASCADE,
+                    PRIMARY KEY (shard, interaction)
+                ) WITHOUT ROWID;
+                CREATE INDEX correction_seen_by_interaction ON correction_seen (interaction);
+
+                ALTER TABLE forget_requests ADD COLUMN bridge TEXT;
+                -- exact: only a trained adapter ends the waiting. approximation: of the new adapter, as JSON; NULL: exact.
+                ALTER TABLE forget_shards ADD COLUMN exact INTEGER NOT NULL DEFAULT 1;
+                ALTER TABLE forget_shards ADD COLUMN approximation TEXT;
+                ALTER TABLE forget_shards ADD COLUMN fallback TEXT;
+                """)
+    }
+
+    static func copiesAndDoubleChecks(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- What a worker's disk may hold of a shard: written before it is handed out, deleted when the worker says
+                -- that it is gone. name: host and process, for people.
+                CREATE TABLE copies (
+                    worker TEXT NOT NULL, shard INTEGER NOT NULL, manifest TEXT NOT NULL, name TEXT NOT NULL,
+                    time INTEGER NOT NULL,
+                    PRIMARY KEY (worker, shard, manifest)
+                ) WITHOUT ROWID;
+                -- Copies that may hold what a request forgot, as of its commit.
+                -- state: open, reported or cleared (by a worker), destroyed (an operator's word). time: of the last change.
+                CREATE TABLE forget_copies (
+                    request INTEGER NOT NULL REFERENCES forget_requests (number),
+                    worker TEXT NOT NULL, shard INTEGER NOT NULL, manifest TEXT NOT NULL, name TEXT NOT NULL,
+                    state TEXT NOT NULL DEFAULT 'open', time INTEGER NOT NULL,
+                    PRIMARY KEY (request, worker, shard, manifest)
+                ) WITHOUT ROWID;
+                CREATE INDEX forget_copies_by_copy ON forget_copies (worker, shard, manifest);
+                -- Signed additions to certificates, as JWS.
+                CREATE TABLE supplements (
+                    number INTEGER PRIMARY KEY, request INTEGER NOT NULL REFERENCES forget_requests (number),
+                    statement TEXT NOT NULL
+                );
+                CREATE INDEX supplements_by_request ON supplements (request);
+
+                -- Adapters that forget requests took away, with the manifest that they were trained from.
+                CREATE TABLE dropped_adapters (
+                    name TEXT NOT NULL, manifest TEXT NOT NULL, PRIMARY KEY (name, manifest)
+                ) WITHOUT ROWID;
+                INSERT OR IGNORE INTO dropped_adapters (name, manifest)
+                    SELECT old_adapter, old_manifest FROM forget_shards WHERE old_adapter IS NOT NULL;
+                -- The worker that trained or corrected it; NULL: not on record.
+                ALTER TABLE adapters ADD COLUMN trainer TEXT;
+
+                -- Of a ledger that was there before: seconds since 1970.
+                INSERT INTO meta (key, value)
+                    SELECT 'copies since', CAST(strftime('%s', 'now') AS TEXT) WHERE EXISTS (SELECT 1 FROM meta);
+                """)
+    }
+
+    static func damagedAdapters(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- Shards whose adapter was taken away because its file did not hold what its name says. manifest: that it was
+                -- trained from; empty where it was to be corrected.
+                CREATE TABLE damaged_adapters (
+                    shard INTEGER PRIMARY KEY REFERENCES shards (shard), adapter TEXT NOT NULL, lost INTEGER NOT NULL,
+                    approximate INTEGER NOT NULL, manifest TEXT NOT NULL, time INTEGER NOT NULL
+                );
+                """)
+    }
+
+    /// One report of a training, whole: it names adapter, manifest and prompts itself.
+    static func trainingReports(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                UPDATE adapters SET report = json_remove(
+                    json_set(report, '$.adapter', name, '$.manifest', manifest, '$.prompts', prompts), '$.method');
+                -- Report of the new adapter, as JSON; NULL: it was published before this was recorded, or there is none.
+                ALTER TABLE forget_shards ADD COLUMN training TEXT;
+                """)
+    }
+}

@@ -1,0 +1,257 @@
+import ArgumentParser
+import Experiments
+import Files
+import Foundation
+import LanguageModels
+import Logging
+import Messages
+import Service
+import Unlearning
+import ZeroMQ
+
+/// For one start, by hand: they are no keys of the configuration file.
+struct LossFlags: ParsableArguments {
+    @Flag(
+        help:
+            "Start although tombstone.key is missing or another one: what was forgotten before is no longer refused at import."
+    )
+    var acceptNewTombstoneKey = false
+
+    @Flag(
+        help:
+            "Start although certificate.key is missing or another one: certificates signed before are no longer this cluster's."
+    )
+    var acceptNewCertificateKey = false
+
+    @Flag(
+        help:
+            "Start although the database is older than its signed audit.head; take a changed or lost head of the audit log as known."
+    )
+    var acceptAuditLog = false
+
+    var accepted: AcceptedLosses {
+        var accepted: AcceptedLosses = []
+        if acceptNewTombstoneKey { accepted.insert(.tombstoneKey) }
+        if acceptNewCertificateKey { accepted.insert(.certificateKey) }
+        if acceptAuditLog { accepted.insert(.auditLog) }
+        return accepted
+    }
+}
+
+/// The coordinator's options; all are optional here, since each may come from the file.
+struct CoordinatorFlags: ParsableArguments {
+    @Option(help: "Where the ledger and the adapters are kept.")
+    var data: String?
+
+    @Option(help: "The base model: a GGUF file or a Hugging Face directory.")
+    var model: String?
+
+    @Option(help: "Where to listen; port * picks a free one. [default: tcp://127.0.0.1:7070]")
+    var listen: String?
+
+    @Option(help: "Number of shards, each with an adapter of its own, \(OptionBounds.shards.inWords). [default: 4]")
+    var shards: Int?
+
+    @Option(help: "How prompts are dealt to shards: user, semantic, user-hash or hash. [default: user]")
+    var partition: PartitionMethod?
+
+    @Option(help: "Seed of everything random. [default: 0]")
+    var seed: UInt64?
+
+    @Option(help: "Passes over a shard's prompts, \(TrainingSpecification.epochBounds.inWords). [default: 2]")
+    var epochs: Int?
+
+    @Option(help: "Prompts of one optimiser step, \(TrainingSpecification.batchBounds.inWords). [default: 4]")
+    var batch: Int?
+
+    @Option(help: "Peak learning rate of AdamW, \(TrainingSpecification.learningRateBounds.inWords). [default: 0.001]")
+    var learningRate: Double?
+
+    @Option(
+        help: "Steps over which the learning rate rises, \(TrainingSpecification.warmupBounds.inWords). [default: 0]")
+    var warmupSteps: Int?
+
+    @Option(help: "Decoupled weight decay, \(TrainingSpecification.weightDecayBounds.inWords). [default: 0]")
+    var weightDecay: Double?
+
+    @Option(
+        help:
+            "Rank of the adapters, \(TrainingSpecification.rankBounds.inWords) and no more than the model's hidden size. [default: 8]"
+    )
+    var rank: Int?
+
+    @Option(
+        help: "α of the adapters, \(TrainingSpecification.alphaBounds.inWords); their scale is α / rank. [default: 16]")
+    var alpha: Double?
+
+    @Option(parsing: .upToNextOption, help: "Linear layers that carry an adapter. [default: q_proj v_proj]")
+    var targets: [LinearSite] = []
+
+    @Option(help: "How adapters are joined in one forward pass: D or ND. [default: ND]")
+    var rule: AggregationRule?
+
+    @Option(
+        help:
+            "Decoder block whose output stands for a prompt in partition and attention, from 0 (the embeddings) to the model's last."
+    )
+    var embeddingLayer: Int?
+
+    @Option(help: "What answers when no clean adapter is left: base or refuse. [default: base]")
+    var whenNoAdapter: ClusterConfiguration.WhenNoAdapter?
+
+    @Option(help: "How data is forgotten unless the request says otherwise: apa, e2urec or ifru. [default: apa]")
+    var method: String?
+
+    @Option(help: "Prepare corrections of trained shards ahead of requests: ifru. [default: if it is the method]")
+    var prepare: String?
+
+    @Option(
+        help: """
+            Train what a forget retrains a second time on another worker, and compare bytes before the certificate is \
+            signed: one (a shard of each request), or a probability from 0 (none) to 1 (all). [default: one]
+            """)
+    var doubleCheck: String?
+
+    @Option(help: "bf16 or f32. [default: bf16 where the CPU has it, else f32]")
+    var precision: TrainingSpecification.Precision?
+
+    @Option(help: "Threads of the query engine, \(OptionBounds.threads.inWords). [default: the machine's cores]")
+    var threads: Int?
+
+    @Option(
+        help:
+            "A folder for packed weights, shared by your processes on this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
+    )
+    var weightCache: String?
+
+    @Option(help: "This coordinator's CURVE key file, for listening beyond loopback.")
+    var keys: String?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: "Public key files, or folders of them, that may connect; the audit log names who asked by the file.")
+    var allow: [String] = []
+}
+
+extension CoordinatorFlags {
+    /// The file's options with these on top.
+    func overriding(file path: String?) throws -> CoordinatorFlags {
+        guard let path else { return self }
+        let file = try ConfigurationFile(path: path)
+        var merged = self
+        merged.data = data ?? file.data
+        merged.model = model ?? file.model
+        merged.listen = listen ?? file.listen
+        merged.shards = shards ?? file.shards
+        merged.partition = try partition ?? file.value(file.partition, PartitionMethod.init(rawValue:))
+        merged.seed = seed ?? file.seed
+        merged.epochs = epochs ?? file.epochs
+        merged.batch = batch ?? file.batch
+        merged.learningRate = learningRate ?? file.learningRate
+        merged.warmupSteps = warmupSteps ?? file.warmupSteps
+        merged.weightDecay = weightDecay ?? file.weightDecay
+        merged.rank = rank ?? file.rank
+        merged.alpha = alpha ?? file.alpha
+        if targets.isEmpty {
+            merged.targets = try (file.targets ?? []).map { try file.value($0, LinearSite.init(rawValue:)) ?? .query }
+        }
+        merged.rule = try rule ?? file.value(file.rule, AggregationRule.init(rawValue:))
+        merged.embeddingLayer = embeddingLayer ?? file.embeddingLayer
+        merged.whenNoAdapter =
+            try whenNoAdapter ?? file.value(file.whenNoAdapter, ClusterConfiguration.WhenNoAdapter.init(rawValue:))
+        merged.method = method ?? file.method
+        merged.prepare = prepare ?? file.prepare
+        merged.doubleCheck = doubleCheck ?? file.doubleCheck
+        merged.precision = try precision ?? file.value(file.precision, TrainingSpecification.Precision.init(rawValue:))
+        merged.threads = threads ?? file.threads
+        merged.weightCache = weightCache ?? file.weightCache
+        merged.keys = keys ?? file.keys
+        if allow.isEmpty { merged.allow = file.allow ?? [] }
+        return merged
+    }
+
+    /// - Throws: `CommandFailure` for missing or contradictory options.
+    func options() throws -> CoordinatorOptions {
+        guard let data else {
+            throw CommandFailure(.usage, "--data is missing: a folder for the ledger and the adapters")
+        }
+        guard let model else { throw CommandFailure(.usage, "--model is missing: the base model's file or folder") }
+        var options = CoordinatorOptions(dataDirectory: URL(fileURLWithPath: data), model: model)
+        if let method {
+            guard let known = ForgetMethod(rawValue: method) else {
+                throw CommandFailure(.usage, "--method \(method): there are apa, e2urec and ifru")
+            }
+            options.method = known
+        }
+        if let prepare {
+            guard prepare == "ifru" else { throw CommandFailure(.usage, "--prepare \(prepare): only ifru is prepared") }
+            options.corrections.preparesInfluence = true
+        }
+        if let doubleCheck {
+            guard let rule = DoubleCheckRule(doubleCheck) else {
+                throw CommandFailure(.usage, "--double-check \(doubleCheck): write one, or a number from 0 to 1")
+            }
+            options.doubleCheck = rule
+        }
+        if let listen { options.endpoint = listen }
+        options.shards = try within(OptionBounds.shards, shards ?? options.shards, "--shards")
+        options.partition = partition ?? options.partition
+        options.seed = seed ?? options.seed
+        options.precision = precision
+        options.lora = LoRAConfiguration(
+            rank: try within(TrainingSpecification.rankBounds, rank ?? 8, "--rank"),
+            alpha: try within(TrainingSpecification.alphaBounds, alpha ?? 16, "--alpha"),
+            targets: targets.isEmpty ? [.query, .value] : targets)
+        options.epochs = try within(TrainingSpecification.epochBounds, epochs ?? options.epochs, "--epochs")
+        options.batch = try within(TrainingSpecification.batchBounds, batch ?? options.batch, "--batch")
+        options.learningRate = try within(
+            TrainingSpecification.learningRateBounds, learningRate ?? options.learningRate, "--learning-rate")
+        options.warmupSteps = try within(
+            TrainingSpecification.warmupBounds, warmupSteps ?? options.warmupSteps, "--warmup-steps")
+        options.weightDecay = try within(
+            TrainingSpecification.weightDecayBounds, weightDecay ?? options.weightDecay, "--weight-decay")
+        options.rule = rule ?? options.rule
+        options.embedding = try embeddingLayer.map {
+            EmbeddingSource(layer: try within(0...4096, $0, "--embedding-layer"), pooling: .mean)
+        }
+        options.whenNoAdapter = whenNoAdapter ?? options.whenNoAdapter
+        options.threads = try within(
+            OptionBounds.threads, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads")
+        options.weightCache = weightCacheDirectory(weightCache)
+        if let keys {
+            let names = try publicKeys(in: allow)
+            options.security = .init(
+                keys: try CurveKeyPair(contentsOf: keys), allowed: Set(names.keys), names: names)
+        } else if !allow.isEmpty {
+            throw CommandFailure(.usage, "--allow needs --keys: without keys there is no encryption")
+        }
+        return options
+    }
+}
+
+/// Every public key in the given files and folders, with the name of its file without `.pub`; of several files of one name
+/// with the key's first characters too.
+private func publicKeys(in paths: [String]) throws -> [CurvePublicKey: String] {
+    var keys: [CurvePublicKey: String] = [:]
+    var taken: Set<String> = []
+    for path in paths {
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+            throw CommandFailure(.badInput, "--allow: there is no \(path)")
+        }
+        let files =
+            isDirectory.boolValue
+            ? try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".pub") }.sorted().map {
+                "\(path)/\($0)"
+            }
+            : [path]
+        for file in files {
+            let key = try CurvePublicKey(contentsOf: file)
+            guard keys[key] == nil else { continue }
+            let name = URL(fileURLWithPath: file).lastPathComponent
+            let stem = name.hasSuffix(".pub") ? String(name.dropLast(4)) : name
+            keys[key] = taken.insert(stem).inserted ? stem : "\(stem) \(key.shortName)"
+        }
+    }
+    return keys
+}
