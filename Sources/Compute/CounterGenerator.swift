@@ -6,7 +6,7 @@ public struct CounterGenerator: Hashable, Sendable {
     private let key: UInt64
     private let stream: UInt64
 
-    /// - Parameter path: names the use of the numbers, for example `[layer, site]`.
+    /// - `path`: names the use of the numbers, for example `[layer, site]`.
     public init(seed: UInt64, path: [UInt64] = []) {
         key = seed
         // Folds the path into 64 bits with the SplitMix64 finaliser, so that neighbouring paths give unrelated streams.

@@ -20,10 +20,9 @@ public final class MatrixProduct: @unchecked Sendable {
     public let outputs: Int
     private let product: OpaquePointer
 
-    /// - Parameters:
-    ///   - result: element of the result; source and weights have `element`.
-    ///   - accumulate: adds to the result instead of replacing it.
-    ///   - like: a product of the same inputs and outputs whose packed weights this one shall share.
+    /// - `result`: element of the result; source and weights have `element`.
+    /// - `accumulate`: adds to the result instead of replacing it.
+    /// - `like`: a product of the same inputs and outputs whose packed weights this one shall share.
     public init(
         rows: Int, inputs: Int, outputs: Int, element: Element, result: Element, accumulate: Bool = false,
         like: MatrixProduct? = nil

@@ -66,9 +66,8 @@ public struct SparseRows: Hashable, Sendable {
 
     /// block_r·x_r + Σ_e (curvature[e]·(z_r·x_n)·z_n + slope[e]·x_n) for every row r, n being column e.
     ///
-    /// - Parameters:
-    ///   - blocks: `[rows, width, width]`, symmetric.
-    ///   - slope: nil leaves its term out.
+    /// - `blocks`: `[rows, width, width]`, symmetric.
+    /// - `slope`: nil leaves its term out.
     public func hessian(
         blocks: [Float], curvature: [Float], slope: [Float]?, at table: [Float], times x: [Float], width: Int,
         threads: Int = 1

@@ -34,7 +34,7 @@ package enum AtomicFile {
     /// Writes a temporary file beside the target, syncs it, renames it over the target and syncs the directory. A failure
     /// leaves the target as it was and no temporary file.
     ///
-    /// - Parameter body: writes the contents, in order.
+    /// - `body`: writes the contents, in order.
     package static func write(
         to path: String, _ body: (Writer) throws(FileFailure) -> Void
     ) throws(FileFailure) {

@@ -12,7 +12,7 @@ package final class LockFile: Sendable {
     /// Open for as long as the lock is held.
     package let descriptor: Int32
 
-    /// - Parameter makesFile: false: where there is no file, the lock is `vanished`.
+    /// - `makesFile`: false: where there is no file, the lock is `vanished`.
     package init(_ path: String, makesFile: Bool = true) throws(Failure) {
         descriptor = open(
             path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (makesFile ? O_CREAT : 0), PrivateFiles.fileMode)

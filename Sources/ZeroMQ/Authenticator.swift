@@ -10,9 +10,8 @@ public final class Authenticator: Sendable {
 
     private let stop: Mailbox<Void>
 
-    /// - Parameters:
-    ///   - names: what `Socket.receiveAuthenticated` calls the keys; without a name, the beginning of the key.
-    ///   - whenRefused: called on the authenticator's thread for every connection that is refused.
+    /// - `names`: what `Socket.receiveAuthenticated` calls the keys; without a name, the beginning of the key.
+    /// - `whenRefused`: called on the authenticator's thread for every connection that is refused.
     public init(
         _ context: Context, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String] = [:],
         whenRefused: @escaping @Sendable () -> Void = {}

@@ -32,7 +32,7 @@ public final class CoordinatorClient {
     private let memory: GenerationMemory?
     private var socket: Socket
 
-    /// - Parameter memory: where the newest coordinator of each cluster is remembered; nil: nowhere, and any is believed.
+    /// - `memory`: where the newest coordinator of each cluster is remembered; nil: nowhere, and any is believed.
     /// - Throws: `ClientError` (`invalid-request`) for an endpoint or keys that cannot be used.
     public init(endpoint: String, curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
         self.endpoint = endpoint
@@ -48,9 +48,8 @@ public final class CoordinatorClient {
 
     /// Sends a request and waits for its reply.
     ///
-    /// - Parameters:
-    ///   - id: the request's name; repeating one returns the stored reply. nil: a new random one.
-    ///   - patience: how long the coordinator may be silent in all.
+    /// - `id`: the request's name; repeating one returns the stored reply. nil: a new random one.
+    /// - `patience`: how long the coordinator may be silent in all.
     /// - Throws: the coordinator's `ClientError`, or one with code `unreachable` or `superseded`.
     @discardableResult
     public func call(

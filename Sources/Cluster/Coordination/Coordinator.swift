@@ -43,7 +43,7 @@ package struct Coordinator: Sendable {
     /// Declarations of destroyed disks: the last answers, for clients that ask again.
     var declarations: [CopyDeclaration] = []
 
-    /// - Parameter copies: what workers' disks may hold, as the ledger has it on record.
+    /// - `copies`: what workers' disks may hold, as the ledger has it on record.
     package init(
         settings: CoordinatorSettings, snapshot: LedgerSnapshot, copies: [HandedCopy] = [], at now: CoordinatorInstant
     ) {

@@ -6,7 +6,7 @@ import Messages
 extension Ledger {
     /// Begins a start of the coordinator: takes the next generation, durable when this returns.
     ///
-    /// - Parameter takeOver: an operator says that this data directory is the right one although a later coordinator of the
+    /// - `takeOver`: an operator says that this data directory is the right one although a later coordinator of the
     ///   cluster was seen: then it comes after every generation that either of them had.
     /// - Throws: `LedgerError.superseded` when an earlier run learned that it was superseded, unless it takes over.
     package func raiseGeneration(takeOver: Bool = false, at time: Date) throws -> Generation {

@@ -57,7 +57,7 @@ package final class Ledger {
     /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for a day. Reads every
     /// adapter's file: those that are damaged or gone are taken away.
     ///
-    /// - Parameter accepted: what the operator said may be missing.
+    /// - `accepted`: what the operator said may be missing.
     /// - Throws: `LedgerError.configurationChanged`, `.keyUnusable`, `.olderThanHead`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
     package init(
         directory: URL, configuration: ClusterConfiguration, accepting accepted: AcceptedLosses = [],

@@ -23,7 +23,7 @@ package struct PreparedAttention: Sendable {
     /// nil: equal weights, because nothing was tuned yet or there is no validation prompt.
     private let attention: SampleAdaptiveAttention?
 
-    /// - Parameter parameters: nil when nothing was tuned yet.
+    /// - `parameters`: nil when nothing was tuned yet.
     package init(
         table: AttentionTable, parameters chosenParameters: SampleAdaptiveAttention.Parameters?,
         adapters: [AdapterRecord]
@@ -52,9 +52,8 @@ package struct PreparedAttention: Sendable {
 
     /// ω `[queries, members]`, row by row.
     ///
-    /// - Parameters:
-    ///   - embeddings: `[queries, hidden]`; not looked at when `looksAtQuery` is false.
-    ///   - ids: prompt ids, where queries may be validation prompts: those are not their own neighbours.
+    /// - `embeddings`: `[queries, hidden]`; not looked at when `looksAtQuery` is false.
+    /// - `ids`: prompt ids, where queries may be validation prompts: those are not their own neighbours.
     package func weights(queries: Int, embeddings: [Float], ids: [String]? = nil) throws -> [Float] {
         guard let attention, looksAtQuery else {
             return [Float](repeating: members.isEmpty ? 0 : 1 / Float(members.count), count: queries * members.count)

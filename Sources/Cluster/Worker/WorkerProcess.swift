@@ -26,9 +26,8 @@ package final class WorkerProcess: Sendable {
         }
     }
 
-    /// - Parameters:
-    ///   - makeExecutor: called on the compute thread.
-    ///   - environment: says where directories lie that the configuration does not name.
+    /// - `makeExecutor`: called on the compute thread.
+    /// - `environment`: says where directories lie that the configuration does not name.
     package init(
         configuration: WorkerConfiguration, logger: Logger,
         environment: [String: String] = ProcessInfo.processInfo.environment, makeExecutor: @escaping MakeExecutor

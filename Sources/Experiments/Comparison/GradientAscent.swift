@@ -23,7 +23,7 @@ public enum GradientAscent {
 
     /// A pure function of its arguments; in any order.
     ///
-    /// - Parameter isCancelled: asked before every optimiser step.
+    /// - `isCancelled`: asked before every optimiser step.
     /// - Throws: `ApproximateError.emptyForgetSet`, `.emptyRetainedSet`; `UnlearningError.invalidSpecification`,
     ///   `.duplicateSample`, `.emptyPrompt`, `.notFinite`, `.cancelled`; whatever the model throws.
     public static func unlearn(

@@ -23,9 +23,8 @@ public enum MethodComparison {
     /// A method that fails on a request is reported as failed, with the reason. Only what all methods rest on (the data, the
     /// original adapter, the retrained ones) makes the comparison itself fail.
     ///
-    /// - Parameters:
-    ///   - progress: called often, also while nothing new is done.
-    ///   - isCancelled: asked before every optimiser step and every chunk of scoring.
+    /// - `progress`: called often, also while nothing new is done.
+    /// - `isCancelled`: asked before every optimiser step and every chunk of scoring.
     /// - Throws: `UnlearningError`; whatever the model throws.
     public static func run(
         model: any AnswerModel, tokenizer: any Tokenizer, comparison: ComparisonCase,

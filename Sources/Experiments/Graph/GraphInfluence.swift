@@ -81,7 +81,7 @@ public enum GraphInfluence {
             GraphPreparation(loss: loss, table: table), forgotten: forgotten, configuration: configuration)
     }
 
-    /// - Parameter forgotten: positions among the samples of the loss.
+    /// - `forgotten`: positions among the samples of the loss.
     /// - Throws: `ApproximateError.emptyForgetSet`, `.emptyRetainedSet`, `.forgetSetLargerThanRetained`,
     ///   `.dampingNotPositive`; `UnlearningError.invalidSpecification`, `.notFinite`.
     public static func unlearn(

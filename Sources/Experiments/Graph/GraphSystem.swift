@@ -68,7 +68,7 @@ package struct GraphSystem {
 
     /// The Hessian of the mean loss, regularisation included, times `[nodes, width]`.
     ///
-    /// - Parameter gaussNewton: leaves out the term with the second derivative of the score, so that the matrix has no negative
+    /// - `gaussNewton`: leaves out the term with the second derivative of the score, so that the matrix has no negative
     ///   eigenvalues.
     package func product(_ vector: [Float], gaussNewton: Bool) -> [Float] {
         let change = propagated(vector)

@@ -6,7 +6,7 @@ extension Adapter {
 
     /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT reads them; creates the directory.
     ///
-    /// - Parameter baseModelName: what PEFT shows as the base model, a path or a name.
+    /// - `baseModelName`: what PEFT shows as the base model, a path or a name.
     public func write(toDirectory directory: String, baseModelName: String) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let configuration = PEFTConfiguration(layout.configuration, baseModelName: baseModelName)

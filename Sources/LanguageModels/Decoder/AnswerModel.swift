@@ -24,15 +24,14 @@ public protocol AnswerModel: AnyObject {
 
     /// Logits under the base model (`adapters == nil`) or under a mixture.
     ///
-    /// - Parameters:
-    ///   - prompts: token ids of each prompt; the answer position is the last token.
-    ///   - weights: ω `[prompts, adapters]`, row by row; nil means 1/K each. Ignored without a mixture.
+    /// - `prompts`: token ids of each prompt; the answer position is the last token.
+    /// - `weights`: ω `[prompts, adapters]`, row by row; nil means 1/K each. Ignored without a mixture.
     /// - Throws: `LanguageModelError.promptTooLong`, `.emptyPrompt`, `.tokenOutOfRange`.
     func answerLogits(prompts: [[Int32]], adapters: AdapterMixture?, weights: [Float]?) throws -> [AnswerLogits]
 
     /// The gradient of `Σ_i loss_i(logits_i)` with respect to the adapter, and the logits under it.
     ///
-    /// - Parameter lossGradient: called in the order of the prompts, once each, with the index of the prompt and its
+    /// - `lossGradient`: called in the order of the prompts, once each, with the index of the prompt and its
     ///   logits; returns ∂loss/∂yes and ∂loss/∂no.
     func gradient(
         prompts: [[Int32]], adapter: Adapter, lossGradient: (Int, AnswerLogits) -> AnswerLogits

@@ -26,7 +26,7 @@ package struct AttentionPlan: Sendable {
     private static let mostChunks = 8
     private static let queriesOfItem = 64
 
-    /// - Parameter answersOnly: only the answer rows ask; their results go to rows 0, 1, 2 …
+    /// - `answersOnly`: only the answer rows ask; their results go to rows 0, 1, 2 …
     package init(tree: TokenTree, answersOnly: Bool) {
         var work: [(segment: Int, queries: Range<Int>, cost: Int)] = []
         for (index, segment) in tree.segments.enumerated() {

@@ -20,10 +20,9 @@ public final class Decoder: AnswerModel {
     /// Scoring keeps nothing for a backward: a micro-batch may be larger, and fewer of them repeat a shared beginning.
     var scoringBudget: Int { 4 * tokenBudget }
 
-    /// - Parameters:
-    ///   - threads: how many threads compute; no result depends on it.
-    ///   - tokenBudget: tokens computed at once in training, those of shared beginnings counted once. The last bits of a
-    ///     result may depend on it.
+    /// - `threads`: how many threads compute; no result depends on it.
+    /// - `tokenBudget`: tokens computed at once in training, those of shared beginnings counted once. The last bits of a
+    ///   result may depend on it.
     /// - Throws: `ComputeError` when threads or memory cannot be had.
     public init(weights: DecoderWeights, threads: Int, tokenBudget: Int = 1024) throws {
         self.weights = weights

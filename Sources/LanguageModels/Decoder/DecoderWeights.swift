@@ -13,9 +13,8 @@ public final class DecoderWeights: Sendable {
     let layout: WeightLayout
     private let region: WeightRegion
 
-    /// - Parameters:
-    ///   - answerTokens: the ids whose logits are wanted.
-    ///   - cacheDirectory: where the packed weights are kept for the next process; nil keeps them in memory only.
+    /// - `answerTokens`: the ids whose logits are wanted.
+    /// - `cacheDirectory`: where the packed weights are kept for the next process; nil keeps them in memory only.
     /// - Throws: `LanguageModelError` when the checkpoint lacks a tensor or has one of another shape, `ComputeError`.
     public init(
         checkpoint: any Checkpoint, precision: Precision, answerTokens: (yes: Int32, no: Int32),

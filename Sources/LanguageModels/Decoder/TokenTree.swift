@@ -29,9 +29,8 @@ package struct TokenTree: Sendable {
     /// Fewest tokens worth a segment of their own when they are shared.
     package static let minimumShared = 8
 
-    /// - Parameters:
-    ///   - prompts: none empty.
-    ///   - groups: prompts share tokens only within their group; one number a prompt, or empty for one group.
+    /// - `prompts`: none empty.
+    /// - `groups`: prompts share tokens only within their group; one number a prompt, or empty for one group.
     package init(prompts: [[Int32]], groups: [Int32] = [], minimumShared: Int = TokenTree.minimumShared) {
         answers = [Int](repeating: 0, count: prompts.count)
         let group = { (index: Int) in groups.isEmpty ? 0 : groups[index] }

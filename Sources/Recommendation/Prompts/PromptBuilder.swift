@@ -43,10 +43,9 @@ public struct PromptBuilder: Sendable {
 
     /// All prompts of one user, oldest target first, after sampling.
     ///
-    /// - Parameters:
-    ///   - interactions: the user's retained interactions, in any order; those of other users are ignored.
-    ///   - titles: the title of an item, nil when the catalogue does not have it.
-    ///   - splits: under tallrec the split of each recorded target; ignored under leave-last.
+    /// - `interactions`: the user's retained interactions, in any order; those of other users are ignored.
+    /// - `titles`: the title of an item, nil when the catalogue does not have it.
+    /// - `splits`: under tallrec the split of each recorded target; ignored under leave-last.
     public func prompts(
         user: String, interactions: [Interaction], titles: (String) -> String?, splits: [InteractionKey: Split] = [:]
     ) -> [Prompt] {

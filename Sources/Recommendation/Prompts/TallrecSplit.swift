@@ -19,10 +19,9 @@ public enum TallrecSplit {
 
     /// The targets in the benchmark's order.
     ///
-    /// - Parameters:
-    ///   - usersInFileOrder: every user, in the order of the first interaction (lowest `ordinal`).
-    ///   - interactions: one user's interactions, in any order. Called for the last users only, each once, so that data
-    ///     of any size needs the memory of 10,000 samples.
+    /// - `usersInFileOrder`: every user, in the order of the first interaction (lowest `ordinal`).
+    /// - `interactions`: one user's interactions, in any order. Called for the last users only, each once, so that data
+    ///   of any size needs the memory of 10,000 samples.
     public static func assign(
         usersInFileOrder: [String], configuration: PromptConfiguration,
         interactions: (String) throws -> [Interaction]

@@ -24,9 +24,8 @@ public struct RatingsReader: Sendable {
     /// The column or key that was declared to hold the items' titles.
     public let titleColumn: String?
 
-    /// - Parameters:
-    ///   - path: a folder, a file of ratings, or the common beginning of the files' names.
-    ///   - titleColumn: the column or key that holds the items' titles, where its name does not say so.
+    /// - `path`: a folder, a file of ratings, or the common beginning of the files' names.
+    /// - `titleColumn`: the column or key that holds the items' titles, where its name does not say so.
     public init(format: Format, path: String, titleColumn: String? = nil) {
         self.format = format
         self.path = path
@@ -35,7 +34,7 @@ public struct RatingsReader: Sendable {
 
     /// Hands out all items and interactions, in the order of the files.
     ///
-    /// - Parameter size: most items and interactions together in a batch.
+    /// - `size`: most items and interactions together in a batch.
     /// - Throws: `RecommendationError` when a file is missing, unreadable or lacks a column, or when titles are doubtful; whatever `body` throws.
     @discardableResult
     public func forEachBatch(size: Int = 4096, _ body: (ReaderBatch) throws -> Void) throws -> ImportReport {

@@ -31,10 +31,9 @@ extension SampleAdaptiveAttention {
     /// simplest (smallest τ, most neighbours) wins that is within one standard error of the best (Breiman et al., 1984).
     /// Without samples of both labels: τ = 0.
     ///
-    /// - Parameters:
-    ///   - embeddings: `[samples, dimension]`.
-    ///   - margins: `[adapters][samples]`, the validation margins of each adapter.
-    ///   - available: false for a quarantined adapter. nil: all may answer.
+    /// - `embeddings`: `[samples, dimension]`.
+    /// - `margins`: `[adapters][samples]`, the validation margins of each adapter.
+    /// - `available`: false for a quarantined adapter. nil: all may answer.
     /// - Throws: as `init` and `weights`.
     public static func tune(
         ids: [String], embeddings: [Float], dimension: Int, margins: [[Float]], labels: [Bool],

@@ -42,10 +42,9 @@ public struct SampleAdaptiveAttention: Hashable, Sendable {
     /// Place of each sample in the neighbourhood's order, by id.
     private let positions: [String: Int]
 
-    /// - Parameters:
-    ///   - ids: names of the validation samples, in the order of the rows below.
-    ///   - embeddings: `[samples, dimension]`, of any length; they are normalised here.
-    ///   - errors: `[adapters][samples]`, made by `errors(margins:labels:)`.
+    /// - `ids`: names of the validation samples, in the order of the rows below.
+    /// - `embeddings`: `[samples, dimension]`, of any length; they are normalised here.
+    /// - `errors`: `[adapters][samples]`, made by `errors(margins:labels:)`.
     /// - Throws: `UnlearningError.invalidSpecification`, `.noAdapter`, `.wrongShape`, `.notFinite`, `.duplicateSample`.
     public init(
         ids: [String], embeddings: [Float], dimension: Int, errors: [[Float]], parameters: Parameters

@@ -46,7 +46,7 @@ public struct ComparisonPlan: Sendable {
     private let options: ComparisonOptions
     private let settings: ComparisonSettings
 
-    /// - Parameter settings: its specification's seed is that of the first case; the next seeds follow.
+    /// - `settings`: its specification's seed is that of the first case; the next seeds follow.
     /// - Throws: `UnlearningError.invalidSpecification`.
     public init(options: ComparisonOptions, settings: ComparisonSettings) throws {
         try options.check()

@@ -18,13 +18,12 @@ public enum E2URec {
         public var report: E2URecReport
     }
 
-    /// - Parameters:
-    ///   - adapter: the shard's adapter, trained on the forget and the retained set.
-    ///   - provenance: how `adapter` came to be.
-    ///   - forget: the prompts to forget, in the version that was trained on: those whose target is forgotten, and the old
-    ///     versions of rebuilt ones.
-    ///   - retained: the shard's prompts after the forgetting, rebuilt ones in their new version. In any order, as `forget`.
-    ///   - isCancelled: asked before every optimiser step.
+    /// - `adapter`: the shard's adapter, trained on the forget and the retained set.
+    /// - `provenance`: how `adapter` came to be.
+    /// - `forget`: the prompts to forget, in the version that was trained on: those whose target is forgotten, and the old
+    ///   versions of rebuilt ones.
+    /// - `retained`: the shard's prompts after the forgetting, rebuilt ones in their new version. In any order, as `forget`.
+    /// - `isCancelled`: asked before every optimiser step.
     /// - Throws: `ApproximateError.emptyForgetSet`, `.emptyRetainedSet`, `.forgetSetLargerThanRetained`,
     ///   `.forgottenAndRetained`; `UnlearningError.invalidSpecification`, `.duplicateSample`, `.emptyPrompt`,
     ///   `.notFinite`, `.cancelled`; whatever the model throws.

@@ -19,11 +19,10 @@ public enum IFRU {
         var predicted: [Double]
     }
 
-    /// - Parameters:
-    ///   - adapter: that of the preparation.
-    ///   - provenance: how `adapter` came to be.
-    ///   - retained: prompts that may be used to compare predicted with actual margins; those that the request names or
-    ///     that have no row are passed over. None: predictions are trusted.
+    /// - `adapter`: that of the preparation.
+    /// - `provenance`: how `adapter` came to be.
+    /// - `retained`: prompts that may be used to compare predicted with actual margins; those that the request names or
+    ///   that have no row are passed over. None: predictions are trusted.
     /// - Throws: `ApproximateError` (`.emptyForgetSet`, `.emptyRetainedSet`, `.forgetSetLargerThanRetained`,
     ///   `.dampingNotPositive`, `.noReferenceRows` when no row belongs to a retained prompt, `.unknownPrompt`,
     ///   `.preparationOfAnotherAdapter`), `UnlearningError` (`.invalidSpecification`, `.duplicateSample`, `.emptyPrompt`,

@@ -51,9 +51,8 @@ extension InfluencePreparation {
     /// predictions come true the one is taken that comes nearest to that training on them. Requests then need neither trials
     /// nor probes. Where no λ's full step is within the tolerance, λ stays open and every request tries for itself.
     ///
-    /// - Parameters:
-    ///   - prompts: those that the preparation was made from, at least four.
-    ///   - progress: of the training.
+    /// - `prompts`: those that the preparation was made from, at least four.
+    /// - `progress`: of the training.
     /// - Throws: as `AdapterTraining.train` and `IFRU.unlearn`.
     public func calibrated(
         model: any AnswerModel, tokenizer: any Tokenizer, adapter: Adapter, prompts: [TrainingPrompt],

@@ -65,12 +65,11 @@ public struct InfluencePreparation: Hashable, Sendable {
     /// The default of `memoryLimit`: enough for 1,024 prompts on an adapter of 1,000,000 parameters.
     public static let defaultMemoryLimit = 4 << 30
 
-    /// - Parameters:
-    ///   - prompts: all prompts that `adapter` was trained on, in any order.
-    ///   - references: use only this many prompts as rows, chosen by a keyed hash; nil: all. Prompts without a row cost
-    ///     a backward pass when they are forgotten, and the curvature is that of the others.
-    ///   - memoryLimit: bytes that the rows may take.
-    ///   - progress: called after every row with the number of rows done, and their total.
+    /// - `prompts`: all prompts that `adapter` was trained on, in any order.
+    /// - `references`: use only this many prompts as rows, chosen by a keyed hash; nil: all. Prompts without a row cost
+    ///   a backward pass when they are forgotten, and the curvature is that of the others.
+    /// - `memoryLimit`: bytes that the rows may take.
+    /// - `progress`: called after every row with the number of rows done, and their total.
     /// - Throws: `ApproximateError.noReferenceRows`, `.preparationTooLarge`; `UnlearningError.notFinite`, `.cancelled`,
     ///   `.duplicateSample`, `.emptyPrompt`; whatever the model throws.
     public init(

@@ -51,7 +51,7 @@ public struct InfluenceSuccessor: Sendable {
 
     /// The preparation for the next request.
     ///
-    /// - Parameter adapter: the corrected one.
+    /// - `adapter`: the corrected one.
     /// - Throws: `ApproximateError.noReferenceRows`, `.preparationOfAnotherAdapter`; `UnlearningError.notFinite`,
     ///   `.cancelled`; whatever the model throws.
     public func preparation(

@@ -18,7 +18,7 @@ package struct SymmetricEigen: Hashable, Sendable {
         self.vectors = vectors
     }
 
-    /// - Parameter matrix: `[size, size]`, row by row; of entries that differ across the diagonal the mean is taken.
+    /// - `matrix`: `[size, size]`, row by row; of entries that differ across the diagonal the mean is taken.
     /// - Throws: `UnlearningError.wrongShape`; `.notFinite` for input that is not finite, or so large that it overflows.
     package init(matrix: [Double], size: Int) throws {
         guard matrix.count == size * size else {

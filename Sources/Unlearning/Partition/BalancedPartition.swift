@@ -34,8 +34,7 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
     /// Sorted by key. Empty under the hash methods, which need no record.
     public private(set) var assignments: [Assignment]
 
-    /// - Parameters:
-    ///   - embeddings: `[samples, dimension]`, row by row; ignored under the hash methods.
+    /// - `embeddings`: `[samples, dimension]`, row by row; ignored under the hash methods.
     /// - Throws: `UnlearningError.invalidSpecification` when `shards < 1`; under the data-dependent methods `.noSamples`,
     ///   `.wrongShape`, `.notFinite`, and `.duplicateSample` when an id repeats.
     public init(
@@ -62,7 +61,7 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
 
     /// A partition as it was recorded.
     ///
-    /// - Parameter assignments: in any order.
+    /// - `assignments`: in any order.
     /// - Throws: `UnlearningError.invalidSpecification`, `.wrongShape`, `.notFinite`, `.duplicateSample` when the record
     ///   contradicts itself.
     public init(
@@ -117,7 +116,7 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
     /// Samples that `semantic` knows already are ignored. Under `user` all samples must be new; those of a known user join
     /// that user's shard. Nothing to do under the hash methods.
     ///
-    /// - Parameter embeddings: `[samples, dimension]`, row by row.
+    /// - `embeddings`: `[samples, dimension]`, row by row.
     /// - Throws: as `init`.
     public mutating func add(samples: [PartitionSample], embeddings: [Float]) throws {
         guard method.isDataDependent, !samples.isEmpty else { return }

@@ -11,9 +11,8 @@ import Recommendation
 public enum AdapterTraining {
     /// A pure function of the model, the samples and the specification: not of the order of `samples`.
     ///
-    /// - Parameters:
-    ///   - progress: called after every optimiser step.
-    ///   - isCancelled: asked before every optimiser step.
+    /// - `progress`: called after every optimiser step.
+    /// - `isCancelled`: asked before every optimiser step.
     /// - Throws: `UnlearningError.noSamples`, `.emptyPrompt`, `.duplicateSample`, `.notFinite`,
     ///   `.cancelled`, `.invalidSpecification`; whatever the model throws.
     public static func train(

@@ -13,7 +13,7 @@ import Recommendation
 /// products by other properties of the processor than small ones. Different fingerprints mean different results; equal
 /// ones make equal results likely, and `verify` shows them.
 public enum ArithmeticFingerprint {
-    /// - Parameter model: the base model in use.
+    /// - `model`: the base model in use.
     /// - Returns: SHA-256, in hexadecimal.
     public static func compute(
         precision: TrainingSpecification.Precision, model: (any AnswerModel)? = nil

@@ -5,7 +5,7 @@ extension Ledger {
     /// From here on embeddings of another width than the base model's are refused. Stored ones of another width (an older
     /// version took the first that came for right) are dropped, and missing again where they are needed.
     ///
-    /// - Parameter width: the model's hidden size.
+    /// - `width`: the model's hidden size.
     package func requireEmbeddings(ofWidth width: Int, at time: Date) throws {
         embeddingWidth = width
         let wrong = try read { db in

@@ -9,12 +9,11 @@ extension Ledger {
     /// Users are concerned when they have new or corrected rows or an item of theirs has another title; all of them when
     /// the prompt configuration changed. Under tallrec new rows shift the benchmark's positions, which are then fixed anew.
     ///
-    /// - Parameters:
-    ///   - batches: how many batches there are: sequence numbers 0 ..< batches.
-    ///   - prompts: taken as a whole where no configuration is recorded.
-    ///   - given: the fields of it that were asked for. The others stay as they are recorded.
-    ///   - changePrompts: the given fields may differ from the recorded ones; that is an audit entry of its own.
-    ///   - requestID: under this id `importOutcome` knows what was done, from the same commit on.
+    /// - `batches`: how many batches there are: sequence numbers 0 ..< batches.
+    /// - `prompts`: taken as a whole where no configuration is recorded.
+    /// - `given`: the fields of it that were asked for. The others stay as they are recorded.
+    /// - `changePrompts`: the given fields may differ from the recorded ones; that is an audit entry of its own.
+    /// - `requestID`: under this id `importOutcome` knows what was done, from the same commit on.
     /// - Throws: `LedgerError.importIncomplete`, `.unknownImport`, `.promptsDiffer` or `.conflictingTitles` (what was staged
     ///   is dropped after these two); `RecommendationError.invalidConfiguration`.
     package func finishImport(

@@ -17,9 +17,8 @@ extension Ledger {
         }
     }
 
-    /// - Parameters:
-    ///   - values: `[digests, width]`, row by row.
-    ///   - digests: `TrainingPrompt.digest` of each; those no longer wanted are ignored.
+    /// - `values`: `[digests, width]`, row by row.
+    /// - `digests`: `TrainingPrompt.digest` of each; those no longer wanted are ignored.
     /// - Throws: `LedgerError.embeddingWidth`, `.notFinite`.
     package func store(embeddings values: [Float], of digests: [String], at time: Date) throws {
         guard !digests.isEmpty else { return }

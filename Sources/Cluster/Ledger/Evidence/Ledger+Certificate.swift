@@ -9,9 +9,8 @@ import Unlearning
 extension Ledger {
     /// Closes the request and signs its certificate; the same certificate again if it is closed already.
     ///
-    /// - Parameters:
-    ///   - checks: second trainings of the request's shards.
-    ///   - arithmetic: fingerprint of the arithmetic that every worker has; nil: not known.
+    /// - `checks`: second trainings of the request's shards.
+    /// - `arithmetic`: fingerprint of the arithmetic that every worker has; nil: not known.
     /// - Throws: `LedgerError.requestUnfinished`, `.unknownRequest`; what `purge` throws, when traces of the data could
     ///   not be removed from the files before.
     package func finishForget(

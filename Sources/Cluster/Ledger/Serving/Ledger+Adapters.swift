@@ -9,10 +9,9 @@ extension Ledger {
     /// Publishing the shard's present adapter again changes nothing. A corrected adapter (`report.correction`) is taken
     /// only while exactly that correction is pending; with it goes what was kept for the correction.
     ///
-    /// - Parameters:
-    ///   - bytes: PEFT safetensors.
-    ///   - trainer: the worker that made it; nil: not known.
-    ///   - contentName: the content name of the bytes; throws when they are no finite adapter of this cluster.
+    /// - `bytes`: PEFT safetensors.
+    /// - `trainer`: the worker that made it; nil: not known.
+    /// - `contentName`: the content name of the bytes; throws when they are no finite adapter of this cluster.
     /// - Returns: the content name.
     /// - Throws: `LedgerError.staleAdapter`, `.correctionSuperseded`, `.invalidAdapter` (what `contentName` throws, as text;
     ///   the adapter that a forget request took away), `.diskFull`.

@@ -85,7 +85,7 @@ extension Ledger {
         }
     }
 
-    /// - Parameter table: what it was chosen on: the tuning counts as current only while this is.
+    /// - `table`: what it was chosen on: the tuning counts as current only while this is.
     package func store(
         tuning: SampleAdaptiveAttention.Parameters, chosenOn table: AttentionTable, at time: Date
     ) throws {

@@ -18,7 +18,7 @@ extension Ledger {
 
     /// Keeps a reply for a client that asks again. It is no change of the data, so it writes no audit entry.
     ///
-    /// - Parameter users: whose data the reply holds; forgetting one of them deletes it. nil: it may hold anybody's data
+    /// - `users`: whose data the reply holds; forgetting one of them deletes it. nil: it may hold anybody's data
     ///   and is deleted at the next forget. Empty: nobody's.
     package func store(reply: Data, requestID: String, users: [String]?, at time: Date) throws {
         try commit { try insert(reply: reply, requestID: requestID, users: users, $0) }

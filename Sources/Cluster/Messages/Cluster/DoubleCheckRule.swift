@@ -17,7 +17,7 @@ package enum DoubleCheckRule: Hashable, Sendable {
         }
     }
 
-    /// - Parameter shards: those that are retrained, in order.
+    /// - `shards`: those that are retrained, in order.
     package func chosen(of shards: [Int], request: String) -> [Int] {
         switch self {
         case .one:

@@ -30,7 +30,7 @@ public struct SignedStatement: Codable, Hashable, Sendable {
     private let signed: Data
     private let header: Data
 
-    /// - Parameter type: of the payload, for the header.
+    /// - `type`: of the payload, for the header.
     package init(_ payload: some Encodable, type: String, signedBy key: Curve25519.Signing.PrivateKey) throws {
         let header = Header(alg: "EdDSA", kid: Self.keyID(key.publicKey.rawRepresentation), typ: type)
         self.header = try JSONEncoder.stable.encode(header)

@@ -19,7 +19,7 @@ public struct VerifyReply: Codable, Sendable {
     /// Why it is not verified, one line each, for people.
     public var findings: [String]
 
-    /// - Parameter findings: of the request's certificate and supplements.
+    /// - `findings`: of the request's certificate and supplements.
     package init(
         report: VerificationReport, audit: AuditVerdict, hasCertificate: Bool, findings: [String],
         damaged: [DamagedAdapter]

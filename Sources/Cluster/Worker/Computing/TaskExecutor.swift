@@ -18,10 +18,9 @@ package protocol TaskExecutor: AnyObject {
 
     /// Corrects an adapter approximately; the report says so.
     ///
-    /// - Parameters:
-    ///   - specification: of the shard's trainings.
-    ///   - retained: the shard's prompts after the forgetting.
-    ///   - preparation: made beforehand, if there is one; only one of this adapter is used.
+    /// - `specification`: of the shard's trainings.
+    /// - `retained`: the shard's prompts after the forgetting.
+    /// - `preparation`: made beforehand, if there is one; only one of this adapter is used.
     /// - Throws: `ApproximateError`, `UnlearningError`, `LanguageModelError`.
     func correct(
         _ correction: PendingCorrection, specification: TrainingSpecification, retained: [TrainingPrompt],
@@ -30,7 +29,7 @@ package protocol TaskExecutor: AnyObject {
 
     /// What IFRU can compute before a request.
     ///
-    /// - Parameter prompts: those that the adapter was trained on.
+    /// - `prompts`: those that the adapter was trained on.
     func prepare(
         adapter: Adapter, prompts: [TrainingPrompt], trial: InfluenceTrial, progress: (TrainingProgress) -> Void,
         isCancelled: () -> Bool

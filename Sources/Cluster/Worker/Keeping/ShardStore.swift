@@ -72,7 +72,7 @@ package final class ShardStore {
 
     /// Drops what is not in the manifest, and an adapter trained with it, from the disk; then takes in what is new.
     ///
-    /// - Parameter offered: prompts that were asked for; those that the manifest does not name are ignored.
+    /// - `offered`: prompts that were asked for; those that the manifest does not name are ignored.
     /// - Throws: with the code `disk-full` or `storage`. Dropped prompts are off the disk also then, if the disk can delete
     ///   at all.
     package func bring(
