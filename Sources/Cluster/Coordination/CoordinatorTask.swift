@@ -9,7 +9,7 @@ struct CoordinatorTask: Sendable {
         /// IFRU's preparation of a published adapter.
         case prepare(shard: Int, manifest: String, adapter: String)
         /// Take a trained shard's data into keeping.
-        case keep(shard: Int, manifest: String)
+        case copy(shard: Int, manifest: String)
         /// Embeddings or reference margins.
         case values(MissingValues, digests: [String])
         case part(OperationPart)
@@ -31,7 +31,7 @@ struct CoordinatorTask: Sendable {
         case .train(let shard, _): .train(shard: shard)
         case .correct(let shard, _): .correct(shard: shard)
         case .prepare(let shard, _, _): .prepare(shard: shard)
-        case .keep(let shard, _): .keep(shard: shard)
+        case .copy(let shard, _): .copy(shard: shard)
         case .values(let rows, _): .values(rows)
         case .part(let part): .operation(part.operation)
         case .check(let shard, _): .check(shard: shard)
@@ -43,7 +43,7 @@ struct CoordinatorTask: Sendable {
         switch kind {
         case .train, .correct, .prepare, .check: true
         case .part(let part): part.isReplay || part.comparisonCase != nil
-        case .keep, .values: false
+        case .copy, .values: false
         }
     }
 }
@@ -80,7 +80,7 @@ enum WorkItem: Hashable, Sendable {
     case train(shard: Int)
     case correct(shard: Int)
     case prepare(shard: Int)
-    case keep(shard: Int)
+    case copy(shard: Int)
     case check(shard: Int)
     case values(MissingValues)
     case operation(String)

@@ -230,7 +230,7 @@ extension CoordinatorTask {
         case .train(let index, _): (kind, shard) = ("train", index)
         case .correct(let index, _): (kind, shard) = ("correct", index)
         case .prepare(let index, _, _): (kind, shard) = ("prepare", index)
-        case .keep(let index, _): (kind, shard) = ("keep", index)
+        case .copy(let index, _): (kind, shard) = ("keep", index)
         case .check(let index, _): (kind, shard) = ("check", index)
         case .values(.embeddings, _): kind = "embed"
         case .values(.margins, _): kind = "reference"

@@ -82,7 +82,7 @@ extension Coordinator {
     mutating func confirm(_ copy: ShardCopy, of worker: KnownWorker) {
         settle(worker, copy)
         tasks.removeAll { task in
-            guard case .keep(let shard, let manifest) = task.kind, task.worker == worker.id else { return false }
+            guard case .copy(let shard, let manifest) = task.kind, task.worker == worker.id else { return false }
             return shard == copy.shard && manifest == copy.manifest
         }
     }
@@ -92,7 +92,7 @@ extension Coordinator {
         let settled = now.seconds(since: membershipChanged) >= CoordinatorLimits.settleSeconds
         return snapshot.shards.first { shard in
             guard shard.prompts > 0, shard.isCurrent, owners[shard.index] == worker.id,
-                !isPaused(.keep(shard: shard.index)), taskOnShard(shard.index) == nil
+                !isPaused(.copy(shard: shard.index)), taskOnShard(shard.index) == nil
             else { return false }
             guard let copy = worker.copy(of: shard.index) else { return settled }
             // What it has may be forgotten data: no delay.
@@ -118,7 +118,7 @@ extension CoordinatorTask {
     /// What the worker's disk will hold by the task.
     var copy: (shard: Int, manifest: String)? {
         switch kind {
-        case .train(let shard, let manifest), .correct(let shard, let manifest), .keep(let shard, let manifest):
+        case .train(let shard, let manifest), .correct(let shard, let manifest), .copy(let shard, let manifest):
             (shard, manifest)
         case .prepare, .values, .part, .check: nil
         }

@@ -249,7 +249,7 @@ extension WorkItem {
     var isForAdapters: Bool {
         switch self {
         case .train, .correct, .values: true
-        case .prepare, .keep, .check, .operation: false
+        case .prepare, .copy, .check, .operation: false
         }
     }
 }

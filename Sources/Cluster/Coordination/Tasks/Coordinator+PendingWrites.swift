@@ -113,7 +113,7 @@ extension Coordinator {
             failures.removeAll { failure in
                 switch failure.work {
                 case .train, .correct, .prepare, .check, .values: true
-                case .keep, .operation: false
+                case .copy, .operation: false
                 }
             }
         }

@@ -70,7 +70,7 @@ extension WorkItem {
         case .train(let shard): "training shard \(shard)"
         case .correct(let shard): "correcting shard \(shard)"
         case .prepare(let shard): "preparing shard \(shard)"
-        case .keep(let shard): "moving shard \(shard)"
+        case .copy(let shard): "moving shard \(shard)"
         case .check(let shard): "training shard \(shard) a second time"
         case .values(.embeddings): "embedding prompts"
         case .values(.margins): "scoring validation prompts"

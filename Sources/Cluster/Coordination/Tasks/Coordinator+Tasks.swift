@@ -55,7 +55,7 @@ extension Coordinator {
                     task: id, shard: shard.index, manifest: shard.manifest, specification: specification, adapter: nil,
                     to: worker.holder), to: peer)
         } else if let shard = shardToKeep(by: worker), let adapter = shard.adapter {
-            let id = give(.keep(shard: shard.index, manifest: shard.manifest), to: worker)
+            let id = give(.copy(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(
                 .assign(
@@ -126,7 +126,7 @@ extension Coordinator {
             return shard.manifest == manifest && wantsTraining(shard) && shard.correction != nil
         case .prepare(let index, let manifest, let adapter):
             return isWantedPreparation(shard: index, manifest: manifest, adapter: adapter)
-        case .keep(let index, let manifest):
+        case .copy(let index, let manifest):
             guard let shard = shard(index) else { return false }
             return shard.manifest == manifest && shard.isCurrent
         case .values(.embeddings, _): return true
@@ -153,7 +153,7 @@ extension Coordinator {
     mutating func remove(_ task: CoordinatorTask) {
         tasks.removeAll { $0.id == task.id }
         switch task.kind {
-        case .train, .correct, .prepare, .keep, .check: break
+        case .train, .correct, .prepare, .copy, .check: break
         case .values(let kind, let digests): putBack(digests, of: kind)
         case .part(let part): putBack(part)
         }
@@ -199,7 +199,7 @@ extension Coordinator {
         guard let peer = worker.peer, let position = tasks.firstIndex(where: { $0.id == id && $0.worker == worker.id })
         else { return }
         switch tasks[position].kind {
-        case .train(let index, let manifest), .correct(let index, let manifest), .keep(let index, let manifest):
+        case .train(let index, let manifest), .correct(let index, let manifest), .copy(let index, let manifest):
             guard !digests.isEmpty, digests.count <= shard(index)?.prompts ?? 0 else { return }
             tasks[position].isWithoutData = false
             dispatch(.prompts(task: id, shard: index, manifest: manifest, digests: digests), to: peer)
@@ -222,7 +222,7 @@ extension Coordinator {
             return failed(id, .badReport, by: worker)
         }
         switch task.kind {
-        case .train(let shard, let manifest), .correct(let shard, let manifest), .keep(let shard, let manifest):
+        case .train(let shard, let manifest), .correct(let shard, let manifest), .copy(let shard, let manifest):
             let isCorrection = if case .correct = task.kind { true } else { false }
             guard report.manifest == manifest, isCorrection == !report.isExact else {
                 return failed(id, .badReport, by: worker)
