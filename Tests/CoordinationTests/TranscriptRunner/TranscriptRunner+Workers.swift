@@ -66,7 +66,7 @@ extension TranscriptRunner {
 
     mutating func send(_ adapter: String, for task: TaskID, by worker: String) throws(TranscriptObjection) {
         let manifest = "m" + adapter.dropFirst()
-        guard given[task] == nil, let shard = Self.shard(of: manifest), ledger.contents[manifest] != nil else {
+        guard given[task] == nil, Self.shard(of: manifest) != nil, ledger.contents[manifest] != nil else {
             throw TranscriptObjection("it is waited for, or there was no manifest \(manifest)")
         }
         try say(trained(task, manifest, adapter), by: worker)
