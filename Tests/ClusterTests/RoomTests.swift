@@ -8,16 +8,24 @@ struct RoomTests {
     private static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("Sources")
 
+    /// The Swift files below a folder of `Sources`: names and contents.
+    private func files(of room: String) throws -> [(name: String, text: String)] {
+        let root = Self.sources.appendingPathComponent(room)
+        let paths = FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil)
+        var found: [(name: String, text: String)] = []
+        while let file = paths?.nextObject() as? URL {
+            guard file.pathExtension == "swift" else { continue }
+            found.append((file.lastPathComponent, try String(contentsOf: file, encoding: .utf8)))
+        }
+        #expect(!found.isEmpty, "\(room) has no files")
+        return found
+    }
+
     /// Modules that the files below a folder of `Sources` import.
     private func imports(of room: String) throws -> Set<String> {
-        let root = Self.sources.appendingPathComponent(room)
-        let files = FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil)
         var found: Set<String> = []
-        var count = 0
-        while let file = files?.nextObject() as? URL {
-            guard file.pathExtension == "swift" else { continue }
-            count += 1
-            for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+        for file in try files(of: room) {
+            for line in file.text.split(separator: "\n") {
                 let words = line.split(separator: " ")
                 if let index = words.firstIndex(of: "import"), index + 1 < words.count, !line.hasPrefix("//"),
                     index == 0 || words[0].hasPrefix("@")
@@ -26,13 +34,22 @@ struct RoomTests {
                 }
             }
         }
-        #expect(count > 0, "\(room) has no files")
         return found
     }
 
     @Test("The coordinator's logic knows messages and nothing else: no files, no sockets, no clock, no database")
     func coordination() throws {
         #expect(try imports(of: "Cluster/Coordination") == ["Messages"])
+    }
+
+    @Test("One type of the messages' room reads and writes files, and the coordinator's logic does not name it")
+    func filesBesideMessages() throws {
+        let access = ["FileManager", "AtomicFile", "PrivateFiles", "LockFile", "FileHandle", "contentsOf:", "fopen("]
+        let reading = try files(of: "Cluster/Messages").filter { file in access.contains { file.text.contains($0) } }
+        #expect(reading.map(\.name) == ["GenerationMemory.swift"])
+        for file in try files(of: "Cluster/Coordination") {
+            #expect(!file.text.contains("GenerationMemory"), "\(file.name)")
+        }
     }
 
     @Test("Only the ledger and the service that owns it know the database", arguments: ["Worker", "Client", "Serving"])
