@@ -71,7 +71,7 @@ let package = Package(
             ]),
         .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"]),
         .testTarget(name: "ComputeTests", dependencies: ["Compute"]),
-        .testTarget(name: "FilesTests", dependencies: ["Files"]),
+        .testTarget(name: "FilesTests", dependencies: ["Files", crypto]),
         .testTarget(
             name: "LanguageModelsTests", dependencies: ["LanguageModels", "Files"], resources: [.copy("Fixtures")]),
         .testTarget(name: "RecommendationTests", dependencies: ["Recommendation"], resources: [.copy("Fixtures")]),
