@@ -68,7 +68,7 @@ extension KeyFolder {
 }
 
 /// Bytes that no storage compresses away. They hide nothing, so they need not be unpredictable.
-private struct SlotNoise {
+struct SlotNoise {
     private var state = UInt64.random(in: 0...UInt64.max)
 
     /// SplitMix64.
