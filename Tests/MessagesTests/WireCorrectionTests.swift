@@ -11,7 +11,7 @@ struct WireCorrectionTests {
         try CoordinatorMessage.assign(
             CoordinatorMessage.Assignment(
                 task: 1, shard: 0, specification: WireSamples.specification, manifest: ShardManifest(entries: []),
-                adapter: adapter,
+                keys: Toy.keys([]), adapter: adapter,
                 correction: PendingCorrection(
                     method: .ifru(IFRUConfiguration()), original: [1, 2, 3], provenance: .trained, request: request))
         ).frames()
@@ -26,8 +26,8 @@ struct WireCorrectionTests {
     @Test("A correction without its payloads, or payloads without a correction, are refused")
     func payloads() throws {
         let envelope = try Envelope(frames: frames(sound))
-        #expect(envelope.payloads.count == 3)
-        for count in [0, 1, 2] {
+        #expect(envelope.payloads.count == 4)
+        for count in [0, 1, 2, 3] {
             var cut = envelope
             cut.payloads = Array(envelope.payloads.prefix(count))
             #expect(throws: WireError.self) { try CoordinatorMessage(frames: cut.frames()) }
@@ -39,7 +39,7 @@ struct WireCorrectionTests {
             frames: CoordinatorMessage.assign(
                 CoordinatorMessage.Assignment(
                     task: 1, shard: 0, specification: WireSamples.specification, manifest: ShardManifest(entries: []),
-                    adapter: nil)
+                    keys: Toy.keys([]), adapter: nil)
             ).frames())
         plain.payloads += [[1], [2]]
         #expect(throws: WireError.self) { try CoordinatorMessage(frames: plain.frames()) }

@@ -182,9 +182,9 @@ struct WireHostileInputTests {
             let assignment = CoordinatorMessage.assign(
                 CoordinatorMessage.Assignment(
                     task: 1, shard: 0, specification: WireSamples.specification, manifest: ShardManifest(entries: []),
-                    adapter: nil))
+                    keys: Toy.keys([]), adapter: nil))
             var envelope = try Envelope(frames: assignment.frames())
-            envelope.payloads = [Array(manifest.utf8)]
+            envelope.payloads[0] = Array(manifest.utf8)
             let frames = try envelope.frames()
             #expect(throws: WireError.self) { try CoordinatorMessage(frames: frames) }
         }

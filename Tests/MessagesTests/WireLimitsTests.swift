@@ -38,7 +38,8 @@ struct WireLimitsTests {
         }
         #expect(copies.count == WireLimits.copies)
         let hello = WorkerMessage.Hello(
-            worker: String(repeating: "w", count: 36), name: String(repeating: "n", count: 200), protocolVersion: 5,
+            worker: String(repeating: "w", count: 36), name: String(repeating: "n", count: 200),
+            protocolVersion: Int(WireLimits.version),
             base: digest, precision: .bf16, arithmetic: digest, threads: 64, copies: copies)
         #expect(try WorkerMessage(frames: WorkerMessage.hello(hello).frames()) == .hello(hello))
         #expect(WireLimits.header <= WireLimits.frame)
@@ -47,11 +48,28 @@ struct WireLimitsTests {
         #expect(WireLimits.queuedMessages >= WireLimits.copies)
     }
 
-    @Test("The manifest of the largest shard is one message")
+    @Test("The manifest of the largest shard is one message, with a key for each of its prompts")
     func manifest() throws {
         #expect(WireLimits.promptsOfAShard <= WireLimits.prompts)
-        #expect(WireLimits.promptsOfAShard * WireLimits.entryBytes <= WireLimits.workerMessage)
+        let each = WireLimits.entryBytes + WireLimits.personKeyBytes + WireLimits.ownerBytes
+        #expect(WireLimits.promptsOfAShard * each + WireLimits.shardKeyBytes <= WireLimits.workerMessage)
         let entry = ShardManifest.Entry(id: digest, digest: digest)
         #expect(try WireJSON.encode([entry], kind: "assign").count <= WireLimits.entryBytes)
+        // The shape of it, with as many keys as there may be prompts, all of one prompt each.
+        let count = WireLimits.promptsOfAShard
+        let key = [UInt8](repeating: 7, count: ShardKeys.keyBytes)
+        var keys = ShardKeys(
+            shard: key, people: (0..<count).map { PersonKey(name: UInt64($0), key: key) }, owners: [])
+        var task = CoordinatorMessage.PrepareTask(
+            task: 1, shard: 0, manifest: digest, keys: keys, adapter: [],
+            trial: InfluenceTrial(specification: WireSamples.specification))
+        let frames = try CoordinatorMessage.prepare(task).frames()
+        #expect(try CoordinatorMessage(frames: frames) == .prepare(task))
+        #expect(
+            frames.dropFirst(5).reduce(0) { $0 + $1.count }
+                == WireLimits.shardKeyBytes + count * WireLimits.personKeyBytes)
+        keys.people.append(PersonKey(name: .max, key: key))
+        task.keys = keys
+        #expect(throws: WireError.self) { try CoordinatorMessage.prepare(task).frames() }
     }
 }

@@ -24,10 +24,19 @@ struct IFRUPreparationTests {
             of: preparation, after: result, of: request, tokenizer: LetterShop.tokenizer, limit: 1_000)
     }
 
-    private func withFile(_ body: (URL) throws -> Void) throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("influence-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: url) }
-        try body(url)
+    private func bytes(_ preparation: InfluencePreparation) throws -> Data {
+        var bytes = Data()
+        try preparation.write { bytes.append($0) }
+        return bytes
+    }
+
+    private func read(_ bytes: Data) throws -> InfluencePreparation {
+        var rest = bytes
+        return try InfluencePreparation(count: bytes.count) { buffer in
+            try #require(rest.count >= buffer.count)
+            buffer.copyBytes(from: rest.prefix(buffer.count))
+            rest = rest.dropFirst(buffer.count)
+        }
     }
 
     @Test("Written and read it is the same, and gives the same corrections")
@@ -35,57 +44,46 @@ struct IFRUPreparationTests {
         let calibrated = try preparation.calibrated(
             model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: adapter, prompts: shop.training(),
             by: InfluenceTrial(specification: LetterShop.specification))
-        try withFile { url in
-            for kept in [preparation, calibrated] {
-                try kept.write(to: url)
-                #expect(try InfluencePreparation(contentsOf: url) == kept)
-            }
-            let request = InfluenceRequest(direct: Array(shop.training().prefix(5)))
-            func correct(_ preparation: InfluencePreparation) throws -> Adapter {
-                try IFRU.unlearn(
-                    model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: adapter, preparation: preparation,
-                    request: request
-                ).corrected.adapter
-            }
-            #expect(try correct(InfluencePreparation(contentsOf: url)) == correct(calibrated))
-            let attributes = try FileManager.default.attributesOfItem(atPath: url.path)
-            #expect(attributes[.posixPermissions] as? Int == 0o600)
-            let directory = url.deletingLastPathComponent().path
-            let left = try FileManager.default.contentsOfDirectory(atPath: directory)
-            #expect(!left.contains(url.lastPathComponent + ".part"))
+        for kept in [preparation, calibrated] { #expect(try read(bytes(kept)) == kept) }
+        let request = InfluenceRequest(direct: Array(shop.training().prefix(5)))
+        func correct(_ preparation: InfluencePreparation) throws -> Adapter {
+            try IFRU.unlearn(
+                model: LetterModel(), tokenizer: LetterShop.tokenizer, adapter: adapter, preparation: preparation,
+                request: request
+            ).corrected.adapter
         }
+        #expect(try correct(read(bytes(calibrated))) == correct(calibrated))
     }
 
-    @Test("A file that is cut, changed or something else is refused")
+    @Test("Bytes that are cut, changed in their header or something else are refused")
     func damage() throws {
-        try withFile { url in
-            try preparation.write(to: url)
-            let whole = try Data(contentsOf: url)
-            func refuse(_ data: Data) throws {
-                try data.write(to: url)
-                #expect(throws: ApproximateError.self) { try InfluencePreparation(contentsOf: url) }
-            }
-            for length in [0, 7, 8, 15, 16, 200, whole.count / 2, whole.count - 1] { try refuse(whole.prefix(length)) }
-            try refuse(whole + Data([0]))
-            for position in [0, 9, 14, 40, whole.count / 3, whole.count / 2, whole.count - 30, whole.count - 1] {
-                var changed = whole
-                changed[position] ^= 0x10
-                try refuse(changed)
-            }
-            // A header that promises more than any memory has.
-            let cost = #""cost":{"scoredTokens":0,"seconds":0,"steps":0,"trainedTokens":0}"#
-            let text =
-                #"{"adapter":"a","corrections":0,"entries":[],"parameters":9000000000000000000,"#
-                + #""references":9000000000000000000,\#(cost)}"#
-            var header = Data(text.utf8)
-            while header.count % 8 != 0 { header.append(0x20) }
-            var file = Data("LETHEIF2".utf8)
-            withUnsafeBytes(of: UInt64(header.count)) { file.append(contentsOf: $0) }
-            try refuse(file + header)
-            var endless = whole
-            for position in 8..<16 { endless[position] = 0xFF }
-            try refuse(endless)
+        let whole = try bytes(preparation)
+        func refuse(_ data: Data) {
+            #expect(throws: ApproximateError.self) { try read(data) }
         }
+        for length in [0, 7, 8, 15, 16, 200, whole.count / 2, whole.count - 1] { refuse(whole.prefix(length)) }
+        refuse(whole + Data([0]))
+        for position in [0, 9, 14, 16, 17] {
+            var changed = whole
+            changed[position] ^= 0x10
+            refuse(changed)
+        }
+        // A header that promises more than any memory has.
+        let cost = #""cost":{"scoredTokens":0,"seconds":0,"steps":0,"trainedTokens":0}"#
+        for (parameters, references) in [
+            (9_000_000_000_000_000_000, 9_000_000_000_000_000_000), (1, 3), (-1, 2), (2, 0),
+        ] {
+            let header = Data(
+                (#"{"adapter":"a","corrections":0,"entries":[],"parameters":\#(parameters),"#
+                    + #""references":\#(references),\#(cost)}"#).utf8)
+            var file = whole.prefix(8)
+            withUnsafeBytes(of: UInt64(header.count)) { file.append(contentsOf: $0) }
+            refuse(file + header)
+            refuse(file + header + Data(count: 64))
+        }
+        var endless = whole
+        for position in 8..<16 { endless[position] = 0xFF }
+        refuse(endless)
     }
 
     @Test("After a correction nothing of the forgotten prompts is left in it, and the next request finds it ready")
@@ -149,9 +147,6 @@ struct IFRUPreparationTests {
         #expect(throws: refusal) { try successor.preparation(model: LetterModel(), adapter: adapter) }
         let next = try successor.preparation(model: LetterModel(), adapter: result.corrected.adapter)
         #expect(throws: refusal) { try Self.successor(of: next, after: result, of: request) }
-        #expect(throws: (any Error).self) {
-            try InfluencePreparation(contentsOf: URL(fileURLWithPath: "/nowhere/influence"))
-        }
     }
 
     @Test("Progress comes after every row, and a cancelled preparation stops before its next one")

@@ -139,7 +139,8 @@ struct WorkerCorrectionTests {
     private func assignment(_ correction: PendingCorrection?) -> CoordinatorMessage {
         .assign(
             .init(
-                task: 1, shard: 0, specification: Toy.specification(), manifest: Toy.manifest(after), adapter: nil,
+                task: 1, shard: 0, specification: Toy.specification(), manifest: Toy.manifest(after),
+                keys: Toy.keys(after), adapter: nil,
                 correction: correction))
     }
 
@@ -151,7 +152,7 @@ struct WorkerCorrectionTests {
         let correction = correction(.ifru(IFRUConfiguration()), of: adapter)
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(correction)).commands.first)
-        guard case .update(_, _, _, preparationOf: adapter.contentName) = update.access else {
+        guard case .update(_, _, _, _, preparationOf: adapter.contentName) = update.access else {
             Issue.record("the preparation was not asked for")
             return
         }
@@ -198,9 +199,10 @@ struct WorkerCorrectionTests {
             let say = driver.say(
                 .prepare(
                     .init(
-                        task: 5, shard: 0, manifest: manifest, adapter: adapter.safetensorsBytes(), trial: trial)))
+                        task: 5, shard: 0, manifest: manifest, keys: Toy.keys(after).withoutOwners,
+                        adapter: adapter.safetensorsBytes(), trial: trial)))
             let read = try #require(say.commands.first)
-            #expect(read.access == .read(manifest: manifest))
+            #expect(read.access == .read(manifest: manifest, keys: Toy.keys(after).withoutOwners))
             let job = try #require(driver.store(read, .complete(after, trained: nil), copy: copy()).jobs.first)
             return (driver, job)
         }
@@ -232,22 +234,31 @@ struct WorkerCorrectionTests {
                 $0.contains("preparation")
             }
         }
+        let keys = Toy.keys(before)
         let store = try ShardStore(directory: directory)
-        _ = try store.bring(shard: 0, to: manifest, offered: before)
+        _ = try store.bring(shard: 0, to: manifest, keys: keys, offered: before)
         #expect(throws: TaskFailure.self) { try store.keep(made, shard: 0, manifest: "another") }
         try store.keep(made, shard: 0, manifest: manifest.digest)
         #expect(store.copy(0)?.prepared == adapter.contentName && files().count == 1)
-        #expect(store.preparation(shard: 0, adapter: adapter.contentName) == made)
-        #expect(store.preparation(shard: 0, adapter: "another") == nil)
+        #expect(store.preparation(shard: 0, adapter: adapter.contentName, keys: keys) == made)
+        #expect(store.preparation(shard: 0, adapter: "another", keys: keys) == nil)
         // A killed process left half of another.
-        try Data([1]).write(to: URL(fileURLWithPath: directory + "/shards/0/other.preparation.part"))
+        let half = "/shards/0/other.preparation.sealed.lethe-temporary"
+        try Data([1]).write(to: URL(fileURLWithPath: directory + half))
+        let reopened = try ShardStore(directory: directory)
+        #expect(files().count == 1 && reopened.deletedInClear == 0)
+        #expect(reopened.preparation(shard: 0, adapter: adapter.contentName, keys: keys) == made)
+        #expect(try reopened.prompts(shard: 0, manifest: manifest.digest, keys: keys.withoutOwners) == before)
+        #expect(reopened.copy(0)?.prepared == adapter.contentName)
+        // Of two none is believed.
+        try Data([1]).write(to: URL(fileURLWithPath: directory + "/shards/0/other.preparation.sealed"))
         let again = try ShardStore(directory: directory)
         #expect(again.copy(0)?.prepared == nil && files() == [])
+        _ = try again.bring(shard: 0, to: manifest, keys: keys)
         try again.keep(made, shard: 0, manifest: manifest.digest)
-        let reopened = try ShardStore(directory: directory)
-        #expect(reopened.preparation(shard: 0, adapter: adapter.contentName) == made)
         // One prompt goes, and with it all that was made from it.
-        _ = try reopened.bring(shard: 0, to: Toy.manifest(Array(before.dropFirst())))
-        #expect(reopened.copy(0)?.prepared == nil && files() == [])
+        _ = try again.bring(
+            shard: 0, to: Toy.manifest(Array(before.dropFirst())), keys: Toy.keys(Array(before.dropFirst())))
+        #expect(again.copy(0)?.prepared == nil && files() == [])
     }
 }

@@ -23,7 +23,7 @@ final class WorkerLeavingTests {
             .assign(
                 CoordinatorMessage.Assignment(
                     task: TaskID(shard + 1), shard: shard, specification: Toy.specification(),
-                    manifest: Toy.manifest(prompts), adapter: nil)))
+                    manifest: Toy.manifest(prompts), keys: Toy.keys(prompts), adapter: nil)))
         _ = try coordinator.expect { if case .need = $0 { true } else { nil } }
         try coordinator.say(.prompts(task: TaskID(shard + 1), prompts: prompts))
         _ = try coordinator.expect { if case .trained = $0 { true } else { nil } }
@@ -70,7 +70,7 @@ final class WorkerLeavingTests {
         try train(coordinator, shard: 0)
         try worker.stop()
         #expect(try goodbye(coordinator) == [])
-        #expect(exists("shards/0/prompts.jsonl"))
+        #expect(exists("shards/0/prompts.sealed"))
     }
 
     @Test("claims nothing when the deletion fails")
@@ -133,6 +133,6 @@ final class WorkerLeavingTests {
         worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
         #expect(try coordinator.welcome(to: "second").copies.map(\.shard) == [0])
         try worker.stop()
-        #expect(exists("shards/0/prompts.jsonl"))
+        #expect(exists("shards/0/prompts.sealed"))
     }
 }

@@ -18,7 +18,8 @@ struct WorkerLogicTests {
         .assign(
             CoordinatorMessage.Assignment(
                 task: task, shard: shard, specification: specification ?? self.specification,
-                manifest: Toy.manifest(prompts ?? self.prompts), adapter: adapter))
+                manifest: Toy.manifest(prompts ?? self.prompts), keys: Toy.keys(prompts ?? self.prompts),
+                adapter: adapter))
     }
 
     func copy(shard: Int = 0) -> ShardCopy {
@@ -43,7 +44,10 @@ struct WorkerLogicTests {
     func assignmentFlow() throws {
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(task: 1)).commands.first)
-        #expect(update.access == .update(Toy.manifest(prompts), offered: [], specification: specification))
+        #expect(
+            update.access
+                == .update(
+                    Toy.manifest(prompts), keys: Toy.keys(prompts), offered: [], specification: specification))
         #expect(driver.actions.sent.isEmpty)
         let digests = prompts.map(\.digest)
         #expect(driver.store(update, .missing(digests)) == [.send(.need(task: 1, digests: digests))])

@@ -22,7 +22,8 @@ final class WorkerProcessTests {
         .assign(
             CoordinatorMessage.Assignment(
                 task: task, shard: 0, specification: specification ?? self.specification,
-                manifest: Toy.manifest(prompts ?? self.prompts), adapter: nil))
+                manifest: Toy.manifest(prompts ?? self.prompts), keys: Toy.keys(prompts ?? self.prompts),
+                adapter: nil))
     }
 
     private func isTrained(_ message: WorkerMessage) -> (task: TaskID, report: TrainingReport, adapter: [UInt8])? {
@@ -79,7 +80,7 @@ final class WorkerProcessTests {
         let worker = try WorkerThread(endpoint: coordinator.endpoint, dataDirectory: directory)
         _ = try coordinator.welcome()
         try coordinator.say(.replay(task: 1, specification: specification, prompts: prompts))
-        let (task, report, adapter) = try coordinator.expect(isTrained)
+        let (task, _, adapter) = try coordinator.expect(isTrained)
         #expect(task == 1)
         let layout = AdapterLayout(model: Toy.executor().description.model, configuration: specification.lora)
         let trained = try Adapter(safetensors: adapter, layout: layout)
@@ -167,7 +168,7 @@ final class WorkerProcessTests {
         try next.say(assignment(task: 1, specification: long))
         let second = try next.expect { if case .progress(let progress) = $0 { progress } else { nil } }
         #expect(second.step > first.step)
-        let (task, report, adapter) = try next.expect(isTrained)
+        let (task, _, adapter) = try next.expect(isTrained)
         let expected = try Toy.executor().train(
             prompts: prompts, specification: long, progress: { _ in }, isCancelled: { false })
         #expect(task == 1 && adapter == expected.adapter.safetensorsBytes())
@@ -217,7 +218,7 @@ final class WorkerProcessTests {
         _ = try coordinator.welcome()
         let shard = directory + "/shards/0"
         try FileManager.default.createDirectory(atPath: shard, withIntermediateDirectories: true)
-        #expect(symlink("/dev/full", shard + "/prompts.jsonl.lethe-temporary") == 0)
+        #expect(symlink("/dev/full", shard + "/prompts.sealed.lethe-temporary") == 0)
         try coordinator.say(assignment(task: 1))
         let code = try coordinator.expect { if case .failed(1, let code, _) = $0 { code } else { nil } }
         #expect(code == .diskFull)

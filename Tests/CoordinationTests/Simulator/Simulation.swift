@@ -352,7 +352,7 @@ struct Simulation {
             return .assign(
                 CoordinatorMessage.Assignment(
                     task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
-                    adapter: adapter))
+                    keys: Toy.keys(ledger.manifests[shard]), adapter: adapter))
         case .correct(let task, let shard, let manifest, let specification, let holder):
             guard ledger.manifests[shard].digest == manifest, let pending = ledger.corrections[shard],
                 record(holder, shard, manifest)
@@ -369,12 +369,13 @@ struct Simulation {
             return .assign(
                 CoordinatorMessage.Assignment(
                     task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
-                    adapter: nil, correction: correction))
+                    keys: Toy.keys(ledger.manifests[shard]), adapter: nil, correction: correction))
         case .prepare(let task, let shard, let manifest, let adapter):
             guard ledger.hasAdapter(adapter) else { return nil }
             return .prepare(
                 .init(
-                    task: task, shard: shard, manifest: manifest, adapter: Array(adapter.utf8),
+                    task: task, shard: shard, manifest: manifest,
+                    keys: Toy.keys(ledger.manifests[shard]).withoutOwners, adapter: Array(adapter.utf8),
                     trial: InfluenceTrial(specification: Toy.specification())))
         case .prompts(let task, let shard, _, let digests):
             let own = Set(ledger.samples(of: shard).map(\.digest))

@@ -55,14 +55,16 @@ package enum WireSamples {
         .refused(code: .baseModel, message: "another model"), .heartbeat,
         .assign(
             CoordinatorMessage.Assignment(
-                task: 1, shard: 2, specification: specification,
-                manifest: ShardManifest(entries: prompts.map { .init(id: $0.id, digest: $0.digest) }), adapter: nil)),
+                task: 1, shard: 2, specification: specification, manifest: Toy.manifest(prompts),
+                keys: Toy.keys(prompts), adapter: nil)),
         .assign(
             CoordinatorMessage.Assignment(
-                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []), adapter: "a")),
+                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []),
+                keys: Toy.keys([]), adapter: "a")),
         .assign(
             CoordinatorMessage.Assignment(
-                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []), adapter: nil,
+                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []),
+                keys: Toy.keys([]), adapter: nil,
                 correction: PendingCorrection(
                     method: .ifru(IFRUConfiguration(damping: .relative([0.1, 1]))), original: [1, 2, 3],
                     provenance: .approximate(provenance),
@@ -71,13 +73,14 @@ package enum WireSamples {
                         rebuilt: [.init(old: prompts[1], new: prompts[1], forgottenShare: 0.5)], added: prompts)))),
         .assign(
             CoordinatorMessage.Assignment(
-                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []), adapter: nil,
+                task: 1, shard: 2, specification: specification, manifest: ShardManifest(entries: []),
+                keys: Toy.keys([]), adapter: nil,
                 correction: PendingCorrection(
                     method: .e2urec(E2URecConfiguration(seed: .max)), original: [], provenance: .trained,
                     request: InfluenceRequest(direct: [])))),
         .prepare(
             .init(
-                task: 9, shard: 1, manifest: "m", adapter: [7],
+                task: 9, shard: 1, manifest: "m", keys: Toy.keys(prompts).withoutOwners, adapter: [7],
                 trial: InfluenceTrial(
                     specification: Toy.specification(),
                     configuration: IFRUConfiguration(damping: .relative([0.5, 2]), probes: 3)))),

@@ -4,7 +4,7 @@
 /// evaluated, and whatever one side may say the other takes.
 public enum WireLimits {
     /// First byte of compatibility: peers of another version are refused.
-    public static let version: UInt8 = 5
+    public static let version: UInt8 = 6
 
     // MARK: a cluster
 
@@ -63,6 +63,10 @@ public enum WireLimits {
     public static let prompts = 1 << 20
     /// Bytes of an entry of a manifest: two digests, and the names of the fields.
     package static let entryBytes = 192
+    /// Bytes of the keys that go with a manifest: of the shard with both counts, of each person, of each entry's owner.
+    package static let shardKeyBytes = 8 + ShardKeys.keyBytes
+    package static let personKeyBytes = 8 + ShardKeys.keyBytes
+    package static let ownerBytes = 4
 
     // MARK: what waits
 

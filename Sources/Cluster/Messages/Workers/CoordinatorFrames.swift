@@ -62,16 +62,25 @@ extension CoordinatorMessage {
                 adapter: assignment.adapter,
                 correction: assignment.correction.map { CorrectionHeader(method: $0.method, provenance: $0.provenance) }
             )
-            var payloads = [try WirePayload.bytes(assignment.manifest, kind: "assign")]
+            guard assignment.keys.owners.count == assignment.manifest.entries.count else {
+                throw .invalidContent(kind: "assign", reason: "prompts without an owner")
+            }
+            var payloads = [
+                try WirePayload.bytes(assignment.manifest, kind: "assign"),
+                try WirePayload.bytes(assignment.keys, kind: "assign"),
+            ]
             if let correction = assignment.correction {
                 payloads += [try WirePayload.bytes(correction.request, kind: "assign"), correction.original]
             }
             return try Envelope("assign", header, payloads: payloads)
         case .prepare(let task):
+            guard task.keys.owners.isEmpty else {
+                throw .invalidContent(kind: "prepare", reason: "owners without a manifest")
+            }
             return try Envelope(
                 "prepare",
                 PrepareHeader(task: task.task, shard: task.shard, manifest: task.manifest, trial: task.trial),
-                payloads: [task.adapter])
+                payloads: [task.adapter, try WirePayload.bytes(task.keys, kind: "prepare")])
         case .replay(let task, let specification, let prompts):
             return try Envelope(
                 "replay", ReplayHeader(task: task, specification: specification),
@@ -116,14 +125,15 @@ extension CoordinatorMessage {
         case "assign":
             self = .assign(try Self.assignment(envelope))
         case "prepare":
-            let header = try envelope.decode(PrepareHeader.self, payloads: 1)
+            let header = try envelope.decode(PrepareHeader.self, payloads: 2)
             try numbers.check(header.shard, WireLimits.shards, "shard")
             try numbers.check { try header.trial.specification.check() }
             try numbers.check { try header.trial.configuration.check() }
             self = .prepare(
                 PrepareTask(
-                    task: header.task, shard: header.shard, manifest: header.manifest, adapter: envelope.payloads[0],
-                    trial: header.trial))
+                    task: header.task, shard: header.shard, manifest: header.manifest,
+                    keys: try WirePayload.shardKeys(envelope.payloads[1], entries: 0, kind: kind),
+                    adapter: envelope.payloads[0], trial: header.trial))
         case "replay":
             let header = try envelope.decode(ReplayHeader.self, payloads: 1)
             try numbers.check { try header.specification.check() }
@@ -158,13 +168,16 @@ extension CoordinatorMessage {
 
     private static func assignment(_ envelope: Envelope) throws(WireError) -> Assignment {
         let header = try envelope.decode(AssignmentHeader.self, payloads: envelope.payloads.count)
-        try envelope.expectPayloads(header.correction == nil ? 1 : 3)
+        try envelope.expectPayloads(header.correction == nil ? 2 : 4)
         let numbers = WireNumbers(kind: envelope.kind)
         try numbers.check(header.shard, WireLimits.shards, "shard")
         try numbers.check { try header.specification.check() }
+        let manifest = try WirePayload.manifest(envelope.payloads[0], kind: envelope.kind)
         var assignment = Assignment(
-            task: header.task, shard: header.shard, specification: header.specification,
-            manifest: try WirePayload.manifest(envelope.payloads[0], kind: envelope.kind), adapter: header.adapter)
+            task: header.task, shard: header.shard, specification: header.specification, manifest: manifest,
+            keys: try WirePayload.shardKeys(
+                envelope.payloads[1], entries: manifest.entries.count, kind: envelope.kind),
+            adapter: header.adapter)
         if let correction = header.correction {
             guard header.adapter == nil else {
                 throw .invalidContent(kind: envelope.kind, reason: "a correction where there is an adapter already")
@@ -172,8 +185,8 @@ extension CoordinatorMessage {
             try numbers.check(correction.method)
             try numbers.check(correction.provenance)
             assignment.correction = PendingCorrection(
-                method: correction.method, original: envelope.payloads[2], provenance: correction.provenance,
-                request: try WirePayload.influenceRequest(envelope.payloads[1], kind: envelope.kind))
+                method: correction.method, original: envelope.payloads[3], provenance: correction.provenance,
+                request: try WirePayload.influenceRequest(envelope.payloads[2], kind: envelope.kind))
         }
         return assignment
     }

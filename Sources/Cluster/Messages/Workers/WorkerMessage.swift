@@ -95,10 +95,11 @@ public enum CoordinatorMessage: Sendable, Equatable {
     case heartbeat
     /// Own the shard: bring the local copy to this manifest (say `need` for what is missing, drop what is not in it), then
     /// train, then say `trained`. A worker that already holds the adapter of exactly this manifest and specification
-    /// answers `trained` at once. With a correction: correct that adapter instead of training.
+    /// answers `trained` at once. With a correction: correct that adapter instead of training. The same assignment with other
+    /// keys changes the keys of what lies on the disk, and nothing else.
     case assign(Assignment)
     /// Make IFRU's preparation of the shard's adapter and keep it beside the shard's data; say `prepared`. Fails unless the
-    /// worker's copy is exactly the manifest. Payload: the adapter's safetensors.
+    /// worker's copy is exactly the manifest. Payload: the adapter's safetensors, and the keys.
     case prepare(PrepareTask)
     /// Train without touching local storage: replay for `verify`, or a comparison model. Prompts follow in the payload.
     case replay(task: TaskID, specification: TrainingSpecification, prompts: [TrainingPrompt])
@@ -128,11 +129,13 @@ public enum CoordinatorMessage: Sendable, Equatable {
         }
     }
 
-    public struct Assignment: Codable, Hashable, Sendable {
+    public struct Assignment: Hashable, Sendable {
         public var task: TaskID
         public var shard: Int
         public var specification: TrainingSpecification
         public var manifest: ShardManifest
+        /// With an owner for each entry of the manifest.
+        public var keys: ShardKeys
         /// Content name of the adapter that the coordinator already has for this manifest: then the worker only takes the
         /// data into its keeping and answers `holds`.
         public var adapter: String?
@@ -140,13 +143,14 @@ public enum CoordinatorMessage: Sendable, Equatable {
         public var correction: PendingCorrection?
 
         public init(
-            task: TaskID, shard: Int, specification: TrainingSpecification, manifest: ShardManifest, adapter: String?,
-            correction: PendingCorrection? = nil
+            task: TaskID, shard: Int, specification: TrainingSpecification, manifest: ShardManifest, keys: ShardKeys,
+            adapter: String?, correction: PendingCorrection? = nil
         ) {
             self.task = task
             self.shard = shard
             self.specification = specification
             self.manifest = manifest
+            self.keys = keys
             self.adapter = adapter
             self.correction = correction
         }
@@ -156,14 +160,19 @@ public enum CoordinatorMessage: Sendable, Equatable {
         public var task: TaskID
         public var shard: Int
         public var manifest: String
+        /// Without owners.
+        public var keys: ShardKeys
         public var adapter: [UInt8]
         /// What λ is chosen by.
         public var trial: InfluenceTrial
 
-        public init(task: TaskID, shard: Int, manifest: String, adapter: [UInt8], trial: InfluenceTrial) {
+        public init(
+            task: TaskID, shard: Int, manifest: String, keys: ShardKeys, adapter: [UInt8], trial: InfluenceTrial
+        ) {
             self.task = task
             self.shard = shard
             self.manifest = manifest
+            self.keys = keys
             self.adapter = adapter
             self.trial = trial
         }

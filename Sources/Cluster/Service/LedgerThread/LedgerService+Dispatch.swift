@@ -17,20 +17,27 @@ extension LedgerService {
             try record(holder, shard: shard, manifest: manifest)
             return .assign(
                 .init(
-                    task: task, shard: shard, specification: specification, manifest: current, adapter: adapter))
+                    task: task, shard: shard, specification: specification, manifest: current,
+                    keys: shardKeys(shard: shard, manifest: current), adapter: adapter))
         case .correct(let task, let shard, let manifest, let specification, let holder):
             let current = try ledger.manifest(shard: shard)
             try expect(current.digest == manifest, "shard \(shard) has another manifest now")
             try record(holder, shard: shard, manifest: manifest)
             return .assign(
                 .init(
-                    task: task, shard: shard, specification: specification, manifest: current, adapter: nil,
+                    task: task, shard: shard, specification: specification, manifest: current,
+                    keys: shardKeys(shard: shard, manifest: current), adapter: nil,
                     correction: try ledger.correction(shard: shard, manifest: manifest)))
         case .prepare(let task, let shard, let manifest, let adapter):
             let configuration = ledger.configuration
+            let current = try ledger.manifest(shard: shard)
+            try expect(current.digest == manifest, "shard \(shard) has another manifest now")
+            var keys = shardKeys(shard: shard, manifest: current)
+            keys.owners = []
             return .prepare(
                 .init(
-                    task: task, shard: shard, manifest: manifest, adapter: try ledger.adapterBytes(name: adapter),
+                    task: task, shard: shard, manifest: manifest, keys: keys,
+                    adapter: try ledger.adapterBytes(name: adapter),
                     trial: InfluenceTrial(
                         specification: configuration.training, configuration: configuration.corrections.ifru)))
         case .prompts(let task, let shard, let manifest, let digests):

@@ -18,6 +18,8 @@ struct ShardAssignment: Sendable {
     let shard: Int
     let manifest: ShardManifest
     let manifestDigest: String
+    /// Those that came last.
+    var keys: ShardKeys
     let specification: TrainingSpecification
     let adapter: String?
     /// nil: train.
@@ -34,6 +36,7 @@ struct ShardAssignment: Sendable {
         shard = assignment.shard
         manifest = assignment.manifest
         manifestDigest = assignment.manifest.digest
+        keys = assignment.keys
         specification = assignment.specification
         adapter = assignment.adapter
         correction = assignment.correction
@@ -42,6 +45,7 @@ struct ShardAssignment: Sendable {
         self.phase = phase
     }
 
+    /// Whatever the keys.
     func isSame(as other: CoordinatorMessage.Assignment) -> Bool {
         specification == other.specification && adapter == other.adapter && manifest == other.manifest
             && correction == other.correction
@@ -51,7 +55,8 @@ struct ShardAssignment: Sendable {
     func update(offered: [TrainingPrompt]) -> StorageCommand.Access {
         let isPreparable = if case .ifru = correction?.method { preparation == nil } else { false }
         return .update(
-            manifest, offered: offered, specification: specification, preparationOf: isPreparable ? original : nil)
+            manifest, keys: keys, offered: offered, specification: specification,
+            preparationOf: isPreparable ? original : nil)
     }
 
     /// Whether a kept result is what is asked for.

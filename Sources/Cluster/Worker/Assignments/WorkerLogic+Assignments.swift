@@ -11,6 +11,7 @@ extension WorkerLogic {
         note(assignment.shard)
         if var current = assignments[assignment.shard], current.isSame(as: assignment) {
             current.task = assignment.task
+            if current.keys != assignment.keys { return change(current, to: assignment.keys) }
             assignments[assignment.shard] = current
             guard case .waiting(let missing) = current.phase else { return [] }
             return [.send(.need(task: assignment.task, digests: missing))]
@@ -26,6 +27,25 @@ extension WorkerLogic {
         new.phase = .updating(update.id)
         assignments[assignment.shard] = new
         return abandoned + [.storage(update)]
+    }
+
+    /// The same work under other keys: what lies on the disk is sealed anew, and a running training goes on.
+    private mutating func change(_ assignment: ShardAssignment, to keys: ShardKeys) -> [Action] {
+        var assignment = assignment
+        assignment.keys = keys
+        let update = command(assignment.shard, assignment.update(offered: []))
+        var commands = [update]
+        switch assignment.phase {
+        case .updating, .waiting: assignment.phase = .updating(update.id)
+        case .training: break
+        case .saving(_, let report, let adapter):
+            // What was saved before went with the shard's key.
+            let save = command(assignment.shard, .save(report, adapter: adapter))
+            assignment.phase = .saving(save.id, report, adapter)
+            commands.append(save)
+        }
+        assignments[assignment.shard] = assignment
+        return commands.map { .storage($0) }
     }
 
     mutating func take(_ prompts: [TrainingPrompt], task: TaskID) -> [Action] {
@@ -45,18 +65,22 @@ extension WorkerLogic {
 
     mutating func handle(_ result: StorageResult) -> [Action] {
         // Results come in the order of the commands, so this is always the newest.
+        let before = copies[result.shard]
         copies[result.shard] = result.copy
         if case .removed = result.outcome {
             return isConnected ? [.send(.released(shard: result.shard))] : []
         }
-        if let actions = prepared(result) { return actions }
+        if let actions = prepared(result, before: before) { return actions }
+        // The first update hands it over, even if other keys have made it superfluous since.
+        if let made = result.preparation, assignments[result.shard]?.original == made.adapter {
+            assignments[result.shard]?.preparation = made
+        }
         guard var assignment = assignments[result.shard], assignment.operation == result.id else {
             if case .failed(let failure) = result.outcome {
                 return [.log("storage of shard \(result.shard): \(failure.message)")]
             }
             return []
         }
-        assignment.preparation = assignment.preparation ?? result.preparation
         switch (assignment.phase, result.outcome) {
         case (.saving(_, let report, let adapter), let outcome):
             assignments[result.shard] = nil

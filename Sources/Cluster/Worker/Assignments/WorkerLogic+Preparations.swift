@@ -9,7 +9,7 @@ extension WorkerLogic {
             return [failed(task, TaskFailure(code: .busy, message: "shard \(shard) is being worked on"))]
         }
         let abandoned = abandonPreparation(shard: shard)
-        let read = command(shard, .read(manifest: manifest))
+        let read = command(shard, .read(manifest: manifest, keys: asked.keys))
         preparations[shard] = ShardPreparation(
             task: task, manifest: manifest, adapter: asked.adapter, trial: asked.trial, phase: .reading(read.id))
         return abandoned + [.storage(read)]
@@ -23,7 +23,9 @@ extension WorkerLogic {
     }
 
     /// nil: the result belongs to something else.
-    mutating func prepared(_ result: StorageResult) -> [Action]? {
+    ///
+    /// - `before`: the copy as it was known.
+    mutating func prepared(_ result: StorageResult, before: ShardCopy?) -> [Action]? {
         guard var preparation = preparations[result.shard] else { return nil }
         switch (preparation.phase, result.outcome) {
         case (.reading(result.id), .complete(let prompts, _)):
@@ -43,7 +45,9 @@ extension WorkerLogic {
             ]
         case (.reading(result.id), .failed(let failure)), (.keeping(result.id, _), .failed(let failure)):
             preparations[result.shard] = nil
-            return [failed(preparation.task, failure)]
+            // The hello said more than the keys have opened.
+            guard let copy = result.copy, copy != before else { return [failed(preparation.task, failure)] }
+            return [.send(.holds(copy)), failed(preparation.task, failure)]
         default: return nil
         }
     }

@@ -36,12 +36,13 @@ package enum JobOutcome: Sendable, Equatable {
 /// Work for the storage thread. The shard's commands run in the order in which they were given.
 package struct StorageCommand: Sendable, Equatable {
     package enum Access: Sendable, Equatable {
+        /// `keys`: what everything is sealed with from then on.
         /// `preparationOf`: content name of the adapter whose preparation is handed over before it is deleted.
         case update(
-            ShardManifest, offered: [TrainingPrompt], specification: TrainingSpecification, preparationOf: String? = nil
-        )
+            ShardManifest, keys: ShardKeys, offered: [TrainingPrompt], specification: TrainingSpecification,
+            preparationOf: String? = nil)
         /// The prompts, if they are exactly those of the manifest.
-        case read(manifest: String)
+        case read(manifest: String, keys: ShardKeys)
         case keep(InfluencePreparation, manifest: String)
         case save(TrainingReport, adapter: [UInt8])
         case remove

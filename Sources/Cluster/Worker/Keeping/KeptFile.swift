@@ -1,10 +1,32 @@
 import Files
+import Foundation
 import Messages
 
 /// `AtomicFile` for a worker: what fails there fails a task.
 enum KeptFile {
-    static func write(_ bytes: [UInt8], to path: String) throws(TaskFailure) {
+    /// Bytes that are collected before they are written.
+    private static let portion = 1 << 20
+
+    static func write(_ bytes: some ContiguousBytes, to path: String) throws(TaskFailure) {
         try naming { () throws(FileFailure) in try AtomicFile.write(bytes, to: path) }
+    }
+
+    /// - `body`: hands over the contents, in order and in parts of any size.
+    static func write(
+        to path: String, _ body: ((Data) throws(FileFailure) -> Void) throws(FileFailure) -> Void
+    ) throws(TaskFailure) {
+        try naming { () throws(FileFailure) in
+            try AtomicFile.write(to: path) { file throws(FileFailure) in
+                var waiting = Data()
+                try body { part throws(FileFailure) in
+                    waiting.append(part)
+                    guard waiting.count >= portion else { return }
+                    try file.put(waiting)
+                    waiting = Data()
+                }
+                try file.put(waiting)
+            }
+        }
     }
 
     static func remove(_ path: String) throws(TaskFailure) {

@@ -60,6 +60,10 @@ final class StorageThread: Sendable {
             report(.storeReady(.failure(error)))
             return
         }
+        if store.deletedInClear > 0 {
+            logger.warning(
+                "deleted \(store.deletedInClear) shards that an earlier release kept in clear; they are sent again")
+        }
         report(.storeReady(.success(store.copies)))
         while true {
             for command in commands.take() {
@@ -89,8 +93,8 @@ final class StorageThread: Sendable {
     private func run(_ command: StorageCommand, _ store: ShardStore, arithmetic: String) -> StorageResult {
         // Before the update deletes it: it is of the prompts as they were.
         var preparation: InfluencePreparation?
-        if case .update(_, _, _, let adapter?) = command.access {
-            preparation = store.preparation(shard: command.shard, adapter: adapter)
+        if case .update(_, let keys, _, _, let adapter?) = command.access {
+            preparation = store.preparation(shard: command.shard, adapter: adapter, keys: keys)
         }
         let outcome = outcome(of: command, store, arithmetic: arithmetic)
         return StorageResult(
@@ -113,8 +117,8 @@ final class StorageThread: Sendable {
     ) -> StorageResult.Outcome {
         do throws(TaskFailure) {
             switch command.access {
-            case .update(let manifest, let offered, let specification, _):
-                switch try store.bring(shard: command.shard, to: manifest, offered: offered) {
+            case .update(let manifest, let keys, let offered, let specification, _):
+                switch try store.bring(shard: command.shard, to: manifest, keys: keys, offered: offered) {
                 case .missing(let digests): return .missing(digests)
                 case .complete(let prompts):
                     let kept = store.training(
@@ -123,8 +127,8 @@ final class StorageThread: Sendable {
                         prompts,
                         trained: kept.map { StorageResult.Trained(report: $0.report, adapter: $0.adapter) })
                 }
-            case .read(let manifest):
-                guard let prompts = store.prompts(shard: command.shard, manifest: manifest) else {
+            case .read(let manifest, let keys):
+                guard let prompts = try store.prompts(shard: command.shard, manifest: manifest, keys: keys) else {
                     throw TaskFailure(
                         code: .notHeld, message: "the copy of shard \(command.shard) is another one")
                 }
