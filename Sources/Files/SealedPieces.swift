@@ -7,8 +7,8 @@ import Foundation
 /// the context: pieces cannot be swapped, repeated, cut off or added.
 package enum SealedPieces {
     /// Bytes of a whole piece before it is sealed.
-    static let pieceBytes = 1 << 20
-    static let boxBytes = pieceBytes + SealedBytes.overhead
+    package static let pieceBytes = 1 << 20
+    package static let boxBytes = pieceBytes + SealedBytes.overhead
 
     static func context(_ context: String, piece: Int, isLast: Bool) -> String {
         "\(context), \(isLast ? "last " : "")piece \(piece)"

@@ -69,13 +69,14 @@ package final class WorkerThread: Sendable {
         curve: WorkerConfiguration.CurveKeys? = nil, delay: Duration = .zero,
         disposal: WorkerConfiguration.DataDisposal = .kept,
         abandonedAfter: Duration = WorkerConfiguration.abandonedAge,
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String] = ProcessInfo.processInfo.environment, lines: KeptLines? = nil
     ) throws {
         let configuration = WorkerConfiguration(
             coordinator: endpoint, model: "toy", dataDirectory: dataDirectory, threads: 1, precision: precision,
             curve: curve, disposal: disposal, abandonedAfter: abandonedAfter)
         var logger = Logger(label: "worker")
         logger.logLevel = .critical
+        if let lines { logger = lines.logger }
         let process = try WorkerProcess(configuration: configuration, logger: logger, environment: environment) {
             precision in
             Toy.executor(precision: precision, delay: delay)

@@ -71,10 +71,8 @@ struct ShardFolder {
         }
     }
 
-    /// Deletes the files with this suffix, durably, and what a killed process began to write of them.
-    func remove(_ suffix: String) throws(TaskFailure) {
-        try remove { $0.hasSuffix(suffix) || $0.hasSuffix(suffix + AtomicFile.temporarySuffix) }
-    }
+    /// Deletes the files with this suffix, durably.
+    func remove(_ suffix: String) throws(TaskFailure) { try remove { $0.hasSuffix(suffix) } }
 
     /// Deletes what interrupted writes left, and what an earlier release kept in clear, durably.
     ///
