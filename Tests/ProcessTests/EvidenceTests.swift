@@ -3,19 +3,26 @@ import Testing
 
 @Suite("Evidence, with real processes")
 struct EvidenceTests {
-    private static let title = "The Unmistakable Film"
     private static let user = Ratings.name(5)
-    /// Only one user has seen the film, so that prompts of that user can be told on a worker's disk.
-    private static let ratings = Ratings.csv(users: 24) + "\(user),i-rare,5,1052,\(title)\n"
+    private static let ratings = Ratings.csv(users: 24)
 
-    /// The worker whose disk holds the user's prompts.
-    private func holder(in cluster: TestCluster, workers: Int) throws -> Int {
-        let files = try cluster.files(copy: Self.title)
-        return try #require((0..<workers).first { number in files.contains { $0.contains("/worker-\(number)/") } })
+    /// A worker whose disk holds the user's prompts, and the file that they are sealed in.
+    private struct Holding {
+        var worker: Int
+        var file: URL
+        var bytes: Data
+
+        var isThere: Bool { (try? Data(contentsOf: file)) == bytes }
     }
 
-    private func isOnWorker(_ cluster: TestCluster) throws -> Bool {
-        try cluster.files(copy: Self.title).contains { $0.contains("/worker-") }
+    private func holding(in cluster: TestCluster, workers: Int) throws -> Holding {
+        let plan = try cluster.succeed("forget", "--user", Self.user, "--dry-run")
+        let shard = try #require((plan["shards"] as? [Int])?.first)
+        for worker in 0..<workers {
+            let file = cluster.workerDirectory(worker).appendingPathComponent("shards/\(shard)/prompts.sealed")
+            if let bytes = try? Data(contentsOf: file) { return Holding(worker: worker, file: file, bytes: bytes) }
+        }
+        throw TestFailure("nobody holds shard \(shard)")
     }
 
     @Test(
@@ -26,8 +33,8 @@ struct EvidenceTests {
         try cluster.startWorkers(2)
         _ = try cluster.importRatings(Self.ratings)
         _ = try cluster.succeed("train", "--wait")
-        let (user, holder) = (Self.user, try holder(in: cluster, workers: 2))
-        cluster.workers[holder]?.kill()
+        let (user, holding) = (Self.user, try holding(in: cluster, workers: 2))
+        cluster.workers[holding.worker]?.kill()
         cluster.coordinator?.kill()
         try cluster.startCoordinator()
 
@@ -38,17 +45,17 @@ struct EvidenceTests {
         let named = try #require(statement["unconfirmed"] as? [[String: Any]])
         #expect(named.count == 1)
         let id = try #require(named.first?["worker"] as? String)
-        #expect(try isOnWorker(cluster))
+        #expect(holding.isThere)
         let listed = try #require(try cluster.succeed("workers")["workers"] as? [[String: Any]])
         #expect(listed.contains { $0["id"] as? String == id && $0["state"] as? String == "away" })
 
         // It comes back, deletes what it must not hold, and the evidence is added to.
-        try cluster.startWorker(holder)
+        try cluster.startWorker(holding.worker)
         try wait("a supplement") {
             let again = try cluster.succeed("forget", "--user", user, "--request-id", request)
             return (again["supplements"] as? [Any])?.count == 1 && (again["unconfirmed"] as? [Any])?.isEmpty == true
         }
-        #expect(try !isOnWorker(cluster))
+        #expect(!holding.isThere)
         #expect(try cluster.succeed("verify", "--request", request)["verified"] as? Bool == true)
     }
 
@@ -58,8 +65,8 @@ struct EvidenceTests {
         try cluster.startWorkers(2)
         _ = try cluster.importRatings(Self.ratings)
         _ = try cluster.succeed("train", "--wait")
-        let (user, holder) = (Self.user, try holder(in: cluster, workers: 2))
-        cluster.workers[holder]?.kill()
+        let (user, holding) = (Self.user, try holding(in: cluster, workers: 2))
+        cluster.workers[holding.worker]?.kill()
         try wait("the loss to be noticed") { try cluster.liveWorkers() == 1 }
         let reply = try cluster.succeed("forget", "--user", user, "--wait")
         let named = try #require(reply["unconfirmed"] as? [[String: Any]])

@@ -47,7 +47,10 @@ struct ExactForgettingTests {
         _ = try cluster.succeed("train", "--wait")
         _ = try cluster.succeed("query", "--user", Ratings.name(5), "--item", "i1")
         #expect(try !cluster.files(copy: Ratings.name(5)).isEmpty)
-        #expect(try cluster.files(copy: "The Unmistakable Film").contains { $0.contains("/worker-") })
+        // Workers hold prompts that show it, sealed.
+        let sealed = try cluster.files(copy: "lethe-sealed-shard-1").filter { $0.hasSuffix("/prompts.sealed") }
+        #expect(!sealed.isEmpty)
+        #expect(try cluster.files(copy: "The Unmistakable Film").filter { $0.contains("/worker-") } == [])
 
         _ = try cluster.succeed("forget", "--user", Ratings.name(5), "--wait")
         #expect(try cluster.files(copy: Ratings.name(5)) == [])

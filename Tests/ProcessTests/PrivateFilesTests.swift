@@ -49,7 +49,9 @@ struct PrivateFilesTests {
             #expect(result.status == 0, "\(result.errors)")
         }
         try wait("a preparation on the worker's disk: \(worker.logText)") {
-            try FileManager.default.subpathsOfDirectory(atPath: work.path).contains { $0.hasSuffix(".preparation.sealed") }
+            try FileManager.default.subpathsOfDirectory(atPath: work.path).contains {
+                $0.hasSuffix(".preparation.sealed")
+            }
         }
         #expect(FileManager.default.fileExists(atPath: data.path + "/ledger.sqlite-wal"))
         for folder in [data, work, URL(fileURLWithPath: cache)] { #expect(try open(below: folder) == []) }

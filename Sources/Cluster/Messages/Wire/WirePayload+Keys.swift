@@ -14,7 +14,7 @@ extension WirePayload {
             WireLimits.shardKeyBytes + keys.people.count * WireLimits.personKeyBytes
                 + keys.owners.count * WireLimits.ownerBytes)
         func put(_ number: some FixedWidthInteger) {
-            withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+            withUnsafeBytes(of: number.littleEndian) { bytes += $0 }
         }
         put(UInt32(truncatingIfNeeded: keys.people.count))
         put(UInt32(truncatingIfNeeded: keys.owners.count))
