@@ -54,13 +54,41 @@ final class WorkerSealingTests {
         #expect(try shelf.bring(prompts, in: old) == .missing((own(0) + own(2)).map(\.digest).inOrder(of: prompts)))
     }
 
-    @Test("The same name with another key opens nothing")
+    @Test("The same name with another key opens nothing; what is in memory is sealed under it")
     func sameName() throws {
-        _ = try shelf.filled(prompts)
+        let store = try shelf.filled(prompts)
         var keys = Toy.keys(prompts)
         keys.people[2].key[31] ^= 1
-        let store = try ShardStore(directory: shelf.directory)
-        #expect(try shelf.bring(prompts, keys: keys, in: store) == .missing(own(2).map(\.digest)))
+        let reopened = try ShardStore(directory: shelf.directory)
+        #expect(try shelf.bring(prompts, keys: keys, in: reopened) == .missing(own(2).map(\.digest)))
+        #expect(try shelf.bring(prompts, offered: prompts, in: store) == .complete(prompts))
+        #expect(try shelf.bring(prompts, keys: keys, in: store) == .complete(prompts))
+        #expect(try shelf.bring(prompts, keys: keys, in: ShardStore(directory: shelf.directory)) == .complete(prompts))
+    }
+
+    @Test("A preparation that is damaged, of another key or of another name is deleted when the keys come")
+    func damagedPreparation() throws {
+        let keys = Toy.keys(prompts)
+        let made = try prepared(keys, in: shelf.filled(prompts))
+        let (whole, name) = (try shelf.files(), "\(made.adapter).preparation.sealed")
+        var other = keys
+        other.shard[0] ^= 1
+        let foreign = SealedShelf()
+        _ = try prepared(other, in: foreign.filled(prompts, keys: other))
+        var changed = try #require(whole[name])
+        changed[40] ^= 1
+        for file in [changed, Array(changed.prefix(100)), [], try foreign.bytes(name)] {
+            try shelf.put(whole.merging([name: file]) { $1 })
+            let store = try ShardStore(directory: shelf.directory)
+            #expect(store.copy(2)?.prepared == made.adapter)
+            #expect(store.preparation(shard: 2, adapter: made.adapter, keys: keys) == nil)
+            #expect(try shelf.bring(prompts, keys: keys, in: store) == .complete(prompts))
+            #expect(store.copy(2)?.prepared == nil && !shelf.names.contains(name))
+        }
+        try shelf.put(
+            whole.filter { $0.key != name }.merging(["abc.preparation.sealed": try #require(whole[name])]) { $1 })
+        let renamed = try ShardStore(directory: shelf.directory)
+        #expect(renamed.preparation(shard: 2, adapter: "abc", keys: keys) == nil)
     }
 
     @Test(

@@ -134,11 +134,31 @@ final class WorkerTamperingTests {
             $0.replaceHeader(Toy.manifest(self.prompts).digest, by: String(repeating: "x", count: 100_000))
         }
         try check("another format") { $0.replaceHeader("lethe-sealed-shard-1", by: "lethe-sealed-shard-2") }
-        // Boxes of the same people and keys in another shard.
-        let store = try ShardStore(directory: shelf.directory)
-        _ = try store.bring(shard: 3, to: Toy.manifest(prompts), keys: Toy.keys(prompts), offered: prompts)
+    }
+
+    @Test("A box opens for its shard and its person only, even under the same key")
+    func bound() throws {
+        var keys = Toy.keys(prompts)
+        for person in keys.people.indices { keys.people[person].key = keys.people[0].key }
+        let store = try shelf.filled(prompts, keys: keys)
+        let all = prompts.map(\.digest)
+        _ = try store.bring(shard: 3, to: Toy.manifest(prompts), keys: keys, offered: prompts)
+        let original = try shelf.bytes()
+        // Another shard's file with the same prompts.
         let other = "\(shelf.directory)/shards/3/prompts.sealed"
-        try self.check(Array(try #require(FileManager.default.contents(atPath: other))), "another shard's")
+        try shelf.write(Array(try #require(FileManager.default.contents(atPath: other))))
+        var reopened = try ShardStore(directory: shelf.directory)
+        #expect(try shelf.bring(prompts, keys: keys, in: reopened) == .missing(all))
+        // The boxes of two persons, each under the other's name.
+        var parts = try Parts(original)
+        (parts.boxes[0].box, parts.boxes[1].box) = (parts.boxes[1].box, parts.boxes[0].box)
+        try shelf.write(parts.file)
+        reopened = try ShardStore(directory: shelf.directory)
+        guard case .missing(let digests) = try shelf.bring(prompts, keys: keys, in: reopened) else {
+            Issue.record("the boxes opened")
+            return
+        }
+        #expect(digests.count == 6)
     }
 
     @Test("An older file under keys that are still good brings nothing back that the manifest does not name")
