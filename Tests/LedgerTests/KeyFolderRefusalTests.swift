@@ -27,7 +27,7 @@ struct KeyFolderRefusalTests {
     @Test("A missing folder is refused where something is sealed with it, and what is lost is said")
     func missing() throws {
         let reason = try #require(refusal { try open() })
-        #expect(reason.contains("missing") && reason.contains("record") && reason.contains("audit log"))
+        #expect(reason.contains("missing") && reason.contains("workers") && reason.contains("audit log"))
         #expect(!FileManager.default.fileExists(atPath: directory.file("keys").path))
         try open(isNew: true).close()
         try FileManager.default.removeItem(at: directory.file("keys/slots"))

@@ -45,7 +45,9 @@ struct LedgerCopiesTests {
     @Test("A copy on a disk that is away is named in the signed statement, whatever restarts in between")
     func namesTheAbsent() throws {
         let (_, ledger, shard, manifest, certificate) = try finished()
-        let expected = [UnconfirmedCopy(worker: "b", name: "host:b", shard: shard, manifest: manifest)]
+        let expected = [
+            UnconfirmedCopy(worker: "b", name: "host:b", shard: shard, manifest: manifest, keyDestroyed: true)
+        ]
         #expect(certificate.statement.unconfirmed == expected)
         #expect(try ledger.unconfirmedCopies(request: "f") == expected)
         #expect(certificate.statement.copiesRecordedSince == nil)

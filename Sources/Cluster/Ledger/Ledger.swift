@@ -14,7 +14,7 @@ import Unlearning
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`,
 /// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519), `tombstone.key` (`TombstoneKey`), `audit.head`
-/// (`AuditHead`). A copy of the database without the keys recognises nobody and signs nothing; a copy of `audit.head` in
+/// (`AuditHead`), and `keys/` (`KeyFolder`), which may lie elsewhere. A copy of the database without the keys recognises nobody and signs nothing; a copy of `audit.head` in
 /// other hands shows whether the log was cut or rewritten since. All have mode 0600 and the directories 0700 from their
 /// first byte on, whatever the umask; those of an earlier release are tightened when the ledger is opened.
 package final class Ledger {
@@ -26,9 +26,16 @@ package final class Ledger {
     let queue: DatabaseQueue
     let database: URL
     let adapterDirectory: URL
+    /// What workers' disks are sealed with.
+    let keys: KeyFolder
     let signingKey: Curve25519.Signing.PrivateKey
     /// Key of the tombstones and of the names that the audit log uses for people.
     let tombstoneKey: SymmetricKey
+    var keyChanges = KeyChanges()
+    /// Of committed transactions, and not overwritten yet.
+    var obsoleteKeys: [KeyReference] = []
+    /// Simulates that the process is killed, for tests.
+    package var interrupt: ((CommitStep) throws -> Void)?
     /// The partitions that depend on nobody's data need no record; nil under the others.
     let hashPartition: BalancedPartition?
     /// Dropped by every mutating call.
@@ -57,11 +64,12 @@ package final class Ledger {
     /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for a day. Reads every
     /// adapter's file: those that are damaged or gone are taken away.
     ///
+    /// - `keys`: where the keys lie that workers' disks are sealed with.
     /// - `accepted`: what the operator said may be missing.
     /// - Throws: `LedgerError.configurationChanged`, `.keyUnusable`, `.olderThanHead`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
     package init(
-        directory: URL, configuration: ClusterConfiguration, accepting accepted: AcceptedLosses = [],
-        at time: Date = Date()
+        directory: URL, configuration: ClusterConfiguration, keys options: KeyOptions = KeyOptions(),
+        accepting accepted: AcceptedLosses = [], at time: Date = Date()
     ) throws {
         try Ledger.check(configuration)
         try configuration.corrections.check()
@@ -83,6 +91,10 @@ package final class Ledger {
         self.queue = queue
         cluster = try LedgerFiles.mappingErrors(at: database.path) {
             try queue.write { try Ledger.identify($0, configuration: configuration) }
+        }
+        keys = try LedgerFiles.mappingErrors(at: database.path) { [cluster] in
+            try KeyFolder.open(
+                options, beside: directory, queue, cluster: cluster, acceptsNew: accepted.contains(.keys))
         }
         files = try LedgerOpenFiles(
             lock: lock.descriptor, lockFile: directory.appendingPathComponent("ledger.lock"), database: database)
@@ -109,6 +121,7 @@ package final class Ledger {
     package func close() throws {
         try sealIfPending()
         try LedgerFiles.mappingErrors(at: database.path) { try queue.close() }
+        keys.close()
         lock = nil
     }
 
@@ -170,6 +183,7 @@ package final class Ledger {
     }
 
     private func heal(at time: Date) throws {
+        try settleKeys()
         let abandoned = time.addingTimeInterval(-Ledger.stagingLifetime)
         let (pending, stale) = try read { db in
             (
@@ -237,13 +251,32 @@ package final class Ledger {
         return try LedgerFiles.mappingErrors(at: database.path) { try queue.read(work) }
     }
 
-    /// One transaction. What went into files that no name leads to any more is not acknowledged.
+    /// One transaction. What went into files that no name leads to any more is not acknowledged, nor is what gave up keys that
+    /// could not be overwritten.
     func commit<Result>(_ work: (Database) throws -> Result) throws -> Result {
         try requireSameFiles()
         cachedSnapshot = nil
         cachedShortened = nil
         sealing.staged = nil
-        let result = try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+        try destroyObsoleteKeys()
+        keyChanges = KeyChanges()
+        let result: Result
+        do {
+            result = try LedgerFiles.mappingErrors(at: database.path) {
+                try queue.write { db in
+                    let result = try work(db)
+                    try interrupt?(.beforeCommit)
+                    return result
+                }
+            }
+        } catch {
+            try? keys.destroy(keyChanges.made)
+            throw error
+        }
+        obsoleteKeys += keyChanges.obsolete
+        try interrupt?(.afterCommit)
+        try destroyObsoleteKeys()
+        try interrupt?(.afterKeys)
         try requireSameFiles()
         sealIfDue()
         return result

@@ -118,4 +118,19 @@ extension LedgerSchema {
                 ALTER TABLE forget_shards ADD COLUMN training TEXT;
                 """)
     }
+
+    static func keysOfPeopleAndShards(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- slot, key: where in the key folder the key lies that workers' copies are sealed under, and which one it
+                -- is; NULL: there is none yet.
+                ALTER TABLE users ADD COLUMN slot INTEGER;
+                ALTER TABLE users ADD COLUMN key INTEGER;
+                ALTER TABLE shards ADD COLUMN slot INTEGER;
+                ALTER TABLE shards ADD COLUMN key INTEGER;
+                -- sealed: under such keys. Copies that were handed out before lie in clear.
+                ALTER TABLE copies ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE forget_copies ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
+                """)
+    }
 }

@@ -15,6 +15,7 @@ enum LedgerSchema {
         migrator.registerMigration("damaged adapters", migrate: damagedAdapters)
         migrator.registerMigration("counted likes", migrate: countedLikes)
         migrator.registerMigration("training reports", migrate: trainingReports)
+        migrator.registerMigration("keys of people and shards", migrate: keysOfPeopleAndShards)
         return migrator
     }
 

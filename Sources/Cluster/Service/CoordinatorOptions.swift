@@ -1,4 +1,5 @@
 import Coordination
+import Crypto
 import Foundation
 import LanguageModels
 import Messages
@@ -52,6 +53,10 @@ package struct CoordinatorOptions: Sendable {
     /// Of the query engine.
     package var threads = 1
     package var weightCache: String?
+    /// nil: `keys`, below the data directory.
+    package var keysDirectory: URL?
+    /// nil: the keys lie in clear.
+    package var masterKey: SymmetricKey?
     /// Lost keys and changed logs that this start goes on without.
     package var accepted: AcceptedLosses = []
     /// Whether to start although an earlier run of this data directory learned that it was superseded.

@@ -65,9 +65,11 @@ package final class CoordinatorProcess: Sendable {
         let directory = options.dataDirectory
         let accepted = options.accepted
         let takesOver = options.takesOver
+        let keys = KeyOptions(folder: options.keysDirectory, master: options.masterKey)
         let opened = try Mailbox<(cluster: String, publicKey: Data, generation: Generation)>()
         store = try SerialThread(name: "ledger") {
-            let ledger = try Ledger(directory: directory, configuration: configuration, accepting: accepted)
+            let ledger = try Ledger(
+                directory: directory, configuration: configuration, keys: keys, accepting: accepted)
             try ledger.requireEmbeddings(ofWidth: shape.hidden, at: Date())
             let generation = try ledger.raiseGeneration(takeOver: takesOver, at: Date())
             opened.post((ledger.cluster, ledger.publicKey, generation))

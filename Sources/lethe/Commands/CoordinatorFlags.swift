@@ -3,6 +3,7 @@ import Experiments
 import Files
 import Foundation
 import LanguageModels
+import Ledger
 import Logging
 import Messages
 import Service
@@ -29,11 +30,18 @@ struct LossFlags: ParsableArguments {
     )
     var acceptAuditLog = false
 
+    @Flag(
+        help:
+            "Start although the key folder is missing, damaged or another cluster's: it is put aside, and workers are sent their prompts again."
+    )
+    var acceptNewKeys = false
+
     var accepted: AcceptedLosses {
         var accepted: AcceptedLosses = []
         if acceptNewTombstoneKey { accepted.insert(.tombstoneKey) }
         if acceptNewCertificateKey { accepted.insert(.certificateKey) }
         if acceptAuditLog { accepted.insert(.auditLog) }
+        if acceptNewKeys { accepted.insert(.keys) }
         return accepted
     }
 }
@@ -124,6 +132,20 @@ struct CoordinatorFlags: ParsableArguments {
     )
     var weightCache: String?
 
+    @Option(
+        help: """
+            Where the keys lie that workers' disks are sealed with; another disk keeps them out of copies of --data. \
+            [default: keys, in --data]
+            """)
+    var keysDir: String?
+
+    @Option(
+        help: """
+            What those keys are sealed with: a file of 32 bytes or 64 hexadecimal digits, or fd:N, a descriptor that is \
+            open at the start. The same at every start.
+            """)
+    var masterKey: String?
+
     @Option(help: "This coordinator's CURVE key file, for listening beyond loopback.")
     var keys: String?
 
@@ -165,6 +187,8 @@ extension CoordinatorFlags {
         merged.precision = try precision ?? file.value(file.precision, TrainingSpecification.Precision.init(rawValue:))
         merged.threads = threads ?? file.threads
         merged.weightCache = weightCache ?? file.weightCache
+        merged.keysDir = keysDir ?? file.keysDir
+        merged.masterKey = masterKey ?? file.masterKey
         merged.keys = keys ?? file.keys
         if allow.isEmpty { merged.allow = file.allow ?? [] }
         return merged
@@ -218,6 +242,13 @@ extension CoordinatorFlags {
         options.threads = try within(
             OptionBounds.threads, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads")
         options.weightCache = weightCacheDirectory(weightCache)
+        options.keysDirectory = keysDir.map { URL(fileURLWithPath: $0) }
+        options.masterKey = try masterKey.map { text in
+            guard let source = MasterKey(text) else {
+                throw CommandFailure(.usage, "--master-key \(text): write the path of a file, or fd: and a number")
+            }
+            return try source.read()
+        }
         if let keys {
             let names = try publicKeys(in: allow)
             options.security = .init(

@@ -239,9 +239,15 @@ private struct ForgetSummary: Encodable {
         if let certificate { lines.append("certificate: \(certificate.statement.exactness)") }
         for check in certificate?.statement.doubleChecks ?? [] { lines.append(check.text) }
         for copy in unconfirmed {
+            let state =
+                switch copy.keyDestroyed {
+                case true?: " (sealed, and the keys of what was forgotten are destroyed: it is noise)"
+                case false?: " (handed out in clear, by a release before)"
+                case nil: ""
+                }
             lines.append(
                 "worker \(copy.worker) (\(copy.name)) is away and has not confirmed dropping its copy of shard "
-                    + "\(copy.shard); when it comes back it is made to, and the evidence is added to; a lost disk is declared "
+                    + "\(copy.shard)\(state); when it comes back it is made to, and the evidence is added to; a lost disk is declared "
                     + "destroyed with: lethe workers forget-copy \(copy.worker)")
         }
         return lines.joined(separator: "\n")

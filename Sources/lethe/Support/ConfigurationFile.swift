@@ -27,6 +27,8 @@ struct ConfigurationFile: Decodable {
     var precision: String?
     var threads: Int?
     var weightCache: String?
+    var keysDir: String?
+    var masterKey: String?
     var keys: String?
     var allow: [String]?
 
@@ -39,6 +41,8 @@ struct ConfigurationFile: Decodable {
         case embeddingLayer = "embedding_layer"
         case whenNoAdapter = "when_no_adapter"
         case weightCache = "weight_cache"
+        case keysDir = "keys_dir"
+        case masterKey = "master_key"
         case doubleCheck = "double_check"
     }
 

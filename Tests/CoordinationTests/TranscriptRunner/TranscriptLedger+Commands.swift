@@ -189,7 +189,12 @@ extension TranscriptLedger {
     }
 }
 
-extension HandedCopy {
+extension UnconfirmedCopy {
     /// For transcripts.
     var text: String { "\(manifest) of shard \(shard) on worker \(worker)" }
+}
+
+extension HandedCopy {
+    /// For transcripts.
+    var text: String { UnconfirmedCopy(self, keyDestroyed: true).text }
 }

@@ -203,6 +203,7 @@ extension Ledger {
                 db, sql: "SELECT manifest FROM shards WHERE shard = ?", arguments: [shard])
             guard before != digest else { continue }
             changed.append(shard)
+            try dropKey(ofShard: shard, db)
             try db.execute(
                 sql: """
                     UPDATE shards SET manifest = ?, prompts = ?, likes = (

@@ -74,36 +74,40 @@ extension Ledger {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT worker, name, shard, manifest FROM forget_copies WHERE request = ? AND state = 'open'
+                SELECT worker, name, shard, manifest, sealed FROM forget_copies WHERE request = ? AND state = 'open'
                 ORDER BY worker, shard, manifest
                 """, arguments: [number]
-        ).map { try UnconfirmedCopy(row: $0, in: "forget_copies") }
+        ).map { row in
+            let copy = try HandedCopy(row: row, in: "forget_copies")
+            return UnconfirmedCopy(copy, keyDestroyed: try row.value("sealed", in: "forget_copies"))
+        }
     }
 
     /// Notes every copy that is on record and not of its shard's present data: it may hold what the request forgets. Where
     /// prompts never move between shards, copies of shards that the request does not touch cannot.
     func suspectCopies(request number: Int64, shards: [Int], at time: Date, _ db: Database) throws {
-        let suspects: [HandedCopy] = try Row.fetchAll(
+        let suspects = try Row.fetchAll(
             db,
             sql: """
                 SELECT copies.* FROM copies JOIN shards ON shards.shard = copies.shard
                 WHERE copies.manifest <> shards.manifest ORDER BY copies.worker, copies.shard, copies.manifest
                 """
-        ).map { try HandedCopy(row: $0, in: "copies") }
-        for copy in suspects where configuration.partition.isDataDependent || shards.contains(copy.shard) {
+        ).map { (copy: try HandedCopy(row: $0, in: "copies"), isSealed: try $0.value("sealed", in: "copies") as Bool) }
+        for (copy, isSealed) in suspects where configuration.partition.isDataDependent || shards.contains(copy.shard) {
             try db.execute(
                 sql: """
-                    INSERT INTO forget_copies (request, worker, shard, manifest, name, time) VALUES (?, ?, ?, ?, ?, ?)
+                    INSERT INTO forget_copies (request, worker, shard, manifest, name, sealed, time)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    number, copy.worker, copy.shard, copy.manifest, copy.name, time.milliseconds,
+                    number, copy.worker, copy.shard, copy.manifest, copy.name, isSealed, time.milliseconds,
                 ])
         }
     }
 
     private func insert(_ copy: HandedCopy, at time: Date, _ db: Database) throws {
         try db.execute(
-            sql: "INSERT OR IGNORE INTO copies (worker, shard, manifest, name, time) VALUES (?, ?, ?, ?, ?)",
+            sql: "INSERT OR IGNORE INTO copies (worker, shard, manifest, name, sealed, time) VALUES (?, ?, ?, ?, 1, ?)",
             arguments: [copy.worker, copy.shard, copy.manifest, copy.name, time.milliseconds])
     }
 

@@ -199,6 +199,7 @@ extension Ledger {
         for tombstone in effect.tombstones { try bury(tombstone, db) }
         try deleteReplies(of: Set(effect.people).sorted(), db)
         _ = try refresh(touched, db)
+        for shard in effect.shards.keys.sorted() { try dropKey(ofShard: shard, db) }
         if !wasTuned || !touched.shards.isEmpty || touched.splits.contains(.validation) {
             try db.execute(sql: "DELETE FROM tuning")
         }
@@ -218,6 +219,8 @@ extension Ledger {
             if let item = try Int64.fetchOne(item, arguments: [id]) { items.insert(item) }
             try remove.execute(arguments: [id])
         }
+        // Of everybody of whom something goes: what workers' disks hold is noise from the acknowledgement on.
+        for changes in effect.changes { try dropKey(ofUser: changes.user, db) }
         for user in effect.emptyUsers { try db.execute(sql: "DELETE FROM users WHERE id = ?", arguments: [user]) }
         let orphan = try db.makeStatement(
             sql: """

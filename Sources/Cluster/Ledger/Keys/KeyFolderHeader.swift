@@ -110,9 +110,10 @@ struct KeyFolderHeader {
 /// What people are told when keys cannot be used.
 enum KeyFolderLoss {
     static let all =
-        "Without the keys no person's record, no adapter and nothing else that depends on people can be read any more; "
-        + "the catalogue, the audit log and the certificates can. Put the folder back, or say where it is with --keys-dir"
-    static let withoutMaster = "Without it nothing that depends on people can be read; nothing was changed"
+        "Without the keys nothing that workers keep on their disks can be read any more; the ledger, its adapters, the audit "
+        + "log and the certificates can. Put the folder back, say where it is with --keys-dir, or start once with "
+        + "--accept-new-keys: workers are then sent their prompts again"
+    static let withoutMaster = "Without it nothing that workers keep can be read; nothing was changed"
 }
 
 extension [UInt8] {

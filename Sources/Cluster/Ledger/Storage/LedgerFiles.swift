@@ -39,7 +39,7 @@ enum LedgerFiles {
     static func tighten(_ directory: URL) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
         where name.hasPrefix("ledger.") || name.hasSuffix(".key")
-            || ["adapters", "audit.head", "endpoint"].contains(name)
+            || ["adapters", "audit.head", "endpoint", "keys"].contains(name)
         {
             PrivateFiles.tightenTree("\(directory.path)/\(name)")
         }

@@ -15,6 +15,8 @@ enum Meta: String {
     case titleBudget = "title budget"
     /// Seconds since 1970: workers' copies of before are not on record. Absent: all are.
     case copiesSince = "copies since"
+    /// There is a key folder.
+    case keysMade = "keys made"
     /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.
     case auditHead = "audit head"
     /// Of the last start of a coordinator.

@@ -16,7 +16,31 @@ public struct HandedCopy: Codable, Hashable, Sendable {
 }
 
 /// A copy that has not been confirmed to be free of forgotten data; its manifest is that of when it was last heard of.
-public typealias UnconfirmedCopy = HandedCopy
+public struct UnconfirmedCopy: Codable, Hashable, Sendable {
+    public var worker: String
+    /// Host name and process, for people.
+    public var name: String
+    public var shard: Int
+    /// `ShardManifest.digest`.
+    public var manifest: String
+    /// true: the keys of what was forgotten in it are destroyed, so that it is noise wherever it is. false: it was handed out
+    /// in clear, by a release before. nil: not said here; the certificate says it.
+    public var keyDestroyed: Bool?
+
+    public init(worker: String, name: String, shard: Int, manifest: String, keyDestroyed: Bool? = nil) {
+        self.worker = worker
+        self.name = name
+        self.shard = shard
+        self.manifest = manifest
+        self.keyDestroyed = keyDestroyed
+    }
+
+    public init(_ copy: HandedCopy, keyDestroyed: Bool) {
+        self.init(
+            worker: copy.worker, name: copy.name, shard: copy.shard, manifest: copy.manifest, keyDestroyed: keyDestroyed
+        )
+    }
+}
 
 /// What is known now of a worker's copies: everything else that was on record of them is gone.
 public struct CopySettlement: Codable, Hashable, Sendable {

@@ -18,7 +18,7 @@ extension LedgerService {
             return .assign(
                 .init(
                     task: task, shard: shard, specification: specification, manifest: current,
-                    keys: shardKeys(shard: shard, manifest: current), adapter: adapter))
+                    keys: try ledger.shardKeys(shard: shard), adapter: adapter))
         case .correct(let task, let shard, let manifest, let specification, let holder):
             let current = try ledger.manifest(shard: shard)
             try expect(current.digest == manifest, "shard \(shard) has another manifest now")
@@ -26,13 +26,13 @@ extension LedgerService {
             return .assign(
                 .init(
                     task: task, shard: shard, specification: specification, manifest: current,
-                    keys: shardKeys(shard: shard, manifest: current), adapter: nil,
+                    keys: try ledger.shardKeys(shard: shard), adapter: nil,
                     correction: try ledger.correction(shard: shard, manifest: manifest)))
         case .prepare(let task, let shard, let manifest, let adapter):
             let configuration = ledger.configuration
             let current = try ledger.manifest(shard: shard)
             try expect(current.digest == manifest, "shard \(shard) has another manifest now")
-            var keys = shardKeys(shard: shard, manifest: current)
+            var keys = try ledger.shardKeys(shard: shard)
             keys.owners = []
             return .prepare(
                 .init(

@@ -1,5 +1,4 @@
 import Coordination
-import Crypto
 import Foundation
 import LanguageModels
 import Ledger
@@ -12,8 +11,6 @@ import Unlearning
 final class LedgerService {
     let ledger: Ledger
     let model: ModelConfiguration
-    /// What workers' keys come from.
-    let processKey = SymmetricKey(size: .bits256)
     /// The attention over the present adapters; made anew after any write that can change it.
     private var attention: PreparedAttention?
     /// Fingerprint of the coordinator's own arithmetic, which every worker must have; nil until it is computed.

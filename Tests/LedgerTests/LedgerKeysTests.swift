@@ -1,0 +1,211 @@
+import ClusterTestSupport
+import Crypto
+import Files
+import Foundation
+import Ledger
+import Messages
+import Recommendation
+import Testing
+import Unlearning
+
+/// What workers keep of a person is noise once the person's key is overwritten: before a request is acknowledged.
+@Suite("Ledger: keys of people and shards")
+struct LedgerKeysTests {
+    private struct Killed: Error {}
+
+    /// By person: every name and key that the shards' copies of the person are sealed under.
+    private func keys(_ ledger: Ledger) throws -> [String: Set<PersonKey>] {
+        let users = Dictionary(
+            try ledger.prompts(split: .train).map { ($0.digest, $0.prompt.user) },
+            uniquingKeysWith: { first, _ in first })
+        var found: [String: Set<PersonKey>] = [:]
+        for shard in 0..<ledger.configuration.shards {
+            let (manifest, keys) = (try ledger.manifest(shard: shard), try ledger.shardKeys(shard: shard))
+            #expect(keys.owners.count == manifest.entries.count)
+            #expect(Set(keys.people.map(\.name)).count == keys.people.count)
+            for (entry, owner) in zip(manifest.entries, keys.owners) {
+                let user = try #require(users[entry.digest])
+                found[user, default: []].insert(keys.people[owner])
+            }
+        }
+        return found
+    }
+
+    private func shardKeys(_ ledger: Ledger) throws -> [[UInt8]] {
+        try (0..<ledger.configuration.shards).map { try ledger.shardKeys(shard: $0).shard }
+    }
+
+    private func slots(_ folder: URL) throws -> Data {
+        try Data(contentsOf: folder.appendingPathComponent("keys/slots"))
+    }
+
+    @Test("Everybody has one key, the same at every call and after a restart", arguments: PartitionMethod.allCases)
+    func lasting(partition: PartitionMethod) throws {
+        let fixture = LedgerFixture(partition: partition)
+        let ledger = try fixture.trained(SyntheticRatings(users: 12, seed: 1))
+        let (people, shards) = (try keys(ledger), try shardKeys(ledger))
+        #expect(try keys(ledger) == people && shardKeys(ledger) == shards)
+        let all = people.values.flatMap { $0 }
+        #expect(Set(all.map(\.key)).count == all.count && Set(all.map(\.name)).count == all.count)
+        try ledger.close()
+        let again = try fixture.open()
+        #expect(try keys(again) == people && shardKeys(again) == shards)
+    }
+
+    @Test(
+        "After a forget request nothing is left that leads to the old keys of those it names; everybody else keeps theirs",
+        arguments: PartitionMethod.allCases)
+    func forgetting(partition: PartitionMethod) throws {
+        let fixture = LedgerFixture(partition: partition)
+        let data = SyntheticRatings(users: 12, seed: 2)
+        let ledger = try fixture.trained(data)
+        let (before, shardsBefore) = (try keys(ledger), try shardKeys(ledger))
+        let single = try #require(data.interactions.first { $0.user == "u2" })
+        let request = ClientRequest.ForgetRequest(
+            users: ["u1"],
+            interactions: [.init(user: "u2", item: single.item, timestamp: single.timestamp)])
+        let outcome = try ledger.forget(requestID: "f", request, at: fixture.now)
+        let after = try keys(ledger)
+        #expect(after["u1"] == nil)
+        #expect(after["u2"].map { $0.isDisjoint(with: before["u2"] ?? []) } ?? true)
+        for (user, keys) in before where user != "u1" && user != "u2" { #expect(after[user] == keys) }
+        for (shard, key) in try shardKeys(ledger).enumerated() {
+            #expect((key == shardsBefore[shard]) == !outcome.shards.contains(shard))
+        }
+    }
+
+    @Test("No key is in the database, its log or the adapters' folder")
+    func onlyInTheFolder() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(SyntheticRatings(users: 8, seed: 3))
+        let handedOut = try keys(ledger).values.flatMap { $0 }.map(\.key) + shardKeys(ledger)
+        let slots = try slots(fixture.directory)
+        // Every slot's key, as it lies there: after the header, 64 bytes a slot, eight of them its name.
+        let stored = stride(from: 4096, to: slots.count - 63, by: 64).map { Data(slots[($0 + 8)..<($0 + 40)]) }
+            .filter { $0.contains { $0 != 0 } }
+        #expect(stored.count >= 8)
+        let files = FileManager.default.enumerator(at: fixture.directory, includingPropertiesForKeys: nil)
+        while let file = files?.nextObject() as? URL {
+            guard !file.path.contains("/keys/"), let bytes = try? Data(contentsOf: file) else { continue }
+            for key in stored + handedOut.map({ Data($0) }) { #expect(bytes.range(of: key) == nil, "\(file.path)") }
+        }
+    }
+
+    @Test(
+        "Killed at any step around the commit, a request is either not there, or its keys are gone before anybody is told",
+        arguments: CommitStep.allCases)
+    func killed(step: CommitStep) throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(SyntheticRatings(users: 10, seed: 4))
+        let before = try keys(ledger)
+        let victim = try #require(before.keys.sorted().first)
+        let killed = LedgerFixture()
+        ledger.interrupt = { reached in
+            guard reached == step else { return }
+            try FileManager.default.copyItem(at: fixture.directory, to: killed.directory)
+            throw Killed()
+        }
+        #expect(throws: Killed.self) {
+            try ledger.forget(requestID: "f", LedgerFixture.forget(users: [victim]), at: fixture.now)
+        }
+        let opened = try killed.open()
+        let after = try keys(opened)
+        #expect(try opened.hasUser(victim) == (step == .beforeCommit))
+        #expect(after[victim] == (step == .beforeCommit ? before[victim] : nil))
+        for (user, keys) in before where user != victim { #expect(after[user] == keys) }
+
+        // Who is not killed tries the keys again before the next commit.
+        ledger.interrupt = nil
+        let outcome = try ledger.forget(requestID: "f", LedgerFixture.forget(users: [victim]), at: fixture.now)
+        #expect(outcome.request == "f")
+        #expect(try keys(ledger)[victim] == nil)
+    }
+
+    @Test("A copy of the database from before the request does not bring a key back")
+    func olderDatabase() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(SyntheticRatings(users: 10, seed: 5))
+        let before = try keys(ledger)
+        let victim = try #require(before.keys.sorted().first)
+        let copy = try fixture.copyOfFiles()
+        _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: [victim]), at: fixture.now)
+        try ledger.close()
+        // The folder as it was, with today's keys.
+        try FileManager.default.removeItem(at: copy.appendingPathComponent("keys"))
+        try FileManager.default.copyItem(
+            at: fixture.directory.appendingPathComponent("keys"), to: copy.appendingPathComponent("keys"))
+        let restored = try Ledger(
+            directory: copy, configuration: fixture.configuration, accepting: .auditLog, at: fixture.now)
+        let after = try keys(restored)
+        #expect(try restored.hasUser(victim))
+        #expect(try #require(after[victim]).isDisjoint(with: #require(before[victim])))
+    }
+
+    @Test("A ledger does not start without its keys, says what is lost, and starts with new ones when told to")
+    func missingFolder() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(SyntheticRatings(users: 6, seed: 6))
+        let before = try keys(ledger)
+        try ledger.recordCopy(HandedCopy(worker: "w", name: "host:1", shard: 0, manifest: "m"), at: fixture.now)
+        try ledger.close()
+        try FileManager.default.removeItem(at: fixture.directory.appendingPathComponent("keys"))
+        for _ in 0..<2 {
+            let error = #expect(throws: LedgerError.self) { try fixture.open() }
+            #expect("\(try #require(error))".contains("--accept-new-keys"))
+        }
+        let again = try Ledger(
+            directory: fixture.directory, configuration: fixture.configuration, accepting: .keys, at: fixture.now)
+        let after = try keys(again)
+        #expect(Set(after.keys) == Set(before.keys))
+        for (user, keys) in before { #expect(try #require(after[user]).isDisjoint(with: keys)) }
+        // The old folder may be somewhere: what was sealed with it is not accounted for.
+        #expect(try again.inspect("SELECT sealed FROM copies") == ["0"])
+        try again.close()
+        _ = try fixture.open()
+    }
+
+    @Test("The folder may lie elsewhere, sealed by a master key; two folders are one too many")
+    func elsewhere() throws {
+        let fixture = LedgerFixture()
+        let folder = fixture.directory.appendingPathExtension("keys")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let options = KeyOptions(folder: folder, master: SymmetricKey(size: .bits256))
+        func open(_ options: KeyOptions) throws -> Ledger {
+            try Ledger(
+                directory: fixture.directory, configuration: fixture.configuration, keys: options, at: fixture.now)
+        }
+        let ledger = try open(options)
+        try fixture.load(SyntheticRatings(users: 6, seed: 7), into: ledger)
+        let before = try keys(ledger)
+        try ledger.close()
+        #expect(!FileManager.default.fileExists(atPath: fixture.directory.path + "/keys"))
+        #expect(throws: LedgerError.self) { try open(KeyOptions(folder: folder)) }
+        #expect(throws: LedgerError.self) {
+            try open(KeyOptions(folder: folder, master: SymmetricKey(size: .bits256)))
+        }
+        #expect(throws: LedgerError.self) { try fixture.open() }
+        let again = try open(options)
+        #expect(try keys(again) == before)
+        try again.close()
+        try FileManager.default.copyItem(at: folder, to: fixture.directory.appendingPathComponent("keys"))
+        let error = #expect(throws: LedgerError.self) { try open(options) }
+        #expect("\(try #require(error))".contains("too"))
+    }
+
+    @Test("The certificate says of each copy that is not confirmed gone whether its keys are destroyed")
+    func certificate() throws {
+        let fixture = LedgerFixture(shards: 1)
+        let ledger = try fixture.trained(SyntheticRatings(users: 8, seed: 8))
+        let manifest = try ledger.manifest(shard: 0).digest
+        _ = try ledger.shardKeys(shard: 0)
+        try ledger.recordCopy(HandedCopy(worker: "a", name: "host:1", shard: 0, manifest: manifest), at: fixture.now)
+        try ledger.recordCopy(HandedCopy(worker: "b", name: "host:2", shard: 0, manifest: manifest), at: fixture.now)
+        // As a release before left it.
+        try ledger.tamper("UPDATE copies SET sealed = 0 WHERE worker = 'b'")
+        _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+        try fixture.publish(ledger, shard: 0)
+        let certificate = try ledger.finishForget(request: "f", at: fixture.now)
+        let copies = try #require(certificate.statement.unconfirmed)
+        #expect(copies.map(\.worker) == ["a", "b"] && copies.map(\.keyDestroyed) == [true, false])
+    }
+}
