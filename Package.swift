@@ -43,7 +43,7 @@ let package = Package(
             name: "Coordination", dependencies: ["Messages"],
             path: "Sources/Cluster/Coordination"),
         .target(
-            name: "Serving", dependencies: ["Messages", "LanguageModels", "Recommendation", "Unlearning"],
+            name: "Serving", dependencies: ["Messages", "LanguageModels", "Recommendation", "Unlearning", crypto],
             path: "Sources/Cluster/Serving"),
         .target(
             name: "Service",

@@ -107,7 +107,7 @@ struct LedgerAdapterTests {
         #expect(!changed.isEmpty)
         for shard in changed { try fixture.publish(ledger, shard: shard) }
         let files = try FileManager.default.contentsOfDirectory(atPath: "\(fixture.directory.path)/adapters")
-        #expect(try Set(files) == Set(ledger.adapters().map { "\($0.name).safetensors" }))
+        #expect(try Set(files) == Set(ledger.adapters().map { "\($0.name).sealed" }))
         #expect(try ledger.snapshot().shards.allSatisfy(\.isCurrent))
     }
 
@@ -144,12 +144,12 @@ struct LedgerAdapterTests {
         let ledger = try fixture.trained(SyntheticRatings(users: 16, seed: 8))
         try ledger.close()
         let folder = fixture.directory.appendingPathComponent("adapters")
-        for name in ["abc.safetensors", "abc.safetensors.partial"] {
+        for name in ["abc.sealed", "abc.sealed.partial"] {
             try Data([1]).write(to: folder.appendingPathComponent(name))
         }
         let again = try fixture.open()
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-        #expect(try Set(files) == Set(again.adapters().map { "\($0.name).safetensors" }))
+        #expect(try Set(files) == Set(again.adapters().map { "\($0.name).sealed" }))
     }
 
     @Test("The attention table holds each validation prompt's embedding and each adapter's margins")

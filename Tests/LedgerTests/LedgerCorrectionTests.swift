@@ -107,7 +107,7 @@ struct LedgerCorrectionTests {
         #expect(try fixture.traces(of: texts) == [])
         let files = try FileManager.default.contentsOfDirectory(
             atPath: fixture.directory.appendingPathComponent("adapters").path)
-        #expect(!files.contains("\(old.name).safetensors") && files.contains("\(name).safetensors"))
+        #expect(!files.contains("\(old.name).sealed") && files.contains("\(name).sealed"))
         #expect(try ledger.auditLog().contains { $0.kind == "publish" && $0.detail.contains("\"method\":\"e2urec\"") })
         #expect(try ledger.auditVerdict().isIntact)
     }

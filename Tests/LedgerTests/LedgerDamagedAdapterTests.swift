@@ -7,7 +7,7 @@ import Testing
 @Suite("Ledger: damaged adapter files")
 struct LedgerDamagedAdapterTests {
     private func file(_ name: String, _ fixture: LedgerFixture) -> URL {
-        fixture.directory.appendingPathComponent("adapters/\(name).safetensors")
+        fixture.directory.appendingPathComponent("adapters/\(name).sealed")
     }
 
     private func damage(_ name: String, _ fixture: LedgerFixture) throws {

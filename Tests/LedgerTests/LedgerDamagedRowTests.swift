@@ -31,7 +31,7 @@ struct LedgerDamagedRowTests {
         try ledger.store(reply: Data("{}".utf8), requestID: "asked", users: ["u1"], at: fixture.now)
         let lost = try #require(ledger.adapters().first)
         try FileManager.default.removeItem(
-            at: fixture.directory.appendingPathComponent("adapters/\(lost.name).safetensors"))
+            at: fixture.directory.appendingPathComponent("adapters/\(lost.name).sealed"))
         try ledger.dropDamagedAdapters(at: fixture.now)
         try fixture.tune(ledger)
         try ledger.tamper("DROP TRIGGER audit_is_never_changed")

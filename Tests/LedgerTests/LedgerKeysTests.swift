@@ -127,8 +127,9 @@ struct LedgerKeysTests {
         let ledger = try fixture.trained(SyntheticRatings(users: 10, seed: 5))
         let before = try keys(ledger)
         let victim = try #require(before.keys.sorted().first)
+        let adapters = Set(try ledger.adapters().map(\.name))
         let copy = try fixture.copyOfFiles()
-        _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: [victim]), at: fixture.now)
+        let outcome = try ledger.forget(requestID: "f", LedgerFixture.forget(users: [victim]), at: fixture.now)
         try ledger.close()
         // The folder as it was, with today's keys.
         try FileManager.default.removeItem(at: copy.appendingPathComponent("keys"))
@@ -136,6 +137,9 @@ struct LedgerKeysTests {
             at: fixture.directory.appendingPathComponent("keys"), to: copy.appendingPathComponent("keys"))
         let restored = try Ledger(
             directory: copy, configuration: fixture.configuration, accepting: .auditLog, at: fixture.now)
+        // Nor an adapter that saw the data; the others are as they were.
+        #expect(!outcome.droppedAdapters.isEmpty)
+        #expect(try Set(restored.adapters().map(\.name)) == adapters.subtracting(outcome.droppedAdapters))
         let after = try keys(restored)
         #expect(try restored.hasUser(victim))
         #expect(try #require(after[victim]).isDisjoint(with: #require(before[victim])))
@@ -190,6 +194,53 @@ struct LedgerKeysTests {
         try FileManager.default.copyItem(at: folder, to: fixture.directory.appendingPathComponent("keys"))
         let error = #expect(throws: LedgerError.self) { try open(options) }
         #expect("\(try #require(error))".contains("too"))
+    }
+
+    @Test("Adapters lie sealed, each under a key that goes with it; two shards with the same adapter share one")
+    func adapters() throws {
+        let fixture = LedgerFixture(partition: .userHash, shards: 2)
+        let ledger = try fixture.trained(SyntheticRatings(users: 12, seed: 9))
+        let files = try FileManager.default.contentsOfDirectory(atPath: fixture.directory.path + "/adapters")
+        #expect(try Set(files) == Set(ledger.adapters().map { "\($0.name).sealed" }))
+        #expect(try fixture.traces(of: ["weights of"]) == [])
+        // As if both had been trained to the same bytes.
+        let first = try #require(try ledger.adapters().first)
+        let bytes = try ledger.adapterBytes(name: first.name)
+        try ledger.publish(
+            shard: 1, bytes: bytes, report: fixture.report(of: bytes, shard: 1, ledger), at: fixture.now,
+            contentName: LedgerFixture.contentName)
+        #expect(try ledger.adapterKeys().count == 1)
+        try fixture.publish(ledger, shard: 1)
+        #expect(try ledger.adapterBytes(name: first.name) == bytes)
+        try ledger.close()
+        let again = try fixture.open()
+        #expect(try again.adapters().count == 2 && again.adapterBytes(name: first.name) == bytes)
+    }
+
+    @Test("Killed while an adapter is published, the shard has the one before or the new one, and its file opens")
+    func killedWhilePublishing() throws {
+        for step in CommitStep.allCases {
+            let fixture = LedgerFixture(shards: 1)
+            let data = SyntheticRatings(users: 8, seed: 10)
+            let ledger = try fixture.trained(data)
+            let old = try #require(try ledger.adapters().first).name
+            var more = data
+            more.interactions.append(
+                Interaction(user: "u1", item: "m1", timestamp: 99, rating: 5, ordinal: Int64(data.interactions.count)))
+            try fixture.load(more, into: ledger, id: "more")
+            let killed = LedgerFixture(shards: 1)
+            ledger.interrupt = { reached in
+                guard reached == step else { return }
+                try FileManager.default.copyItem(at: fixture.directory, to: killed.directory)
+                throw Killed()
+            }
+            #expect(throws: Killed.self) { try fixture.publish(ledger, shard: 0) }
+            let opened = try killed.open()
+            let name = try #require(try opened.adapters().first).name
+            #expect((name == old) == (step == .beforeCommit))
+            #expect(try !opened.adapterBytes(name: name).isEmpty)
+            #expect(try opened.snapshot().shards.allSatisfy { $0.damage == nil })
+        }
     }
 
     @Test("The certificate says of each copy that is not confirmed gone whether its keys are destroyed")

@@ -65,7 +65,7 @@ struct LedgerTracesTests {
             let outcome = try ledger.forget(requestID: "f\(victim)", request, at: fixture.now)
             for name in outcome.droppedAdapters {
                 #expect(
-                    !FileManager.default.fileExists(atPath: "\(fixture.directory.path)/adapters/\(name).safetensors"))
+                    !FileManager.default.fileExists(atPath: "\(fixture.directory.path)/adapters/\(name).sealed"))
             }
         }
         #expect(try fixture.traces(of: texts) == [])

@@ -88,6 +88,9 @@ struct OlderDataDirectoryTests {
         }
         let ledger = try older.open()
         let adapters = try ledger.adapters()
+        // They lie sealed now, and nothing is left in clear.
+        let left = try FileManager.default.contentsOfDirectory(atPath: older.directory.path + "/adapters")
+        #expect(left.allSatisfy { $0.hasSuffix(".sealed") })
         #expect(adapters.count == older.before.adapters.count && !adapters.isEmpty)
         for (adapter, before) in zip(adapters, older.before.adapters) {
             let bytes = try ledger.adapterBytes(name: adapter.name)

@@ -4,7 +4,7 @@ import Testing
 @Suite("Damaged adapter files, with real processes")
 struct DamagedAdapterTests {
     private func file(_ name: String, _ cluster: TestCluster) -> URL {
-        cluster.coordinatorDirectory.appendingPathComponent("adapters/\(name).safetensors")
+        cluster.coordinatorDirectory.appendingPathComponent("adapters/\(name).sealed")
     }
 
     private func damage(_ name: String, _ cluster: TestCluster) throws {

@@ -110,6 +110,20 @@ struct OptionBoundsTests {
         #expect(result.errors.split(separator: "\n").filter { $0.hasPrefix("error:") }.count == 1, "\(result.errors)")
     }
 
+    @Test(
+        "A master key or a folder of keys that cannot be meant is refused by its option's name",
+        arguments: [
+            ("master-key", ""), ("master-key", "fd:"), ("master-key", "fd:-1"), ("master-key", "fd:2147483648"),
+            ("master-key", "fd:three"), ("keys-dir", ""),
+        ])
+    func keys(_ option: String, _ value: String) throws {
+        let result = try lethe([
+            "coordinator", "--data", "/proc/nowhere", "--model", "/nowhere", "--\(option)=\(value)",
+        ])
+        #expect(result.status == 64)
+        #expect(result.errors.contains("--\(option)"), "\(result.errors)")
+    }
+
     @Test("An embedding layer or a rank that the model does not have is refused at the start")
     func model() throws {
         let root = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-\(UUID().uuidString)")

@@ -13,7 +13,7 @@ import Unlearning
 /// audit log, and is durable when it returns. When a call throws, nothing of it was written.
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`,
-/// `adapters/<content name>.safetensors`, `certificate.key` (Ed25519), `tombstone.key` (`TombstoneKey`), `audit.head`
+/// `adapters/<content name>.sealed`, `certificate.key` (Ed25519), `tombstone.key` (`TombstoneKey`), `audit.head`
 /// (`AuditHead`), and `keys/` (`KeyFolder`), which may lie elsewhere. A copy of the database without the keys recognises nobody and signs nothing; a copy of `audit.head` in
 /// other hands shows whether the log was cut or rewritten since. All have mode 0600 and the directories 0700 from their
 /// first byte on, whatever the umask; those of an earlier release are tightened when the ledger is opened.
@@ -26,7 +26,7 @@ package final class Ledger {
     let queue: DatabaseQueue
     let database: URL
     let adapterDirectory: URL
-    /// What workers' disks are sealed with.
+    /// What workers' disks and the adapters' files are sealed with.
     let keys: KeyFolder
     let signingKey: Curve25519.Signing.PrivateKey
     /// Key of the tombstones and of the names that the audit log uses for people.
@@ -184,6 +184,7 @@ package final class Ledger {
 
     private func heal(at time: Date) throws {
         try settleKeys()
+        try sealOlderAdapters()
         let abandoned = time.addingTimeInterval(-Ledger.stagingLifetime)
         let (pending, stale) = try read { db in
             (

@@ -133,4 +133,15 @@ extension LedgerSchema {
                 ALTER TABLE forget_copies ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
                 """)
     }
+
+    static func sealedAdapters(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- slot, key: of the adapter's file; NULL: it is in clear, as a release before left it.
+                ALTER TABLE adapters ADD COLUMN slot INTEGER;
+                ALTER TABLE adapters ADD COLUMN key INTEGER;
+                ALTER TABLE corrections ADD COLUMN slot INTEGER;
+                ALTER TABLE corrections ADD COLUMN key INTEGER;
+                """)
+    }
 }

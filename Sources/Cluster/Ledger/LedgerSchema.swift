@@ -16,6 +16,7 @@ enum LedgerSchema {
         migrator.registerMigration("counted likes", migrate: countedLikes)
         migrator.registerMigration("training reports", migrate: trainingReports)
         migrator.registerMigration("keys of people and shards", migrate: keysOfPeopleAndShards)
+        migrator.registerMigration("sealed adapters", migrate: sealedAdapters)
         return migrator
     }
 

@@ -1,3 +1,4 @@
+import Crypto
 import LanguageModels
 import Messages
 import Recommendation
@@ -15,6 +16,8 @@ package struct QueryJob: Sendable {
     package var absentShards: [Int]
     /// Where adapters lie, `<content name>.safetensors`.
     package var adapterDirectory: String
+    /// Of the adapters' files, by content name.
+    package var adapterKeys: [String: SymmetricKey]
     package var layout: AdapterLayout
     package var rule: AggregationRule
     package var embedding: EmbeddingSource
@@ -22,7 +25,8 @@ package struct QueryJob: Sendable {
 
     package init(
         request: ClientRequest.QueryRequest, items: [Item], prompts: [TrainingPrompt], attention: PreparedAttention,
-        absentShards: [Int], adapterDirectory: String, layout: AdapterLayout, rule: AggregationRule,
+        absentShards: [Int], adapterDirectory: String, adapterKeys: [String: SymmetricKey], layout: AdapterLayout,
+        rule: AggregationRule,
         embedding: EmbeddingSource, whenNoAdapter: ClusterConfiguration.WhenNoAdapter
     ) {
         self.request = request
@@ -31,6 +35,7 @@ package struct QueryJob: Sendable {
         self.attention = attention
         self.absentShards = absentShards
         self.adapterDirectory = adapterDirectory
+        self.adapterKeys = adapterKeys
         self.layout = layout
         self.rule = rule
         self.embedding = embedding
@@ -154,7 +159,8 @@ package final class QueryEngine {
     private func read(_ member: PreparedAttention.Member, _ job: QueryJob) throws -> Adapter {
         let bytes: [UInt8]
         do throws(AdapterFile.Failure) {
-            bytes = try AdapterFile.bytes(name: member.name, in: job.adapterDirectory)
+            bytes = try AdapterFile.bytes(
+                name: member.name, key: job.adapterKeys[member.name], in: job.adapterDirectory)
         } catch {
             throw LedgerError(error, adapter: member.name, shard: member.shard)
         }

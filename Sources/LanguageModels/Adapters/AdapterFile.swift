@@ -1,26 +1,46 @@
+import Crypto
 import Files
 import Foundation
 
-/// The file of an adapter, `<content name>.safetensors`: whatever its bytes are, they are compared with its name.
+/// The file of an adapter, `<content name>.sealed`: its safetensors, sealed under a key of its own. Whatever is in it is compared
+/// with its name.
 package enum AdapterFile {
     package enum Failure: Error, Hashable {
         /// There is no such file.
         case lost
-        /// Its SHA-256 is not its name.
+        /// It does not open with its key, or the SHA-256 of what is in it is not its name.
         case damaged
         case system(FileFailure)
     }
 
-    package static func path(name: String, in directory: String) -> String { "\(directory)/\(name).safetensors" }
+    package static func fileName(_ name: String) -> String { "\(name).sealed" }
 
-    package static func bytes(name: String, in directory: String) throws(Failure) -> [UInt8] {
-        let bytes: [UInt8]
+    /// - Parameter key: nil: it is lost, and the file is as good as damaged.
+    package static func bytes(
+        name: String, key: SymmetricKey?, in directory: String
+    ) throws(Failure) -> [UInt8] {
+        let sealed: [UInt8]
         do throws(FileFailure) {
-            bytes = try AtomicFile.read(path(name: name, in: directory))
+            sealed = try AtomicFile.read("\(directory)/\(fileName(name))")
         } catch {
             throw error.code == ENOENT ? .lost : .system(error)
         }
-        guard sha256(bytes) == name else { throw .damaged }
+        guard let key, let bytes = try? SealedBytes.open(sealed, key: key, context: context(name)),
+            sha256(bytes) == name
+        else { throw .damaged }
         return bytes
     }
+
+    /// Whole and durable, or not there at all.
+    package static func write(
+        _ bytes: [UInt8], name: String, key: SymmetricKey, in directory: String
+    ) throws(FileFailure) {
+        let path = "\(directory)/\(fileName(name))"
+        guard let sealed = try? SealedBytes.seal(bytes, key: key, context: context(name)) else {
+            throw FileFailure("cannot seal", path)
+        }
+        try AtomicFile.write(sealed, to: path)
+    }
+
+    private static func context(_ name: String) -> String { "adapter \(name)" }
 }

@@ -32,7 +32,7 @@ struct LossFlags: ParsableArguments {
 
     @Flag(
         help:
-            "Start although the key folder is missing, damaged or another cluster's: it is put aside, and workers are sent their prompts again."
+            "Start although the key folder is missing, damaged or another cluster's: it is put aside, workers are sent their prompts again, and all shards are trained anew."
     )
     var acceptNewKeys = false
 
@@ -134,7 +134,7 @@ struct CoordinatorFlags: ParsableArguments {
 
     @Option(
         help: """
-            Where the keys lie that workers' disks are sealed with; another disk keeps them out of copies of --data. \
+            Where the keys lie that adapters and workers' disks are sealed with; another disk keeps them out of copies of --data. \
             [default: keys, in --data]
             """)
     var keysDir: String?
@@ -242,7 +242,10 @@ extension CoordinatorFlags {
         options.threads = try within(
             OptionBounds.threads, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads")
         options.weightCache = weightCacheDirectory(weightCache)
-        options.keysDirectory = keysDir.map { URL(fileURLWithPath: $0) }
+        options.keysDirectory = try keysDir.map { path in
+            guard !path.isEmpty else { throw CommandFailure(.usage, "--keys-dir: the name of a folder is missing") }
+            return URL(fileURLWithPath: path)
+        }
         options.masterKey = try masterKey.map { text in
             guard let source = MasterKey(text) else {
                 throw CommandFailure(.usage, "--master-key \(text): write the path of a file, or fd: and a number")

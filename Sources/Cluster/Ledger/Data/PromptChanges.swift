@@ -242,7 +242,7 @@ extension Ledger {
 
     /// An empty shard needs no adapter: whoever waits for one need not wait any longer.
     private func emptied(shard: Int, manifest: String, _ db: Database) throws {
-        try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [shard])
+        try dropAdapter(shard: shard, db)
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [shard])
         try db.execute(sql: "DELETE FROM damaged_adapters WHERE shard = ?", arguments: [shard])
         try dropCorrection(shard: shard, db)

@@ -10,7 +10,7 @@ extension Ledger {
         try requireShard(dispute.shard)
         try commit { db in
             guard try shardState(dispute.shard, db).adapter == dispute.published else { return }
-            try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [dispute.shard])
+            try dropAdapter(shard: dispute.shard, db)
             try db.execute(
                 sql: "UPDATE shards SET quarantined = ? WHERE shard = ?",
                 arguments: [time.milliseconds, dispute.shard])

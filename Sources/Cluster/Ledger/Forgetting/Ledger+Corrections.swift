@@ -22,7 +22,7 @@ extension Ledger {
             let original: String = try row.value("original", in: "corrections")
             return PendingCorrection(
                 method: configuration.corrections.method(method),
-                original: try verifiedBytes(name: original, shard: shard),
+                original: try verifiedBytes(name: original, shard: shard, key: adapterKey(original, db)),
                 provenance: try provenance(row), request: try influenceRequest(shard: shard, db))
         }
     }
@@ -132,9 +132,12 @@ extension Ledger {
         let report = try state.report.map { try JSONDecoder().decode(TrainingReport.self, from: Data($0.utf8)) }
         let provenance = report?.correction.map { AdapterProvenance.approximate($0.provenance) } ?? .trained
         try db.execute(
-            sql: "INSERT INTO corrections (shard, method, original, provenance, time) VALUES (?, ?, ?, ?, ?)",
+            sql: """
+                INSERT INTO corrections (shard, method, original, provenance, time, slot, key)
+                SELECT shard, ?, name, ?, ?, slot, key FROM adapters WHERE shard = ? AND name = ?
+                """,
             arguments: [
-                shard, correction.rawValue, adapter, try JSONEncoder.stable.text(provenance), time.milliseconds,
+                correction.rawValue, try JSONEncoder.stable.text(provenance), time.milliseconds, shard, adapter,
             ])
         try db.execute(
             sql: """
@@ -201,10 +204,13 @@ extension Ledger {
         try audit(db, "correction given up", GivenUp(shard: shard, reason: reason), at: time)
     }
 
-    /// Removes what was kept for the correction; `purge` must follow.
+    /// Removes what was kept for the correction, and the key of the original's file; `purge` must follow.
     func dropCorrection(shard: Int, _ db: Database) throws {
+        let key = try keyOfFile(inTable: "corrections", shard: shard, db)
         try db.execute(sql: "DELETE FROM corrections WHERE shard = ?", arguments: [shard])
-        if db.changesCount > 0 { try Meta.purgePending.set(true, db) }
+        guard db.changesCount > 0 else { return }
+        try dropKey(ofFile: key, db)
+        try Meta.purgePending.set(true, db)
     }
 
     /// Notes in the requests that wait for a correction of the shard why there is none.

@@ -182,7 +182,7 @@ extension Ledger {
                 try db.execute(
                     sql: "INSERT OR IGNORE INTO dropped_adapters (name, manifest) VALUES (?, ?)",
                     arguments: [adapter, state.trainedManifest ?? state.manifest])
-                try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [shard])
+                try dropAdapter(shard: shard, db)
                 try db.execute(
                     sql: "UPDATE shards SET quarantined = ? WHERE shard = ?", arguments: [time.milliseconds, shard])
             }

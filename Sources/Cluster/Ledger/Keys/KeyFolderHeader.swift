@@ -110,10 +110,11 @@ struct KeyFolderHeader {
 /// What people are told when keys cannot be used.
 enum KeyFolderLoss {
     static let all =
-        "Without the keys nothing that workers keep on their disks can be read any more; the ledger, its adapters, the audit "
+        "Without the keys no adapter, and nothing that workers keep on their disks, can be read any more; the data, the audit "
         + "log and the certificates can. Put the folder back, say where it is with --keys-dir, or start once with "
-        + "--accept-new-keys: workers are then sent their prompts again"
-    static let withoutMaster = "Without it nothing that workers keep can be read; nothing was changed"
+        + "--accept-new-keys: workers are then sent their prompts again and train all shards anew"
+    static let withoutMaster =
+        "Without it no adapter, and nothing that workers keep, can be read; nothing was changed"
 }
 
 extension [UInt8] {

@@ -15,7 +15,8 @@ package enum CommitStep: CaseIterable, Sendable {
 }
 
 /// A person has a key from the first time on that a worker gets prompts of the person, a shard from the first time on that it
-/// is given out; `users` and `shards` say where they lie (slot, key). What is sealed under them lies on workers' disks.
+/// is given out; `users` and `shards` say where they lie (slot, key). What is sealed under them lies on workers' disks. Adapters'
+/// files have keys of their own (`Ledger+FileKeys`).
 ///
 /// A commit is durable before the keys that it gave up are overwritten, and they are overwritten before anybody is told. A
 /// process that is killed in between does the rest when it is started again: every slot without an owner is overwritten.
@@ -61,6 +62,8 @@ extension Ledger {
             sql: """
                 UPDATE users SET slot = NULL, key = NULL;
                 UPDATE shards SET slot = NULL, key = NULL;
+                UPDATE adapters SET slot = NULL, key = NULL;
+                UPDATE corrections SET slot = NULL, key = NULL;
                 UPDATE copies SET sealed = 0;
                 """)
     }
@@ -69,7 +72,7 @@ extension Ledger {
     /// another when the next is needed.
     func settleKeys() throws {
         let owners = try read { db in
-            try ["users", "shards"].flatMap { table in
+            try ["users", "shards", "adapters", "corrections"].flatMap { table in
                 try Row.fetchAll(db, sql: "SELECT rowid AS row, slot, key FROM \(table) WHERE slot IS NOT NULL").map {
                     row in
                     (

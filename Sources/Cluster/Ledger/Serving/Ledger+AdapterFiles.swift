@@ -17,12 +17,12 @@ extension Ledger {
         guard let record = try adapters().first(where: { $0.name == name }) else {
             throw LedgerError.unknownAdapter(name: name)
         }
-        return try verifiedBytes(name: name, shard: record.shard)
+        return try verifiedBytes(name: name, shard: record.shard, key: read { try adapterKey(name, $0) })
     }
 
-    func verifiedBytes(name: String, shard: Int) throws(LedgerError) -> [UInt8] {
+    func verifiedBytes(name: String, shard: Int, key: SymmetricKey?) throws(LedgerError) -> [UInt8] {
         do throws(AdapterFile.Failure) {
-            return try AdapterFile.bytes(name: name, in: adapterDirectory.path)
+            return try AdapterFile.bytes(name: name, key: key, in: adapterDirectory.path)
         } catch {
             if case .system(let failure) = error { throw LedgerError(failure) }
             foundDamaged.insert(name)
@@ -51,8 +51,9 @@ extension Ledger {
         }
         guard !holders.isEmpty || !corrected.isEmpty else { return [] }
         let lost: Bool
+        let key = try read { try adapterKey(name, $0) }
         do throws(AdapterFile.Failure) {
-            _ = try AdapterFile.bytes(name: name, in: adapterDirectory.path)
+            _ = try AdapterFile.bytes(name: name, key: key, in: adapterDirectory.path)
             return []
         } catch {
             switch error {
@@ -71,7 +72,7 @@ extension Ledger {
                 if corrected.contains(entry.shard) {
                     try giveUpCorrection(shard: entry.shard, .originalDamaged, at: time, db)
                 }
-                try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [entry.shard])
+                try dropAdapter(shard: entry.shard, db)
                 try db.execute(
                     sql: "UPDATE shards SET quarantined = COALESCE(quarantined, ?) WHERE shard = ?",
                     arguments: [time.milliseconds, entry.shard])

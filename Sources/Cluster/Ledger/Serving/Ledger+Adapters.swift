@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import LanguageModels
 import Messages
 import Recommendation
 import Unlearning
@@ -55,10 +56,11 @@ extension Ledger {
             return name
         }
 
-        try LedgerFiles.writeAtomically(bytes, to: adapterFile(name))
         do {
             try commit { db in
                 _ = try requireCurrent(shard: shard, manifest: manifest, db)
+                let key = try fileKey(name, db)
+                try write(bytes, name: name, key: key.key)
                 var seen: [Int64] = []
                 if let correction = report.correction {
                     seen = try takeCorrection(shard: shard, adapter: name, correction, db)
@@ -66,7 +68,8 @@ extension Ledger {
                     try dropCorrection(shard: shard, db)
                 }
                 try record(
-                    AdapterRecord(shard: shard, report: report, created: time, trainer: trainer), seen: seen, db)
+                    AdapterRecord(shard: shard, report: report, created: time, trainer: trainer), seen: seen,
+                    key: key.reference, db)
                 try settle(shard: shard, manifest: manifest, report, db)
                 let detail = PublishDetail(
                     shard: shard, adapter: name, manifest: manifest, prompts: prompts,
@@ -136,18 +139,19 @@ extension Ledger {
         return prompts
     }
 
-    private func record(_ adapter: AdapterRecord, seen: [Int64], _ db: Database) throws {
+    private func record(_ adapter: AdapterRecord, seen: [Int64], key: KeyReference, _ db: Database) throws {
         // Its margins go with the one that is replaced, and so does what only that one saw.
-        try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [adapter.shard])
+        try dropAdapter(shard: adapter.shard, keeping: key, db)
         try db.execute(
             sql: """
-                INSERT INTO adapters (shard, name, manifest, prompts, specification, method, created, report, trainer)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO adapters (shard, name, manifest, prompts, specification, method, created, report, trainer,
+                slot, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 adapter.shard, adapter.name, adapter.manifest, adapter.prompts,
                 try digest(of: adapter.report.specification), adapter.report.method.rawValue,
                 adapter.created.milliseconds, try JSONEncoder.stable.text(adapter.report), adapter.trainer,
+                key.slot, key.id,
             ])
         let see = try db.makeStatement(sql: "INSERT INTO seen (shard, interaction) VALUES (?, ?)")
         for interaction in seen { try see.execute(arguments: [adapter.shard, interaction]) }
@@ -163,16 +167,12 @@ extension Ledger {
             arguments: [adapter.prompts, adapter.report.tokens, adapter.report.seconds, adapter.shard])
     }
 
-    func adapterFile(_ name: String) -> URL {
-        adapterDirectory.appendingPathComponent("\(name).safetensors")
-    }
-
     /// Deletes what lies among the adapters and is not named in the ledger. One that is to be corrected is.
     func deleteUnnamedAdapterFiles() throws {
         let names = try read {
             try String.fetchAll($0, sql: "SELECT name FROM adapters UNION SELECT original FROM corrections")
         }
-        try LedgerFiles.keepOnly(Set(names.map { "\($0).safetensors" }), in: adapterDirectory)
+        try LedgerFiles.keepOnly(Set(names.map(AdapterFile.fileName)), in: adapterDirectory)
     }
 
     private struct RefusedDetail: Encodable {

@@ -76,6 +76,29 @@ enum LedgerFiles {
         try mappingFailures { () throws(FileFailure) in try AtomicFile.write(bytes, to: file.path) }
     }
 
+    /// Overwrites a file with zeros, durably, and deletes it.
+    static func erase(_ file: URL) throws {
+        let descriptor = Foundation.open(file.path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return }
+            throw LedgerError(FileFailure("cannot open", file.path))
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw LedgerError(FileFailure("cannot read", file.path)) }
+        let zeros = [UInt8](repeating: 0, count: 1 << 16)
+        var position = 0
+        while position < Int(status.st_size) {
+            let written = pwrite(descriptor, zeros, min(zeros.count, Int(status.st_size) - position), off_t(position))
+            guard written > 0 else { throw LedgerError(FileFailure("cannot overwrite", file.path)) }
+            position += written
+        }
+        guard fsync(descriptor) == 0, unlink(file.path) == 0 else {
+            throw LedgerError(FileFailure("cannot delete", file.path))
+        }
+        try synchronise(directory: file.deletingLastPathComponent())
+    }
+
     /// Makes renames and deletions in a directory durable.
     static func synchronise(directory: URL) throws(LedgerError) {
         try mappingFailures { () throws(FileFailure) in try AtomicFile.syncDirectory(directory.path) }

@@ -121,7 +121,8 @@ extension LedgerService {
             attention: attention,
             absentShards: try ledger.snapshot().shards.filter { $0.prompts > 0 && !present.contains($0.index) }
                 .map(\.index),
-            adapterDirectory: ledger.directory.appendingPathComponent("adapters").path, layout: layout,
+            adapterDirectory: ledger.directory.appendingPathComponent("adapters").path,
+            adapterKeys: try ledger.adapterKeys(), layout: layout,
             rule: ledger.configuration.rule, embedding: ledger.configuration.embedding,
             whenNoAdapter: ledger.configuration.whenNoAdapter)
     }
