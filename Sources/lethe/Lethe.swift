@@ -24,7 +24,7 @@ struct Lethe: ParsableCommand {
                 subcommands: [
                     ImportCommand.self, TrainCommand.self, ForgetCommand.self, QueryCommand.self, EvaluateCommand.self,
                     StatusCommand.self, WorkersCommand.self, AdaptersCommand.self, VerifyCommand.self,
-                    AuditCommand.self,
+                    AccessCommand.self, AuditCommand.self,
                 ]),
             CommandGroup(
                 name: "Without a cluster",

@@ -26,17 +26,30 @@ extension CoordinatorLoop {
             answer(ticket) { service in try ReplyCoding.encode(try service.adapters()) }
         case .lineage: answer(ticket) { service in try ReplyCoding.encode(try service.lineage()) }
         case .exportAdapter(let name): exportAdapter(name, ticket)
+        case .access(let user):
+            // What leaves the cluster leaves an entry, or does not leave.
+            answer(ticket, notesFirst: true) { service in
+                try ReplyCoding.encode(try service.ledger.personalData(user: user))
+            }
         case .audit(let audit):
             answer(ticket) { service in try ReplyCoding.encode(try service.auditLog(audit)) }
         case .query(let query): self.query(query, ticket, attempt: 1)
         }
     }
 
-    private func answer(_ ticket: ClientTicket, _ body: @escaping @Sendable (LedgerService) throws -> Data) {
+    private func answer(
+        _ ticket: ClientTicket, notesFirst: Bool = false, _ body: @escaping @Sendable (LedgerService) throws -> Data
+    ) {
         let inbox = process.inbox
         onLedger { service in
-            let reply = ClientReply(service.result { try body(service) })
-            service.note(ticket, refusal: reply.refusal)
+            var reply = ClientReply(service.result { try body(service) })
+            let refusal = reply.refusal
+            if notesFirst, refusal == nil {
+                let noted = service.result { try service.noteFirst(ticket.access(refusal: nil)) }
+                if case .failure(let error) = noted { reply = ClientReply(error) }
+            } else {
+                service.note(ticket, refusal: refusal)
+            }
             inbox.post(.reply(ticket, reply))
         }
     }

@@ -15,7 +15,7 @@ package enum AdapterFile {
 
     package static func fileName(_ name: String) -> String { "\(name).sealed" }
 
-    /// - Parameter key: nil: it is lost, and the file is as good as damaged.
+    /// Without its key, which may be lost, a file is as good as damaged.
     package static func bytes(
         name: String, key: SymmetricKey?, in directory: String
     ) throws(Failure) -> [UInt8] {

@@ -113,6 +113,6 @@ package enum WireSamples {
                 split: .test, compare: true, attention: .init(tau: 30, neighbours: 20))),
         .compare(.quick), .compare(ComparisonOptions()),
         .verify(ClientRequest.VerifyRequest(request: nil)), .status, .operation(id: "o"), .adapters,
-        .exportAdapter(name: "n"), .audit(.init(after: 7)),
+        .exportAdapter(name: "n"), .audit(.init(after: 7)), .access(user: "u"),
     ]
 }

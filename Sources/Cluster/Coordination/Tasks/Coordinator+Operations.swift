@@ -23,7 +23,7 @@ extension Coordinator {
             reply(ticket, .operation(report(operation), result: operation.result))
         case .train, .forget, .evaluate, .verify, .compare: begin(request, for: ticket)
         case .forgetCopy(let wanted): declare(wanted, for: ticket)
-        case .importRows, .finishImport, .query, .adapters, .lineage, .exportAdapter, .audit:
+        case .importRows, .finishImport, .query, .adapters, .lineage, .exportAdapter, .audit, .access:
             reply(ticket, .failure(.notAnOperation))
         }
     }

@@ -39,6 +39,12 @@ extension Ledger {
         }
     }
 
+    func copies(ofShard shard: Int, _ db: Database) throws -> [HandedCopy] {
+        try Row.fetchAll(
+            db, sql: "SELECT * FROM copies WHERE shard = ? ORDER BY worker, manifest", arguments: [shard]
+        ).map { try HandedCopy(row: $0, in: "copies") }
+    }
+
     /// Takes what became known of a worker's copies into the record, and adds to the evidence of requests that are
     /// finished: a signed supplement for each that named one of them.
     package func settleCopies(_ settlement: CopySettlement, at time: Date) throws {

@@ -40,6 +40,7 @@ package final class KeyFolder {
     /// Opens the folder. Reads the file once, in order; nothing of it is kept but which slots are empty.
     ///
     /// - Parameters:
+    ///   - folder: `slots` and `lock` are all that is written in it.
     ///   - cluster: whose keys these are, up to 64 bytes.
     ///   - isNew: makes the folder where it is missing. Otherwise a missing one is refused: something is sealed with it.
     ///   - master: seals the keys; the same at every start.

@@ -25,6 +25,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case lineage
     /// Reply payload: the adapter's safetensors bytes.
     case exportAdapter(name: String)
+    /// Everything that the cluster has of one person.
+    case access(user: String)
     /// Entries of the audit log.
     case audit(AuditRequest)
     /// Declares the disk of a worker that is away destroyed.

@@ -7,7 +7,8 @@ extension WireNumbers {
         case .finishImport(let finish): try check(finish.batches, WireLimits.batches, "batches")
         case .query(let query):
             if let top = query.top { try check(top, WireLimits.top, "top") }
-        case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .adapters, .lineage, .exportAdapter:
+        case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .adapters, .lineage, .exportAdapter,
+            .access:
             break
         case .audit(let audit): try check(audit.after, WireLimits.entries, "after")
         case .forgetCopy(let copy):

@@ -80,6 +80,7 @@ extension ClientRequest {
         case .adapters: "adapters"
         case .lineage: "lineage"
         case .exportAdapter: "export"
+        case .access: "access"
         case .audit: "audit"
         case .forgetCopy: "forget copy"
         }

@@ -1,0 +1,87 @@
+import Recommendation
+
+/// Everything that the cluster has of one person, and where it went: what a person who asks may be told, and what a forget request
+/// would touch.
+public struct AccessReply: Codable, Sendable, Equatable {
+    public struct Rating: Codable, Sendable, Equatable {
+        public var item: String
+        /// nil: nobody gave the item a title.
+        public var title: String?
+        /// Seconds since 1970.
+        public var timestamp: Int64
+        public var rating: Double
+
+        package init(item: String, title: String?, timestamp: Int64, rating: Double) {
+            self.item = item
+            self.title = title
+            self.timestamp = timestamp
+            self.rating = rating
+        }
+    }
+
+    public struct Prompt: Codable, Sendable, Equatable {
+        /// `Prompt.id`.
+        public var id: String
+        public var split: Split
+        /// nil: no training prompt, or not dealt to a shard yet.
+        public var shard: Int?
+        /// Item that is asked about.
+        public var target: String
+        /// Items that are shown, oldest first.
+        public var history: [String]
+        public var text: String
+        /// Whether "Yes." is right.
+        public var label: Bool
+
+        package init(_ prompt: Recommendation.Prompt, shard: Int?) {
+            id = prompt.id
+            split = prompt.split
+            self.shard = shard
+            target = prompt.target.item
+            history = prompt.history.map(\.item)
+            text = TrainingPrompt(prompt).text
+            label = prompt.label
+        }
+    }
+
+    /// A shard whose adapter saw something of the person, or will.
+    public struct Shard: Codable, Sendable, Equatable {
+        public var shard: Int
+        /// Training prompts of the person that are in it now.
+        public var prompts: Int
+        /// Content name of the adapter that answers; nil: there is none.
+        public var adapter: String?
+        /// Whether the adapter was trained on the shard's present prompts.
+        public var isCurrent: Bool
+        /// Whether it saw earlier versions of the person's prompts.
+        public var sawEarlier: Bool
+        /// Workers' disks that may hold prompts of the shard, sealed or not.
+        public var copies: [HandedCopy]
+
+        package init(
+            shard: Int, prompts: Int, adapter: String?, isCurrent: Bool, sawEarlier: Bool, copies: [HandedCopy]
+        ) {
+            self.shard = shard
+            self.prompts = prompts
+            self.adapter = adapter
+            self.isCurrent = isCurrent
+            self.sawEarlier = sawEarlier
+            self.copies = copies
+        }
+    }
+
+    public var user: String
+    /// By time.
+    public var interactions: [Rating]
+    /// By target, oldest first.
+    public var prompts: [Prompt]
+    /// By number.
+    public var shards: [Shard]
+
+    package init(user: String, interactions: [Rating], prompts: [Prompt], shards: [Shard]) {
+        self.user = user
+        self.interactions = interactions
+        self.prompts = prompts
+        self.shards = shards
+    }
+}

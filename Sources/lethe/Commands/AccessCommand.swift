@@ -1,0 +1,52 @@
+import ArgumentParser
+import Foundation
+import Messages
+import Recommendation
+
+struct AccessCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "access",
+        abstract: "Print everything that the cluster has of one person.",
+        discussion: """
+            Interactions, the prompts that were made from them, the shards and adapters that these reached, and the workers' \
+            disks that may hold them: what the person may be told, and what a forget request would touch. Who asked stands in \
+            the audit log.
+            """)
+
+    @Option(help: "The person's identifier, as it was imported.")
+    var user: String
+
+    @OptionGroup var client: ClientOptions
+
+    func run() throws {
+        try client.withClient { coordinator in
+            let body = try coordinator.call(.access(user: user)).body
+            let reply = try ReplyCoding.decode(AccessReply.self, from: body)
+            try client.output.emit(reply) { reply.text }
+        }
+    }
+}
+
+extension AccessReply {
+    fileprivate var text: String {
+        var lines = ["\(user): \(interactions.count) interactions, \(prompts.count) prompts"]
+        lines += interactions.map { row in
+            let time = Date(timeIntervalSince1970: Double(row.timestamp)).formatted(.iso8601)
+            return "  \(time)  \(row.rating.formatted())  \(row.item)  \(row.title ?? "(no title)")"
+        }
+        for prompt in prompts {
+            let place = prompt.shard.map { "shard \($0)" } ?? prompt.split.rawValue
+            lines.append(
+                "prompt \(prompt.id.prefix(16)) (\(place)): \(prompt.target) after \(prompt.history.joined(separator: ", "))"
+            )
+        }
+        for shard in shards {
+            let adapter = shard.adapter.map { "adapter \($0.prefix(16))" } ?? "no adapter"
+            let state = shard.adapter == nil || shard.isCurrent ? "" : ", trained before the data was what it is now"
+            let earlier = shard.sawEarlier ? ", which saw earlier versions of the prompts" : ""
+            lines.append("shard \(shard.shard): \(shard.prompts) prompts, \(adapter)\(state)\(earlier)")
+            lines += shard.copies.map { "  may be on the disk of worker \($0.worker) (\($0.name))" }
+        }
+        return lines.joined(separator: "\n")
+    }
+}
