@@ -14,9 +14,10 @@ import Unlearning
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`,
 /// `adapters/<content name>.sealed`, `certificate.key` (Ed25519), `tombstone.key` (`TombstoneKey`), `audit.head`
-/// (`AuditHead`), and `keys/` (`KeyFolder`), which may lie elsewhere. A copy of the database without the keys recognises nobody and signs nothing; a copy of `audit.head` in
-/// other hands shows whether the log was cut or rewritten since. All have mode 0600 and the directories 0700 from their
-/// first byte on, whatever the umask; those of an earlier release are tightened when the ledger is opened.
+/// (`AuditHead`), and `keys/` (`KeyFolder`), which may lie elsewhere. A copy of the database without the keys recognises
+/// nobody and signs nothing; a copy of `audit.head` in other hands shows whether the log was cut or rewritten since. All
+/// have mode 0600 and the directories 0700 from their first byte on, whatever the umask; those of an earlier release are
+/// tightened when the ledger is opened.
 package final class Ledger {
     package let directory: URL
     package let configuration: ClusterConfiguration
@@ -64,7 +65,7 @@ package final class Ledger {
     /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for a day. Reads every
     /// adapter's file: those that are damaged or gone are taken away.
     ///
-    /// - `keys`: where the keys lie that workers' disks are sealed with.
+    /// - `keys`: where the keys lie that adapters and workers' disks are sealed with.
     /// - `accepted`: what the operator said may be missing.
     /// - Throws: `LedgerError.configurationChanged`, `.keyUnusable`, `.olderThanHead`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
     package init(
@@ -259,20 +260,10 @@ package final class Ledger {
         cachedSnapshot = nil
         cachedShortened = nil
         sealing.staged = nil
-        try destroyObsoleteKeys()
-        keyChanges = KeyChanges()
-        let result: Result
-        do {
-            result = try LedgerFiles.mappingErrors(at: database.path) {
-                try queue.write { db in
-                    let result = try work(db)
-                    try interrupt?(.beforeCommit)
-                    return result
-                }
-            }
-        } catch {
-            try? keys.destroy(keyChanges.made)
-            throw error
+        let result = try writingKeys { db in
+            let result = try work(db)
+            try interrupt?(.beforeCommit)
+            return result
         }
         obsoleteKeys += keyChanges.obsolete
         try interrupt?(.afterCommit)

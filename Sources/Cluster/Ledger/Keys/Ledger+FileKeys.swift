@@ -10,7 +10,7 @@ import Messages
 extension Ledger {
     /// Of a published adapter, or of one that is to be corrected; nil: it is lost, or the file is in clear.
     func adapterKey(_ name: String, _ db: Database) throws -> SymmetricKey? {
-        try reference(ofFile: name, db).flatMap { try keys.key($0) }
+        try reference(ofFile: name, db).flatMap(livingKey)
     }
 
     /// Keys of the files of the adapters that may answer, by content name.
@@ -26,7 +26,7 @@ extension Ledger {
 
     /// The key of an adapter's file; made where it has none.
     func fileKey(_ name: String, _ db: Database) throws -> (reference: KeyReference, key: SymmetricKey) {
-        if let reference = try reference(ofFile: name, db), let key = try keys.key(reference) {
+        if let reference = try reference(ofFile: name, db), let key = try livingKey(reference) {
             return (reference, key)
         }
         guard let made = try makeKeys(1).first else {
@@ -88,24 +88,27 @@ extension Ledger {
                     SELECT name FROM adapters WHERE slot IS NULL UNION SELECT original FROM corrections WHERE slot IS NULL
                     """)
         }
-        guard !names.isEmpty else { return }
-        var cleared: [String] = []
-        keyChanges = KeyChanges()
-        try LedgerFiles.mappingErrors(at: database.path) {
-            try queue.write { db in
+        if !names.isEmpty {
+            try writingKeys { db in
                 for name in names.sorted() {
-                    let path = "\(adapterDirectory.path)/\(name).safetensors"
-                    guard let bytes = AtomicFile.contents(path), sha256(bytes) == name else { continue }
+                    guard let bytes = AtomicFile.contents("\(adapterDirectory.path)/\(name)\(Self.clearSuffix)"),
+                        sha256(bytes) == name
+                    else { continue }
                     let key = try fileKey(name, db)
                     try write(bytes, name: name, key: key.key)
                     let arguments: StatementArguments = [key.reference.slot, key.reference.id, name]
                     try db.execute(sql: "UPDATE adapters SET slot = ?, key = ? WHERE name = ?", arguments: arguments)
                     try db.execute(
                         sql: "UPDATE corrections SET slot = ?, key = ? WHERE original = ?", arguments: arguments)
-                    cleared.append(path)
                 }
             }
         }
-        for path in cleared { try LedgerFiles.erase(URL(fileURLWithPath: path)) }
+        // Also those of a start that was killed in between.
+        let files = try? FileManager.default.contentsOfDirectory(atPath: adapterDirectory.path)
+        for file in (files ?? []).sorted() where file.hasSuffix(Self.clearSuffix) {
+            try LedgerFiles.erase(adapterDirectory.appendingPathComponent(file))
+        }
     }
+
+    private static let clearSuffix = ".safetensors"
 }

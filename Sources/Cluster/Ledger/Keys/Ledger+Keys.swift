@@ -21,6 +21,29 @@ package enum CommitStep: CaseIterable, Sendable {
 /// A commit is durable before the keys that it gave up are overwritten, and they are overwritten before anybody is told. A
 /// process that is killed in between does the rest when it is started again: every slot without an owner is overwritten.
 extension Ledger {
+    /// One transaction that may make keys and give some up: those that it made go when it fails. The caller sees to those that it
+    /// gave up.
+    func writingKeys<Result>(_ work: (Database) throws -> Result) throws -> Result {
+        try destroyObsoleteKeys()
+        keyChanges = KeyChanges()
+        do {
+            return try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+        } catch {
+            // What cannot be overwritten now has no owner, and is overwritten at the next start.
+            try? keys.destroy(keyChanges.made)
+            throw error
+        }
+    }
+
+    /// nil: it is gone, or lies in a damaged slot or beyond the end of an older copy of the folder. Its owner gets another.
+    func livingKey(_ reference: KeyReference) throws -> SymmetricKey? {
+        do {
+            return try keys.key(reference)
+        } catch LedgerError.corrupt {
+            return nil
+        }
+    }
+
     /// Durable before the transaction that is under way commits.
     func makeKeys(_ count: Int) throws -> [(reference: KeyReference, key: SymmetricKey)] {
         guard count > 0 else { return [] }
@@ -83,8 +106,7 @@ extension Ledger {
             }
         }
         _ = try keys.destroyAll(except: Set(owners.map(\.key)))
-        // One that lies in a damaged slot, or beyond the end of an older copy of the folder, is lost too.
-        let lost = owners.filter { ((try? keys.key($0.key)) ?? nil) == nil }
+        let lost = try owners.filter { try livingKey($0.key) == nil }
         guard !lost.isEmpty else { return }
         try LedgerFiles.mappingErrors(at: database.path) {
             try queue.write { db in

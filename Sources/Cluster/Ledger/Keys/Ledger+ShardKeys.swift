@@ -13,17 +13,8 @@ extension Ledger {
     package func shardKeys(shard: Int) throws -> ShardKeys {
         try requireShard(shard)
         try requireSameFiles()
-        try destroyObsoleteKeys()
-        keyChanges = KeyChanges()
-        do {
-            // What the coordinator's logic is told does not change by it: the snapshot stays.
-            return try LedgerFiles.mappingErrors(at: database.path) {
-                try queue.write { try shardKeys(shard: shard, $0) }
-            }
-        } catch {
-            try? keys.destroy(keyChanges.made)
-            throw error
-        }
+        // What the coordinator's logic is told does not change by it: the snapshot stays.
+        return try writingKeys { try shardKeys(shard: shard, $0) }
     }
 
     private func shardKeys(shard: Int, _ db: Database) throws -> ShardKeys {
@@ -46,11 +37,11 @@ extension Ledger {
             places[user] = people.count
             owners.append(people.count)
             let hasKey = try row.optional("slot", in: "users") as Int64? != nil
-            people.append((user, hasKey ? try keys.key(KeyReference(row: row, in: "users")) : nil))
+            people.append((user, hasKey ? try livingKey(KeyReference(row: row, in: "users")) : nil))
         }
         let own = try Row.fetchOne(
             db, sql: "SELECT slot, key FROM shards WHERE shard = ? AND slot IS NOT NULL", arguments: [shard])
-        var shardKey = try own.flatMap { try keys.key(KeyReference(row: $0, in: "shards")) }
+        var shardKey = try own.flatMap { try livingKey(KeyReference(row: $0, in: "shards")) }
 
         let without = people.indices.filter { people[$0].key == nil }
         var made = try makeKeys(without.count + (shardKey == nil ? 1 : 0))

@@ -153,6 +153,8 @@ extension Ledger {
                 adapter.created.milliseconds, try JSONEncoder.stable.text(adapter.report), adapter.trainer,
                 key.slot, key.id,
             ])
+        // A correction that ended by the very same adapter had given it up.
+        keyChanges.obsolete.removeAll { $0 == key }
         let see = try db.makeStatement(sql: "INSERT INTO seen (shard, interaction) VALUES (?, ?)")
         for interaction in seen { try see.execute(arguments: [adapter.shard, interaction]) }
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [adapter.shard])
