@@ -19,8 +19,6 @@ package final class KeyFolder {
         case written, synced
         /// Keys are overwritten with noise; then: durable; then: with zeros.
         case overwritten, overwrittenSynced, cleared
-        /// A file under the new master key is durable; the old one has a second name; the new one is in its place.
-        case rewrapped, linked, exchanged
     }
 
     /// Called between the steps of a call, which then fails as if it were interrupted there; for tests.
@@ -29,9 +27,9 @@ package final class KeyFolder {
     package let folder: URL
     /// Slots that hold a key.
     package var used: Int { (slots?.capacity ?? 0) - free.count - unsettled.count }
-    var slots: KeySlotFile?
+    private var slots: KeySlotFile?
     private var lock: LockFile?
-    var wrapping: SymmetricKey?
+    private let wrapping: SymmetricKey?
     /// Empty slots; the last is taken first.
     var free: [Int] = []
     /// Slots of a call that failed: they may hold anything and belong to nobody. The next call that writes clears them.
@@ -65,7 +63,6 @@ package final class KeyFolder {
         let slots = try KeySlotFile(file.path)
         let header = try KeyFolderHeader(slots.page(), path: file.path)
         wrapping = try header.unlock(cluster: cluster, master: master, path: file.path)
-        try removeLeftovers()
         for piece in slots.pieces {
             try slots.withSlots(piece) { bytes in
                 for slot in piece where KeySlot.isEmpty(bytes.slot(slot, of: piece)) { free.append(slot) }
