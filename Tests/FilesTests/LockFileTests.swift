@@ -23,4 +23,27 @@ struct LockFileTests {
         #expect(symlink("/dev/null", path) == 0)
         #expect(throws: LockFile.Failure.system(FileFailure("cannot open", path, code: ELOOP))) { try LockFile(path) }
     }
+
+    @Test("A lock that cannot be had closes its own file only, not one that another thread opens at the same time")
+    func closesOnce() async throws {
+        let path = NSTemporaryDirectory() + "/lethe-lock-\(UUID().uuidString)"
+        defer { unlink(path) }
+        let lock = try LockFile(path)
+        await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<2 {
+                group.addTask {
+                    for _ in 0..<20_000 { _ = try? LockFile(path) }
+                    return 0
+                }
+                group.addTask {
+                    (0..<20_000).count { _ in
+                        let file = open("/dev/null", O_RDONLY | O_CLOEXEC)
+                        return file >= 0 && close(file) != 0
+                    }
+                }
+            }
+            for await closedByOthers in group { #expect(closedByOthers == 0) }
+        }
+        withExtendedLifetime(lock) {}
+    }
 }
