@@ -35,11 +35,13 @@ struct ShardCheck: Sendable {
         votes = (votes + [vote]).suffix(CoordinatorLimits.votes)
     }
 
-    /// Two workers' trainings with the same bytes, the last one first; nil: no two agree.
+    /// Two workers' trainings with the same bytes, the last one first whose bytes are here: the adapter of a disputed
+    /// training was taken away, and its bytes with it. nil: no two agree.
     var agreement: (first: Vote, second: Vote)? {
         for (position, vote) in votes.enumerated().reversed() {
-            let other = votes[..<position].last { $0.report.adapter == vote.report.adapter }
-            if let other { return (vote, other) }
+            let others = votes[..<position].filter { $0.report.adapter == vote.report.adapter }
+            if let other = others.last, !vote.bytes.isEmpty { return (vote, other) }
+            if let other = others.last(where: { !$0.bytes.isEmpty }) { return (other, vote) }
         }
         return nil
     }
