@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import ledger
 from local import LocalCluster, say, table
 
 
@@ -19,9 +20,10 @@ def parse():
     parser.add_argument("--prompts", type=int, default=160, help="prompts of one measurement (default 160)")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--peer", help="a peer's command line; it prints JSON with tokens_per_second")
-    parser.add_argument("--only", help="comma-separated: speed, rank, query, cluster")
+    parser.add_argument("--only", help="comma-separated: speed, rank, query, cluster (all by default), ledger")
     parser.add_argument("--modes", default="train:bf16,train:f32,score:bf16,score:f32", help="what speed measures")
     parser.add_argument("--json", action="store_true")
+    ledger.add_options(parser)
     return parser.parse_args()
 
 
@@ -102,10 +104,7 @@ def cluster_figures(arguments, rows, report):
         report["worker_start_seconds"] = starts
 
 
-def main():
-    arguments = parse()
-    only = set((arguments.only or "speed,rank,query,cluster").split(","))
-    rows, report = [], {"schema_version": 1}
+def model_figures(arguments, only, rows, report):
     with tempfile.TemporaryDirectory(prefix="lethe-bench-") as folder:
         lines = subprocess.run([os.environ["LETHE"], "prompts", "--format", "recbole", os.environ["LETHE_ML100K"],
                                 "--protocol", "tallrec", "--split", "train"], stdout=subprocess.PIPE, check=True).stdout.splitlines(True)
@@ -126,9 +125,20 @@ def main():
             rows.append(("  the same with the query's embedding cached",
                          f"{statistics.median(run['ratio_embedding_cached'] for run in queries):.2f} x"))
             report["query"] = queries
-        if "cluster" in only:
-            cluster_figures(arguments, rows, report)
-    table([("what", "figure")] + rows)
+
+
+def main():
+    arguments = parse()
+    only = set((arguments.only or "speed,rank,query,cluster").split(","))
+    rows, report = [], {"schema_version": 1}
+    if only & {"speed", "rank", "query"}:
+        model_figures(arguments, only, rows, report)
+    if "cluster" in only:
+        cluster_figures(arguments, rows, report)
+    if rows:
+        table([("what", "figure")] + rows)
+    if "ledger" in only:
+        ledger.ledger_figures(arguments, report)
     if arguments.json:
         print(json.dumps(report, sort_keys=True))
 

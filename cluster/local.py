@@ -27,9 +27,9 @@ def sampling(train, validation, test, seed=0):
 class LocalCluster:
     """One coordinator and some workers. As a context it stops what it started, however it ends."""
 
-    def __init__(self, workers, settings, keep=None):
-        self.lethe, self.model = os.environ["LETHE"], os.environ["LETHE_MODEL"]
-        self.workers, self.settings, self.keep = workers, settings, keep
+    def __init__(self, workers, settings, keep=None, lethe=None, folder=None):
+        self.lethe, self.model = lethe or os.environ["LETHE"], os.environ["LETHE_MODEL"]
+        self.workers, self.settings, self.keep, self.folder = workers, settings, keep, folder
         self.processes, self.seconds = [], {}
 
     def __enter__(self):
@@ -39,7 +39,7 @@ class LocalCluster:
             self.root = pathlib.Path(self.keep).absolute()
             self.root.mkdir(parents=True, exist_ok=True)
         else:
-            self.root = pathlib.Path(tempfile.mkdtemp(prefix="lethe-"))
+            self.root = pathlib.Path(tempfile.mkdtemp(prefix="lethe-", dir=self.folder))
         try:
             self.start_all()
         except BaseException:
@@ -85,6 +85,13 @@ class LocalCluster:
             process = subprocess.Popen([self.lethe, *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                        start_new_session=True)
         self.processes.append((name, process))
+
+    def stop(self, name, seconds=120):
+        """Lets a service end by itself, however long it has to tidy up."""
+        process = next(process for started, process in self.processes if started == name)
+        process.terminate()
+        process.wait(seconds)
+        self.processes = [entry for entry in self.processes if entry[1] is not process]
 
     def wait(self, what, condition, seconds=120):
         deadline = time.monotonic() + seconds

@@ -178,13 +178,13 @@ extension BenchCommand {
     }
 }
 
-private func timed(_ body: () throws -> Void) rethrows -> Double {
+func timed(_ body: () throws -> Void) rethrows -> Double {
     let clock = ContinuousClock()
     let elapsed = try clock.measure(body).components
     return Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
 }
 
-private func median(_ values: [Double]) -> Double {
+func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     return sorted.isEmpty ? .nan : sorted[sorted.count / 2]
 }

@@ -9,7 +9,7 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure training and scoring on real prompts, and IFRU on embeddings.",
-        subcommands: [Train.self, Score.self, Rank.self, Query.self, Graph.self])
+        subcommands: [Train.self, Score.self, Rank.self, Query.self, Graph.self, Forget.self])
 
     struct Options: ParsableArguments {
         @OptionGroup var model: LocalModelOptions
