@@ -26,6 +26,7 @@ public enum Identifier {
 
     /// The text as it is stored and compared.
     public static func canonical(_ text: String) throws(Refusal) -> String {
+        if isPlain(text) { return text }
         let isWhite = { (scalar: Unicode.Scalar) in scalar.properties.isWhitespace }
         let scalars = text.unicodeScalars
         guard let first = scalars.firstIndex(where: { !isWhite($0) }),
@@ -36,6 +37,15 @@ public enum Identifier {
         guard !trimmed.contains(where: isRefused) else { throw .controlCharacter }
         let kept = String(trimmed)
         return kept.utf8.allSatisfy { $0 < 0x80 } ? kept : kept.precomposedStringWithCanonicalMapping
+    }
+
+    /// Whether the text is printable ASCII without blanks around it: nearly all are, and are as they should be.
+    private static func isPlain(_ text: String) -> Bool {
+        let bytes = text.utf8
+        guard let first = bytes.first, let last = bytes.last, bytes.count <= longest, first != 0x20, last != 0x20 else {
+            return false
+        }
+        return bytes.allSatisfy { (0x20...0x7E).contains($0) }
     }
 
     private static func isRefused(_ scalar: Unicode.Scalar) -> Bool {

@@ -1,6 +1,3 @@
-import Crypto
-import Files
-
 /// What of a prompt leaves the coordinator: the text, the label and the name; neither user nor interactions.
 public struct TrainingPrompt: Codable, Hashable, Sendable {
     /// `Prompt.id`.
@@ -58,12 +55,13 @@ public struct ShardManifest: Codable, Hashable, Sendable {
         self.init(entries: prompts.map { Entry(id: $0.id, digest: $0.digest) })
     }
 
-    /// SHA-256, in hexadecimal, of the sorted entries: one line "id digest\n" each.
+    /// `ManifestDigest` of the entries, in hexadecimal: names the data an adapter is trained from.
+    ///
+    /// The order does not matter, and an entry that occurs twice counts twice. Whoever keeps the sum pays for what changes
+    /// only; this makes it anew.
     public var digest: String {
-        var hash = SHA256()
-        for entry in entries {
-            hash.update(data: Array("\(entry.id) \(entry.digest)\n".utf8))
-        }
-        return hash.finalize().hexadecimal
+        var sum = ManifestDigest()
+        for entry in entries { sum.add(ManifestDigest.Entry(id: entry.id, digest: entry.digest)) }
+        return sum.hexadecimal
     }
 }

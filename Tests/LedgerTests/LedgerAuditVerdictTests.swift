@@ -140,7 +140,8 @@ struct LedgerAuditVerdictTests {
         }
         let accepted = try Ledger(
             directory: fixture.directory, configuration: fixture.configuration, accepting: .auditLog, at: fixture.now)
-        #expect(try accepted.hasUser("u1") && accepted.auditVerdict().isIntact)
+        // Not even then is anybody back whom a request took away since: the key is gone.
+        #expect(try !accepted.hasUser("u1") && accepted.hasUser("u2") && accepted.auditVerdict().isIntact)
         #expect(
             try accepted.auditLog().map(\.kind).filter { $0.hasPrefix("audit finding") }.suffix(2) == [
                 "audit finding", "audit finding accepted",

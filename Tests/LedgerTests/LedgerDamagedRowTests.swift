@@ -28,7 +28,7 @@ struct LedgerDamagedRowTests {
             importID: "begun", sequence: 0, items: [Item(id: "new", title: "New")],
             interactions: [Interaction(user: "nobody", item: "new", timestamp: 1, rating: 5, ordinal: 0)],
             at: fixture.now)
-        try ledger.store(reply: Data("{}".utf8), requestID: "asked", users: ["u1"], at: fixture.now)
+        try ledger.store(reply: Data("{}".utf8), requestID: "asked", at: fixture.now)
         let lost = try #require(ledger.adapters().first)
         try FileManager.default.removeItem(
             at: fixture.directory.appendingPathComponent("adapters/\(lost.name).sealed"))
@@ -67,7 +67,7 @@ struct LedgerDamagedRowTests {
             { _ = try ledger.forget(requestID: "pending", LedgerFixture.forget(users: ["u3"]), at: now) },
             { _ = try ledger.finishForget(request: "finished", at: now) },
             { _ = try ledger.finishForget(request: "pending", at: now) },
-            { try ledger.store(reply: Data("{}".utf8), requestID: "again", users: ["u1"], at: now) },
+            { try ledger.store(reply: Data("{}".utf8), requestID: "again", at: now) },
             { _ = try ledger.finishImport(importID: "begun", batches: 1, prompts: fixture.prompts, at: now) },
             { try fixture.prepare(ledger) }, { try ledger.dropDamagedAdapters(at: now) },
             { try ledger.requestTraining(at: now) }, { _ = try ledger.copies() },
@@ -135,10 +135,11 @@ struct LedgerDamagedRowTests {
         "The error names table and column, and not what stood there",
         arguments: [
             ("adapters", "report", "'secret'"), ("adapters", "created", "9223372036854775807"),
-            ("shards", "prompts", "-1"), ("prompts", "split", "'secret'"), ("forget_requests", "method", "'secret'"),
-            ("tuning", "rule", "'secret'"), ("interactions", "rating", "'secret'"), ("users", "token", "NULL"),
-            ("embeddings", "vector", "x'00'"), ("audit", "time", "'secret'"), ("meta", "value", "'secret'"),
-            ("forget_shards", "fallback", "'secret'"), ("prompts", "name", "NULL"),
+            ("shards", "prompts", "-1"), ("people", "record", "'secret'"), ("forget_requests", "method", "'secret'"),
+            ("tuning", "rule", "'secret'"), ("people", "slot", "'secret'"), ("people", "lookup", "NULL"),
+            ("embeddings", "vectors", "x'00'"), ("audit", "time", "'secret'"), ("meta", "value", "'secret'"),
+            ("forget_shards", "fallback", "'secret'"), ("margins", "margins", "'secret'"),
+            ("shards", "summary", "'secret'"),
         ])
     func named(table: String, column: String, value: String) throws {
         let (fixture, _) = try base()

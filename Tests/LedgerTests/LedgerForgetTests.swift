@@ -33,7 +33,7 @@ struct LedgerForgetTests {
         let after = try ledger.snapshot()
         #expect(after.shards[1].adapter == nil && after.shards[1].quarantinedSince == fixture.now)
         #expect(after.shards[0] == before.shards[0].with(missing: 0) && after.shards[2].adapter != nil)
-        #expect(!after.isTuned && !after.purgePending)
+        #expect(!after.isTuned)
         #expect(after.pendingForgets.map(\.waitingFor) == [[1]])
         #expect(try ledger.adapters().map(\.shard) == [0, 2] && ledger.tuning() == nil)
         #expect(throws: LedgerError.unknownAdapter(name: adapter.name)) { try ledger.adapterBytes(name: adapter.name) }

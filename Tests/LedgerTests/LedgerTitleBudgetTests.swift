@@ -41,23 +41,26 @@ struct LedgerTitleBudgetTests {
 
     @Test("A ledger from before the rule opens; only its overlong prompts are made anew, and only their shards retrain")
     func older() throws {
-        let fixture = LedgerFixture(prompts: PromptConfiguration(historyLength: 4, titleBytes: 1_000_000))
-        let ledger = try fixture.trained(data)
-        let before = Set(try prompts(ledger).map(\.digest))
-        let long = Set(try prompts(ledger).filter { $0.prompt.text.utf8.count > 6000 }.compactMap(\.shard))
-        try ledger.tamper("DELETE FROM meta WHERE key = 'title budget'")
-        try ledger.tamper(
-            """
-            UPDATE meta SET value = CAST(json_remove(CAST(value AS TEXT), '$.titleBytes') AS BLOB)
-            WHERE key = 'prompt configuration'
-            """)
-        try ledger.close()
-        let reopened = try fixture.open()
+        let older = try OlderDataDirectory(.exact)
+        let database = older.directory.appendingPathComponent("ledger.sqlite")
+        let plain = try OlderDataDirectory(.exact).open()
+        let before = Set(try prompts(plain).map(\.digest))
+        let (item, title) = try #require(
+            try plain.items().first { item in
+                try prompts(plain).contains { $0.split == .train && $0.prompt.input.contains("\"\(item.title)\"") }
+            }.map { ($0.id, String(repeating: "ꯃ", count: 3000)) })
+        // As that release would have had it: the prompts under the digests that they had.
+        try Ledger.tamper("UPDATE items SET title = '\(title)' WHERE token = '\(item)'", at: database)
+        let reopened = try older.open()
         #expect(try reopened.promptConfiguration()?.titleBytes == PromptConfiguration.defaultTitleBytes)
         let after = try prompts(reopened)
-        #expect(after.filter { !before.contains($0.digest) }.allSatisfy { $0.prompt.input.contains("…") })
+        let changed = after.filter { !before.contains($0.digest) }
+        #expect(!changed.isEmpty && changed.allSatisfy { $0.prompt.input.contains("…") })
         #expect(after.contains { before.contains($0.digest) })
+        let adapters = Set(try reopened.adapters().map(\.shard))
         let stale = Set(try reopened.snapshot().shards.filter { !$0.isCurrent }.map(\.index))
-        #expect(stale == long)
+        let staleBefore = Set(try plain.snapshot().shards.filter { !$0.isCurrent }.map(\.index))
+        let touched = Set(changed.compactMap(\.shard))
+        #expect(stale == staleBefore.union(touched) && !touched.isDisjoint(with: adapters))
     }
 }

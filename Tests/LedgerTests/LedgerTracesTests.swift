@@ -32,11 +32,11 @@ struct LedgerTracesTests {
     }
 
     @Test(
-        "After forgetting, no file holds identifiers, titles or prompt ids of the forgotten",
+        "No file ever holds in clear who somebody is, nor a prompt; after forgetting, none of the titles either",
         arguments: PartitionMethod.allCases, 0..<3)
     func users(partition: PartitionMethod, seed: UInt64) throws {
         let victims = [3, 8, 20]
-        var (data, texts) = marked(victims: victims, seed: seed)
+        var (data, catalogue) = marked(victims: victims, seed: seed)
         let fixture = LedgerFixture(partition: partition)
         let ledger = try fixture.open()
         try fixture.load(data, into: ledger)
@@ -47,39 +47,37 @@ struct LedgerTracesTests {
         try fixture.prepare(ledger)
         for victim in victims {
             let name = "person-\(victim)-zyx"
-            try ledger.store(
-                reply: Data("{\"user\":\"\(name)\"}".utf8), requestID: "q\(victim)", users: [name], at: fixture.now)
-            try ledger.store(reply: Data("about \(name)".utf8), requestID: "x\(victim)", users: nil, at: fixture.now)
             try ledger.stage(
                 importID: "unfinished-\(victim)", sequence: 0, items: data.items,
                 interactions: data.interactions.filter { $0.user == name }, at: fixture.now)
         }
         let prompts = try Split.allCases.flatMap { try ledger.prompts(split: $0) }
         let theirs = prompts.filter { $0.prompt.user.hasPrefix("person") }
-        texts += theirs.flatMap { [$0.prompt.id, $0.digest] }
+        let people = theirs.flatMap { [$0.prompt.id, $0.digest] } + victims.map { "person-\($0)-zyx" }
         let adapters = try ledger.adapters().map(\.name)
-        #expect(try !fixture.traces(of: texts).isEmpty && theirs.count > 10)
+        #expect(try fixture.traces(of: people) == [] && theirs.count > 10)
+        #expect(try !fixture.traces(of: catalogue).isEmpty)
 
         for victim in victims {
             let request = LedgerFixture.forget(users: ["person-\(victim)-zyx"])
             let outcome = try ledger.forget(requestID: "f\(victim)", request, at: fixture.now)
+            #expect(try ledger.snapshot().purgePending)
+            try ledger.purge()
             for name in outcome.droppedAdapters {
                 #expect(
                     !FileManager.default.fileExists(atPath: "\(fixture.directory.path)/adapters/\(name).sealed"))
             }
         }
-        #expect(try fixture.traces(of: texts) == [])
-        #expect(try ledger.reply(requestID: "q3") == nil && ledger.reply(requestID: "x3") == nil)
+        #expect(try fixture.traces(of: people + catalogue) == [])
         #expect(try ledger.adapters().allSatisfy { adapters.contains($0.name) })
 
         // Nor do they come back with the same files.
         let again = try fixture.load(data, into: ledger, id: "again")
         #expect(again.rowsRefused == data.interactions.count { $0.user.hasPrefix("person") } && again.rowsNew == 0)
         try fixture.prepare(ledger)
-        #expect(try fixture.traces(of: texts.filter { !$0.hasPrefix("item") && !$0.hasPrefix("Secret") }) == [])
-        #expect(try ledger.title(item: "item-only-3-qpw") == nil)
+        #expect(try fixture.traces(of: people) == [] && ledger.title(item: "item-only-3-qpw") == nil)
         try ledger.close()
-        #expect(try fixture.traces(of: texts.filter { !$0.hasPrefix("item") && !$0.hasPrefix("Secret") }) == [])
+        #expect(try fixture.traces(of: people) == [])
     }
 
     @Test("After forgetting one interaction, no file holds its item, its title or a prompt that showed it")
@@ -99,8 +97,45 @@ struct LedgerTracesTests {
             interactions: [ClientRequest.ForgetRequest.Target(user: "person-5-zyx", item: only, timestamp: nil)])
         let outcome = try ledger.forget(requestID: "f", request, at: fixture.now)
         #expect(outcome.counts.interactions == 3)
+        try ledger.purge()
         #expect(try fixture.traces(of: texts) == [])
         #expect(try ledger.hasUser("person-5-zyx"))
+    }
+
+    @Test(
+        "A copy of everything from before a forget, with all keys that still exist, opens everybody's record but theirs",
+        arguments: PartitionMethod.allCases)
+    func copyFromBefore(partition: PartitionMethod) throws {
+        let (data, _) = marked(victims: [3], seed: 4)
+        let fixture = LedgerFixture(partition: partition)
+        let ledger = try fixture.trained(data)
+        try ledger.stage(
+            importID: "unfinished", sequence: 0, items: data.items, interactions: data.interactions, at: fixture.now)
+        let copy = try fixture.copyOfFiles()
+        let partial = try #require(data.interactions.first { $0.user == "u1" })
+        _ = try ledger.forget(
+            requestID: "f",
+            ClientRequest.ForgetRequest(
+                users: ["person-3-zyx"],
+                interactions: [.init(user: "u1", item: partial.item, timestamp: partial.timestamp)]), at: fixture.now)
+        try ledger.close()
+        try FileManager.default.removeItem(at: copy.appendingPathComponent("keys"))
+        try FileManager.default.copyItem(
+            at: fixture.directory.appendingPathComponent("keys"), to: copy.appendingPathComponent("keys"))
+        let restored = try Ledger(
+            directory: copy, configuration: fixture.configuration, accepting: .auditLog, at: fixture.now)
+        // Of whom one interaction was forgotten, the old record is noise, too.
+        #expect(try !restored.hasUser("person-3-zyx") && !restored.hasUser("u1"))
+        let others = Set(data.interactions.map(\.user)).subtracting(["person-3-zyx", "u1"])
+        for user in others.sorted() {
+            #expect(try restored.history(user: user).count == data.interactions.count { $0.user == user })
+        }
+        #expect(try restored.auditLog().count { $0.kind == "person damaged" } == 2)
+        // The rows of the import that was dropped are noise, too.
+        #expect(throws: LedgerError.unknownImport(id: "unfinished")) {
+            try restored.finishImport(
+                importID: "unfinished", batches: 1, prompts: fixture.prompts, at: fixture.now)
+        }
     }
 
     @Test("A crash between the commit and the clean-up is healed when the ledger is opened")
@@ -108,10 +143,7 @@ struct LedgerTracesTests {
         let (data, texts) = marked(victims: [3], seed: 1)
         let fixture = LedgerFixture()
         let ledger = try fixture.trained(data)
-        try ledger.withoutPurging {
-            _ = try ledger.forget(
-                requestID: "f", LedgerFixture.forget(users: ["person-3-zyx"]), at: fixture.now)
-        }
+        _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["person-3-zyx"]), at: fixture.now)
         #expect(try ledger.snapshot().purgePending)
         let copy = try fixture.copyOfFiles()
         let crashed = LedgerFixture()

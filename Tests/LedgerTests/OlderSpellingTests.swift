@@ -6,40 +6,50 @@ import Testing
 
 @Suite("Ledger: identifiers of before")
 struct OlderSpellingTests {
-    @Test("A person kept with blanks or control characters is forgotten by today's spelling, and does not come back")
-    func forgotten() throws {
-        let fixture = LedgerFixture(partition: .userHash)
-        let data = SyntheticRatings(users: 12, seed: 1)
-        let ledger = try fixture.open()
-        try fixture.load(data, into: ledger)
-        // As a release of before would have them.
-        try ledger.tamper("UPDATE users SET token = 'u1 ' WHERE token = 'u1'")
-        try ledger.tamper("UPDATE users SET token = 'u' || char(1) || '2' WHERE token = 'u2'")
-        try ledger.tamper("DELETE FROM meta WHERE key = 'older spellings'")
-        try ledger.close()
-        let again = try fixture.open()
-        for user in ["u1", "u2"] {
-            let outcome = try again.forget(requestID: user, LedgerFixture.forget(users: [user]), at: fixture.now)
-            #expect(outcome.counts.interactions == data.interactions.count { $0.user == user })
+    /// What a release of before kept of somebody, under a name that none would have today.
+    private func renamed(_ user: String, to token: String) throws -> (OlderDataDirectory, Ledger, rows: Int) {
+        let older = try OlderDataDirectory(.exact)
+        let database = older.directory.appendingPathComponent("ledger.sqlite")
+        try Ledger.tamper("UPDATE users SET token = \(token) WHERE token = '\(user)'", at: database)
+        let rows = try Ledger.inspect(
+            "SELECT COUNT(*) FROM interactions WHERE user = (SELECT id FROM users WHERE token = \(token))", at: database
+        )
+        return (older, try older.open(), Int(rows.first ?? "") ?? 0)
+    }
+
+    @Test(
+        "A person kept with blanks or control characters is forgotten by today's spelling, and does not come back",
+        arguments: ["'u5 '", "'u' || char(1) || '5'"])
+    func forgotten(token: String) throws {
+        let (older, ledger, rows) = try renamed("u5", to: token)
+        let history = try ledger.history(user: "u5")
+        let outcome = try ledger.forget(requestID: "u5", LedgerFixture.forget(users: ["u5"]), at: older.now)
+        #expect(outcome.counts.interactions == rows && rows > 0)
+        let back = history.map { row in
+            var row = row
+            row.user = "u5"
+            return row
         }
-        let back = try fixture.load(data, into: again, id: "again")
-        #expect(back.rowsRefused == data.interactions.count { ["u1", "u2"].contains($0.user) })
-        #expect(try fixture.traces(of: ["u1 "]).isEmpty)
+        #expect(try older.load(back, into: ledger, id: "again").rowsRefused == rows)
     }
 
     @Test("One interaction of such a person is forgotten, and stays out under today's spelling")
     func singly() throws {
-        let fixture = LedgerFixture(partition: .userHash)
-        let data = SyntheticRatings(users: 12, seed: 1)
-        let ledger = try fixture.open()
-        try fixture.load(data, into: ledger)
-        let one = try #require(data.interactions.first { $0.user == "u1" })
-        try ledger.tamper("UPDATE users SET token = ' u1' WHERE token = 'u1'")
-        try ledger.tamper("DELETE FROM meta WHERE key = 'older spellings'")
-        try ledger.close()
-        let again = try fixture.open()
-        let outcome = try again.forget(requestID: "one", LedgerFixture.forget(one.key), at: fixture.now)
+        let (older, ledger, _) = try renamed("u5", to: "' u5'")
+        var one = try #require(try ledger.history(user: "u5").first)
+        #expect(one.user == " u5")
+        one.user = "u5"
+        let outcome = try ledger.forget(requestID: "one", LedgerFixture.forget(one.key), at: older.now)
         #expect(outcome.counts.interactions == 1)
-        #expect(try fixture.load(data, into: again, id: "again").rowsRefused == 1)
+        #expect(try older.load([one], into: ledger, id: "again").rowsRefused == 1)
+    }
+
+    @Test("New rows of such a person join the old ones")
+    func joined() throws {
+        let (older, ledger, rows) = try renamed("u5", to: "'u5 '")
+        var new = try #require(try ledger.history(user: "u5").first)
+        (new.user, new.timestamp) = ("u5", new.timestamp + 1_000_000)
+        #expect(try older.load([new], into: ledger, id: "new").rowsNew == 1)
+        #expect(try ledger.history(user: "u5").count == rows + 1)
     }
 }

@@ -16,8 +16,23 @@ enum LedgerSchema {
         migrator.registerMigration("counted likes", migrate: countedLikes)
         migrator.registerMigration("training reports", migrate: trainingReports)
         migrator.registerMigration("keys of people and shards", migrate: keysOfPeopleAndShards)
-        migrator.registerMigration("sealed adapters", migrate: sealedAdapters)
+        migrator.registerMigration(lastOlderMigration, migrate: sealedAdapters)
+        migrator.registerMigration(sealedRecordsMigration, migrate: sealedRecords)
         return migrator
+    }
+
+    /// Brings a file up to date where it lies, but for people's records of an older one.
+    static func migrate(_ queue: DatabaseQueue) throws {
+        if try queue.read({ try $0.tableExists("meta") }) && isOlder(queue) {
+            try migrator.migrate(queue, upTo: lastOlderMigration)
+        } else {
+            try migrator.migrate(queue)
+        }
+    }
+
+    /// Whether people's records are still to be taken over (`RecordMigration`).
+    static func isOlder(_ queue: DatabaseQueue) throws -> Bool {
+        try queue.read { try !migrator.appliedIdentifiers($0).contains(sealedRecordsMigration) }
     }
 
     private static func dataAndLineage(_ db: Database) throws {

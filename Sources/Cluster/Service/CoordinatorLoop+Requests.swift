@@ -60,11 +60,12 @@ extension CoordinatorLoop {
             let result = service.result { () throws -> Data in
                 // The import is gone once it is finished; a client that asks again gets the same reply.
                 if let stored = try service.ledger.reply(requestID: ticket.request) { return stored }
-                let body = try ReplyCoding.encode(
-                    try service.finishImport(
-                        finish, requestID: ticket.request, at: Date()))
-                try service.ledger.store(reply: body, requestID: ticket.request, users: [], at: Date())
-                return body
+                let reply = try service.finishImport(finish, requestID: ticket.request, at: Date())
+                var kept = reply
+                kept.outcome = reply.outcome.withoutNames
+                try service.ledger.store(
+                    reply: try ReplyCoding.encode(kept), requestID: ticket.request, at: Date())
+                return try ReplyCoding.encode(reply)
             }
             inbox.post(service.changed())
             let reply = ClientReply(result)

@@ -110,8 +110,8 @@ struct ModelLedger {
         manifests = (0..<shardCount).map { shard in
             let own = samples(of: shard)
             let manifest = ShardManifest(entries: own.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) })
-            contents[manifest.digest] = own.flatMap(\.uses)
-            digests[manifest.digest] = own.map(\.digest)
+            contents[manifest.name] = own.flatMap(\.uses)
+            digests[manifest.name] = own.map(\.digest)
             return manifest
         }
         let validation = samples.filter { $0.split == .validation }
@@ -122,7 +122,7 @@ struct ModelLedger {
                 adapter?.missingMargins = validation.count { margins[name]?.contains($0.digest) != true }
             }
             return LedgerSnapshot.Shard(
-                index: shard, manifest: manifest.digest, prompts: manifest.entries.count, adapter: adapter,
+                index: shard, manifest: manifest.name, prompts: manifest.entries.count, adapter: adapter,
                 quarantinedSince: quarantined.contains(shard) ? Date(timeIntervalSince1970: 0) : nil,
                 correction: corrections[shard]?.method,
                 awaitsExact: records.contains { $0.record.isExact && $0.record.waiting.contains(shard) })
@@ -134,7 +134,7 @@ struct ModelLedger {
         snapshot.validationPrompts = validation.count
         snapshot.testPrompts = samples.count { $0.split == .test }
         snapshot.validationDigest =
-            ShardManifest(entries: validation.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) }).digest
+            ShardManifest(entries: validation.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) }).name
         snapshot.isTuned = tunedFor == tuningSubject
         snapshot.trainingRequested = trainingRequested
         snapshot.pendingForgets = records.filter { !$0.record.isFinished }.map { id, record in
@@ -198,7 +198,7 @@ struct ModelLedger {
             guard missing(.embeddings).isEmpty else { return stale }
             assigned = Set(samples.filter { $0.split == .train }.map(\.prompt.id))
         case .publish(let shard, let report, let bytes, let worker):
-            guard manifests[shard].digest == report.manifest else { return stale }
+            guard manifests[shard].name == report.manifest else { return stale }
             let name = String(decoding: bytes, as: UTF8.self)
             guard dropped[name].map({ $0 == report.manifest }) ?? true else {
                 return .failed(ClientError(code: ErrorCode.invalid, message: "dropped before"))
@@ -217,7 +217,7 @@ struct ModelLedger {
             quarantined.remove(shard)
             settle(shard, exactly: adapter.corrected == nil)
         case .abandonCorrection(let shard, let manifest, _):
-            guard manifests[shard].digest == manifest else { break }
+            guard manifests[shard].name == manifest else { break }
             corrections[shard] = nil
         case .saveMargins(let name, let digests, _):
             guard hasAdapter(name) else { return stale }
@@ -278,7 +278,7 @@ struct ModelLedger {
 
     private mutating func forget(_ id: String, _ request: ClientRequest.ForgetRequest) -> ForgetOutcome {
         if let known = record(id) { return known.outcome }
-        let before = manifests.map(\.digest)
+        let before = manifests.map(\.name)
         let users = Set(request.users.compactMap { Int($0) })
         let pairs = Set(
             request.interactions.compactMap { target -> Interaction? in
@@ -291,7 +291,7 @@ struct ModelLedger {
         rebuild()
         var touched: [Int] = []
         var waiting: Set<Int> = []
-        for shard in 0..<shardCount where manifests[shard].digest != before[shard] {
+        for shard in 0..<shardCount where manifests[shard].name != before[shard] {
             touched.append(shard)
             let correction = (request.bridge ?? request.method).flatMap(ApproximateMethod.init(rawValue:))
             if correction == nil { corrections[shard] = nil }

@@ -14,7 +14,7 @@ struct ModelWorker {
         var prepared: String?
 
         var manifest: String {
-            ShardManifest(entries: prompts.map { ShardManifest.Entry(id: $0.key, digest: $0.value) }).digest
+            ShardManifest(entries: prompts.map { ShardManifest.Entry(id: $0.key, digest: $0.value) }).name
         }
     }
 
@@ -102,7 +102,7 @@ struct ModelWorker {
         case .replay(let task, let specification, let prompts):
             let manifest = ShardManifest(
                 entries: prompts.map { ShardManifest.Entry(id: $0.id, digest: $0.digest) }
-            ).digest
+            ).name
             return enqueue(
                 .answer(trained(task, specification, manifest: manifest)), task: task, isTraining: true)
         case .prepare(let asked):

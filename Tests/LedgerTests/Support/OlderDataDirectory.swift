@@ -52,6 +52,28 @@ struct OlderDataDirectory {
         try Ledger(directory: directory, configuration: configuration, at: now)
     }
 
+    /// The shards' manifests of today, and how that release named the same prompts: SHA-256 of a line each, sorted.
+    func manifests(_ ledger: Ledger) throws -> [String: String] {
+        var names: [String: String] = [:]
+        for shard in 0..<configuration.shards {
+            let manifest = try ledger.manifest(shard: shard)
+            let lines = manifest.entries.map { "\($0.id) \($0.digest)\n" }.joined()
+            names[manifest.digest] = try LedgerFixture.contentName([UInt8](lines.utf8))
+        }
+        return names
+    }
+
+    /// With that release's names of manifests.
+    func described(_ shards: [LedgerSnapshot.Shard], _ ledger: Ledger) throws -> [Before.Shard] {
+        let names = try manifests(ledger)
+        return shards.map { shard in
+            var described = Before.Shard(shard)
+            described.manifest = names[described.manifest] ?? described.manifest
+            described.trainedManifest = described.trainedManifest.map { names[$0] ?? $0 }
+            return described
+        }
+    }
+
     /// What a worker makes of the shard's prompts.
     func trained(_ ledger: Ledger, shard: Int) throws -> TrainedAdapter {
         try executor.train(

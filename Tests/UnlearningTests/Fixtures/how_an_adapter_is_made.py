@@ -28,6 +28,33 @@ def number(*texts):
     return int.from_bytes(field_hash(*texts).digest()[:8], "big")
 
 
+def chacha20(key, block):
+    """64 bytes of key stream (RFC 8439), nonce 0."""
+    start = (0x61707865, 0x3320646E, 0x79622D32, 0x6B206574, *struct.unpack("<8I", key), block, 0, 0, 0)
+    state = list(start)
+
+    def quarter(a, b, c, d):
+        for total, term, target, distance in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+            state[total] = (state[total] + state[term]) & 0xFFFFFFFF
+            mixed = state[target] ^ state[total]
+            state[target] = (mixed << distance | mixed >> (32 - distance)) & 0xFFFFFFFF
+
+    for _ in range(10):
+        for turn in range(2):
+            for i in range(4):
+                quarter(i, 4 + (i + turn) % 4, 8 + (i + 2 * turn) % 4, 12 + (i + 3 * turn) % 4)
+    return struct.pack("<16I", *((mixed + first) & 0xFFFFFFFF for mixed, first in zip(state, start)))
+
+
+def manifest_digest(entries):
+    sums = [0] * 1024
+    for name, version in entries:
+        key = field_hash("lethe manifest entry", name, version).digest()
+        numbers = struct.unpack("<1024H", b"".join(chacha20(key, block) for block in range(1, 33)))
+        sums = [(total + number) & 0xFFFF for total, number in zip(sums, numbers)]
+    return hashlib.sha256(struct.pack("<1024H", *sums)).hexdigest()
+
+
 def interactions(n):
     return [(f"u{n}", f"i{(7 * n + 3 * p) % 20}", 1000 + 10 * p + n, 1 + (2 * n + 3 * p) % 5) for p in range(14)]
 
@@ -107,7 +134,6 @@ def main():
     everything = [prompt for n in range(3) for prompt in prompts(n)]
     training = [prompt for prompt in everything if prompt["split"] == "train"]
     first = training[0]
-    manifest = "".join(f"{p['id']} {p['digest']}\n" for p in sorted(training, key=lambda p: p["id"]))
     values = {
         "text_sha256": hashlib.sha256(whole_text(first).encode()).hexdigest(),
         "input": first["input"],
@@ -115,7 +141,7 @@ def main():
         "digest": first["digest"],
         "label": "Yes." if first["label"] else "No.",
         "splits": {split: sum(p["split"] == split for p in everything) for split in ("train", "validation", "test")},
-        "manifest": hashlib.sha256(manifest.encode()).hexdigest(),
+        "manifest": manifest_digest((p["id"], p["digest"]) for p in training),
         "user_hash": [number("partition", str(seed), f"u{n}") % shards for n in range(3)],
         "hash": [number("partition", str(seed), p["id"]) % shards for p in training],
         "orders": [

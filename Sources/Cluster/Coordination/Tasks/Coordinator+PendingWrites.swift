@@ -129,7 +129,7 @@ extension Coordinator {
     mutating func orderLedgerWork() {
         loadMissingValues()
         if snapshot.purgePending, purgeNotBefore <= now, !writes.contains(where: { $0 == .purge }) {
-            purgeNotBefore = now.advanced(bySeconds: CoordinatorLimits.ledgerRetrySeconds.upperBound)
+            purgeNotBefore = now.advanced(bySeconds: CoordinatorLimits.ledgerRetrySeconds.lowerBound)
             write(.purge)
         }
         if isPartitionDue, snapshot.missingEmbeddings == 0, !writes.contains(where: { $0 == .partition }) {

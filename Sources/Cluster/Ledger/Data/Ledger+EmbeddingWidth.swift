@@ -8,20 +8,16 @@ extension Ledger {
     /// - `width`: the model's hidden size.
     package func requireEmbeddings(ofWidth width: Int, at time: Date) throws {
         embeddingWidth = width
-        let wrong = try read { db in
-            try Int64.fetchAll(
-                db, sql: "SELECT prompt FROM embeddings WHERE LENGTH(vector) <> ? ORDER BY prompt",
-                arguments: [width * 4])
-        }
-        guard !wrong.isEmpty else { return }
+        guard let stored = try read({ try Meta.embeddingWidth.value(Int.self, $0) }), stored != width else { return }
         try commit { db in
-            let drop = try db.makeStatement(sql: "DELETE FROM embeddings WHERE prompt = ?")
-            let mark = try db.makeStatement(sql: "UPDATE prompts SET needs_embedding = 1 WHERE id = ?")
-            for prompt in wrong {
-                try drop.execute(arguments: [prompt])
-                try mark.execute(arguments: [prompt])
+            let context = try promptContext(db)
+            var dropped = 0
+            try forEachPerson(where: "id IN (SELECT person FROM embeddings)", db) { known in
+                dropped += try embeddings(of: known.id, known.key, db)?.values.count ?? 0
+                try write(embeddings: nil, of: known.id, prompts: prompts(of: known, context), known.key, db)
             }
-            try audit(db, "embeddings dropped", ["width": width, "dropped": wrong.count], at: time)
+            try Meta.embeddingWidth.remove(db)
+            try audit(db, "embeddings dropped", ["width": width, "dropped": dropped], at: time)
         }
     }
 }

@@ -12,30 +12,22 @@ extension Ledger {
         let adapters = try self.adapters()
         return try read { db in
             // Whom earlier releases kept under several spellings is asked about under the first.
-            guard let known = try spellings(of: name.normalised, in: "users", db).first,
-                let user = try UserRecord(db, user: known.id)
-            else { throw LedgerError.unknownUser(name) }
-            let builder = try Meta.promptConfiguration.value(PromptConfiguration.self, db).map(PromptBuilder.init)
-            let rows = try PromptRow.all(db, user: user.id)
-            let places = Dictionary(rows.map { ($0.id, $0.shard) }, uniquingKeysWith: { first, _ in first })
-            let earlier = try Set(
-                Int.fetchAll(
-                    db,
-                    sql: """
-                        SELECT shard FROM seen JOIN interactions ON interactions.id = seen.interaction WHERE user = :user
-                        UNION SELECT shard FROM correction_seen
-                        JOIN interactions ON interactions.id = correction_seen.interaction WHERE user = :user
-                        """, arguments: ["user": user.id]))
+            guard let known = try people(named: name.normalised, db).first else { throw LedgerError.unknownUser(name) }
+            let catalogue = try catalogue(db)
+            let rows = try prompts(of: known, promptContext(db))
+            let epochs = try epochsOfAll(db)
+            let earlier = Set(
+                known.person.interactions.flatMap(\.seen).filter { epochs[$0.shard] == $0.epoch }.map(\.shard))
             let own = rows.filter { $0.split == .train }.compactMap(\.shard)
             return AccessReply(
-                user: user.token,
-                interactions: user.interactions.map { row in
+                user: known.person.name,
+                interactions: try zip(known.person.interactions, known.person.interactions(catalogue)).map {
+                    kept, row in
                     AccessReply.Rating(
-                        item: row.item, title: user.titles[row.item], timestamp: row.timestamp, rating: row.rating)
+                        item: row.item, title: catalogue[kept.item]?.title, timestamp: row.timestamp,
+                        rating: row.rating)
                 },
-                prompts: try builder.map { builder in
-                    try user.prompts(builder).map { AccessReply.Prompt($0.prompt, shard: places[$0.id] ?? nil) }
-                } ?? [],
+                prompts: rows.map { AccessReply.Prompt($0.prompt, shard: $0.shard) },
                 shards: try earlier.union(own).sorted().map { shard in
                     let adapter = adapters.first { $0.shard == shard }
                     return AccessReply.Shard(

@@ -4,11 +4,12 @@ import Messages
 import Recommendation
 
 extension Ledger {
-    /// Which prompts a manifest covers.
-    enum ManifestScope {
+    /// Whose prompts are meant.
+    enum PromptScope {
         case shard(Int)
         /// Every prompt of the split, whether it has a shard or not.
         case split(Split)
+        case everything
     }
 
     // MARK: manifests and training prompts
@@ -27,60 +28,93 @@ extension Ledger {
     /// The shard's prompts sorted by id, as in its manifest.
     package func samples(shard: Int) throws -> [TrainingPrompt] {
         try requireShard(shard)
-        return try read { db in
-            try storedPrompts(
-                where: "prompts.split = 'train' AND prompts.shard = ?", [shard], order: "prompts.name", db
-            ).map(\.sample)
-        }
+        return try read { try sortedSamples(of: .shard(shard), $0) }
     }
 
     /// All training prompts sorted by id, as in `manifestOfAllTrainingPrompts`.
     package func allTrainingSamples() throws -> [TrainingPrompt] {
-        try read { db in
-            try storedPrompts(where: "prompts.split = 'train'", [], order: "prompts.name", db).map(\.sample)
-        }
+        try read { try sortedSamples(of: .split(.train), $0) }
     }
 
     /// The shard's prompts with these digests, in the order asked; digests that are no longer the shard's are left out.
     package func trainingPrompts(shard: Int, digests: [String]) throws -> [TrainingPrompt] {
         try requireShard(shard)
-        return try read { db in
-            let find = try db.makeStatement(
-                sql: "SELECT name FROM prompts WHERE digest = ? AND split = 'train' AND shard = ?")
-            let names = try digests.compactMap { try String.fetchOne(find, arguments: [$0, shard]) }
-            return try storedPrompts(named: names, db).map(\.sample)
-        }
+        return try read { try stored(digests, in: .shard(shard), $0).compactMap { $0?.prompt.sample } }
     }
 
     /// Prompts of any split with these digests, in the order asked; digests that are gone are left out.
     package func samples(digests: [String]) throws -> [TrainingPrompt] {
-        try read { db in
-            let find = try db.makeStatement(sql: "SELECT name FROM prompts WHERE digest = ?")
-            let names = try digests.compactMap { try String.fetchOne(find, arguments: [$0]) }
-            return try storedPrompts(named: names, db).map(\.sample)
-        }
+        try read { try stored(digests, in: .everything, $0).compactMap { $0?.prompt.sample } }
     }
 
     func requireShard(_ shard: Int) throws {
         guard (0..<configuration.shards).contains(shard) else { throw LedgerError.unknownShard(shard) }
     }
 
-    func manifest(of scope: ManifestScope, _ db: Database) throws -> ShardManifest {
-        let (condition, arguments): (String, StatementArguments) =
-            switch scope {
-            case .shard(let shard): ("split = 'train' AND shard = ?", [shard])
-            case .split(let split): ("split = ?", [split.rawValue])
-            }
-        let statement = try db.cachedStatement(
-            sql: "SELECT name, digest FROM prompts WHERE \(condition) ORDER BY name")
-        let rows = try Row.fetchCursor(statement, arguments: arguments)
+    func manifest(of scope: PromptScope, _ db: Database) throws -> ShardManifest {
         var entries: [ShardManifest.Entry] = []
-        while let row = try rows.next() {
-            entries.append(
-                ShardManifest.Entry(
-                    id: try row.value("name", in: "prompts"), digest: try row.value("digest", in: "prompts")))
+        try forEachPrompt(of: scope, db) { known, prompt in
+            entries.append(ShardManifest.Entry(id: prompt.prompt.id, digest: prompt.digest))
+            places.note(prompt.digest, of: known.id)
         }
         return ShardManifest(entries: entries)
+    }
+
+    private func sortedSamples(of scope: PromptScope, _ db: Database) throws -> [TrainingPrompt] {
+        var samples: [TrainingPrompt] = []
+        try forEachPrompt(of: scope, db) { samples.append($1.sample) }
+        return samples.sorted { $0.id < $1.id }
+    }
+
+    /// Person by person, each person's oldest target first.
+    func forEachPrompt(
+        of scope: PromptScope, _ db: Database, _ body: (KnownPerson, StoredPrompt) throws -> Void
+    ) throws {
+        guard let context = try promptContext(db) else { return }
+        let (condition, arguments): (String, StatementArguments) =
+            switch scope {
+            case .shard(let shard): ("id IN (SELECT person FROM members WHERE shard = ?)", [shard])
+            case .split(.validation): ("validation > 0", [])
+            case .split, .everything: ("1", [])
+            }
+        try forEachPerson(where: condition, arguments: arguments, db) { known in
+            for prompt in try prompts(of: known, context) {
+                switch scope {
+                case .shard(let shard) where prompt.shard != shard: continue
+                case .split(let split) where prompt.prompt.split != split: continue
+                default: try body(known, prompt)
+                }
+            }
+        }
+    }
+
+    /// A prompt and whose it is.
+    struct Found {
+        var owner: KnownPerson
+        var prompt: StoredPrompt
+    }
+
+    /// In the order of the digests; nil: there is none (any more).
+    func stored(_ digests: [String], in scope: PromptScope, _ db: Database) throws -> [Found?] {
+        guard let context = try promptContext(db) else { return digests.map { _ in nil } }
+        var wanted = Set(digests)
+        var found: [String: Found] = [:]
+        func take(_ known: KnownPerson, _ prompt: StoredPrompt) {
+            if case .shard(let shard) = scope, prompt.shard != shard { return }
+            if wanted.remove(prompt.digest) != nil { found[prompt.digest] = Found(owner: known, prompt: prompt) }
+        }
+        for id in Set(digests.compactMap { places[$0] }).sorted() {
+            guard let known = try person(id, db) else { continue }
+            for prompt in try prompts(of: known, context) { take(known, prompt) }
+        }
+        if !wanted.isEmpty {
+            // Handed out before the last start, or gone.
+            try forEachPrompt(of: scope, db) { known, prompt in
+                places.note(prompt.digest, of: known.id)
+                take(known, prompt)
+            }
+        }
+        return digests.map { found[$0] }
     }
 
     // MARK: prompts, people, catalogue
@@ -93,16 +127,23 @@ extension Ledger {
     /// By the user's first appearance, then by time: under tallrec the benchmark's order.
     package func prompts(split: Split) throws -> [StoredPrompt] {
         try read { db in
-            try storedPrompts(
-                where: "prompts.split = ?", [split.rawValue],
-                order: "users.ordinal, interactions.timestamp, interactions.ordinal, interactions.id", db)
+            var found: [(appearance: Person.Appearance, name: String, prompt: StoredPrompt)] = []
+            try forEachPrompt(of: .split(split), db) { known, prompt in
+                places.note(prompt.digest, of: known.id)
+                found.append((known.person.appearance, known.person.name, prompt))
+            }
+            // A person's own keep their order.
+            let order = found.indices.sorted { left, right in
+                let (one, other) = (found[left], found[right])
+                return (one.appearance.import, one.appearance.ordinal, one.name, left)
+                    < (other.appearance.import, other.appearance.ordinal, other.name, right)
+            }
+            return order.map { found[$0].prompt }
         }
     }
 
     package func hasUser(_ user: String) throws -> Bool {
-        try read { db in
-            try !spellings(of: user.normalised, in: "users", db).isEmpty
-        }
+        try read { try !people(named: user.normalised, $0).isEmpty }
     }
 
     /// By time, then by order in the file.
@@ -111,78 +152,27 @@ extension Ledger {
     package func history(user: String) throws -> [Interaction] {
         try read { db in
             // Whom earlier releases kept under several spellings is asked about under the first.
-            guard let known = try spellings(of: user.normalised, in: "users", db).first,
-                let record = try UserRecord(db, user: known.id)
-            else { throw LedgerError.unknownUser(user) }
-            return record.interactions
+            guard let known = try people(named: user.normalised, db).first else {
+                throw LedgerError.unknownUser(user)
+            }
+            return try known.person.interactions(catalogue(db))
         }
     }
 
     /// The catalogue, sorted by id.
     package func items() throws -> [Item] {
         try read { db in
-            try Row.fetchAll(db, sql: "SELECT token, title FROM items WHERE title IS NOT NULL ORDER BY token")
-                .map { Item(id: try $0.value("token", in: "items"), title: try $0.value("title", in: "items")) }
+            try catalogue(db).entries.values
+                .compactMap { entry in entry.title.map { Item(id: entry.token, title: $0) } }
+                .sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
         }
     }
 
     /// nil: not in the catalogue.
     package func title(item: String) throws -> String? {
         try read { db in
-            guard let known = try spellings(of: item.normalised, in: "items", db).first else { return nil }
-            return try String.fetchOne(db, sql: "SELECT title FROM items WHERE id = ?", arguments: [known.id])
+            let catalogue = try catalogue(db)
+            return catalogue.numbers(of: item.normalised).first.flatMap { catalogue[$0]?.title }
         }
-    }
-
-    /// In the order of the names.
-    func storedPrompts(named names: [String], _ db: Database) throws -> [StoredPrompt] {
-        let find = try db.makeStatement(
-            sql: "SELECT id AS prompt, user, name, digest, shard FROM prompts WHERE name = ?")
-        return try render(names.compactMap { try Row.fetchOne(find, arguments: [$0]) }, db)
-    }
-
-    private func storedPrompts(
-        where condition: String, _ arguments: StatementArguments, order: String, _ db: Database
-    ) throws -> [StoredPrompt] {
-        try render(
-            Row.fetchAll(
-                db,
-                sql: """
-                    SELECT prompts.id AS prompt, prompts.user, prompts.name, prompts.digest, prompts.shard
-                    FROM prompts JOIN users ON users.id = prompts.user
-                    JOIN interactions ON interactions.id = prompts.target
-                    WHERE \(condition) ORDER BY \(order)
-                    """, arguments: arguments), db)
-    }
-
-    /// Makes the prompts' texts from the rows, user by user, and checks them against the recorded digests.
-    private func render(_ rows: [Row], _ db: Database) throws -> [StoredPrompt] {
-        guard !rows.isEmpty else { return [] }
-        guard let recorded = try Meta.promptConfiguration.value(PromptConfiguration.self, db) else {
-            throw LedgerError.corrupt(path: database.path, reason: "there are prompts but no prompt configuration")
-        }
-        let builder = try PromptBuilder(configuration: recorded)
-        var positions: [Int64: [Int]] = [:]
-        for (position, row) in rows.enumerated() {
-            positions[try row.value("user", in: "prompts"), default: []].append(position)
-        }
-        var result: [StoredPrompt?] = Array(repeating: nil, count: rows.count)
-        for (user, places) in positions {
-            let built = try UserRecord(db, user: user)?.prompts(builder) ?? []
-            let byName = Dictionary(built.map { ($0.prompt.id, $0) }, uniquingKeysWith: { first, _ in first })
-            for place in places {
-                let row = rows[place]
-                guard let new = byName[try row.value("name", in: "prompts")],
-                    try new.digest == row.value("digest", in: "prompts")
-                else { continue }
-                result[place] = StoredPrompt(
-                    prompt: new.prompt, digest: new.digest, shard: try row.optional("shard", in: "prompts"))
-            }
-        }
-        let complete = result.compactMap { $0 }
-        guard complete.count == rows.count else {
-            throw LedgerError.corrupt(path: database.path, reason: "prompts do not follow from the recorded rows")
-        }
-        return complete
     }
 }

@@ -1,10 +1,39 @@
+import Crypto
 import Foundation
 import GRDB
 import Messages
 import Recommendation
 
+/// The batches of one import, with what opens them.
+struct StagedBatches {
+    var folder: StagedImports
+    var importID: String
+    var sequences: [Int]
+    var key: SymmetricKey
+
+    func forEachItem(_ body: (StagedItem) throws -> Void) throws {
+        try folder.forEachItem(importID: importID, batches: sequences, key: key, body)
+    }
+
+    func refusedItems() throws -> Set<String> {
+        try folder.refusedItems(importID: importID, batches: sequences, key: key)
+    }
+
+    func people() throws -> Set<PersonLookup> {
+        try folder.people(importID: importID, batches: sequences, key: key)
+    }
+
+    func rows(of person: PersonLookup) throws -> [StagedRow] {
+        try folder.rows(of: person, importID: importID, batches: sequences, key: key)
+    }
+
+    func forEachPerson(_ body: (PersonLookup, [StagedRow]) throws -> Void) throws {
+        try folder.forEachPerson(importID: importID, batches: sequences, key: key, body)
+    }
+}
+
 extension Ledger {
-    /// Keeps one batch of an import aside. A batch that is already there is ignored. Rows of forgotten people and
+    /// Keeps one batch of an import aside, sealed. A batch that is already there is ignored. Rows of forgotten people and
     /// forgotten interactions do not even get that far.
     ///
     /// - Throws: `LedgerError.invalidRow`.
@@ -17,51 +46,80 @@ extension Ledger {
         for item in items where item.id.normalised.isEmpty || item.title.isEmpty {
             throw LedgerError.invalidRow(reason: "an item needs an identifier and a title")
         }
-        for row in interactions
-        where row.user.normalised.isEmpty || row.item.normalised.isEmpty || !row.rating.isFinite {
-            throw LedgerError.invalidRow(
-                reason: "row \(row.ordinal): a row needs identifiers of user and item and a finite rating")
+        let rows = try interactions.map { row in
+            var row = row
+            (row.user, row.item) = (row.user.normalised, row.item.normalised)
+            guard !row.user.isEmpty, !row.item.isEmpty, row.rating.isFinite else {
+                throw LedgerError.invalidRow(
+                    reason: "row \(row.ordinal): a row needs identifiers of user and item and a finite rating")
+            }
+            return row
         }
         try commit { db in
-            try db.execute(
-                sql: "INSERT OR IGNORE INTO staged_batches (import, sequence, time, refused) VALUES (?, ?, ?, 0)",
-                arguments: [importID, sequence, time.milliseconds])
-            guard db.changesCount == 1 else { return }
-            let item = try db.cachedStatement(
-                sql: "INSERT INTO staged_items (import, sequence, position, token, title) VALUES (?, ?, ?, ?, ?)")
-            for (position, new) in items.enumerated() {
-                try item.execute(arguments: [importID, sequence, position, new.id.normalised, new.title])
-            }
-            let insert = try db.cachedStatement(
-                sql: """
-                    INSERT INTO staged_rows (import, sequence, position, user, item, timestamp, rating, ordinal)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                    """)
-            let refusedName = try db.cachedStatement(
-                sql: "INSERT OR IGNORE INTO staged_refused_items (import, token) VALUES (?, ?)")
+            let isThere = try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM staged_batches WHERE import = ? AND sequence = ?)",
+                arguments: [importID, sequence])
+            guard isThere != true else { return }
+            var batch = StagedBatch(
+                rows: [], items: items.map { StagedItem(token: $0.id.normalised, title: $0.title) }, refusedItems: [])
+            batch.rows.reserveCapacity(interactions.count)
             var forgotten = try ForgottenInteractions(ledger: self, db)
             var refused = 0
-            for (position, row) in interactions.enumerated() {
-                var new = row
-                new.user = row.user.normalised
-                new.item = row.item.normalised
+            var last: (user: String, lookup: PersonLookup)?
+            for new in rows {
                 if try forgotten.contains(new.key) {
                     refused += 1
-                    try refusedName.execute(arguments: [importID, refusedItem(importID, new.item)])
-                } else {
-                    try insert.execute(
-                        arguments: [
-                            importID, sequence, position, new.user, new.item, new.timestamp, new.rating, new.ordinal,
-                        ])
+                    batch.refusedItems.append(refusedItem(importID, new.item))
+                    continue
                 }
+                if last?.user != new.user { last = (new.user, lookup(new.user)) }
+                if let last { batch.rows.append(StagedRow(lookup: last.lookup, interaction: new)) }
             }
+            try stagedImports.write(batch, importID: importID, sequence: sequence, key: importKey(importID, db))
             try db.execute(
-                sql: "UPDATE staged_batches SET refused = ? WHERE import = ? AND sequence = ?",
-                arguments: [refused, importID, sequence])
+                sql: "INSERT INTO staged_batches (import, sequence, time, refused) VALUES (?, ?, ?, ?)",
+                arguments: [importID, sequence, time.milliseconds, refused])
+            if stagedPeople[importID] != nil {
+                let people = batch.rows.map(\.lookup)
+                afterCommit.append { [self] in stagedPeople[importID]?.formUnion(people) }
+            }
             try audit(
                 db, "stage", ["batch": sequence, "items": items.count, "rows": interactions.count, "refused": refused],
                 at: time)
         }
+    }
+
+    /// The key of an import in progress; made with its first batch.
+    func importKey(_ importID: String, _ db: Database) throws -> SymmetricKey {
+        if let known = try importReference(importID, db) {
+            guard let key = try livingKey(known) else { throw LedgerError.unknownImport(id: importID) }
+            return key
+        }
+        guard let made = try makeKeys(1).first else {
+            throw LedgerError.storage(path: keys.folder.path, reason: "no key was made")
+        }
+        try db.execute(
+            sql: "INSERT INTO imports (import, slot, key) VALUES (?, ?, ?)",
+            arguments: [importID, made.reference.slot, made.reference.id])
+        return made.key
+    }
+
+    private func importReference(_ importID: String, _ db: Database) throws -> KeyReference? {
+        try Row.fetchOne(db, sql: "SELECT slot, key FROM imports WHERE import = ?", arguments: [importID])
+            .map { try KeyReference(row: $0, in: "imports") }
+    }
+
+    /// nil: nothing is staged under this id.
+    func staged(_ importID: String, sequences: some Sequence<Int>, _ db: Database) throws -> StagedBatches? {
+        guard let reference = try importReference(importID, db) else { return nil }
+        guard let key = try livingKey(reference) else { throw LedgerError.unknownImport(id: importID) }
+        return StagedBatches(folder: stagedImports, importID: importID, sequences: Array(sequences), key: key)
+    }
+
+    func staged(_ importID: String, _ db: Database) throws -> StagedBatches? {
+        let sequences = try Int.fetchAll(
+            db, sql: "SELECT sequence FROM staged_batches WHERE import = ? ORDER BY sequence", arguments: [importID])
+        return try staged(importID, sequences: sequences, db)
     }
 
     /// Drops what is staged of an import that its client gave up.
@@ -72,7 +130,44 @@ extension Ledger {
         }
     }
 
+    /// The batches are noise once this is committed; their files go right after.
     func clearStaging(_ importID: String, _ db: Database) throws {
-        try StagedImport.clear(importID, db)
+        guard let reference = try importReference(importID, db) else { return }
+        keyChanges.obsolete.append(reference)
+        try db.execute(sql: "DELETE FROM staged_batches WHERE import = ?", arguments: [importID])
+        try db.execute(sql: "DELETE FROM imports WHERE import = ?", arguments: [importID])
+        afterCommit.append { [self] in
+            stagedPeople[importID] = nil
+            // What is left is deleted at the next start.
+            try? stagedImports.remove(importID: importID)
+        }
+    }
+
+    // MARK: what a forget request asks
+
+    /// Imports in progress that hold rows of somebody.
+    func importsHolding(_ name: String, _ db: Database) throws -> [String] {
+        let lookup = lookup(name)
+        return try String.fetchAll(db, sql: "SELECT import FROM imports ORDER BY import").filter { importID in
+            if stagedPeople[importID] == nil { stagedPeople[importID] = try staged(importID, db)?.people() ?? [] }
+            return stagedPeople[importID]?.contains(lookup) == true
+        }
+    }
+
+    /// Imports in progress that hold rows of the user with the item, and when those happened.
+    func stagedInteractions(
+        user: String, item: String, timestamp: Int64?, _ db: Database
+    ) throws -> (imports: [String], timestamps: [Int64]) {
+        var (imports, timestamps): ([String], Set<Int64>) = ([], [])
+        for importID in try importsHolding(user, db) {
+            let rows = try staged(importID, db)?.rows(of: lookup(user)).map(\.interaction) ?? []
+            let found = rows.filter {
+                $0.user == user && $0.item == item && (timestamp == nil || $0.timestamp == timestamp)
+            }
+            guard !found.isEmpty else { continue }
+            imports.append(importID)
+            timestamps.formUnion(found.map(\.timestamp))
+        }
+        return (imports, timestamps.sorted())
     }
 }

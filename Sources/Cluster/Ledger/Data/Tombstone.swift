@@ -107,13 +107,12 @@ extension Ledger {
         pseudonym("refused item", importID, item).hexadecimal
     }
 
-    /// The same in SQL: `refused_item(import, token)`.
-    var refusedItemFunction: DatabaseFunction {
-        let key = tombstoneKey
-        return DatabaseFunction("refused_item", argumentCount: 2, pure: true) { values in
-            guard let importID = String.fromDatabaseValue(values[0]), let item = String.fromDatabaseValue(values[1])
-            else { return nil }
-            return Pseudonym.of(["refused item", importID, item], key).hexadecimal
+    /// Notes at the first start after `Identifier` came whether there may be tombstones of other spellings.
+    func noteOlderTombstones() throws {
+        guard try read({ try Meta.olderTombstones.value(Bool.self, $0) }) == nil else { return }
+        try commit { db in
+            let hasTombstones = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM tombstones)") ?? false
+            try Meta.olderTombstones.set(hasTombstones, db)
         }
     }
 }

@@ -8,8 +8,8 @@ import Unlearning
 /// bridge) until the result is published, it fails for good, or something exact supersedes it.
 ///
 /// For that time, and for nothing else, a remnant of the forgotten data exists: the old versions of the prompts in which
-/// the adapter saw it, in this database, and the adapter's file, which answers nothing. Both go with the correction, and
-/// the purge that follows removes their last traces.
+/// the adapter saw it, in this database, and the adapter's file, which answers nothing. Each is sealed under a key of its own,
+/// which is overwritten with the end of the correction.
 extension Ledger {
     /// - Throws: `LedgerError.correctionSuperseded` when none is pending towards this manifest; `.adapterLost`,
     ///   `.adapterDamaged` when the original's file is not what it was; `.corrupt`.
@@ -36,7 +36,6 @@ extension Ledger {
             guard try shardState(shard, db).manifest == manifest else { return }
             try giveUpCorrection(shard: shard, reason, at: time, db)
         }
-        if purgesAtOnce { try? purgeIfPending() }
     }
 
     private func provenance(_ row: Row) throws -> AdapterProvenance {
@@ -46,47 +45,17 @@ extension Ledger {
     /// The difference between what the original was trained on and the shard's present prompts.
     private func influenceRequest(shard: Int, _ db: Database) throws -> InfluenceRequest {
         var request = InfluenceRequest(direct: [])
-        var changed: [(name: String, old: TrainingPrompt, forgotten: Double)] = []
-        for row in try changedPrompts(shard: shard, db) {
-            let old: TrainingPrompt = try row.json("prompt", in: "correction_prompts")
-            if try isGone(row) {
-                request.direct.append(old)
-            } else {
-                changed.append(
-                    (
-                        try row.value("name", in: "correction_prompts"), old,
-                        try row.value("forgotten", in: "correction_prompts")
-                    ))
+        for change in try correctionChanges(shard: shard, db) {
+            switch (change.old, change.new) {
+            case (let old?, nil): request.direct.append(old)
+            case (let old?, let new?):
+                request.rebuilt.append(
+                    InfluenceRequest.Rebuilt(old: old, new: new, forgottenShare: change.forgotten))
+            case (nil, let new?): request.added.append(new)
+            case (nil, nil): break
             }
         }
-        let new = try storedPrompts(named: changed.map(\.name), db)
-        request.rebuilt = zip(changed, new).map { change, new in
-            InfluenceRequest.Rebuilt(old: change.old, new: new.sample, forgottenShare: change.forgotten)
-        }
-        let added = try String.fetchAll(
-            db,
-            sql: """
-                SELECT name FROM prompts WHERE split = 'train' AND shard = :shard
-                AND name NOT IN (SELECT name FROM correction_prompts WHERE shard = :shard) ORDER BY name
-                """, arguments: ["shard": shard])
-        request.added = try storedPrompts(named: added, db).map(\.sample)
         return request
-    }
-
-    private func isGone(_ changed: Row) throws -> Bool {
-        try changed.decode(DatabaseValue.self, forColumn: "current").isNull
-    }
-
-    /// Prompts of the original's training that are gone (current is NULL) or another version now, by name.
-    private func changedPrompts(shard: Int, _ db: Database) throws -> [Row] {
-        try Row.fetchAll(
-            db,
-            sql: """
-                SELECT old.name, old.prompt, old.forgotten, new.digest AS current
-                FROM correction_prompts old LEFT JOIN prompts new
-                ON new.name = old.name AND new.split = 'train' AND new.shard = old.shard
-                WHERE old.shard = ? AND (new.digest IS NULL OR new.digest <> old.digest) ORDER BY old.name
-                """, arguments: [shard])
     }
 
     /// Shards whose adapter is to be corrected, in order.
@@ -131,64 +100,26 @@ extension Ledger {
         }
         let report = try state.report.map { try JSONDecoder().decode(TrainingReport.self, from: Data($0.utf8)) }
         let provenance = report?.correction.map { AdapterProvenance.approximate($0.provenance) } ?? .trained
+        guard let changes = try makeKeys(1).first else {
+            throw LedgerError.storage(path: keys.folder.path, reason: "no key was made")
+        }
         try db.execute(
             sql: """
-                INSERT INTO corrections (shard, method, original, provenance, time, slot, key)
-                SELECT shard, ?, name, ?, ?, slot, key FROM adapters WHERE shard = ? AND name = ?
+                INSERT INTO corrections (shard, method, original, provenance, time, slot, key, changes_slot, changes_key)
+                SELECT shard, ?, name, ?, ?, slot, key, ?, ? FROM adapters WHERE shard = ? AND name = ?
                 """,
             arguments: [
-                correction.rawValue, try JSONEncoder.stable.text(provenance), time.milliseconds, shard, adapter,
+                correction.rawValue, try JSONEncoder.stable.text(provenance), time.milliseconds,
+                changes.reference.slot, changes.reference.id, shard, adapter,
             ])
-        try db.execute(
-            sql: """
-                INSERT INTO correction_prompts (shard, name, digest)
-                SELECT shard, name, digest FROM prompts WHERE split = 'train' AND shard = ?
-                """, arguments: [shard])
-        try db.execute(
-            sql: "INSERT INTO correction_seen (shard, interaction) SELECT shard, interaction FROM seen WHERE shard = ?",
-            arguments: [shard])
-    }
-
-    /// Keeps the training prompts that are about to go or change, where a correction needs them: the first old version of
-    /// each, which is the one that was trained on.
-    func keepOldVersions(_ effect: ForgetEffect, _ db: Database) throws {
-        let corrected = Set(try correctedShards(db))
-        guard !corrected.isEmpty else { return }
-        let keep = try db.makeStatement(
-            sql: """
-                UPDATE correction_prompts SET prompt = :prompt
-                WHERE shard = :shard AND name = :name AND digest = :digest AND prompt IS NULL
-                """)
-        let count = try db.makeStatement(
-            sql: """
-                UPDATE correction_prompts SET forgotten = MIN(1, forgotten + :share) WHERE shard = :shard AND name = :name
-                """)
-        let see = try db.makeStatement(
-            sql: "INSERT OR IGNORE INTO correction_seen (shard, interaction) VALUES (:shard, :interaction)")
-        for changes in effect.changes {
-            let rebuilt = changes.difference.rebuilt.map { ($0.old, $0.forgottenShare) }
-            for (old, share) in changes.difference.deleted.map({ ($0, 1.0) }) + rebuilt where old.split == .train {
-                guard let shard = old.shard, corrected.contains(shard) else { continue }
-                if let prompt = effect.oldPrompts[old.id] {
-                    let data = try JSONEncoder.stable.encode(prompt)
-                    try keep.execute(
-                        arguments: ["prompt": data, "shard": shard, "name": old.id, "digest": old.digest])
-                }
-                try count.execute(arguments: ["share": share, "shard": shard, "name": old.id])
-                // Those that are forgotten now go again with their rows.
-                for interaction in [old.target] + old.history {
-                    try see.execute(arguments: ["shard": shard, "interaction": interaction])
-                }
-            }
-        }
     }
 
     /// Gives a correction up that cannot succeed, once the prompts are what they will be.
     func giveUpHopelessCorrection(shard: Int, at time: Date, _ db: Database) throws {
         let state = try shardState(shard, db)
         guard let method = state.correction.flatMap(ApproximateMethod.init(rawValue:)) else { return }
-        let changed = try changedPrompts(shard: shard, db)
-        let direct = try changed.count(where: isGone)
+        let changed = try correctionChanges(shard: shard, db).filter { $0.old != nil }
+        let direct = changed.count { $0.new == nil }
         let reason = objection(
             to: method, direct: direct, rebuilt: changed.count - direct, retained: state.prompts)
         if let reason { try giveUpCorrection(shard: shard, reason, at: time, db) }
@@ -201,15 +132,18 @@ extension Ledger {
         guard try shardState(shard, db).correction != nil else { return }
         try note(reason, shard: shard, db)
         try dropCorrection(shard: shard, db)
+        try voidSeen(shard: shard, db)
         try audit(db, "correction given up", GivenUp(shard: shard, reason: reason), at: time)
     }
 
-    /// Removes what was kept for the correction, and the key of the original's file; `purge` must follow.
+    /// Removes what was kept for the correction, with its key and that of the original's file.
     func dropCorrection(shard: Int, _ db: Database) throws {
         let key = try keyOfFile(inTable: "corrections", shard: shard, db)
+        let changes = try changesReference(shard: shard, db)
         try db.execute(sql: "DELETE FROM corrections WHERE shard = ?", arguments: [shard])
         guard db.changesCount > 0 else { return }
         try dropKey(ofFile: key, db)
+        if let changes { keyChanges.obsolete.append(changes) }
         try Meta.purgePending.set(true, db)
     }
 
@@ -229,7 +163,7 @@ extension Ledger {
     /// - Throws: `LedgerError.correctionSuperseded`, `.invalidAdapter`.
     func takeCorrection(
         shard: Int, adapter: String, _ correction: CorrectionReport, _ db: Database
-    ) throws -> [Int64] {
+    ) throws {
         guard let row = try Row.fetchOne(db, sql: "SELECT * FROM corrections WHERE shard = ?", arguments: [shard]),
             try row.value("original", in: "corrections") == correction.provenance.original,
             try row.value("method", in: "corrections") == correction.provenance.method.rawValue,
@@ -241,10 +175,7 @@ extension Ledger {
         guard correction.provenance.result == adapter, correction.provenance.corrections == corrections else {
             throw LedgerError.invalidAdapter(reason: "what is said of the correction does not fit the adapter")
         }
-        let seen = try Int64.fetchAll(
-            db, sql: "SELECT interaction FROM correction_seen WHERE shard = ? ORDER BY interaction", arguments: [shard])
         try dropCorrection(shard: shard, db)
-        return seen
     }
 
     private struct GivenUp: Encodable {

@@ -22,7 +22,8 @@ extension Ledger {
         let row = try Row.fetchOne(
             db,
             sql: """
-                SELECT shards.*, adapters.name AS adapter, adapters.manifest AS adapter_manifest, adapters.report,
+                SELECT shards.manifest, shards.prompts, shards.quarantined, shards.trained_prompts,
+                shards.trained_tokens, adapters.name AS adapter, adapters.manifest AS adapter_manifest, adapters.report,
                 (SELECT method FROM corrections WHERE corrections.shard = shards.shard) AS correction
                 FROM shards LEFT JOIN adapters ON adapters.shard = shards.shard WHERE shards.shard = ?
                 """, arguments: [shard])

@@ -110,11 +110,11 @@ struct KeyFolderHeader {
 /// What people are told when keys cannot be used.
 enum KeyFolderLoss {
     static let all =
-        "Without the keys no adapter, and nothing that workers keep on their disks, can be read any more; the data, the audit "
-        + "log and the certificates can. Put the folder back, say where it is with --keys-dir, or start once with "
-        + "--accept-new-keys: workers are then sent their prompts again and train all shards anew"
+        "Without the keys nobody's record, no adapter, and nothing that workers keep on their disks can be read any more; the "
+        + "catalogue, what was forgotten, the audit log and the certificates can. Put the folder back, say where it is with "
+        + "--keys-dir, or start once with --accept-new-keys: everybody's data is then lost and has to be imported again"
     static let withoutMaster =
-        "Without it no adapter, and nothing that workers keep, can be read; nothing was changed"
+        "Without it nobody's record, no adapter and nothing that workers keep can be read; nothing was changed"
 }
 
 extension [UInt8] {

@@ -43,11 +43,19 @@ extension Ledger {
         }
     }
 
-    /// Takes a shard's adapter away, with its margins and the key of its file unless somebody else names it.
-    func dropAdapter(shard: Int, keeping kept: KeyReference? = nil, _ db: Database) throws {
+    /// Takes a shard's adapter away, with the key of its file unless somebody else names it. Its margins count no more.
+    ///
+    /// - Parameter voidsSeen: whatever it saw of earlier prompts is of no interest any more, unless it is to be corrected.
+    func dropAdapter(
+        shard: Int, keeping kept: KeyReference? = nil, voidsSeen: Bool = true, _ db: Database
+    ) throws {
         let key = try keyOfFile(inTable: "adapters", shard: shard, db)
         try db.execute(sql: "DELETE FROM adapters WHERE shard = ?", arguments: [shard])
         if key != kept { try dropKey(ofFile: key, db) }
+        let isCorrected = try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM corrections WHERE shard = ?)", arguments: [shard])
+        if voidsSeen, isCorrected != true { try voidSeen(shard: shard, db) }
+        try Meta.purgePending.set(true, db)
     }
 
     func keyOfFile(inTable table: String, shard: Int, _ db: Database) throws -> KeyReference? {

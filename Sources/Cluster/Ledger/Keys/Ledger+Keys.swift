@@ -14,9 +14,9 @@ package enum CommitStep: CaseIterable, Sendable {
     case beforeCommit, afterCommit, afterKeys
 }
 
-/// A person has a key from the first time on that a worker gets prompts of the person, a shard from the first time on that it
-/// is given out; `users` and `shards` say where they lie (slot, key). What is sealed under them lies on workers' disks. Adapters'
-/// files have keys of their own (`Ledger+FileKeys`).
+/// A person has a key, under which the record lies in the database and prompts on workers' disks; a shard from the first time on
+/// that it is given out. `people` and `shards` say where they lie (slot, key). Adapters' files (`Ledger+FileKeys`), what is kept
+/// for corrections and imports in progress have keys of their own.
 ///
 /// A commit is durable before the keys that it gave up are overwritten, and they are overwritten before anybody is told. A
 /// process that is killed in between does the rest when it is started again: every slot without an owner is overwritten.
@@ -26,9 +26,15 @@ extension Ledger {
     func writingKeys<Result>(_ work: (Database) throws -> Result) throws -> Result {
         try destroyObsoleteKeys()
         keyChanges = KeyChanges()
+        afterCommit = []
         do {
-            return try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+            let result = try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+            for work in afterCommit { work() }
+            (afterCommit, catalogueIsChanging) = ([], false)
+            return result
         } catch {
+            afterCommit = []
+            if catalogueIsChanging { (cachedCatalogue, catalogueIsChanging) = (nil, false) }
             // What cannot be overwritten now has no owner, and is overwritten at the next start.
             try? keys.destroy(keyChanges.made)
             throw error
@@ -52,15 +58,6 @@ extension Ledger {
         return made
     }
 
-    /// Gives up the key of a person, of whom something is forgotten.
-    func dropKey(ofUser user: Int64, _ db: Database) throws {
-        let row = try Row.fetchOne(
-            db, sql: "SELECT slot, key FROM users WHERE id = ? AND slot IS NOT NULL", arguments: [user])
-        guard let row else { return }
-        keyChanges.obsolete.append(try KeyReference(row: row, in: "users"))
-        try db.execute(sql: "UPDATE users SET slot = NULL, key = NULL WHERE id = ?", arguments: [user])
-    }
-
     /// Gives up the key of what workers keep of a shard beside prompts: its data is not what it was made from any more.
     func dropKey(ofShard shard: Int, _ db: Database) throws {
         let row = try Row.fetchOne(
@@ -78,42 +75,57 @@ extension Ledger {
         obsoleteKeys = []
     }
 
-    /// Another key folder took the place of one that is lost: nobody has a key, and whoever finds the old folder can read what
-    /// workers were sent before.
+    /// Another key folder took the place of one that is lost: whoever finds the old folder can read what was sealed before.
     static func forgetKeys(_ db: Database) throws {
-        try db.execute(
-            sql: """
-                UPDATE users SET slot = NULL, key = NULL;
-                UPDATE shards SET slot = NULL, key = NULL;
-                UPDATE adapters SET slot = NULL, key = NULL;
-                UPDATE corrections SET slot = NULL, key = NULL;
-                UPDATE copies SET sealed = 0;
-                """)
+        try db.execute(sql: "UPDATE copies SET sealed = 0")
     }
 
-    /// Overwrites every key without an owner. Who lost theirs, because the database is an older copy than the folder, gets
-    /// another when the next is needed.
-    func settleKeys() throws {
+    /// Where keys are named: slot and key.
+    private static let owners = [
+        ("people", "slot", "key"), ("shards", "slot", "key"), ("adapters", "slot", "key"),
+        ("corrections", "slot", "key"), ("corrections", "changes_slot", "changes_key"), ("imports", "slot", "key"),
+    ]
+
+    /// Overwrites every key without an owner. Whose key is lost, because the folder is another one or older than the database,
+    /// goes without: people's records are lost then, and found damaged.
+    func settleKeys(at time: Date) throws {
         let owners = try read { db in
-            try ["users", "shards", "adapters", "corrections"].flatMap { table in
-                try Row.fetchAll(db, sql: "SELECT rowid AS row, slot, key FROM \(table) WHERE slot IS NOT NULL").map {
-                    row in
-                    (
-                        table: table, row: try row.value("row", in: table) as Int64,
-                        key: try KeyReference(row: row, in: table)
-                    )
-                }
+            var owners: Set<KeyReference> = []
+            for (table, slot, key) in Self.owners {
+                let rows = try Row.fetchCursor(
+                    db, sql: "SELECT \(slot) AS slot, \(key) AS key FROM \(table) WHERE \(slot) IS NOT NULL")
+                while let row = try rows.next() { owners.insert(try KeyReference(row: row, in: table)) }
             }
+            return owners
         }
-        _ = try keys.destroyAll(except: Set(owners.map(\.key)))
-        let lost = try owners.filter { try livingKey($0.key) == nil }
-        guard !lost.isEmpty else { return }
-        try LedgerFiles.mappingErrors(at: database.path) {
-            try queue.write { db in
-                for owner in lost {
-                    try db.execute(
-                        sql: "UPDATE \(owner.table) SET slot = NULL, key = NULL WHERE rowid = ?", arguments: [owner.row]
-                    )
+        _ = try keys.destroyAll(except: owners)
+        try dropLostKeys(at: time)
+    }
+
+    private func dropLostKeys(at time: Date) throws {
+        for (table, slot, key) in Self.owners where table != "people" {
+            let rows = try read {
+                try Row.fetchAll(
+                    $0,
+                    sql: """
+                        SELECT rowid AS row, \(slot) AS slot, \(key) AS key FROM \(table) WHERE \(slot) IS NOT NULL
+                        """)
+            }
+            let lost = try rows.filter { try livingKey(KeyReference(row: $0, in: table)) == nil }
+            guard !lost.isEmpty else { continue }
+            try commit { db in
+                for row in lost {
+                    let number: Int64 = try row.value("row", in: table)
+                    if table == "imports" {
+                        let id = try String.fetchOne(
+                            db, sql: "SELECT import FROM imports WHERE rowid = ?", arguments: [number])
+                        if let id { try clearStaging(id, db) }
+                    } else if slot != "slot" {
+                        try giveUpCorrection(shard: Int(number), .originalDamaged, at: time, db)
+                    } else {
+                        try db.execute(
+                            sql: "UPDATE \(table) SET slot = NULL, key = NULL WHERE rowid = ?", arguments: [number])
+                    }
                 }
             }
         }

@@ -50,8 +50,12 @@ enum TombstoneMigration {
                 ])
         }
         // They named items in clear. Their clients are told to send the import again.
-        let imports = try String.fetchAll(db, sql: "SELECT DISTINCT import FROM staged_refused_items")
-        for id in imports { try StagedImport.clear(id, db) }
+        let imports =
+            try db.tableExists("staged_refused_items")
+            ? String.fetchAll(db, sql: "SELECT DISTINCT import FROM staged_refused_items") : []
+        for table in ["staged_batches", "staged_items", "staged_rows", "staged_refused_items"] {
+            for id in imports { try db.execute(sql: "DELETE FROM \(table) WHERE import = ?", arguments: [id]) }
+        }
         try Meta.tombstoneKeyCheck.set(TombstoneKey.check(key), db)
         try Meta.tombstoneKey.remove(db)
         // Free pages and the write-ahead log still have copies.

@@ -88,7 +88,6 @@ extension Ledger {
                 try audit(db, "adapter damaged", entry, at: time)
             }
         }
-        if purgesAtOnce { try? purgeIfPending() }
         try? deleteUnnamedAdapterFiles()
         return damaged
     }

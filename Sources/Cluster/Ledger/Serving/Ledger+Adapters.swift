@@ -61,14 +61,13 @@ extension Ledger {
                 _ = try requireCurrent(shard: shard, manifest: manifest, db)
                 let key = try fileKey(name, db)
                 try write(bytes, name: name, key: key.key)
-                var seen: [Int64] = []
                 if let correction = report.correction {
-                    seen = try takeCorrection(shard: shard, adapter: name, correction, db)
+                    try takeCorrection(shard: shard, adapter: name, correction, db)
                 } else {
                     try dropCorrection(shard: shard, db)
                 }
                 try record(
-                    AdapterRecord(shard: shard, report: report, created: time, trainer: trainer), seen: seen,
+                    AdapterRecord(shard: shard, report: report, created: time, trainer: trainer),
                     key: key.reference, db)
                 try settle(shard: shard, manifest: manifest, report, db)
                 let detail = PublishDetail(
@@ -81,7 +80,6 @@ extension Ledger {
             try? deleteUnnamedAdapterFiles()
             throw error
         }
-        if purgesAtOnce { try? purgeIfPending() }
         // What is not deleted now is deleted when the ledger is next opened; nobody loads a file that it does not name.
         try? deleteUnnamedAdapterFiles()
         return name
@@ -139,24 +137,25 @@ extension Ledger {
         return prompts
     }
 
-    private func record(_ adapter: AdapterRecord, seen: [Int64], key: KeyReference, _ db: Database) throws {
+    private func record(_ adapter: AdapterRecord, key: KeyReference, _ db: Database) throws {
         // Its margins go with the one that is replaced, and so does what only that one saw.
-        try dropAdapter(shard: adapter.shard, keeping: key, db)
+        // A corrected adapter has seen what its original saw.
+        try dropAdapter(shard: adapter.shard, keeping: key, voidsSeen: adapter.report.isExact, db)
+        let serial = try (Meta.lastAdapter.value(Int64.self, db) ?? 0).next("value", in: "meta")
+        try Meta.lastAdapter.set(serial, db)
         try db.execute(
             sql: """
                 INSERT INTO adapters (shard, name, manifest, prompts, specification, method, created, report, trainer,
-                slot, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                slot, key, serial) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 adapter.shard, adapter.name, adapter.manifest, adapter.prompts,
                 try digest(of: adapter.report.specification), adapter.report.method.rawValue,
                 adapter.created.milliseconds, try JSONEncoder.stable.text(adapter.report), adapter.trainer,
-                key.slot, key.id,
+                key.slot, key.id, serial,
             ])
         // A correction that ended by the very same adapter had given it up.
         keyChanges.obsolete.removeAll { $0 == key }
-        let see = try db.makeStatement(sql: "INSERT INTO seen (shard, interaction) VALUES (?, ?)")
-        for interaction in seen { try see.execute(arguments: [adapter.shard, interaction]) }
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [adapter.shard])
         try db.execute(sql: "DELETE FROM damaged_adapters WHERE shard = ?", arguments: [adapter.shard])
         guard adapter.report.isExact else { return }

@@ -8,23 +8,47 @@ import Recommendation
 import Unlearning
 
 extension Ledger {
-    /// Validation prompts whose margin under the shard's adapter is missing, sorted by id.
+    /// Validation prompts whose margin under the shard's adapter is missing, sorted by id among those of the people that
+    /// come first.
     ///
     /// - Throws: `LedgerError.unknownAdapter` when no shard has it any more.
     package func referencePrompts(adapter name: String, limit: Int) throws -> [TrainingPrompt] {
         try read { db in
-            guard let shard = try self.shard(withAdapter: name, db) else {
+            guard let serial = try serials(ofAdapter: name, db).first else {
                 throw LedgerError.unknownAdapter(name: name)
             }
-            let names = try String.fetchAll(
-                db,
-                sql: """
-                    SELECT name FROM prompts WHERE split = 'validation' AND NOT EXISTS (
-                        SELECT 1 FROM margins WHERE margins.shard = ? AND margins.prompt = prompts.id
-                    ) ORDER BY name LIMIT ?
-                    """, arguments: [shard, limit])
-            return try storedPrompts(named: names, db).map(\.sample)
+            return try prompts(
+                where: """
+                    validation > 0 AND validation > COALESCE(
+                        (SELECT prompts FROM margins WHERE margins.person = people.id AND margins.adapter = ?), 0)
+                    """, [serial], limit: limit, db
+            ) { known in
+                let box = try margins(of: known.id, adapter: serial, known.key, db)
+                return { $0.prompt.split == .validation && box?[$0.digest] == nil }
+            }
         }
+    }
+
+    /// Prompts of the people that a condition names, as many people as it takes.
+    ///
+    /// - Parameter chosen: says which of a person's prompts.
+    func prompts(
+        where condition: String, _ arguments: StatementArguments, limit: Int, _ db: Database,
+        chosen: (KnownPerson) throws -> (StoredPrompt) -> Bool
+    ) throws -> [TrainingPrompt] {
+        guard let context = try promptContext(db) else { return [] }
+        let ids = try Int64.fetchCursor(
+            db, sql: "SELECT id FROM people WHERE \(condition) ORDER BY id", arguments: arguments)
+        var found: [TrainingPrompt] = []
+        while found.count < limit, let id = try ids.next() {
+            guard let known = try person(id, db) else { continue }
+            let isChosen = try chosen(known)
+            for prompt in try prompts(of: known, context) where isChosen(prompt) {
+                places.note(prompt.digest, of: id)
+                found.append(prompt.sample)
+            }
+        }
+        return Array(found.prefix(limit)).sorted { $0.id < $1.id }
     }
 
     /// Margins of an adapter that is gone, or of prompts that are, are ignored.
@@ -37,49 +61,70 @@ extension Ledger {
         try commit { db in
             let shards = try Int.fetchAll(
                 db, sql: "SELECT shard FROM adapters WHERE name = ? ORDER BY shard", arguments: [name])
-            let insert = try db.makeStatement(
-                sql: """
-                    INSERT OR REPLACE INTO margins (shard, prompt, margin)
-                    SELECT ?, id, ? FROM prompts WHERE digest = ? AND split = 'validation'
-                    """)
-            for shard in shards {
-                for (margin, digest) in zip(margins, digests) {
-                    try insert.execute(arguments: [shard, Double(margin), digest])
+            let serials = try serials(ofAdapter: name, db)
+            if !serials.isEmpty {
+                let values = Dictionary(zip(digests, margins), uniquingKeysWith: { _, last in last })
+                for (owner, prompts) in try owners(of: digests, in: .split(.validation), db) {
+                    for serial in serials {
+                        var box = try self.margins(of: owner.id, adapter: serial, owner.key, db) ?? PersonBox(width: 1)
+                        let before = box.values.count
+                        for prompt in prompts { box.set([values[prompt.digest] ?? 0], of: prompt.digest) }
+                        try write(margins: box, before: before, of: owner.id, adapter: serial, owner.key, db)
+                    }
                 }
             }
             try audit(db, "margins", MarginDetail(adapter: name, prompts: digests.count, shards: shards), at: time)
         }
     }
 
+    /// The people whose prompts have these digests, by number, each with those prompts.
+    func owners(
+        of digests: [String], in scope: PromptScope, _ db: Database
+    ) throws -> [(owner: KnownPerson, prompts: [StoredPrompt])] {
+        var owners: [Int64: (owner: KnownPerson, prompts: [StoredPrompt])] = [:]
+        for found in try stored(digests, in: scope, db).compactMap(\.self) {
+            owners[found.owner.id, default: (found.owner, [])].prompts.append(found.prompt)
+        }
+        return owners.sorted { $0.key < $1.key }.map(\.value)
+    }
+
     /// The validation prompts that have an embedding, and the rows of the adapters that have a margin for all of them.
     package func attentionTable() throws -> AttentionTable {
         try read { db in
-            let rows = try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT prompts.id, name, digest, label, vector FROM prompts
-                    JOIN embeddings ON embeddings.prompt = prompts.id WHERE split = 'validation' ORDER BY name
-                    """)
-            let (embeddings, width) = try rows.vectors("vector", in: "embeddings")
+            let adapters = try Row.fetchAll(db, sql: "SELECT shard, name, serial FROM adapters ORDER BY shard").map {
+                row in
+                (
+                    shard: try row.value("shard", in: "adapters") as Int,
+                    name: try row.value("name", in: "adapters") as String,
+                    serial: try row.value("serial", in: "adapters") as Int64
+                )
+            }
+            var rows: [(prompt: StoredPrompt, embedding: [Float], margins: [Float?])] = []
+            if let context = try promptContext(db) {
+                try forEachPerson(where: "validation > 0", db) { known in
+                    guard let vectors = try embeddings(of: known.id, known.key, db) else { return }
+                    let boxes = try adapters.map { try margins(of: known.id, adapter: $0.serial, known.key, db) }
+                    for prompt in try prompts(of: known, context) where prompt.prompt.split == .validation {
+                        guard let vector = vectors[prompt.digest] else { continue }
+                        rows.append((prompt, vector, boxes.map { $0?[prompt.digest]?.first }))
+                    }
+                }
+            }
+            rows.sort { $0.prompt.id < $1.prompt.id }
+            let width = rows.first?.embedding.count ?? 0
+            guard rows.allSatisfy({ $0.embedding.count == width }) else {
+                throw LedgerError.corrupt(
+                    table: "embeddings", column: "vectors", reason: "holds vectors of different widths")
+            }
             var table = AttentionTable(
-                digests: try rows.map { try $0.value("digest", in: "prompts") },
-                ids: try rows.map { try $0.value("name", in: "prompts") },
-                labels: try rows.map { try $0.value("label", in: "prompts") },
-                embeddings: embeddings, dimension: width, rows: [])
-            for adapter in try Row.fetchAll(db, sql: "SELECT shard, name FROM adapters ORDER BY shard") {
-                let shard: Int = try adapter.value("shard", in: "adapters")
-                let margins = try Double.fetchAll(
-                    db,
-                    sql: """
-                        SELECT margin FROM prompts JOIN embeddings ON embeddings.prompt = prompts.id
-                        JOIN margins ON margins.prompt = prompts.id AND margins.shard = ?
-                        WHERE split = 'validation' ORDER BY name
-                        """, arguments: [shard])
+                digests: rows.map(\.prompt.digest), ids: rows.map(\.prompt.id),
+                labels: rows.map(\.prompt.prompt.label), embeddings: rows.flatMap(\.embedding), dimension: width,
+                rows: [])
+            for (index, adapter) in adapters.enumerated() {
+                let margins = rows.compactMap { $0.margins[index] }
                 guard margins.count == rows.count else { continue }
                 table.rows.append(
-                    AttentionTable.Row(
-                        shard: shard, adapter: try adapter.value("name", in: "adapters"),
-                        margins: margins.map { Float($0) }))
+                    AttentionTable.Row(shard: adapter.shard, adapter: adapter.name, margins: margins))
             }
             return table
         }
@@ -121,16 +166,20 @@ extension Ledger {
     /// Whether τ and n were chosen for exactly the present adapters, validation prompts and rule.
     func isTuned(_ db: Database) throws -> Bool {
         guard let row = try Row.fetchOne(db, sql: "SELECT basis, rule FROM tuning") else { return false }
+        let (rule, basis): (String, String) = (
+            try row.value("rule", in: "tuning"), try row.value("basis", in: "tuning")
+        )
+        return try rule == configuration.rule.rawValue && basis == tuningBasis(db)
+    }
+
+    /// Names what a tuning of now would rest on.
+    func tuningBasis(_ db: Database) throws -> String {
         let validation = try String.fetchOne(db, sql: "SELECT digest FROM splits WHERE split = 'validation'")
         let adapters = try Row.fetchAll(db, sql: "SELECT shard, name FROM adapters ORDER BY shard")
             .map { row -> (Int, String) in
                 (try row.value("shard", in: "adapters"), try row.value("name", in: "adapters"))
             }
-        let (rule, basis): (String, String) = (
-            try row.value("rule", in: "tuning"), try row.value("basis", in: "tuning")
-        )
-        return rule == configuration.rule.rawValue
-            && basis == Ledger.basis(validation: validation ?? "", adapters: adapters)
+        return Ledger.basis(validation: validation ?? "", adapters: adapters)
     }
 
     private static func basis(validation: String, adapters: [(Int, String)]) -> String {
@@ -138,9 +187,8 @@ extension Ledger {
         return SHA256.hash(data: Data(text.utf8)).hexadecimal
     }
 
-    private func shard(withAdapter name: String, _ db: Database) throws -> Int? {
-        try Int.fetchOne(
-            db, sql: "SELECT shard FROM adapters WHERE name = ? ORDER BY shard LIMIT 1", arguments: [name])
+    private func serials(ofAdapter name: String, _ db: Database) throws -> [Int64] {
+        try Int64.fetchAll(db, sql: "SELECT serial FROM adapters WHERE name = ? ORDER BY shard", arguments: [name])
     }
 
     private struct MarginDetail: Encodable {

@@ -8,15 +8,20 @@ import Unlearning
 extension Ledger {
     /// Everybody's interactions, for a comparison of methods; nil before the first import.
     package func comparisonSource() throws -> ComparisonSource? {
-        try read { db in
+        try read { db -> ComparisonSource? in
             guard let prompts = try Meta.promptConfiguration.value(PromptConfiguration.self, db) else { return nil }
+            let catalogue = try catalogue(db)
             var people: [ComparisonSource.Person] = []
             var titles: [String: String] = [:]
-            for id in try Int64.fetchAll(db, sql: "SELECT id FROM users ORDER BY token") {
-                guard let rows = try UserRecord(db, user: id) else { continue }
-                titles.merge(rows.titles) { first, _ in first }
+            try forEachPerson(db) { known in
+                let rows = try known.person.interactions(catalogue)
+                var splits: [InteractionKey: Split] = [:]
+                for (kept, row) in zip(known.person.interactions, rows) {
+                    if let title = catalogue[kept.item]?.title { titles[row.item] = title }
+                    if let split = kept.split { splits[row.key] = split }
+                }
                 people.append(
-                    ComparisonSource.Person(user: rows.token, interactions: rows.interactions, splits: rows.splits))
+                    ComparisonSource.Person(user: known.person.name, interactions: rows, splits: splits))
             }
             return try ComparisonSource(people: people, titles: titles, prompts: prompts)
         }
@@ -25,7 +30,10 @@ extension Ledger {
     /// Names the prompts of all splits as they are now.
     package func comparisonBasis() throws -> String {
         let digests = try read { db in
-            try Split.allCases.map { try manifest(of: .split($0), db).digest }
+            try Split.allCases.map { split in
+                try String.fetchOne(db, sql: "SELECT digest FROM splits WHERE split = ?", arguments: [split.rawValue])
+                    ?? ""
+            }
         }
         return SHA256.hash(data: Data(digests.joined(separator: "\n").utf8)).hexadecimal
     }

@@ -16,12 +16,10 @@ extension Ledger {
         }
     }
 
-    /// Keeps a reply for a client that asks again. It is no change of the data, so it writes no audit entry.
-    ///
-    /// - `users`: whose data the reply holds; forgetting one of them deletes it. nil: it may hold anybody's data
-    ///   and is deleted at the next forget. Empty: nobody's.
-    package func store(reply: Data, requestID: String, users: [String]?, at time: Date) throws {
-        try commit { try insert(reply: reply, requestID: requestID, users: users, $0) }
+    /// Keeps a reply for a client that asks again. It must hold nobody's data. It is no change of the data, so it writes no
+    /// audit entry.
+    package func store(reply: Data, requestID: String, at time: Date) throws {
+        try commit { try insert(reply: reply, requestID: requestID, $0) }
     }
 
     /// What the import did that was finished under this request id; nil: none was, or so long ago that it was dropped.
@@ -34,16 +32,12 @@ extension Ledger {
     /// In front of request ids, which have no control characters: no client's request has such an id.
     static let outcomePrefix = "outcome\n"
 
-    func insert(reply: Data, requestID: String, users: [String]?, _ db: Database) throws {
+    func insert(reply: Data, requestID: String, _ db: Database) throws {
         try db.execute(sql: "DELETE FROM replies WHERE request = ?", arguments: [requestID])
         try db.execute(
-            sql: "INSERT INTO replies (request, size, anybody, body) VALUES (?, ?, ?, ?)",
-            arguments: [requestID, reply.count, users == nil, reply])
-        let number = db.lastInsertedRowID
-        for user in Set((users ?? []).map(\.normalised)).sorted() {
-            try db.execute(sql: "INSERT INTO reply_users (reply, user) VALUES (?, ?)", arguments: [number, user])
-        }
-        try dropOldReplies(newest: number, db)
+            sql: "INSERT INTO replies (request, size, body) VALUES (?, ?, ?)",
+            arguments: [requestID, reply.count, reply])
+        try dropOldReplies(newest: db.lastInsertedRowID, db)
     }
 
     private func dropOldReplies(newest: Int64, _ db: Database) throws {
@@ -58,16 +52,6 @@ extension Ledger {
             try db.execute(
                 sql: "DELETE FROM replies WHERE number = ?", arguments: [oldest.value("number", in: "replies") as Int64]
             )
-        }
-    }
-
-    /// Deletes the replies that hold data of these people, and those that may hold anybody's.
-    func deleteReplies(of users: [String], _ db: Database) throws {
-        try db.execute(sql: "DELETE FROM replies WHERE anybody = 1")
-        for user in users {
-            try db.execute(
-                sql: "DELETE FROM replies WHERE number IN (SELECT reply FROM reply_users WHERE user = ?)",
-                arguments: [user])
         }
     }
 }

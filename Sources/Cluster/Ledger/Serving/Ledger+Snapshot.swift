@@ -28,8 +28,8 @@ extension Ledger {
         let shards = try Row.fetchAll(
             db,
             sql: """
-                SELECT shards.*, adapters.name AS adapter, adapters.manifest AS trained, adapters.created,
-                adapters.trainer,
+                SELECT shards.shard, shards.manifest, shards.prompts, shards.likes, shards.quarantined,
+                adapters.name AS adapter, adapters.manifest AS trained, adapters.created, adapters.trainer,
                 CASE WHEN adapters.method <> 'apa' THEN adapters.report END AS approximate,
                 (SELECT method FROM corrections WHERE corrections.shard = shards.shard) AS correction,
                 EXISTS (
@@ -40,7 +40,7 @@ extension Ledger {
                     SELECT fallback FROM forget_shards WHERE forget_shards.shard = shards.shard AND waiting = 1
                     AND fallback IS NOT NULL ORDER BY request LIMIT 1
                 ) AS fallback,
-                (SELECT COUNT(*) FROM margins WHERE margins.shard = shards.shard) AS margins
+                adapters.margins
                 FROM shards LEFT JOIN adapters ON adapters.shard = shards.shard ORDER BY shards.shard
                 """
         ).map { row in
@@ -77,9 +77,9 @@ extension Ledger {
         let dealt = shards.reduce(0) { $0 + $1.prompts }
         return LedgerSnapshot(
             shards: shards,
-            hasData: try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM interactions)") ?? false,
+            hasData: try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM people)") ?? false,
             isPartitioned: counts.train > 0 && dealt == counts.train, unassignedPrompts: counts.train - dealt,
-            missingEmbeddings: try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM prompts WHERE needs_embedding = 1") ?? 0,
+            missingEmbeddings: try Int.fetchOne(db, sql: "SELECT SUM(wanting) FROM people WHERE wanting > 0") ?? 0,
             trainingPrompts: counts.train, validationPrompts: counts.validation, testPrompts: counts.test,
             validationDigest: validationDigest, isTuned: try isTuned(db), pendingForgets: pending,
             trainingRequested: try Meta.trainingRequested.value(Bool.self, db) ?? false,
@@ -138,7 +138,8 @@ extension Ledger {
             }
             let shortened = try shortenedPrompts(db)
             return LedgerStatistics(
-                users: try count("users"), items: try count("items"), interactions: try count("interactions"),
+                users: try Int.fetchOne(db, sql: "SELECT people FROM totals") ?? 0, items: try catalogue(db).count,
+                interactions: try Int.fetchOne(db, sql: "SELECT interactions FROM totals") ?? 0,
                 tombstones: try Int.fetchOne(
                     db, sql: "SELECT COUNT(*) FROM tombstones WHERE kind IN ('user', 'interaction')") ?? 0,
                 forgetRequests: try count("forget_requests"), auditEntries: try count("audit"),

@@ -24,8 +24,12 @@ enum Meta: String {
     /// The generation of another coordinator that came after the last start.
     case supersededBy = "superseded by"
     case promptsChange = "prompts change"
-    /// Whether identifiers stand in the ledger that `Identifier` spells otherwise.
-    case olderSpellings = "older spellings"
+    /// Values of the embeddings that are there.
+    case embeddingWidth = "embedding width"
+    /// The greatest `adapters.serial` that was given out.
+    case lastAdapter = "last adapter"
+    /// Items left the catalogue, and SQLite may have left copies of them.
+    case catalogueTraces = "catalogue traces"
     case olderTombstones = "older tombstones"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {

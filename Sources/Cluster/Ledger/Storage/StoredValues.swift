@@ -111,6 +111,17 @@ extension [Row] {
     }
 }
 
+extension Int64 {
+    /// The next of numbers that are given out once.
+    func next(_ column: String, in table: String) throws -> Int64 {
+        let (next, isFull) = addingReportingOverflow(1)
+        guard self >= 0, !isFull else {
+            throw LedgerError.corrupt(table: table, column: column, reason: "is no possible number")
+        }
+        return next
+    }
+}
+
 extension LedgerError {
     static func corrupt(table: String, column: String, reason: String) -> LedgerError {
         .corrupt(path: "ledger.sqlite", reason: "\(table).\(column) \(reason)")

@@ -44,6 +44,13 @@ public struct ImportOutcome: Codable, Hashable, Sendable {
 }
 
 extension ImportOutcome {
+    /// For what is kept: ids of prompts come from somebody's interactions.
+    package var withoutNames: ImportOutcome {
+        var outcome = self
+        outcome.shortened = nil
+        return outcome
+    }
+
     /// Replies that were stored before corrections were counted had none.
     public init(from decoder: any Swift.Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -88,6 +95,12 @@ public struct StoredPrompt: Hashable, Sendable {
     }
 
     public var sample: TrainingPrompt { TrainingPrompt(prompt) }
+}
+
+extension StoredPrompt: PromptVersion {
+    public var id: String { prompt.id }
+    public var split: Split { prompt.split }
+    public var history: [InteractionKey] { prompt.history }
 }
 
 /// The adapter that a shard answers with; its file is `adapters/<content name>.safetensors`.

@@ -1,0 +1,193 @@
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+
+/// One import on its way into people's records, within one transaction.
+struct ImportRun {
+    var outcome = ImportOutcome()
+    var rebuilding: Rebuilding
+    let ledger: Ledger
+    /// nil: no batch has anything.
+    private let batches: StagedBatches?
+    private let prompts: PromptConfiguration
+    private let changesPrompts: Bool
+    /// Of all imports that there ever were.
+    let number: Int64
+    /// Titles that items had before, of those that have another one now.
+    private var retitled: [Int64: String?] = [:]
+    private let catalogue: Catalogue
+
+    init(
+        _ ledger: Ledger, batches: StagedBatches?, from before: PromptConfiguration?, to prompts: PromptConfiguration,
+        _ db: Database
+    ) throws {
+        self.ledger = ledger
+        self.batches = batches
+        self.prompts = prompts
+        changesPrompts = before != prompts
+        catalogue = try ledger.catalogue(db)
+        number = try (Int64.fetchOne(db, sql: "SELECT imports FROM totals") ?? 0).next("imports", in: "totals")
+        rebuilding = try Rebuilding(
+            ledger, from: before.map { try ledger.promptContext($0, db) }, to: ledger.promptContext(prompts, db), db)
+    }
+
+    /// Brings the catalogue up to date.
+    ///
+    /// - Throws: `LedgerError.conflictingTitles`: an item has one title, so somebody's text was taken for one.
+    mutating func takeItems(importID: String, _ db: Database) throws {
+        guard let batches else { return }
+        var titles: [String: String] = [:]
+        var order: [String] = []
+        var conflicts: Set<String> = []
+        try batches.forEachItem { item in
+            if let known = titles.updateValue(item.title, forKey: item.token) {
+                if known != item.title { conflicts.insert(item.token) }
+            } else {
+                order.append(item.token)
+            }
+        }
+        if let conflict = conflicts.min() { throw LedgerError.conflictingTitles(item: conflict) }
+        let hidden = try refused(order, importID: importID)
+        let insert = try db.makeStatement(sql: "INSERT INTO items (id, token, title) VALUES (?, ?, ?)")
+        let update = try db.makeStatement(sql: "UPDATE items SET title = ? WHERE id = ?")
+        for token in order where !hidden.contains(token) {
+            guard let title = titles[token] else { continue }
+            guard let known = catalogue.numbers(of: token).first, let entry = catalogue[known] else {
+                ledger.catalogueIsChanging = true
+                let number = catalogue.add(token: token, title: title)
+                try insert.execute(arguments: [number, token, title])
+                outcome.itemsChanged += 1
+                continue
+            }
+            if entry.title == title { continue }
+            ledger.catalogueIsChanging = true
+            retitled[known] = .some(entry.title)
+            catalogue.setTitle(title, of: known)
+            try update.execute(arguments: [title, known])
+            outcome.itemsChanged += 1
+        }
+        let old = rebuilding.old.map { context in
+            var context = context
+            context.titles = retitled
+            return context
+        }
+        rebuilding = try Rebuilding(ledger, from: old, to: rebuilding.new, db)
+    }
+
+    /// Items that only rows of forgotten people name: they enter the catalogue only with somebody else's row.
+    private func refused(_ tokens: [String], importID: String) throws -> Set<String> {
+        guard let batches else { return [] }
+        let hashes = try batches.refusedItems()
+        guard !hashes.isEmpty else { return [] }
+        var hidden = Set(
+            tokens.filter {
+                catalogue.numbers(of: $0).isEmpty && hashes.contains(ledger.refusedItem(importID, $0))
+            })
+        if !hidden.isEmpty { try batches.forEachPerson { for row in $1 { hidden.remove(row.interaction.item) } } }
+        return hidden
+    }
+
+    /// Brings people's records up to date.
+    mutating func takeRows(_ db: Database) throws {
+        let isBenchmark = prompts.method == .tallrec
+        guard changesPrompts || isBenchmark || !retitled.isEmpty else {
+            // What becomes of a person depends on nobody else.
+            try batches?.forEachPerson { _, rows in
+                let known = try person(rows, db)
+                let merged = try merge(rows, into: known, db)
+                guard merged != known?.person else { return }
+                try rebuilding.rebuild(from: known, to: merged, &outcome, db)
+            }
+            return
+        }
+        var records = MergedRecords()
+        try batches?.forEachPerson { _, rows in
+            let known = try person(rows, db)
+            let merged = try merge(rows, into: known, db)
+            if merged != known?.person { records.add(merged, known?.id) }
+        }
+        let gainedTitles = retitled.values.contains { $0 == nil }
+        let everybody = changesPrompts || (isBenchmark && (outcome.rowsNew > 0 || gainedTitles))
+        var targets: [InteractionKey: Split]?
+        if isBenchmark && everybody { targets = try benchmarkSplits(records, db) }
+        try ledger.forEachPerson(where: everybody || !retitled.isEmpty ? "1" : records.condition, db) { known in
+            let merged = try records.person(known.id)
+            let isConcerned =
+                merged != nil || everybody || known.person.interactions.contains { retitled.keys.contains($0.item) }
+            guard isConcerned else { return }
+            let after = try recording(targets, in: merged ?? known.person)
+            try rebuilding.rebuild(from: known, to: after, &outcome, db)
+        }
+        for bytes in records.newcomers {
+            let after = try recording(targets, in: Person(decoding: bytes))
+            try rebuilding.rebuild(from: nil, to: after, &outcome, db)
+        }
+    }
+
+    private func person(_ rows: [StagedRow], _ db: Database) throws -> KnownPerson? {
+        guard let first = rows.first else { return nil }
+        return try ledger.people(named: first.interaction.user, db).first
+    }
+
+    /// An interaction that is there with another rating is corrected and keeps its place in the order; of several rows that
+    /// name one the last counts.
+    private mutating func merge(_ rows: [StagedRow], into known: KnownPerson?, _ db: Database) throws -> Person {
+        var person: Person
+        if let known {
+            person = known.person
+        } else {
+            let first = rows.map(\.interaction.ordinal).min() ?? 0
+            person = Person(
+                name: rows.first?.interaction.user ?? "",
+                appearance: Person.Appearance(import: number, ordinal: first), interactions: [])
+        }
+        var places: [Place: Int] = [:]
+        for (index, kept) in person.interactions.enumerated() {
+            places[Place(item: kept.item, timestamp: kept.timestamp)] = index
+        }
+        var ratings: [Int: Double] = [:]
+        let there = person.interactions.count
+        for row in rows {
+            let row = row.interaction
+            let place = Place(item: try item(row.item, db), timestamp: row.timestamp)
+            if let index = places[place] {
+                ratings[index] = row.rating
+            } else {
+                places[place] = person.interactions.count
+                person.interactions.append(
+                    Person.Kept(
+                        item: place.item, timestamp: row.timestamp, rating: row.rating, ordinal: row.ordinal))
+            }
+        }
+        let new = person.interactions.count - there
+        var corrected = 0
+        for (index, rating) in ratings where person.interactions[index].rating != rating {
+            person.interactions[index].rating = rating
+            corrected += 1
+        }
+        outcome.rowsNew += new
+        outcome.rowsCorrected += corrected
+        outcome.rowsAlreadyThere += rows.count - new - corrected
+        if new > 0 {
+            person.interactions = person.interactions.enumerated().sorted { left, right in
+                (left.element.timestamp, left.element.ordinal, left.offset)
+                    < (right.element.timestamp, right.element.ordinal, right.offset)
+            }.map(\.element)
+        }
+        return person
+    }
+
+    private struct Place: Hashable {
+        var item: Int64
+        var timestamp: Int64
+    }
+
+    private func item(_ token: String, _ db: Database) throws -> Int64 {
+        if let known = catalogue.numbers(of: token).first { return known }
+        ledger.catalogueIsChanging = true
+        let number = catalogue.add(token: token, title: nil)
+        try db.cachedStatement(sql: "INSERT INTO items (id, token) VALUES (?, ?)").execute(arguments: [number, token])
+        return number
+    }
+}

@@ -1,0 +1,99 @@
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+
+/// The items, in memory: tokens, titles, and how many interactions name each.
+///
+/// The counts are nowhere on disk: those of two copies of the database would tell by their difference what somebody who was
+/// forgotten in between had.
+final class Catalogue {
+    struct Entry: Equatable {
+        /// As it stands in the ledger.
+        var token: String
+        var title: String?
+        var uses = 0
+    }
+
+    /// By number.
+    private(set) var entries: [Int64: Entry] = [:]
+    private var numbers: [String: Int64] = [:]
+    /// Numbers of items that older releases kept under another spelling, by today's; ascending.
+    private var olderSpellings: [String: [Int64]] = [:]
+    private var next: Int64 = 1
+
+    init() {}
+
+    /// Without uses.
+    init(_ db: Database) throws {
+        let rows = try Row.fetchCursor(db, sql: "SELECT id, token, title FROM items ORDER BY id")
+        while let row = try rows.next() {
+            put(
+                Entry(token: try row.value("token", in: "items"), title: try row.optional("title", in: "items")),
+                at: try row.value("id", in: "items"))
+        }
+        // No number is used again while somebody's record may name it.
+        guard next > 0 else {
+            throw LedgerError.corrupt(table: "items", column: "id", reason: "is no possible number")
+        }
+    }
+
+    subscript(number: Int64) -> Entry? { entries[number] }
+
+    var count: Int { entries.count }
+
+    /// The items that a name stands for, today's spelling first.
+    func numbers(of name: String) -> [Int64] {
+        (numbers[name].map { [$0] } ?? []) + (olderSpellings[name] ?? [])
+    }
+
+    /// UTF-8 bytes of the longest title.
+    func hasTitle(longerThan bytes: Int) -> Bool {
+        entries.values.contains { ($0.title?.utf8.count ?? 0) > bytes }
+    }
+
+    // MARK: changes
+
+    func add(token: String, title: String?) -> Int64 {
+        let number = next
+        put(Entry(token: token, title: title), at: number)
+        return number
+    }
+
+    func setTitle(_ title: String, of number: Int64) { entries[number]?.title = title }
+
+    /// - Throws: `LedgerError.corrupt` for a number that no item has.
+    func use(_ number: Int64) throws {
+        guard entries[number] != nil else {
+            throw LedgerError.corrupt(
+                table: "people", column: "record", reason: "names an item that is not in the catalogue")
+        }
+        count(1, of: number)
+    }
+
+    func count(_ uses: Int, of number: Int64) { entries[number]?.uses += uses }
+
+    func remove(_ number: Int64) {
+        guard let entry = entries.removeValue(forKey: number) else { return }
+        if numbers[entry.token] == number { numbers[entry.token] = nil }
+        let today = entry.token.inTodaysSpelling
+        olderSpellings[today]?.removeAll { $0 == number }
+    }
+
+    private func put(_ entry: Entry, at number: Int64) {
+        entries[number] = entry
+        numbers[entry.token] = number
+        let today = entry.token.inTodaysSpelling
+        if today != entry.token, !today.isEmpty { olderSpellings[today, default: []].append(number) }
+        next = max(next, number &+ 1)
+    }
+}
+
+extension String {
+    /// How an identifier of an older release is written today: what is refused inside is left out. Empty: not at all.
+    var inTodaysSpelling: String {
+        if let canonical = try? Identifier.canonical(self) { return canonical }
+        let kept = unicodeScalars.filter { (try? Identifier.canonical("x\($0)x")) != nil }
+        return (try? Identifier.canonical(String(String.UnicodeScalarView(kept)))) ?? ""
+    }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+
+/// People whose record does not open: a damaged row, or a key that is lost. They are set aside under their hash, and everybody
+/// else goes on; adapters that saw them are trained anew without them, and a forget request for one of them still finds what
+/// there is to forget.
+extension Ledger {
+    /// The catalogue with its counts; reads everybody's record the first time.
+    func catalogue(_ db: Database) throws -> Catalogue {
+        if let cachedCatalogue { return cachedCatalogue }
+        let catalogue = try Catalogue(db)
+        damagedPeople = []
+        let rows = try Row.fetchCursor(db, sql: "SELECT * FROM people ORDER BY id")
+        while let row = try rows.next() {
+            do {
+                for kept in try open(row).person.interactions { try catalogue.use(kept.item) }
+            } catch LedgerError.corrupt {
+                damagedPeople.append(try row.value("id", in: "people"))
+            }
+        }
+        catalogueIsChanging = false
+        cachedCatalogue = catalogue
+        return catalogue
+    }
+
+    /// Sets aside whoever was found damaged when the ledger was opened.
+    func setDamagedPeopleAside(at time: Date) throws {
+        guard !damagedPeople.isEmpty else { return }
+        let damaged = damagedPeople
+        try commit { db in
+            var touched: Set<Int> = []
+            for id in damaged {
+                guard
+                    let row = try Row.fetchOne(
+                        db, sql: "SELECT lookup, slot, key FROM people WHERE id = ?", arguments: [id])
+                else { continue }
+                let lookup: Data = try row.value("lookup", in: "people")
+                let shards = try Int.fetchAll(
+                    db, sql: "SELECT shard FROM members WHERE person = ? ORDER BY shard", arguments: [id])
+                touched.formUnion(shards)
+                keyChanges.obsolete.append(try KeyReference(row: row, in: "people"))
+                try db.execute(
+                    sql: "INSERT INTO damaged_people (lookup, shards, time) VALUES (?, ?, ?)",
+                    arguments: [lookup, try JSONEncoder.stable.text(shards), time.milliseconds])
+                try uncountMargins(of: id, db)
+                try db.execute(sql: "DELETE FROM members WHERE person = ?", arguments: [id])
+                try db.execute(sql: "DELETE FROM people WHERE id = ?", arguments: [id])
+                try audit(db, "person damaged", DamageDetail(person: lookup.hexadecimal, shards: shards), at: time)
+            }
+            for shard in try recount(touched, db) { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }
+        }
+        damagedPeople = []
+    }
+
+    /// Counts shards and all splits from the records that are left. Returns the shards whose manifest is another one now.
+    private func recount(_ shards: Set<Int>, _ db: Database) throws -> [Int] {
+        var summaries = Summaries(recounting: shards)
+        let context = try promptContext(db)
+        var (people, interactions) = (0, 0)
+        try forEachPerson(db) { known in
+            people += 1
+            interactions += known.person.interactions.count
+            for prompt in try prompts(of: known, context) { summaries.recount(prompt) }
+        }
+        try db.execute(sql: "UPDATE totals SET people = ?, interactions = ?", arguments: [people, interactions])
+        return try write(summaries, db)
+    }
+
+    func isDamaged(_ lookup: PersonLookup, _ db: Database) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM damaged_people WHERE lookup = ?)"),
+            arguments: [lookup.bytes]) ?? false
+    }
+
+    /// Shards that had prompts of the person.
+    func damagedShards(_ lookup: PersonLookup, _ db: Database) throws -> [Int] {
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT shards FROM damaged_people WHERE lookup = ?", arguments: [lookup.bytes])
+        return try Set(rows.flatMap { try $0.json("shards", in: "damaged_people") as [Int] })
+            .filter { (0..<configuration.shards).contains($0) }.sorted()
+    }
+
+    /// Forgets what is left. Returns the shards that had prompts of the person.
+    func buryDamaged(_ lookup: PersonLookup, _ db: Database) throws -> [Int] {
+        let shards = try damagedShards(lookup, db)
+        try db.execute(sql: "DELETE FROM damaged_people WHERE lookup = ?", arguments: [lookup.bytes])
+        return shards
+    }
+
+    private struct DamageDetail: Encodable {
+        /// `PersonLookup`
+        var person: String
+        var shards: [Int]
+    }
+}

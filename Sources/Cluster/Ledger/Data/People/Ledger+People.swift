@@ -1,0 +1,135 @@
+import Crypto
+import Files
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+
+extension Ledger {
+    /// What people's prompts are made with now; nil before the first import.
+    func promptContext(_ db: Database) throws -> PromptContext? {
+        guard let recorded = try Meta.promptConfiguration.value(PromptConfiguration.self, db) else { return nil }
+        return try promptContext(recorded, db)
+    }
+
+    func promptContext(_ prompts: PromptConfiguration, _ db: Database) throws -> PromptContext {
+        PromptContext(
+            builder: try PromptBuilder(configuration: prompts), catalogue: try catalogue(db),
+            hashPartition: hashPartition, partition: configuration.partition)
+    }
+
+    /// Prompts as they are; none before the first import.
+    func prompts(of known: KnownPerson, _ context: PromptContext?) throws -> [StoredPrompt] {
+        try context?.prompts(of: known.person, shard: known.shard) ?? []
+    }
+
+    /// Writes what became of a person: record, places, what was computed for prompts that are gone; and counts it.
+    ///
+    /// - Parameters:
+    ///   - uses: interactions that name an item, more than before.
+    ///   - newKey: of somebody new, or who gets another key.
+    ///
+    /// - Returns: the person's number; nil: gone.
+    @discardableResult
+    func write(
+        _ change: PersonChange, _ summaries: inout Summaries, uses: inout [Int64: Int],
+        newKey: () throws -> (reference: KeyReference, key: SymmetricKey), _ db: Database
+    ) throws -> Int64? {
+        try count(change, &summaries, uses: &uses, db)
+        guard let person = change.after else {
+            guard let before = change.before else { return nil }
+            try uncountMargins(of: before.id, db)
+            try db.cachedStatement(sql: "DELETE FROM people WHERE id = ?").execute(arguments: [before.id])
+            try writeMembers(change, id: before.id, db)
+            keyChanges.obsolete.append(before.reference)
+            return nil
+        }
+        var (reference, key) = (change.before?.reference, change.before?.key)
+        if change.renewsKey, let old = reference {
+            keyChanges.obsolete.append(old)
+            (reference, key) = (nil, nil)
+        }
+        if reference == nil || key == nil {
+            let made = try newKey()
+            (reference, key) = (made.reference, made.key)
+        }
+        guard let reference, let key else { return nil }
+        let record = try Self.sealed(person.encoded, key, SymmetricKey.recordContext)
+        let validation = change.new.count { $0.prompt.split == .validation }
+        let undealt = change.new.count { $0.prompt.split == .train && $0.shard == nil }
+        let id: Int64
+        if let before = change.before {
+            id = before.id
+            try db.cachedStatement(
+                sql: """
+                    UPDATE people SET slot = ?, key = ?, shard = ?, validation = ?, undealt = ?, record = ? WHERE id = ?
+                    """
+            ).execute(arguments: [reference.slot, reference.id, change.shard, validation, undealt, record, id])
+        } else {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO people (lookup, slot, key, shard, validation, undealt, wanting, record)
+                    VALUES (?, ?, ?, ?, ?, ?, 0, ?)
+                    """
+            ).execute(
+                arguments: [
+                    lookup(person.name.inTodaysSpelling).bytes, reference.slot, reference.id, change.shard, validation,
+                    undealt, record,
+                ])
+            id = db.lastInsertedRowID
+        }
+        try writeMembers(change, id: id, db)
+        try writeBoxes(change, id: id, key: key, db)
+        return id
+    }
+
+    /// Counts the prompts, the interactions and the items' uses.
+    private func count(
+        _ change: PersonChange, _ summaries: inout Summaries, uses: inout [Int64: Int], _ db: Database
+    ) throws {
+        let old = Dictionary(change.old.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let new = Dictionary(change.new.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        for prompt in change.old {
+            let replacement = new[prompt.id]
+            if replacement?.isCounted(like: prompt) != true { try summaries.remove(prompt, db) }
+        }
+        for prompt in change.new where old[prompt.id]?.isCounted(like: prompt) != true {
+            try summaries.add(prompt, db)
+        }
+        if change.before == nil && change.after != nil { summaries.people += 1 }
+        if change.before != nil && change.after == nil { summaries.people -= 1 }
+        let (before, after) = (change.before?.person.interactions ?? [], change.after?.interactions ?? [])
+        summaries.interactions += after.count - before.count
+        for kept in before { uses[kept.item, default: 0] -= 1 }
+        for kept in after { uses[kept.item, default: 0] += 1 }
+    }
+
+    private func writeMembers(_ change: PersonChange, id: Int64, _ db: Database) throws {
+        let (old, new) = (PersonChange.members(change.old), PersonChange.members(change.new))
+        for shard in Set(old.keys).union(new.keys).sorted() where old[shard] != new[shard] {
+            if let count = new[shard] {
+                try db.cachedStatement(
+                    sql: "INSERT OR REPLACE INTO members (shard, person, prompts) VALUES (?, ?, ?)"
+                ).execute(arguments: [shard, id, count])
+            } else {
+                try db.cachedStatement(sql: "DELETE FROM members WHERE shard = ? AND person = ?")
+                    .execute(arguments: [shard, id])
+            }
+        }
+    }
+
+    static func sealed(_ bytes: some DataProtocol, _ key: SymmetricKey, _ context: String) throws -> Data {
+        do throws(SealedBytes.Failure) {
+            return try SealedBytes.seal(bytes, key: key, context: context)
+        } catch {
+            throw LedgerError.storage(path: "ledger.sqlite", reason: "a record cannot be sealed")
+        }
+    }
+}
+
+extension StoredPrompt {
+    /// Whether it is the same entry in the same manifests.
+    fileprivate func isCounted(like other: StoredPrompt) -> Bool {
+        digest == other.digest && prompt.split == other.prompt.split && shard == other.shard
+    }
+}

@@ -1,0 +1,75 @@
+import Messages
+import Recommendation
+import Unlearning
+
+/// What people's prompts are made with, beside their records.
+struct PromptContext {
+    var builder: PromptBuilder
+    var catalogue: Catalogue
+    /// Titles that count in place of the catalogue's.
+    var titles: [Int64: String?] = [:]
+    /// nil: the partition depends on the data, and is recorded.
+    var hashPartition: BalancedPartition?
+    var partition: PartitionMethod
+
+    /// A person's interactions as everybody outside of the ledger names them, in the record's order.
+    ///
+    /// - Throws: `LedgerError.corrupt` for an item that the catalogue does not have.
+    func interactions(of person: Person) throws -> [Interaction] {
+        try person.interactions(catalogue)
+    }
+
+    /// Those that follow from the record; oldest target first.
+    ///
+    /// - Parameter shard: the person's, under the partition by user.
+    func prompts(of person: Person, shard: Int?) throws -> [StoredPrompt] {
+        let rows = try interactions(of: person)
+        var titles: [String: String] = [:]
+        var splits: [InteractionKey: Split] = [:]
+        var shards: [InteractionKey: Int] = [:]
+        for (kept, row) in zip(person.interactions, rows) {
+            if let title = title(of: kept.item) { titles[row.item] = title }
+            if let split = kept.split { splits[row.key] = split }
+            if let shard = kept.shard { shards[row.key] = shard }
+        }
+        return builder.prompts(user: person.name, interactions: rows, titles: { titles[$0] }, splits: splits).map {
+            prompt in
+            StoredPrompt(
+                prompt: prompt, digest: TrainingPrompt(prompt).digest,
+                shard: place(of: prompt, personShard: shard, recorded: shards[prompt.target]))
+        }
+    }
+
+    func title(of item: Int64) -> String? {
+        if let title = titles[item] { return title }
+        return catalogue[item]?.title
+    }
+
+    /// Whether the titles of a prompt are too long together.
+    func shortens(_ prompt: StoredPrompt) -> Bool {
+        builder.shortens(prompt.prompt, titles: { item in catalogue.numbers(of: item).first.flatMap { title(of: $0) } })
+    }
+
+    /// nil: no training prompt, or to be dealt out by `partition`.
+    private func place(of prompt: Prompt, personShard: Int?, recorded: Int?) -> Int? {
+        guard prompt.split == .train else { return nil }
+        if let hashPartition {
+            return hashPartition.shard(of: PartitionSample(id: prompt.id, user: prompt.user))
+        }
+        return partition == .user ? personShard : recorded
+    }
+}
+
+extension Person {
+    /// - Throws: `LedgerError.corrupt` for an item that the catalogue does not have.
+    func interactions(_ catalogue: Catalogue) throws -> [Interaction] {
+        try interactions.map { kept in
+            guard let item = catalogue[kept.item] else {
+                throw LedgerError.corrupt(
+                    table: "people", column: "record", reason: "names an item that is not in the catalogue")
+            }
+            return Interaction(
+                user: name, item: item.token, timestamp: kept.timestamp, rating: kept.rating, ordinal: kept.ordinal)
+        }
+    }
+}

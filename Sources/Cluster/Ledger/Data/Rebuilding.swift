@@ -1,0 +1,119 @@
+import Crypto
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+
+/// Makes people's prompts anew within one transaction, and counts what that changes.
+struct Rebuilding {
+    let ledger: Ledger
+    /// nil: there were no prompts.
+    let old: PromptContext?
+    let new: PromptContext
+    var summaries = Summaries()
+    /// Interactions that name an item, more than before.
+    var uses: [Int64: Int] = [:]
+    var keys = NewKeys()
+    /// Of the shards that have an adapter.
+    private let epochs: [Int: Int64]
+    private let namesShortened: Bool
+
+    init(_ ledger: Ledger, from old: PromptContext?, to new: PromptContext, _ db: Database) throws {
+        self.ledger = ledger
+        self.old = old
+        self.new = new
+        epochs = try ledger.epochsOfAdapters(db)
+        let configuration = new.builder.configuration
+        namesShortened = new.catalogue.hasTitle(
+            longerThan: configuration.titleBytes / (configuration.historyLength + 1))
+    }
+
+    /// - Parameters:
+    ///   - before: nil: somebody new.
+    ///   - after: the record that is to be.
+    mutating func rebuild(
+        from before: KnownPerson?, to after: Person, _ outcome: inout ImportOutcome, _ db: Database
+    ) throws {
+        let stored = try before.map { try ledger.prompts(of: $0, old) } ?? []
+        let built = try new.prompts(of: after, shard: before?.shard)
+        if namesShortened {
+            let shortened = built.filter { new.shortens($0) }
+            if !shortened.isEmpty {
+                outcome.promptsShortened = (outcome.promptsShortened ?? 0) + shortened.count
+                outcome.shortened = (outcome.shortened ?? []) + shortened.map(\.id)
+            }
+        }
+        var change = PersonChange(before: before, after: after, shard: before?.shard, old: stored, new: built)
+        if !change.difference.isEmpty {
+            // An adapter keeps the influence of a prompt that is replaced until it is trained again: its lineage must
+            // still lead there.
+            let epochs = epochs
+            try change.rememberSeen(new.catalogue) { epochs[$0] }
+            if ledger.configuration.partition == .semantic { try change.recordPlaces(new.catalogue) }
+        } else if before?.person == after {
+            return
+        }
+        try ledger.write(change, &summaries, uses: &uses, newKey: { try keys.next(ledger) }, db)
+        outcome.promptsAdded += change.difference.added.count
+        outcome.promptsRebuilt += change.difference.rebuilt.count
+        outcome.promptsRemoved += change.difference.deleted.count
+    }
+}
+
+/// Keys are made durable many at a time.
+struct NewKeys {
+    private var made: [(reference: KeyReference, key: SymmetricKey)] = []
+    private var count = 1
+
+    mutating func next(_ ledger: Ledger) throws -> (reference: KeyReference, key: SymmetricKey) {
+        if made.isEmpty {
+            made = try ledger.makeKeys(count)
+            count = min(2 * count, 4096)
+        }
+        guard let next = made.popLast() else {
+            throw LedgerError.storage(path: ledger.keys.folder.path, reason: "no key was made")
+        }
+        return next
+    }
+
+    /// Those that nobody got are nobody's.
+    mutating func leave(_ ledger: Ledger) {
+        ledger.keyChanges.obsolete += made.map(\.reference)
+        made = []
+    }
+}
+
+extension Ledger {
+    /// Writes what was counted. Returns the shards whose manifest is another one now, in order.
+    func finish(_ rebuilding: inout Rebuilding, _ db: Database) throws -> [Int] {
+        rebuilding.keys.leave(self)
+        let uses = rebuilding.uses
+        afterCommit.append { [self] in
+            for (item, count) in uses { cachedCatalogue?.count(count, of: item) }
+        }
+        return try write(rebuilding.summaries, db)
+    }
+
+    func epochsOfAdapters(_ db: Database) throws -> [Int: Int64] {
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT shards.shard, epoch FROM shards JOIN adapters ON adapters.shard = shards.shard")
+        return try rows.reduce(into: [:]) {
+            $0[try $1.value("shard", in: "shards")] = try $1.value("epoch", in: "shards")
+        }
+    }
+
+    /// Prompts that have no shard yet are dealt out evenly: what fits in all shards together will fit in each.
+    ///
+    /// - Throws: `LedgerError.tooManyPrompts`.
+    func requireRoom(_ db: Database) throws {
+        let dealt = try Int.fetchOne(db, sql: "SELECT MAX(prompts) FROM shards") ?? 0
+        guard dealt <= promptsOfAShard else {
+            throw LedgerError.tooManyPrompts(count: dealt, limit: promptsOfAShard, shards: 1)
+        }
+        let all = try Int.fetchOne(db, sql: "SELECT prompts FROM splits WHERE split = 'train'") ?? 0
+        let limit = configuration.shards * promptsOfAShard
+        guard all <= limit else {
+            throw LedgerError.tooManyPrompts(count: all, limit: limit, shards: configuration.shards)
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+
+/// What a forget request names, looked up in the ledger.
+struct ForgetSelection {
+    struct Choice {
+        var id: Int64
+        var name: String
+        /// Item and timestamp; nil: all of the person.
+        var interactions: Set<Place>?
+    }
+
+    /// What names an interaction of somebody: a number of the catalogue, and the timestamp.
+    struct Place: Hashable {
+        var item: Int64
+        var timestamp: Int64
+    }
+
+    /// By number.
+    var people: [Choice] = []
+    /// Of damaged records: what they were found by.
+    var damaged: [PersonLookup] = []
+    /// Everything the request names, also what is only staged.
+    var tombstones: [Tombstone] = []
+    /// All people the request names.
+    var names: [String] = []
+    /// Imports in progress that hold something of it.
+    var imports: Set<String> = []
+    /// Users that the request names whole and that were there.
+    var wholeUsers = 0
+    var alreadyForgotten = 0
+}
+
+extension Ledger {
+    /// Looks up what the request names; refuses it whole when anything is unknown.
+    ///
+    /// - Throws: `LedgerError.unknownData`, `.invalidRequest`.
+    func select(_ request: ClientRequest.ForgetRequest, _ db: Database) throws -> ForgetSelection {
+        guard !request.users.isEmpty || !request.interactions.isEmpty else {
+            throw LedgerError.invalidRequest(reason: "it names neither users nor interactions")
+        }
+        for name in request.users + request.interactions.flatMap({ [$0.user, $0.item] }) where name.normalised.isEmpty {
+            throw LedgerError.invalidRequest(reason: "one of its users or items is no identifier")
+        }
+        var selection = ForgetSelection()
+        var unknownUsers: [String] = []
+        let whole = Set(request.users.map(\.normalised))
+        for user in whole.sorted() {
+            if try !selectWhole(user, &selection, db) { unknownUsers.append(user) }
+        }
+        let targets = Set(
+            request.interactions.map {
+                ClientRequest.ForgetRequest.Target(
+                    user: $0.user.normalised, item: $0.item.normalised, timestamp: $0.timestamp)
+            })
+        var unknownInteractions: [ClientRequest.ForgetRequest.Target] = []
+        var partial: [Int64: ForgetSelection.Choice] = [:]
+        for target in targets.sorted(by: Self.isBefore) where !whole.contains(target.user) {
+            if try !selectPart(target, &selection, &partial, db) { unknownInteractions.append(target) }
+        }
+        guard unknownUsers.isEmpty && unknownInteractions.isEmpty else {
+            throw LedgerError.unknownData(users: unknownUsers, interactions: unknownInteractions)
+        }
+        selection.people = (selection.people + partial.values).sorted { $0.id < $1.id }
+        return selection
+    }
+
+    /// false: nobody knows the user.
+    private func selectWhole(_ user: String, _ selection: inout ForgetSelection, _ db: Database) throws -> Bool {
+        let found = try identities(of: user, db)
+        let imports = try importsHolding(user, db)
+        let isDamaged = try isDamaged(lookup(user), db)
+        if found.isEmpty && imports.isEmpty && !isDamaged {
+            guard try hasTombstone(.user(user), db) else { return false }
+            selection.alreadyForgotten += 1
+            return true
+        }
+        selection.tombstones.append(.user(user))
+        selection.names.append(user)
+        selection.wholeUsers += 1
+        selection.imports.formUnion(imports)
+        if isDamaged { selection.damaged.append(lookup(user)) }
+        for known in found {
+            if known.name != user { selection.names.append(known.name) }
+            selection.people.append(ForgetSelection.Choice(id: known.id, name: known.name, interactions: nil))
+        }
+        return true
+    }
+
+    /// false: nobody knows such an interaction.
+    private func selectPart(
+        _ target: ClientRequest.ForgetRequest.Target, _ selection: inout ForgetSelection,
+        _ partial: inout [Int64: ForgetSelection.Choice], _ db: Database
+    ) throws -> Bool {
+        let items = Set(try catalogue(db).numbers(of: target.item))
+        var found: [(known: KnownPerson, places: [ForgetSelection.Place])] = []
+        for known in items.isEmpty ? [] : try people(named: target.user, db) {
+            let places = known.person.interactions.filter {
+                items.contains($0.item) && (target.timestamp == nil || $0.timestamp == target.timestamp)
+            }.map { ForgetSelection.Place(item: $0.item, timestamp: $0.timestamp) }
+            if !places.isEmpty { found.append((known, places)) }
+        }
+        let staged = try stagedInteractions(
+            user: target.user, item: target.item, timestamp: target.timestamp, db)
+        if found.isEmpty && staged.timestamps.isEmpty {
+            guard try wasForgotten(target, db) else { return false }
+            selection.alreadyForgotten += 1
+            return true
+        }
+        selection.names.append(target.user)
+        selection.imports.formUnion(staged.imports)
+        selection.tombstones.append(.pair(user: target.user, item: target.item))
+        for timestamp in staged.timestamps {
+            let key = InteractionKey(user: target.user, item: target.item, timestamp: timestamp)
+            selection.tombstones.append(.interaction(key))
+        }
+        for (known, places) in found {
+            if known.person.name != target.user { selection.names.append(known.person.name) }
+            partial[
+                known.id, default: ForgetSelection.Choice(id: known.id, name: known.person.name, interactions: [])
+            ].interactions?.formUnion(places)
+        }
+        return true
+    }
+
+    private static func isBefore(
+        _ left: ClientRequest.ForgetRequest.Target, _ right: ClientRequest.ForgetRequest.Target
+    ) -> Bool {
+        (left.user, left.item, left.timestamp ?? .min) < (right.user, right.item, right.timestamp ?? .min)
+    }
+
+    private func wasForgotten(_ target: ClientRequest.ForgetRequest.Target, _ db: Database) throws -> Bool {
+        if try hasTombstone(.user(target.user), db) { return true }
+        guard let timestamp = target.timestamp else {
+            return try hasTombstone(.pair(user: target.user, item: target.item), db)
+        }
+        let key = InteractionKey(user: target.user, item: target.item, timestamp: timestamp)
+        return try hasTombstone(.interaction(key), db)
+    }
+
+    /// People that a name stands for, today's spelling first.
+    private func identities(of name: String, _ db: Database) throws -> [(id: Int64, name: String)] {
+        try people(named: name, db).map { ($0.id, $0.person.name) }
+    }
+}

@@ -1,0 +1,61 @@
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+
+extension Ledger {
+    /// What `forget` would do; writes nothing.
+    ///
+    /// - Throws: `LedgerError.unknownData` (all unknown ones named), `.invalidRequest`.
+    package func plan(_ request: ClientRequest.ForgetRequest) throws -> ForgetPlan {
+        try read { db in
+            let method = try ForgetProcedure(request, default: configuration.method)
+            let selection = try select(request, db)
+            var effect = ForgetEffect()
+            effect.counts.users = selection.wholeUsers
+            try forEachForgetting(selection, db) { effect.count($0) }
+            for lookup in selection.damaged {
+                for shard in try damagedShards(lookup, db) where effect.shards[shard] == nil {
+                    effect.shards[shard] = ForgetEffect.Shard()
+                }
+            }
+            let speed = try tokensPerSecond(db)
+            let shards = try effect.shards.sorted(by: { $0.key < $1.key }).map { shard, change in
+                try plan(shard: shard, change, method, tokensPerSecond: speed, db)
+            }
+            let retrained = shards.filter(\.retrains)
+            // Unknown where a part is.
+            func sum<Value>(_ values: [Value?], _ add: ([Value]) -> Value) -> Value? {
+                values.contains { $0 == nil } ? nil : add(values.compactMap { $0 })
+            }
+            return ForgetPlan(
+                method: method.method, bridge: method.bridge,
+                counts: effect.counts, shards: shards, tokens: sum(retrained.map(\.tokens)) { $0.saturatedSum },
+                seconds: sum(retrained.map(\.seconds)) { $0.reduce(0, +) },
+                alreadyForgotten: selection.alreadyForgotten)
+        }
+    }
+
+    private func plan(
+        shard: Int, _ change: ForgetEffect.Shard, _ method: ForgetProcedure, tokensPerSecond: Double?, _ db: Database
+    ) throws -> ForgetPlan.Shard {
+        let state = try shardState(shard, db)
+        let retained = state.prompts - change.leaving
+        var plan = ForgetPlan.Shard(
+            index: shard, promptsRetained: retained, promptsDeleted: change.deleted, promptsRebuilt: change.rebuilt,
+            retrains: (state.adapter != nil || state.isQuarantined) && retained > 0, tokens: nil, seconds: nil)
+        if plan.retrains, let correction = method.correction {
+            let isPending = state.adapter == nil && state.correction != nil
+            plan.fallback =
+                isPending ? nil : objection(to: correction, of: state, change, retained: retained)
+            plan.corrects = plan.fallback == nil
+            plan.retrains = !plan.corrects || method.bridge != nil
+        }
+        if state.trainedPrompts > 0 {
+            let tokens = Double(state.trainedTokens) / Double(state.trainedPrompts) * Double(retained)
+            plan.tokens = Int(saturating: tokens)
+            plan.seconds = tokensPerSecond.map { tokens / $0 }
+        }
+        return plan
+    }
+}

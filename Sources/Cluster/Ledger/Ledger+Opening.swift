@@ -1,0 +1,107 @@
+import Files
+import Foundation
+import GRDB
+import LanguageModels
+import Messages
+import Recommendation
+
+extension Ledger {
+    static func check(_ configuration: ClusterConfiguration) throws {
+        guard WireLimits.shardCount.contains(configuration.shards) else {
+            throw LedgerError.invalidConfiguration(
+                reason: "the number of shards must be \(WireLimits.shardCount.inWords), not \(configuration.shards)")
+        }
+    }
+
+    static func open(_ database: URL) throws -> DatabaseQueue {
+        var settings = Configuration()
+        settings.journalMode = .wal
+        settings.busyMode = .timeout(5)
+        settings.prepareDatabase { db in
+            // The first has an effect on a new file only.
+            try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA secure_delete = ON")
+        }
+        try LedgerFiles.makePrivateDatabase(database)
+        return try LedgerFiles.mappingErrors(at: database.path) {
+            let queue = try DatabaseQueue(path: database.path, configuration: settings)
+            // GRDB chooses NORMAL for WAL while it opens; an acknowledged forget must survive a loss of power.
+            try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            let problems = try queue.read { try String.fetchAll($0, sql: "PRAGMA quick_check(3)") }
+            guard problems == ["ok"] else {
+                throw LedgerError.corrupt(path: database.path, reason: problems.joined(separator: "; "))
+            }
+            try LedgerSchema.migrate(queue)
+            return queue
+        }
+    }
+
+    /// Makes or reads what is fixed at the first start.
+    static func identify(
+        _ db: Database, configuration: ClusterConfiguration
+    ) throws -> String {
+        if let recorded = try Meta.configuration.value(ClusterConfiguration.self, db) {
+            try recorded.requireSame(as: configuration)
+            try Meta.configuration.set(configuration, db)
+        } else {
+            try Meta.configuration.set(configuration, db)
+            try Meta.cluster.set(UUID().uuidString.lowercased(), db)
+            try makeSummaries(db, shards: configuration.shards)
+        }
+        guard let cluster = try Meta.cluster.value(String.self, db) else {
+            throw LedgerError.corrupt(path: "ledger.sqlite", reason: "the cluster's identity is missing")
+        }
+        return cluster
+    }
+
+    /// Of no prompt.
+    static func makeSummaries(_ db: Database, shards: Int) throws {
+        let empty = ManifestDigest()
+        for shard in 0..<shards {
+            try db.execute(
+                sql: "INSERT INTO shards (shard, manifest, prompts, summary) VALUES (?, ?, 0, ?)",
+                arguments: [shard, empty.hexadecimal, empty.bytes])
+        }
+        for split in Split.allCases {
+            try db.execute(
+                sql: "INSERT INTO splits (split, prompts, likes, digest, summary) VALUES (?, 0, 0, ?, ?)",
+                arguments: [split.rawValue, empty.hexadecimal, empty.bytes])
+        }
+    }
+
+    /// Nobody is recognised under another key.
+    func makeLookupsAnew() throws {
+        guard try read({ try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM people)") }) == true else { return }
+        try commit { db in
+            _ = try catalogue(db)
+            let damaged = damagedPeople.map(String.init).joined(separator: ", ")
+            try forEachPerson(where: "id NOT IN (\(damaged))", db) { known in
+                try db.execute(
+                    sql: "UPDATE people SET lookup = ? WHERE id = ?",
+                    arguments: [lookup(known.person.name.inTodaysSpelling).bytes, known.id])
+            }
+        }
+    }
+
+    func heal(at time: Date) throws {
+        try settleKeys(at: time)
+        _ = try read(catalogue)
+        try setDamagedPeopleAside(at: time)
+        try sealOlderAdapters()
+        let abandoned = time.addingTimeInterval(-Ledger.stagingLifetime)
+        let (pending, stale) = try read { db in
+            (
+                try Meta.purgePending.value(Bool.self, db) ?? false,
+                try String.fetchAll(
+                    db, sql: "SELECT import FROM staged_batches GROUP BY import HAVING MAX(time) < ? ORDER BY import",
+                    arguments: [abandoned.milliseconds])
+            )
+        }
+        for id in stale { try abandonImport(importID: id, at: time) }
+        try stagedImports.keepOnly(
+            imports: Set(read { try String.fetchAll($0, sql: "SELECT import FROM imports") }))
+        try noteOlderTombstones()
+        try wrapOlderCertificates(at: time)
+        if pending { try purge() } else { try deleteUnnamedAdapterFiles() }
+        try dropDamagedAdapters(at: time)
+    }
+}

@@ -1,0 +1,47 @@
+import ClusterTestSupport
+import Foundation
+import Ledger
+import Messages
+import Recommendation
+import Testing
+
+@Suite("Ledger: one request that names very many people")
+struct ManyForgetsTests {
+    @Test("All are gone at once, the rest is as if they had never been there, and no key of theirs is left")
+    func many() throws {
+        let isFull = ProcessInfo.processInfo.environment["LETHE_TEST_FULL"] != nil
+        let users = isFull ? 100_000 : 2_000
+        let fixture = LedgerFixture(shards: 4)
+        let items = (0..<40).map { Item(id: "m\($0)", title: "Film \($0)") }
+        var numbers = SeededNumbers(5)
+        var data = SyntheticRatings(users: 0, seed: 0)
+        data.items = items
+        for user in 0..<users + 20 {
+            for time in 0..<7 {
+                data.interactions.append(
+                    Interaction(
+                        user: "person \(user)", item: "m\(Int.random(in: 0..<40, using: &numbers))",
+                        timestamp: Int64(time), rating: Double(Int.random(in: 1...5, using: &numbers)),
+                        ordinal: Int64(data.interactions.count)))
+            }
+        }
+        let ledger = try fixture.open()
+        try fixture.load(data, into: ledger)
+        let named = (0..<users).map { "person \($0)" }
+        let outcome = try ledger.forget(requestID: "all", LedgerFixture.forget(users: named), at: fixture.now)
+        #expect(outcome.counts.users == users && outcome.counts.interactions == 7 * users)
+        #expect(try ledger.statistics().users == 20 && ledger.statistics().tombstones == users)
+
+        let fresh = LedgerFixture(shards: 4)
+        let other = try fresh.open()
+        try fresh.load(data.without(users: Set(named)), into: other)
+        #expect(try ledger.snapshot().shards.map(\.manifest) == other.snapshot().shards.map(\.manifest))
+        #expect(try ledger.snapshot().shards.map(\.likes) == other.snapshot().shards.map(\.likes))
+        // Twenty people, and nobody else.
+        let slots = try Data(contentsOf: fixture.directory.appendingPathComponent("keys/slots"))
+        let used = stride(from: 4096, to: slots.count - 63, by: 64).count { slot in
+            slots[slot..<slot + 64].contains { $0 != 0 }
+        }
+        #expect(used == 20)
+    }
+}
