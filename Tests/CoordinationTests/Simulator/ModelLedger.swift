@@ -58,6 +58,9 @@ struct ModelLedger {
     private(set) var contents: [String: [Interaction]] = [:]
     /// Digests of every manifest that there ever was.
     private(set) var digests: [String: [String]] = [:]
+    /// Interactions that a prompt was made from, by its digest; of every prompt that there ever was.
+    private(set) var uses: [String: [Interaction]] = [:]
+    var keys = ModelKeys(users: [])
     /// Commands fail with a full disk for as long as this is set.
     var isDiskFull = false
 
@@ -71,6 +74,7 @@ struct ModelLedger {
             shards: [], hasData: true, isPartitioned: false, unassignedPrompts: 0, missingEmbeddings: 0,
             trainingPrompts: 0, validationPrompts: 0, testPrompts: 0, validationDigest: "", isTuned: false,
             pendingForgets: [], trainingRequested: false)
+        keys = ModelKeys(users: retained.map(\.user))
         rebuild()
     }
 
@@ -100,6 +104,7 @@ struct ModelLedger {
         samples.sort { $0.prompt.id < $1.prompt.id }
         assigned.formIntersection(samples.filter { $0.split == .train }.map(\.prompt.id))
         if !partitionNeedsEmbeddings { assigned = Set(samples.filter { $0.split == .train }.map(\.prompt.id)) }
+        for sample in samples { uses[sample.digest] = sample.uses }
         let digests = Set(samples.map(\.digest))
         embedded.formIntersection(digests)
         for name in margins.keys { margins[name]?.formIntersection(digests) }
@@ -288,6 +293,7 @@ struct ModelLedger {
         let gone = retained.filter { users.contains($0.user) || pairs.contains($0) }
         forgotten.formUnion(gone)
         retained.removeAll { users.contains($0.user) || pairs.contains($0) }
+        keys.forget(gone, retained: Set(retained.map(\.user)))
         rebuild()
         var touched: [Int] = []
         var waiting: Set<Int> = []

@@ -10,6 +10,8 @@ struct ModelWorker {
     struct Copy {
         /// Digest by prompt id.
         var prompts: [String: String] = [:]
+        /// Name of the key that a prompt lies sealed under, by digest.
+        var seals: [String: UInt64] = [:]
         var adapter: String?
         var prepared: String?
 
@@ -97,6 +99,7 @@ struct ModelWorker {
             for prompt in prompts
             where assignments[shard]?.value.manifest.entries.contains(where: { $0.digest == prompt.digest }) == true {
                 disk[shard, default: Copy()].prompts[prompt.id] = prompt.digest
+                disk[shard]?.seals[prompt.digest] = assignments[shard]?.value.seal(of: prompt.digest)
             }
             return proceed(shard)
         case .replay(let task, let specification, let prompts):
@@ -165,7 +168,12 @@ struct ModelWorker {
         let wanted = Set(assignment.manifest.entries)
         var copy = disk[shard] ?? Copy()
         let before = copy.manifest
-        copy.prompts = copy.prompts.filter { wanted.contains(ShardManifest.Entry(id: $0.key, digest: $0.value)) }
+        // What lies under another key than today's does not open any more.
+        copy.prompts = copy.prompts.filter {
+            wanted.contains(ShardManifest.Entry(id: $0.key, digest: $0.value))
+                && copy.seals[$0.value] == assignment.seal(of: $0.value)
+        }
+        copy.seals = copy.seals.filter { seal in copy.prompts.values.contains(seal.key) }
         if copy.manifest != before { (copy.adapter, copy.prepared) = (nil, nil) }
         disk[shard] = copy
         return proceed(shard)

@@ -203,6 +203,14 @@ struct Simulation {
         case .ledger(let id, let command, let life):
             guard life == self.life, coordinator != nil else { return }
             let outcome = ledger.perform(command)
+            if dies(after: id, command) {
+                // Committed; the keys that the request gave up are still there.
+                coordinator = nil
+                self.life += 1
+                queue.plan(.startCoordinator, at: now + 1000)
+                return
+            }
+            ledger.keys.overwrite()
             // Between the commit and the news of it the coordinator may die.
             queue.plan(.shell(.ledger(id, outcome), life: life), at: now + 10)
             if case .failed(let error) = outcome, error.code == ErrorCode.stale {
@@ -235,8 +243,16 @@ struct Simulation {
         }
     }
 
+    /// Whether the process is killed between the commit of a forget request and the destruction of its keys. By the number
+    /// of the command, so that everything else happens as without it.
+    private func dies(after id: LedgerCommandID, _ command: LedgerCommand) -> Bool {
+        guard case .forget = command, !isCalm, plan.crashes > 0 else { return false }
+        return simulatedHash("\(plan.seed) \(id) \(now)") % 4 == 0
+    }
+
     private mutating func startCoordinator() {
         guard coordinator == nil else { return }
+        ledger.keys.overwrite()
         life += 1
         let configuration = ClusterConfiguration(
             training: specification, embedding: EmbeddingSource(layer: 1, pooling: .last), shards: plan.shards,
@@ -352,7 +368,7 @@ struct Simulation {
             return .assign(
                 CoordinatorMessage.Assignment(
                     task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
-                    keys: Toy.keys(ledger.manifests[shard]), adapter: adapter))
+                    keys: ledger.shardKeys(shard), adapter: adapter))
         case .correct(let task, let shard, let manifest, let specification, let holder):
             guard ledger.manifests[shard].digest == manifest, let pending = ledger.corrections[shard],
                 record(holder, shard, manifest)
@@ -369,13 +385,13 @@ struct Simulation {
             return .assign(
                 CoordinatorMessage.Assignment(
                     task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
-                    keys: Toy.keys(ledger.manifests[shard]), adapter: nil, correction: correction))
+                    keys: ledger.shardKeys(shard), adapter: nil, correction: correction))
         case .prepare(let task, let shard, let manifest, let adapter):
             guard ledger.hasAdapter(adapter) else { return nil }
             return .prepare(
                 .init(
                     task: task, shard: shard, manifest: manifest,
-                    keys: Toy.keys(ledger.manifests[shard]).withoutOwners, adapter: Array(adapter.utf8),
+                    keys: ledger.shardKeys(shard).withoutOwners, adapter: Array(adapter.utf8),
                     trial: InfluenceTrial(specification: Toy.specification())))
         case .prompts(let task, let shard, _, let digests):
             let own = Set(ledger.samples(of: shard).map(\.digest))
@@ -538,6 +554,7 @@ struct Simulation {
     private mutating func check() {
         if !acknowledged.isSubset(of: ledger.forgotten) { violations.append("an acknowledged forget was lost") }
         checkCopies()
+        checkKeys()
         guard let coordinator else { return }
         let status = coordinator.status(at: CoordinatorInstant(milliseconds: now))
         for adapter in coordinator.activeAdapters {
@@ -569,6 +586,25 @@ struct Simulation {
                     violations.append(
                         "\(host.worker.id) has prompt \(digest.prefix(8)) of shard \(shard) on its disk, off the record"
                     )
+                }
+            }
+        }
+    }
+
+    /// Once a request is acknowledged, no key is left that opens anything of what it names: neither a record, nor what lies
+    /// on a worker's disk, here or away.
+    private mutating func checkKeys() {
+        for interaction in acknowledged {
+            if let key = ledger.keys.forgotten[interaction], ledger.keys.living.contains(key) {
+                violations.append("the key of \(interaction) is still there")
+            }
+        }
+        for host in hosts {
+            for (shard, copy) in host.worker.disk.sorted(by: { $0.key < $1.key }) {
+                for (digest, key) in copy.seals.sorted(by: { $0.key < $1.key }) where ledger.keys.living.contains(key) {
+                    if ledger.uses[digest]?.contains(where: acknowledged.contains) == true {
+                        violations.append("\(host.worker.id) holds a prompt of shard \(shard) that still opens")
+                    }
                 }
             }
         }
