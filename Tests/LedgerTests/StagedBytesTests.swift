@@ -1,3 +1,4 @@
+import ClusterTestSupport
 import Foundation
 import Testing
 
@@ -55,7 +56,7 @@ struct StagedBytesTests {
 
     /// Damages authentic bytes in every way that comes up, and takes arbitrary ones.
     private func forEachDamage(of bytes: [UInt8], seed: UInt64, _ body: ([UInt8]) -> Void) {
-        var random = SeededGenerator(state: seed)
+        var random = SeededNumbers(seed)
         for size in 0..<bytes.count { body(Array(bytes[..<size])) }
         for offset in bytes.indices {
             for value in [UInt8(0), 1, 0x7f, 0x80, 0xff] {

@@ -1,3 +1,4 @@
+import ClusterTestSupport
 import Foundation
 import Messages
 import Testing
@@ -29,7 +30,7 @@ struct StagedPeopleTests {
 
     @Test("People whose look-ups are not dealt out evenly come in order too", arguments: [1, 3, 10, 100])
     func uneven(rowsAtOnce: Int) throws {
-        var random = SeededGenerator(state: 5)
+        var random = SeededNumbers(5)
         let lookups =
             (0..<20).map { PersonLookup(high: 5, low: $0) } + (0..<20).map { PersonLookup(high: .max, low: .max - $0) }
             + [PersonLookup(high: 0, low: 0), PersonLookup(high: 1 << 63, low: 0)]

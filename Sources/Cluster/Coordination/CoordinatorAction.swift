@@ -125,7 +125,7 @@ package enum LedgerCommand: Sendable, Equatable {
     /// Chooses τ and n on validation. Asked for when every adapter's row is complete; where fewer than two adapters or no
     /// validation prompts are there, the service stores the defaults.
     case tuneAttention
-    /// Removes the last traces of forgotten data from the files, after a full disk kept the ledger from it.
+    /// Housekeeping after adapters went or an item left the catalogue.
     case purge
     /// Takes the adapter away if its file is damaged or gone; its shard is then given out again.
     case dropDamaged(adapter: String)

@@ -68,13 +68,12 @@ extension Ledger {
         }
     }
 
-    /// Nobody is recognised under another key.
-    func makeLookupsAnew() throws {
-        guard try read({ try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM people)") }) == true else { return }
+    /// Names people anew who were named under a key that is lost. It is one transaction, so that one name tells of all.
+    private func makeLookupsAnew() throws {
+        let first = try read { try Row.fetchOne($0, sql: "SELECT * FROM people ORDER BY id LIMIT 1").map(open) }
+        guard let first, first.lookup != lookup(first.person.name.inTodaysSpelling) else { return }
         try commit { db in
-            _ = try catalogue(db)
-            let damaged = damagedPeople.map(String.init).joined(separator: ", ")
-            try forEachPerson(where: "id NOT IN (\(damaged))", db) { known in
+            try forEachPerson(db) { known in
                 try db.execute(
                     sql: "UPDATE people SET lookup = ? WHERE id = ?",
                     arguments: [lookup(known.person.name.inTodaysSpelling).bytes, known.id])
@@ -86,6 +85,7 @@ extension Ledger {
         try settleKeys(at: time)
         _ = try read(catalogue)
         try setDamagedPeopleAside(at: time)
+        try makeLookupsAnew()
         try sealOlderAdapters()
         let abandoned = time.addingTimeInterval(-Ledger.stagingLifetime)
         let (pending, stale) = try read { db in

@@ -13,8 +13,8 @@ import Unlearning
 /// audit log, and is durable when it returns. When a call throws, nothing of it was written.
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`, `imports/` (batches of
-/// imports in progress, sealed), `adapters/<content name>.sealed`, `certificate.key` (Ed25519), `tombstone.key` (`TombstoneKey`), `audit.head`
-/// (`AuditHead`), and `keys/` (`KeyFolder`), which may lie elsewhere. A copy of the database without the keys recognises
+/// imports in progress, sealed), `adapters/<content name>.sealed`, `certificate.key` (Ed25519), `tombstone.key`
+/// (`TombstoneKey`), `audit.head` (`AuditHead`), and `keys/` (`KeyFolder`), which may lie elsewhere. A copy of the database without the keys recognises
 /// nobody and signs nothing; a copy of `audit.head` in other hands shows whether the log was cut or rewritten since. All
 /// have mode 0600 and the directories 0700 from their first byte on, whatever the umask; those of an earlier release are
 /// tightened when the ledger is opened.
@@ -131,7 +131,6 @@ package final class Ledger {
         self.lock = lock
         try openHead(accepting: accepted, at: time)
         if isOlder { _ = try commit { try audit($0, "records sealed", [String: Int](), at: time) } }
-        if tombstones.isNew && !isOlder { try makeLookupsAnew() }
         if tombstones.isReplacement {
             _ = try commit { try audit($0, "new tombstone key", [String: Int](), at: time) }
         }

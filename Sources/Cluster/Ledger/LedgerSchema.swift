@@ -2,7 +2,7 @@ import GRDB
 
 /// The ledger's tables. Migrations are named and never edited once released.
 ///
-/// Texts of prompts are not stored: they are a pure function of the rows, and every copy less is one less to forget.
+/// Prompts are not stored: they are a pure function of people's records, and every copy less is one less to forget.
 enum LedgerSchema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()

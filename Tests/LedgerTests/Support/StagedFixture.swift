@@ -1,3 +1,4 @@
+import ClusterTestSupport
 import Crypto
 import Foundation
 import Messages
@@ -39,7 +40,7 @@ struct StagedFixture {
 
     /// Batches of random people; their rows are numbered through.
     static func batches(seed: UInt64, sizes: [Int], people: Int) -> [StagedBatch] {
-        var random = SeededGenerator(state: seed)
+        var random = SeededNumbers(seed)
         var ordinal: Int64 = 0
         return sizes.map { size in
             batch(
@@ -111,18 +112,5 @@ struct StagedPerson: Equatable {
         Dictionary(grouping: batches.flatMap(\.rows), by: \.lookup)
             .map { StagedPerson(lookup: $0.key, rows: $0.value) }
             .sorted { $0.lookup < $1.lookup }
-    }
-}
-
-/// SplitMix64: the same numbers in every run.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
     }
 }

@@ -15,8 +15,8 @@ struct MergedRecords {
     /// nil: the import has nothing of this person.
     func person(_ id: Int64) throws -> Person? { try records[id].map { try Person(decoding: $0) } }
 
-    /// SQL: those that are here.
-    var condition: String { "id IN (\(records.keys.sorted().map(String.init).joined(separator: ", ")))" }
+    /// Of the people whose records are here, ascending.
+    var ids: [Int64] { records.keys.sorted() }
 }
 
 extension ImportRun {

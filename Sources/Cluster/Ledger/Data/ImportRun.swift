@@ -111,13 +111,21 @@ struct ImportRun {
         let everybody = changesPrompts || (isBenchmark && (outcome.rowsNew > 0 || gainedTitles))
         var targets: [InteractionKey: Split]?
         if isBenchmark && everybody { targets = try benchmarkSplits(records, db) }
-        try ledger.forEachPerson(where: everybody || !retitled.isEmpty ? "1" : records.condition, db) { known in
-            let merged = try records.person(known.id)
-            let isConcerned =
-                merged != nil || everybody || known.person.interactions.contains { retitled.keys.contains($0.item) }
-            guard isConcerned else { return }
-            let after = try recording(targets, in: merged ?? known.person)
-            try rebuilding.rebuild(from: known, to: after, &outcome, db)
+        if everybody || !retitled.isEmpty {
+            try ledger.forEachPerson(db) { known in
+                let merged = try records.person(known.id)
+                let isConcerned =
+                    merged != nil || everybody
+                    || known.person.interactions.contains { retitled.keys.contains($0.item) }
+                guard isConcerned else { return }
+                let after = try recording(targets, in: merged ?? known.person)
+                try rebuilding.rebuild(from: known, to: after, &outcome, db)
+            }
+        } else {
+            for id in records.ids {
+                guard let known = try ledger.person(id, db), let merged = try records.person(id) else { continue }
+                try rebuilding.rebuild(from: known, to: merged, &outcome, db)
+            }
         }
         for bytes in records.newcomers {
             let after = try recording(targets, in: Person(decoding: bytes))

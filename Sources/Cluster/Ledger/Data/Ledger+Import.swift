@@ -62,7 +62,6 @@ extension Ledger {
                 try Meta.promptsChange.set(PromptsChange(time: time.milliseconds, changes: changes), db)
                 try audit(db, "change prompts", ["changes": changes], at: time)
             }
-            try Meta.titleBudget.set(prompts.titleBytes, db)
             try audit(db, "import", outcome.withoutNames, at: time)
             if let requestID {
                 // Whoever asks again is told what was done, also if nothing could be read after the commit.

@@ -52,12 +52,6 @@ struct Summaries {
         }
     }
 
-    /// A training prompt that has a shard now.
-    mutating func place(_ prompt: StoredPrompt, in shard: Int, _ db: Database) throws {
-        if shards[shard] == nil { shards[shard] = try Self.read(shard: shard, db) }
-        shards[shard]?.count(prompt, ManifestDigest.Entry(id: prompt.prompt.id, digest: prompt.digest), added: true)
-    }
-
     /// Has the shard's digest and counts written also where no prompt changed.
     mutating func touch(shard: Int, _ db: Database) throws {
         if shards[shard] == nil { shards[shard] = try Self.read(shard: shard, db) }

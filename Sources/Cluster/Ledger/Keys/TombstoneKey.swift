@@ -15,12 +15,11 @@ enum TombstoneKey {
     ///
     /// - Parameter acceptsNew: go on without the key that is missing, or with the one that lies in its place: what was
     ///   forgotten under the old one is then no longer recognised.
-    /// - Returns: the key, whether it was made now or found in the place of another one, and whether something was forgotten
-    ///   under that.
+    /// - Returns: the key, and whether it took the place of another one.
     /// - Throws: `LedgerError.keyUnusable`; `.corrupt` for a file that is no key.
     static func obtain(
         _ file: URL, _ queue: DatabaseQueue, acceptsNew: Bool
-    ) throws -> (key: SymmetricKey, isNew: Bool, isReplacement: Bool) {
+    ) throws -> (key: SymmetricKey, isReplacement: Bool) {
         let recorded = try queue.read(Recorded.init)
         let there = try read(file)
         if let inDatabase = recorded.key {
@@ -28,7 +27,7 @@ enum TombstoneKey {
             if there == nil { try make(inDatabase, file) }
             let key = SymmetricKey(data: inDatabase)
             try queue.write { try TombstoneMigration.moveKeyOut($0, key) }
-            return (key, false, false)
+            return (key, false)
         }
         let isKnown = there.map { recorded.check == nil || recorded.check == check(SymmetricKey(data: $0)) } ?? false
         if !isKnown && recorded.isUsed && !acceptsNew {
@@ -42,7 +41,7 @@ enum TombstoneKey {
         }
         let key = SymmetricKey(data: try there ?? make(SymmetricKey(size: .bits256).withUnsafeBytes { Data($0) }, file))
         if !isKnown || recorded.check == nil { try queue.write { try Meta.tombstoneKeyCheck.set(check(key), $0) } }
-        return (key, !isKnown, !isKnown && recorded.isUsed)
+        return (key, !isKnown && recorded.isUsed)
     }
 
     static func check(_ key: SymmetricKey) -> Data {

@@ -49,10 +49,7 @@ extension Ledger {
 
     private func copyMeta(from old: Database, into db: Database) throws {
         try copy("meta", from: old, into: db)
-        try db.execute(sql: "DELETE FROM meta WHERE key IN ('older spellings', 'purge pending')")
-        if let prompts = try Meta.promptConfiguration.value(PromptConfiguration.self, db) {
-            try Meta.titleBudget.set(prompts.titleBytes, db)
-        }
+        try db.execute(sql: "DELETE FROM meta WHERE key IN ('older spellings', 'purge pending', 'title budget')")
         if let bytes = try Int.fetchOne(old, sql: "SELECT LENGTH(vector) FROM embeddings LIMIT 1") {
             try Meta.embeddingWidth.set(bytes / 4, db)
         }

@@ -11,8 +11,6 @@ enum Meta: String {
     case promptConfiguration = "prompt configuration"
     case trainingRequested = "training requested"
     case purgePending = "purge pending"
-    /// Bytes of titles by which the prompts that are there were made. Absent: made before there was a budget.
-    case titleBudget = "title budget"
     /// Seconds since 1970: workers' copies of before are not on record. Absent: all are.
     case copiesSince = "copies since"
     /// There is a key folder.

@@ -141,7 +141,7 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
     public var pendingForgets: [PendingForget]
     /// Whether `train` was ever asked for (`requestTraining`): then shards that are not current are to be trained.
     public var trainingRequested: Bool
-    /// Whether traces of forgotten data could not be removed from the files yet (a full disk): call `purge` again.
+    /// Whether there is housekeeping to do (`purge`): files to delete, an item's title to remove, pages to give back.
     public var purgePending: Bool
     /// Of the training prompts; nil: not known.
     public var labels: Labels?

@@ -47,7 +47,7 @@ final class Catalogue {
         (numbers[name].map { [$0] } ?? []) + (olderSpellings[name] ?? [])
     }
 
-    /// UTF-8 bytes of the longest title.
+    /// - Parameter bytes: of UTF-8.
     func hasTitle(longerThan bytes: Int) -> Bool {
         entries.values.contains { ($0.title?.utf8.count ?? 0) > bytes }
     }

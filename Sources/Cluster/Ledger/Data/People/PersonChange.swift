@@ -16,7 +16,9 @@ struct PersonChange {
     var renewsKey = false
 
     /// - Parameters:
-    ///   - old: as they are; - new: as they are to be, training prompts with the shard that the record gives them.
+    ///   - shard: the person's from now on, under the partition by user.
+    ///   - old: prompts as they are.
+    ///   - new: as they are to be, training prompts with the shard that the record gives them.
     init(
         before: KnownPerson?, after: Person?, shard: Int?, old: [StoredPrompt], new: [StoredPrompt],
         renewsKey: Bool = false
