@@ -1,3 +1,4 @@
+import Foundation
 import Messages
 
 /// How far the log's signed head has come, in the database and in its file.
@@ -8,26 +9,40 @@ struct AuditSealing {
     static let evidence: Set<String> = ["forget", "finish", "publish", "copies", "dispute"]
 
     /// Of the transaction that is under way.
-    var staged: (head: SignedStatement, isEvidence: Bool)?
+    struct Staged {
+        /// After its last entry.
+        var head: AuditHead
+        var entries = 0
+        var isEvidence = false
+        /// With the text that is stored of it; nil: to be signed at the end of the transaction.
+        var signed: (statement: SignedStatement, text: Data)?
+    }
+
+    var staged: Staged?
     /// Committed: by this process, not by whoever else writes to the file.
     private(set) var last: SignedStatement?
+    /// What `last` says, and as it is stored.
+    private(set) var lastHead: (head: AuditHead, text: Data)?
     /// Committed, and not in the file yet.
     private(set) var unwritten: SignedStatement?
     private(set) var isDue = false
     private var entries = 0
 
-    /// What the head in the database must be now.
-    var expected: SignedStatement? { staged?.head ?? last }
-
-    mutating func stage(_ head: SignedStatement, kind: String) {
-        staged = (head, isEvidence: (staged?.isEvidence ?? false) || Self.evidence.contains(kind))
+    /// - Parameter entry: nil: the head is signed anew without one.
+    mutating func stage(_ head: AuditHead, entry: AuditEntry?) {
+        var next = staged ?? Staged(head: head)
+        next.head = head
+        if let entry {
+            next.entries += 1
+            next.isEvidence = next.isEvidence || Self.evidence.contains(entry.kind)
+        }
+        staged = next
     }
 
     mutating func committed() {
-        guard let staged else { return }
-        last = staged.head
-        unwritten = staged.head
-        entries += 1
+        guard let staged, let signed = staged.signed else { return }
+        (last, lastHead, unwritten) = (signed.statement, (staged.head, signed.text), signed.statement)
+        entries += staged.entries
         isDue = isDue || staged.isEvidence || entries >= Self.interval
         self.staged = nil
     }

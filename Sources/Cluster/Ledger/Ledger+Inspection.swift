@@ -16,6 +16,7 @@ extension Ledger {
 
     /// What somebody with another SQLite client could do to the file, for tests.
     package func tamper(_ sql: String) throws {
+        (cachedShortened, tombstoneCount) = (nil, nil)
         try commit { try $0.execute(sql: sql) }
     }
 

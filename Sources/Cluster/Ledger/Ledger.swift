@@ -44,8 +44,15 @@ package final class Ledger {
     /// People whose record did not open when the catalogue was read.
     var damagedPeople: [Int64] = []
     var places = PromptPlaces()
-    /// What follows in memory once the transaction that is under way is committed.
+    /// What follows once the transaction that is under way is committed.
     var afterCommit: [() -> Void] = []
+    /// What follows in memory once the write that is under way is made: later ones of the same transaction build on it. If that
+    /// is not committed, all of it is read anew.
+    var afterWriting: [() -> Void] = []
+    /// The transaction that calls are part of (`together`); nil: each is one of its own.
+    var transaction: Database?
+    /// Transactions that were committed since the ledger was opened.
+    package var commits = 0
     var keyChanges = KeyChanges()
     /// Of committed transactions, and not overwritten yet.
     var obsoleteKeys: [KeyReference] = []
@@ -59,7 +66,12 @@ package final class Ledger {
     var olderTombstones: Bool?
     /// Training prompts that one shard may get.
     package var promptsOfAShard = WireLimits.promptsOfAShard
+    /// nil: to be counted, by reading everybody's prompts.
     var cachedShortened: ShortenedPrompts?
+    /// nil: to be counted.
+    var tombstoneCount: Int?
+    /// The last that was read, with its bytes.
+    var knownPrompts: (text: Data, value: PromptConfiguration)?
     var sealing = AuditSealing()
     /// Adapters that were found damaged or lost and are still to be taken away (`dropIfDamaged`).
     package var foundDamaged: Set<String> = []
@@ -169,19 +181,23 @@ package final class Ledger {
     /// Nobody else has the file open, and one thread uses the ledger: what is read belongs together. (GRDB's `read` sets
     /// `query_only` and takes it back, and SQLite prepares every statement anew after either.)
     func read<Result>(_ work: (Database) throws -> Result) throws -> Result {
+        if let transaction {
+            return try LedgerFiles.mappingErrors(at: database.path) { try work(transaction) }
+        }
         try requireSameFiles()
         return try LedgerFiles.mappingErrors(at: database.path) { try queue.unsafeRead(work) }
     }
 
-    /// One transaction. What went into files that no name leads to any more is not acknowledged, nor is what gave up keys that
-    /// could not be overwritten.
+    /// One transaction, or a part of one that fails alone (`together`). What went into files that no name leads to any more is
+    /// not acknowledged, nor is what gave up keys that could not be overwritten.
     func commit<Result>(_ work: (Database) throws -> Result) throws -> Result {
-        try requireSameFiles()
         cachedSnapshot = nil
-        cachedShortened = nil
+        if transaction != nil { return try writingKeys(work) }
+        try requireSameFiles()
         sealing.staged = nil
         let result = try writingKeys { db in
             let result = try work(db)
+            try signHead(db)
             try interrupt?(.beforeCommit)
             return result
         }

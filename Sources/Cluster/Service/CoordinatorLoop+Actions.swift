@@ -30,15 +30,7 @@ extension CoordinatorLoop {
                 }
             }
         case .reply(let ticket, let reply): self.reply(ticket, with: reply)
-        case .ledger(let id, let command):
-            onLedger { service in
-                let outcome = service.perform(command, at: Date())
-                inbox.post(.event(.ledger(id, outcome)))
-                // Data that changed under a stale write must become known, or the same write is made again.
-                if case .failed(let error) = outcome, error.code == .stale {
-                    inbox.post(service.changed())
-                }
-            }
+        case .ledger(let id, let command): write(command, id)
         case .loadMissing(let rows, let limit):
             onLedger { service in
                 inbox.post(.event(.missing(rows, service.result { try service.missing(rows, limit: limit) })))
@@ -75,12 +67,54 @@ extension CoordinatorLoop {
         }
     }
 
-    private func reply(_ ticket: ClientTicket, with reply: CoordinatorReply) {
+    private func write(_ command: LedgerCommand, _ id: LedgerCommandID) {
         let inbox = process.inbox
-        onLedger { service in
-            let reply = service.reply(reply)
-            service.note(ticket, refusal: reply.refusal)
-            inbox.post(.reply(ticket, reply))
+        let asking = asking?.request == command.clientRequest ? asking : nil
+        process.store.post(
+            .write(
+                LedgerWrite(command: command, access: asking?.access(refusal: nil)) { service, outcome in
+                    guard let outcome else { return }
+                    inbox.post(.committed(id, outcome, noted: asking))
+                    // Data that changed under a stale write must become known, or the same write is made again.
+                    if case .failed(let error) = outcome, error.code == .stale { inbox.post(service.changed()) }
+                    Self.report(service, to: inbox)
+                }))
+    }
+
+    private func reply(_ ticket: ClientTicket, with reply: CoordinatorReply) {
+        if let ready = ready(reply, for: ticket) { return self.reply(ticket, ready) }
+        let inbox = process.inbox
+        switch reply {
+        case .failure(let error):
+            process.store.post(
+                .write(
+                    LedgerWrite(command: nil, access: ticket.access(refusal: error)) { _, _ in
+                        inbox.post(.reply(ticket, ClientReply(error)))
+                    }))
+        default:
+            onLedger { service in
+                let reply = service.reply(reply)
+                service.note(ticket, refusal: reply.refusal)
+                inbox.post(.reply(ticket, reply))
+            }
+        }
+    }
+
+    /// A reply for which nothing has to be asked of the ledger or written into it.
+    private func ready(_ reply: CoordinatorReply, for ticket: ClientTicket) -> ClientReply? {
+        switch reply {
+        case .status(let report):
+            guard let facts else { return nil }
+            return ClientReply(
+                encoded {
+                    try ReplyCoding.encode(
+                        StatusReply(
+                            report: report, statistics: facts.statistics, attention: facts.attention,
+                            certificateKey: process.publicKey))
+                })
+        case .forgetAccepted(let report, let outcome) where report.state == .running && noted == ticket:
+            return ClientReply(encoded { try ReplyCoding.encode(ForgetReply(outcome: outcome)) })
+        default: return nil
         }
     }
 }
@@ -124,12 +158,7 @@ extension LedgerService {
                 progress: isFinished ? "done" : "about to go on", fraction: isFinished ? 1 : 0)
             return try ReplyCoding.encode(
                 OperationReply(report: report, result: isFinished ? try forgetReply(request: id) : nil))
-        case .status(let report):
-            let attention = try preparedAttention()
-            return try ReplyCoding.encode(
-                StatusReply(
-                    report: report, statistics: try ledger.statistics(), attention: attention.parameters,
-                    certificateKey: ledger.publicKey))
+        case .status: throw ClientError(code: .busy, message: "the coordinator is starting")
         case .operation(let report, nil):
             return try ReplyCoding.encode(OperationReply<String>(report: report, result: nil))
         case .operation(let report, .forget?):

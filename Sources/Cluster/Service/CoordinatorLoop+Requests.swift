@@ -13,7 +13,9 @@ extension CoordinatorLoop {
                 try ReplyCoding.encode(try service.ledger.plan(forget))
             }
         case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .forgetCopy:
+            asking = ticket
             handle(.client(ticket, request))
+            asking = nil
         case .importRows(let rows):
             answer(ticket) { service in
                 try service.ledger.stage(
@@ -43,6 +45,7 @@ extension CoordinatorLoop {
         let inbox = process.inbox
         onLedger { service in
             var reply = ClientReply(service.result { try body(service) })
+            service.publishFacts()
             let refusal = reply.refusal
             if notesFirst, refusal == nil {
                 let noted = service.result { try service.noteFirst(ticket.access(refusal: nil)) }
@@ -68,6 +71,7 @@ extension CoordinatorLoop {
                 return try ReplyCoding.encode(reply)
             }
             inbox.post(service.changed())
+            service.publishFacts()
             let reply = ClientReply(result)
             service.note(ticket, refusal: reply.refusal)
             inbox.post(.reply(ticket, reply))
@@ -134,7 +138,7 @@ extension CoordinatorLoop {
         case .failure(let error): isStale = isStale || error.code == .stale
         }
         if !isStale {
-            answer(ticket, ClientReply(result.flatMap { reply in encoded(reply) }))
+            answer(ticket, ClientReply(result.flatMap { reply in encoded { try ReplyCoding.encode(reply) } }))
         } else if attempt < Self.queryAttempts {
             self.query(query, ticket, attempt: attempt + 1)
         } else {
@@ -145,13 +149,14 @@ extension CoordinatorLoop {
 
     /// Queries are only counted: their answers do not wait for the ledger.
     private func answer(_ ticket: ClientTicket, _ reply: ClientReply) {
-        onLedger { $0.note(ticket, refusal: reply.refusal) }
+        process.store.post(
+            .write(LedgerWrite(command: nil, access: ticket.access(refusal: reply.refusal)) { _, _ in }))
         self.reply(ticket, reply)
     }
 
-    private func encoded(_ reply: QueryReply) -> Result<Data, ClientError> {
+    func encoded(_ body: () throws -> Data) -> Result<Data, ClientError> {
         do {
-            return .success(try ReplyCoding.encode(reply))
+            return .success(try body())
         } catch {
             return .failure(ClientError(code: .failed, message: "\(error)"))
         }

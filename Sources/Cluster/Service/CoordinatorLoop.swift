@@ -24,6 +24,12 @@ final class CoordinatorLoop {
     var coordinator: Coordinator
     /// Counts committed forget requests: an answer that was begun before one of them is computed again.
     var generation = 0
+    /// What status shows of the ledger; nil: not told yet.
+    var facts: LedgerFacts?
+    /// Whose request is being handled: writes that follow from it are its.
+    var asking: ClientTicket?
+    /// Whose request a commit that is being handled belongs to: its entry in the audit log is written.
+    var noted: ClientTicket?
     private let start = ContinuousClock.now
     private var stopping = false
     /// The logic does not know the ledger as it is.
@@ -51,6 +57,8 @@ final class CoordinatorLoop {
     ///   another coordinator of the cluster came after this one.
     func run() throws {
         let poller = Poller([.socket(socket), .descriptor(process.inbox.descriptor)])
+        // What the ledger's thread had to say before anybody could ask.
+        process.inbox.drain().forEach(take)
         var nextTick = ContinuousClock.now
         var nextCounting = nextTick + Self.countingInterval
         while !stopping {
@@ -101,9 +109,13 @@ final class CoordinatorLoop {
         let inbox = process.inbox
         process.store.run { service in
             body(service)
-            for adapter in service.takeDamaged() { inbox.post(.event(.adapterDamaged(adapter))) }
-            if let error = service.ledger.displaced { inbox.post(.failed(error)) }
+            Self.report(service, to: inbox)
         }
+    }
+
+    static func report(_ service: LedgerService, to inbox: Mailbox<CoordinatorProcess.Input>) {
+        for adapter in service.takeDamaged() { inbox.post(.event(.adapterDamaged(adapter))) }
+        if let error = service.ledger.displaced { inbox.post(.failed(error)) }
     }
 
     // MARK: in
@@ -181,6 +193,11 @@ final class CoordinatorLoop {
     private func take(_ input: CoordinatorProcess.Input) {
         switch input {
         case .event(let event): handle(event)
+        case .committed(let id, let outcome, let ticket):
+            noted = ticket
+            handle(.ledger(id, outcome))
+            noted = nil
+        case .facts(let new): facts = new
         case .send(let peer, let frames): send(peer, frames)
         case .reply(let ticket, let reply): self.reply(ticket, reply)
         case .answered(let ticket, let request, let generation, let attempt, let result):

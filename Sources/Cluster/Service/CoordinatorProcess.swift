@@ -18,6 +18,9 @@ import ZeroMQ
 package final class CoordinatorProcess: Sendable {
     enum Input: Sendable {
         case event(CoordinatorEvent)
+        /// A write ended. Of a client's request that it was made for the audit log has its entry.
+        case committed(LedgerCommandID, LedgerOutcome, noted: ClientTicket?)
+        case facts(LedgerFacts)
         case send(PeerID, [[UInt8]])
         case reply(ClientTicket, ClientReply)
         case answered(
@@ -34,8 +37,8 @@ package final class CoordinatorProcess: Sendable {
     let options: CoordinatorOptions
     let logger: Logger
     let inbox: Mailbox<Input>
-    let store: SerialThread<LedgerService>
-    let engine: SerialThread<QueryEngine>
+    let store: SerialThread<LedgerService, LedgerWork>
+    let engine: SerialThread<QueryEngine, @Sendable (QueryEngine) -> Void>
     let settings: CoordinatorSettings
     /// The ledger's, raw Ed25519.
     let publicKey: Data
@@ -49,7 +52,6 @@ package final class CoordinatorProcess: Sendable {
         }
         self.options = options
         self.logger = logger
-        inbox = try Mailbox()
         let model = try ModelLoader.load(path: options.model)
         let precision = options.precision ?? .preferred
         let configuration = options.clusterConfiguration(model: model, precision: precision)
@@ -67,13 +69,21 @@ package final class CoordinatorProcess: Sendable {
         let takesOver = options.takesOver
         let keys = KeyOptions(folder: options.keysDirectory, master: options.masterKey)
         let opened = try Mailbox<(cluster: String, publicKey: Data, generation: Generation)>()
+        let inbox = try Mailbox<Input>()
+        self.inbox = inbox
         store = try SerialThread(name: "ledger") {
             let ledger = try Ledger(
                 directory: directory, configuration: configuration, keys: keys, accepting: accepted)
             try ledger.requireEmbeddings(ofWidth: shape.hidden, at: Date())
             let generation = try ledger.raiseGeneration(takeOver: takesOver, at: Date())
             opened.post((ledger.cluster, ledger.publicKey, generation))
-            return LedgerService(ledger: ledger, model: shape)
+            let service = LedgerService(ledger: ledger, model: shape)
+            service.whenFactsChange = { inbox.post(.facts($0)) }
+            service.whenWrittenUnseen = { [unowned service] in inbox.post(service.changed()) }
+            service.publishFacts()
+            return service
+        } perform: {
+            $0.perform($1)
         }
         let threads = options.threads
         let cache = options.weightCache

@@ -1,13 +1,12 @@
 import Foundation
-import Recommendation
 import ZeroMQ
 
 /// A thread of its own for a state that is not `Sendable`: the ledger's database, the query engine's decoder.
 ///
-/// Work is done in the order in which it was given.
-final class SerialThread<State>: Sendable {
+/// Work is done in the order in which it was given; what came meanwhile is handed over together.
+final class SerialThread<State, Work: Sendable>: Sendable {
     private enum Item: Sendable {
-        case work(@Sendable (State) -> Void)
+        case work(Work)
         case stop
     }
 
@@ -17,7 +16,10 @@ final class SerialThread<State>: Sendable {
     /// Makes the state on the thread and waits for it.
     ///
     /// - Throws: whatever `make` throws.
-    init(name: String, make: @escaping @Sendable () throws -> State) throws {
+    init(
+        name: String, make: @escaping @Sendable () throws -> State,
+        perform: @escaping @Sendable (State, [Work]) -> Void
+    ) throws {
         let inbox = try Mailbox<Item>()
         let started = try Mailbox<(any Error)?>()
         let ended = try Mailbox<Void>()
@@ -27,7 +29,7 @@ final class SerialThread<State>: Sendable {
             do {
                 let state = try make()
                 started.post(nil)
-                Self.serve(state, inbox)
+                Self.serve(state, inbox, perform)
             } catch {
                 started.post(error)
             }
@@ -40,8 +42,8 @@ final class SerialThread<State>: Sendable {
         if let error = started.take().first ?? nil { throw error }
     }
 
-    func run(_ body: @escaping @Sendable (State) -> Void) {
-        inbox.post(.work(body))
+    func post(_ work: Work) {
+        inbox.post(.work(work))
     }
 
     /// Finishes what was given before and ends the thread.
@@ -50,14 +52,26 @@ final class SerialThread<State>: Sendable {
         _ = ended.take()
     }
 
-    private static func serve(_ state: State, _ inbox: Mailbox<Item>) {
+    private static func serve(_ state: State, _ inbox: Mailbox<Item>, _ perform: (State, [Work]) -> Void) {
         while true {
+            var works: [Work] = []
+            var isLast = false
             for item in inbox.take() {
                 switch item {
-                case .work(let body): body(state)
-                case .stop: return
+                case .work(let work): if !isLast { works.append(work) }
+                case .stop: isLast = true
                 }
             }
+            perform(state, works)
+            if isLast { return }
         }
     }
+}
+
+extension SerialThread where Work == @Sendable (State) -> Void {
+    convenience init(name: String, make: @escaping @Sendable () throws -> State) throws {
+        try self.init(name: name, make: make) { state, works in for work in works { work(state) } }
+    }
+
+    func run(_ body: Work) { post(body) }
 }

@@ -31,7 +31,7 @@ package struct PreparedAttention: Sendable {
         let weighed = adapters.filter { adapter in table.rows.contains { $0.adapter == adapter.name } }
         let chosen = weighed.isEmpty ? adapters : weighed
         members = chosen.map { Member(shard: $0.shard, name: $0.name, exact: $0.report.isExact) }
-        parameters = chosenParameters ?? SampleAdaptiveAttention.Parameters(tau: 0, neighbours: 20)
+        parameters = chosenParameters ?? Self.equalWeights
         if weighed.isEmpty || chosenParameters == nil || table.ids.isEmpty {
             attention = nil
             return
@@ -46,6 +46,9 @@ package struct PreparedAttention: Sendable {
             ids: table.ids, embeddings: table.embeddings, dimension: table.dimension, errors: errors,
             parameters: parameters)
     }
+
+    /// Until something was tuned.
+    package static let equalWeights = SampleAdaptiveAttention.Parameters(tau: 0, neighbours: 20)
 
     /// Whether weights depend on the query at all.
     package var looksAtQuery: Bool { attention != nil && parameters.tau != 0 && members.count > 1 }

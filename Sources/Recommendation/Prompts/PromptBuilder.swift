@@ -51,6 +51,7 @@ public struct PromptBuilder: Sendable {
     ) -> [Prompt] {
         let sequence = titled(interactions.sequence(of: user), titles)
         guard sequence.count > configuration.historyLength else { return [] }
+        let instruction = instruction
         return (configuration.historyLength..<sequence.count).compactMap { position in
             let target = sequence[position]
             let id = Self.promptID(target: target.interaction.key)
@@ -125,14 +126,32 @@ public struct PromptBuilder: Sendable {
     /// A user who liked (or disliked) nothing of the history keeps the line, with nothing after colon and space, as in
     /// the benchmark.
     private func input(history: ArraySlice<Titled>, target: String) -> String {
-        var titles = TitleBudget(bytes: configuration.titleBytes).fitting(history.map(\.title) + [target])
-        let target = titles.removeLast()
-        let history = zip(history, titles).map { Titled(interaction: $0.interaction, title: $1) }
-        let quoted = { (liked: Bool) in
-            history.filter { isLiked($0.interaction) == liked }.map { "\"\($0.title)\"" }.joined(separator: ", ")
+        let titles = TitleBudget(bytes: configuration.titleBytes).fitting(history.map(\.title) + [target])
+        var text = ""
+        text.reserveCapacity(titles.reduce(128) { $0 + $1.utf8.count + 4 })
+        text += "User Preference: "
+        append(titles, of: history, liked: true, to: &text)
+        text += "\nUser Unpreference: "
+        append(titles, of: history, liked: false, to: &text)
+        text += "\n"
+        text += PromptTemplate.question
+        text += configuration.domain.rawValue
+        text += " \""
+        text += titles[titles.count - 1]
+        text += "\"?"
+        return text
+    }
+
+    /// Those of one kind, quoted, with commas between them.
+    private func append(_ titles: [String], of history: ArraySlice<Titled>, liked: Bool, to text: inout String) {
+        var isFirst = true
+        for (past, title) in zip(history, titles) where isLiked(past.interaction) == liked {
+            if !isFirst { text += ", " }
+            isFirst = false
+            text += "\""
+            text += title
+            text += "\""
         }
-        return "User Preference: \(quoted(true))\nUser Unpreference: \(quoted(false))\n"
-            + "\(PromptTemplate.question)\(configuration.domain.rawValue) \"\(target)\"?"
     }
 }
 

@@ -11,10 +11,20 @@ struct TitleBudget {
 
     /// The titles as they are shown, in their order; equal to the argument where nothing is too long.
     func fitting(_ titles: [String]) -> [String] {
+        if fits(titles) { return titles }
         let lengths = titles.map(\.utf8.count)
-        guard lengths.contains(where: { $0 > bytes }) || lengths.reduce(0, +) > bytes else { return titles }
         let limit = commonLength(lengths)
         return zip(titles, lengths).map { title, length in length <= limit ? title : Self.cut(title, to: limit) }
+    }
+
+    /// Whether all are shown as they are.
+    func fits(_ titles: [String]) -> Bool {
+        var rest = bytes
+        for title in titles {
+            rest -= min(title.utf8.count, bytes + 1)
+            if rest < 0 { return false }
+        }
+        return true
     }
 
     /// The greatest c with Σ min(length, c) ≤ bytes, for titles that take more.

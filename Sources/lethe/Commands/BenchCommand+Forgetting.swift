@@ -20,6 +20,9 @@ extension BenchCommand {
         @Option(help: "Begin no further request after so many seconds.")
         var seconds = Double.infinity
 
+        @Option(help: "Connections that ask at the same time, each for its share of the targets.")
+        var clients = 1
+
         @Flag(help: "Only ask what would happen.")
         var dryRun = false
 
@@ -27,16 +30,20 @@ extension BenchCommand {
 
         private struct Report: Encodable {
             var requests: Int
+            var clients: Int
+            var requestsPerSecond: Double
             /// From sending to the reply.
             var medianSeconds: Double
             var p99Seconds: Double
             var longestSeconds: Double
-            /// One by one, in the file's order.
+            /// One by one, in the file's order, of one client after the other.
             var seconds: [Double]
 
-            init(_ seconds: [Double]) {
+            init(_ seconds: [Double], clients: Int, wall: Double) {
                 let sorted = seconds.sorted()
                 requests = seconds.count
+                self.clients = clients
+                requestsPerSecond = Double(seconds.count) / wall
                 medianSeconds = median(seconds)
                 p99Seconds = sorted[Int((0.99 * Double(sorted.count)).rounded(.up)) - 1]
                 longestSeconds = sorted[sorted.count - 1]
@@ -44,27 +51,32 @@ extension BenchCommand {
             }
         }
 
+        func validate() throws {
+            guard (1...1024).contains(clients) else { throw ValidationError("--clients must be from 1 to 1024") }
+        }
+
         func run() throws {
-            try client.withClient { coordinator in
-                var targets = ForgetTargets()
-                try targets.addFile(file)
-                let requests =
-                    targets.users.map { request(users: [$0]) }
-                    + targets.interactions.map { request(interactions: [$0]) }
-                guard !requests.isEmpty else { throw CommandFailure(.badInput, "\(file) names nothing to forget") }
-                // Connecting is in no figure.
-                try coordinator.call(.status, patience: .seconds(600))
+            var targets = ForgetTargets()
+            try targets.addFile(file)
+            let requests =
+                targets.users.map { request(users: [$0]) }
+                + targets.interactions.map { request(interactions: [$0]) }
+            guard !requests.isEmpty else { throw CommandFailure(.badInput, "\(file) names nothing to forget") }
+            let shares = (0..<clients).map { first in
+                stride(from: first, to: requests.count, by: clients).map { requests[$0] }
+            }
+            try reportingFailures(json: client.json) {
+                let asking = try BenchClients(shares: shares, seconds: seconds) { try client.connect() }
                 var times: [Double] = []
-                for request in requests where times.reduce(0, +) < seconds {
-                    times.append(try timed { try coordinator.call(request, patience: .seconds(600)) })
-                }
+                let wall = try timed { times = try asking.run() }
                 guard !times.isEmpty else { throw CommandFailure(.usage, "--seconds must be above 0") }
-                let report = Report(times)
+                let report = Report(times, clients: clients, wall: wall)
                 try client.output.emit(report) {
                     """
-                    \(report.requests) \(dryRun ? "plans" : "acknowledgements"): median \
-                    \(decimal(report.medianSeconds * 1000)) ms, 99 of 100 within \(decimal(report.p99Seconds * 1000)) ms, \
-                    longest \(decimal(report.longestSeconds * 1000)) ms
+                    \(report.requests) \(dryRun ? "plans" : "acknowledgements"), \(clients) at a time: \
+                    \(decimal(report.requestsPerSecond)) a second, median \(decimal(report.medianSeconds * 1000)) ms, \
+                    99 of 100 within \(decimal(report.p99Seconds * 1000)) ms, longest \
+                    \(decimal(report.longestSeconds * 1000)) ms
                     """
                 }
             }

@@ -38,7 +38,9 @@ extension Ledger {
         importID: String, batches: Int, prompts wanted: PromptConfiguration, given: [PromptField], changePrompts: Bool,
         at time: Date, requestID: String?
     ) throws -> ImportOutcome {
-        try commit { db in
+        // Titles change, and what becomes of prompts with them.
+        cachedShortened = nil
+        return try commit { db in
             let before = try Meta.promptConfiguration.value(PromptConfiguration.self, db)
             let prompts = before?.taking(given, from: wanted) ?? wanted
             _ = try PromptBuilder(configuration: prompts)

@@ -81,7 +81,7 @@ extension Ledger {
                 arguments: [importID, sequence, time.milliseconds, refused])
             if stagedPeople[importID] != nil {
                 let people = batch.rows.map(\.lookup)
-                afterCommit.append { [self] in stagedPeople[importID]?.formUnion(people) }
+                afterWriting.append { [self] in stagedPeople[importID]?.formUnion(people) }
             }
             try audit(
                 db, "stage", ["batch": sequence, "items": items.count, "rows": interactions.count, "refused": refused],
@@ -136,11 +136,9 @@ extension Ledger {
         keyChanges.obsolete.append(reference)
         try db.execute(sql: "DELETE FROM staged_batches WHERE import = ?", arguments: [importID])
         try db.execute(sql: "DELETE FROM imports WHERE import = ?", arguments: [importID])
-        afterCommit.append { [self] in
-            stagedPeople[importID] = nil
-            // What is left is deleted at the next start.
-            try? stagedImports.remove(importID: importID)
-        }
+        afterWriting.append { [self] in stagedPeople[importID] = nil }
+        // What is left is deleted at the next start.
+        afterCommit.append { [self] in try? stagedImports.remove(importID: importID) }
     }
 
     // MARK: what a forget request asks

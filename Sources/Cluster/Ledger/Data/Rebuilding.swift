@@ -88,7 +88,7 @@ extension Ledger {
     func finish(_ rebuilding: inout Rebuilding, _ db: Database) throws -> [Int] {
         rebuilding.keys.leave(self)
         let uses = rebuilding.uses
-        afterCommit.append { [self] in
+        afterWriting.append { [self] in
             for (item, count) in uses { cachedCatalogue?.count(count, of: item) }
         }
         return try write(rebuilding.summaries, db)

@@ -86,6 +86,15 @@ extension Ledger {
     func bury(_ tombstone: Tombstone, _ db: Database) throws {
         try db.cachedStatement(sql: "INSERT OR IGNORE INTO tombstones (hmac, kind) VALUES (?, ?)")
             .execute(arguments: [value(of: tombstone), tombstone.kind])
+        guard db.changesCount > 0, Self.countedTombstones.contains(tombstone.kind) else { return }
+        afterWriting.append { [self] in tombstoneCount = tombstoneCount.map { $0 + 1 } }
+    }
+
+    /// Those that name what was forgotten; pairs only help to find them.
+    private static let countedTombstones = ["user", "interaction"]
+
+    func countTombstones(_ db: Database) throws -> Int {
+        try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM tombstones WHERE kind IN ('user', 'interaction')") ?? 0
     }
 
     private func value(of tombstone: Tombstone) -> Data {

@@ -33,18 +33,23 @@ extension Ledger {
     ///
     /// A head or an entry that this process did not write means that somebody else wrote to the log: the log itself says so
     /// from then on.
-    func advanceHead(to entry: AuditEntry, from last: AuditHead, _ db: Database) throws {
-        let signed = try SignedStatement(last.advanced(to: entry), signedBy: signingKey)
-        try Meta.auditHead.set(signed, db)
-        sealing.stage(signed, kind: entry.kind)
+    func signHead(_ db: Database) throws {
+        guard let head = sealing.staged?.head else { return }
+        let signed = try SignedStatement(head, signedBy: signingKey)
+        let text = try JSONEncoder.stable.encode(signed)
+        try Meta.auditHead.set(text: text, db)
+        sealing.staged?.signed = (signed, text)
     }
 
     /// The head to count on from, and what is wrong with it or with the log.
-    func head(before last: AuditEntry?, _ db: Database) throws -> (head: AuditHead, finding: String?) {
-        let signed = try Meta.auditHead.value(SignedStatement.self, db)
-        let head = signed == sealing.expected ? signed?.auditHead(cluster: cluster, publicKey: nil) : nil
-        if let head, head.isOf(last) { return (head, nil) }
-        return (try countedHead(db), Ledger.cut(last, head))
+    func lastHead(_ db: Database) throws -> (head: AuditHead, finding: String?) {
+        // Nobody else writes while the transaction is under way.
+        if let staged = sealing.staged { return (staged.head, nil) }
+        let last = try lastEntry(db)
+        let text = try Meta.auditHead.text(db)
+        let known = text == sealing.lastHead?.text ? sealing.lastHead?.head : nil
+        if let known, known.isOf(last) { return (known, nil) }
+        return (try countedHead(db), Ledger.cut(last, known))
     }
 
     /// Writes the head that was committed last to its file.
@@ -81,11 +86,10 @@ extension Ledger {
             let former = try Meta.auditHead.value(SignedStatement.self, db)
             let stored = former?.auditHead(cluster: cluster, publicKey: key)
             let head = try stored.flatMap { try $0.isOf(lastEntry(db)) ? $0 : nil } ?? countedHead(db)
-            let signed = try SignedStatement(head, signedBy: signingKey)
-            try Meta.auditHead.set(signed, db)
-            sealing.stage(signed, kind: "")
-            if let former = former?.keyID, former != signed.keyID {
-                try audit(db, "new certificate key", ["former": former, "present": signed.keyID], at: time)
+            sealing.stage(head, entry: nil)
+            let present = SignedStatement.keyID(publicKey)
+            if let former = former?.keyID, former != present {
+                try audit(db, "new certificate key", ["former": former, "present": present], at: time)
             }
             let known = try openFinding(db)
             if let finding { try audit(db, Ledger.finding, Finding(finding: finding), at: time) }

@@ -20,14 +20,14 @@ extension Ledger {
     /// Adds an entry, and before it one that says so when the log was changed from outside; returns its hash.
     @discardableResult
     func audit(_ db: Database, _ kind: String, _ detail: some Encodable, at time: Date) throws -> String {
-        var last = try lastEntry(db)
-        var (head, finding) = try head(before: last, db)
+        var (head, finding) = try lastHead(db)
         if let finding, kind != Ledger.finding {
-            last = try append(Ledger.finding, Finding(finding: finding), after: last, at: time, db)
-            if let last { head = head.advanced(to: last) }
+            let entry = try append(Ledger.finding, Finding(finding: finding), after: head, at: time, db)
+            head = head.advanced(to: entry)
+            sealing.stage(head, entry: entry)
         }
-        let entry = try append(kind, detail, after: last, at: time, db)
-        try advanceHead(to: entry, from: head, db)
+        let entry = try append(kind, detail, after: head, at: time, db)
+        sealing.stage(head.advanced(to: entry), entry: entry)
         return entry.hash
     }
 
@@ -36,11 +36,11 @@ extension Ledger {
     }
 
     private func append(
-        _ kind: String, _ detail: some Encodable, after last: AuditEntry?, at time: Date, _ db: Database
+        _ kind: String, _ detail: some Encodable, after last: AuditHead, at time: Date, _ db: Database
     ) throws -> AuditEntry {
         var entry = AuditEntry(
-            sequence: (last?.sequence ?? 0) + 1, time: time.stored, kind: kind,
-            detail: try JSONEncoder.audited.text(detail), previous: last?.hash ?? Ledger.noHash, hash: "")
+            sequence: last.sequence + 1, time: time.stored, kind: kind,
+            detail: try JSONEncoder.audited.text(detail), previous: last.hash, hash: "")
         entry.hash = entry.computedHash
         try db.execute(
             sql: "INSERT INTO audit (sequence, time, kind, detail, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",

@@ -164,7 +164,7 @@ extension Ledger {
                 "the recorded \(configuration.partition.rawValue) partition, which was computed when the forgotten data "
                     + "was still there")
         }
-        if try Meta.promptConfiguration.value(PromptConfiguration.self, db)?.method == .tallrec {
+        if try recordedPrompts(db)?.method == .tallrec {
             relative.append("the splits recorded at import")
         }
         let same = "every new adapter is byte for byte what a fresh training on the retained data gives"

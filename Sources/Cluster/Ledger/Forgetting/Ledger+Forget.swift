@@ -176,7 +176,7 @@ extension Ledger {
             try Meta.catalogueTraces.set(true, db)
             try Meta.purgePending.set(true, db)
         }
-        afterCommit.append { [self] in
+        afterWriting.append { [self] in
             for (item, count) in uses { cachedCatalogue?.count(count, of: item) }
             for item in gone { cachedCatalogue?.remove(item) }
         }

@@ -33,7 +33,9 @@ extension Ledger {
     /// Free pages that one call gives back, at most: 64 MB.
     private static let pagesFreedAtOnce = 16_384
 
-    func purgeIfPending() throws {
+    /// What has to be gone before a request may be finished; not while other calls are under way (`together`).
+    package func purgeIfPending() throws {
+        guard transaction == nil else { return }
         try sealIfPending()
         if try read({ try Meta.purgePending.value(Bool.self, $0) ?? false }) { try purge() }
     }

@@ -6,7 +6,8 @@ extension KeyFolder {
     ///
     /// First noise goes over the key and to the disk, then zeros. Zeros alone would do on a plain disk, but a storage
     /// that keeps no blocks of zeros (thin volumes, compressing devices) may just drop the mapping to the old block;
-    /// noise it must write. Zeros at the end make an empty slot recognisable.
+    /// noise it must write. Zeros at the end make an empty slot recognisable: nobody waits for them to reach the disk, since noise
+    /// that is found at the next start has no owner, and is overwritten then.
     ///
     /// - Throws: `LedgerError.diskFull`, `.storage`, `.replaced`; then some may be destroyed: call it again.
     package func destroy(_ references: [KeyReference]) throws {
@@ -61,7 +62,6 @@ extension KeyFolder {
         try interrupt?(.overwrittenSynced)
         try file.write(doomed) { _, bytes in bytes.initializeMemory(as: UInt8.self, repeating: 0) }
         try interrupt?(.cleared)
-        try file.sync()
         free += doomed.reversed()
         unsettled = []
     }

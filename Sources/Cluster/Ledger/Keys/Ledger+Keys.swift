@@ -24,21 +24,29 @@ extension Ledger {
     /// One transaction that may make keys and give some up: those that it made go when it fails. The caller sees to those that it
     /// gave up.
     func writingKeys<Result>(_ work: (Database) throws -> Result) throws -> Result {
+        if let transaction { return try part(of: transaction, work) }
         try destroyObsoleteKeys()
         keyChanges = KeyChanges()
-        afterCommit = []
+        (afterCommit, afterWriting) = ([], [])
         do {
             let result = try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
-            for work in afterCommit { work() }
-            (afterCommit, catalogueIsChanging) = ([], false)
+            commits += 1
+            for work in afterWriting + afterCommit { work() }
+            (afterCommit, afterWriting, catalogueIsChanging) = ([], [], false)
             return result
         } catch {
-            afterCommit = []
-            if catalogueIsChanging { (cachedCatalogue, catalogueIsChanging) = (nil, false) }
+            (afterCommit, afterWriting) = ([], [])
+            if catalogueIsChanging { readAnew() }
             // What cannot be overwritten now has no owner, and is overwritten at the next start.
             try? keys.destroy(keyChanges.made)
             throw error
         }
+    }
+
+    /// What memory holds of the database went ahead of it.
+    func readAnew() {
+        (cachedCatalogue, stagedPeople, catalogueIsChanging) = (nil, [:], false)
+        (cachedShortened, tombstoneCount) = (nil, nil)
     }
 
     /// nil: it is gone, or lies in a damaged slot or beyond the end of an older copy of the folder. Its owner gets another.

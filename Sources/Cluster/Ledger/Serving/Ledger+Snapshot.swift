@@ -84,7 +84,7 @@ extension Ledger {
             validationDigest: validationDigest, isTuned: try isTuned(db), pendingForgets: pending,
             trainingRequested: try Meta.trainingRequested.value(Bool.self, db) ?? false,
             purgePending: try Meta.purgePending.value(Bool.self, db) ?? false,
-            labels: try Meta.promptConfiguration.value(PromptConfiguration.self, db).map {
+            labels: try recordedPrompts(db).map {
                 LedgerSnapshot.Labels(likes: likes, likeAbove: $0.likeAbove)
             })
     }
@@ -133,19 +133,21 @@ extension Ledger {
 
     package func statistics() throws -> LedgerStatistics {
         try read { db in
-            func count(_ table: String) throws -> Int {
-                try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM \(table)") ?? 0
+            // They are numbered from 1 and never deleted.
+            func last(_ number: String, of table: String) throws -> Int {
+                try Int.fetchOne(db, sql: "SELECT MAX(\(number)) FROM \(table)") ?? 0
             }
             let shortened = try shortenedPrompts(db)
+            let tombstones = try tombstoneCount ?? countTombstones(db)
+            tombstoneCount = tombstones
             return LedgerStatistics(
                 users: try Int.fetchOne(db, sql: "SELECT people FROM totals") ?? 0, items: try catalogue(db).count,
                 interactions: try Int.fetchOne(db, sql: "SELECT interactions FROM totals") ?? 0,
-                tombstones: try Int.fetchOne(
-                    db, sql: "SELECT COUNT(*) FROM tombstones WHERE kind IN ('user', 'interaction')") ?? 0,
-                forgetRequests: try count("forget_requests"), auditEntries: try count("audit"),
+                tombstones: tombstones, forgetRequests: try last("number", of: "forget_requests"),
+                auditEntries: try last("sequence", of: "audit"),
                 tokensPerSecond: try tokensPerSecond(db),
                 promptsChange: try Meta.promptsChange.value(PromptsChange.self, db),
-                promptsShortened: shortened.count, shortened: shortened.first)
+                promptsShortened: shortened.ids.count, shortened: shortened.first)
         }
     }
 

@@ -35,10 +35,18 @@ enum Meta: String {
         return try row?.json("value", in: "meta")
     }
 
+    /// As it is stored.
+    func text(_ db: Database) throws -> Data? {
+        try Data.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])
+    }
+
     func set(_ value: some Encodable, _ db: Database) throws {
-        try db.execute(
-            sql: "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-            arguments: [rawValue, JSONEncoder.stable.encode(value)])
+        try set(text: JSONEncoder.stable.encode(value), db)
+    }
+
+    /// - Parameter text: JSON.
+    func set(text: Data, _ db: Database) throws {
+        try db.execute(sql: "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", arguments: [rawValue, text])
     }
 
     func remove(_ db: Database) throws {

@@ -20,6 +20,12 @@ extension LedgerService {
         try? writeAccesses()
     }
 
+    /// Whether the request leaves an entry that is not written yet; it is counted now.
+    func owesEntry(for access: Access?) -> Bool {
+        if let access { unwritten += journal.take(access, at: Date()) }
+        return !unwritten.isEmpty
+    }
+
     /// Notes what must not happen without its entry.
     ///
     /// - Throws: what prevents the entry.
@@ -43,7 +49,8 @@ extension LedgerService {
             })
     }
 
-    private func writeAccesses() throws {
+    func writeAccesses() throws {
+        guard !unwritten.isEmpty else { return }
         unwritten = unwritten.suffix(Self.unwrittenEntries)
         try ledger.record(unwritten, at: Date())
         unwritten = []

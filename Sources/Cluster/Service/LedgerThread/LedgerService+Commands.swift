@@ -8,26 +8,21 @@ import Unlearning
 extension LedgerService {
     /// Commits what the coordinator's logic asked for.
     func perform(_ command: LedgerCommand, at time: Date) -> LedgerOutcome {
-        defer { invalidate() }
-        let forgotten: ForgetOutcome?
         do {
-            forgotten = try commit(command, at: time)
+            _ = try commit(command, at: time)
         } catch {
             return .failed(Self.clientError(error))
         }
         // From here on it is committed, whatever happens.
         do {
-            let snapshot = try ledger.snapshot()
-            if let forgotten { return .forgotten(forgotten, snapshot) }
-            if case .finishForget = command { return .finished(snapshot) }
-            return .committed(snapshot)
+            return .committed(try ledger.snapshot())
         } catch {
             return .failed(ClientError(code: .unread, message: Self.clientError(error).message))
         }
     }
 
     /// - Returns: what a forget request did; nil for everything else.
-    private func commit(_ command: LedgerCommand, at time: Date) throws -> ForgetOutcome? {
+    func commit(_ command: LedgerCommand, at time: Date) throws -> ForgetOutcome? {
         switch command {
         case .forget(let id, let request): return try ledger.forget(requestID: id, request, at: time)
         case .requestTraining: try ledger.requestTraining(at: time)

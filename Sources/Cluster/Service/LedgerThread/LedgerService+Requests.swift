@@ -10,7 +10,6 @@ extension LedgerService {
     func finishImport(
         _ request: ClientRequest.FinishImport, requestID: String, at time: Date
     ) throws -> ImportReply {
-        defer { invalidate() }
         let outcome =
             try ledger.importOutcome(requestID: requestID)
             ?? ledger.finishImport(

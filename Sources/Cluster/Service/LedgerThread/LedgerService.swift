@@ -11,8 +11,14 @@ import Unlearning
 final class LedgerService {
     let ledger: Ledger
     let model: ModelConfiguration
-    /// The attention over the present adapters; made anew after any write that can change it.
-    private var attention: PreparedAttention?
+    /// The attention over the present adapters, and what it was made from.
+    private var attention: (prepared: PreparedAttention, subject: AttentionSubject)?
+    /// Called when something was written and its keys could not be overwritten: nobody was told of it.
+    var whenWrittenUnseen: (() -> Void)?
+    /// Told what status shows of the ledger, whenever that changed.
+    var whenFactsChange: ((LedgerFacts) -> Void)?
+    /// Of the ledger when they were told last.
+    private var factsTold = -1
     /// Fingerprint of the coordinator's own arithmetic, which every worker must have; nil until it is computed.
     var arithmetic: String?
     var journal = AccessJournal()
@@ -47,10 +53,6 @@ final class LedgerService {
         return ledger.foundDamaged.sorted()
     }
 
-    func invalidate() {
-        attention = nil
-    }
-
     /// The adapters that may answer, with attention at other parameters than those in force.
     func preparedAttention(_ parameters: SampleAdaptiveAttention.Parameters?) throws -> PreparedAttention {
         guard let parameters else { return try preparedAttention() }
@@ -60,11 +62,27 @@ final class LedgerService {
 
     /// The adapters that may answer, with the attention that weighs them.
     func preparedAttention() throws -> PreparedAttention {
-        if let attention { return attention }
-        let made = try PreparedAttention(
-            table: ledger.attentionTable(), parameters: ledger.tuning()?.parameters, adapters: ledger.adapters())
-        attention = made
+        let parameters = try ledger.tuning()?.parameters
+        let subject = AttentionSubject(try ledger.snapshot(), parameters)
+        if let attention, attention.subject == subject { return attention.prepared }
+        // Equal weights look at nothing.
+        let table = subject.looksAtRows ? try ledger.attentionTable() : .empty
+        let made = try PreparedAttention(table: table, parameters: parameters, adapters: ledger.adapters())
+        attention = (made, subject)
         return made
+    }
+
+    /// What status shows; told before whoever changed it is answered.
+    func publishFacts() {
+        guard let whenFactsChange, factsTold != ledger.commits, let facts = try? facts() else { return }
+        factsTold = ledger.commits
+        whenFactsChange(facts)
+    }
+
+    private func facts() throws -> LedgerFacts {
+        LedgerFacts(
+            statistics: try ledger.statistics(),
+            attention: try ledger.tuning()?.parameters ?? PreparedAttention.equalWeights)
     }
 
     /// The error's code for clients and for the coordinator's logic, and its text for people.

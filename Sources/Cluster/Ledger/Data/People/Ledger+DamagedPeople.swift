@@ -29,6 +29,7 @@ extension Ledger {
     func setDamagedPeopleAside(at time: Date) throws {
         guard !damagedPeople.isEmpty else { return }
         let damaged = damagedPeople
+        cachedShortened = nil
         try commit { db in
             var touched: Set<Int> = []
             for id in damaged {

@@ -8,8 +8,16 @@ import Recommendation
 extension Ledger {
     /// What people's prompts are made with now; nil before the first import.
     func promptContext(_ db: Database) throws -> PromptContext? {
-        guard let recorded = try Meta.promptConfiguration.value(PromptConfiguration.self, db) else { return nil }
-        return try promptContext(recorded, db)
+        try recordedPrompts(db).map { try promptContext($0, db) }
+    }
+
+    /// How prompts are made; nil before the first import. Read again only where other bytes are stored.
+    func recordedPrompts(_ db: Database) throws -> PromptConfiguration? {
+        guard let text = try Meta.promptConfiguration.text(db) else { return nil }
+        if let knownPrompts, knownPrompts.text == text { return knownPrompts.value }
+        guard let value = try Meta.promptConfiguration.value(PromptConfiguration.self, db) else { return nil }
+        knownPrompts = (text, value)
+        return value
     }
 
     func promptContext(_ prompts: PromptConfiguration, _ db: Database) throws -> PromptContext {
@@ -36,6 +44,7 @@ extension Ledger {
         newKey: () throws -> (reference: KeyReference, key: SymmetricKey), _ db: Database
     ) throws -> Int64? {
         try count(change, &summaries, uses: &uses, db)
+        try countShortened(change, db)
         guard let person = change.after else {
             guard let before = change.before else { return nil }
             try uncountMargins(of: before.id, db)
@@ -87,7 +96,8 @@ extension Ledger {
     private func count(
         _ change: PersonChange, _ summaries: inout Summaries, uses: inout [Int64: Int], _ db: Database
     ) throws {
-        let old = Dictionary(change.old.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let old =
+            change.new.isEmpty ? [:] : Dictionary(change.old.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let new = Dictionary(change.new.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         for prompt in change.old {
             let replacement = new[prompt.id]

@@ -1,0 +1,118 @@
+import Coordination
+import Foundation
+import Ledger
+import Messages
+
+/// Group commit: writes that wait together are one transaction, so that its syncs are paid once.
+extension LedgerService {
+    /// Writes of one transaction at most: others are not to wait longer for it than they would notice.
+    static let writesTogether = 32
+
+    func perform(_ works: [LedgerWork]) {
+        var waiting: [LedgerWrite] = []
+        for work in works {
+            switch work {
+            case .call(let body):
+                commit(&waiting)
+                body(self)
+            case .write(let write) where write.command?.isShort == false:
+                commit(&waiting)
+                waiting = [write]
+                commit(&waiting)
+            case .write(var write):
+                if write.command == nil {
+                    guard owesEntry(for: write.access) else {
+                        write.done(self, nil)
+                        continue
+                    }
+                    write.access = nil
+                }
+                waiting.append(write)
+                if waiting.count == Self.writesTogether { commit(&waiting) }
+            }
+        }
+        commit(&waiting)
+    }
+
+    private func commit(_ waiting: inout [LedgerWrite]) {
+        defer { waiting = [] }
+        guard !waiting.isEmpty else { return }
+        if waiting.count == 1 && waiting[0].command?.isShort != true {
+            commitAlone(waiting[0])
+        } else {
+            commitTogether(waiting)
+        }
+    }
+
+    /// What is no mere change of rows, or an entry alone.
+    private func commitAlone(_ write: LedgerWrite) {
+        guard let command = write.command else {
+            try? writeAccesses()
+            return write.done(self, nil)
+        }
+        let outcome = perform(command, at: Date())
+        publishFacts()
+        write.done(self, outcome)
+    }
+
+    private func commitTogether(_ writes: [LedgerWrite]) {
+        let time = Date()
+        let entries = (journal, unwritten)
+        let purge = writes.contains { $0.command?.needsPurge ?? false } ? result { try ledger.purgeIfPending() } : nil
+        let commits = ledger.commits
+        let results: [Result<ForgetOutcome?, ClientError>]
+        do {
+            results = try ledger.together { writes.map { written($0, purge, at: time) } }
+        } catch {
+            (journal, unwritten) = entries
+            if ledger.commits == commits, writes.count > 1 {
+                // Nothing was written: each shall fail for reasons of its own.
+                for write in writes { commitTogether([write]) }
+                return
+            }
+            let isWritten = ledger.commits != commits
+            for write in writes { write.done(self, .failed(Self.clientError(error))) }
+            if isWritten { whenWrittenUnseen?() }
+            return
+        }
+        let snapshot = snapshotAfterCommit()
+        publishFacts()
+        for (write, result) in zip(writes, results) {
+            write.done(self, write.command.map { Self.outcome(of: $0, result, snapshot) })
+        }
+    }
+
+    private func written(
+        _ write: LedgerWrite, _ purge: Result<Void, ClientError>?, at time: Date
+    ) -> Result<ForgetOutcome?, ClientError> {
+        let made = result { () throws -> ForgetOutcome? in
+            if write.command?.needsPurge == true { try purge?.get() }
+            return try write.command.flatMap { try commit($0, at: time) }
+        }
+        if case .success = made, let access = write.access {
+            unwritten += journal.take(access, at: time)
+        }
+        // One that cannot be written now is written with the next.
+        try? writeAccesses()
+        return made
+    }
+
+    private func snapshotAfterCommit() -> Result<LedgerSnapshot, ClientError> {
+        result { try ledger.snapshot() }.mapError { ClientError(code: .unread, message: $0.message) }
+    }
+
+    private static func outcome(
+        of command: LedgerCommand, _ result: Result<ForgetOutcome?, ClientError>,
+        _ snapshot: Result<LedgerSnapshot, ClientError>
+    ) -> LedgerOutcome {
+        do throws(ClientError) {
+            let forgotten = try result.get()
+            let snapshot = try snapshot.get()
+            if let forgotten { return .forgotten(forgotten, snapshot) }
+            if case .finishForget = command { return .finished(snapshot) }
+            return .committed(snapshot)
+        } catch {
+            return .failed(error)
+        }
+    }
+}
