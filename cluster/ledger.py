@@ -19,6 +19,8 @@ from local import LocalCluster, say, table
 # No worker is needed: the shard of a user is known when the user is.
 SETTINGS = ["--shards", "8", "--partition", "user-hash", "--seed", "1"]
 PLANS = 20
+# At a time, and of them all.
+CLIENTS, BURST = 16, 480
 
 
 def add_options(parser):
@@ -131,7 +133,8 @@ def ask_to_forget(cluster, users, *options):
     if done.returncode != 0:
         cluster.check()
         raise SystemExit(f"lethe bench forget failed with status {done.returncode}")
-    return quantiles(json.loads(done.stdout)["seconds"])
+    report = json.loads(done.stdout)
+    return quantiles(report.pop("seconds")) | report
 
 
 def measure(data, lethe, arguments):
@@ -165,11 +168,14 @@ def measure(data, lethe, arguments):
 
         process = cluster.processes[0][1]
         forget_peak(process)
-        users = random.Random(2).sample(data.users, min(arguments.forgets, len(data.users) // 2))
+        users = random.Random(2).sample(data.users, min(arguments.forgets + BURST, len(data.users) // 2))
+        users, burst = users[:arguments.forgets], users[arguments.forgets:]
         limit = ["--seconds", str(arguments.forget_seconds)]
         report["plan"] = ask_to_forget(cluster, users[:PLANS], "--dry-run", *limit)
         disk = syncs(cluster.root)
         report["forget"] = ask_to_forget(cluster, users, *limit)
+        if burst:
+            report["burst"] = ask_to_forget(cluster, burst, "--clients", str(CLIENTS), *limit)
         report["sync"] = quantiles(disk + syncs(cluster.root))
         report["forget_peak_resident_bytes"] = peak_resident_bytes(process)
         return report
@@ -206,6 +212,11 @@ def cells(run):
         "acknowledged forget, median": milliseconds(forget["median_seconds"]),
         "  99 of 100 within": milliseconds(forget["p99_seconds"]),
         "  longest": f"{milliseconds(forget['longest_seconds'])} of {forget['requests']}",
+        **({} if "burst" not in run else {
+            f"forgets, {CLIENTS} at a time": f"{run['burst']['requests_per_second']:,.0f} a second",
+            "  acknowledged, median": milliseconds(run["burst"]["median_seconds"]),
+            "  acknowledged, 99 of 100 within": milliseconds(run["burst"]["p99_seconds"]),
+            "  status meanwhile, 99 of 100 within": milliseconds(run["burst"]["status_p99_seconds"])}),
         "the disk's own sync of 4 KiB, median": milliseconds(sync["median_seconds"]),
         "  99 of 100 syncs within": milliseconds(sync["p99_seconds"]),
     }

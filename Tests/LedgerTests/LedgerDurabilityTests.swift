@@ -100,11 +100,10 @@ struct LedgerDurabilityTests {
         }
     }
 
-    @Test("A full disk is reported as such, and nothing of the call is kept")
+    @Test("A full disk is reported as such, and nothing of the portion is kept that found no room")
     func diskFull() throws {
         let fixture = LedgerFixture()
         let ledger = try fixture.trained(SyntheticRatings(users: 10, seed: 3))
-        let before = try ledger.snapshot()
         let audit = try ledger.auditLog()
         try ledger.limitGrowth(toPages: 2)
         let more = SyntheticRatings(users: 200, seed: 4)
@@ -113,9 +112,8 @@ struct LedgerDurabilityTests {
             Issue.record("wrong error: \(String(describing: error))")
             return
         }
-        #expect(try ledger.snapshot() == before)
+        #expect(try ledger.importsUnderWay() == ["more"])
         #expect(try ledger.auditLog().dropFirst(audit.count).allSatisfy { $0.kind == "stage" })
-        #expect(try !ledger.hasUser("u150") && ledger.items().count == 60)
         try ledger.limitGrowth(toPages: 10_000)
         // Batches that were acknowledged are there, and taken once.
         #expect(try fixture.load(more, into: ledger, id: "more").rowsNew > 1000)

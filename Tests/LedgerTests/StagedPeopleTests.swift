@@ -63,7 +63,7 @@ struct StagedPeopleTests {
         }
         let end = try #require(gathered.people.end)
         var people: [StagedPerson] = []
-        try gathered.forEachPerson { people.append(StagedPerson(lookup: $0, rows: $1)) }
+        while let (person, rows) = gathered.next() { people.append(StagedPerson(lookup: person, rows: rows)) }
         #expect(!people.isEmpty && people == StagedPerson.all(batches).filter { $0.lookup < end })
     }
 

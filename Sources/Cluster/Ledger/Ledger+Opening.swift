@@ -92,7 +92,11 @@ extension Ledger {
             (
                 try Meta.purgePending.value(Bool.self, db) ?? false,
                 try String.fetchAll(
-                    db, sql: "SELECT import FROM staged_batches GROUP BY import HAVING MAX(time) < ? ORDER BY import",
+                    db,
+                    sql: """
+                        SELECT import FROM staged_batches JOIN imports USING (import) WHERE taking IS NULL
+                        GROUP BY import HAVING MAX(time) < ? ORDER BY import
+                        """,
                     arguments: [abandoned.milliseconds])
             )
         }

@@ -37,6 +37,10 @@ package final class Ledger {
     let stagedImports: StagedImports
     /// Who has rows in an import in progress, as far as it was asked for.
     var stagedPeople: [String: Set<PersonLookup>] = [:]
+    /// Where the portions of imports under way go on.
+    var readers: [String: KeptReader] = [:]
+    /// What imports under way name, as far as it was asked for.
+    var takenItems: [String: Set<String>] = [:]
     /// nil: to be read.
     var cachedCatalogue: Catalogue?
     /// A transaction changed the catalogue in memory, and may yet fail.

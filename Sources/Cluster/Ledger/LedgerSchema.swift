@@ -18,6 +18,7 @@ enum LedgerSchema {
         migrator.registerMigration("keys of people and shards", migrate: keysOfPeopleAndShards)
         migrator.registerMigration(lastOlderMigration, migrate: sealedAdapters)
         migrator.registerMigration(sealedRecordsMigration, migrate: sealedRecords)
+        migrator.registerMigration("imports in portions", migrate: importsInPortions)
         return migrator
     }
 
@@ -33,6 +34,11 @@ enum LedgerSchema {
     /// Whether people's records are still to be taken over (`RecordMigration`).
     static func isOlder(_ queue: DatabaseQueue) throws -> Bool {
         try queue.read { try !migrator.appliedIdentifiers($0).contains(sealedRecordsMigration) }
+    }
+
+    /// taking: `ImportTaking`, as JSON; NULL: not begun.
+    private static func importsInPortions(_ db: Database) throws {
+        try db.execute(sql: "ALTER TABLE imports ADD COLUMN taking BLOB")
     }
 
     private static func dataAndLineage(_ db: Database) throws {

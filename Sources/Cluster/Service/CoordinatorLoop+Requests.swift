@@ -60,21 +60,12 @@ extension CoordinatorLoop {
     private func finishImport(_ finish: ClientRequest.FinishImport, _ ticket: ClientTicket) {
         let inbox = process.inbox
         onLedger { service in
-            let result = service.result { () throws -> Data in
-                // The import is gone once it is finished; a client that asks again gets the same reply.
-                if let stored = try service.ledger.reply(requestID: ticket.request) { return stored }
-                let reply = try service.finishImport(finish, requestID: ticket.request, at: Date())
-                var kept = reply
-                kept.outcome = reply.outcome.withoutNames
-                try service.ledger.store(
-                    reply: try ReplyCoding.encode(kept), requestID: ticket.request, at: Date())
-                return try ReplyCoding.encode(reply)
+            service.importWaiters[finish.importID, default: []].append {
+                let reply = ClientReply($1)
+                $0.note(ticket, refusal: reply.refusal)
+                inbox.post(.reply(ticket, reply))
             }
-            inbox.post(service.changed())
-            service.publishFacts()
-            let reply = ClientReply(result)
-            service.note(ticket, refusal: reply.refusal)
-            inbox.post(.reply(ticket, reply))
+            service.beginImport(finish, requestID: ticket.request)
         }
     }
 

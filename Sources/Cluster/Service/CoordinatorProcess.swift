@@ -79,7 +79,7 @@ package final class CoordinatorProcess: Sendable {
             opened.post((ledger.cluster, ledger.publicKey, generation))
             let service = LedgerService(ledger: ledger, model: shape)
             service.whenFactsChange = { inbox.post(.facts($0)) }
-            service.whenWrittenUnseen = { [unowned service] in inbox.post(service.changed()) }
+            service.whenDataChanges = { [unowned service] in inbox.post(service.changed()) }
             service.publishFacts()
             return service
         } perform: {
@@ -128,6 +128,10 @@ package final class CoordinatorProcess: Sendable {
         logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
         if let generation = settings.generation { logger.info("generation \(generation.counter)") }
         ready(endpoint)
+        store.run { [store] service in
+            service.later = { work in store.run(work) }
+            service.continueImports()
+        }
         let (snapshot, copies) = try initialState()
         for case let damage? in snapshot.shards.map(\.damage) {
             logger.error(

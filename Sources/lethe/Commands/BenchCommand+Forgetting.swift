@@ -36,18 +36,25 @@ extension BenchCommand {
             var medianSeconds: Double
             var p99Seconds: Double
             var longestSeconds: Double
+            /// Of the status, asked for meanwhile.
+            var statusP99Seconds: Double
             /// One by one, in the file's order, of one client after the other.
             var seconds: [Double]
 
-            init(_ seconds: [Double], clients: Int, wall: Double) {
+            init(_ seconds: [Double], status: [Double], clients: Int, wall: Double) {
                 let sorted = seconds.sorted()
                 requests = seconds.count
                 self.clients = clients
                 requestsPerSecond = Double(seconds.count) / wall
                 medianSeconds = median(seconds)
-                p99Seconds = sorted[Int((0.99 * Double(sorted.count)).rounded(.up)) - 1]
+                p99Seconds = Self.p99(sorted)
+                statusP99Seconds = Self.p99(status.sorted())
                 longestSeconds = sorted[sorted.count - 1]
                 self.seconds = seconds
+            }
+
+            private static func p99(_ sorted: [Double]) -> Double {
+                sorted.isEmpty ? .nan : sorted[Int((0.99 * Double(sorted.count)).rounded(.up)) - 1]
             }
         }
 
@@ -67,16 +74,17 @@ extension BenchCommand {
             }
             try reportingFailures(json: client.json) {
                 let asking = try BenchClients(shares: shares, seconds: seconds) { try client.connect() }
-                var times: [Double] = []
-                let wall = try timed { times = try asking.run() }
+                var (times, status): ([Double], [Double]) = ([], [])
+                let wall = try timed { (times, status) = try asking.run() }
                 guard !times.isEmpty else { throw CommandFailure(.usage, "--seconds must be above 0") }
-                let report = Report(times, clients: clients, wall: wall)
+                let report = Report(times, status: status, clients: clients, wall: wall)
                 try client.output.emit(report) {
                     """
                     \(report.requests) \(dryRun ? "plans" : "acknowledgements"), \(clients) at a time: \
                     \(decimal(report.requestsPerSecond)) a second, median \(decimal(report.medianSeconds * 1000)) ms, \
                     99 of 100 within \(decimal(report.p99Seconds * 1000)) ms, longest \
-                    \(decimal(report.longestSeconds * 1000)) ms
+                    \(decimal(report.longestSeconds * 1000)) ms; status meanwhile: 99 of 100 within \
+                    \(decimal(report.statusP99Seconds * 1000)) ms
                     """
                 }
             }

@@ -9,22 +9,41 @@ struct BenchClients {
     let shares: [[ClientRequest]]
     /// No further request is begun after so many seconds.
     let seconds: Double
+    /// Asks for the status again and again meanwhile.
+    private let observer: CoordinatorClient
+    private static let pause = 0.01
 
     /// Connects as many as there are shares, and waits until each is connected.
     init(shares: [[ClientRequest]], seconds: Double, connect: () throws -> CoordinatorClient) throws {
         self.shares = shares
         self.seconds = seconds
-        clients = try shares.map { _ in
+        func connected() throws -> CoordinatorClient {
             let client = try connect()
             try client.call(.status, patience: .seconds(600))
             return client
         }
+        clients = try shares.map { _ in try connected() }
+        observer = try connected()
     }
 
-    /// From sending to the reply, in seconds, of one client after the other.
+    /// From sending to the reply, in seconds: of the requests, of one client after the other, and of the status meanwhile.
     ///
     /// - Throws: the first failure.
-    func run() throws -> [Double] {
+    func run() throws -> (requests: [Double], status: [Double]) {
+        let isOver = Locked(false)
+        let observed = try Mailbox<Result<[Double], any Error>>()
+        nonisolated(unsafe) let observer = observer
+        Thread {
+            observed.post(
+                Result {
+                    var times: [Double] = []
+                    repeat {
+                        times.append(try timed { try observer.call(.status, patience: .seconds(600)) })
+                        Thread.sleep(forTimeInterval: Self.pause)
+                    } while !isOver.withLock { $0 }
+                    return times
+                })
+        }.start()
         let ended = try Mailbox<(Int, Result<[Double], any Error>)>()
         for (index, share) in shares.enumerated() {
             // Nobody else uses it from here on.
@@ -48,6 +67,8 @@ struct BenchClients {
         while results.count < shares.count {
             for (index, result) in ended.take() { results[index] = result }
         }
-        return try shares.indices.flatMap { try results[$0]?.get() ?? [] }
+        isOver.withLock { $0 = true }
+        let status = try observed.take().first?.get() ?? []
+        return (try shares.indices.flatMap { try results[$0]?.get() ?? [] }, status)
     }
 }

@@ -17,7 +17,7 @@ extension Coordinator {
             return false
         }
         guard !writes.isPublishing(shard: shard.index, manifest: shard.manifest) else { return false }
-        return isForgetting(shard) || (snapshot.trainingRequested && !isPartitionDue)
+        return isForgetting(shard) || (snapshot.trainingRequested && !isPartitionDue && !snapshot.isImporting)
     }
 
     /// Whether a forget request waits for the shard.

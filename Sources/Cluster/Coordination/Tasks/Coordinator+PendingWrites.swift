@@ -24,7 +24,7 @@ extension Coordinator {
             shard(index).map { $0.manifest == report.manifest && !$0.isCurrent } ?? false
         case .saveMargins(let name, _, _): snapshot.shards.contains { $0.adapter?.name == name }
         case .saveEmbeddings: snapshot.missingEmbeddings > 0
-        case .partition: isPartitionDue && snapshot.missingEmbeddings == 0
+        case .partition: isPartitionDue && !snapshot.isImporting && snapshot.missingEmbeddings == 0
         case .tuneAttention: isTuningDue
         case .purge: snapshot.purgePending
         case .finishForget(let request, _): isFinishable(request)
@@ -132,7 +132,9 @@ extension Coordinator {
             purgeNotBefore = now.advanced(bySeconds: CoordinatorLimits.ledgerRetrySeconds.lowerBound)
             write(.purge)
         }
-        if isPartitionDue, snapshot.missingEmbeddings == 0, !writes.contains(where: { $0 == .partition }) {
+        if isPartitionDue, !snapshot.isImporting, snapshot.missingEmbeddings == 0,
+            !writes.contains(where: { $0 == .partition })
+        {
             write(.partition)
         }
         if isTuningDue, tunedFor != tuningSubject, !writes.contains(where: { $0 == .tuneAttention }) {
@@ -168,7 +170,7 @@ extension Coordinator {
 
     /// Nothing is left to do for the data and adapters.
     var isUpToDate: Bool {
-        !isPartitionDue && hasWholeTable && isTuned && !isAnythingPublished
+        !isPartitionDue && !snapshot.isImporting && hasWholeTable && isTuned && !isAnythingPublished
     }
 
     private var isAnythingPublished: Bool {

@@ -32,6 +32,33 @@ struct ImportRun {
             ledger, from: before.map { try ledger.promptContext($0, db) }, to: ledger.promptContext(prompts, db), db)
     }
 
+    /// A portion of an import that was begun: nothing but people's records changes any more.
+    init(_ ledger: Ledger, continuing number: Int64, with prompts: PromptConfiguration, _ db: Database) throws {
+        self.ledger = ledger
+        self.prompts = prompts
+        self.number = number
+        batches = nil
+        changesPrompts = false
+        catalogue = try ledger.catalogue(db)
+        let context = try ledger.promptContext(prompts, db)
+        rebuilding = try Rebuilding(ledger, from: context, to: context, db)
+    }
+
+    /// Whether people are concerned whom the import does not name.
+    ///
+    /// - Parameter isFirst: nobody was there before.
+    func concernsOthers(isFirst: Bool) -> Bool {
+        prompts.method == .tallrec || !retitled.isEmpty || (changesPrompts && !isFirst)
+    }
+
+    /// Brings one person's record up to date.
+    mutating func take(_ rows: [StagedRow], _ db: Database) throws {
+        let known = try person(rows, db)
+        let merged = try merge(rows, into: known, db)
+        guard merged != known?.person else { return }
+        try rebuilding.rebuild(from: known, to: merged, &outcome, db)
+    }
+
     /// Brings the catalogue up to date.
     ///
     /// - Throws: `LedgerError.conflictingTitles`: an item has one title, so somebody's text was taken for one.
@@ -92,13 +119,7 @@ struct ImportRun {
     mutating func takeRows(_ db: Database) throws {
         let isBenchmark = prompts.method == .tallrec
         guard changesPrompts || isBenchmark || !retitled.isEmpty else {
-            // What becomes of a person depends on nobody else.
-            try batches?.forEachPerson { _, rows in
-                let known = try person(rows, db)
-                let merged = try merge(rows, into: known, db)
-                guard merged != known?.person else { return }
-                try rebuilding.rebuild(from: known, to: merged, &outcome, db)
-            }
+            try batches?.forEachPerson { try take($1, db) }
             return
         }
         var records = MergedRecords()

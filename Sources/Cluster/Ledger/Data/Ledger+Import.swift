@@ -5,10 +5,13 @@ import Recommendation
 
 extension Ledger {
     /// Takes the staged batches in, person by person, and computes the prompts of the people concerned and the manifests of
-    /// the shards. All of it is one transaction: an import that is killed changed nothing.
+    /// the shards.
     ///
-    /// People are concerned when they have new or corrected rows or an item of theirs has another title; all of them when
-    /// the prompt configuration changed. Under tallrec new rows shift the benchmark's positions, which are then fixed anew.
+    /// What becomes of a person depends on nobody else, as a rule: then people are taken in a portion at a time, and whatever
+    /// else waits for the ledger goes in between. Killed in the middle, the import has given each person the old or the new
+    /// state; it is under way (`importsUnderWay`) until `continueImport` has taken in the rest. Where an import concerns others
+    /// than those whom it names (another prompt configuration, another title of an item that is there, new rows under tallrec,
+    /// which shift the benchmark's positions), it is one transaction.
     ///
     /// - `batches`: how many batches there are: sequence numbers 0 ..< batches.
     /// - `prompts`: taken as a whole where no configuration is recorded.
@@ -17,14 +20,36 @@ extension Ledger {
     /// - `requestID`: under this id `importOutcome` knows what was done, from the same commit on.
     /// - Throws: `LedgerError.importIncomplete`, `.unknownImport`, `.promptsDiffer` or `.conflictingTitles` (what was staged
     ///   is dropped after these two); `RecommendationError.invalidConfiguration`.
+    package func beginImport(
+        importID: String, batches: Int, prompts: PromptConfiguration, given: [PromptField] = PromptField.allCases,
+        changePrompts: Bool = false, at time: Date, requestID: String? = nil
+    ) throws -> ImportProgress {
+        if try read({ try taking(importID, $0) }) != nil { return .underWay }
+        return try abandoningImport(importID, at: time) {
+            try begin(
+                importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
+                at: time, requestID: requestID)
+        }
+    }
+
+    /// The whole import, however long it takes.
     package func finishImport(
         importID: String, batches: Int, prompts: PromptConfiguration, given: [PromptField] = PromptField.allCases,
         changePrompts: Bool = false, at time: Date, requestID: String? = nil
     ) throws -> ImportOutcome {
+        var progress = try beginImport(
+            importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
+            at: time, requestID: requestID)
+        while true {
+            if case .done(let outcome) = progress { return outcome }
+            progress = try continueImport(importID: importID, at: time)
+        }
+    }
+
+    /// Drops what is staged of an import that can never be taken in.
+    func abandoningImport<Result>(_ importID: String, at time: Date, _ work: () throws -> Result) throws -> Result {
         do {
-            return try takeImport(
-                importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
-                at: time, requestID: requestID)
+            return try work()
         } catch let error as LedgerError {
             switch error {
             case .promptsDiffer, .conflictingTitles, .tooManyPrompts: try abandonImport(importID: importID, at: time)
@@ -34,44 +59,60 @@ extension Ledger {
         }
     }
 
-    private func takeImport(
+    private func begin(
         importID: String, batches: Int, prompts wanted: PromptConfiguration, given: [PromptField], changePrompts: Bool,
         at time: Date, requestID: String?
-    ) throws -> ImportOutcome {
+    ) throws -> ImportProgress {
         // Titles change, and what becomes of prompts with them.
         cachedShortened = nil
         return try commit { db in
-            let before = try Meta.promptConfiguration.value(PromptConfiguration.self, db)
+            let before = try recordedPrompts(db)
             let prompts = before?.taking(given, from: wanted) ?? wanted
             _ = try PromptBuilder(configuration: prompts)
             let changes = before?.changes(to: prompts) ?? []
             guard changes.isEmpty || changePrompts else { throw LedgerError.promptsDiffer(changes) }
             let refused = try requireComplete(importID, batches: batches, db)
-            var run = try ImportRun(
-                self, batches: try staged(importID, sequences: 0..<max(0, batches), db), from: before, to: prompts, db)
+            for other in try importsBeingTaken(db) { try takeRest(of: other, at: time, db) }
+            let staged = try staged(importID, sequences: 0..<max(0, batches), db)
+            var run = try ImportRun(self, batches: staged, from: before, to: prompts, db)
             run.outcome.rowsRefused = refused
             try run.takeItems(importID: importID, db)
+            if before != prompts { try Meta.promptConfiguration.set(prompts, db) }
+            try db.execute(sql: "UPDATE totals SET imports = ?", arguments: [run.number])
+            // Nobody is there before the first import, so that nobody else is concerned.
+            if staged != nil, !run.concernsOthers(isFirst: before == nil) {
+                let taking = ImportTaking(
+                    batches: batches, number: run.number, outcome: run.outcome, requestID: requestID)
+                try set(taking, of: importID, db)
+                return .underWay
+            }
             try run.takeRows(db)
             var outcome = run.outcome
-            outcome.shortened = outcome.shortened.map { Array($0.sorted().prefix(ImportOutcome.namedPrompts)) }
             outcome.shardsChanged = try finish(&run.rebuilding, db)
-            try db.execute(sql: "UPDATE totals SET imports = ?", arguments: [run.number])
-            try clearStaging(importID, db)
             try requireRoom(db)
             for shard in outcome.shardsChanged { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }
-            if before != prompts { try Meta.promptConfiguration.set(prompts, db) }
             if !changes.isEmpty {
                 try Meta.promptsChange.set(PromptsChange(time: time.milliseconds, changes: changes), db)
                 try audit(db, "change prompts", ["changes": changes], at: time)
             }
-            try audit(db, "import", outcome.withoutNames, at: time)
-            if let requestID {
-                // Whoever asks again is told what was done, also if nothing could be read after the commit.
-                let body = try JSONEncoder.stable.encode(outcome.withoutNames)
-                try insert(reply: body, requestID: Ledger.outcomePrefix + requestID, db)
-            }
-            return outcome
+            return .done(try end(importID, outcome, requestID: requestID, at: time, db))
         }
+    }
+
+    /// The last of an import: what was staged goes.
+    func end(
+        _ importID: String, _ outcome: ImportOutcome, requestID: String?, at time: Date, _ db: Database
+    ) throws -> ImportOutcome {
+        var outcome = outcome
+        outcome.shortened = outcome.shortened.map { Array($0.sorted().prefix(ImportOutcome.namedPrompts)) }
+        try clearStaging(importID, db)
+        try audit(db, "import", outcome.withoutNames, at: time)
+        if let requestID {
+            // Whoever asks again is told what was done, also if nothing could be read after the commit.
+            let body = try JSONEncoder.stable.encode(outcome.withoutNames)
+            try insert(reply: body, requestID: Ledger.outcomePrefix + requestID, db)
+        }
+        return outcome
     }
 
     /// Returns how many rows were refused.

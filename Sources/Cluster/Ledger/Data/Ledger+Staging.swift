@@ -136,7 +136,9 @@ extension Ledger {
         keyChanges.obsolete.append(reference)
         try db.execute(sql: "DELETE FROM staged_batches WHERE import = ?", arguments: [importID])
         try db.execute(sql: "DELETE FROM imports WHERE import = ?", arguments: [importID])
-        afterWriting.append { [self] in stagedPeople[importID] = nil }
+        afterWriting.append { [self] in
+            (stagedPeople[importID], readers[importID], takenItems[importID]) = (nil, nil, nil)
+        }
         // What is left is deleted at the next start.
         afterCommit.append { [self] in try? stagedImports.remove(importID: importID) }
     }

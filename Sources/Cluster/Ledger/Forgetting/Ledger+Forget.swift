@@ -27,7 +27,13 @@ extension Ledger {
                 return try known.json("outcome", in: "forget_requests")
             }
             let method = try ForgetProcedure(request, default: configuration.method)
-            let selection = try select(request, db)
+            var selection = try select(request, db)
+            let underWay = try importsBeingTaken(db).filter(selection.imports.contains)
+            if !underWay.isEmpty {
+                // What is left of them holds what is to be forgotten.
+                for importID in underWay { try takeRest(of: importID, at: time, db) }
+                selection = try select(request, db)
+            }
             return try carryOut(selection, method, requestID, fingerprint: fingerprint, at: time.stored, db)
         }
     }
@@ -166,8 +172,10 @@ extension Ledger {
     /// Items that nobody names any more leave the catalogue; `purge` removes what SQLite leaves of them.
     private func removeItems(_ uses: [Int64: Int], _ db: Database) throws {
         let catalogue = try catalogue(db)
+        let kept = try itemsBeingTaken(db)
         var gone: [Int64] = []
         for (item, count) in uses.sorted(by: { $0.key < $1.key }) where (catalogue[item]?.uses ?? 0) + count <= 0 {
+            if !kept.isEmpty, let token = catalogue[item]?.token, kept.contains(token) { continue }
             try db.execute(sql: "DELETE FROM items WHERE id = ?", arguments: [item])
             gone.append(item)
         }
@@ -184,7 +192,9 @@ extension Ledger {
 
     /// Imports in progress with the titles of items that left the catalogue are sent again.
     private func dropImports(naming tokens: Set<String>, _ db: Database) throws {
-        for importID in try String.fetchAll(db, sql: "SELECT import FROM imports ORDER BY import") {
+        for importID in try String.fetchAll(
+            db, sql: "SELECT import FROM imports WHERE taking IS NULL ORDER BY import")
+        {
             var isNamed = false
             try staged(importID, db)?.forEachItem { if tokens.contains($0.token) { isNamed = true } }
             if isNamed { try clearStaging(importID, db) }

@@ -46,7 +46,7 @@ extension Ledger {
     /// What memory holds of the database went ahead of it.
     func readAnew() {
         (cachedCatalogue, stagedPeople, catalogueIsChanging) = (nil, [:], false)
-        (cachedShortened, tombstoneCount) = (nil, nil)
+        (cachedShortened, tombstoneCount, readers) = (nil, nil, [:])
     }
 
     /// nil: it is gone, or lies in a damaged slot or beyond the end of an older copy of the folder. Its owner gets another.

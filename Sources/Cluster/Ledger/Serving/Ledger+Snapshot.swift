@@ -84,6 +84,7 @@ extension Ledger {
             validationDigest: validationDigest, isTuned: try isTuned(db), pendingForgets: pending,
             trainingRequested: try Meta.trainingRequested.value(Bool.self, db) ?? false,
             purgePending: try Meta.purgePending.value(Bool.self, db) ?? false,
+            isImporting: try !importsBeingTaken(db).isEmpty,
             labels: try recordedPrompts(db).map {
                 LedgerSnapshot.Labels(likes: likes, likeAbove: $0.likeAbove)
             })

@@ -143,6 +143,8 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
     public var trainingRequested: Bool
     /// Whether there is housekeeping to do (`purge`): files to delete, an item's title to remove, pages to give back.
     public var purgePending: Bool
+    /// Whether an import is being taken in: more data is about to come.
+    public var isImporting: Bool
     /// Of the training prompts; nil: not known.
     public var labels: Labels?
 
@@ -163,9 +165,10 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         shards: [Shard], hasData: Bool, isPartitioned: Bool, unassignedPrompts: Int, missingEmbeddings: Int,
         trainingPrompts: Int, validationPrompts: Int, testPrompts: Int, validationDigest: String, isTuned: Bool,
         pendingForgets: [PendingForget], trainingRequested: Bool, purgePending: Bool = false,
-        labels: Labels? = nil
+        isImporting: Bool = false, labels: Labels? = nil
     ) {
         self.labels = labels
+        self.isImporting = isImporting
         self.shards = shards
         self.hasData = hasData
         self.isPartitioned = isPartitioned

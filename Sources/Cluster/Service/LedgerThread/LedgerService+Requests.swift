@@ -7,22 +7,6 @@ import Serving
 
 /// Requests that the ledger answers without the coordinator's logic.
 extension LedgerService {
-    func finishImport(
-        _ request: ClientRequest.FinishImport, requestID: String, at time: Date
-    ) throws -> ImportReply {
-        let outcome =
-            try ledger.importOutcome(requestID: requestID)
-            ?? ledger.finishImport(
-                importID: request.importID, batches: request.batches, prompts: request.prompts, given: request.given,
-                changePrompts: request.changePrompts, at: time, requestID: requestID)
-        let snapshot = try ledger.snapshot()
-        return ImportReply(
-            outcome: outcome,
-            prompts: SplitCounts(
-                train: snapshot.trainingPrompts, validation: snapshot.validationPrompts, test: snapshot.testPrompts),
-            likes: try ledger.likes(), shardsOfOneLabel: snapshot.shards.filter(\.hasOneLabel).map(\.index))
-    }
-
     func adapters() throws -> AdaptersReply {
         AdaptersReply(model: model, adapters: try ledger.adapters().map(describe))
     }

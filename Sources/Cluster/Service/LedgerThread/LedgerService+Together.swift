@@ -15,6 +15,7 @@ extension LedgerService {
             case .call(let body):
                 commit(&waiting)
                 body(self)
+                setDamagedPeopleAside()
             case .write(let write) where write.command?.isShort == false:
                 commit(&waiting)
                 waiting = [write]
@@ -34,9 +35,17 @@ extension LedgerService {
         commit(&waiting)
     }
 
+    /// Somebody whose record does not open must not keep everybody else from going on.
+    private func setDamagedPeopleAside() {
+        guard ledger.hasDamagedPeople else { return }
+        let done = result { try ledger.setDamagedPeopleAside(at: Date()) }
+        if case .success = done { whenDataChanges?() }
+    }
+
     private func commit(_ waiting: inout [LedgerWrite]) {
         defer { waiting = [] }
         guard !waiting.isEmpty else { return }
+        defer { setDamagedPeopleAside() }
         if waiting.count == 1 && waiting[0].command?.isShort != true {
             commitAlone(waiting[0])
         } else {
@@ -72,7 +81,7 @@ extension LedgerService {
             }
             let isWritten = ledger.commits != commits
             for write in writes { write.done(self, .failed(Self.clientError(error))) }
-            if isWritten { whenWrittenUnseen?() }
+            if isWritten { whenDataChanges?() }
             return
         }
         let snapshot = snapshotAfterCommit()

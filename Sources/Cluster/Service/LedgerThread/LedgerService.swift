@@ -13,8 +13,14 @@ final class LedgerService {
     let model: ModelConfiguration
     /// The attention over the present adapters, and what it was made from.
     private var attention: (prepared: PreparedAttention, subject: AttentionSubject)?
-    /// Called when something was written and its keys could not be overwritten: nobody was told of it.
-    var whenWrittenUnseen: (() -> Void)?
+    /// Called when something was written that the coordinator's logic was not told of.
+    var whenDataChanges: (() -> Void)?
+    /// Has something done after what waits already.
+    var later: ((@escaping @Sendable (LedgerService) -> Void) -> Void)?
+    /// Who waits for an import.
+    var importWaiters: [String: [ImportWaiter]] = [:]
+    /// Imports whose next portion waits already.
+    var importsFollowed: Set<String> = []
     /// Told what status shows of the ledger, whenever that changed.
     var whenFactsChange: ((LedgerFacts) -> Void)?
     /// Of the ledger when they were told last.

@@ -65,8 +65,23 @@ extension Ledger {
 
     private static let peopleAtOnce = 256
 
+    /// Whose record does not open is set aside by the next `setDamagedPeopleAside`.
+    ///
     /// - Throws: `LedgerError.corrupt`, which names the person by hash, for a record that does not open.
     func open(_ row: Row) throws -> KnownPerson {
+        do {
+            return try opened(row)
+        } catch let error as LedgerError {
+            if case .corrupt = error, let id = try? row.value("id", in: "people") as Int64,
+                !damagedPeople.contains(id)
+            {
+                damagedPeople.append(id)
+            }
+            throw error
+        }
+    }
+
+    private func opened(_ row: Row) throws -> KnownPerson {
         let lookupBytes: Data = try row.value("lookup", in: "people")
         guard let lookup = PersonLookup(lookupBytes) else {
             throw LedgerError.corrupt(table: "people", column: "lookup", reason: "is no keyed hash")

@@ -17,7 +17,8 @@ extension Ledger {
             do {
                 for kept in try open(row).person.interactions { try catalogue.use(kept.item) }
             } catch LedgerError.corrupt {
-                damagedPeople.append(try row.value("id", in: "people"))
+                let id: Int64 = try row.value("id", in: "people")
+                if !damagedPeople.contains(id) { damagedPeople.append(id) }
             }
         }
         catalogueIsChanging = false
@@ -25,10 +26,15 @@ extension Ledger {
         return catalogue
     }
 
-    /// Sets aside whoever was found damaged when the ledger was opened.
-    func setDamagedPeopleAside(at time: Date) throws {
+    /// Whether somebody's record was found damaged and is to be set aside.
+    package var hasDamagedPeople: Bool { !damagedPeople.isEmpty }
+
+    /// Sets aside whoever was found damaged: when the ledger was opened, or since.
+    package func setDamagedPeopleAside(at time: Date) throws {
         guard !damagedPeople.isEmpty else { return }
         let damaged = damagedPeople
+        // What the damaged records were counted with is read anew, without them.
+        defer { cachedCatalogue = nil }
         cachedShortened = nil
         try commit { db in
             var touched: Set<Int> = []

@@ -97,7 +97,8 @@ extension Ledger {
         _ change: PersonChange, _ summaries: inout Summaries, uses: inout [Int64: Int], _ db: Database
     ) throws {
         let old =
-            change.new.isEmpty ? [:] : Dictionary(change.old.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+            change.new.isEmpty
+            ? [:] : Dictionary(change.old.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let new = Dictionary(change.new.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         for prompt in change.old {
             let replacement = new[prompt.id]

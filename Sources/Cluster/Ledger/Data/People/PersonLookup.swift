@@ -33,6 +33,12 @@ struct PersonLookup: Hashable, Comparable, Sendable {
         }
     }
 
+    /// The one after it; nil: it is the last.
+    var next: PersonLookup? {
+        if low < .max { return PersonLookup(high: high, low: low + 1) }
+        return high < .max ? PersonLookup(high: high + 1, low: 0) : nil
+    }
+
     var bytes: Data {
         var bytes = Data(capacity: Self.size)
         for number in [high, low] { withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) } }

@@ -15,6 +15,8 @@ struct GatheredRows {
     private var bound: Int
     private var rows: [StagedRow] = []
     private var runs: [Run] = []
+    /// Runs that were handed out; nil: none yet.
+    private var handedOut: Int?
 
     init(_ people: StagedPeople, limit: Int) {
         self.people = people
@@ -36,16 +38,16 @@ struct GatheredRows {
         }
     }
 
-    /// Hands out the rows of each person, in the order in which they came.
-    consuming func forEachPerson(_ body: (PersonLookup, [StagedRow]) throws -> Void) throws {
-        sortRuns()
-        var next = 0
-        while next < runs.count {
-            let person = runs[next].lookup
-            let end = runs[next...].firstIndex { $0.lookup != person } ?? runs.count
-            try body(person, runs[next..<end].flatMap { rows[$0.rows] })
-            next = end
-        }
+    /// The next person, with the rows in the order in which they came; nil: that was the last. Nothing is taken any more.
+    mutating func next() -> (person: PersonLookup, rows: [StagedRow])? {
+        if handedOut == nil { sortRuns() }
+        let next = handedOut ?? 0
+        handedOut = next
+        guard next < runs.count else { return nil }
+        let person = runs[next].lookup
+        let end = runs[next...].firstIndex { $0.lookup != person } ?? runs.count
+        handedOut = end
+        return (person, runs[next..<end].flatMap { rows[$0.rows] })
     }
 
     /// Keeps the first people who have half of the rows that may be held, or the first one, and ends the range after them.

@@ -1,0 +1,54 @@
+import Foundation
+import Messages
+
+/// How far an import that is taken in by portions has come: its marker in the ledger. It names nobody.
+struct ImportTaking: Codable {
+    /// Where people are gone through: the last that was taken in.
+    struct Position: Codable {
+        var high: UInt64
+        var low: UInt64
+    }
+
+    var batches: Int
+    /// Of all imports that there ever were.
+    var number: Int64
+    /// nil: not begun.
+    var position: Position?
+    /// So far, without names.
+    var outcome: ImportOutcome
+    /// Whose outcome is kept, for a client that asks again.
+    var requestID: String?
+}
+
+/// How far `Ledger.beginImport` and `continueImport` have come.
+package enum ImportProgress: Sendable {
+    /// Some people are taken in; to be continued.
+    case underWay
+    case done(ImportOutcome)
+}
+
+/// How much of an import is one transaction: others wait for it.
+package struct ImportPortion: Sendable {
+    package var seconds = 0.05
+    package var people = Int.max
+
+    package init(seconds: Double = 0.05, people: Int = .max) {
+        self.seconds = seconds
+        self.people = people
+    }
+}
+
+extension ImportOutcome {
+    /// What a further portion did.
+    mutating func add(_ portion: ImportOutcome) {
+        rowsNew += portion.rowsNew
+        rowsAlreadyThere += portion.rowsAlreadyThere
+        rowsCorrected += portion.rowsCorrected
+        promptsAdded += portion.promptsAdded
+        promptsRebuilt += portion.promptsRebuilt
+        promptsRemoved += portion.promptsRemoved
+        shardsChanged = Set(shardsChanged).union(portion.shardsChanged).sorted()
+        if let more = portion.promptsShortened { promptsShortened = (promptsShortened ?? 0) + more }
+        if let more = portion.shortened { shortened = (shortened ?? []) + more }
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Ledger
+import Messages
+
+/// Imports are taken in a portion at a time; whatever waits for the ledger goes in between.
+extension LedgerService {
+    /// Called with the reply to whoever waits for an import.
+    typealias ImportWaiter = (LedgerService, Result<Data, ClientError>) -> Void
+
+    /// Goes on with what a coordinator before this one had begun.
+    func continueImports() {
+        for importID in (try? ledger.importsUnderWay()) ?? [] { continueImport(importID, requestID: nil) }
+    }
+
+    func beginImport(_ request: ClientRequest.FinishImport, requestID: String) {
+        let importID = request.importID
+        do {
+            // The import is gone once it is finished; a client that asks again gets the same reply.
+            if let stored = try ledger.reply(requestID: requestID) { return tell(importID, .success(stored)) }
+            if let known = try ledger.importOutcome(requestID: requestID) {
+                return end(importID, known, requestID: requestID)
+            }
+            let progress = try ledger.beginImport(
+                importID: importID, batches: request.batches, prompts: request.prompts, given: request.given,
+                changePrompts: request.changePrompts, at: Date(), requestID: requestID)
+            follow(progress, importID, requestID: requestID)
+        } catch {
+            fail(importID, error)
+        }
+    }
+
+    private func continueImport(_ importID: String, requestID: String?) {
+        importsFollowed.remove(importID)
+        do {
+            // A forget request may have had the rest taken in.
+            if let requestID, let known = try ledger.importOutcome(requestID: requestID) {
+                return end(importID, known, requestID: requestID)
+            }
+            follow(try ledger.continueImport(importID: importID, at: Date()), importID, requestID: requestID)
+        } catch {
+            fail(importID, error)
+        }
+    }
+
+    private func follow(_ progress: ImportProgress, _ importID: String, requestID: String?) {
+        switch progress {
+        case .underWay:
+            tellChange()
+            guard importsFollowed.insert(importID).inserted else { return }
+            later? { $0.continueImport(importID, requestID: requestID) }
+        case .done(let outcome): end(importID, outcome, requestID: requestID)
+        }
+    }
+
+    private func end(_ importID: String, _ outcome: ImportOutcome, requestID: String?) {
+        let reply = result { () throws -> Data in
+            let snapshot = try ledger.snapshot()
+            var reply = ImportReply(
+                outcome: outcome,
+                prompts: SplitCounts(
+                    train: snapshot.trainingPrompts, validation: snapshot.validationPrompts,
+                    test: snapshot.testPrompts),
+                likes: try ledger.likes(), shardsOfOneLabel: snapshot.shards.filter(\.hasOneLabel).map(\.index))
+            let body = try ReplyCoding.encode(reply)
+            if let requestID {
+                reply.outcome = outcome.withoutNames
+                try ledger.store(reply: try ReplyCoding.encode(reply), requestID: requestID, at: Date())
+            }
+            return body
+        }
+        tell(importID, reply)
+    }
+
+    private func fail(_ importID: String, _ error: any Error) {
+        tell(importID, .failure(Self.clientError(error)))
+    }
+
+    private func tell(_ importID: String, _ reply: Result<Data, ClientError>) {
+        tellChange()
+        for waiter in importWaiters.removeValue(forKey: importID) ?? [] { waiter(self, reply) }
+    }
+
+    private func tellChange() {
+        whenDataChanges?()
+        publishFacts()
+    }
+}
