@@ -76,7 +76,7 @@ extension Ledger {
         let catalogue = try catalogue(db)
         var epochs: [Int: Int64]?
         for choice in selection.people {
-            guard let known = try person(choice.id, db) else { continue }
+            guard let known = try choice.known ?? person(choice.id, db) else { continue }
             var person = known.person
             person.interactions = known.person.interactions.filter { kept in
                 guard let places = choice.interactions else { return false }

@@ -10,7 +10,12 @@ struct ForgetSelection {
         var name: String
         /// Item and timestamp; nil: all of the person.
         var interactions: Set<Place>?
+        /// As the record was when it was looked up; nil: to be opened again, since all of them might not fit in memory.
+        var known: KnownPerson?
     }
+
+    /// Records that are kept open from looking them up to changing them.
+    static let openRecords = 256
 
     /// What names an interaction of somebody: a number of the catalogue, and the timestamp.
     struct Place: Hashable {
@@ -69,7 +74,7 @@ extension Ledger {
 
     /// false: nobody knows the user.
     private func selectWhole(_ user: String, _ selection: inout ForgetSelection, _ db: Database) throws -> Bool {
-        let found = try identities(of: user, db)
+        let found = try people(named: user, db)
         let imports = try importsHolding(user, db)
         let isDamaged = try isDamaged(lookup(user), db)
         if found.isEmpty && imports.isEmpty && !isDamaged {
@@ -83,8 +88,11 @@ extension Ledger {
         selection.imports.formUnion(imports)
         if isDamaged { selection.damaged.append(lookup(user)) }
         for known in found {
-            if known.name != user { selection.names.append(known.name) }
-            selection.people.append(ForgetSelection.Choice(id: known.id, name: known.name, interactions: nil))
+            if known.person.name != user { selection.names.append(known.person.name) }
+            selection.people.append(
+                ForgetSelection.Choice(
+                    id: known.id, name: known.person.name, interactions: nil,
+                    known: selection.people.count < ForgetSelection.openRecords ? known : nil))
         }
         return true
     }
@@ -138,10 +146,5 @@ extension Ledger {
         }
         let key = InteractionKey(user: target.user, item: target.item, timestamp: timestamp)
         return try hasTombstone(.interaction(key), db)
-    }
-
-    /// People that a name stands for, today's spelling first.
-    private func identities(of name: String, _ db: Database) throws -> [(id: Int64, name: String)] {
-        try people(named: name, db).map { ($0.id, $0.person.name) }
     }
 }

@@ -55,25 +55,7 @@ extension Ledger {
                 fallback: try row.optionalChoice("fallback", in: "forget_shards"), damage: damaged[index],
                 likes: try row.count("likes", in: "shards"))
         }
-        let pending = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT number, id, received, method, bridge FROM forget_requests WHERE finished IS NULL ORDER BY number
-                """
-        ).map { row in
-            LedgerSnapshot.PendingForget(
-                id: try row.value("id", in: "forget_requests"),
-                received: try row.date("received", in: "forget_requests"),
-                waitingFor: try waitingShards(request: row.value("number", in: "forget_requests"), db),
-                retrained: try Int.fetchAll(
-                    db,
-                    sql: """
-                        SELECT shard FROM forget_shards
-                        WHERE request = ? AND (waiting = 1 OR new_adapter IS NOT NULL) ORDER BY shard
-                        """, arguments: [row.value("number", in: "forget_requests") as Int64]),
-                method: try row.choice("method", in: "forget_requests"),
-                bridge: try row.optionalChoice("bridge", in: "forget_requests"))
-        }
+        let pending = try pendingForgets(db)
         let dealt = shards.reduce(0) { $0 + $1.prompts }
         return LedgerSnapshot(
             shards: shards,
@@ -88,6 +70,35 @@ extension Ledger {
             labels: try recordedPrompts(db).map {
                 LedgerSnapshot.Labels(likes: likes, likeAbove: $0.likeAbove)
             })
+    }
+
+    /// Oldest first.
+    private func pendingForgets(_ db: Database) throws -> [LedgerSnapshot.PendingForget] {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT number, id, received, method, bridge, shard, waiting FROM forget_requests
+                LEFT JOIN forget_shards ON request = number AND (waiting = 1 OR new_adapter IS NOT NULL)
+                WHERE finished IS NULL ORDER BY number, shard
+                """)
+        var pending: [LedgerSnapshot.PendingForget] = []
+        var last: Int64?
+        for row in rows {
+            let number: Int64 = try row.value("number", in: "forget_requests")
+            if number != last {
+                last = number
+                pending.append(
+                    LedgerSnapshot.PendingForget(
+                        id: try row.value("id", in: "forget_requests"),
+                        received: try row.date("received", in: "forget_requests"), waitingFor: [],
+                        method: try row.choice("method", in: "forget_requests"),
+                        bridge: try row.optionalChoice("bridge", in: "forget_requests")))
+            }
+            guard let shard: Int = try row.optional("shard", in: "forget_shards") else { continue }
+            pending[pending.count - 1].retrained.append(shard)
+            if try row.value("waiting", in: "forget_shards") { pending[pending.count - 1].waitingFor.append(shard) }
+        }
+        return pending
     }
 
     /// Prompts of each split whose answer is "Yes.".
