@@ -98,7 +98,8 @@ let package = Package(
         .testTarget(
             name: "ClusterTests",
             dependencies: [
-                "Coordination", "Ledger", "Service", "Worker", "Client", "Experiments", "ClusterTestSupport", "ZeroMQ",
+                "Coordination", "Ledger", "Serving", "Service", "Worker", "Client", "Experiments", "ClusterTestSupport",
+                "ZeroMQ",
             ]),
         // Real processes of the real command.
         .testTarget(name: "ProcessTests", dependencies: ["lethe", "Messages", "ZeroMQ", logging]),

@@ -84,13 +84,17 @@ struct CoordinatorCorrectionTests {
         #expect(fixture.assignments.allSatisfy { !$0.trains })
     }
 
-    @Test("A bridge: after its rows the approximate adapter serves while the shard is trained, then it is replaced")
+    @Test(
+        "A bridge: after its rows, where these carry weight, the approximate adapter serves while the shard is trained, then it is replaced"
+    )
     func bridges() throws {
         var fixture = CoordinatorFixture(quarantined(bridge: true))
         fixture.hello("a")
         fixture.say(report(try #require(corrections(fixture).first?.task)), by: "a")
         let publish = try #require(fixture.commands.first)
-        fixture.feed(.ledger(publish.id, .committed(corrected(quarantined(bridge: true), missingMargins: 8))))
+        var published = corrected(quarantined(bridge: true), missingMargins: 8)
+        published.weighsByRows = true
+        fixture.feed(.ledger(publish.id, .committed(published)))
         #expect(fixture.assignments.isEmpty && fixture.status.shards[0].state == .bridged)
         let scored = corrected(quarantined(bridge: true))
         fixture.feed(.ledgerChanged(scored))

@@ -6,6 +6,9 @@ import Messages
 /// forget requests); what is comes from the workers. Whatever is missing is worked off, in this order: embeddings,
 /// partition, training, reference rows, tuning of the attention. So a restart in the middle of anything goes on by itself.
 ///
+/// Training comes first, but nothing waits for ever behind it: between two trainings a worker scores some rows and repeats
+/// a training that is to be checked (`BackgroundTurn`), and shards that wait take turns.
+///
 /// What the service must keep: events are handed in one at a time; actions are performed in order; outcomes of ledger
 /// commands and `.ledgerChanged` come in the order of the commits; a `tick` comes at least every 250 ms, the first one
 /// right after the start.
@@ -29,6 +32,8 @@ package struct Coordinator: Sendable {
     var nextTask: TaskID
     var failures: [WorkItemFailures] = []
     var backlogs: [ValueBacklog] = []
+    /// The last task that trained or corrected the shard, by shard: whose turn it is.
+    var lastTrainings: [Int: TaskID] = [:]
 
     var writes = PendingWrites()
     /// For what tuning was last asked: so that it is asked for once.
@@ -86,10 +91,15 @@ package struct Coordinator: Sendable {
 
     /// The adapters that may answer queries now, by shard. A query must read this after its last wait, just before it
     /// replies: an adapter that is not in it any more must have no part in the reply.
-    package var activeAdapters: [ActiveAdapter] {
-        snapshot.shards.compactMap { shard in
+    package var activeAdapters: [ActiveAdapter] { activeAdapters(weighingByRows: snapshot.weighsByRows) }
+
+    /// As `PreparedAttention.members`: where weights rest on rows of the error table, adapters without one carry none.
+    func activeAdapters(weighingByRows: Bool) -> [ActiveAdapter] {
+        let needsRow = weighingByRows && snapshot.shards.contains { $0.adapter?.missingMargins == 0 }
+        return snapshot.shards.compactMap { shard in
             shard.adapter.map {
-                ActiveAdapter(shard: shard.index, name: $0.name, hasReferenceRow: $0.missingMargins == 0)
+                ActiveAdapter(
+                    shard: shard.index, name: $0.name, carriesWeight: !needsRow || $0.missingMargins == 0)
             }
         }
     }
@@ -119,11 +129,11 @@ package struct Coordinator: Sendable {
     }
 }
 
-/// An adapter that carries weight in queries.
+/// An adapter that may answer queries.
 package struct ActiveAdapter: Codable, Hashable, Sendable {
     package var shard: Int
     /// Content name.
     package var name: String
-    /// Whether its row of the error table is complete; without it sample-adaptive attention cannot weigh it.
-    package var hasReferenceRow: Bool
+    /// Sample-adaptive weights cannot weigh it before its row of the error table is complete; equal ones can.
+    package var carriesWeight: Bool
 }

@@ -24,6 +24,12 @@ package enum CoordinatorLimits {
     package static let waitersPerRequest = 8
     /// Tasks of one worker at once: one computes, the next waits so that the worker never does.
     package static let tasksPerWorker = 2
+    /// Chunks of rows and evaluations that a worker does before its next training, if they wait.
+    package static let chunksBetweenTrainings = 4
+    /// Trainings of other workers' shards, for comparison, that a worker does before its next training, if they wait.
+    package static let replaysBetweenTrainings = 1
+    /// Retrainings of a shard, by later forget requests, to which a request hands on its double check before it does without.
+    package static let checkMoves = 2
     /// Digests asked of the ledger at once.
     package static let missingValues = 4096
     /// Failures of one piece of work before its operations fail.
@@ -32,12 +38,26 @@ package enum CoordinatorLimits {
     package static let pauseAfterFailureSeconds = 60.0
     /// Pause before something is asked again that a change of the data overtook.
     package static let staleSeconds = 0.5
+    /// Pause before a task is given out again that needed a line in the ledger, when its disk was full.
+    package static let fullDiskSeconds = 4.0
     /// Until a worker that has not confirmed a deletion is told again.
     package static let releaseAgainSeconds = 10.0
-    /// Times that an evaluation or verification starts anew because the data changed under it.
+    /// How long a forget request whose shards have clean adapters waits for workers that are here to confirm that they
+    /// deleted what they held, and for the ledger to note it. After that its certificate names those copies as not confirmed,
+    /// as it does those of workers that are away. A worker that sends heartbeats but does not answer a task delays a request
+    /// before that by `CoordinatorSettings.silenceSeconds`: then the task is another worker's.
+    package static let releaseSeconds = 60.0
+    /// Times that an evaluation or comparison starts anew because the data changed under it. An evaluation keeps what it
+    /// scored under adapters that are still there.
     package static let restarts = 32
+    /// Adapters of one shard that a verification sets out to replay, because the shard changes meanwhile, before it reports
+    /// the shard as changed.
+    package static let pins = 3
     /// Back-off of ledger writes that failed.
     package static let ledgerRetrySeconds = 1.0...32.0
+    /// Results of one kind (adapters, embeddings, rows) that the ledger failed to keep and that wait in memory, before no more
+    /// of the kind are begun. With a full disk one is enough.
+    package static let unwrittenResults = 4
     /// Trainings of one shard whose bytes are kept to settle a dispute.
     package static let votes = 4
     /// Answers to declarations of destroyed disks that are kept for clients that ask again.

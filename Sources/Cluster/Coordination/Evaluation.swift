@@ -9,14 +9,27 @@ struct Evaluation: Sendable {
         case loading
         case scoring(EvaluationScoring)
         /// The service makes the report of the scores.
-        case building
+        case building(EvaluationScoring)
     }
 
     let request: ClientRequest.EvaluateRequest
     var phase = Phase.waiting
+    /// What was scored before the data or adapters changed.
+    var kept: KeptScores?
 
     init(_ request: ClientRequest.EvaluateRequest) {
         self.request = request
+    }
+
+    /// The evaluation from the start, but for what was scored.
+    var renewed: Evaluation {
+        var renewed = Evaluation(request)
+        renewed.kept = kept
+        switch phase {
+        case .scoring(let scoring), .building(let scoring): renewed.kept = KeptScores(scoring)
+        case .waiting, .loading: break
+        }
+        return renewed
     }
 
     var hasBegun: Bool {
@@ -29,6 +42,8 @@ struct EvaluationScoring: Sendable {
     struct Series: Sendable {
         var model: EvaluationScores.Series.Model
         var margins: [Float]
+        /// Which of them are there.
+        var isScored: [Bool]
         var tokens = 0
         var seconds = 0.0
         /// Position of a series with the same adapters and weights, whose margins it shares.
@@ -55,6 +70,8 @@ struct EvaluationScoring: Sendable {
     struct Single: Sendable {
         var report: TrainingReport
         var bytes: [UInt8]
+        /// The shards' manifests: what it was trained on.
+        var basis: [String]
     }
 
     var digests: [String]

@@ -21,6 +21,9 @@ struct KnownCopy: Sendable {
     var content: Content
     /// When the worker was last told to delete it.
     var releaseSent: CoordinatorInstant?
+    /// When it was first told to, and how often since.
+    var releaseBegan: CoordinatorInstant?
+    var releases = 0
 
     /// The possible contents.
     var manifests: [String] {

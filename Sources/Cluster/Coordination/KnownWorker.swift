@@ -18,6 +18,10 @@ package struct KnownWorker: Sendable {
     var lastTakeover: CoordinatorInstant?
     /// Tasks that it was given on an earlier connection.
     var abandoned: [TaskID] = []
+    /// What it may do before it trains its next shard.
+    var turn = BackgroundTurn()
+    /// Whether the last shard it was given was to be corrected, not trained.
+    var correctedLast = false
 
     var isLive: Bool { peer != nil }
 
@@ -59,9 +63,9 @@ package struct KnownWorker: Sendable {
         let known = copy(of: shard)
         let others = manifests.filter { known?.manifests.contains($0) != true }
         guard !others.isEmpty else { return }
-        setCopy(
-            KnownCopy(
-                shard: shard, content: .among((known?.manifests ?? []) + others), releaseSent: known?.releaseSent))
+        var copy = known ?? KnownCopy(shard: shard, content: .among([]))
+        copy.content = .among(copy.manifests + others)
+        setCopy(copy)
     }
 
     mutating func removeCopy(of shard: Int) {

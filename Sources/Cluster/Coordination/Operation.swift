@@ -79,6 +79,25 @@ struct Forgetting: Sendable {
     var outcome = Outcome.unknown(waiters: [])
     /// Copies that may hold what was forgotten, as known at the commit or when their worker came back.
     var suspects: [UnconfirmedCopy] = []
+    /// Since when its shards have clean adapters; nil: they have not.
+    var cleanSince: CoordinatorInstant?
+    /// Double checks of its shards once these were retrained, by shard.
+    var checks: [Check] = []
+
+    /// The double check of one of its shards. It outlives the adapter, which a later request may take away.
+    struct Check: Sendable {
+        var shard: Int
+        var manifest: String
+        /// Content name of the adapter to be checked.
+        var adapter: String
+        /// Two workers gave these bytes; empty: not yet.
+        var workers: [String] = []
+        /// How often the shard's data changed first.
+        var moves = 0
+
+        var isSuperseded: Bool { workers.isEmpty && moves >= CoordinatorLimits.checkMoves }
+        var hasEnded: Bool { !workers.isEmpty || isSuperseded }
+    }
 
     /// Whether somebody waits for what the ledger says.
     var isAsked: Bool {

@@ -25,17 +25,36 @@ struct PendingWrites: Sendable {
         var isUnderWay: Bool {
             if case .underWay = phase { true } else { false }
         }
+
+        /// Whether the ledger refused it for a reason of its own, not because the data had changed.
+        var isFailing: Bool { error.map { $0.code != .stale } ?? false }
     }
 
     private(set) var entries: [Entry] = []
     private var next: LedgerCommandID = 1
 
-    /// What the ledger last failed at for a reason of its own, such as a full disk, while that lasts.
-    var trouble: ClientError? {
-        entries.lazy.compactMap(\.error).first { $0.code != .stale }
+    /// Writes that failed for a reason of the ledger's own, and are tried again: what depends on one of them waits for it,
+    /// and nothing else does.
+    var failing: [Entry] {
+        entries.filter { $0.isFailing }
     }
 
-    var isInTrouble: Bool { trouble != nil }
+    func isFailing(where condition: (LedgerCommand) -> Bool) -> Bool {
+        entries.contains { $0.isFailing && condition($0.command) }
+    }
+
+    /// Why nothing is begun now that ends in a result of this kind; nil: it may be.
+    ///
+    /// Results that cannot be written are kept in memory. They are bounded: once the disk is full, or
+    /// `CoordinatorLimits.unwrittenResults` of a kind have failed, no more of the kind are begun, so at most those of tasks
+    /// under way are added.
+    func obstacle(to kind: WorkerResult) -> ClientError? {
+        let errors = entries.filter { $0.isFailing && $0.command.result == kind }.compactMap(\.error)
+        return errors.first { $0.code == .diskFull }
+            ?? (errors.count >= CoordinatorLimits.unwrittenResults ? errors.first : nil)
+    }
+
+    func isHeld(_ kind: WorkerResult) -> Bool { obstacle(to: kind) != nil }
 
     mutating func begin(_ command: LedgerCommand) -> LedgerCommandID {
         defer { next += 1 }
@@ -73,6 +92,10 @@ struct PendingWrites: Sendable {
         entries.removeAll { $0.id == id }
     }
 
+    mutating func replace(_ id: LedgerCommandID, by command: LedgerCommand) {
+        for position in entries.indices where entries[position].id == id { entries[position].command = command }
+    }
+
     func contains(where condition: (LedgerCommand) -> Bool) -> Bool {
         entries.contains { condition($0.command) }
     }
@@ -92,12 +115,43 @@ struct PendingWrites: Sendable {
     }
 
     func isWriting(_ values: MissingValues) -> Bool {
-        contains { command in
-            switch (command, values) {
-            case (.saveEmbeddings, .embeddings): true
-            case (.saveMargins(let name, _, _), .margins(let adapter)): name == adapter
-            default: false
-            }
+        contains { $0.saves(values) }
+    }
+}
+
+/// What workers compute and the ledger keeps, by kind.
+enum WorkerResult: CaseIterable, Sendable {
+    case adapters, embeddings, margins
+}
+
+extension MissingValues {
+    var result: WorkerResult {
+        switch self {
+        case .embeddings: .embeddings
+        case .margins: .margins
+        }
+    }
+}
+
+extension LedgerCommand {
+    /// nil: it keeps no result of a worker.
+    var result: WorkerResult? {
+        switch self {
+        case .publish: .adapters
+        case .saveEmbeddings: .embeddings
+        case .saveMargins: .margins
+        case .forget, .requestTraining, .partition, .abandonCorrection, .tuneAttention, .purge, .dropDamaged,
+            .finishForget, .settleCopies, .forgetCopy, .quarantine:
+            nil
+        }
+    }
+
+    /// Whether it keeps these rows.
+    func saves(_ values: MissingValues) -> Bool {
+        switch (self, values) {
+        case (.saveEmbeddings, .embeddings): true
+        case (.saveMargins(let name, _, _), .margins(let adapter)): name == adapter
+        default: false
         }
     }
 }

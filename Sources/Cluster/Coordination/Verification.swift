@@ -1,9 +1,10 @@
 import Messages
 
-/// A verification on its way.
+/// A verification on its way. Each shard is pinned to what it has when the verification begins; one that changes before it was
+/// replayed is pinned anew, alone.
 struct Verification: Sendable {
     enum Phase: Sendable {
-        /// Until everything is up to date.
+        /// Until a shard that is asked for has an adapter: of a request, those that it waits for.
         case waiting
         /// The ledger was asked for the request's shards.
         case loading
@@ -20,6 +21,13 @@ struct Verification: Sendable {
             var trainer: String?
             /// nil: to come.
             var result: VerificationReport.Shard?
+            /// How often it was pinned.
+            var pins = 1
+            /// The shard is not what it was pinned to; nil: it is.
+            var changed: VerificationReport.Changed?
+
+            /// Whether nothing more is done for it, as things are.
+            var hasEnded: Bool { result != nil || changed != nil }
         }
 
         var items: [Item]
@@ -30,7 +38,7 @@ struct Verification: Sendable {
         /// Positions of items.
         var todo: [Int]
 
-        var done: Int { items.count { $0.result != nil } }
+        var done: Int { items.count(where: \.hasEnded) }
     }
 
     /// A forget request; nil: every shard.
@@ -39,9 +47,5 @@ struct Verification: Sendable {
 
     init(request: String?) {
         self.request = request
-    }
-
-    var hasBegun: Bool {
-        if case .waiting = phase { false } else { true }
     }
 }

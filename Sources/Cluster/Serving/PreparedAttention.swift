@@ -17,10 +17,11 @@ package struct PreparedAttention: Sendable {
         }
     }
 
-    /// By shard. Adapters whose row of the error table is complete; if none is, all.
+    /// By shard. Where weights rest on rows of the error table, the adapters whose row is complete; if none is, or the
+    /// weights are equal, all.
     package let members: [Member]
     package let parameters: SampleAdaptiveAttention.Parameters
-    /// nil: equal weights, because nothing was tuned yet or there is no validation prompt.
+    /// nil: equal weights, because nothing was tuned, τ is 0, no row is complete, or there is no validation prompt.
     private let attention: SampleAdaptiveAttention?
 
     /// - `parameters`: nil when nothing was tuned yet.
@@ -28,11 +29,14 @@ package struct PreparedAttention: Sendable {
         table: AttentionTable, parameters chosenParameters: SampleAdaptiveAttention.Parameters?,
         adapters: [AdapterRecord]
     ) throws {
-        let weighed = adapters.filter { adapter in table.rows.contains { $0.adapter == adapter.name } }
+        let looksAtRows = chosenParameters.map { $0.tau != 0 } ?? false
+        let weighed = adapters.filter { adapter in
+            looksAtRows && table.rows.contains { $0.adapter == adapter.name }
+        }
         let chosen = weighed.isEmpty ? adapters : weighed
         members = chosen.map { Member(shard: $0.shard, name: $0.name, exact: $0.report.isExact) }
         parameters = chosenParameters ?? Self.equalWeights
-        if weighed.isEmpty || chosenParameters == nil || table.ids.isEmpty {
+        if weighed.isEmpty || table.ids.isEmpty {
             attention = nil
             return
         }

@@ -261,6 +261,7 @@ extension DoubleCheck {
             "shard \(shard): trained by two workers to the same bytes (\(workers.joined(separator: ", ")))"
         case .noOtherWorker: "shard \(shard): not trained a second time, since no other worker was there"
         case .failed: "shard \(shard): not trained a second time, since other workers failed at it"
+        case .superseded: "shard \(shard): not trained a second time before later requests had it retrained"
         }
     }
 }

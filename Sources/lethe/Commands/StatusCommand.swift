@@ -43,7 +43,7 @@ private struct StatusText {
                 "data: \(statistics.users) users, \(statistics.items) items, \(statistics.interactions) interactions; prompts: "
                     + "\(data.trainPrompts) training, \(data.validationPrompts) validation, \(data.testPrompts) test",
                 report.activity,
-            ] + report.disputes
+            ] + report.disputes + report.stuck.map(\.text)
         if let count = statistics.promptsShortened, count > 0 {
             lines.append(
                 "\(count) prompts have shortened titles: \((statistics.shortened ?? []).joined(separator: ", "))")
@@ -77,9 +77,8 @@ private struct StatusText {
             lines.append("\(operation.kind) \(operation.id): \(operation.progress)")
         }
         for forget in report.pendingForgets {
-            let shards = forget.waitingFor.map(String.init).joined(separator: ", ")
             let method = forget.method + (forget.bridge.map { ", bridged by \($0)" } ?? "")
-            lines.append("forget \(forget.request) (\(method)) waits for clean adapters of shards \(shards)")
+            lines.append("forget \(forget.request) (\(method)) waits for: \(forget.waits.joined(separator: "; "))")
         }
         if let change = statistics.promptsChange {
             let date = Date(timeIntervalSince1970: Double(change.time) / 1000).formatted(.iso8601)
@@ -98,6 +97,11 @@ private struct StatusText {
         }
         return lines.joined(separator: "\n")
     }
+}
+
+extension StatusReport.StuckDuty {
+    /// "stuck: tuning the attention, attempt 4 (failed): …"
+    fileprivate var text: String { "stuck: \(description), attempt \(attempts) (\(code)): \(reason)" }
 }
 
 extension StatusReport.Shard {

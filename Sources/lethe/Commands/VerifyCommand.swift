@@ -8,7 +8,9 @@ struct VerifyCommand: ParsableCommand {
         abstract: "Replay the training and compare bytes.",
         discussion: """
             Trains the shards again, from the initial adapter on the data retained now, and compares the content names; on \
-            another worker than the one that trained them, unless that is the only one. Ends with status 2 when one differs, \
+            another worker than the one that trained them, unless that is the only one. Shards that are being retrained are \
+            named, not waited for, except those of the request. Ends with status 2 when one differs, is being retrained or \
+            changed before it was replayed, \
             when a shard's adapter is approximate (that cannot be verified by replay), when there is nothing to replay, when \
             an adapter's file does not hold what its name says, and when the evidence (certificate, supplements, audit log) is not whole.
             """)

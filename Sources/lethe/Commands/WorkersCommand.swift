@@ -39,10 +39,11 @@ struct ListWorkers: ParsableCommand {
 struct ForgetCopyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "forget-copy",
-        abstract: "Declare the disk of a worker that is away destroyed.",
+        abstract: "Declare the disk of a worker that is away, or does not answer, destroyed.",
         discussion: """
             Forget requests name every copy on a worker's disk that is not confirmed gone. A disk that is lost never \
-            confirms anything: with this command an operator vouches for it. The audit log keeps who was named and when, and \
+            confirms anything: with this command an operator vouches for it. So does one of a worker that seems to be here \
+            and has not deleted for a minute what it was told to: it is taken for gone until it greets anew. The audit log keeps who was named and when, and \
             the requests concerned get a signed supplement that says "destroyed", not "confirmed". Should the worker come \
             back all the same, its copies count again until it has deleted them.
             """)

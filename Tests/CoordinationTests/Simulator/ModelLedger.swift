@@ -48,6 +48,8 @@ struct ModelLedger {
     private(set) var corrections: [Int: (method: ApproximateMethod, original: LedgerSnapshot.Adapter)] = [:]
     private var margins: [String: Set<String>] = [:]
     private var tunedFor = ""
+    /// Whether the tuning chose weights that look at rows.
+    private var choseRows = false
     private var trainingRequested = false
     private(set) var records: [(id: String, record: Record)] = []
     /// Adapters that a forget took away, with what they were trained from.
@@ -63,6 +65,24 @@ struct ModelLedger {
     var keys = ModelKeys(users: [])
     /// Commands fail with a full disk for as long as this is set.
     var isDiskFull = false
+    /// Commands of these kinds fail.
+    var refused: Set<Refusal> = []
+    private var purgePending = false
+
+    /// Duties that may fail while everything else goes on.
+    enum Refusal: CaseIterable {
+        case purge, tuning, partition, rows, embeddings, copies, certificates, corrections
+
+        func covers(_ command: LedgerCommand) -> Bool {
+            switch (self, command) {
+            case (.purge, .purge), (.tuning, .tuneAttention), (.partition, .partition), (.rows, .saveMargins),
+                (.embeddings, .saveEmbeddings), (.copies, .settleCopies), (.certificates, .finishForget),
+                (.corrections, .abandonCorrection):
+                true
+            default: false
+            }
+        }
+    }
 
     init(users: [Int: Int], shards: Int, partitionNeedsEmbeddings: Bool, without forgotten: Set<Interaction> = []) {
         shardCount = shards
@@ -141,7 +161,9 @@ struct ModelLedger {
         snapshot.validationDigest =
             ShardManifest(entries: validation.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) }).name
         snapshot.isTuned = tunedFor == tuningSubject
+        snapshot.weighsByRows = choseRows
         snapshot.trainingRequested = trainingRequested
+        snapshot.purgePending = purgePending
         snapshot.pendingForgets = records.filter { !$0.record.isFinished }.map { id, record in
             LedgerSnapshot.PendingForget(
                 id: id, received: Date(timeIntervalSince1970: 0), waitingFor: record.waiting.sorted(),
@@ -189,6 +211,9 @@ struct ModelLedger {
 
     mutating func perform(_ command: LedgerCommand) -> LedgerOutcome {
         if isDiskFull { return .failed(ClientError(code: .diskFull, message: "the disk is full")) }
+        if refused.contains(where: { $0.covers(command) }) {
+            return .failed(ClientError(code: .failed, message: "told to fail"))
+        }
         defer { refresh() }
         let stale = LedgerOutcome.failed(ClientError(code: ErrorCode.stale, message: ""))
         switch command {
@@ -227,13 +252,17 @@ struct ModelLedger {
         case .saveMargins(let name, let digests, _):
             guard hasAdapter(name) else { return stale }
             margins[name, default: []].formUnion(Set(digests).intersection(samples.map(\.digest)))
-        case .tuneAttention: tunedFor = tuningSubject
-        case .purge, .dropDamaged: break
+        case .tuneAttention:
+            tunedFor = tuningSubject
+            choseRows = simulatedHash("tau " + tunedFor).isMultiple(of: 2)
+        case .purge: purgePending = false
+        case .dropDamaged: break
         case .settleCopies(let settlement), .forgetCopy(_, let settlement): settle(settlement)
         case .quarantine(let dispute):
             guard adapters[dispute.shard]?.name == dispute.published else { return stale }
             adapters[dispute.shard] = nil
             quarantined.insert(dispute.shard)
+            (tunedFor, choseRows) = ("", false)
             for position in records.indices where !records[position].record.isFinished {
                 if records[position].record.outcome.waitingFor.contains(dispute.shard) {
                     records[position].record.waiting.insert(dispute.shard)
@@ -294,6 +323,10 @@ struct ModelLedger {
         forgotten.formUnion(gone)
         retained.removeAll { users.contains($0.user) || pairs.contains($0) }
         keys.forget(gone, retained: Set(retained.map(\.user)))
+        if !gone.isEmpty {
+            (tunedFor, choseRows) = ("", false)
+            purgePending = true
+        }
         rebuild()
         var touched: [Int] = []
         var waiting: Set<Int> = []

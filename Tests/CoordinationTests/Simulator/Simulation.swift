@@ -25,6 +25,10 @@ struct SimulationPlan {
     var prepares: Bool
     /// Whether one of three or more workers trains to other bytes than the others; then every forget is double-checked.
     var hasFalseWorker: Bool
+    /// Besides the others, requests to forget one user each, all this time apart; nil: none.
+    var forgetEveryMilliseconds: Int64?
+    /// From when on to the end of the chaos the ledger refuses what.
+    var refused: (from: Int64, Set<ModelLedger.Refusal>)?
 
     init(seed: UInt64) {
         var random = SimulationRandom(seed: seed)
@@ -63,6 +67,8 @@ struct Simulation {
         var isAcknowledged = false
         var isEnded = false
         var reply: CoordinatorReply?
+        var acknowledgedAt: Int64?
+        var endedAt: Int64?
     }
 
     let plan: SimulationPlan
@@ -81,6 +87,8 @@ struct Simulation {
     /// Interactions whose forgetting a client was told of.
     private var acknowledged: Set<ModelLedger.Interaction> = []
     private var isCalm = false
+    /// At the end of the chaos.
+    private(set) var statusBeforeCalm: StatusReport?
 
     init(_ plan: SimulationPlan, without forgotten: Set<ModelLedger.Interaction> = []) {
         self.plan = plan
@@ -117,6 +125,15 @@ struct Simulation {
         let chaos = plan.chaosMilliseconds
         add(.train, at: random.between(0, 5000))
         for _ in 0..<plan.forgets { add(randomForget(), at: random.between(2000, chaos - 5000)) }
+        if let (time, refused) = plan.refused { queue.plan(.refuse(refused), at: time) }
+        if let span = plan.forgetEveryMilliseconds {
+            for (index, user) in plan.users.keys.sorted().enumerated() where index < plan.users.count - plan.shards {
+                let time = 20_000 + Int64(index) * span
+                if time < chaos {
+                    add(.forget(ClientRequest.ForgetRequest(users: ["\(user)"], interactions: [])), at: time)
+                }
+            }
+        }
         for _ in 0..<plan.reads {
             let body: ClientRequest =
                 random.chance(0.25)
@@ -131,13 +148,17 @@ struct Simulation {
         }
         for _ in 0..<plan.crashes {
             let time = random.between(1000, chaos - 1000)
-            switch random.below(5) {
+            switch random.below(6) {
             case 0:
                 queue.plan(.crashCoordinator, at: time)
                 queue.plan(.startCoordinator, at: time + random.between(100, 8000))
             case 1:
                 queue.plan(.diskFull(true), at: time)
                 queue.plan(.diskFull(false), at: time + random.between(500, 10_000))
+            case 5:
+                let refused = ModelLedger.Refusal.allCases.filter { _ in random.chance(0.3) }
+                queue.plan(.refuse(Set(refused)), at: time)
+                queue.plan(.refuse([]), at: time + random.between(1000, 30_000))
             case 2:
                 queue.plan(.partition(random.below(plan.workers), until: time + random.between(500, 15_000)), at: time)
             default:
@@ -183,7 +204,9 @@ struct Simulation {
     /// The end of all faults: everybody is up and reachable, and says anew what he has.
     private mutating func calm() {
         isCalm = true
+        statusBeforeCalm = coordinator?.status(at: CoordinatorInstant(milliseconds: now))
         ledger.isDiskFull = false
+        ledger.refused = []
         if coordinator == nil { startCoordinator() }
         for index in hosts.indices {
             hosts[index].isolatedUntil = 0
@@ -238,6 +261,7 @@ struct Simulation {
             life += 1
         case .partition(let index, let until): if !isCalm { hosts[index].isolatedUntil = until }
         case .diskFull(let isFull): ledger.isDiskFull = isFull && !isCalm
+        case .refuse(let refused): ledger.refused = isCalm ? [] : refused
         case .clientSends(let client): clientSends(client)
         case .clientHears(let client, let reply): clientHears(client, reply)
         }
@@ -512,6 +536,10 @@ struct Simulation {
 
     private mutating func clientHears(_ index: Int, _ reply: CoordinatorReply) {
         clients[index].reply = reply
+        defer {
+            if clients[index].isAcknowledged { clients[index].acknowledgedAt = clients[index].acknowledgedAt ?? now }
+            if clients[index].isEnded { clients[index].endedAt = clients[index].endedAt ?? now }
+        }
         switch reply {
         case .forgetAccepted(let report, _), .operation(let report, _):
             clients[index].isAcknowledged = true

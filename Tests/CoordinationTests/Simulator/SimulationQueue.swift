@@ -20,6 +20,7 @@ enum SimulationEvent {
     case crashCoordinator
     case partition(Int, until: Int64)
     case diskFull(Bool)
+    case refuse(Set<ModelLedger.Refusal>)
     case clientSends(Int)
     case clientHears(Int, CoordinatorReply)
 }

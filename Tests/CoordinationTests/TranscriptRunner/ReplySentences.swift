@@ -41,6 +41,7 @@ extension ActionSentences {
             } + report.approximate.map { "  shard \($0.shard): \($0.published) is approximate" }
                 + report.empty.map { "  shard \($0) is empty" }
                 + report.notCurrent.map { "  shard \($0) is not current" }
+                + report.changed.map { "  shard \($0.shard) changed, to \($0.newAdapter ?? "no adapter yet")" }
         case .comparison(let report): ["  \(report.cases.count) cases are compared"]
         }
     }
@@ -62,6 +63,7 @@ extension ActionSentences {
             "  forget \(pending.request) waits for \(pending.waitingFor.shards)"
                 + pending.unconfirmed.map { "; \($0.text) is not confirmed gone" }.joined()
         }
-        return shards + workers + forgets + status.disputes.map { "  \($0)" }
+        let stuck = status.stuck.map { "  stuck: \($0.description), attempt \($0.attempts): \($0.reason)" }
+        return shards + workers + forgets + status.disputes.map { "  \($0)" } + stuck
     }
 }

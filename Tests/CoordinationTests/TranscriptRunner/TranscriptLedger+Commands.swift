@@ -41,13 +41,14 @@ extension TranscriptLedger {
         case .saveMargins(let adapter, let digests, _):
             guard adapters.values.contains(where: { $0.name == adapter }) else { return stale }
             margins[adapter, default: []].formUnion(digests.filter(people.map(\.validation).contains))
-        case .tuneAttention: tunedFor = tuningSubject
+        case .tuneAttention: tune()
         case .purge: break
         case .dropDamaged(let adapter): dropDamaged(adapter)
         case .settleCopies(let settlement), .forgetCopy(_, let settlement): settle(settlement)
         case .quarantine(let dispute):
             guard adapters[dispute.shard]?.name == dispute.published else { break }
             adapters[dispute.shard] = nil
+            forgetTuning()
             quarantined.insert(dispute.shard)
             for position in records.indices
             where !records[position].isFinished && records[position].retrained.contains(dispute.shard) {
@@ -110,6 +111,7 @@ extension TranscriptLedger {
         guard request.users.allSatisfy({ user in people.contains { $0.name == user } }) else { return nil }
         let before = (0..<shardCount).map(manifest)
         people.removeAll { request.users.contains($0.name) }
+        forgetTuning()
         noteManifests()
         let touched = (0..<shardCount).filter { manifest(of: $0) != before[$0] }
         let correction = (request.bridge ?? request.method).flatMap(ApproximateMethod.init(rawValue:))

@@ -61,6 +61,8 @@ struct TranscriptLedger {
     /// Digests of validation prompts, by adapter.
     var margins: [String: Set<String>] = [:]
     var tunedFor: [String] = []
+    /// Whether the attention in force looks at rows: where there is a choice the tuning chooses so.
+    var weighsByRows = false
     var trainingRequested = false
     var records: [Record] = []
     /// What workers' disks may hold, sorted.
@@ -115,7 +117,17 @@ struct TranscriptLedger {
             adapters[shard] = LedgerSnapshot.Adapter(name: name, manifest: manifest, missingMargins: 0)
             margins[name] = Set(people.map(\.validation))
         }
+        tune()
+    }
+
+    mutating func tune() {
         tunedFor = tuningSubject
+        weighsByRows = adapters.count > 1
+    }
+
+    /// It was tuned on data or adapters that are gone.
+    mutating func forgetTuning() {
+        (tunedFor, weighsByRows) = ([], false)
     }
 
     /// What training on a manifest gives.
@@ -152,7 +164,7 @@ struct TranscriptLedger {
                     id: record.id, received: .distantPast, waitingFor: record.waiting.sorted(),
                     retrained: record.retrained.filter { !members(of: $0).isEmpty }, method: record.method,
                     bridge: record.bridge)
-            }, trainingRequested: trainingRequested)
+            }, trainingRequested: trainingRequested, weighsByRows: weighsByRows)
     }
 
     private func shardSnapshot(_ shard: Int) -> LedgerSnapshot.Shard {

@@ -123,7 +123,7 @@ struct TranscriptRunner {
     /// Tells when other adapters answer queries, and that none of them saw anybody whose forgetting was acknowledged.
     private mutating func noteAnswering() throws(TranscriptObjection) {
         guard let coordinator else { return }
-        let names = coordinator.activeAdapters.map { $0.name + ($0.hasReferenceRow ? "" : " (not weighed yet)") }
+        let names = coordinator.activeAdapters.map { $0.name + ($0.carriesWeight ? "" : " (not weighed yet)") }
         if names != answering {
             answering = names
             lines.append("who answers: " + (names.isEmpty ? "no adapter" : names.list))

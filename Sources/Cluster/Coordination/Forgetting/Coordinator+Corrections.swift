@@ -6,8 +6,8 @@ import Messages
 /// A correction is worked off like a training: given to the shard's owner, called back when the shard's data changes, tried
 /// again elsewhere when a worker fails. Three things differ. One that can never succeed, or has failed as often as a
 /// training may, is given up for good: the ledger drops it, and the shard is trained exactly. A corrected adapter that
-/// only bridges leaves the shard to be trained; it gets its reference rows first, so that it serves meanwhile. And
-/// what is published is called approximate until a training replaces it.
+/// only bridges leaves the shard to be trained; where rows carry weight it gets its row first, so that it serves meanwhile.
+/// And what is published is called approximate until a training replaces it.
 extension Coordinator {
     /// Whether the shard is neither corrected nor trained until the ledger has dropped the correction.
     func isGivingUpCorrection(of shard: LedgerSnapshot.Shard) -> Bool {
@@ -27,10 +27,12 @@ extension Coordinator {
         write(.abandonCorrection(shard: index, manifest: shard.manifest, reason: reason))
     }
 
-    /// An approximate adapter that bridges takes part in answers once its row of the error table is complete: that comes
-    /// before the training that it bridges.
+    /// Where rows of the error table carry weight, an approximate adapter that bridges takes part in answers once its row is
+    /// complete: that comes before the training that it bridges.
     func isWaitingForRows(_ shard: LedgerSnapshot.Shard) -> Bool {
-        guard shard.isBridged, let adapter = shard.adapter, adapter.missingMargins > 0 else { return false }
+        guard snapshot.weighsByRows, shard.isBridged, let adapter = shard.adapter, adapter.missingMargins > 0 else {
+            return false
+        }
         return !isPaused(.values(.margins(adapter: adapter.name)))
     }
 

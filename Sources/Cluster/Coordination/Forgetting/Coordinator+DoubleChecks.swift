@@ -6,6 +6,10 @@ import Messages
 /// Where they differ the published adapter is quarantined, and a third training decides: whatever two different workers
 /// agree on is published. Until then the shard answers nothing, and status says why. Checks live as long as the process;
 /// after a restart the requests that are still pending are checked anew.
+///
+/// A later request may retrain the shard before anybody got to train it a second time. The check then passes to the next
+/// adapter, but not for ever (`CoordinatorLimits.checkMoves`): where forget requests come faster than workers have time,
+/// certificates say so.
 extension Coordinator {
     private func check(of shard: Int) -> ShardCheck? {
         checks.first { $0.shard == shard }
@@ -33,10 +37,52 @@ extension Coordinator {
             guard shard(check.shard)?.manifest == check.manifest else { return false }
             return check.isDisputed || wanted.contains { $0.index == check.shard }
         }
-        for shard in wanted where check(of: shard.index) == nil {
-            checks.append(ShardCheck(shard: shard.index, manifest: shard.manifest))
+        for pending in snapshot.pendingForgets {
+            for shard in checkedShards(of: pending)
+            where check(of: shard.index) == nil && noted(shard.index, of: pending)?.hasEnded != true {
+                checks.append(ShardCheck(shard: shard.index, manifest: shard.manifest))
+            }
         }
         for position in checks.indices { compare(at: position) }
+        for pending in snapshot.pendingForgets { noteChecks(of: pending) }
+    }
+
+    /// Keeps what is known of the request's checks: its shards may be retrained for others.
+    private mutating func noteChecks(of pending: LedgerSnapshot.PendingForget) {
+        guard let operation = operation(pending.id), case .forget(var forgetting) = operation.course else { return }
+        // A dispute took the adapter away: the request waits for another one.
+        forgetting.checks.removeAll { pending.waitingFor.contains($0.shard) }
+        for shard in checkedShards(of: pending) where shard.isCurrent && !pending.waitingFor.contains(shard.index) {
+            if let adapter = shard.adapter?.name, !forgetting.checks.contains(where: { $0.shard == shard.index }) {
+                forgetting.checks.append(
+                    Forgetting.Check(shard: shard.index, manifest: shard.manifest, adapter: adapter))
+            }
+        }
+        for position in forgetting.checks.indices {
+            var noted = forgetting.checks[position]
+            guard let shard = shard(noted.shard) else { continue }
+            let adapter = shard.isCurrent ? shard.adapter?.name : nil
+            if shard.manifest == noted.manifest {
+                if let adapter, adapter != noted.adapter { (noted.adapter, noted.workers) = (adapter, []) }
+            } else if !noted.hasEnded {
+                noted.manifest = shard.manifest
+                noted.moves += 1
+            }
+            if let adapter, noted.workers.isEmpty, shard.manifest == noted.manifest, let check = check(of: shard.index),
+                check.manifest == shard.manifest, case .agreed(adapter, let workers) = check.state
+            {
+                noted.workers = workers
+            }
+            forgetting.checks[position] = noted
+        }
+        forgetting.checks.sort { $0.shard < $1.shard }
+        update(pending.id) { $0.course = .forget(forgetting) }
+    }
+
+    /// What is known of the request's check of the shard; nil: the shard has had no clean adapter since.
+    private func noted(_ shard: Int, of pending: LedgerSnapshot.PendingForget) -> Forgetting.Check? {
+        guard let operation = operation(pending.id), case .forget(let forgetting) = operation.course else { return nil }
+        return forgetting.checks.first { $0.shard == shard }
     }
 
     private mutating func compare(at position: Int) {
@@ -98,11 +144,15 @@ extension Coordinator {
     }
 
     /// One training at a time for each check, on a worker that is free.
-    mutating func giveChecks() {
+    ///
+    /// - Parameter beforeTrainings: on one that has a shard to train and does a check first, in its turn.
+    mutating func giveChecks(beforeTrainings: Bool) {
+        // What settles a dispute is published.
+        guard !writes.isHeld(.adapters) else { return }
         for check in checks where isWantedCheck(shard: check.shard, manifest: check.manifest) {
             let work = WorkItem.check(shard: check.shard)
             guard !isPaused(work), !tasks.contains(where: { $0.work == work }),
-                let worker = checker(for: check), let peer = worker.peer
+                let worker = checker(for: check, beforeTraining: beforeTrainings), let peer = worker.peer
             else { continue }
             let id = give(.check(shard: check.shard, manifest: check.manifest), to: worker)
             dispatch(
@@ -113,10 +163,11 @@ extension Coordinator {
     }
 
     /// A free worker that is not the trainer; in a dispute first one that has not trained the shard yet.
-    private func checker(for check: ShardCheck) -> KnownWorker? {
+    private func checker(for check: ShardCheck, beforeTraining: Bool) -> KnownWorker? {
         let free = roster.live.filter { worker in
-            !tasks.contains { $0.worker == worker.id } && shardToTrain(by: worker) == nil
-                && isWelcome(worker, for: .check(shard: check.shard))
+            guard !tasks.contains(where: { $0.worker == worker.id }), mayCheck(worker, check) else { return false }
+            let trains = shardToTrain(by: worker) != nil
+            return beforeTraining ? trains && worker.turn.replays > 0 : !trains
         }
         guard check.isDisputed else {
             let trainer = trainer(of: check)
@@ -129,6 +180,16 @@ extension Coordinator {
         // Nobody else is there: those who disagree are asked again, the one whose training is oldest first.
         guard roster.live.allSatisfy({ voters.contains($0.id) }) else { return nil }
         return voters.lazy.compactMap { voter in free.first { $0.id == voter } }.first
+    }
+
+    /// Whether the worker did not fail at it last, or is the only one left to try again. One that fell silent is not asked
+    /// twice.
+    private func mayCheck(_ worker: KnownWorker, _ check: ShardCheck) -> Bool {
+        let work = WorkItem.check(shard: check.shard)
+        guard !isWelcome(worker, for: work) else { return true }
+        let trainer = trainer(of: check)
+        let others = roster.live.filter { $0.id != trainer && $0.id != worker.id }
+        return others.isEmpty && failure(of: work)?.error.code != .silent
     }
 
     /// The worker that trained, or is about to train, the adapter that answers for the shard.
@@ -171,6 +232,7 @@ extension Coordinator {
     /// Whether nothing more is to be checked before the request's certificate is signed.
     func areChecked(_ pending: LedgerSnapshot.PendingForget) -> Bool {
         checkedShards(of: pending).allSatisfy { shard in
+            if noted(shard.index, of: pending)?.hasEnded == true { return true }
             guard let check = check(of: shard.index), check.manifest == shard.manifest else { return false }
             switch check.state {
             case .agreed(let adapter, _): return adapter == shard.adapter?.name
@@ -181,20 +243,26 @@ extension Coordinator {
         }
     }
 
-    /// Nobody else is there, or others failed at it again and again.
+    /// Nobody else is there, or others failed at it and nobody is left to try, or they failed again and again.
     private func isHopeless(_ check: ShardCheck) -> Bool {
         let trainer = trainer(of: check)
-        return !roster.live.contains { $0.id != trainer } || exhausted { $0 == .check(shard: check.shard) } != nil
+        return !roster.live.contains { $0.id != trainer && mayCheck($0, check) }
+            || exhausted { $0 == .check(shard: check.shard) } != nil
     }
 
     func checkResults(for pending: LedgerSnapshot.PendingForget) -> [DoubleCheck] {
         checkedShards(of: pending).compactMap { shard in
+            if let noted = noted(shard.index, of: pending), noted.hasEnded {
+                return DoubleCheck(
+                    shard: shard.index, adapter: noted.adapter,
+                    outcome: noted.isSuperseded ? .superseded : .sameBytes, workers: noted.workers)
+            }
             guard let adapter = shard.adapter?.name, let check = check(of: shard.index) else { return nil }
             switch check.state {
             case .agreed(_, let workers):
                 return DoubleCheck(shard: shard.index, adapter: adapter, outcome: .sameBytes, workers: workers)
             case .open, .failed, .disputed:
-                let isAlone = exhausted { $0 == .check(shard: shard.index) } == nil
+                let isAlone = (failure(of: .check(shard: shard.index))?.count ?? 0) == 0
                 return DoubleCheck(
                     shard: shard.index, adapter: adapter, outcome: isAlone ? .noOtherWorker : .failed, workers: [])
             }

@@ -88,6 +88,12 @@ extension Coordinator {
         } else if case .failed = operation.phase {
             update(operation.id) { $0.phase = .running }
         }
+        let now = now
+        update(operation.id) {
+            guard case .forget(var forgetting) = $0.course else { return }
+            forgetting.cleanSince = pending.waitingFor.isEmpty ? forgetting.cleanSince ?? now : nil
+            $0.course = .forget(forgetting)
+        }
         let isAsked = writes.contains {
             if case .finishForget(operation.id, _) = $0 { true } else { false }
         }
@@ -96,26 +102,46 @@ extension Coordinator {
         }
     }
 
-    /// Whether the affected shards have clean adapters with their rows, and no worker at hand holds what was forgotten.
+    /// Whether the affected shards have clean adapters that carry weight, and no worker at hand holds what was forgotten, as
+    /// far as they answer.
+    ///
+    /// Rows of the error table are waited for only where the attention in force looks at them, and then only for those of
+    /// the request's own shards, as long as they can be had. Tuning the attention anew is no request's business. The purge is:
+    /// before it the files hold traces of what was forgotten.
     func isFinishable(_ id: String) -> Bool {
         guard let pending = snapshot.pendingForgets.first(where: { $0.id == id }), pending.waitingFor.isEmpty,
             !snapshot.purgePending, let operation = operation(id), case .forget(let forgetting) = operation.course
         else { return false }
-        let isSettling = writes.contains {
-            if case .settleCopies = $0 { true } else { false }
+        return copiesAreSettled(forgetting) && missingRows(of: pending).isEmpty && areChecked(pending)
+    }
+
+    /// Whether workers at hand have confirmed their deletions and the ledger has it, or there was time enough for it.
+    func copiesAreSettled(_ forgetting: Forgetting) -> Bool {
+        if let since = forgetting.cleanSince, now.seconds(since: since) >= CoordinatorLimits.releaseSeconds {
+            return true
         }
-        let copiesAreClean = !isSettling && unconfirmed(forgetting).allSatisfy { roster[$0.worker]?.isLive != true }
-        let rowsAreDone = wantedValues.isEmpty || exhausted { if case .values = $0 { true } else { false } } != nil
-        // Shards that other requests train can wait for the tuning; it is done when they are.
-        let othersTrain = snapshot.shards.contains(where: isToBeTrained)
-        return copiesAreClean && rowsAreDone && areChecked(pending)
-            && (isTuned || othersTrain || !wantedValues.isEmpty)
+        let isBeingWritten = writes.contains { command in
+            guard case .settleCopies(let settlement) = command else { return false }
+            return forgetting.suspects.contains { $0.worker == settlement.worker }
+        }
+        return !isBeingWritten && unconfirmed(forgetting).allSatisfy { roster[$0.worker]?.isLive != true }
+    }
+
+    /// Shards of the request whose adapter carries no weight yet because its row is to come.
+    func missingRows(of pending: LedgerSnapshot.PendingForget) -> [Int] {
+        guard snapshot.weighsByRows else { return [] }
+        return snapshot.shards.filter { shard in
+            guard pending.retrained.contains(shard.index), let adapter = shard.adapter, adapter.missingMargins > 0
+            else { return false }
+            let rows = MissingValues.margins(adapter: adapter.name)
+            return exhausted { $0 == .values(rows) } == nil && !writes.isFailing { $0.saves(rows) }
+        }.map(\.index)
     }
 
     mutating func forgetFinished(_ id: String) {
         guard let operation = operation(id), case .forget(let forgetting) = operation.course else { return }
-        let away = unconfirmed(forgetting).count
+        let unconfirmed = unconfirmed(forgetting).count
         update(id) { $0.phase = .done(.forget) }
-        log("forget \(id.clipped) is done; copies not confirmed: \(away)")
+        log("forget \(id.clipped) is done; copies not confirmed: \(unconfirmed)")
     }
 }

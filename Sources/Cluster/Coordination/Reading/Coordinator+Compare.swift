@@ -81,7 +81,7 @@ extension Coordinator {
     /// What is more urgent and waits for any worker.
     private var otherWaitingWork: [WorkItem] {
         let missing = wantedValues.filter { kind in
-            !isPaused(.values(kind)) && backlogs.contains { $0.kind == kind && !$0.pending.isEmpty }
+            mayCompute(kind) && backlogs.contains { $0.kind == kind && !$0.pending.isEmpty }
         }
         let reading = operations.filter { operation in
             guard operation.state == .running else { return false }

@@ -2,6 +2,10 @@ import Messages
 
 /// Evaluation: the split is scored under the base model, each adapter alone, their mixtures and, to compare, one adapter
 /// trained on everything.
+///
+/// An evaluation is of the adapters that answer when its split is loaded. When data or adapters change it begins anew with
+/// those of then, and keeps the margins of adapters and prompts that are still there: no figure rests on an adapter that a
+/// forget request took away before the report is given.
 extension Coordinator {
     mutating func advance(_ evaluation: Evaluation, of operation: Operation) {
         switch evaluation.phase {
@@ -16,7 +20,7 @@ extension Coordinator {
                 return failOperation(operation.id, error)
             }
             guard scoring.isComplete else { return }
-            update(operation.id) { $0.setPhase(Evaluation.Phase.building) }
+            update(operation.id) { $0.setPhase(Evaluation.Phase.building(scoring)) }
             actions.append(.buildEvaluation(operation: operation.id, scores(scoring, of: evaluation.request)))
         case .building: break
         }
@@ -42,26 +46,40 @@ extension Coordinator {
         case .success(let split) where split.digests.isEmpty:
             failOperation(id, .emptySplit(evaluation.request.split))
         case .success(let split):
-            var scoring = EvaluationScoring(digests: split.digests, adapters: activeAdapters)
+            let weighsByRows = evaluation.request.attention.map { $0.tau != 0 } ?? snapshot.weighsByRows
+            let active = activeAdapters(weighingByRows: weighsByRows)
+            var scoring = EvaluationScoring(digests: split.digests, adapters: active.filter(\.carriesWeight))
+            for scope in AttentionScope.allCases
+            where split.looksAtQuery && settings.mixtures.contains(where: { $0.attention == scope })
+                && !scoring.adapters.isEmpty
+            {
+                let missing = scope == .prompt ? split.missingEmbeddings : split.digests
+                scoring.attentions.append(EvaluationScoring.Attention(scope: scope, missing: missing))
+            }
+            let kept = evaluation.kept
             let mixtures = settings.mixtures.filter { _ in !scoring.adapters.isEmpty }
-            let adapters = scoring.adapters.map {
+            let adapters = active.map {
                 EvaluationScores.Series.Model.adapter(shard: $0.shard, name: $0.name)
             }
             if !evaluation.request.aggregatesOnly {
-                for model in [.base] + adapters { add(model, to: &scoring, mayScore: true) }
+                for model in [.base] + adapters { add(model, to: &scoring, kept, mayScore: true) }
             }
-            for mixture in mixtures { add(mixture, to: &scoring, looksAtQuery: split.looksAtQuery) }
-            for scope in AttentionScope.allCases
-            where split.looksAtQuery && mixtures.contains(where: { $0.attention == scope }) {
-                let missing = scope == .prompt ? split.missingEmbeddings : split.digests
-                scoring.attentions.append(EvaluationScoring.Attention(scope: scope, missing: missing))
-                let chunks = chunks(of: missing.count).map { OperationPart.Item.embed(scope, $0) }
+            for mixture in mixtures { add(mixture, to: &scoring, kept, looksAtQuery: split.looksAtQuery) }
+            for attention in scoring.attentions {
+                let chunks = chunks(of: attention.missing.count).map {
+                    OperationPart.Item.embed(attention.scope, $0)
+                }
                 scoring.todo.insert(contentsOf: chunks, at: 0)
                 scoring.parts += chunks.count
             }
             if evaluation.request.compare, snapshot.trainingPrompts > 0 {
-                scoring.todo.append(.single)
-                scoring.parts += 1
+                if let single = kept?.single, single.basis == trainingBasis {
+                    scoring.single = single
+                    add(.single(name: single.report.adapter), to: &scoring, kept, mayScore: true)
+                } else {
+                    scoring.todo.append(.single)
+                    scoring.parts += 1
+                }
             }
             update(id) { $0.setPhase(Evaluation.Phase.scoring(scoring)) }
             computeWeightsIfReady(id)
@@ -70,30 +88,53 @@ extension Coordinator {
 
     /// With attention the weights have to come first. Equal weights make every scope the same: one series is scored for all.
     private func add(
-        _ mixture: CoordinatorSettings.EvaluationMixture, to scoring: inout EvaluationScoring, looksAtQuery: Bool
+        _ mixture: CoordinatorSettings.EvaluationMixture, to scoring: inout EvaluationScoring, _ kept: KeptScores?,
+        looksAtQuery: Bool
     ) {
         let twin = scoring.series.firstIndex { series in
             guard case .aggregate(mixture.rule, _) = series.model else { return false }
             return !looksAtQuery
         }
         add(
-            .aggregate(rule: mixture.rule, attention: mixture.attention), to: &scoring,
+            .aggregate(rule: mixture.rule, attention: mixture.attention), to: &scoring, kept,
             mayScore: twin == nil && (mixture.attention == nil || !looksAtQuery))
         scoring.series[scoring.series.count - 1].sameAs = twin
     }
 
-    /// Adds a series, and the parts that score it if nothing else has to come first.
-    private func add(_ model: EvaluationScores.Series.Model, to scoring: inout EvaluationScoring, mayScore: Bool) {
-        let margins = [Float](repeating: 0, count: scoring.digests.count)
-        scoring.series.append(EvaluationScoring.Series(model: model, margins: margins))
+    /// Adds a series with what is known of it, and the parts that score the rest if nothing else has to come first.
+    private func add(
+        _ model: EvaluationScores.Series.Model, to scoring: inout EvaluationScoring, _ kept: KeptScores?, mayScore: Bool
+    ) {
+        var series = EvaluationScoring.Series(
+            model: model, margins: [Float](repeating: 0, count: scoring.digests.count),
+            isScored: [Bool](repeating: false, count: scoring.digests.count))
+        if mayScore, let known = kept?.series(of: model, in: scoring) {
+            for (position, digest) in scoring.digests.enumerated() {
+                guard let margin = known.margins[digest] else { continue }
+                (series.margins[position], series.isScored[position]) = (margin, true)
+            }
+            (series.tokens, series.seconds) = (known.tokens, known.seconds)
+        }
+        scoring.series.append(series)
         if mayScore { scheduleScoring(of: scoring.series.count - 1, in: &scoring) }
     }
 
+    /// Chunks of prompts without a margin.
     private func scheduleScoring(of series: Int, in scoring: inout EvaluationScoring) {
-        let chunks = chunks(of: scoring.digests.count)
-        scoring.todo += chunks.map { .score(series: series, $0) }
-        scoring.parts += chunks.count
+        let isScored = scoring.series[series].isScored
+        let size = chunkSize(of: isScored.count { !$0 })
+        var begin = 0
+        while let start = isScored[begin...].firstIndex(of: false) {
+            let end = isScored[start...].firstIndex(of: true) ?? isScored.count
+            let chunks = stride(from: start, to: end, by: size).map { $0..<min($0 + size, end) }
+            scoring.todo += chunks.map { .score(series: series, $0) }
+            scoring.parts += chunks.count
+            begin = end
+        }
     }
+
+    /// What a training on everything rests on.
+    var trainingBasis: [String] { snapshot.shards.map(\.manifest) }
 
     private func chunks(of count: Int) -> [Range<Int>] {
         let size = chunkSize(of: count)
@@ -139,9 +180,9 @@ extension Coordinator {
 
     mutating func singleTrained(_ operation: Operation, report: TrainingReport, adapter: [UInt8]) {
         guard var scoring = operation.scoring else { return }
-        scoring.single = EvaluationScoring.Single(report: report, bytes: adapter)
+        scoring.single = EvaluationScoring.Single(report: report, bytes: adapter, basis: trainingBasis)
         scoring.done += 1
-        add(.single(name: report.adapter), to: &scoring, mayScore: true)
+        add(.single(name: report.adapter), to: &scoring, nil, mayScore: true)
         update(operation.id) { $0.setScoring { $0 = scoring } }
     }
 
@@ -217,6 +258,7 @@ extension Coordinator {
         update(part.operation) {
             $0.setScoring {
                 $0.series[series].margins.replaceSubrange(range, with: margins)
+                for position in range { $0.series[series].isScored[position] = true }
                 $0.series[series].tokens = $0.series[series].tokens.addingSaturated(max(0, tokens))
                 $0.series[series].seconds += seconds.isFinite ? max(0, seconds) : 0
                 $0.done += 1

@@ -1,14 +1,14 @@
 import Messages
 
-/// Evaluations and verifications read what the cluster has: they wait until everything is up to date, are worked off in
-/// parts, and start anew when data or adapters change under them.
+/// Evaluations, verifications and comparisons read what the cluster has, and are worked off in parts. Evaluations and
+/// comparisons wait until everything is up to date and start anew when data or adapters change under them; an evaluation then
+/// keeps what it scored under adapters that are still there. Verifications go on shard by shard.
 extension Coordinator {
-    /// Evaluations and verifications start anew: the data or the adapters are others now.
+    /// Evaluations and comparisons start anew: the data or the adapters are others now.
     mutating func restartReadingOperations() {
         for operation in operations where operation.state == .running {
             switch operation.course {
             case .evaluate(let evaluation) where evaluation.hasBegun: restart(operation.id)
-            case .verify(let verification) where verification.hasBegun: restart(operation.id)
             case .compare(let comparison) where comparison.hasBegun: restart(operation.id)
             default: break
             }
@@ -21,7 +21,14 @@ extension Coordinator {
             return failOperation(id, .dataKeepsChanging)
         }
         let pause = now.advanced(bySeconds: CoordinatorLimits.staleSeconds)
-        clearWork(of: id)
+        clearWork(of: id, keepingScores: true)
+        let adapters = snapshot.shards.compactMap(\.adapter?.name)
+        let basis = trainingBasis
+        update(id) {
+            guard case .evaluate(var evaluation) = $0.course else { return }
+            evaluation.kept?.drop(allBut: adapters, basis: basis)
+            $0.course = .evaluate(evaluation)
+        }
         update(id) { $0.phase = .resting(until: pause) }
     }
 
@@ -31,7 +38,7 @@ extension Coordinator {
             failOperation(operation.id, error)
             return false
         }
-        guard isUpToDate else { return false }
+        guard isSettled else { return false }
         if case .resting(let until) = operation.phase {
             guard until <= now else { return false }
             update(operation.id) { $0.phase = .running }
@@ -63,7 +70,9 @@ extension Coordinator {
     /// The next part of a kind that the worker may do.
     mutating func nextPart(_ kind: PartKind, for worker: KnownWorker) -> OperationPart? {
         for operation in operations
-        where operation.state == .running && isWelcome(worker, for: .operation(operation.id)) {
+        where operation.state == .running && !isPaused(.operation(operation.id))
+            && isWelcome(worker, for: .operation(operation.id))
+        {
             let item: OperationPart.Item?
             if kind != .replay, var scoring = operation.scoring {
                 let position = scoring.todo.firstIndex { ($0 == .single) == (kind == .singleTraining) }
@@ -80,6 +89,15 @@ extension Coordinator {
             }
         }
         return nil
+    }
+
+    /// Whether a chunk of an evaluation waits that the worker may do.
+    func hasChunkOfOperation(for worker: KnownWorker) -> Bool {
+        operations.contains { operation in
+            operation.state == .running && !isPaused(.operation(operation.id))
+                && isWelcome(worker, for: .operation(operation.id))
+                && operation.scoring?.todo.contains { $0 != .single } == true
+        }
     }
 
     func message(for part: OperationPart, task: TaskID) -> Dispatch? {

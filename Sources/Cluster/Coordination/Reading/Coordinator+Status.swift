@@ -17,6 +17,7 @@ extension Coordinator {
     private func activity(of operation: Operation) -> String {
         if operation.isCommitting { return "being written to the ledger" }
         if let obstacle { return obstacle }
+        if let wait = lastWait(of: operation) { return "waiting for \(wait)" }
         switch operation.course {
         case .evaluate(let evaluation):
             if case .building = evaluation.phase { return "computing metrics" }
@@ -35,16 +36,26 @@ extension Coordinator {
             }
             return "replaying, \(replays.done) of \(replays.items.count) shards" + (under.first?.progressText ?? "")
         case .compare: return comparisonActivity(of: operation)
-        case .forget(let forgetting) where forgetting.isWaitingForCopiesOnly(in: self):
+        case .forget(let forgetting) where isWaitingForCopies(forgetting, of: operation.id):
             return "waiting for workers to delete forgotten data"
         default: return activity
         }
     }
 
-    /// Why nothing goes on, if so.
+    /// Why the work that results of workers end in does not go on, if so.
     private var obstacle: String? {
-        if let trouble = writes.trouble { return "waiting for the ledger: \(trouble.message)" }
+        if let error = WorkerResult.allCases.lazy.compactMap({ writes.obstacle(to: $0) }).first {
+            return "waiting for the ledger: \(error.message)"
+        }
         return roster.hasLive ? nil : "waiting for a worker"
+    }
+
+    /// What a forget request whose shards are retrained still waits for, unless it is copies, which have a line of their own.
+    private func lastWait(of operation: Operation) -> String? {
+        guard case .forget(let forgetting) = operation.course, copiesAreSettled(forgetting),
+            let pending = snapshot.pendingForgets.first(where: { $0.id == operation.id }), pending.waitingFor.isEmpty
+        else { return nil }
+        return waits(of: pending).first
     }
 
     /// What is being done for data and adapters, one line for people.
@@ -62,6 +73,7 @@ extension Coordinator {
         if !trainings.isEmpty { return "training " + trainings.joined(separator: "; ") }
         let toTrain = snapshot.shards.filter(isToBeTrained)
         let resting = toTrain.first { isPaused($0.work) }
+        if snapshot.isImporting { return "taking an import in" }
         if wantedValues.contains(.embeddings), isPartitionDue || toTrain.isEmpty {
             return "embedding prompts, \(snapshot.missingEmbeddings) left"
         }
@@ -72,6 +84,12 @@ extension Coordinator {
         if margins > 0 { return "scoring validation prompts, \(margins) left" }
         if !isTuned { return "tuning the attention" }
         return isUpToDate ? "up to date" : "writing to the ledger"
+    }
+
+    /// Everything is trained, but workers at hand have not confirmed their deletions.
+    private func isWaitingForCopies(_ forgetting: Forgetting, of request: String) -> Bool {
+        let isTrained = snapshot.pendingForgets.contains { $0.id == request && $0.waitingFor.isEmpty }
+        return isTrained && unconfirmed(forgetting).contains { roster[$0.worker]?.isLive == true }
     }
 
     private func fraction(of operation: Operation) -> Double {
@@ -131,9 +149,9 @@ extension Coordinator {
                 }
                 return StatusReport.PendingForget(
                     request: pending.id, method: pending.method.rawValue, bridge: pending.bridge?.rawValue,
-                    waitingFor: pending.waitingFor, unconfirmed: copies)
+                    waitingFor: pending.waitingFor, unconfirmed: copies, waits: waits(of: pending))
             },
-            disputes: disputes, tuned: snapshot.isTuned,
+            disputes: disputes, stuck: stuckDuties, tuned: snapshot.isTuned,
             data: StatusReport.PromptCounts(
                 trainPrompts: snapshot.trainingPrompts, validationPrompts: snapshot.validationPrompts,
                 testPrompts: snapshot.testPrompts, missingEmbeddings: snapshot.missingEmbeddings,
@@ -197,14 +215,6 @@ extension Coordinator {
             missingMargins: shard.adapter?.missingMargins,
             quarantinedSince: shard.quarantinedSince?.timeIntervalSince1970, owner: owner?.id,
             held: owner?.holds(shard: shard.index, manifest: shard.manifest) ?? false, likes: shard.likes)
-    }
-}
-
-extension Forgetting {
-    /// Everything is trained, but workers at hand have not confirmed their deletions.
-    func isWaitingForCopiesOnly(in coordinator: Coordinator) -> Bool {
-        coordinator.isUpToDate
-            && coordinator.unconfirmed(self).contains { coordinator.roster[$0.worker]?.isLive == true }
     }
 }
 

@@ -1,11 +1,14 @@
 import Messages
 
 /// Verification: shards are trained again, elsewhere if another worker is there, and the bytes compared by content name.
+///
+/// Each shard is verified for itself: what is being retrained when the verification begins is reported so, what was replayed
+/// stays, and what changes before it was replayed is pinned anew, a bounded number of times, or reported as changed.
 extension Coordinator {
     mutating func advance(_ verification: Verification, of operation: Operation) {
         switch verification.phase {
         case .waiting:
-            guard mayRead(operation) else { return }
+            guard mayVerify(operation, verification) else { return }
             if let request = verification.request {
                 update(operation.id) { $0.setPhase(Verification.Phase.loading) }
                 actions.append(.loadForgetShards(operation: operation.id, request: request))
@@ -17,13 +20,73 @@ extension Coordinator {
             if let error = exhausted(among: { $0 == .operation(operation.id) }) {
                 return failOperation(operation.id, error)
             }
-            let results = replays.items.compactMap(\.result)
-            guard results.count == replays.items.count else { return }
+            guard replays.items.allSatisfy(\.hasEnded) else { return }
             let report = VerificationReport(
-                request: verification.request, shards: results, approximate: replays.approximate, empty: replays.empty,
-                notCurrent: replays.notCurrent)
+                request: verification.request, shards: replays.items.compactMap(\.result),
+                approximate: replays.approximate, empty: replays.empty, notCurrent: replays.notCurrent,
+                changed: replays.items.compactMap(\.changed))
             endOperation(operation.id, .verification(report))
         }
+    }
+
+    /// Whether there is something to replay: an adapter, or of a request all those that it waits for. An error that stands in
+    /// the way ends the verification.
+    private mutating func mayVerify(_ operation: Operation, _ verification: Verification) -> Bool {
+        let awaited: [LedgerSnapshot.Shard]
+        if let request = verification.request {
+            let pending = snapshot.pendingForgets.first { $0.id == request }
+            awaited = snapshot.shards.filter { pending?.waitingFor.contains($0.index) ?? false }
+        } else {
+            let hasAny = snapshot.shards.contains { $0.prompts > 0 && $0.isCurrent }
+            awaited = hasAny ? [] : snapshot.shards.filter(isToBeTrained)
+            if !hasAny, awaited.isEmpty, isPartitionDue {
+                if let error = exhausted(among: \.isForAdapters) { failOperation(operation.id, error) }
+                return false
+            }
+        }
+        if let error = exhausted(among: { work in awaited.contains { $0.work == work } }) {
+            failOperation(operation.id, error)
+            return false
+        }
+        return awaited.isEmpty
+    }
+
+    /// Shards may be others than those that verifications were pinned to.
+    mutating func pinReplays() {
+        for operation in operations where operation.state == .running {
+            guard var replays = operation.replays else { continue }
+            for position in replays.items.indices where replays.items[position].result == nil {
+                pin(position, of: &replays, operation)
+            }
+            update(operation.id) { $0.setReplays { $0 = replays } }
+        }
+    }
+
+    private mutating func pin(_ position: Int, of replays: inout Verification.Replays, _ operation: Operation) {
+        var item = replays.items[position]
+        let shard = shard(item.shard)
+        let adapter = shard.flatMap { $0.isCurrent && $0.adapter?.corrected == nil ? $0.adapter : nil }
+        if item.changed == nil, let shard, shard.manifest == item.manifest, adapter?.name == item.published { return }
+        for task in tasks {
+            if case .part(let part) = task.kind, part.operation == operation.id, part.item == .replay(position) {
+                cancel(task)
+            }
+        }
+        replays.todo.removeAll { $0 == position }
+        if let shard, let adapter, item.pins < CoordinatorLimits.pins {
+            item.manifest = shard.manifest
+            item.published = adapter.name
+            item.trainer = adapter.trainer
+            item.pins += 1
+            item.changed = nil
+            replays.todo.append(position)
+        } else {
+            item.changed = VerificationReport.Changed(
+                shard: item.shard, manifest: item.changed?.manifest ?? item.manifest,
+                published: item.changed?.published ?? item.published, newManifest: shard?.manifest ?? "",
+                newAdapter: adapter?.name)
+        }
+        replays.items[position] = item
     }
 
     mutating func forgetShardsLoaded(_ id: String, _ result: Result<[Int], ClientError>) {

@@ -2,12 +2,24 @@ import Messages
 
 /// Embeddings and reference margins: asked of the ledger in lists, of workers in chunks, and written as they come.
 extension Coordinator {
-    /// What is missing now, in the order in which it is worked off.
+    /// What is missing now, in the order in which it is worked off: first rows that a forget request or the training of a
+    /// bridged shard waits for. An approximate adapter that only bridges needs no row where rows carry no weight.
     var wantedValues: [MissingValues] {
-        let adapters = snapshot.shards.compactMap(\.adapter)
-        let embeddings = snapshot.missingEmbeddings > 0 && (snapshot.trainingRequested || !adapters.isEmpty)
-        return (embeddings ? [.embeddings] : [])
-            + adapters.filter { $0.missingMargins > 0 }.map { .margins(adapter: $0.name) }
+        let hasAdapter = snapshot.shards.contains { $0.adapter != nil }
+        let embeddings = snapshot.missingEmbeddings > 0 && (snapshot.trainingRequested || hasAdapter)
+        let shards = snapshot.shards.filter { shard in
+            (shard.adapter?.missingMargins ?? 0) > 0 && (snapshot.weighsByRows || !shard.isBridged)
+        }
+        func rows(_ condition: (LedgerSnapshot.Shard) -> Bool) -> [MissingValues] {
+            shards.filter(condition).compactMap { $0.adapter.map { .margins(adapter: $0.name) } }
+        }
+        return rows(isAwaitedRow) + (embeddings ? [.embeddings] : []) + rows { !isAwaitedRow(of: $0) }
+    }
+
+    /// Whether somebody waits for the row of the shard's adapter, where rows carry weight.
+    private func isAwaitedRow(of shard: LedgerSnapshot.Shard) -> Bool {
+        guard snapshot.weighsByRows else { return false }
+        return shard.isBridged || snapshot.pendingForgets.contains { $0.retrained.contains(shard.index) }
     }
 
     /// Asks for lists of what is missing, one list at a time: nothing is computed twice.
@@ -43,16 +55,27 @@ extension Coordinator {
 
     /// The next chunk for a worker, small enough that all live workers get some.
     mutating func nextValues(for worker: KnownWorker) -> (MissingValues, [String])? {
-        for kind in wantedValues where !isPaused(.values(kind)) {
+        guard let position = nextBacklog(for: worker) else { return nil }
+        let count = chunkSize(of: backlogs[position].pending.count)
+        let digests = Array(backlogs[position].pending.prefix(count))
+        backlogs[position].pending.removeFirst(digests.count)
+        return (backlogs[position].kind, digests)
+    }
+
+    /// Position of the list that the worker's next chunk is taken from.
+    func nextBacklog(for worker: KnownWorker) -> Int? {
+        for kind in wantedValues where mayCompute(kind) {
             guard let position = backlogs.firstIndex(where: { $0.kind == kind }), !backlogs[position].pending.isEmpty,
                 isWelcome(worker, for: .values(kind))
             else { continue }
-            let count = chunkSize(of: backlogs[position].pending.count)
-            let digests = Array(backlogs[position].pending.prefix(count))
-            backlogs[position].pending.removeFirst(digests.count)
-            return (kind, digests)
+            return position
         }
         return nil
+    }
+
+    /// Whether nothing holds the rows back: what the ledger fails to keep of one adapter holds back no other.
+    func mayCompute(_ kind: MissingValues) -> Bool {
+        !isPaused(.values(kind)) && !writes.isHeld(kind.result) && !writes.isFailing { $0.saves(kind) }
     }
 
     func chunkSize(of total: Int) -> Int {

@@ -11,13 +11,21 @@ extension Coordinator {
         snapshot.trainingRequested && snapshot.unassignedPrompts > 0
     }
 
+    /// Whether the partition, or the embeddings that it needs, fail again and again. Only prompts without a shard wait then.
+    var isPartitionStuck: Bool {
+        isPartitionDue
+            && (writes.isFailing { $0 == .partition || $0.saves(.embeddings) }
+                || exhausted { $0 == .values(.embeddings) } != nil)
+    }
+
     /// Whether the shard is to be trained and the result is not on its way into the ledger.
     func wantsTraining(_ shard: LedgerSnapshot.Shard) -> Bool {
         guard shard.prompts > 0, !shard.isCurrent, !isGivingUpCorrection(of: shard), !isDisputed(shard) else {
             return false
         }
         guard !writes.isPublishing(shard: shard.index, manifest: shard.manifest) else { return false }
-        return isForgetting(shard) || (snapshot.trainingRequested && !isPartitionDue && !snapshot.isImporting)
+        return isForgetting(shard)
+            || (snapshot.trainingRequested && !snapshot.isImporting && (!isPartitionDue || isPartitionStuck))
     }
 
     /// Whether a forget request waits for the shard.
@@ -50,20 +58,38 @@ extension Coordinator {
     /// Makes workers delete what they should not hold (any more): copies of shards that others own, as soon as those have
     /// the data, and at once what is no current data at all.
     mutating func releaseCopies() {
+        let awaited = awaitedCopies
         for worker in roster.live {
             guard let peer = worker.peer else { continue }
-            for copy in worker.copies where isToRelease(copy, of: worker) {
+            for copy in worker.copies where isToRelease(copy, of: worker, awaited: awaited) {
                 let due = copy.releaseSent.map { now.seconds(since: $0) >= CoordinatorLimits.releaseAgainSeconds }
                 guard due ?? true else { continue }
                 var asked = copy
                 asked.releaseSent = now
+                asked.releaseBegan = copy.releaseBegan ?? now
+                asked.releases += 1
                 roster.update(worker.id) { $0.setCopy(asked) }
                 send(.release(shard: copy.shard), to: peer)
             }
         }
     }
 
-    private func isToRelease(_ copy: KnownCopy, of worker: KnownWorker) -> Bool {
+    /// Copies of workers that forget requests wait for and for nothing else that is done to them.
+    private var awaitedCopies: [UnconfirmedCopy] {
+        snapshot.pendingForgets.flatMap { pending -> [UnconfirmedCopy] in
+            guard pending.waitingFor.isEmpty, let operation = operation(pending.id),
+                case .forget(let forgetting) = operation.course
+            else { return [] }
+            return unconfirmed(forgetting)
+        }
+    }
+
+    /// Whether the worker was told to delete the copy and has not answered for as long as a request waits.
+    func isUnanswered(_ copy: KnownCopy) -> Bool {
+        copy.releaseBegan.map { now.seconds(since: $0) >= CoordinatorLimits.releaseSeconds } ?? false
+    }
+
+    private func isToRelease(_ copy: KnownCopy, of worker: KnownWorker, awaited: [UnconfirmedCopy]) -> Bool {
         // Once told to delete, it is told until it did: the copy's state is unknown in between.
         if copy.releaseSent != nil { return true }
         guard let shard = shard(copy.shard), shard.prompts > 0 else { return true }
@@ -72,6 +98,11 @@ extension Coordinator {
         if owner.id != worker.id {
             // While the owner trains, a copy elsewhere is of no use; a worker that trains the same gives it up.
             return isStale || !shard.isCurrent || owner.holds(shard: shard.index, manifest: shard.manifest)
+        }
+        // A request that waits for it need not wait until its owner has done other work.
+        let isBusy = tasks.contains { $0.worker == worker.id } && taskOnShard(shard.index) == nil
+        if isStale, isBusy, awaited.contains(where: { $0.worker == worker.id && $0.shard == copy.shard }) {
+            return true
         }
         // The owner's stale copy is brought up to date by an assignment, if there is going to be one.
         let isPending =
@@ -100,14 +131,29 @@ extension Coordinator {
         }
     }
 
-    /// A shard that the worker should train or correct now: corrections first.
+    /// A shard that the worker should train or correct now: first those that forget requests wait for; a correction before
+    /// trainings, but not twice in a row; of several the one whose last turn is longest ago. A shard whose data changes
+    /// again and again, and whose training begins anew each time, so does not keep the others waiting.
+    ///
+    /// None while the ledger cannot keep adapters.
     func shardToTrain(by worker: KnownWorker) -> LedgerSnapshot.Shard? {
+        guard !writes.isHeld(.adapters) else { return nil }
         let shards = snapshot.shards.filter { shard in
             owners[shard.index] == worker.id && wantsTraining(shard) && !isPaused(shard.work)
+                && !isWaitingForRows(shard)
                 && taskOnShard(shard.index) == nil && worker.copy(of: shard.index)?.releaseSent == nil
         }
-        if let corrected = shards.first(where: { $0.correction != nil }) { return corrected }
-        return snapshot.shards.contains(where: isWaitingForRows) ? nil : shards.first
+        func next(_ shards: [LedgerSnapshot.Shard]) -> LedgerSnapshot.Shard? {
+            shards.min { turn(of: $0) < turn(of: $1) }
+        }
+        let training = next(shards.filter { $0.correction == nil })
+        let correction = next(shards.filter { $0.correction != nil })
+        return worker.correctedLast ? training ?? correction : correction ?? training
+    }
+
+    /// Smaller comes first.
+    private func turn(of shard: LedgerSnapshot.Shard) -> (Int, TaskID, Int) {
+        (isForgetting(shard) ? 0 : 1, lastTrainings[shard.index] ?? 0, shard.index)
     }
 }
 

@@ -223,11 +223,11 @@ extension Coordinator {
     }
 
     /// Parts under way belong to an earlier generation from here on.
-    mutating func clearWork(of id: String) {
+    mutating func clearWork(of id: String, keepingScores keepsScores: Bool = false) {
         update(id) {
             $0.generation += 1
             switch $0.course {
-            case .evaluate(let old): $0.course = .evaluate(Evaluation(old.request))
+            case .evaluate(let old): $0.course = .evaluate(keepsScores ? old.renewed : Evaluation(old.request))
             case .verify(let old): $0.course = .verify(Verification(request: old.request))
             case .compare(let old): $0.course = .compare(Comparison(old.options))
             case .train, .forget: break

@@ -10,7 +10,11 @@ extension Coordinator {
 
     mutating func retryLedgerCommands() {
         for entry in writes.takeDue(at: now) {
-            if isStillWanted(entry.command) {
+            if case .settleCopies(let settlement) = entry.command {
+                let command = LedgerCommand.settleCopies(renewed(settlement))
+                writes.replace(entry.id, by: command)
+                actions.append(.ledger(entry.id, command))
+            } else if isStillWanted(entry.command) {
                 actions.append(.ledger(entry.id, entry.command))
             } else {
                 writes.drop(entry.id)
@@ -86,9 +90,12 @@ extension Coordinator {
             fail(.values(.embeddings), on: "", error)
         case (.saveMargins(let adapter, _, _), .invalid):
             fail(.values(.margins(adapter: adapter)), on: "", error)
+        case (.settleCopies(let settlement), _) where isSettlementWaiting(of: settlement.worker):
+            // The one that waits says everything that is known when it is tried again.
+            log("the ledger could not write: \(error.code)")
         default:
-            // The rest waits, in order, until the ledger can write again. Their number is bounded by the tasks that were
-            // under way: no new ones are given out meanwhile.
+            // Tried again until it succeeds or nobody wants it any more; what does not depend on it goes on. Results of
+            // workers are bounded by `PendingWrites.obstacle`, everything else by being asked for once.
             log("the ledger could not write: \(error.code)")
             writes.keepForRetry(entry, error: error, at: now)
         }
@@ -121,6 +128,7 @@ extension Coordinator {
         let sameAdapters = old.shards.map(\.adapter?.name) == new.shards.map(\.adapter?.name)
         if dataChanged || !sameAdapters || old.shards.map(\.manifest) != new.shards.map(\.manifest) {
             restartReadingOperations()
+            pinReplays()
         }
     }
 
@@ -152,9 +160,20 @@ extension Coordinator {
         !snapshot.isTuned && snapshot.shards.contains { $0.adapter != nil } && hasWholeTable && !isPartitionDue
     }
 
+    /// Nothing more is to be awaited before data and adapters are read: what is left to do for them, if anything, fails.
+    var isSettled: Bool {
+        (!isPartitionDue || isPartitionStuck) && !snapshot.isImporting && !isAnythingPublished && hasEveryAdapter
+            && wantedValues.allSatisfy { kind in writes.isFailing { $0.saves(kind) } }
+            && (isTuned || writes.isFailing { $0 == .tuneAttention } || !wantedValues.isEmpty)
+    }
+
+    private var hasEveryAdapter: Bool {
+        snapshot.shards.allSatisfy { $0.isCurrent || !isToBeTrained($0) }
+    }
+
     /// Every shard has its adapter, and every adapter its row of the error table.
     private var hasWholeTable: Bool {
-        wantedValues.isEmpty && snapshot.shards.allSatisfy { $0.isCurrent || !isToBeTrained($0) }
+        wantedValues.isEmpty && hasEveryAdapter
     }
 
     /// Like `wantsTraining`, but also while the result is on its way into the ledger.

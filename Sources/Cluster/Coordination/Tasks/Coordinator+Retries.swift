@@ -33,12 +33,12 @@ extension Coordinator {
     }
 
     /// Work that is not to be given out for a moment, without counting as failed.
-    mutating func delay(_ work: WorkItem) {
+    mutating func delay(_ work: WorkItem, seconds: Double = CoordinatorLimits.staleSeconds) {
         var record =
             failure(of: work)
             ?? WorkItemFailures(
                 work: work, count: 0, worker: "", error: ClientError(code: .stale, message: ""))
-        record.pausedUntil = now.advanced(bySeconds: CoordinatorLimits.staleSeconds)
+        record.pausedUntil = now.advanced(bySeconds: seconds)
         failures.removeAll { $0.work == work }
         failures.append(record)
     }

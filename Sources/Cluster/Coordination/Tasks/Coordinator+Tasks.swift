@@ -10,16 +10,18 @@ extension Coordinator {
 
     /// First every worker's own training, then data to keep, then the training of an evaluation, which takes longest, then
     /// chunks of rows and evaluations spread over those who are free, then replays, then comparisons, and preparations for
-    /// requests to come when there is nothing else to do.
+    /// requests to come when there is nothing else to do. Workers with a `BackgroundTurn` use it before their next training.
     mutating func giveOutTasks() {
         yieldComparisons()
         let live = roster.live
+        giveChecks(beforeTrainings: true)
+        for worker in live where worker.turn.replays > 0 && shardToTrain(by: worker) != nil {
+            giveTraining(.replay, to: worker)
+        }
         for worker in live {
             giveShardTask(to: worker)
         }
-        // Nothing that ends in a write is begun while the ledger cannot write.
-        guard !writes.isInTrouble else { return }
-        giveChecks()
+        giveChecks(beforeTrainings: false)
         for worker in live {
             giveTraining(.singleTraining, to: worker)
         }
@@ -40,14 +42,15 @@ extension Coordinator {
     private mutating func giveShardTask(to worker: KnownWorker) {
         guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }) else { return }
         let specification = settings.configuration.training
-        if !writes.isInTrouble, let shard = shardToTrain(by: worker), shard.correction != nil {
+        let next = usesTurnForChunks(worker) ? nil : shardToTrain(by: worker)
+        if let shard = next, shard.correction != nil {
             let id = give(.correct(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(
                 .correct(
                     task: id, shard: shard.index, manifest: shard.manifest, specification: specification,
                     to: worker.holder), to: peer)
-        } else if !writes.isInTrouble, let shard = shardToTrain(by: worker) {
+        } else if let shard = next {
             let id = give(.train(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(
@@ -66,11 +69,21 @@ extension Coordinator {
 
     private func isFreeForChunks(_ worker: KnownWorker, below count: Int) -> Bool {
         let own = tasks.filter { $0.worker == worker.id }
-        return own.count < count && !own.contains(where: \.isTraining) && shardToTrain(by: worker) == nil
+        return own.count < count && !own.contains(where: \.isTraining)
+            && (shardToTrain(by: worker) == nil || (roster[worker.id]?.turn.chunks ?? 0) > 0)
+    }
+
+    /// Whether chunks wait that the worker does before its next training.
+    private func usesTurnForChunks(_ worker: KnownWorker) -> Bool {
+        worker.turn.chunks > 0 && (nextBacklog(for: worker) != nil || hasChunkOfOperation(for: worker))
     }
 
     private mutating func giveChunk(to worker: KnownWorker) {
         guard let peer = worker.peer else { return }
+        let before = tasks.count
+        defer {
+            if tasks.count > before { roster.update(worker.id) { $0.turn.chunks = max(0, $0.turn.chunks - 1) } }
+        }
         if let (kind, digests) = nextValues(for: worker) {
             let id = give(.values(kind, digests: digests), to: worker)
             switch kind {
@@ -92,7 +105,8 @@ extension Coordinator {
 
     private mutating func giveTraining(_ kind: PartKind, to worker: KnownWorker) {
         guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }),
-            shardToTrain(by: worker) == nil, let part = nextPart(kind, for: worker)
+            shardToTrain(by: worker) == nil || (kind == .replay && (roster[worker.id]?.turn.replays ?? 0) > 0),
+            let part = nextPart(kind, for: worker)
         else { return }
         let id = give(.part(part), to: worker)
         if let message = message(for: part, task: id) { dispatch(message, to: peer) }
@@ -103,6 +117,19 @@ extension Coordinator {
         var task = CoordinatorTask(id: nextTask, worker: worker.id, kind: kind, lastNews: now)
         task.isWithoutData =
             task.copy.map { worker.copy(of: $0.shard)?.manifests.contains($0.manifest) != true } ?? false
+        switch kind {
+        case .train(let shard, _), .correct(let shard, _):
+            lastTrainings[shard] = nextTask
+            let isCorrection = if case .correct = kind { true } else { false }
+            roster.update(worker.id) {
+                $0.turn = .full
+                $0.correctedLast = isCorrection
+            }
+        case .check: roster.update(worker.id) { $0.turn.replays = max(0, $0.turn.replays - 1) }
+        case .part(let part) where part.isReplay:
+            roster.update(worker.id) { $0.turn.replays = max(0, $0.turn.replays - 1) }
+        case .prepare, .copy, .values, .part: break
+        }
         tasks.append(task)
         return nextTask
     }
@@ -179,10 +206,18 @@ extension Coordinator {
         guard let worker = roster.worker(at: peer), let task = task(id, of: worker) else { return }
         if error.code == .stale {
             // The data changed between plan and dispatch; the snapshot that says so is on its way.
-            tasks.removeAll { $0.id == id }
             if task.shardOfCopy != nil { send(.cancel(task: id), to: peer) }
-            if case .part(let part) = task.kind { restart(part.operation) }
+            if case .part(let part) = task.kind, case .replay = part.item {
+                remove(task)
+            } else {
+                tasks.removeAll { $0.id == id }
+                if case .part(let part) = task.kind { restart(part.operation) }
+            }
             delay(task.work)
+        } else if error.code == .diskFull {
+            // The ledger has to write down whose disk gets what. That is no failure of the worker, and of nothing else.
+            remove(task)
+            delay(task.work, seconds: CoordinatorLimits.fullDiskSeconds)
         } else if error.code == .adapterDamaged, case .part(let part) = task.kind {
             // It would go on by itself, with another adapter than the one that was asked about.
             tasks.removeAll { $0.id == id }

@@ -57,6 +57,22 @@ extension Coordinator {
                 CopySettlement(worker: other, name: gone.name, reason: .cleared, shards: [], isEverything: true)))
     }
 
+    /// What is to be written now in place of a settlement that failed: more may have become known, and data may have been
+    /// handed out, since.
+    func renewed(_ old: CopySettlement) -> CopySettlement {
+        guard let worker = roster[old.worker] else { return old }
+        return CopySettlement(
+            worker: worker.id, name: worker.name, reason: .reported, shards: Self.kept(of: worker), isEverything: true)
+    }
+
+    /// Whether a settlement of the worker waits to be tried again.
+    func isSettlementWaiting(of worker: String) -> Bool {
+        writes.failing.contains { entry in
+            guard !entry.isUnderWay, case .settleCopies(let settlement) = entry.command else { return false }
+            return settlement.worker == worker
+        }
+    }
+
     private func manifestsOnTheWay(to worker: String, shard: Int) -> [String] {
         tasks.filter { $0.worker == worker }.compactMap(\.copy).filter { $0.shard == shard }.map(\.manifest)
     }

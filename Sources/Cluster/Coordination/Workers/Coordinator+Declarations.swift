@@ -1,5 +1,7 @@
 import Messages
 
+/// Disks that an operator declares destroyed: of workers that are away, and of those that seem to be here but do not delete
+/// what they are told to. Such a worker is taken for gone until it greets anew.
 extension Coordinator {
     mutating func declare(_ wanted: ClientRequest.ForgetCopyRequest, for ticket: ClientTicket) {
         guard !ticket.request.isEmpty, ticket.request.utf8.count <= CoordinatorLimits.text else {
@@ -16,13 +18,14 @@ extension Coordinator {
         guard let worker = named.first, named.count == 1 else {
             return reply(ticket, .failure(.noSuchWorker(wanted.worker, among: named.map(\.id))))
         }
-        guard !worker.isLive else { return reply(ticket, .failure(.workerIsHere(worker.id))) }
-        let copies = worker.copies.filter { wanted.shard == nil || $0.shard == wanted.shard }
+        let concerned = worker.isLive ? worker.copies.filter(isUnanswered) : worker.copies
+        guard !worker.isLive || !concerned.isEmpty else { return reply(ticket, .failure(.workerIsHere(worker.id))) }
+        let copies = concerned.filter { wanted.shard == nil || $0.shard == wanted.shard }
         guard !copies.isEmpty else { return reply(ticket, .failure(.noCopies(worker.id))) }
         let settlement = CopySettlement(
             worker: worker.id, name: worker.name, reason: .destroyed,
             shards: copies.map { CopySettlement.Shard(shard: $0.shard, kept: []) },
-            isEverything: wanted.shard == nil)
+            isEverything: wanted.shard == nil && !worker.isLive)
         declarations.append(
             CopyDeclaration(request: ticket.request, wanted: wanted, waiters: [ticket], result: nil))
         let ended = declarations.filter { $0.result != nil }.dropLast(CoordinatorLimits.declarations).map(\.request)
@@ -33,7 +36,12 @@ extension Coordinator {
     /// The ledger has it.
     mutating func declared(_ request: String, _ settlement: CopySettlement) {
         for shard in settlement.shards {
-            roster.update(settlement.worker) { if !$0.isLive { $0.removeCopy(of: shard.shard) } }
+            roster.update(settlement.worker) {
+                if !$0.isLive || $0.copy(of: shard.shard)?.releaseSent != nil { $0.removeCopy(of: shard.shard) }
+            }
+        }
+        if roster[settlement.worker]?.isLive == true {
+            lose(settlement.worker, because: "it does not answer, and was declared gone")
         }
         if let worker = roster[settlement.worker], !worker.isLive, worker.copies.isEmpty { roster[worker.id] = nil }
         log("the disk of worker \(settlement.worker) was declared destroyed")
@@ -64,7 +72,8 @@ extension ClientError {
             code: .workerLive,
             message:
                 "worker \(id) is here: what it must not hold it is told to delete; only a lost disk can be declared "
-                + "destroyed")
+                + "destroyed, or what it has not deleted \(Int(CoordinatorLimits.releaseSeconds)) s after it was told to"
+        )
     }
 
     fileprivate static func noCopies(_ id: String) -> ClientError {

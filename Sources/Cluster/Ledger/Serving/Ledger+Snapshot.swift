@@ -69,7 +69,7 @@ extension Ledger {
             isImporting: try !importsBeingTaken(db).isEmpty,
             labels: try recordedPrompts(db).map {
                 LedgerSnapshot.Labels(likes: likes, likeAbove: $0.likeAbove)
-            })
+            }, weighsByRows: try Double.fetchOne(db, sql: "SELECT tau FROM tuning").map { $0 != 0 } ?? false)
     }
 
     /// Oldest first.

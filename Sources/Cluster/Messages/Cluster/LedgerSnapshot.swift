@@ -137,6 +137,9 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
     public var validationDigest: String
     /// Whether τ and n were chosen for exactly the present adapters and validation prompts.
     public var isTuned: Bool
+    /// Whether the attention in force weighs adapters by their rows of the error table: τ was chosen, if only for earlier
+    /// adapters, and is not 0. Otherwise all that may answer count the same, with or without a row.
+    public var weighsByRows: Bool
     /// Oldest first.
     public var pendingForgets: [PendingForget]
     /// Whether `train` was ever asked for (`requestTraining`): then shards that are not current are to be trained.
@@ -165,10 +168,11 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         shards: [Shard], hasData: Bool, isPartitioned: Bool, unassignedPrompts: Int, missingEmbeddings: Int,
         trainingPrompts: Int, validationPrompts: Int, testPrompts: Int, validationDigest: String, isTuned: Bool,
         pendingForgets: [PendingForget], trainingRequested: Bool, purgePending: Bool = false,
-        isImporting: Bool = false, labels: Labels? = nil
+        isImporting: Bool = false, labels: Labels? = nil, weighsByRows: Bool = false
     ) {
         self.labels = labels
         self.isImporting = isImporting
+        self.weighsByRows = weighsByRows
         self.shards = shards
         self.hasData = hasData
         self.isPartitioned = isPartitioned

@@ -6,6 +6,8 @@ public struct DoubleCheck: Codable, Hashable, Sendable {
         case noOtherWorker = "no-other-worker"
         /// Other workers failed at it again and again.
         case failed
+        /// Later forget requests took the adapter, and those after it, away before anybody trained it a second time.
+        case superseded
     }
 
     public var shard: Int

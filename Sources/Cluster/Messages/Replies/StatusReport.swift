@@ -160,15 +160,50 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var waitingFor: [Int]
         /// Workers that have yet to drop what they held.
         public var unconfirmed: [UnconfirmedCopy]
+        /// Everything that it waits for, one line each, for people: "shards 1, 2 to be retrained".
+        public var waits: [String]
 
         package init(
-            request: String, method: String, bridge: String? = nil, waitingFor: [Int], unconfirmed: [UnconfirmedCopy]
+            request: String, method: String, bridge: String? = nil, waitingFor: [Int], unconfirmed: [UnconfirmedCopy],
+            waits: [String]
         ) {
             self.request = request
             self.method = method
             self.bridge = bridge
             self.waitingFor = waitingFor
             self.unconfirmed = unconfirmed
+            self.waits = waits
+        }
+    }
+
+    /// Work that fails and is tried again: only what depends on it waits.
+    public struct StuckDuty: Codable, Hashable, Sendable {
+        /// Of the ledger: purge, tune, partition, publish, embeddings, rows, finish, copies, declaration, correction, file,
+        /// dispute, training or forget. Of workers: train, correct, prepare, keep, check, embed, reference, operation or
+        /// release.
+        public var kind: String
+        /// One line for people, "tuning the attention".
+        public var description: String
+        public var shard: Int?
+        /// The forget request or other operation that it is a part of.
+        public var request: String?
+        /// Code of the last error.
+        public var code: String
+        /// The last error, for people.
+        public var reason: String
+        public var attempts: Int
+
+        package init(
+            kind: String, description: String, shard: Int? = nil, request: String? = nil, code: String, reason: String,
+            attempts: Int
+        ) {
+            self.kind = kind
+            self.description = description
+            self.shard = shard
+            self.request = request
+            self.code = code
+            self.reason = reason
+            self.attempts = attempts
         }
     }
 
@@ -202,6 +237,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public var pendingForgets: [PendingForget]
     /// Shards about which workers disagree, one line each, for people.
     public var disputes: [String]
+    /// What fails and is tried again.
+    public var stuck: [StuckDuty]
     /// Whether τ and n were chosen for the adapters that are there now.
     public var tuned: Bool
     public var data: PromptCounts
@@ -209,8 +246,9 @@ public struct StatusReport: Codable, Equatable, Sendable {
     package init(
         cluster: String, base: String, precision: String, arithmetic: String? = nil, activity: String,
         workers: [Worker], shards: [Shard], operations: [OperationReport], pendingForgets: [PendingForget],
-        disputes: [String], tuned: Bool, data: PromptCounts
+        disputes: [String], stuck: [StuckDuty], tuned: Bool, data: PromptCounts
     ) {
+        self.stuck = stuck
         self.cluster = cluster
         self.base = base
         self.precision = precision

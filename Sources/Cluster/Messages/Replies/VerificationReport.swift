@@ -51,16 +51,41 @@ public struct VerificationReport: Codable, Hashable, Sendable {
         }
     }
 
+    /// A shard whose data or adapter changed before the adapter that it had was replayed, again and again or last.
+    public struct Changed: Codable, Hashable, Sendable {
+        public var shard: Int
+        /// What was to be replayed.
+        public var manifest: String
+        public var published: String
+        /// What the shard has now; nil: it is being retrained.
+        public var newManifest: String
+        public var newAdapter: String?
+
+        package init(shard: Int, manifest: String, published: String, newManifest: String, newAdapter: String?) {
+            self.shard = shard
+            self.manifest = manifest
+            self.published = published
+            self.newManifest = newManifest
+            self.newAdapter = newAdapter
+        }
+    }
+
     /// The forget request that it is about; nil: every shard.
     public var request: String?
     public var shards: [Shard]
     public var approximate: [Approximate]
     /// Shards that were asked for and have no prompts left: there is nothing to replay, and no adapter.
     public var empty: [Int]
-    /// Shards that were asked for and have no adapter of their present data.
+    /// Shards that were asked for and had no adapter of their data when the verification began: they are being retrained.
     public var notCurrent: [Int]
+    /// Shards that changed while the verification ran.
+    public var changed: [Changed]
 
-    package init(request: String? = nil, shards: [Shard], approximate: [Approximate], empty: [Int], notCurrent: [Int]) {
+    package init(
+        request: String? = nil, shards: [Shard], approximate: [Approximate], empty: [Int], notCurrent: [Int],
+        changed: [Changed] = []
+    ) {
+        self.changed = changed
         self.request = request
         self.shards = shards
         self.approximate = approximate
@@ -71,5 +96,6 @@ public struct VerificationReport: Codable, Hashable, Sendable {
     /// Something was replayed, and everything that was asked for and is not empty gave the same bytes.
     public var allMatch: Bool {
         !shards.isEmpty && shards.allSatisfy(\.match) && approximate.isEmpty && notCurrent.isEmpty
+            && changed.isEmpty
     }
 }

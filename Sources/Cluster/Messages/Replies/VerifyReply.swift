@@ -7,6 +7,10 @@ public struct VerifyReply: Codable, Sendable {
     public var approximate: [VerificationReport.Approximate]
     /// Shards that were asked for and are empty now: nothing to replay.
     public var empty: [Int]
+    /// Shards that were being retrained when it began: nothing to replay yet.
+    public var retraining: [Int]
+    /// Shards that changed before what they had was replayed.
+    public var changed: [VerificationReport.Changed]
     /// Whether the audit log is whole, and its requests and certificates those of the ledger.
     public var auditChain: Bool
     /// What is wrong with it.
@@ -27,6 +31,8 @@ public struct VerifyReply: Codable, Sendable {
         shards = report.shards
         approximate = report.approximate
         empty = report.empty
+        retraining = report.notCurrent
+        changed = report.changed
         auditChain = audit.isIntact
         auditFinding = audit.finding
         certificate = hasCertificate ? findings.isEmpty : nil
@@ -38,8 +44,15 @@ public struct VerifyReply: Codable, Sendable {
         }
         self.findings += damaged.map { "shard \($0.shard): \($0.description)" }
         self.findings += report.approximate.map { "shard \($0.shard) is approximate: there is nothing to replay" }
-        self.findings += report.notCurrent.map { "shard \($0) has no adapter of its present data" }
-        if report.shards.isEmpty && report.approximate.isEmpty && report.notCurrent.isEmpty {
+        self.findings += report.notCurrent.map {
+            "shard \($0) has no adapter of its present data: it is being retrained; verify it later"
+        }
+        self.findings += report.changed.map { changed in
+            "shard \(changed.shard) changed before it was replayed: "
+                + (changed.newAdapter.map { "its adapter is \($0) now" } ?? "it is being retrained")
+                + "; verify it again"
+        }
+        if report.shards.isEmpty && report.approximate.isEmpty && report.notCurrent.isEmpty && report.changed.isEmpty {
             self.findings.append("nothing was replayed: every shard that this is about is empty now")
         }
         verified = report.allMatch && self.findings.isEmpty

@@ -1,0 +1,42 @@
+import Foundation
+import LanguageModels
+import Messages
+import Serving
+import Testing
+import Unlearning
+
+@Suite("Which adapters answer, and how they are weighed")
+struct PreparedAttentionTests {
+    private let specification = TrainingSpecification(base: "base", precision: .f32)
+
+    /// Adapters "a" and "b" on two validation prompts; only "a" has its row.
+    private func attention(_ parameters: SampleAdaptiveAttention.Parameters?) throws -> PreparedAttention {
+        let table = AttentionTable(
+            digests: ["d1", "d2"], ids: ["p1", "p2"], labels: [true, false], embeddings: [1, 0, 0, 1], dimension: 2,
+            rows: [AttentionTable.Row(shard: 0, adapter: "a", margins: [1, -1])])
+        let adapters = ["a", "b"].enumerated().map { shard, name in
+            AdapterRecord(
+                shard: shard,
+                report: TrainingReport(
+                    adapter: name, manifest: "m\(shard)", prompts: 1, specification: specification, steps: 1, tokens: 1,
+                    seconds: 1, computeSeconds: 1, epochLosses: [0.5]), created: Date(timeIntervalSince1970: 0))
+        }
+        return try PreparedAttention(table: table, parameters: parameters, adapters: adapters)
+    }
+
+    @Test("With equal weights all adapters answer alike, whether or not their rows are complete")
+    func equalWeights() throws {
+        for parameters in [nil, SampleAdaptiveAttention.Parameters(tau: 0, neighbours: 1)] {
+            let attention = try attention(parameters)
+            #expect(attention.members.map(\.name) == ["a", "b"])
+            #expect(!attention.looksAtQuery)
+            #expect(try attention.weights(queries: 1, embeddings: []) == [0.5, 0.5])
+        }
+    }
+
+    @Test("With sample-adaptive weights only adapters with a row answer")
+    func adaptiveWeights() throws {
+        let attention = try attention(SampleAdaptiveAttention.Parameters(tau: 1, neighbours: 1))
+        #expect(attention.members.map(\.name) == ["a"])
+    }
+}
