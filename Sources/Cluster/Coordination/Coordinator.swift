@@ -15,7 +15,11 @@ import Messages
 package struct Coordinator: Sendable {
     let settings: CoordinatorSettings
     /// What the ledger holds, as of the last commit heard of.
-    package internal(set) var snapshot: LedgerSnapshot
+    package internal(set) var snapshot: LedgerSnapshot {
+        didSet { pendingForgets = PendingForgets(snapshot.pendingForgets) }
+    }
+    /// Of the snapshot.
+    private(set) var pendingForgets: PendingForgets
     var now: CoordinatorInstant
     var actions: [CoordinatorAction] = []
 
@@ -41,7 +45,7 @@ package struct Coordinator: Sendable {
     var purgeNotBefore: CoordinatorInstant
 
     /// In the order in which they came.
-    var operations: [Operation] = []
+    var operations = Operations()
 
     /// Second trainings of shards that forget requests touched.
     var checks: [ShardCheck] = []
@@ -54,6 +58,7 @@ package struct Coordinator: Sendable {
     ) {
         self.settings = settings
         self.snapshot = snapshot
+        pendingForgets = PendingForgets(snapshot.pendingForgets)
         self.now = now
         self.membershipChanged = now
         self.purgeNotBefore = now
@@ -65,8 +70,20 @@ package struct Coordinator: Sendable {
 
     /// Takes an event in and returns what is to be done, in order.
     package mutating func handle(_ event: CoordinatorEvent, at now: CoordinatorInstant) -> [CoordinatorAction] {
+        handle([event], at: now)
+    }
+
+    /// Takes events in that came together; what follows from all of them is thought about once.
+    package mutating func handle(_ events: [CoordinatorEvent], at now: CoordinatorInstant) -> [CoordinatorAction] {
         self.now = max(self.now, now)
         actions = []
+        for event in events { take(event) }
+        if !events.allSatisfy(isQuiet) { reconcile() }
+        defer { actions = [] }
+        return actions
+    }
+
+    private mutating func take(_ event: CoordinatorEvent) {
         switch event {
         case .tick: tick()
         case .worker(let peer, let message): receive(message, from: peer)
@@ -84,9 +101,6 @@ package struct Coordinator: Sendable {
         case .forgetShards(let operation, let result): forgetShardsLoaded(operation, result)
         case .evaluation(let operation, let result): evaluationBuilt(operation, result)
         }
-        if !isQuiet(event) { reconcile() }
-        defer { actions = [] }
-        return actions
     }
 
     /// The adapters that may answer queries now, by shard. A query must read this after its last wait, just before it

@@ -58,6 +58,15 @@ struct Operation: Sendable {
         if case .committing = phase { true } else { false }
     }
 
+    /// Nothing more becomes of it. A forget request that failed goes on when its work is tried again.
+    var isOver: Bool {
+        switch phase {
+        case .done: true
+        case .failed: !isForget
+        case .committing, .running, .resting: false
+        }
+    }
+
     var error: ClientError? {
         if case .failed(let error) = phase { error } else { nil }
     }

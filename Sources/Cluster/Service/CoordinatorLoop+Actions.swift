@@ -112,7 +112,7 @@ extension CoordinatorLoop {
                             report: report, statistics: facts.statistics, attention: facts.attention,
                             certificateKey: process.publicKey))
                 })
-        case .forgetAccepted(let report, let outcome) where report.state == .running && noted == ticket:
+        case .forgetAccepted(let report, let outcome) where report.state == .running && noted.contains(ticket):
             return ClientReply(encoded { try ReplyCoding.encode(ForgetReply(outcome: outcome)) })
         default: return nil
         }

@@ -28,8 +28,8 @@ final class CoordinatorLoop {
     var facts: LedgerFacts?
     /// Whose request is being handled: writes that follow from it are its.
     var asking: ClientTicket?
-    /// Whose request a commit that is being handled belongs to: its entry in the audit log is written.
-    var noted: ClientTicket?
+    /// Whose requests the commits that are being handled belong to: their entries in the audit log are written.
+    var noted: Set<ClientTicket> = []
     private let start = ContinuousClock.now
     private var stopping = false
     /// The logic does not know the ledger as it is.
@@ -58,7 +58,7 @@ final class CoordinatorLoop {
     func run() throws {
         let poller = Poller([.socket(socket), .descriptor(process.inbox.descriptor)])
         // What the ledger's thread had to say before anybody could ask.
-        process.inbox.drain().forEach(take)
+        take(process.inbox.drain())
         var nextTick = ContinuousClock.now
         var nextCounting = nextTick + Self.countingInterval
         while !stopping {
@@ -74,16 +74,18 @@ final class CoordinatorLoop {
             }
             let ready = try poller.wait(timeout: nextTick - ContinuousClock.now)
             if ready[0] { try receive() }
-            if ready[1] { process.inbox.drain().forEach(take) }
+            if ready[1] { take(process.inbox.drain()) }
         }
         if let failure { throw failure }
     }
 
     /// Takes an event in and performs what follows from it.
-    func handle(_ event: CoordinatorEvent) {
+    func handle(_ event: CoordinatorEvent) { handle([event]) }
+
+    private func handle(_ events: [CoordinatorEvent]) {
         guard ending == nil else { return }
-        if case .ledger(_, .forgotten) = event { generation += 1 }
-        for action in coordinator.handle(event, at: now) { perform(action) }
+        for case .ledger(_, .forgotten) in events { generation += 1 }
+        for action in coordinator.handle(events, at: now) { perform(action) }
     }
 
     private func readAgain() {
@@ -190,13 +192,32 @@ final class CoordinatorLoop {
         return .failed(task: task, code: .contentName, message: "the adapter's bytes do not have its name")
     }
 
+    /// Commits that ended together are thought about together.
+    private func take(_ inputs: [CoordinatorProcess.Input]) {
+        var ended: [(event: CoordinatorEvent, ticket: ClientTicket?)] = []
+        for input in inputs {
+            if case .committed(let id, let outcome, let ticket) = input {
+                ended.append((.ledger(id, outcome), ticket))
+            } else {
+                takeCommitted(&ended)
+                take(input)
+            }
+        }
+        takeCommitted(&ended)
+    }
+
+    private func takeCommitted(_ ended: inout [(event: CoordinatorEvent, ticket: ClientTicket?)]) {
+        guard !ended.isEmpty else { return }
+        noted = Set(ended.compactMap(\.ticket))
+        handle(ended.map(\.event))
+        noted = []
+        ended = []
+    }
+
     private func take(_ input: CoordinatorProcess.Input) {
         switch input {
         case .event(let event): handle(event)
-        case .committed(let id, let outcome, let ticket):
-            noted = ticket
-            handle(.ledger(id, outcome))
-            noted = nil
+        case .committed: break
         case .facts(let new): facts = new
         case .send(let peer, let frames): send(peer, frames)
         case .reply(let ticket, let reply): self.reply(ticket, reply)

@@ -11,7 +11,7 @@ struct BenchClients {
     let seconds: Double
     /// Asks for the status again and again meanwhile.
     private let observer: CoordinatorClient
-    private static let pause = 0.01
+    private static let pause = 0.05
 
     /// Connects as many as there are shares, and waits until each is connected.
     init(shares: [[ClientRequest]], seconds: Double, connect: () throws -> CoordinatorClient) throws {

@@ -31,20 +31,22 @@ extension Coordinator {
 
     /// Begins checks that are wanted, drops those that are not, and compares what has come.
     mutating func reviseChecks() {
-        guard !snapshot.pendingForgets.isEmpty || !checks.isEmpty else { return }
-        let wanted = snapshot.pendingForgets.flatMap(checkedShards)
+        guard !pendingForgets.retrained.isEmpty || !checks.isEmpty else { return }
+        // Of the others nothing is to be checked.
+        let concerned = snapshot.pendingForgets.filter { !$0.retrained.isEmpty }
+        let wanted = concerned.flatMap(checkedShards)
         checks = checks.filter { check in
             guard shard(check.shard)?.manifest == check.manifest else { return false }
             return check.isDisputed || wanted.contains { $0.index == check.shard }
         }
-        for pending in snapshot.pendingForgets {
+        for pending in concerned {
             for shard in checkedShards(of: pending)
             where check(of: shard.index) == nil && noted(shard.index, of: pending)?.hasEnded != true {
                 checks.append(ShardCheck(shard: shard.index, manifest: shard.manifest))
             }
         }
         for position in checks.indices { compare(at: position) }
-        for pending in snapshot.pendingForgets { noteChecks(of: pending) }
+        for pending in concerned { noteChecks(of: pending) }
     }
 
     /// Keeps what is known of the request's checks: its shards may be retrained for others.

@@ -23,7 +23,7 @@ extension Coordinator {
             "forget \(id.clipped) is durable; shards \(outcome.shards), of which \(outcome.waitingFor) wait for an "
                 + "adapter; to be corrected: \(outcome.correcting ?? [])")
         for worker in roster.workers { suspectCopies(of: worker, for: id) }
-        if !snapshot.pendingForgets.contains(where: { $0.id == id }) { update(id) { $0.phase = .done(.forget) } }
+        if pendingForget(id) == nil { update(id) { $0.phase = .done(.forget) } }
         guard let operation = operation(id) else { return }
         for waiter in waiters { reply(waiter, acceptance(of: operation)) }
     }
@@ -71,9 +71,8 @@ extension Coordinator {
 
     // MARK: the end
 
-    mutating func advance(_ forgetting: Forgetting, of operation: Operation) {
-        if case .done = operation.phase { return }
-        guard let pending = snapshot.pendingForgets.first(where: { $0.id == operation.id }) else {
+    mutating func advance(_ forgetting: Forgetting, of operation: Operation, isAsked: Bool) {
+        guard let pending = pendingForget(operation.id) else {
             return update(operation.id) { $0.phase = .done(.forget) }
         }
         // An operation that failed goes on when its work is tried again: the request stays durable until it is done.
@@ -88,16 +87,15 @@ extension Coordinator {
         } else if case .failed = operation.phase {
             update(operation.id) { $0.phase = .running }
         }
-        let now = now
-        update(operation.id) {
-            guard case .forget(var forgetting) = $0.course else { return }
-            forgetting.cleanSince = pending.waitingFor.isEmpty ? forgetting.cleanSince ?? now : nil
-            $0.course = .forget(forgetting)
+        let cleanSince = pending.waitingFor.isEmpty ? forgetting.cleanSince ?? now : nil
+        if cleanSince != forgetting.cleanSince {
+            update(operation.id) {
+                guard case .forget(var forgetting) = $0.course else { return }
+                forgetting.cleanSince = cleanSince
+                $0.course = .forget(forgetting)
+            }
         }
-        let isAsked = writes.contains {
-            if case .finishForget(operation.id, _) = $0 { true } else { false }
-        }
-        if isFinishable(operation.id), !isAsked {
+        if !isAsked, isFinishable(operation.id) {
             write(.finishForget(request: operation.id, checks: checkResults(for: pending)))
         }
     }
@@ -109,8 +107,8 @@ extension Coordinator {
     /// the request's own shards, as long as they can be had. Tuning the attention anew is no request's business. The purge is:
     /// before it the files hold traces of what was forgotten.
     func isFinishable(_ id: String) -> Bool {
-        guard let pending = snapshot.pendingForgets.first(where: { $0.id == id }), pending.waitingFor.isEmpty,
-            !snapshot.purgePending, let operation = operation(id), case .forget(let forgetting) = operation.course
+        guard !snapshot.purgePending, let pending = pendingForget(id), pending.waitingFor.isEmpty,
+            let operation = operation(id), case .forget(let forgetting) = operation.course
         else { return false }
         return copiesAreSettled(forgetting) && missingRows(of: pending).isEmpty && areChecked(pending)
     }

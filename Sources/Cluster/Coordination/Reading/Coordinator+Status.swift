@@ -53,7 +53,7 @@ extension Coordinator {
     /// What a forget request whose shards are retrained still waits for, unless it is copies, which have a line of their own.
     private func lastWait(of operation: Operation) -> String? {
         guard case .forget(let forgetting) = operation.course, copiesAreSettled(forgetting),
-            let pending = snapshot.pendingForgets.first(where: { $0.id == operation.id }), pending.waitingFor.isEmpty
+            let pending = pendingForget(operation.id), pending.waitingFor.isEmpty
         else { return nil }
         return waits(of: pending).first
     }
@@ -88,7 +88,7 @@ extension Coordinator {
 
     /// Everything is trained, but workers at hand have not confirmed their deletions.
     private func isWaitingForCopies(_ forgetting: Forgetting, of request: String) -> Bool {
-        let isTrained = snapshot.pendingForgets.contains { $0.id == request && $0.waitingFor.isEmpty }
+        let isTrained = pendingForget(request)?.waitingFor.isEmpty ?? false
         return isTrained && unconfirmed(forgetting).contains { roster[$0.worker]?.isLive == true }
     }
 

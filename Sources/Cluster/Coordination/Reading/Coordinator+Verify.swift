@@ -34,7 +34,7 @@ extension Coordinator {
     private mutating func mayVerify(_ operation: Operation, _ verification: Verification) -> Bool {
         let awaited: [LedgerSnapshot.Shard]
         if let request = verification.request {
-            let pending = snapshot.pendingForgets.first { $0.id == request }
+            let pending = pendingForget(request)
             awaited = snapshot.shards.filter { pending?.waitingFor.contains($0.index) ?? false }
         } else {
             let hasAny = snapshot.shards.contains { $0.prompts > 0 && $0.isCurrent }

@@ -19,7 +19,7 @@ extension Coordinator {
     /// Whether somebody waits for the row of the shard's adapter, where rows carry weight.
     private func isAwaitedRow(of shard: LedgerSnapshot.Shard) -> Bool {
         guard snapshot.weighsByRows else { return false }
-        return shard.isBridged || snapshot.pendingForgets.contains { $0.retrained.contains(shard.index) }
+        return shard.isBridged || pendingForgets.retrained.contains(shard.index)
     }
 
     /// Asks for lists of what is missing, one list at a time: nothing is computed twice.

@@ -30,7 +30,7 @@ extension Coordinator {
 
     /// Whether a forget request waits for the shard.
     func isForgetting(_ shard: LedgerSnapshot.Shard) -> Bool {
-        shard.quarantinedSince != nil || snapshot.pendingForgets.contains { $0.waitingFor.contains(shard.index) }
+        shard.quarantinedSince != nil || pendingForgets.waitingFor.contains(shard.index)
     }
 
     // MARK: ownership
@@ -76,7 +76,8 @@ extension Coordinator {
 
     /// Copies of workers that forget requests wait for and for nothing else that is done to them.
     private var awaitedCopies: [UnconfirmedCopy] {
-        snapshot.pendingForgets.flatMap { pending -> [UnconfirmedCopy] in
+        guard !roster.live.isEmpty else { return [] }
+        return snapshot.pendingForgets.flatMap { pending -> [UnconfirmedCopy] in
             guard pending.waitingFor.isEmpty, let operation = operation(pending.id),
                 case .forget(let forgetting) = operation.course
             else { return [] }

@@ -3,12 +3,11 @@ import Messages
 /// Clients' requests become operations; operations end.
 extension Coordinator {
     func operation(_ id: String) -> Operation? {
-        operations.first { $0.id == id }
+        operations[id]
     }
 
     mutating func update(_ id: String, _ change: (inout Operation) -> Void) {
-        guard let position = operations.firstIndex(where: { $0.id == id }) else { return }
-        change(&operations[position])
+        operations.update(id, change)
     }
 
     mutating func reply(_ ticket: ClientTicket, _ reply: CoordinatorReply) {
@@ -93,7 +92,7 @@ extension Coordinator {
 
     /// Why a request cannot be taken at all.
     private func objection(to request: ClientRequest) -> ClientError? {
-        let running = operations.count { $0.state == .running && !$0.isForget }
+        let running = operations.runningOthers
         switch request {
         case .forget(let wanted):
             if wanted.dryRun { return .notAnOperation }
@@ -102,8 +101,7 @@ extension Coordinator {
             } catch {
                 return .methodNotAvailable(error)
             }
-            let forgets = operations.count { $0.state == .running && $0.isForget }
-            return forgets >= CoordinatorLimits.runningForgets ? .busy : nil
+            return operations.runningForgets >= CoordinatorLimits.runningForgets ? .busy : nil
         case .train where snapshot.trainingPrompts == 0: return .nothingToTrain(hasData: snapshot.hasData)
         case .train where labelsAreOne:
             return snapshot.labels.map { .oneLabel($0, prompts: snapshot.trainingPrompts) }
@@ -165,7 +163,7 @@ extension Coordinator {
         guard let operation = operation(id) else { return }
         if case .committing(let waiters) = operation.phase {
             for waiter in waiters { reply(waiter, .failure(error)) }
-            operations.removeAll { $0.id == id }
+            operations.remove([id])
         } else if case .forget(var forgetting) = operation.course, case .unknown(let waiters) = forgetting.outcome {
             for waiter in waiters { reply(waiter, .failure(error)) }
             forgetting.outcome = .unknown(waiters: [])
@@ -177,23 +175,24 @@ extension Coordinator {
     }
 
     private mutating func dropOldOperations() {
-        let ended = operations.filter { $0.state != .running && !isPending($0) }
-        for operation in ended.dropLast(CoordinatorLimits.endedOperations) {
-            operations.removeAll { $0.id == operation.id }
+        let pending = pendingForgets
+        operations.dropEnded(keeping: CoordinatorLimits.endedOperations) { operation in
+            !operation.isForget || pending.position(of: operation.id) == nil
         }
-    }
-
-    private func isPending(_ operation: Operation) -> Bool {
-        operation.isForget && snapshot.pendingForgets.contains { $0.id == operation.id }
     }
 
     // MARK: going on
 
     mutating func advanceOperations() {
-        for operation in operations where !operation.isCommitting {
+        let finishing = Set(
+            writes.entries.compactMap { entry in
+                if case .finishForget(let request, _) = entry.command { request } else { nil }
+            })
+        for operation in operations.open {
             switch operation.course {
             case .train where operation.state == .running: advanceTraining(operation)
-            case .forget(let forgetting): advance(forgetting, of: operation)
+            case .forget(let forgetting):
+                advance(forgetting, of: operation, isAsked: finishing.contains(operation.id))
             case .evaluate(let evaluation) where operation.state == .running: advance(evaluation, of: operation)
             case .verify(let verification) where operation.state == .running: advance(verification, of: operation)
             case .compare(let comparison) where operation.state == .running: advance(comparison, of: operation)

@@ -1,0 +1,55 @@
+/// Operations in the order in which they came, each found by its id.
+struct Operations: Sendable, RandomAccessCollection {
+    private var elements: [Operation] = []
+    private var positions: [String: Int] = [:]
+    private(set) var runningForgets = 0
+    private(set) var runningOthers = 0
+
+    var startIndex: Int { elements.startIndex }
+    var endIndex: Int { elements.endIndex }
+    subscript(position: Int) -> Operation { elements[position] }
+
+    /// nil: there is none of this id.
+    subscript(id: String) -> Operation? { positions[id].map { elements[$0] } }
+
+    /// Those of which something may yet become.
+    var open: [Operation] {
+        elements.indices.filter { !elements[$0].isOver && !elements[$0].isCommitting }.map { elements[$0] }
+    }
+
+    mutating func append(_ operation: Operation) {
+        positions[operation.id] = elements.count
+        elements.append(operation)
+        count(operation, by: 1)
+    }
+
+    mutating func update(_ id: String, _ change: (inout Operation) -> Void) {
+        guard let position = positions[id] else { return }
+        count(elements[position], by: -1)
+        change(&elements[position])
+        count(elements[position], by: 1)
+    }
+
+    mutating func remove(_ ids: Set<String>) {
+        guard !ids.isEmpty else { return }
+        for position in elements.indices where ids.contains(elements[position].id) {
+            count(elements[position], by: -1)
+        }
+        elements.removeAll { ids.contains($0.id) }
+        positions = [:]
+        for position in elements.indices { positions[elements[position].id] = position }
+    }
+
+    /// Drops the oldest that ended, but for so many.
+    mutating func dropEnded(keeping kept: Int, where isDroppable: (Operation) -> Bool) {
+        let running = runningForgets + runningOthers
+        guard elements.count - running > kept else { return }
+        let ended = elements.indices.filter { elements[$0].state != .running && isDroppable(elements[$0]) }
+        remove(Set(ended.dropLast(kept).map { elements[$0].id }))
+    }
+
+    private mutating func count(_ operation: Operation, by difference: Int) {
+        guard operation.state == .running else { return }
+        if operation.isForget { runningForgets += difference } else { runningOthers += difference }
+    }
+}
