@@ -1,20 +1,38 @@
 import CZeroMQ
 import Foundation
 
-/// Decides which CURVE clients of a context may connect: a ZAP handler (RFC 27) with a list of allowed keys.
+/// Decides which peers of a context's servers may connect: a ZAP handler (RFC 27).
 ///
 /// It answers on its own small thread. Make it before the server's socket, one for each context.
 public final class Authenticator: Sendable {
+    /// Who may connect.
+    public enum Admission: Sendable {
+        /// Clients with one of these keys. Of those with names, that is what `Socket.receiveAuthenticated` calls them; of
+        /// the others, the beginning of the key.
+        case keys(Set<CurvePublicKey>, names: [CurvePublicKey: String] = [:])
+        /// Everybody, without keys, but only so many connections a second (as many again at once): see `ConnectionGuard`
+        /// for what a peer could do that makes very many.
+        case anybody(aSecond: Double = 200)
+    }
+
+    /// A connection that was not let in.
+    public struct Refusal: Hashable, Sendable {
+        /// nil: it showed none.
+        public var key: CurvePublicKey?
+        /// The peer's IP address.
+        public var address: String
+    }
+
     static let endpoint = "inproc://zeromq.zap.01"
     static let domain = "lethe"
 
     private let stop: Mailbox<Void>
 
-    /// - `names`: what `Socket.receiveAuthenticated` calls the keys; without a name, the beginning of the key.
     /// - `whenRefused`: called on the authenticator's thread for every connection that is refused.
+    /// - `whenFailed`: called on it when it cannot go on. Nobody gets in from then on.
     public init(
-        _ context: Context, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String] = [:],
-        whenRefused: @escaping @Sendable () -> Void = {}
+        _ context: Context, _ admission: Admission, whenRefused: @escaping @Sendable (Refusal) -> Void = { _ in },
+        whenFailed: @escaping @Sendable (ZeroMQError) -> Void = { _ in }
     ) throws {
         let stop = try Mailbox<Void>()
         let started = try Mailbox<ZeroMQError?>()
@@ -24,7 +42,11 @@ public final class Authenticator: Sendable {
                 let socket = try Socket(context, .router)
                 try socket.bind(Self.endpoint)
                 started.post(nil)
-                try Self.serve(socket, allowed: allowed, names: names, whenRefused: whenRefused, stop: stop)
+                do throws(ZeroMQError) {
+                    try Self.serve(socket, ZAPDoor(admission), whenRefused: whenRefused, stop: stop)
+                } catch {
+                    if error != .contextTerminated { whenFailed(error) }
+                }
             } catch {
                 started.post(error)
             }
@@ -39,44 +61,25 @@ public final class Authenticator: Sendable {
     }
 
     private static func serve(
-        _ socket: Socket, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String],
-        whenRefused: @Sendable () -> Void, stop: Mailbox<Void>
+        _ socket: Socket, _ door: ZAPDoor, whenRefused: @Sendable (Refusal) -> Void, stop: Mailbox<Void>
     ) throws(ZeroMQError) {
+        var door = door
         let poller = Poller([.socket(socket), .descriptor(stop.descriptor)])
         while true {
             let ready = try poller.wait(timeout: nil)
             if ready[1] { return }
             while let request = try socket.receive() {
-                guard let reply = reply(to: request, allowed: allowed, names: names) else { continue }
-                if reply[4] != accepted { whenRefused() }
+                guard let answer = door.answer(request, at: .now) else { continue }
+                if let refusal = answer.refusal { whenRefused(refusal) }
+                // libzmq reads what a CURVE client calls itself just after it has asked here. The answer must come after that,
+                // or the client's identity takes the place of the assigned one, and the guard shuts the client out.
+                usleep(1000)
                 do {
-                    try socket.send(reply)
+                    try socket.send(answer.frames)
                 } catch ZeroMQError.unreachable, ZeroMQError.wouldBlock {
                     // The connection that asked is gone. Serving must go on: without it libzmq lets everybody in.
                 }
             }
         }
     }
-
-    /// The answer to one ZAP request as a ROUTER socket sees it, or nil when it is not one.
-    ///
-    /// Frames: routing identity, empty, version, request id, domain, address, identity, mechanism, credentials.
-    /// The answer's user id is the key's name.
-    static func reply(
-        to request: [[UInt8]], allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String]
-    ) -> [[UInt8]]? {
-        guard request.count >= 8, request[1].isEmpty, request[2] == Array("1.0".utf8) else { return nil }
-        let isCurve = request[7] == Array("CURVE".utf8) && request.count == 9
-        let key = isCurve ? CurvePublicKey(bytes: request[8]) : nil
-        var answer = ["not on the list", "", ""]
-        var status = refused
-        if let key, allowed.contains(key) {
-            status = accepted
-            answer = ["OK", names[key] ?? key.shortName, ""]
-        }
-        return [request[0], [], request[2], request[3], status] + answer.map { Array($0.utf8) }
-    }
-
-    private static let accepted = Array("200".utf8)
-    private static let refused = Array("400".utf8)
 }

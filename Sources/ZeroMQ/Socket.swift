@@ -19,13 +19,29 @@ public final class Socket {
         public var frames: [[UInt8]]
         /// The name that the authenticator gave to the sender's key; nil on connections without keys.
         public var user: String?
+        /// The sender's key, Z85; nil on connections without keys.
+        public var key: String?
+        /// The sender's IP address, where it has one.
+        public var address: String?
+    }
+
+    /// Names of properties of a connection.
+    enum Property {
+        static let identity = "Identity"
+        static let key = "X-Key"
+        static let user = "User-Id"
+        static let address = "Peer-Address"
     }
 
     public let kind: Kind
     let handle: UnsafeMutableRawPointer
-    private let context: Context
+    let context: Context
     /// Keeps a server's authenticator alive for as long as the socket accepts connections.
     private let authenticator: Authenticator?
+    /// Watches a server's connections, where that was asked for.
+    public private(set) var connections: ConnectionGuard?
+    /// Bytes that CURVE adds to a frame.
+    private let envelope: Int
 
     public init(
         _ context: Context, _ kind: Kind, options: SocketOptions = SocketOptions()
@@ -34,15 +50,19 @@ public final class Socket {
         self.context = context
         self.kind = kind
         self.handle = handle
+        envelope = options.envelope
         if case .server(_, let authenticator) = options.curve {
             self.authenticator = authenticator
         } else {
-            self.authenticator = nil
+            authenticator = options.admission
         }
         try apply(options)
+        if let limits = options.connections { connections = try watch(options, limits) }
     }
 
     deinit {
+        // Nobody reads what the monitor says from here on.
+        if connections != nil { zmq_socket_monitor(handle, nil, 0) }
         zmq_close(handle)
     }
 
@@ -76,6 +96,15 @@ public final class Socket {
                 guard error == .interrupted else { throw error }
             }
         }
+        if let connections, let peer = frames.first {
+            connections.gave(frames.dropFirst().reduce(0) { $0 + wireBytes($1.count) }, to: peer)
+        }
+    }
+
+    /// Bytes of a frame as it travels: a head of two bytes or, from 256 on, of nine.
+    private func wireBytes(_ count: Int) -> UInt64 {
+        let sealed = UInt64(count) + UInt64(envelope)
+        return sealed + (sealed < 256 ? 2 : 9)
     }
 
     /// The next multipart message; never waits.
@@ -84,7 +113,8 @@ public final class Socket {
     ///   - maximumFrames: messages of more frames are dropped.
     ///   - maximumBytes: messages of more bytes in all are dropped.
     /// - Returns: nil when none is there.
-    /// - Throws: `messageTooLarge` once for every message that was dropped.
+    /// - Throws: `messageTooLarge` once for every message that was dropped; `unwelcome` for one whose sender chose its own
+    ///   identity, where a guard watches. Both lose their connection to the guard.
     public func receive(maximumFrames: Int = .max, maximumBytes: Int = .max) throws(ZeroMQError) -> [[UInt8]]? {
         try receiveAuthenticated(maximumFrames: maximumFrames, maximumBytes: maximumBytes)?.frames
     }
@@ -97,6 +127,8 @@ public final class Socket {
         var bytes = 0
         var count = 0
         var tooLarge = false
+        var sender: [UInt8] = []
+        var taken: UInt64 = 0
         var message = zmq_msg_t()
         zmq_msg_init(&message)
         defer { zmq_msg_close(&message) }
@@ -112,6 +144,13 @@ public final class Socket {
             let size = zmq_msg_size(&message)
             count += 1
             bytes += size
+            if connections != nil {
+                if count == 1 {
+                    sender = Array(UnsafeRawBufferPointer(start: zmq_msg_data(&message), count: size))
+                } else {
+                    taken += wireBytes(size)
+                }
+            }
             if count > maximumFrames || bytes > maximumBytes {
                 tooLarge = true
                 frames = []
@@ -121,7 +160,24 @@ public final class Socket {
             }
             if zmq_msg_more(&message) == 0 { break }
         }
+        if let connections {
+            let descriptor = zmq_msg_get(&message, ZMQ_SRCFD)
+            // Without keys nothing is assigned, and the property is what the peer claims.
+            let assigned = envelope > 0 ? property(Property.identity, of: &message) : nil
+            if descriptor >= 0, !connections.took(taken, from: sender, named: assigned, on: descriptor) {
+                connections.close(sender, because: .identity)
+                throw .unwelcome
+            }
+            if tooLarge { connections.close(sender, because: .tooLarge) }
+        }
         if tooLarge { throw .messageTooLarge }
-        return Message(frames: frames, user: zmq_msg_gets(&message, "User-Id").map { String(cString: $0) })
+        return Message(
+            frames: frames, user: property(Property.user, of: &message), key: property(Property.key, of: &message),
+            address: property(Property.address, of: &message))
+    }
+
+    /// nil for an empty one too.
+    private func property(_ name: String, of message: inout zmq_msg_t) -> String? {
+        zmq_msg_gets(&message, name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 }

@@ -30,8 +30,17 @@ public struct SocketOptions: Sendable {
     /// The identity that a ROUTER peer sees; nil: it makes one up.
     public var routingIdentity: [UInt8]?
     public var curve: Curve?
+    /// Who may connect to a server without CURVE; nil: everybody, without being asked.
+    public var admission: Authenticator?
+    /// ROUTER only: what the peers of a server may take; nil: as much as they like.
+    public var connections: ConnectionLimits?
+    /// Called for every connection that was closed for that, on any thread.
+    public var whenClosed: @Sendable (_ address: String, _ reason: ConnectionClosing) -> Void = { _, _ in }
 
     public init() {}
+
+    /// Bytes that CURVE adds to a frame (RFC 26): a name of 8 bytes, a nonce of 8, an authenticator of 16 and the flags.
+    var envelope: Int { curve == nil ? 0 : 33 }
 }
 
 extension Socket {
@@ -39,9 +48,8 @@ extension Socket {
         try set(ZMQ_LINGER, milliseconds(options.linger), "ZMQ_LINGER")
         try set(ZMQ_SNDHWM, options.sendHighWaterMark, "ZMQ_SNDHWM")
         try set(ZMQ_RCVHWM, options.receiveHighWaterMark, "ZMQ_RCVHWM")
-        // libzmq measures the frame as it travels: a CURVE message (RFC 26) adds a name of 8 bytes, a nonce of 8, an
-        // authenticator of 16 and the flags.
-        let envelope: Int64 = options.curve == nil ? 0 : 33
+        // libzmq measures the frame as it travels.
+        let envelope = Int64(options.envelope)
         let limit = options.maximumFrameSize.map { min($0, .max - envelope) + envelope }
         try set(ZMQ_MAXMSGSIZE, limit ?? -1, "ZMQ_MAXMSGSIZE")
         try set(ZMQ_HANDSHAKE_IVL, milliseconds(options.handshakeTimeout), "ZMQ_HANDSHAKE_IVL")
@@ -55,7 +63,11 @@ extension Socket {
             try set(ZMQ_ROUTING_ID, bytes: identity, "ZMQ_ROUTING_ID")
         }
         switch options.curve {
-        case nil: break
+        case nil:
+            // Without a domain libzmq asks nobody about connections without keys.
+            if options.admission != nil {
+                try set(ZMQ_ZAP_DOMAIN, bytes: Array(Authenticator.domain.utf8), "ZMQ_ZAP_DOMAIN")
+            }
         case .server(let keys, _):
             try set(ZMQ_CURVE_SERVER, 1 as Int32, "ZMQ_CURVE_SERVER")
             try set(ZMQ_CURVE_SECRETKEY, bytes: Array(keys.secretKey.utf8) + [0], "ZMQ_CURVE_SECRETKEY")

@@ -17,6 +17,8 @@ public enum ZeroMQError: Error, Hashable, Sendable, CustomStringConvertible {
     case invalidEndpoint(String)
     /// A multipart message above the receiver's limits; it was read to its end and dropped.
     case messageTooLarge
+    /// A message whose sender chose its own identity; it was dropped.
+    case unwelcome
     /// A key, or a file that should hold one, is not usable.
     case invalidKey(reason: String)
     /// Any other failure of a call.
@@ -31,6 +33,7 @@ public enum ZeroMQError: Error, Hashable, Sendable, CustomStringConvertible {
         case .addressInUse(let endpoint): "\(endpoint) is already in use"
         case .invalidEndpoint(let endpoint): "\(endpoint) is not an endpoint that can be used here"
         case .messageTooLarge: "a message above the limits was dropped"
+        case .unwelcome: "a message of a peer that chose its own identity was dropped"
         case .invalidKey(let reason): reason
         case .failed(let operation, _, let reason): "\(operation): \(reason)"
         }

@@ -252,7 +252,7 @@ final class WorkerProcessTests {
         let (server, client) = (try CurveKeyPair.generate(), try CurveKeyPair.generate())
         let context = try Context()
         var options = SocketOptions()
-        options.curve = .server(server, try Authenticator(context, allowed: [client.publicKey]))
+        options.curve = .server(server, try Authenticator(context, .keys([client.publicKey])))
         let coordinator = try ScriptedCoordinator(context: context, options: options)
         let worker = try WorkerThread(
             endpoint: coordinator.endpoint, dataDirectory: directory,

@@ -7,7 +7,7 @@ struct CurveTests {
     private func server(
         _ context: Context, _ keys: CurveKeyPair, allowing clients: Set<CurvePublicKey>
     ) throws -> (socket: Socket, endpoint: String, authenticator: Authenticator) {
-        let authenticator = try Authenticator(context, allowed: clients)
+        let authenticator = try Authenticator(context, .keys(clients))
         var options = SocketOptions()
         options.curve = .server(keys, authenticator)
         let socket = try Socket(context, .router, options: options)
@@ -52,7 +52,7 @@ struct CurveTests {
         let (serverKeys, keys) = (try CurveKeyPair.generate(), try CurveKeyPair.generate())
         var options = SocketOptions()
         options.maximumFrameSize = 1 << 20
-        options.curve = .server(serverKeys, try Authenticator(context, allowed: [keys.publicKey]))
+        options.curve = .server(serverKeys, try Authenticator(context, .keys([keys.publicKey])))
         let router = try Socket(context, .router, options: options)
         let endpoint = try router.bind("tcp://127.0.0.1:*")
         options.curve = .client(keys, serverKey: serverKeys.publicKey)
@@ -71,8 +71,8 @@ struct CurveTests {
     @Test("One context has one authenticator")
     func oneAuthenticator() throws {
         let context = try Context()
-        let first = try Authenticator(context, allowed: [])
-        #expect(throws: ZeroMQError.self) { try Authenticator(context, allowed: []) }
+        let first = try Authenticator(context, .keys([]))
+        #expect(throws: ZeroMQError.self) { try Authenticator(context, .keys([])) }
         withExtendedLifetime(first) {}
     }
 

@@ -19,7 +19,7 @@ struct SenderNameTests {
             try CurveKeyPair.generate(), try CurveKeyPair.generate(), try CurveKeyPair.generate()
         )
         let authenticator = try Authenticator(
-            context, allowed: [named.publicKey, nameless.publicKey], names: [named.publicKey: "anna's laptop"])
+            context, .keys([named.publicKey, nameless.publicKey], names: [named.publicKey: "anna's laptop"]))
         var options = SocketOptions()
         options.curve = .server(serverKeys, authenticator)
         let router = try Socket(context, .router, options: options)
@@ -52,16 +52,16 @@ struct SenderNameTests {
     func refusals() throws {
         let context = try Context()
         let (serverKeys, stranger) = (try CurveKeyPair.generate(), try CurveKeyPair.generate())
-        let refused = try Mailbox<Void>()
+        let refused = try Mailbox<Authenticator.Refusal>()
         var options = SocketOptions()
         options.curve = .server(
-            serverKeys, try Authenticator(context, allowed: [], whenRefused: { refused.post(()) }))
+            serverKeys, try Authenticator(context, .keys([]), whenRefused: { refused.post($0) }))
         let router = try Socket(context, .router, options: options)
         let endpoint = try router.bind("tcp://127.0.0.1:*")
         options = SocketOptions()
         options.curve = .client(stranger, serverKey: serverKeys.publicKey)
         let dealer = try Socket(Context(), .dealer, options: options)
         try dealer.connect(endpoint)
-        #expect(!refused.take(timeout: .seconds(5)).isEmpty)
+        #expect(refused.take(timeout: .seconds(5)).first?.key == stranger.publicKey)
     }
 }

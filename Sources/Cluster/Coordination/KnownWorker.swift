@@ -22,6 +22,8 @@ package struct KnownWorker: Sendable {
     var turn = BackgroundTurn()
     /// Whether the last shard it was given was to be corrected, not trained.
     var correctedLast = false
+    /// `WorkerIdentity.digest` of what the worker showed its id to be its own by; nil: it was not heard since the start.
+    var secret: String?
 
     var isLive: Bool { peer != nil }
 

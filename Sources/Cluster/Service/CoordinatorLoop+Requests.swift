@@ -43,7 +43,9 @@ extension CoordinatorLoop {
         _ ticket: ClientTicket, notesFirst: Bool = false, _ body: @escaping @Sendable (LedgerService) throws -> Data
     ) {
         let inbox = process.inbox
+        let budget = budget
         onLedger { service in
+            guard budget.mayMake(ticket) else { return inbox.post(.reply(ticket, ClientReply(ReplyBudget.refusal))) }
             var reply = ClientReply(service.result { try body(service) })
             service.publishFacts()
             let refusal = reply.refusal
@@ -53,6 +55,7 @@ extension CoordinatorLoop {
             } else {
                 service.note(ticket, refusal: refusal)
             }
+            budget.made(reply, for: ticket)
             inbox.post(.reply(ticket, reply))
         }
     }
@@ -71,7 +74,9 @@ extension CoordinatorLoop {
 
     private func exportAdapter(_ name: String, _ ticket: ClientTicket) {
         let inbox = process.inbox
+        let budget = budget
         onLedger { service in
+            guard budget.mayMake(ticket) else { return inbox.post(.reply(ticket, ClientReply(ReplyBudget.refusal))) }
             var reply: ClientReply
             switch service.result({ try service.ledger.adapterBytes(name: name) }) {
             case .success(let bytes):
@@ -86,6 +91,7 @@ extension CoordinatorLoop {
                 try service.noteFirst(ticket.access(adapter: refusal == nil ? name : nil, refusal: refusal))
             }
             if case .failure(let error) = noted { reply = ClientReply(error) }
+            budget.made(reply, for: ticket)
             inbox.post(.reply(ticket, reply))
         }
     }

@@ -35,13 +35,17 @@ final class CoordinatorLoop {
     /// The logic does not know the ledger as it is.
     private var mustRead = false
     /// Why the coordinator must not go on.
-    private var failure: LedgerError?
+    private var failure: (any Error)?
     /// Then: what is the answer to everything, until the process ends.
     private var ending: (error: ClientError, until: ContinuousClock.Instant)?
+    let budget: ReplyBudget
+    private var admission = WorkerAdmission()
+    private var peerLog = PeerLog()
 
     init(process: CoordinatorProcess, socket: Socket, snapshot: LedgerSnapshot, copies: [HandedCopy]) {
         self.process = process
         self.socket = socket
+        budget = ReplyBudget(socket.connections)
         coordinator = Coordinator(
             settings: process.settings, snapshot: snapshot, copies: copies, at: .init(milliseconds: 0))
     }
@@ -54,7 +58,7 @@ final class CoordinatorLoop {
     }
 
     /// - Throws: `LedgerError.replaced` when the data directory is not the one any more that was opened, `.superseded` when
-    ///   another coordinator of the cluster came after this one.
+    ///   another coordinator of the cluster came after this one; `ZeroMQError` when nobody gets in any more.
     func run() throws {
         let poller = Poller([.socket(socket), .descriptor(process.inbox.descriptor)])
         // What the ledger's thread had to say before anybody could ask.
@@ -66,6 +70,7 @@ final class CoordinatorLoop {
             if ContinuousClock.now >= nextTick {
                 handle(.tick)
                 if mustRead { readAgain() }
+                if let line = peerLog.leftOut(at: .now) { logger.warning("\(line)") }
                 nextTick = ContinuousClock.now + Self.tick
                 if nextTick >= nextCounting {
                     onLedger { $0.noteCounted(isEnd: false) }
@@ -85,7 +90,11 @@ final class CoordinatorLoop {
     private func handle(_ events: [CoordinatorEvent]) {
         guard ending == nil else { return }
         for case .ledger(_, .forgotten) in events { generation += 1 }
-        for action in coordinator.handle(events, at: now) { perform(action) }
+        let arePeers = events.contains { if case .worker = $0 { true } else { false } }
+        for action in coordinator.handle(events, at: now) {
+            if arePeers, case .log = action, !peerLog.admits("workers") { continue }
+            perform(action)
+        }
     }
 
     private func readAgain() {
@@ -96,10 +105,10 @@ final class CoordinatorLoop {
 
     /// Nothing is answered from this data any more, and nothing acknowledged, not even what was committed a moment ago.
     func giveWay(to other: SupersededCoordinator) {
-        end(because: .superseded(by: other.known.counter), telling: ClientError(other))
+        end(because: LedgerError.superseded(by: other.known.counter), telling: ClientError(other))
     }
 
-    private func end(because error: LedgerError, telling clients: ClientError) {
+    private func end(because error: any Error, telling clients: ClientError) {
         guard ending == nil else { return }
         logger.critical("\(clients.message)")
         ending = (clients, ContinuousClock.now + Self.farewell)
@@ -126,20 +135,22 @@ final class CoordinatorLoop {
     private func receive() throws {
         for _ in 0..<256 {
             let message: Socket.Message?
-            do {
+            do throws(ZeroMQError) {
                 message = try socket.receiveAuthenticated(
                     maximumFrames: WireLimits.frames + 1, maximumBytes: WireLimits.message)
             } catch {
-                guard error == ZeroMQError.messageTooLarge else { throw error }
-                logger.warning("dropped a message above the limits")
+                // Its connection is closed, and the log gets its line, by the guard.
+                guard error == .messageTooLarge || error == .unwelcome else { throw error }
                 continue
             }
             guard let message else { return }
-            receive(message.frames, by: message.user ?? "local")
+            receive(message)
         }
     }
 
-    private func receive(_ frames: [[UInt8]], by name: String) {
+    private func receive(_ message: Socket.Message) {
+        let frames = message.frames
+        let name = message.user ?? "local"
         guard let identity = frames.first else { return }
         let peer = PeerID(identity)
         do {
@@ -147,10 +158,14 @@ final class CoordinatorLoop {
             case .worker(.hello) where ending?.error.code == .superseded:
                 let message = ending?.error.message ?? ""
                 send(peer, CoordinatorMessage.refused(code: .superseded, message: message))
+            case .worker(.hello(let hello)): greet(hello, from: peer, key: message.key, address: message.address)
             case .worker(let message): handle(.worker(peer: peer, checked(message)))
             case .request(let id, let request):
                 let ticket = ClientTicket(peer: peer, request: id, by: name, asked: request.auditName)
                 if let ending { return reply(ticket, ClientReply(ending.error)) }
+                guard budget.admits(request, ticket) else {
+                    return deliver(ClientReply(ReplyBudget.refusal), to: ticket)
+                }
                 receive(request, ticket: ticket)
             }
         } catch WireError.unsupportedVersion(let version) {
@@ -158,12 +173,26 @@ final class CoordinatorLoop {
             send(peer, CoordinatorMessage.refused(code: .wrongProtocol, message: message))
             handle(.garbage(peer: peer))
         } catch {
-            logger.warning("dropped a message", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            if peerLog.admits("messages that cannot be read") {
+                logger.warning("dropped a message", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            }
             if let id = PeerMessage.requestID(of: Array(frames.dropFirst())) {
                 refuse(id, from: peer, by: name, "\(error)")
             }
             handle(.garbage(peer: peer))
         }
+    }
+
+    private func greet(_ hello: WorkerMessage.Hello, from peer: PeerID, key: String?, address: String?) {
+        let objection = admission.objection(to: peer, key: key, address: address) { coordinator.hasWorker(at: $0) }
+        if let objection {
+            if peerLog.admits("workers") { logger.info("refused a worker: \(objection.code)") }
+            return send(peer, CoordinatorMessage.refused(code: objection.code, message: objection.message))
+        }
+        handle(.worker(peer: peer, checked(.hello(hello))))
+        // Adapters, margins and embeddings are more than a stranger may send.
+        guard coordinator.hasWorker(at: peer) else { return }
+        socket.connections?.allow(unfinishedBytes: WireLimits.message + 2 * WireLimits.frame, of: peer.bytes)
     }
 
     /// Answers what cannot even be read, under the id that it came with.
@@ -224,10 +253,23 @@ final class CoordinatorLoop {
         case .answered(let ticket, let request, let generation, let attempt, let result):
             answered(ticket, request, generation: generation, attempt: attempt, result)
         case .readAgain: mustRead = true
-        case .connectionRefused:
+        case .connectionRefused(let refusal):
+            if peerLog.admits("refused connections") {
+                // The key is public; a forged one costs its owner nothing.
+                logger.warning(
+                    "refused a connection",
+                    metadata: ["key": "\(refusal.key?.text ?? "none")", "address": "\(refusal.address)"])
+            }
             onLedger { service in
                 service.note(Access(by: "a key not on the list", asked: "connect", request: "", refusal: "not-allowed"))
             }
+        case .connectionClosed(let address, let reason):
+            guard peerLog.admits("closed connections") else { return }
+            logger.warning("closed a connection: \(reason)", metadata: ["address": "\(address)"])
+        case .admissionFailed(let error):
+            end(
+                because: error, telling: ClientError(code: .failed, message: "connections cannot be admitted: \(error)")
+            )
         case .failed(let error):
             end(because: error, telling: ClientError(error))
         case .stop: stopping = true
@@ -249,12 +291,20 @@ final class CoordinatorLoop {
             try socket.send([peer.bytes] + frames)
         } catch {
             // A full queue means a peer that reads nothing: it is as good as gone.
-            logger.info("peer cannot be reached", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            if case ZeroMQError.wouldBlock = error { socket.connections?.close(peer.bytes, because: .unread) }
+            if peerLog.admits("peers out of reach") {
+                logger.info("peer cannot be reached", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            }
             handle(.unreachable(peer: peer))
         }
     }
 
     func reply(_ ticket: ClientTicket, _ reply: ClientReply) {
+        budget.finished(ticket)
+        deliver(reply, to: ticket)
+    }
+
+    private func deliver(_ reply: ClientReply, to ticket: ClientTicket) {
         var reply = ending.map { ClientReply($0.error) } ?? reply
         reply.origin = process.settings.generation.map {
             KnownGeneration(cluster: process.settings.cluster, generation: $0)
@@ -263,7 +313,10 @@ final class CoordinatorLoop {
             try socket.send([ticket.peer.bytes] + reply.frames(id: ticket.request))
         } catch {
             // The client is gone; it will ask again if it still wants to know.
-            logger.info("reply not delivered", metadata: ["request": "\(ticket.request)", "reason": "\(error)"])
+            if case ZeroMQError.wouldBlock = error { socket.connections?.close(ticket.peer.bytes, because: .unread) }
+            if peerLog.admits("replies") {
+                logger.info("reply not delivered", metadata: ["request": "\(ticket.request)", "reason": "\(error)"])
+            }
         }
     }
 }

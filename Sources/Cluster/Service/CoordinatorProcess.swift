@@ -27,8 +27,12 @@ package final class CoordinatorProcess: Sendable {
             ClientTicket, ClientRequest.QueryRequest, generation: Int, attempt: Int, Result<QueryReply, ClientError>)
         /// The ledger changed and could not be read.
         case readAgain
-        /// Of a key that is not on the list.
-        case connectionRefused
+        /// Of a key that is not on the list, or without one.
+        case connectionRefused(Authenticator.Refusal)
+        /// The peer took more than it may.
+        case connectionClosed(address: String, ConnectionClosing)
+        /// Nobody gets in any more.
+        case admissionFailed(ZeroMQError)
         /// Nothing more may be acknowledged or answered.
         case failed(LedgerError)
         case stop
@@ -155,12 +159,19 @@ package final class CoordinatorProcess: Sendable {
         socketOptions.sendHighWaterMark = Int32(WireLimits.queuedMessages)
         socketOptions.receiveHighWaterMark = Int32(WireLimits.queuedMessages)
         socketOptions.linger = .milliseconds(500)
+        var limits = ConnectionLimits(connections: DescriptorLimit.raise())
+        // Of those who have not shown to be workers, what a client may send.
+        limits.unfinishedBytes = WireLimits.request + 2 * WireLimits.frame
+        socketOptions.connections = limits
+        let inbox = inbox
+        socketOptions.whenClosed = { inbox.post(.connectionClosed(address: $0, $1)) }
+        let authenticator = try Authenticator(
+            context, options.security.map { .keys($0.allowed, names: $0.names) } ?? .anybody(),
+            whenRefused: { inbox.post(.connectionRefused($0)) }, whenFailed: { inbox.post(.admissionFailed($0)) })
         if let security = options.security {
-            let inbox = inbox
-            let authenticator = try Authenticator(
-                context, allowed: security.allowed, names: security.names,
-                whenRefused: { inbox.post(.connectionRefused) })
             socketOptions.curve = .server(security.keys, authenticator)
+        } else {
+            socketOptions.admission = authenticator
         }
         let socket = try Socket(context, .router, options: socketOptions)
         do {

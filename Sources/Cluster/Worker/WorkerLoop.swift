@@ -307,7 +307,7 @@ final class WorkerLoop {
         _ executor: ExecutorDescription, copies: [ShardCopy]
     ) -> WorkerMessage.Hello {
         WorkerMessage.Hello(
-            worker: directory.worker,
+            worker: directory.worker, secret: directory.secret,
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             protocolVersion: Int(WireLimits.version), base: executor.base, precision: executor.precision,
             arithmetic: executor.arithmetic, threads: executor.threads, copies: copies, known: memory.all())

@@ -70,7 +70,8 @@ extension Coordinator {
             lose(other.id, because: "its connection now belongs to another worker")
         }
         abandoned = (roster[hello.worker] ?? worker).abandoned
-        worker.name = hello.name.clipped
+        worker.secret = WorkerIdentity.digest(of: hello.secret)
+        worker.name = hello.name.clipped.printable
         worker.threads = hello.threads
         worker.peer = peer
         worker.lastHeard = now
@@ -105,10 +106,18 @@ extension Coordinator {
                 message: "the coordinator speaks protocol version \(CoordinatorLimits.protocolVersion), the worker "
                     + "\(hello.protocolVersion): run the same release of lethe on both")
         }
-        if hello.worker.isEmpty || hello.worker.utf8.count > CoordinatorLimits.text
+        if hello.worker.isEmpty || hello.worker != hello.worker.printable
+            || hello.worker.utf8.count > CoordinatorLimits.text
             || hello.copies.count > CoordinatorLimits.copies
         {
             return ClientError(code: .invalidHello, message: "the worker's greeting makes no sense")
+        }
+        if !owns(hello) {
+            return ClientError(
+                code: .foreignID,
+                message:
+                    "the id \(hello.worker) belongs to another worker, whose data directory has its secret: start this "
+                    + "one with a data directory of its own")
         }
         if hello.base != wanted.base {
             return ClientError(
@@ -139,6 +148,17 @@ extension Coordinator {
         }
         return nil
     }
+
+    /// Ids can be read by everybody who may ask for the status: greeting with one takes more than that.
+    private func owns(_ hello: WorkerMessage.Hello) -> Bool {
+        if WorkerIdentity.isMade(fromSecret: hello.worker) {
+            return hello.worker == WorkerIdentity.id(secret: hello.secret)
+        }
+        guard let known = roster[hello.worker]?.secret else { return true }
+        return known == WorkerIdentity.digest(of: hello.secret)
+    }
+
+    package func hasWorker(at peer: PeerID) -> Bool { roster.worker(at: peer) != nil }
 
     // MARK: liveness
 

@@ -40,6 +40,7 @@ extension ErrorCode {
     public static let arithmetic = ErrorCode(rawValue: "arithmetic")
     public static let baseModel = ErrorCode(rawValue: "base-model")
     public static let duplicateWorker = ErrorCode(rawValue: "duplicate-worker")
+    public static let foreignID = ErrorCode(rawValue: "foreign-id")
     public static let full = ErrorCode(rawValue: "full")
     public static let invalidHello = ErrorCode(rawValue: "invalid-hello")
     public static let precision = ErrorCode(rawValue: "precision")

@@ -85,6 +85,9 @@ extension WorkerMessage {
             guard hello.known?.count ?? 0 <= GenerationMemory.told else {
                 throw .tooLarge(what: "hello: known", size: hello.known?.count ?? 0, limit: GenerationMemory.told)
             }
+            guard hello.secret.utf8.count <= WireLimits.name else {
+                throw .tooLarge(what: "hello: secret", size: hello.secret.utf8.count, limit: WireLimits.name)
+            }
             try WireNumbers(kind: kind).check(hello)
             self = .hello(hello)
         case "heartbeat":

@@ -34,8 +34,10 @@ public enum WorkerMessage: Sendable, Equatable {
 
     /// First message of a connection; repeated after every reconnection.
     public struct Hello: Codable, Hashable, Sendable {
-        /// Random, made once per worker data directory.
+        /// Made once per worker data directory, from the secret (`WorkerIdentity`).
         public var worker: String
+        /// Shows that the id is the worker's. Only the data directory has it.
+        public var secret: String
         /// Host name and process id, for people.
         public var name: String
         public var protocolVersion: Int
@@ -50,11 +52,12 @@ public enum WorkerMessage: Sendable, Equatable {
         public var known: [KnownGeneration]?
 
         public init(
-            worker: String, name: String, protocolVersion: Int, base: String,
+            worker: String, secret: String = "", name: String, protocolVersion: Int, base: String,
             precision: TrainingSpecification.Precision, arithmetic: String, threads: Int, copies: [ShardCopy],
             known: [KnownGeneration]? = nil
         ) {
             self.worker = worker
+            self.secret = secret
             self.name = name
             self.protocolVersion = protocolVersion
             self.base = base

@@ -1,12 +1,15 @@
 import Files
 import Foundation
 import LanguageModels
+import Messages
 
 /// A worker's own directory, locked for as long as the value lives: one worker a directory.
 package final class DataDirectory: Sendable {
     package let path: String
-    /// Random, made with the directory: names this worker towards the coordinator.
+    /// Made with the directory: names this worker towards the coordinator.
     package let worker: String
+    /// Random, made with the directory: shows the coordinator that the name is this worker's.
+    package let secret: String
     /// The folder of this directory and its siblings, if it is one of the standard slots.
     let slots: String?
     /// The worker's files are removed when the worker ends.
@@ -24,19 +27,36 @@ package final class DataDirectory: Sendable {
         PrivateFiles.tighten(path)
         // Those that an earlier release made.
         for name in WorkerFiles.all { PrivateFiles.tightenTree("\(path)/\(name)") }
+        if let kept = WorkerFiles.secret(in: path) {
+            secret = kept
+        } else {
+            secret = try Self.keep(WorkerIdentity.makeSecret(), WorkerFiles.secret, in: path)
+        }
         if let name = WorkerFiles.worker(in: path) {
             worker = name
         } else {
-            worker = UUID().uuidString
-            do throws(TaskFailure) {
-                try KeptFile.write(Array(worker.utf8), to: "\(path)/\(WorkerFiles.worker)")
-            } catch {
-                throw .dataDirectory(path: path, reason: error.message)
-            }
+            worker = try Self.keep(WorkerIdentity.id(secret: secret), WorkerFiles.worker, in: path)
+        }
+        // Those that an earlier release made are random.
+        guard !WorkerIdentity.isMade(fromSecret: worker) || worker == WorkerIdentity.id(secret: secret) else {
+            throw .dataDirectory(
+                path: path,
+                reason:
+                    "its files `\(WorkerFiles.worker)` and `\(WorkerFiles.secret)` do not belong together; bring back "
+                    + "the right ones, or take an empty directory and have this one's copies declared destroyed")
         }
         self.path = path
         self.slots = slots
         self.isRemovedAtEnd = isRemovedAtEnd
+    }
+
+    private static func keep(_ text: String, _ name: String, in path: String) throws(WorkerError) -> String {
+        do throws(TaskFailure) {
+            try KeptFile.write(Array(text.utf8), to: "\(path)/\(name)")
+            return text
+        } catch {
+            throw .dataDirectory(path: path, reason: error.message)
+        }
     }
 
     deinit {

@@ -5,13 +5,14 @@ import Foundation
 enum WorkerFiles {
     static let lock = "lock"
     static let worker = "worker"
+    static let secret = "secret"
     static let cluster = "cluster"
     static let cleared = "cleared"
     static let shards = "shards"
     /// Generations of the clusters that the worker met: a folder.
     static let clusters = "clusters"
 
-    static let all = [lock, worker, cluster, cleared, shards, clusters]
+    static let all = [lock, worker, secret, cluster, cleared, shards, clusters]
 
     /// Deletes everything below `shards`, durably.
     ///
@@ -29,7 +30,7 @@ enum WorkerFiles {
     static func remove(_ directory: String) {
         _ = try? deleteShards(in: directory)
         rmdir("\(directory)/\(shards)")
-        for name in [worker, cluster, cleared] {
+        for name in [worker, secret, cluster, cleared] {
             unlink("\(directory)/\(name)\(AtomicFile.temporarySuffix)")
             unlink("\(directory)/\(name)")
         }
@@ -44,6 +45,14 @@ enum WorkerFiles {
             let name = String(validating: bytes, as: UTF8.self), UUID(uuidString: name) != nil
         else { return nil }
         return name
+    }
+
+    /// What the directory's worker shows its name to be its own by, if it is there.
+    static func secret(in directory: String) -> String? {
+        guard let bytes = AtomicFile.contents("\(directory)/\(secret)"),
+            let text = String(validating: bytes, as: UTF8.self), text.utf8.count == 64
+        else { return nil }
+        return text
     }
 
     /// The cluster that the shards are of; nil where none was noted.

@@ -1,0 +1,168 @@
+/// A server's connections, by descriptor: what they sent and were sent, and which of them must go.
+///
+/// libzmq hands a multipart message over when its last frame has come and keeps the others until then, whatever the
+/// high-water marks say: those count whole messages. So what a peer has sent without an end is only seen as the difference
+/// between what TCP has received and what was taken, and what it leaves unread as that between what was sent and what TCP
+/// has had acknowledged.
+struct ConnectionTable {
+    typealias Instant = ContinuousClock.Instant
+
+    struct Connection {
+        /// The peer's IP address.
+        var address: String
+        var since: Instant
+        var identity: [UInt8]?
+        /// Bytes that it may have sent of messages that were not taken.
+        var unfinishedBytes: Int
+        /// Bytes on the wire of messages that were taken from it, and given to libzmq for it.
+        var taken: UInt64 = 0
+        var sent: UInt64 = 0
+        /// As TCP counts.
+        var traffic = TCPTraffic()
+        var lastReceived: Instant
+        var lastAcknowledged: Instant
+        var lastMessage: Instant
+        /// A message came before the event of its connection did.
+        var isUnannounced = false
+        var isClosing = false
+        /// False until TCP has counted something, and for what is no TCP connection.
+        var isMeasured = false
+
+        /// Handshakes, and heartbeats of ZeroMQ's own, are bytes too.
+        func unfinished(at now: Instant) -> Int {
+            let seconds = max(0, (now - since) / .seconds(1))
+            let commands = 4096 + UInt64(min(seconds * 64, 1e15))
+            let whole = taken + commands
+            return traffic.received > whole ? Int(clamping: traffic.received - whole) : 0
+        }
+
+        var unread: Int { isMeasured && sent > traffic.acknowledged ? Int(clamping: sent - traffic.acknowledged) : 0 }
+        var isNewcomer: Bool { identity == nil }
+    }
+
+    let limits: ConnectionLimits
+    private(set) var connections: [Int32: Connection] = [:]
+    private var descriptors: [[UInt8]: Int32] = [:]
+    /// Connections so far.
+    private(set) var accepted: UInt64 = 0
+
+    init(_ limits: ConnectionLimits) {
+        self.limits = limits
+    }
+
+    // MARK: what happens
+
+    mutating func accepted(_ descriptor: Int32, from address: String, at now: Instant) {
+        accepted += 1
+        if connections[descriptor]?.isUnannounced == true {
+            connections[descriptor]?.isUnannounced = false
+            connections[descriptor]?.address = address
+            return
+        }
+        add(descriptor, from: address, at: now)
+    }
+
+    mutating func ended(_ descriptor: Int32) {
+        guard let connection = connections[descriptor], !connection.isUnannounced else { return }
+        forget(descriptor)
+    }
+
+    /// - Returns: whether it is the connection's first message.
+    mutating func took(
+        _ bytes: UInt64, from identity: [UInt8], on descriptor: Int32, at now: Instant
+    ) -> Bool {
+        let known = connections[descriptor]
+        // The descriptor of a connection that ended may be another's before the event of either is read.
+        if known == nil || (known?.identity ?? identity) != identity {
+            add(descriptor, from: known?.address ?? "", at: now)
+            connections[descriptor]?.isUnannounced = true
+        }
+        connections[descriptor]?.identity = identity
+        connections[descriptor]?.taken += bytes
+        connections[descriptor]?.lastMessage = now
+        descriptors[identity] = descriptor
+        return known?.identity != identity
+    }
+
+    mutating func gave(_ bytes: UInt64, to identity: [UInt8], at now: Instant) {
+        guard let descriptor = descriptors[identity] else { return }
+        // What waits for it waits from now on.
+        if connections[descriptor]?.unread == 0 { connections[descriptor]?.lastAcknowledged = now }
+        connections[descriptor]?.sent += bytes
+    }
+
+    mutating func allow(unfinishedBytes: Int, of identity: [UInt8]) {
+        guard let descriptor = descriptors[identity] else { return }
+        connections[descriptor]?.unfinishedBytes = unfinishedBytes
+    }
+
+    mutating func measured(_ traffic: TCPTraffic, of descriptor: Int32, at now: Instant) {
+        guard let before = connections[descriptor]?.traffic else { return }
+        if traffic.received != before.received { connections[descriptor]?.lastReceived = now }
+        if traffic.acknowledged != before.acknowledged { connections[descriptor]?.lastAcknowledged = now }
+        connections[descriptor]?.traffic = traffic
+        connections[descriptor]?.isMeasured = true
+    }
+
+    // MARK: what is asked
+
+    func descriptor(of identity: [UInt8]) -> Int32? { descriptors[identity] }
+
+    func unread(by identity: [UInt8]) -> Int {
+        descriptors[identity].flatMap { connections[$0]?.unread } ?? 0
+    }
+
+    var unread: Int { connections.values.reduce(0) { $0 + $1.unread } }
+
+    /// Who must go, and why. Each is named once.
+    mutating func due(at now: Instant) -> [(descriptor: Int32, address: String, reason: ConnectionClosing)] {
+        var going: [Int32: ConnectionClosing] = [:]
+        let open = connections.filter { !$0.value.isClosing }
+        for (descriptor, connection) in open {
+            if let reason = objection(to: connection, at: now) { going[descriptor] = reason }
+        }
+        let unfinished = open.map { ($0.key, $0.value.unfinished(at: now)) }.sorted { ($1.1, $1.0) < ($0.1, $0.0) }
+        var excess = unfinished.reduce(0) { $0 + $1.1 } - limits.unfinishedBytesInAll
+        for (descriptor, bytes) in unfinished where excess > 0 {
+            going[descriptor] = going[descriptor] ?? .unfinished
+            excess -= bytes
+        }
+        let newcomers = open.filter(\.value.isNewcomer).sorted { ($0.value.since, $0.key) < ($1.value.since, $1.key) }
+        for (descriptor, _) in newcomers.dropLast(limits.newcomers) { going[descriptor] = going[descriptor] ?? .silent }
+        let quiet = open.filter { going[$0.key] == nil }.sorted {
+            ($0.value.lastMessage, $0.key) < ($1.value.lastMessage, $1.key)
+        }
+        for (descriptor, _) in quiet.dropLast(limits.connections) { going[descriptor] = .crowded }
+        for descriptor in going.keys { connections[descriptor]?.isClosing = true }
+        return going.map { ($0.key, connections[$0.key]?.address ?? "", $0.value) }
+    }
+
+    private func objection(to connection: Connection, at now: Instant) -> ConnectionClosing? {
+        if connection.isNewcomer, now - connection.since > limits.newcomerPatience, connection.traffic.received < 65_536
+        {
+            return .silent
+        }
+        let unfinished = connection.unfinished(at: now)
+        if unfinished > connection.unfinishedBytes { return .unfinished }
+        // Whole messages that nobody took yet wait for this side.
+        if unfinished > 0, now - connection.lastReceived > limits.patience,
+            now - connection.lastMessage > limits.patience
+        {
+            return .stalled
+        }
+        if connection.unread > 65_536, now - connection.lastAcknowledged > limits.patience { return .unread }
+        return nil
+    }
+
+    private mutating func add(_ descriptor: Int32, from address: String, at now: Instant) {
+        forget(descriptor)
+        connections[descriptor] = Connection(
+            address: address, since: now, unfinishedBytes: limits.unfinishedBytes, lastReceived: now,
+            lastAcknowledged: now, lastMessage: now)
+    }
+
+    private mutating func forget(_ descriptor: Int32) {
+        guard let gone = connections.removeValue(forKey: descriptor), let identity = gone.identity else { return }
+        if descriptors[identity] == descriptor { descriptors[identity] = nil }
+    }
+}
