@@ -30,7 +30,7 @@ public final class ConnectionGuard: Sendable {
     /// - `numbers`: an identity that libzmq made up on this socket.
     init(
         _ context: Context, monitor endpoint: String, limits: ConnectionLimits, numbers: [UInt8]?,
-        closed: @escaping Closed
+        closed: @escaping Closed, failed: @escaping @Sendable (ZeroMQError) -> Void
     ) throws(ZeroMQError) {
         self.limits = limits
         self.closed = closed
@@ -47,12 +47,15 @@ public final class ConnectionGuard: Sendable {
                 try monitor.connect(endpoint)
                 let poller = Poller([.socket(monitor), .descriptor(stop.descriptor)])
                 started.post(nil)
-                while let wait = self?.pause, let ready = try? poller.wait(timeout: wait), !ready[1] {
+                while let wait = self?.pause {
+                    guard try !poller.wait(timeout: wait)[1] else { return }
                     while let event = try monitor.receive() { self?.take(event) }
                     self?.look()
                 }
             } catch {
                 started.post(error)
+                // Nobody watches any more: the server must not go on as if somebody did.
+                failed(error)
             }
         }
         thread.name = "connections"
@@ -192,7 +195,8 @@ extension Socket {
         let numbers = try firstNumber()
         guard zmq_socket_monitor(handle, monitor, events) == 0 else { throw .last("zmq_socket_monitor") }
         return try ConnectionGuard(
-            context, monitor: monitor, limits: limits, numbers: numbers, closed: options.whenClosed)
+            context, monitor: monitor, limits: limits, numbers: numbers, closed: options.whenClosed,
+            failed: options.whenUnwatched)
     }
 
     /// What libzmq calls the first peer: one in this process.

@@ -12,6 +12,8 @@ public struct ConnectionLimits: Sendable {
     public var unfinishedBytes = 64 << 20
     /// The same of all peers together. Above it whoever has sent the most goes.
     public var unfinishedBytesInAll = 1 << 30
+    /// The same of those to whom nobody allowed more than everybody.
+    public var unfinishedBytesOfStrangers = 192 << 20
     /// How long a message may stand still half-way, and a peer leave alone what was sent to it.
     public var patience: Duration = .seconds(60)
     /// How often is looked.
@@ -19,7 +21,7 @@ public struct ConnectionLimits: Sendable {
 
     public init(connections: Int = 1024) {
         self.connections = max(2, connections)
-        newcomers = min(64, self.connections / 2)
+        newcomers = min(1024, self.connections / 2)
     }
 }
 

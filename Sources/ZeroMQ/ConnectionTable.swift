@@ -38,6 +38,8 @@ struct ConnectionTable {
 
         var unread: Int { isMeasured && sent > traffic.acknowledged ? Int(clamping: sent - traffic.acknowledged) : 0 }
         var isNewcomer: Bool { identity == nil }
+        /// Nobody allowed it more than everybody.
+        var isStranger = true
     }
 
     let limits: ConnectionLimits
@@ -94,6 +96,7 @@ struct ConnectionTable {
     mutating func allow(unfinishedBytes: Int, of identity: [UInt8]) {
         guard let descriptor = descriptors[identity] else { return }
         connections[descriptor]?.unfinishedBytes = unfinishedBytes
+        connections[descriptor]?.isStranger = false
     }
 
     mutating func measured(_ traffic: TCPTraffic, of descriptor: Int32, at now: Instant) {
@@ -122,10 +125,14 @@ struct ConnectionTable {
             if let reason = objection(to: connection, at: now) { going[descriptor] = reason }
         }
         let unfinished = open.map { ($0.key, $0.value.unfinished(at: now)) }.sorted { ($1.1, $1.0) < ($0.1, $0.0) }
-        var excess = unfinished.reduce(0) { $0 + $1.1 } - limits.unfinishedBytesInAll
-        for (descriptor, bytes) in unfinished where excess > 0 {
-            going[descriptor] = going[descriptor] ?? .unfinished
-            excess -= bytes
+        let strangers = unfinished.filter { open[$0.0]?.isStranger == true }
+        let bounds = [(strangers, limits.unfinishedBytesOfStrangers), (unfinished, limits.unfinishedBytesInAll)]
+        for (some, limit) in bounds {
+            var excess = some.reduce(0) { $0 + $1.1 } - limit
+            for (descriptor, bytes) in some where excess > 0 {
+                going[descriptor] = going[descriptor] ?? .unfinished
+                excess -= bytes
+            }
         }
         let newcomers = open.filter(\.value.isNewcomer).sorted { ($0.value.since, $0.key) < ($1.value.since, $1.key) }
         for (descriptor, _) in newcomers.dropLast(limits.newcomers) { going[descriptor] = going[descriptor] ?? .silent }

@@ -36,6 +36,8 @@ public struct SocketOptions: Sendable {
     public var connections: ConnectionLimits?
     /// Called for every connection that was closed for that, on any thread.
     public var whenClosed: @Sendable (_ address: String, _ reason: ConnectionClosing) -> Void = { _, _ in }
+    /// Called when connections cannot be watched any more, on any thread.
+    public var whenUnwatched: @Sendable (ZeroMQError) -> Void = { _ in }
 
     public init() {}
 

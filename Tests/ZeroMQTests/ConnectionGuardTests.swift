@@ -43,6 +43,14 @@ struct ConnectionGuardTests {
         #expect(server.closed.take(timeout: .seconds(2)).first == .unfinished)
     }
 
+    @Test("Those whom nobody knows may have less on the way together than those who are known")
+    func strangers() throws {
+        let server = try GuardedServer(GuardedServer.limits { $0.unfinishedBytesOfStrangers = 2 << 20 })
+        let peers = try (0..<4).map { _ in try RawPeer(server.endpoint) }
+        for _ in 0..<16 { for peer in peers { _ = peer.sendFrame(1 << 16) } }
+        #expect(server.closed.take(timeout: .seconds(2)).first == .unfinished)
+    }
+
     @Test("A message that stops half-way, and a connection without any, end after a while")
     func halfWay() throws {
         let server = try GuardedServer(

@@ -55,6 +55,8 @@ package final class Ledger {
     var afterWriting: [() -> Void] = []
     /// The transaction that calls are part of (`together`); nil: each is one of its own.
     var transaction: Database?
+    /// The last forget request whose traces the last purge removed; nil: not known, since the start.
+    var purgedRequest: Int64?
     /// Transactions that were committed since the ledger was opened.
     package var commits = 0
     var keyChanges = KeyChanges()

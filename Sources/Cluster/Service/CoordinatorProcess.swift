@@ -133,7 +133,7 @@ package final class CoordinatorProcess: Sendable {
         if let generation = settings.generation { logger.info("generation \(generation.counter)") }
         ready(endpoint)
         store.run { [store] service in
-            service.later = { work in store.run(work) }
+            service.later = { work in store.post(work) }
             service.continueImports()
         }
         let (snapshot, copies) = try initialState()
@@ -165,6 +165,7 @@ package final class CoordinatorProcess: Sendable {
         socketOptions.connections = limits
         let inbox = inbox
         socketOptions.whenClosed = { inbox.post(.connectionClosed(address: $0, $1)) }
+        socketOptions.whenUnwatched = { inbox.post(.admissionFailed($0)) }
         let authenticator = try Authenticator(
             context, options.security.map { .keys($0.allowed, names: $0.names) } ?? .anybody(),
             whenRefused: { inbox.post(.connectionRefused($0)) }, whenFailed: { inbox.post(.admissionFailed($0)) })

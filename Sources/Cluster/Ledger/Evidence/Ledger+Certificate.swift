@@ -16,7 +16,7 @@ extension Ledger {
     package func finishForget(
         request id: String, checks: [DoubleCheck] = [], arithmetic: String? = nil, at time: Date
     ) throws -> Certificate {
-        try purgeIfPending()
+        try purge(before: [id])
         return try commit { db in
             guard let row = try Row.fetchOne(db, sql: "SELECT * FROM forget_requests WHERE id = ?", arguments: [id])
             else { throw LedgerError.unknownRequest(id: id) }

@@ -9,6 +9,7 @@ extension Ledger {
     package func purge() throws {
         cachedSnapshot = nil
         try requireSameFiles()
+        let last = try read { try Int64.fetchOne($0, sql: "SELECT MAX(number) FROM forget_requests") ?? 0 }
         try LedgerFiles.mappingErrors(at: database.path) {
             if try queue.read({ try Meta.catalogueTraces.value(Bool.self, $0) ?? false }) {
                 try queue.write { db in
@@ -28,16 +29,26 @@ extension Ledger {
             try deleteUnnamedAdapterFiles()
             try queue.write { try Meta.purgePending.set(false, $0) }
         }
+        purgedRequest = last
     }
 
     /// Free pages that one call gives back, at most: 64 MB.
     private static let pagesFreedAtOnce = 16_384
 
-    /// What has to be gone before a request may be finished; not while other calls are under way (`together`).
-    package func purgeIfPending() throws {
+    /// Removes what has to be gone before these requests may be finished; not while other calls are under way (`together`).
+    package func purge(before requests: [String]) throws {
         guard transaction == nil else { return }
         try sealIfPending()
-        if try read({ try Meta.purgePending.value(Bool.self, $0) ?? false }) { try purge() }
+        let isDue = try read { db in
+            guard try Meta.purgePending.value(Bool.self, db) ?? false else { return false }
+            guard let purgedRequest else { return true }
+            // What later requests left has nothing to do with these.
+            return try requests.contains { id in
+                try Int64.fetchOne(db, sql: "SELECT number FROM forget_requests WHERE id = ?", arguments: [id])
+                    .map { $0 > purgedRequest } ?? false
+            }
+        }
+        if isDue { try purge() }
     }
 
     private func rewriteCatalogue(_ db: Database) throws {

@@ -47,7 +47,7 @@ extension LedgerService {
         case .underWay:
             tellChange()
             guard importsFollowed.insert(importID).inserted else { return }
-            later? { $0.continueImport(importID, requestID: requestID) }
+            later?(.call { $0.continueImport(importID, requestID: requestID) })
         case .done(let outcome): end(importID, outcome, requestID: requestID)
         }
     }

@@ -7,10 +7,13 @@ import Messages
 extension LedgerService {
     /// Writes of one transaction at most: others are not to wait longer for it than they would notice.
     static let writesTogether = 32
+    /// Requests closed with them, however few are acknowledged: as many as those otherwise, so that neither keeps the other
+    /// waiting for long.
+    static let finishesTogether = 8
 
     func perform(_ works: [LedgerWork]) {
         var waiting: [LedgerWrite] = []
-        for work in works {
+        for (position, work) in works.enumerated() {
             switch work {
             case .call(let body):
                 commit(&waiting)
@@ -20,6 +23,9 @@ extension LedgerService {
                 commit(&waiting)
                 waiting = [write]
                 commit(&waiting)
+            case .write(let write) where isToWait(write, behind: waiting, works[(position + 1)...]):
+                // Behind what came meanwhile.
+                later?(.write(write))
             case .write(var write):
                 if write.command == nil {
                     guard owesEntry(for: write.access) else {
@@ -33,6 +39,16 @@ extension LedgerService {
             }
         }
         commit(&waiting)
+    }
+
+    /// Whether a request is closed later, since others wait to be acknowledged.
+    private func isToWait(
+        _ write: LedgerWrite, behind waiting: [LedgerWrite], _ rest: ArraySlice<LedgerWork>
+    ) -> Bool {
+        guard later != nil, write.command?.finishedRequest != nil else { return false }
+        let finishing = waiting.count { $0.command?.finishedRequest != nil }
+        let others = waiting.count - finishing + rest.count { $0.acknowledges }
+        return finishing >= max(Self.finishesTogether, others)
     }
 
     /// Somebody whose record does not open must not keep everybody else from going on.
@@ -67,7 +83,8 @@ extension LedgerService {
     private func commitTogether(_ writes: [LedgerWrite]) {
         let time = Date()
         let entries = (journal, unwritten)
-        let purge = writes.contains { $0.command?.needsPurge ?? false } ? result { try ledger.purgeIfPending() } : nil
+        let finished = writes.compactMap { $0.command?.finishedRequest }
+        let purge = finished.isEmpty ? nil : result { try ledger.purge(before: finished) }
         let commits = ledger.commits
         let results: [Result<ForgetOutcome?, ClientError>]
         do {
@@ -95,7 +112,7 @@ extension LedgerService {
         _ write: LedgerWrite, _ purge: Result<Void, ClientError>?, at time: Date
     ) -> Result<ForgetOutcome?, ClientError> {
         let made = result { () throws -> ForgetOutcome? in
-            if write.command?.needsPurge == true { try purge?.get() }
+            if write.command?.finishedRequest != nil { try purge?.get() }
             return try write.command.flatMap { try commit($0, at: time) }
         }
         if case .success = made, let access = write.access {

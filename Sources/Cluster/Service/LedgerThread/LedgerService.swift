@@ -16,7 +16,7 @@ final class LedgerService {
     /// Called when something was written that the coordinator's logic was not told of.
     var whenDataChanges: (() -> Void)?
     /// Has something done after what waits already.
-    var later: ((@escaping @Sendable (LedgerService) -> Void) -> Void)?
+    var later: ((LedgerWork) -> Void)?
     /// Who waits for an import.
     var importWaiters: [String: [ImportWaiter]] = [:]
     /// Imports whose next portion waits already.

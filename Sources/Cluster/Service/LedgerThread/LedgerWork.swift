@@ -9,6 +9,13 @@ enum LedgerWork: Sendable {
     case write(LedgerWrite)
 }
 
+extension LedgerWork {
+    /// Whether a client waits for it.
+    var acknowledges: Bool {
+        if case .write(let write) = self { write.command?.clientRequest != nil } else { false }
+    }
+}
+
 /// A write, or only the entry of the audit log for a request, and who wants to know what came of it.
 struct LedgerWrite: Sendable {
     /// nil: only the entry.
@@ -38,9 +45,9 @@ extension LedgerCommand {
         }
     }
 
-    /// Whether traces in files have to go first.
-    var needsPurge: Bool {
-        if case .finishForget = self { true } else { false }
+    /// The forget request that it closes: its traces in files have to go first.
+    var finishedRequest: String? {
+        if case .finishForget(let request, _) = self { request } else { nil }
     }
 }
 
