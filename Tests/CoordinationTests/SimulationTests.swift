@@ -10,7 +10,8 @@ struct SimulationTests {
     static var seeds: [UInt64] {
         let environment = ProcessInfo.processInfo.environment
         if let one = environment["LETHE_SIMULATION_SEED"].flatMap(UInt64.init) { return [one] }
-        let count = environment["LETHE_SIMULATION_SEEDS"].flatMap(UInt64.init) ?? 300
+        let usual: UInt64 = environment["LETHE_TEST_FULL"] == nil ? 150 : 400
+        let count = environment["LETHE_SIMULATION_SEEDS"].flatMap(UInt64.init) ?? usual
         return Array(0..<max(1, count))
     }
 

@@ -10,7 +10,8 @@ import Unlearning
 /// The coordinator's durable store: everything a process needs after a crash, in SQLite.
 ///
 /// Used from one thread. Every mutating call is one transaction (WAL, synchronous=FULL) that also writes an entry of the
-/// audit log, and is durable when it returns. When a call throws, nothing of it was written.
+/// audit log, and is durable when it returns; several may share one (`together`). When a call throws, nothing of it was
+/// written.
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`, `imports/` (batches of
 /// imports in progress, sealed), `adapters/<content name>.sealed`, `certificate.key` (Ed25519), `tombstone.key`
