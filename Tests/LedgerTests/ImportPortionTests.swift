@@ -152,6 +152,30 @@ struct ImportPortionTests {
         #expect(try ledger.importOutcome(requestID: "q")?.rowsNew == data.interactions.count)
     }
 
+    @Test("A batch that is damaged ends it: whoever was taken in stays, and nothing waits for the rest for ever")
+    func damagedBatch() throws {
+        let data = SyntheticRatings(users: 8, seed: 50)
+        let fixture = LedgerFixture()
+        let ledger = try fixture.open()
+        let batches = try stage(data, into: ledger, fixture)
+        guard case .underWay = try begin(ledger, batches, fixture) else { return }
+        _ = try ledger.continueImport(importID: "a", at: fixture.now, portion: Self.one)
+        try ledger.close()
+        let imports = fixture.directory.appendingPathComponent("imports")
+        for file in try FileManager.default.contentsOfDirectory(atPath: imports.path) {
+            let path = imports.appendingPathComponent(file)
+            var bytes = try Data(contentsOf: path)
+            bytes[bytes.count / 2] ^= 1
+            bytes[bytes.count - 1] ^= 1
+            try bytes.write(to: path)
+        }
+        let again = try fixture.open()
+        #expect(throws: LedgerError.self) {
+            while case .underWay = try again.continueImport(importID: "a", at: fixture.now, portion: Self.one) {}
+        }
+        #expect(try again.importsUnderWay().isEmpty && !again.snapshot().isImporting)
+    }
+
     @Test("A full disk stops it where it is; it goes on when there is room")
     func fullDisk() throws {
         let data = SyntheticRatings(users: 400, largest: 40, seed: 49)

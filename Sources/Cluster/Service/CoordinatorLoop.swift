@@ -73,7 +73,10 @@ final class CoordinatorLoop {
                 if let line = peerLog.leftOut(at: .now) { logger.warning("\(line)") }
                 nextTick = ContinuousClock.now + Self.tick
                 if nextTick >= nextCounting {
-                    onLedger { $0.noteCounted(isEnd: false) }
+                    onLedger {
+                        $0.noteCounted(isEnd: false)
+                        $0.continueImports()
+                    }
                     nextCounting = nextTick + Self.countingInterval
                 }
             }

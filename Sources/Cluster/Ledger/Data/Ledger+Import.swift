@@ -53,6 +53,9 @@ extension Ledger {
         } catch let error as LedgerError {
             switch error {
             case .promptsDiffer, .conflictingTitles, .tooManyPrompts: try abandonImport(importID: importID, at: time)
+            // Of one that is under way, what is damaged or without its key never comes back.
+            case .corrupt(let path, _) where path.hasSuffix(StagedPlace.suffix):
+                if try read({ try taking(importID, $0) }) != nil { try abandonImport(importID: importID, at: time) }
             default: break
             }
             throw error

@@ -61,7 +61,7 @@ extension Ledger {
             shards: shards,
             hasData: try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM people)") ?? false,
             isPartitioned: counts.train > 0 && dealt == counts.train, unassignedPrompts: counts.train - dealt,
-            missingEmbeddings: try Int.fetchOne(db, sql: "SELECT SUM(wanting) FROM people WHERE wanting > 0") ?? 0,
+            missingEmbeddings: max(0, try Int.fetchOne(db, sql: "SELECT wanting FROM totals") ?? 0),
             trainingPrompts: counts.train, validationPrompts: counts.validation, testPrompts: counts.test,
             validationDigest: validationDigest, isTuned: try isTuned(db), pendingForgets: pending,
             trainingRequested: try Meta.trainingRequested.value(Bool.self, db) ?? false,

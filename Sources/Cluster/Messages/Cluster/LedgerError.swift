@@ -95,8 +95,9 @@ extension LedgerError: CustomStringConvertible {
         case .conflictingTitles(let item):
             "nothing was imported: item \(item) has two different titles in this import"
         case .tooManyPrompts(let count, let limit, let shards):
-            "nothing was imported: \(count) training prompts in \(shards == 1 ? "one shard" : "\(shards) shards") are more "
-                + "than the \(limit) that fit; make a cluster of more shards (lethe coordinator --shards N --data NEW)"
+            "the import was given up (whoever was taken in before stays): \(count) training prompts in "
+                + "\(shards == 1 ? "one shard" : "\(shards) shards") are more than the \(limit) that fit; make a cluster of "
+                + "more shards (lethe coordinator --shards N --data NEW)"
         case .invalidRow(let reason): "invalid row: \(reason)"
         case .unknownUser(let user): "there is no user \(user)"
         case .unknownShard(let shard): "there is no shard \(shard)"

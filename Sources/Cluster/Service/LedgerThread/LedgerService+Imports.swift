@@ -7,9 +7,11 @@ extension LedgerService {
     /// Called with the reply to whoever waits for an import.
     typealias ImportWaiter = (LedgerService, Result<Data, ClientError>) -> Void
 
-    /// Goes on with what a coordinator before this one had begun.
+    /// Goes on with what a coordinator before this one had begun, and with what found no room on the disk.
     func continueImports() {
-        for importID in (try? ledger.importsUnderWay()) ?? [] { continueImport(importID, requestID: nil) }
+        for importID in (try? ledger.importsUnderWay()) ?? [] where !importsFollowed.contains(importID) {
+            continueImport(importID, requestID: nil)
+        }
     }
 
     func beginImport(_ request: ClientRequest.FinishImport, requestID: String) {

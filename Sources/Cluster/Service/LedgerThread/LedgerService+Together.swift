@@ -48,7 +48,7 @@ extension LedgerService {
         guard later != nil, write.command?.finishedRequest != nil else { return false }
         let finishing = waiting.count { $0.command?.finishedRequest != nil }
         let others = waiting.count - finishing + rest.count { $0.acknowledges }
-        return finishing >= max(Self.finishesTogether, others)
+        return finishing >= (others == 0 ? Self.writesTogether : max(Self.finishesTogether, others))
     }
 
     /// Somebody whose record does not open must not keep everybody else from going on.
