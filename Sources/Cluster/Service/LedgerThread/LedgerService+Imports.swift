@@ -74,7 +74,9 @@ extension LedgerService {
     }
 
     private func fail(_ importID: String, _ error: any Error) {
-        tell(importID, .failure(Self.clientError(error)))
+        let error = Self.clientError(error)
+        let isUnderWay = (try? ledger.importsUnderWay())?.contains(importID) ?? false
+        tell(importID, .failure(error.code == .diskFull && isUnderWay ? .noRoomForTheRest : error))
     }
 
     private func tell(_ importID: String, _ reply: Result<Data, ClientError>) {
@@ -86,4 +88,12 @@ extension LedgerService {
         whenDataChanges?()
         publishFacts()
     }
+}
+
+extension ClientError {
+    fileprivate static let noRoomForTheRest = ClientError(
+        code: .diskFull,
+        message:
+            "the coordinator's disk is full; a part of the import is taken in, and the rest follows by itself within a "
+            + "minute of there being room, or when the import is sent again")
 }
