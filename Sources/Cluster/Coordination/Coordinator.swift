@@ -9,7 +9,7 @@ import Messages
 /// Training comes first, but nothing waits for ever behind it: between two trainings a worker scores some rows and repeats
 /// a training that is to be checked (`BackgroundTurn`), and shards that wait take turns.
 ///
-/// What the service must keep: events are handed in one at a time; actions are performed in order; outcomes of ledger
+/// What the service must keep: events are handed in in their order, alone or with those that came together; actions are performed in order; outcomes of ledger
 /// commands and `.ledgerChanged` come in the order of the commits; a `tick` comes at least every 250 ms, the first one
 /// right after the start.
 package struct Coordinator: Sendable {

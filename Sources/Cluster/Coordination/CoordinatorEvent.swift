@@ -21,7 +21,8 @@ package enum CoordinatorEvent: Sendable {
     case client(ClientTicket, ClientRequest)
     /// A ledger command ended.
     case ledger(LedgerCommandID, LedgerOutcome)
-    /// The ledger changed by other ways than a command of the value: an import ended.
+    /// The ledger changed by other ways than a command of the value: a portion of an import was taken in, a damaged record was
+    /// set aside, or a commit is durable whose keys could not be overwritten.
     case ledgerChanged(LedgerSnapshot)
     /// Answer to `.loadMissing`: digests, in the ledger's order.
     case missing(MissingValues, Result<[String], ClientError>)
@@ -65,7 +66,7 @@ package enum LedgerOutcome: Sendable {
     case forgotten(ForgetOutcome, LedgerSnapshot)
     /// A forget request was closed.
     case finished(LedgerSnapshot)
-    /// Nothing was committed. The code `stale` says that the write belongs to data that has changed meanwhile: it is
+    /// Nothing was committed, or keys that it gave up could not be overwritten. The code `stale` says that the write belongs to data that has changed meanwhile: it is
     /// dropped (`LedgerError.staleAdapter`, `.unknownAdapter`, `.embeddingsMissing`, `.requestUnfinished`; the snapshot
     /// is then handed in by `.ledgerChanged`). `invalid` says that what a worker sent cannot be kept
     /// (`LedgerError.invalidAdapter`, `.notFinite`, `.embeddingWidth`): the work is done again. Other codes
