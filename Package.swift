@@ -99,7 +99,7 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Coordination", "Ledger", "Serving", "Service", "Worker", "Client", "Experiments", "ClusterTestSupport",
-                "ZeroMQ",
+                "TrainingTestSupport", "ZeroMQ",
             ]),
         // Real processes of the real command.
         .testTarget(name: "ProcessTests", dependencies: ["lethe", "Messages", "ZeroMQ", logging]),

@@ -16,8 +16,9 @@ public struct ClientCurve: Sendable {
 
 /// Asks a coordinator and waits for its answers. Belongs to one thread.
 ///
-/// Every request carries a random id. When no answer comes in time the same request is sent again, on a fresh connection
-/// and under the same id, which the coordinator answers from its stored replies: nothing is done twice.
+/// Every request carries a random id. While the coordinator says that it works on it, the client waits. When nothing comes for
+/// a while the same request is sent again, on a fresh connection and under the same id: the coordinator answers it with what
+/// is under way or was stored, and does nothing twice.
 public final class CoordinatorClient {
     /// A successful reply.
     public struct Reply: Sendable {
@@ -49,62 +50,117 @@ public final class CoordinatorClient {
     /// Sends a request and waits for its reply.
     ///
     /// - `id`: the request's name; repeating one returns the stored reply. nil: a new random one.
-    /// - `patience`: how long the coordinator may be silent in all.
+    /// - `patience`: how long the coordinator may be silent.
+    /// - `whenWorking`: called about once a second while the coordinator works on it.
     /// - Throws: the coordinator's `ClientError`, or one with code `unreachable` or `superseded`.
     @discardableResult
     public func call(
-        _ request: ClientRequest, id: String? = nil, patience: Duration = .seconds(15)
+        _ request: ClientRequest, id: String? = nil, patience: Duration = .seconds(15),
+        whenWorking: (WorkingNotice) -> Void = { _ in }
     ) throws -> Reply {
         let id = id ?? UUID().uuidString.lowercased()
         if let objection = ClientName.objection(to: id, of: "a request") {
             throw ClientError(code: .invalidRequest, message: objection)
         }
-        let frames = try request.frames(id: id)
+        var answer: Result<Reply, ClientError>?
+        try exchange([try Question(id: id, request)], patience: patience, { whenWorking($1) }) { answer = $1 }
+        guard let answer else { throw silence }
+        return try answer.get()
+    }
+
+    /// Sends several requests, so that the coordinator can work on them together, and waits for all replies.
+    ///
+    /// - `whenAnswered`: called with the position of a request and what became of it, as soon as that is known.
+    /// - Throws: `ClientError` with code `unreachable` or `superseded`.
+    public func callAll(
+        _ requests: [ClientRequest], patience: Duration = .seconds(15),
+        whenWorking: (Int, WorkingNotice) -> Void = { _, _ in },
+        whenAnswered: (Int, Result<Reply, ClientError>) -> Void
+    ) throws {
+        for start in stride(from: 0, to: requests.count, by: Self.together) {
+            let portion = requests[start..<min(start + Self.together, requests.count)]
+            let questions = try portion.map { try Question(id: UUID().uuidString.lowercased(), $0) }
+            try exchange(questions, patience: patience, { whenWorking(start + $0, $1) }) {
+                whenAnswered(start + $0, $1)
+            }
+        }
+    }
+
+    /// Requests that wait at once: half of those that a coordinator takes of one connection.
+    private static let together = 32
+
+    private struct Question {
+        var id: String
+        var frames: [[UInt8]]
+
+        init(id: String, _ request: ClientRequest) throws(WireError) {
+            self.id = id
+            frames = try request.frames(id: id)
+        }
+    }
+
+    private var silence: ClientError {
+        ClientError(
+            code: .unreachable,
+            message: "no answer from a coordinator at \(endpoint); is it running, and are the keys right?")
+    }
+
+    private func exchange(
+        _ questions: [Question], patience: Duration, _ whenWorking: (Int, WorkingNotice) -> Void,
+        _ whenAnswered: (Int, Result<Reply, ClientError>) -> Void
+    ) throws {
         let clock = ContinuousClock()
-        let deadline = clock.now + patience
+        var open = Array(questions.indices)
+        var deadline = clock.now + patience
         // One lost message should not cost the whole patience, one slow answer should not be asked for many times.
-        var attempt = Duration.seconds(5)
+        var attempt = Self.firstAttempt
         while true {
-            let retry = min(deadline, clock.now + attempt)
-            if let reply = try exchange(frames, id: id, until: retry, clock: clock) {
-                switch reply.outcome {
-                case .success(let json): return Reply(body: Data(json), payloads: reply.payloads)
-                case .failure(let error): throw error
+            for question in open { try send(questions[question].frames, until: deadline, clock) }
+            var retry = min(deadline, clock.now + attempt)
+            let poller = Poller([.socket(socket)])
+            while clock.now < retry {
+                guard try poller.wait(timeout: retry - clock.now)[0] else { continue }
+                while let frames = try socket.receive(
+                    maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message)
+                {
+                    let (id, message) = try ClientMessage.decode(frames: frames)
+                    // Late answers to earlier requests of this connection are left.
+                    guard let position = open.firstIndex(where: { questions[$0].id == id }) else { continue }
+                    (deadline, attempt) = (clock.now + patience, Self.firstAttempt)
+                    retry = min(deadline, clock.now + attempt)
+                    switch message {
+                    case .working(let notice): whenWorking(open[position], notice)
+                    case .reply(let reply):
+                        try check(reply.origin)
+                        let question = open.remove(at: position)
+                        switch reply.outcome {
+                        case .success(let json):
+                            whenAnswered(question, .success(Reply(body: Data(json), payloads: reply.payloads)))
+                        case .failure(let error): whenAnswered(question, .failure(error))
+                        }
+                        if open.isEmpty { return }
+                    }
                 }
             }
-            guard clock.now < deadline else {
-                throw ClientError(
-                    code: .unreachable,
-                    message: "no answer from a coordinator at \(endpoint); is it running, and are the keys right?")
-            }
+            guard clock.now < deadline else { throw silence }
             socket = try Self.connect(context, endpoint, curve)
             attempt *= 2
         }
     }
 
-    private func exchange(
-        _ frames: [[UInt8]], id: String, until deadline: ContinuousClock.Instant, clock: ContinuousClock
-    ) throws -> ClientReply? {
-        do {
-            try socket.send(frames)
-        } catch ZeroMQError.wouldBlock {
-            Thread.sleep(forTimeInterval: 0.05)
-            return nil
-        }
-        let poller = Poller([.socket(socket)])
-        while clock.now < deadline {
-            guard try poller.wait(timeout: deadline - clock.now)[0] else { continue }
-            while let frames = try socket.receive(
-                maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message)
-            {
-                let (answered, reply) = try ClientReply.decode(frames: frames)
-                // A late answer to an earlier request of this connection.
-                guard answered == id else { continue }
-                try check(reply.origin)
-                return reply
+    private static let firstAttempt = Duration.seconds(5)
+
+    private func send(
+        _ frames: [[UInt8]], until deadline: ContinuousClock.Instant, _ clock: ContinuousClock
+    ) throws {
+        while true {
+            do {
+                return try socket.send(frames)
+            } catch ZeroMQError.wouldBlock {
+                guard clock.now < deadline else { throw silence }
+                Thread.sleep(forTimeInterval: 0.05)
             }
         }
-        return nil
     }
 
     /// - Throws: `ClientError` (`superseded`) for the answer of a coordinator after which another one was seen.

@@ -80,6 +80,8 @@ package final class Ledger {
     /// The last that was read, with its bytes.
     var knownPrompts: (text: Data, value: PromptConfiguration)?
     var sealing = AuditSealing()
+    /// By forgets since `takeTouched`, also by those that were not committed.
+    var touched = ForgottenBasis()
     /// Adapters that were found damaged or lost and are still to be taken away (`dropIfDamaged`).
     package var foundDamaged: Set<String> = []
     /// Set once the data directory was found to be another one: no call succeeds from then on.

@@ -74,7 +74,8 @@ extension CoordinatorLoop {
             .write(
                 LedgerWrite(command: command, access: asking?.access(refusal: nil)) { service, outcome in
                     guard let outcome else { return }
-                    inbox.post(.committed(id, outcome, noted: asking))
+                    inbox.post(
+                        .committed(id, outcome, noted: asking, forgotten: service.forgottenInputs(of: outcome)))
                     // Data that changed under a stale write must become known, or the same write is made again.
                     if case .failed(let error) = outcome, error.code == .stale { inbox.post(service.changed()) }
                     Self.report(service, to: inbox)
@@ -110,7 +111,7 @@ extension CoordinatorLoop {
                     try ReplyCoding.encode(
                         StatusReply(
                             report: report, statistics: facts.statistics, attention: facts.attention,
-                            certificateKey: process.publicKey))
+                            certificateKey: process.publicKey, questions: questions.counts))
                 })
         case .forgetAccepted(let report, let outcome) where report.state == .running && noted.contains(ticket):
             return ClientReply(encoded { try ReplyCoding.encode(ForgetReply(outcome: outcome)) })

@@ -5,8 +5,22 @@ import Messages
 import Recommendation
 
 extension CoordinatorLoop {
-    /// Sorts requests: some are for the logic, some for the ledger, queries for the engine.
+    /// What is being answered already is not begun again.
     func receive(_ request: ClientRequest, ticket: ClientTicket) {
+        guard request.isJoinable else { return begin(request, ticket: ticket) }
+        switch inFlight.take(request, ticket, at: now) {
+        case .new: begin(request, ticket: ticket)
+        case .joined: break
+        case .repeated: budget.finished(ticket)
+        case .conflict:
+            let message = "the request id \(ticket.request) is that of another request, which is being answered"
+            deliver(ClientReply(ClientError(code: .requestConflict, message: message)), to: ticket)
+            budget.finished(ticket)
+        }
+    }
+
+    /// Sorts requests: some are for the logic, some for the ledger, queries for the engine.
+    private func begin(_ request: ClientRequest, ticket: ClientTicket) {
         switch request {
         case .forget(let forget) where forget.dryRun:
             answer(ticket) { service in
@@ -35,7 +49,7 @@ extension CoordinatorLoop {
             }
         case .audit(let audit):
             answer(ticket) { service in try ReplyCoding.encode(try service.auditLog(audit)) }
-        case .query(let query): self.query(query, ticket, attempt: 1)
+        case .query(let query): ask(query, ticket)
         }
     }
 
@@ -93,69 +107,6 @@ extension CoordinatorLoop {
             if case .failure(let error) = noted { reply = ClientReply(error) }
             budget.made(reply, for: ticket)
             inbox.post(.reply(ticket, reply))
-        }
-    }
-
-    /// Ledger, then engine, then back here, where it is decided whether the answer may go out.
-    private func query(_ query: ClientRequest.QueryRequest, _ ticket: ClientTicket, attempt: Int) {
-        let inbox = process.inbox
-        let engine = process.engine
-        let generation = generation
-        onLedger { service in
-            let job = service.result { try service.job(for: query) }
-            engine.run { engine in
-                let result = job.flatMap { job in
-                    do {
-                        return .success(try engine.answer(job))
-                    } catch {
-                        if let adapter = (error as? LedgerError)?.damagedAdapter {
-                            inbox.post(.event(.adapterDamaged(adapter)))
-                        }
-                        return Result<QueryReply, ClientError>.failure(LedgerService.clientError(error))
-                    }
-                }
-                inbox.post(.answered(ticket, query, generation: generation, attempt: attempt, result))
-            }
-        }
-    }
-
-    /// An answer that was begun before a forget was committed may rest on forgotten data: it is computed again.
-    func answered(
-        _ ticket: ClientTicket, _ query: ClientRequest.QueryRequest, generation: Int, attempt: Int,
-        _ result: Result<QueryReply, ClientError>
-    ) {
-        var isStale = generation != self.generation
-        switch result {
-        case .success(let reply):
-            let active = Set(coordinator.activeAdapters.map(\.name))
-            isStale = isStale || !reply.adapters.allSatisfy { active.contains($0.name) }
-        // Without the damaged adapter the others can answer: it is taken away before the next attempt.
-        case .failure(let error) where error.code == .adapterDamaged:
-            isStale = attempt < Self.queryAttempts
-        case .failure(let error): isStale = isStale || error.code == .stale
-        }
-        if !isStale {
-            answer(ticket, ClientReply(result.flatMap { reply in encoded { try ReplyCoding.encode(reply) } }))
-        } else if attempt < Self.queryAttempts {
-            self.query(query, ticket, attempt: attempt + 1)
-        } else {
-            let message = "the adapters changed again and again while the answer was computed; ask again"
-            answer(ticket, ClientReply(ClientError(code: .busy, message: message)))
-        }
-    }
-
-    /// Queries are only counted: their answers do not wait for the ledger.
-    private func answer(_ ticket: ClientTicket, _ reply: ClientReply) {
-        process.store.post(
-            .write(LedgerWrite(command: nil, access: ticket.access(refusal: reply.refusal)) { _, _ in }))
-        self.reply(ticket, reply)
-    }
-
-    func encoded(_ body: () throws -> Data) -> Result<Data, ClientError> {
-        do {
-            return .success(try body())
-        } catch {
-            return .failure(ClientError(code: .failed, message: "\(error)"))
         }
     }
 }

@@ -6,6 +6,7 @@ import LanguageModels
 import Ledger
 import Logging
 import Messages
+import Serving
 import ZeroMQ
 
 /// What happens on the coordinator's socket thread.
@@ -14,16 +15,14 @@ final class CoordinatorLoop {
     static let tick = Duration.milliseconds(200)
     /// How long a coordinator that must not go on still tells whoever asks why: long enough for a client that asks again.
     static let farewell = Duration.seconds(6)
-    /// Restarts of a query whose adapters were taken away while it was computed.
-    static let queryAttempts = 5
     /// How often counted requests are looked through for those that belong into the audit log now.
     static let countingInterval = Duration.seconds(60)
 
     let process: CoordinatorProcess
     let socket: Socket
     var coordinator: Coordinator
-    /// Counts committed forget requests: an answer that was begun before one of them is computed again.
-    var generation = 0
+    var questions = QuestionQueue()
+    var inFlight = RequestsInFlight()
     /// What status shows of the ledger; nil: not told yet.
     var facts: LedgerFacts?
     /// Whose request is being handled: writes that follow from it are its.
@@ -69,6 +68,7 @@ final class CoordinatorLoop {
             if let ending, ContinuousClock.now >= ending.until { break }
             if ContinuousClock.now >= nextTick {
                 handle(.tick)
+                sayWorking()
                 if mustRead { readAgain() }
                 if let line = peerLog.leftOut(at: .now) { logger.warning("\(line)") }
                 nextTick = ContinuousClock.now + Self.tick
@@ -92,7 +92,6 @@ final class CoordinatorLoop {
 
     private func handle(_ events: [CoordinatorEvent]) {
         guard ending == nil else { return }
-        for case .ledger(_, .forgotten) in events { generation += 1 }
         let arePeers = events.contains { if case .worker = $0 { true } else { false } }
         for action in coordinator.handle(events, at: now) {
             if arePeers, case .log = action, !peerLog.admits("workers") { continue }
@@ -228,7 +227,8 @@ final class CoordinatorLoop {
     private func take(_ inputs: [CoordinatorProcess.Input]) {
         var ended: [(event: CoordinatorEvent, ticket: ClientTicket?)] = []
         for input in inputs {
-            if case .committed(let id, let outcome, let ticket) = input {
+            if case .committed(let id, let outcome, let ticket, let forgotten) = input {
+                if let forgotten { forgot(forgotten) }
                 ended.append((.ledger(id, outcome), ticket))
             } else {
                 takeCommitted(&ended)
@@ -253,8 +253,8 @@ final class CoordinatorLoop {
         case .facts(let new): facts = new
         case .send(let peer, let frames): send(peer, frames)
         case .reply(let ticket, let reply): self.reply(ticket, reply)
-        case .answered(let ticket, let request, let generation, let attempt, let result):
-            answered(ticket, request, generation: generation, attempt: attempt, result)
+        case .collected(let number, let basis): collected(number, basis)
+        case .engine(let news): take(news)
         case .readAgain: mustRead = true
         case .connectionRefused(let refusal):
             if peerLog.admits("refused connections") {
@@ -302,12 +302,15 @@ final class CoordinatorLoop {
         }
     }
 
+    /// Answers a request, and whoever asked the same meanwhile.
     func reply(_ ticket: ClientTicket, _ reply: ClientReply) {
-        budget.finished(ticket)
-        deliver(reply, to: ticket)
+        for ticket in inFlight.end(ticket) ?? [ticket] {
+            budget.finished(ticket)
+            deliver(reply, to: ticket)
+        }
     }
 
-    private func deliver(_ reply: ClientReply, to ticket: ClientTicket) {
+    func deliver(_ reply: ClientReply, to ticket: ClientTicket) {
         var reply = ending.map { ClientReply($0.error) } ?? reply
         reply.origin = process.settings.generation.map {
             KnownGeneration(cluster: process.settings.cluster, generation: $0)

@@ -19,12 +19,13 @@ package final class CoordinatorProcess: Sendable {
     enum Input: Sendable {
         case event(CoordinatorEvent)
         /// A write ended. Of a client's request that it was made for the audit log has its entry.
-        case committed(LedgerCommandID, LedgerOutcome, noted: ClientTicket?)
+        case committed(LedgerCommandID, LedgerOutcome, noted: ClientTicket?, forgotten: ForgottenInputs?)
         case facts(LedgerFacts)
         case send(PeerID, [[UInt8]])
         case reply(ClientTicket, ClientReply)
-        case answered(
-            ClientTicket, ClientRequest.QueryRequest, generation: Int, attempt: Int, Result<QueryReply, ClientError>)
+        /// What a question needs was read from the ledger.
+        case collected(QuestionQueue.Number, Result<AnswerBasis, ClientError>)
+        case engine(EngineNews)
         /// The ledger changed and could not be read.
         case readAgain
         /// Of a key that is not on the list, or without one.
@@ -42,7 +43,7 @@ package final class CoordinatorProcess: Sendable {
     let logger: Logger
     let inbox: Mailbox<Input>
     let store: SerialThread<LedgerService, LedgerWork>
-    let engine: SerialThread<QueryEngine, @Sendable (QueryEngine) -> Void>
+    let engine: SerialThread<QueryEngine, EngineWork>
     let settings: CoordinatorSettings
     /// The ledger's, raw Ed25519.
     let publicKey: Data
@@ -88,6 +89,7 @@ package final class CoordinatorProcess: Sendable {
             return service
         } perform: {
             $0.perform($1)
+            return false
         }
         let threads = options.threads
         let cache = options.weightCache
@@ -99,6 +101,8 @@ package final class CoordinatorProcess: Sendable {
             let decoder = try Decoder(weights: weights, threads: threads)
             arithmetic.post(try ArithmeticFingerprint.compute(precision: precision, model: decoder))
             return QueryEngine(tokenizer: model.tokenizer, decoder: decoder)
+        } perform: { engine, works in
+            engine.perform(works) { inbox.post(.engine($0)) }
         }
         let identity = opened.drain().first
         publicKey = identity?.publicKey ?? Data()

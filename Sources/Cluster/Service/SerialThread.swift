@@ -15,10 +15,11 @@ final class SerialThread<State, Work: Sendable>: Sendable {
 
     /// Makes the state on the thread and waits for it.
     ///
+    /// - Parameter perform: returns whether it has more to do: then it is called again without waiting.
     /// - Throws: whatever `make` throws.
     init(
         name: String, make: @escaping @Sendable () throws -> State,
-        perform: @escaping @Sendable (State, [Work]) -> Void
+        perform: @escaping @Sendable (State, [Work]) -> Bool
     ) throws {
         let inbox = try Mailbox<Item>()
         let started = try Mailbox<(any Error)?>()
@@ -52,17 +53,18 @@ final class SerialThread<State, Work: Sendable>: Sendable {
         _ = ended.take()
     }
 
-    private static func serve(_ state: State, _ inbox: Mailbox<Item>, _ perform: (State, [Work]) -> Void) {
+    private static func serve(_ state: State, _ inbox: Mailbox<Item>, _ perform: (State, [Work]) -> Bool) {
+        var hasMore = false
         while true {
             var works: [Work] = []
             var isLast = false
-            for item in inbox.take() {
+            for item in hasMore ? inbox.drain() : inbox.take() {
                 switch item {
                 case .work(let work): if !isLast { works.append(work) }
                 case .stop: isLast = true
                 }
             }
-            perform(state, works)
+            hasMore = perform(state, works)
             if isLast { return }
         }
     }
@@ -70,7 +72,10 @@ final class SerialThread<State, Work: Sendable>: Sendable {
 
 extension SerialThread where Work == @Sendable (State) -> Void {
     convenience init(name: String, make: @escaping @Sendable () throws -> State) throws {
-        try self.init(name: name, make: make) { state, works in for work in works { work(state) } }
+        try self.init(name: name, make: make) { state, works in
+            for work in works { work(state) }
+            return false
+        }
     }
 
     func run(_ body: Work) { post(body) }

@@ -66,6 +66,24 @@ public struct PromptBuilder: Sendable {
         }
     }
 
+    /// What all questions about a user begin with: the latest `historyLength` interactions (or as many as there are).
+    public func queryHistory(
+        user: String, interactions: [Interaction], titles: (String) -> String?
+    ) -> QueryHistory {
+        QueryHistory(
+            user: user,
+            shown: Array(titled(interactions.sequence(of: user), titles).suffix(configuration.historyLength)))
+    }
+
+    /// The prompt that asks whether the user will like an item.
+    public func queryPrompt(_ history: QueryHistory, item: Item) -> QueryPrompt {
+        let prompt = TrainingPrompt(
+            id: FieldHash.hexadecimal(["query", history.user, item.id]), instruction: instruction,
+            input: input(history: history.shown[...], target: item.title), label: false)
+        return QueryPrompt(
+            user: history.user, item: item.id, history: history.shown.map(\.interaction.key), prompt: prompt)
+    }
+
     /// The prompt that asks whether a user will like an item, from the user's latest `historyLength` interactions (or
     /// as many as there are).
     ///
@@ -74,11 +92,8 @@ public struct PromptBuilder: Sendable {
         user: String, interactions: [Interaction], item: String, titles: (String) -> String?
     ) throws -> QueryPrompt {
         guard let title = titles(item) else { throw RecommendationError.unknownItem(item: item) }
-        let history = titled(interactions.sequence(of: user), titles).suffix(configuration.historyLength)
-        let prompt = TrainingPrompt(
-            id: FieldHash.hexadecimal(["query", user, item]), instruction: instruction,
-            input: input(history: history, target: title), label: false)
-        return QueryPrompt(user: user, item: item, history: history.map(\.interaction.key), prompt: prompt)
+        return queryPrompt(
+            queryHistory(user: user, interactions: interactions, titles: titles), item: Item(id: item, title: title))
     }
 
     /// SHA-256, in hexadecimal, of the target's user, item and timestamp, each preceded by its length: `Prompt.id`.
@@ -86,14 +101,9 @@ public struct PromptBuilder: Sendable {
         FieldHash.hexadecimal(["prompt", target.user, target.item, String(target.timestamp)])
     }
 
-    private struct Titled {
-        var interaction: Interaction
-        var title: String
-    }
-
-    private func titled(_ sequence: [Interaction], _ titles: (String) -> String?) -> [Titled] {
+    private func titled(_ sequence: [Interaction], _ titles: (String) -> String?) -> [TitledInteraction] {
         sequence.compactMap { interaction in
-            titles(interaction.item).map { Titled(interaction: interaction, title: $0) }
+            titles(interaction.item).map { TitledInteraction(interaction: interaction, title: $0) }
         }
     }
 
@@ -125,7 +135,7 @@ public struct PromptBuilder: Sendable {
 
     /// A user who liked (or disliked) nothing of the history keeps the line, with nothing after colon and space, as in
     /// the benchmark.
-    private func input(history: ArraySlice<Titled>, target: String) -> String {
+    private func input(history: ArraySlice<TitledInteraction>, target: String) -> String {
         let titles = TitleBudget(bytes: configuration.titleBytes).fitting(history.map(\.title) + [target])
         var text = ""
         text.reserveCapacity(titles.reduce(128) { $0 + $1.utf8.count + 4 })
@@ -143,7 +153,9 @@ public struct PromptBuilder: Sendable {
     }
 
     /// Those of one kind, quoted, with commas between them.
-    private func append(_ titles: [String], of history: ArraySlice<Titled>, liked: Bool, to text: inout String) {
+    private func append(
+        _ titles: [String], of history: ArraySlice<TitledInteraction>, liked: Bool, to text: inout String
+    ) {
         var isFirst = true
         for (past, title) in zip(history, titles) where isLiked(past.interaction) == liked {
             if !isFirst { text += ", " }
@@ -163,22 +175,5 @@ extension PromptConfiguration {
         case .validation: validationFraction
         case .test: testFraction
         }
-    }
-}
-
-/// A question of the present: no label, no split.
-public struct QueryPrompt: Codable, Hashable, Sendable {
-    public var user: String
-    public var item: String
-    /// The interactions shown, oldest first.
-    public var history: [InteractionKey]
-    /// As a worker takes it. Its label means nothing; its id is a hash of user and item.
-    public var prompt: TrainingPrompt
-
-    public init(user: String, item: String, history: [InteractionKey], prompt: TrainingPrompt) {
-        self.user = user
-        self.item = item
-        self.history = history
-        self.prompt = prompt
     }
 }

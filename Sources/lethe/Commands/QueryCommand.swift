@@ -1,4 +1,5 @@
 import ArgumentParser
+import Client
 import Experiments
 import Foundation
 import Messages
@@ -7,21 +8,35 @@ import Unlearning
 struct QueryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "query",
-        abstract: "Ask what a user would like.",
+        abstract: "Ask what users would like.",
         discussion: """
-            With --item, P(like) of these items, each weighing the adapters for its own prompt. With --top, the best of \
-            the catalogue that the user has not rated yet: the adapters are weighed once, for the user's history, so \
-            that all candidates share one model. The reply names the weights and the adapters.
+            With --item or --candidates, P(like) of these items, each weighing the adapters for its own prompt. With --top, \
+            the best of them, or of whatever in the catalogue the user has not rated yet: the adapters are weighed once, for \
+            the user's history, so that all candidates share one model. The reply names the weights and the adapters.
+
+            Every item costs a computation: more than --limit are only ranked if you name them.
             """)
 
-    @Option(help: "The user.")
-    var user: String
+    @Option(parsing: .upToNextOption, help: "The user, or several: they are answered together.")
+    var user: [String] = []
+
+    @Option(help: "A file with a user on each line; - for standard input.")
+    var users: String?
 
     @Option(parsing: .upToNextOption, help: "Items to ask about.")
     var item: [String] = []
 
-    @Option(help: "Rank the catalogue and return the best N, \(WireLimits.top.inWords).")
+    @Option(
+        help: "A file with an item on each line; - for standard input. At most \(WireLimits.candidates.upperBound).")
+    var candidates: String?
+
+    @Option(help: "Rank them, or else the catalogue, and return the best N, \(WireLimits.top.inWords).")
     var top: Int?
+
+    @Option(
+        help:
+            "Rank the catalogue if it has at most N items that the user has not rated. [default: \(WireLimits.ranked)]")
+    var limit: Int?
 
     @Flag(help: "Say what each item's weights rest on: neighbours among the validation prompts, and errors on them.")
     var explain = false
@@ -29,49 +44,89 @@ struct QueryCommand: ParsableCommand {
     @OptionGroup var client: ClientOptions
 
     func validate() throws {
-        guard item.isEmpty != (top == nil) else { throw ValidationError("name either --item or --top") }
-        if let top, !WireLimits.top.contains(top) {
-            throw ValidationError("--top must be \(WireLimits.top.inWords)")
+        guard !user.isEmpty || users != nil else { throw ValidationError("name a --user, or a file of --users") }
+        guard !item.isEmpty || candidates != nil || top != nil else {
+            throw ValidationError("name --item, --candidates or --top")
+        }
+        guard limit == nil || (item.isEmpty && candidates == nil) else {
+            throw ValidationError("--limit bounds a ranking of the catalogue; here the items are named")
+        }
+        guard users != "-" || candidates != "-" else {
+            throw ValidationError("only one of --users and --candidates can be standard input")
+        }
+        for (name, value) in [("--top", top), ("--limit", limit)] {
+            guard let value, !WireLimits.top.contains(value) else { continue }
+            throw ValidationError("\(name) must be \(WireLimits.top.inWords)")
         }
     }
 
     func run() throws {
         try client.withClient { coordinator in
-            let reply = try coordinator.call(
-                .query(.init(user: user, items: item, top: top, explain: explain ? true : nil)), patience: .seconds(600)
-            )
-            try client.output.emit(json: reply.body) {
-                let answer = try ReplyCoding.decode(QueryReply.self, from: reply.body)
-                let rows = answer.items.map { [decimal($0.probability), $0.item, $0.title] }
-                var lines = [table([["P(like)", "item", "title"]] + rows)]
-                if answer.adapters.isEmpty {
-                    lines.append("answered by the base model: no clean adapter is there")
-                } else {
-                    let weights = answer.adapters.map { "shard \($0.shard) \(decimal($0.weight, 2))" }
-                    let kind = answer.exact ? "" : ", approximate adapters among them"
-                    lines.append("weights (\(answer.attention)): \(weights.joined(separator: ", "))\(kind)")
-                }
-                lines += answer.explanation.map { [Self.text(of: $0)] } ?? []
-                if !answer.absentShards.isEmpty {
-                    let absent = answer.absentShards.map(String.init).joined(separator: ", ")
-                    lines.append("without shards \(absent): in quarantine or untrained")
-                }
-                return lines.joined(separator: "\n")
+            let asked = try user + (users.map { try NamedLines.read($0, of: "user") } ?? [])
+            let items = try named()
+            let questions = asked.map { user in
+                ClientRequest.query(
+                    .init(user: user, items: items, top: top, explain: explain ? true : nil, limit: limit))
             }
+            guard asked.count != 1 || users != nil else {
+                var progress = ProgressLine()
+                defer { progress.end() }
+                let reply = try coordinator.call(questions[0], patience: .seconds(60)) {
+                    progress.show(Self.progress($0))
+                }
+                return try client.output.emit(json: reply.body) {
+                    QueryText.of(try ReplyCoding.decode(QueryReply.self, from: reply.body))
+                }
+            }
+            let answers = try answers(to: questions, of: asked, coordinator)
+            try client.output.emit(QueryAnswers(answers: answers)) {
+                answers.map { answer in "user \(answer.user)\n\(QueryText.of(answer))" }.joined(separator: "\n\n")
+            }
+            // Those that could be answered are printed; the status says that not all were.
+            guard let error = answers.lazy.compactMap(\.error).first else { return }
+            let failure = CommandFailure(error)
+            Output.note("error: \(failure.message)")
+            throw ExitCode(failure.status.rawValue)
         }
     }
 
-    private static func text(of explanation: [QueryReply.ExplainedItem]) -> String {
-        let rows = explanation.map { item in
-            [
-                item.item, String(item.prompt.prefix(16)),
-                item.weights.map { "\($0.shard): \(decimal($0.weight))" }.joined(separator: ", "),
-                item.weights.compactMap { weight in weight.error.map { "\(weight.shard): \(decimal($0))" } }
-                    .joined(separator: ", "),
-                item.neighbours.prefix(3).map { String($0.prefix(16)) }.joined(separator: " ")
-                    + (item.neighbours.count > 3 ? " … (\(item.neighbours.count))" : ""),
-            ]
+    private func named() throws -> [String] {
+        let read = try candidates.map { try NamedLines.read($0, of: "item") } ?? []
+        guard candidates == nil || !read.isEmpty else {
+            throw CommandFailure(.badInput, "\(candidates ?? "") names no candidates")
         }
-        return table([["item", "prompt", "ω by shard", "error by shard", "neighbours"]] + rows)
+        var seen: Set<String> = []
+        // A file may name an item twice; whoever does on the command line means it.
+        let items = item + read.filter { seen.insert($0).inserted }
+        guard WireLimits.candidates.contains(items.count) else {
+            throw CommandFailure(
+                .badInput, "\(items.count) candidates are too many for one question: \(WireLimits.candidates.inWords)")
+        }
+        return items
+    }
+
+    private func answers(
+        to questions: [ClientRequest], of users: [String], _ coordinator: CoordinatorClient
+    ) throws -> [QueryAnswers.Answer] {
+        var answers = users.map { QueryAnswers.Answer(user: $0) }
+        var done = 0
+        var progress = ProgressLine()
+        defer { progress.end() }
+        try coordinator.callAll(questions, patience: .seconds(60)) { _, _ in
+            progress.show("\(done) of \(users.count) users answered")
+        } whenAnswered: { position, result in
+            done += 1
+            do {
+                answers[position].reply = try ReplyCoding.decode(QueryReply.self, from: result.get().body)
+            } catch {
+                answers[position].error = error as? ClientError ?? ClientError(code: .failed, message: "\(error)")
+            }
+        }
+        return answers
+    }
+
+    private static func progress(_ notice: WorkingNotice) -> String {
+        if notice.of > 0 { return "\(notice.done) of \(notice.of) items computed" }
+        return notice.ahead > 0 ? "waiting for \(notice.ahead) other questions" : "being collected"
     }
 }

@@ -109,6 +109,7 @@ extension Ledger {
             }
             try changes.add(&forgetting, self, db)
             for tombstone in forgetting.tombstones { try bury(tombstone, db) }
+            if let person = forgetting.change.before { touched.people.insert(person.id) }
             try write(forgetting.change, &summaries, uses: &uses, newKey: { try keys.next(self) }, db)
         }
         try changes.flush(self, db)
@@ -188,6 +189,7 @@ extension Ledger {
             for (item, count) in uses { cachedCatalogue?.count(count, of: item) }
             for item in gone { cachedCatalogue?.remove(item) }
         }
+        touched.items.formUnion(gone.compactMap { catalogue[$0]?.token })
     }
 
     /// Imports in progress with the titles of items that left the catalogue are sent again.

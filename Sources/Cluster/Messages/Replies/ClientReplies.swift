@@ -207,14 +207,17 @@ public struct StatusReply: Codable, Sendable {
     public var attention: SampleAdaptiveAttention.Parameters
     /// Raw Ed25519 public key (32 bytes) that certificates are verified with.
     public var certificateKey: Data
+    /// nil: the coordinator is of an older release.
+    public var questions: QuestionCounts?
 
-    private enum CodingKeys: String, CodingKey { case statistics, attention, certificateKey }
+    private enum CodingKeys: String, CodingKey { case statistics, attention, certificateKey, questions }
 
     public init(
         report: StatusReport, statistics: LedgerStatistics, attention: SampleAdaptiveAttention.Parameters,
-        certificateKey: Data
+        certificateKey: Data, questions: QuestionCounts? = nil
     ) {
         self.certificateKey = certificateKey
+        self.questions = questions
         self.report = report
         self.statistics = statistics
         self.attention = attention
@@ -226,6 +229,7 @@ public struct StatusReply: Codable, Sendable {
         statistics = try container.decode(LedgerStatistics.self, forKey: .statistics)
         attention = try container.decode(SampleAdaptiveAttention.Parameters.self, forKey: .attention)
         certificateKey = try container.decode(Data.self, forKey: .certificateKey)
+        questions = try container.decodeIfPresent(QuestionCounts.self, forKey: .questions)
     }
 
     public func encode(to encoder: any Swift.Encoder) throws {
@@ -234,5 +238,6 @@ public struct StatusReply: Codable, Sendable {
         try container.encode(statistics, forKey: .statistics)
         try container.encode(attention, forKey: .attention)
         try container.encode(certificateKey, forKey: .certificateKey)
+        try container.encodeIfPresent(questions, forKey: .questions)
     }
 }

@@ -115,18 +115,21 @@ public enum ClientRequest: Codable, Sendable, Equatable {
 
     public struct QueryRequest: Codable, Sendable, Equatable {
         public var user: String
-        /// Ask about these items; empty: rank the catalogue.
+        /// Ask about these items; empty: about whatever of the catalogue the user has not rated, which needs `top`.
         public var items: [String]
-        /// How many of the catalogue to return.
+        /// Rank them and return the best so many; nil: answer for each, in the order asked.
         public var top: Int?
         /// Say what the weights of each item rest on.
         public var explain: Bool?
+        /// Items of the catalogue that may be ranked without being named; nil: `WireLimits.ranked`. More are refused.
+        public var limit: Int?
 
-        public init(user: String, items: [String], top: Int?, explain: Bool? = nil) {
-            self.explain = explain
+        public init(user: String, items: [String], top: Int?, explain: Bool? = nil, limit: Int? = nil) {
             self.user = user
             self.items = items
             self.top = top
+            self.explain = explain
+            self.limit = limit
         }
     }
 

@@ -7,6 +7,8 @@ extension WireNumbers {
         case .finishImport(let finish): try check(finish.batches, WireLimits.batches, "batches")
         case .query(let query):
             if let top = query.top { try check(top, WireLimits.top, "top") }
+            if let limit = query.limit { try check(limit, WireLimits.top, "limit") }
+            try checkCount(query.items.count, WireLimits.candidates, "items")
         case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .adapters, .lineage, .exportAdapter,
             .access:
             break

@@ -21,6 +21,11 @@ extension WireLimits {
     public static let entries = 0...(1 << 53)
     /// Items of a ranking.
     public static let top = 1...(1 << 20)
+    /// Items that one question names.
+    public static let candidates = 0...10_000
+    /// Items of the catalogue that are ranked without being named, unless the question says otherwise: each costs about as
+    /// much as a question of its own.
+    public static let ranked = 500
 }
 
 /// Holds numbers of a message to what they can mean, where the message is decoded: no code behind it meets one that cannot

@@ -71,6 +71,8 @@ extension ClientReply {
 }
 
 extension ClientRequest {
+    static let queryName = "query"
+
     /// What the audit log calls a request of this kind.
     var auditName: String {
         switch self {
@@ -78,7 +80,7 @@ extension ClientRequest {
         case .finishImport: "import"
         case .train: "train"
         case .forget(let request): request.dryRun ? "forget dry run" : "forget"
-        case .query: "query"
+        case .query: Self.queryName
         case .evaluate: "evaluate"
         case .verify: "verify"
         case .compare: "compare"

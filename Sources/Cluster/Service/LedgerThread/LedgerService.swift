@@ -1,4 +1,5 @@
 import Coordination
+import Crypto
 import Foundation
 import LanguageModels
 import Ledger
@@ -13,6 +14,8 @@ final class LedgerService {
     let model: ModelConfiguration
     /// The attention over the present adapters, and what it was made from.
     private var attention: (prepared: PreparedAttention, subject: AttentionSubject)?
+    /// Of the files of the adapters that may answer, and after how many transactions they were.
+    private var keys: (adapters: [String: SymmetricKey], commits: Int)?
     /// Called when something was written that the coordinator's logic was not told of.
     var whenDataChanges: (() -> Void)?
     /// Has something done after what waits already.
@@ -76,6 +79,14 @@ final class LedgerService {
         let made = try PreparedAttention(table: table, parameters: parameters, adapters: ledger.adapters())
         attention = (made, subject)
         return made
+    }
+
+    /// Keys of the files of the adapters that may answer, by content name.
+    func adapterKeys() throws -> [String: SymmetricKey] {
+        if let keys, keys.commits == ledger.commits { return keys.adapters }
+        let found = try ledger.adapterKeys()
+        keys = (found, ledger.commits)
+        return found
     }
 
     /// What status shows; told before whoever changed it is answered.

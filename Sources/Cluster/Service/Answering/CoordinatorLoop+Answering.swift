@@ -1,0 +1,105 @@
+import Coordination
+import Foundation
+import LanguageModels
+import Messages
+import Serving
+import ZeroMQ
+
+/// Questions: the queue says what is to be done, the ledger's thread collects, the engine's computes, and here it is decided
+/// whether an answer may go out.
+extension CoordinatorLoop {
+    func ask(_ query: ClientRequest.QueryRequest, _ ticket: ClientTicket) {
+        perform(questions.ask(QuestionID(ticket), query, by: ticket.peer))
+    }
+
+    func take(_ news: EngineNews) {
+        switch news {
+        case .computed(let number, let done, let prompts): questions.computed(number, done: done, of: prompts)
+        case .answered(let number, let result): answered(number, result)
+        case .damaged(let adapter): handle(.adapterDamaged(adapter))
+        }
+    }
+
+    func collected(_ number: QuestionQueue.Number, _ result: Result<AnswerBasis, ClientError>) {
+        switch result {
+        case .success(let basis): questions.collected(number, basis)
+        case .failure(let error): answered(number, .failure(error))
+        }
+    }
+
+    private func answered(_ number: QuestionQueue.Number, _ result: Result<QueryReply, ClientError>) {
+        let active = Set(coordinator.activeAdapters.map(\.name))
+        perform(questions.answered(number, result, active: active))
+    }
+
+    /// Before anybody hears that it is forgotten.
+    func forgot(_ forgotten: ForgottenInputs) {
+        perform(questions.forgot(forgotten))
+        // Behind what was dropped.
+        if !forgotten.adapters.isEmpty { process.engine.post(.discard(adapters: forgotten.adapters)) }
+    }
+
+    /// Tells whoever has waited for a while; who cannot be told is gone, and what only they asked for is left.
+    func sayWorking() {
+        var gone: [PeerID] = []
+        for (id, ticket) in inFlight.due(at: now) where !gone.contains(ticket.peer) {
+            guard let frames = try? questions.notice(id).frames(id: ticket.request) else { continue }
+            do {
+                try socket.send([ticket.peer.bytes] + frames)
+            } catch {
+                if case ZeroMQError.wouldBlock = error {
+                    socket.connections?.close(ticket.peer.bytes, because: .unread)
+                }
+                gone.append(ticket.peer)
+            }
+        }
+        for peer in gone { left(peer) }
+    }
+
+    private func left(_ peer: PeerID) {
+        for id in inFlight.leave(peer) {
+            guard let ticket = inFlight.ticket(of: id), ticket.asked == ClientRequest.queryName else { continue }
+            perform(questions.abandon(id))
+            _ = inFlight.end(ticket)
+            budget.finished(ticket)
+        }
+    }
+
+    private func perform(_ actions: [QuestionQueue.Action]) {
+        for action in actions {
+            switch action {
+            case .begin(let number, let query): begin(number, query)
+            case .drop(let number): process.engine.post(.drop(number))
+            case .answer(let id, let result):
+                guard let ticket = inFlight.ticket(of: id) else { continue }
+                answer(ticket, ClientReply(result.flatMap { reply in encoded { try ReplyCoding.encode(reply) } }))
+            }
+        }
+    }
+
+    private func begin(_ number: QuestionQueue.Number, _ query: ClientRequest.QueryRequest) {
+        let inbox = process.inbox
+        let engine = process.engine
+        onLedger { service in
+            let collected = service.result { try service.job(for: query) }
+            // First: what is forgotten from here on is told after it.
+            inbox.post(.collected(number, collected.map(\.basis)))
+            if case .success(let collected) = collected { engine.post(.begin(number, collected.job)) }
+        }
+    }
+
+    /// Queries are only counted: their answers do not wait for the ledger.
+    private func answer(_ ticket: ClientTicket, _ reply: ClientReply) {
+        process.store.post(
+            .write(LedgerWrite(command: nil, access: ticket.access(refusal: reply.refusal)) { _, _ in }))
+        self.reply(ticket, reply)
+    }
+
+    func encoded(_ body: () throws -> Data) -> Result<Data, ClientError> {
+        do {
+            return .success(try body())
+        } catch {
+            return .failure(ClientError(code: .failed, message: "\(error)"))
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Coordination
+import Messages
+import Serving
+
+/// Requests that are being answered, by the name that their client gave them: one that is asked again is not answered
+/// twice, and whoever waits hears that it is worked on.
+package struct RequestsInFlight {
+    /// How often whoever waits is told: a client gives up waiting and connects anew after 5 s without a word.
+    package static let noticeMilliseconds: Int64 = 1000
+
+    package enum Taken: Equatable {
+        case new
+        /// It is answered with the one that is under way.
+        case joined
+        /// The same connection sent it twice: it gets one answer.
+        case repeated
+        /// Another request has the name.
+        case conflict
+    }
+
+    private struct Entry {
+        var request: ClientRequest
+        /// Who asked first: what comes of it comes under this.
+        var first: ClientTicket
+        /// Those who are there.
+        var tickets: [ClientTicket]
+        var lastNotice: CoordinatorInstant
+    }
+
+    private var entries: [QuestionID: Entry] = [:]
+    /// In the order in which they came.
+    private var order: [QuestionID] = []
+
+    package init() {}
+
+    package mutating func take(_ request: ClientRequest, _ ticket: ClientTicket, at now: CoordinatorInstant) -> Taken {
+        let id = QuestionID(ticket)
+        guard let entry = entries[id] else {
+            entries[id] = Entry(request: request, first: ticket, tickets: [ticket], lastNotice: now)
+            order.append(id)
+            return .new
+        }
+        guard entry.request == request else { return .conflict }
+        guard !entry.tickets.contains(ticket) else { return .repeated }
+        entries[id]?.tickets.append(ticket)
+        return .joined
+    }
+
+    /// - Parameter ticket: of the request as it was first asked.
+    /// - Returns: who gets the answer; nil: it is not one of these.
+    package mutating func end(_ ticket: ClientTicket) -> [ClientTicket]? {
+        let id = QuestionID(ticket)
+        guard let entry = entries[id], entry.first == ticket else { return nil }
+        entries[id] = nil
+        order.removeAll { $0 == id }
+        return entry.tickets
+    }
+
+    /// As it was first asked.
+    package func ticket(of id: QuestionID) -> ClientTicket? { entries[id]?.first }
+
+    /// - Returns: whoever has waited for a while without a word. They count as told.
+    package mutating func due(at now: CoordinatorInstant) -> [(id: QuestionID, ticket: ClientTicket)] {
+        var due: [(id: QuestionID, ticket: ClientTicket)] = []
+        for id in order {
+            guard let entry = entries[id],
+                now.milliseconds - entry.lastNotice.milliseconds >= Self.noticeMilliseconds
+            else { continue }
+            entries[id]?.lastNotice = now
+            due += entry.tickets.map { (id, $0) }
+        }
+        return due
+    }
+
+    /// The peer is gone.
+    ///
+    /// - Returns: its requests for which nobody waits any more. They stay until they are answered or dropped.
+    package mutating func leave(_ peer: PeerID) -> [QuestionID] {
+        var abandoned: [QuestionID] = []
+        for id in order {
+            guard var entry = entries[id], entry.tickets.contains(where: { $0.peer == peer }) else { continue }
+            entry.tickets.removeAll { $0.peer == peer }
+            entries[id] = entry
+            if entry.tickets.isEmpty { abandoned.append(id) }
+        }
+        return abandoned
+    }
+}
+
+extension QuestionID {
+    package init(_ ticket: ClientTicket) {
+        self.init(by: ticket.by, request: ticket.request)
+    }
+}
+
+extension ClientRequest {
+    /// Whether it is answered by the ledger or the query engine, once: then it can be joined while it is.
+    var isJoinable: Bool {
+        switch self {
+        case .forget(let forget): forget.dryRun
+        case .importRows, .finishImport, .query, .adapters, .lineage, .exportAdapter, .access, .audit: true
+        case .train, .evaluate, .verify, .compare, .status, .operation, .forgetCopy: false
+        }
+    }
+}

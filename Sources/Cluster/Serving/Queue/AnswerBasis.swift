@@ -1,0 +1,61 @@
+import Messages
+
+/// A question, by the name that its client gave it; the same name of another key's is another question.
+package struct QuestionID: Hashable, Sendable {
+    /// The key that asks.
+    package var by: String
+    package var request: String
+
+    package init(by: String, request: String) {
+        self.by = by
+        self.request = request
+    }
+}
+
+/// What an answer rests on.
+package struct AnswerBasis: Sendable {
+    /// The ledger's number of whom it is about.
+    package var person: Int64
+    /// Of the history and of the candidates.
+    package var items: Set<String>
+    /// Content names.
+    package var adapters: Set<String>
+    /// Whether weights come from reference prompts of other people.
+    package var looksAtReferences: Bool
+    /// Candidates.
+    package var prompts: Int
+
+    package init(
+        person: Int64, items: Set<String>, adapters: Set<String>, looksAtReferences: Bool, prompts: Int
+    ) {
+        self.person = person
+        self.items = items
+        self.adapters = adapters
+        self.looksAtReferences = looksAtReferences
+        self.prompts = prompts
+    }
+
+    func restsOn(_ forgotten: ForgottenInputs) -> Bool {
+        forgotten.people.contains(person) || (looksAtReferences && forgotten.changesReferences)
+            || !adapters.isDisjoint(with: forgotten.adapters) || !items.isDisjoint(with: forgotten.items)
+    }
+}
+
+/// What forget requests took away.
+package struct ForgottenInputs: Sendable {
+    /// The ledger's numbers of those of whom something was forgotten.
+    package var people: Set<Int64>
+    /// That left the catalogue.
+    package var items: Set<String>
+    /// Content names of those that must not answer any more.
+    package var adapters: Set<String>
+    /// A reference prompt is gone or another one.
+    package var changesReferences: Bool
+
+    package init(people: Set<Int64>, items: Set<String>, adapters: Set<String>, changesReferences: Bool) {
+        self.people = people
+        self.items = items
+        self.adapters = adapters
+        self.changesReferences = changesReferences
+    }
+}

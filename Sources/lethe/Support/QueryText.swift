@@ -1,0 +1,54 @@
+import Experiments
+import Foundation
+import Messages
+
+/// Answers for several users, in the order asked.
+struct QueryAnswers: Encodable {
+    struct Answer: Encodable {
+        var user: String
+        /// nil: see `error`.
+        var reply: QueryReply?
+        var error: ClientError?
+    }
+
+    var answers: [Answer]
+}
+
+/// Answers for people.
+enum QueryText {
+    static func of(_ answer: QueryAnswers.Answer) -> String {
+        answer.reply.map(of) ?? answer.error?.message ?? ""
+    }
+
+    static func of(_ answer: QueryReply) -> String {
+        let rows = answer.items.map { [decimal($0.probability), $0.item, $0.title] }
+        var lines = [table([["P(like)", "item", "title"]] + rows)]
+        if answer.adapters.isEmpty {
+            lines.append("answered by the base model: no clean adapter is there")
+        } else {
+            let weights = answer.adapters.map { "shard \($0.shard) \(decimal($0.weight, 2))" }
+            let kind = answer.exact ? "" : ", approximate adapters among them"
+            lines.append("weights (\(answer.attention)): \(weights.joined(separator: ", "))\(kind)")
+        }
+        lines += answer.explanation.map { [of($0)] } ?? []
+        if !answer.absentShards.isEmpty {
+            let absent = answer.absentShards.map(String.init).joined(separator: ", ")
+            lines.append("without shards \(absent): in quarantine or untrained")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func of(_ explanation: [QueryReply.ExplainedItem]) -> String {
+        let rows = explanation.map { item in
+            [
+                item.item, String(item.prompt.prefix(16)),
+                item.weights.map { "\($0.shard): \(decimal($0.weight))" }.joined(separator: ", "),
+                item.weights.compactMap { weight in weight.error.map { "\(weight.shard): \(decimal($0))" } }
+                    .joined(separator: ", "),
+                item.neighbours.prefix(3).map { String($0.prefix(16)) }.joined(separator: " ")
+                    + (item.neighbours.count > 3 ? " … (\(item.neighbours.count))" : ""),
+            ]
+        }
+        return table([["item", "prompt", "ω by shard", "error by shard", "neighbours"]] + rows)
+    }
+}

@@ -1,0 +1,135 @@
+import Messages
+import Serving
+import Testing
+
+@Suite("Questions from when they come until they are answered")
+struct QuestionQueueTests {
+    private let anna = PeerID([1])
+    private let ben = PeerID([2])
+
+    private func id(_ name: String) -> QuestionID { QuestionID(by: "local", request: name) }
+    private func question(_ user: String) -> ClientRequest.QueryRequest { .init(user: user, items: ["i"], top: nil) }
+
+    private func limits(open: Int = 16, waiting: Int = 1024, attempts: Int = 5) -> QuestionQueue.Limits {
+        var limits = QuestionQueue.Limits()
+        (limits.open, limits.waiting, limits.attempts) = (open, waiting, attempts)
+        return limits
+    }
+
+    private func basis(
+        person: Int64 = 1, items: Set<String> = ["i"], adapters: Set<String> = ["a"], references: Bool = false
+    ) -> AnswerBasis {
+        AnswerBasis(person: person, items: items, adapters: adapters, looksAtReferences: references, prompts: 1)
+    }
+
+    private func forgotten(
+        people: Set<Int64> = [], items: Set<String> = [], adapters: Set<String> = [], references: Bool = false
+    ) -> ForgottenInputs {
+        ForgottenInputs(people: people, items: items, adapters: adapters, changesReferences: references)
+    }
+
+    private func reply(_ adapters: [String] = ["a"]) -> QueryReply {
+        QueryReply(
+            user: "u", items: [],
+            adapters: adapters.enumerated().map { .init(shard: $0, name: $1, weight: 1 / Double(adapters.count)) },
+            absentShards: [], rule: .nonDecomposed, attention: "equal", exact: true, seconds: 1)
+    }
+
+    /// As lines that a person can read.
+    private func text(_ actions: [QuestionQueue.Action]) -> [String] {
+        actions.map { action in
+            switch action {
+            case .begin(let number, let request): "begin \(number) \(request.user)"
+            case .drop(let number): "drop \(number)"
+            case .answer(let id, .success): "answer \(id.request)"
+            case .answer(let id, .failure(let error)): "refuse \(id.request) \(error.code)"
+            }
+        }
+    }
+
+    @Test("A question that is asked again while it is computed is not begun again")
+    func askedAgain() {
+        var queue = QuestionQueue()
+        #expect(text(queue.ask(id("q"), question("u"), by: anna)) == ["begin 1 u"])
+        #expect(queue.ask(id("q"), question("u"), by: ben).isEmpty)
+        #expect(text(queue.answered(1, .success(reply()), active: ["a"])) == ["answer q"])
+    }
+
+    @Test("A forget begins again what rests on the person, an item, an adapter or the references, and nothing else")
+    func forgetsConcern() {
+        let concerned = [
+            forgotten(people: [1]), forgotten(items: ["i"]), forgotten(adapters: ["a"]), forgotten(references: true),
+        ]
+        for forgotten in concerned {
+            var queue = QuestionQueue()
+            _ = queue.ask(id("q"), question("u"), by: anna)
+            queue.collected(1, basis(references: true))
+            #expect(text(queue.forgot(forgotten)) == ["drop 1", "begin 2 u"])
+            // What comes of the first computation is not looked at.
+            #expect(queue.answered(1, .success(reply()), active: ["a"]).isEmpty)
+            #expect(text(queue.answered(2, .success(reply()), active: ["a"])) == ["answer q"])
+        }
+        var queue = QuestionQueue()
+        _ = queue.ask(id("q"), question("u"), by: anna)
+        queue.collected(1, basis())
+        let others = forgotten(people: [2], items: ["j"], adapters: ["b"], references: true)
+        #expect(queue.forgot(others).isEmpty)
+        #expect(text(queue.answered(1, .success(reply()), active: ["a"])) == ["answer q"])
+    }
+
+    @Test("What is not collected yet is read from what is left: a forget before that begins nothing again")
+    func notCollected() {
+        var queue = QuestionQueue()
+        _ = queue.ask(id("q"), question("u"), by: anna)
+        #expect(queue.forgot(forgotten(people: [1], adapters: ["a"])).isEmpty)
+    }
+
+    @Test("An answer of adapters that may not answer any more does not go out, nor one of a damaged adapter")
+    func inactiveAdapters() {
+        var queue = QuestionQueue()
+        _ = queue.ask(id("q"), question("u"), by: anna)
+        #expect(text(queue.answered(1, .success(reply(["a", "b"])), active: ["a"])) == ["begin 2 u"])
+        let damaged = ClientError(code: ErrorCode(rawValue: "adapter-damaged"), message: "")
+        #expect(text(queue.answered(2, .failure(damaged), active: ["a"])) == ["begin 3 u"])
+        #expect(text(queue.answered(3, .success(reply()), active: ["a"])) == ["answer q"])
+    }
+
+    @Test("What is taken away again and again is answered with busy")
+    func attemptsEnd() {
+        var queue = QuestionQueue(limits(attempts: 2))
+        _ = queue.ask(id("q"), question("u"), by: anna)
+        queue.collected(1, basis())
+        _ = queue.forgot(forgotten(people: [1]))
+        queue.collected(2, basis())
+        #expect(text(queue.forgot(forgotten(people: [1]))) == ["drop 2", "refuse q busy"])
+        #expect(queue.counts == QuestionCounts(waiting: 0, computing: 0, answered: 1))
+    }
+
+    @Test("More than may wait are refused; whoever waits hears how many come first")
+    func bounded() {
+        var queue = QuestionQueue(limits(open: 1, waiting: 2))
+        for name in ["a", "b", "c"] { _ = queue.ask(id(name), question(name), by: anna) }
+        #expect(text(queue.ask(id("d"), question("d"), by: ben)) == ["refuse d busy"])
+        #expect(queue.notice(id("c")) == WorkingNotice(ahead: 2))
+        queue.collected(1, basis())
+        queue.computed(1, done: 3, of: 9)
+        #expect(queue.notice(id("a")) == WorkingNotice(done: 3, of: 9))
+    }
+
+    @Test("A question that nobody waits for is dropped, and the next begins")
+    func abandoned() {
+        var queue = QuestionQueue(limits(open: 1))
+        for name in ["a", "b", "c"] { _ = queue.ask(id(name), question(name), by: anna) }
+        #expect(queue.abandon(id("b")).isEmpty)
+        #expect(text(queue.abandon(id("a"))) == ["drop 1", "begin 2 c"])
+        #expect(queue.answered(1, .success(reply()), active: ["a"]).isEmpty)
+    }
+
+    @Test("The questions of one peer do not keep others waiting")
+    func fair() {
+        var queue = QuestionQueue(limits(open: 2))
+        for name in ["a1", "a2", "a3", "a4"] { _ = queue.ask(id(name), question(name), by: anna) }
+        _ = queue.ask(id("b1"), question("b1"), by: ben)
+        #expect(text(queue.answered(1, .success(reply()), active: ["a"])) == ["answer a1", "begin 3 b1"])
+    }
+}
