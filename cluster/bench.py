@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import ledger
+import load
 from local import LocalCluster, say, table
 
 
@@ -20,7 +21,7 @@ def parse():
     parser.add_argument("--prompts", type=int, default=160, help="prompts of one measurement (default 160)")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--peer", help="a peer's command line; it prints JSON with tokens_per_second")
-    parser.add_argument("--only", help="comma-separated: speed, rank, query, cluster (all by default), ledger")
+    parser.add_argument("--only", help="comma-separated: speed, rank, query, cluster (all by default), ledger, load")
     parser.add_argument("--modes", default="train:bf16,train:f32,score:bf16,score:f32", help="what speed measures")
     parser.add_argument("--json", action="store_true")
     ledger.add_options(parser)
@@ -139,6 +140,8 @@ def main():
         table([("what", "figure")] + rows)
     if "ledger" in only:
         ledger.ledger_figures(arguments, report)
+    if "load" in only:
+        load.load_figures(arguments, report)
     if arguments.json:
         print(json.dumps(report, sort_keys=True))
 

@@ -125,6 +125,39 @@ struct QuestionQueueTests {
         #expect(queue.answered(1, .success(reply()), active: ["a"]).isEmpty)
     }
 
+    @Test("When more wait than are computed the newest comes first: whoever has waited long is about to give up")
+    func overload() {
+        var queue = QuestionQueue(limits(open: 2))
+        for (number, name) in ["a", "b", "c", "d", "e"].enumerated() {
+            _ = queue.ask(id(name), question(name), by: PeerID([UInt8(number)]))
+        }
+        #expect(text(queue.answered(1, .success(reply()), active: ["a"])) == ["answer a", "begin 3 e"])
+        #expect(text(queue.answered(2, .success(reply()), active: ["a"])) == ["answer b", "begin 4 d"])
+        #expect(text(queue.answered(3, .success(reply()), active: ["a"])) == ["answer e", "begin 5 c"])
+    }
+
+    @Test("What is begun again comes before whatever waits")
+    func beginsAgainFirst() {
+        var queue = QuestionQueue(limits(open: 1))
+        for name in ["a", "b", "c"] { _ = queue.ask(id(name), question(name), by: anna) }
+        queue.collected(1, basis())
+        #expect(text(queue.forgot(forgotten(people: [1]))) == ["drop 1", "begin 2 a"])
+    }
+
+    @Test("Large questions are begun two at a time, and keep no small one waiting")
+    func largeAndSmall() {
+        var queue = QuestionQueue()
+        let ranking = ClientRequest.QueryRequest(user: "r", items: [], top: 10)
+        for name in ["r1", "r2", "r3"] { _ = queue.ask(id(name), ranking, by: anna) }
+        #expect(queue.counts.computing == 2)
+        #expect(text(queue.ask(id("s"), question("s"), by: anna)) == ["begin 3 s"])
+        #expect(text(queue.answered(1, .success(reply()), active: ["a"])) == ["answer r1", "begin 4 r"])
+        let many = ClientRequest.QueryRequest(user: "m", items: Array(repeating: "i", count: 32), top: nil)
+        for number in 0..<12 { _ = queue.ask(id("m\(number)"), many, by: ben) }
+        // One item, and eight times thirty-two: as many prompts as two passes have room for are begun.
+        #expect(queue.counts.waiting == 4)
+    }
+
     @Test("The questions of one peer do not keep others waiting")
     func fair() {
         var queue = QuestionQueue(limits(open: 2))

@@ -51,19 +51,19 @@ public final class CoordinatorClient {
     ///
     /// - `id`: the request's name; repeating one returns the stored reply. nil: a new random one.
     /// - `patience`: how long the coordinator may be silent.
-    /// - `whenWorking`: called about once a second while the coordinator works on it.
+    /// - `whenWorking`: called about once a second while the coordinator works on it; throws to give up.
     /// - Throws: the coordinator's `ClientError`, or one with code `unreachable` or `superseded`.
     @discardableResult
     public func call(
         _ request: ClientRequest, id: String? = nil, patience: Duration = .seconds(15),
-        whenWorking: (WorkingNotice) -> Void = { _ in }
+        whenWorking: (WorkingNotice) throws -> Void = { _ in }
     ) throws -> Reply {
         let id = id ?? UUID().uuidString.lowercased()
         if let objection = ClientName.objection(to: id, of: "a request") {
             throw ClientError(code: .invalidRequest, message: objection)
         }
         var answer: Result<Reply, ClientError>?
-        try exchange([try Question(id: id, request)], patience: patience, { whenWorking($1) }) { answer = $1 }
+        try exchange([try Question(id: id, request)], patience: patience, { try whenWorking($1) }) { answer = $1 }
         guard let answer else { throw silence }
         return try answer.get()
     }
@@ -106,7 +106,7 @@ public final class CoordinatorClient {
     }
 
     private func exchange(
-        _ questions: [Question], patience: Duration, _ whenWorking: (Int, WorkingNotice) -> Void,
+        _ questions: [Question], patience: Duration, _ whenWorking: (Int, WorkingNotice) throws -> Void,
         _ whenAnswered: (Int, Result<Reply, ClientError>) -> Void
     ) throws {
         let clock = ContinuousClock()
@@ -129,7 +129,7 @@ public final class CoordinatorClient {
                     (deadline, attempt) = (clock.now + patience, Self.firstAttempt)
                     retry = min(deadline, clock.now + attempt)
                     switch message {
-                    case .working(let notice): whenWorking(open[position], notice)
+                    case .working(let notice): try whenWorking(open[position], notice)
                     case .reply(let reply):
                         try check(reply.origin)
                         let question = open.remove(at: position)

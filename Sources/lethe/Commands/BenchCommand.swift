@@ -9,7 +9,7 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure training and scoring on real prompts, and IFRU on embeddings.",
-        subcommands: [Train.self, Score.self, Rank.self, Query.self, Graph.self, Forget.self])
+        subcommands: [Train.self, Score.self, Rank.self, Query.self, Graph.self, Forget.self, Questions.self])
 
     struct Options: ParsableArguments {
         @OptionGroup var model: LocalModelOptions

@@ -127,6 +127,6 @@ struct QueryCommand: ParsableCommand {
 
     private static func progress(_ notice: WorkingNotice) -> String {
         if notice.of > 0 { return "\(notice.done) of \(notice.of) items computed" }
-        return notice.ahead > 0 ? "waiting for \(notice.ahead) other questions" : "being collected"
+        return notice.ahead > 0 ? "waiting, beside \(notice.ahead) other questions" : "being collected"
     }
 }

@@ -1,7 +1,7 @@
 /// What the coordinator tells whoever waits for an answer, about once a second: it works on it, and there is no need to ask
 /// again.
 public struct WorkingNotice: Codable, Sendable, Equatable {
-    /// Questions that are answered before it is begun.
+    /// Questions that wait or are computed beside it, while it is not begun.
     public var ahead: Int
     /// Prompts that were computed, and that are to be. Zero of zero: not known.
     public var done: Int

@@ -13,7 +13,11 @@ package struct QuestionQueue {
         /// Questions that wait to be begun.
         package var waiting = 1024
         /// Questions that are collected and computed together.
-        package var open = 16
+        package var open = 64
+        /// Of them those about few items, in prompts of all together, and those about many: the more are computed side by side
+        /// the later each is done, and whoever gives up before that has had it computed for nothing.
+        package var promptsOfSmall = 2 * PassPlan.prompts
+        package var large = 2
         /// Computations of one question.
         package var attempts = 5
 
@@ -37,6 +41,9 @@ package struct QuestionQueue {
         var peer: PeerID
         var attempts = 0
         var stage = Stage.waiting
+
+        /// Whether one pass has a share for all of it.
+        var isSmall: Bool { !request.items.isEmpty && request.items.count <= PassPlan.share }
     }
 
     private let limits: Limits
@@ -83,7 +90,7 @@ package struct QuestionQueue {
     package func notice(_ id: QuestionID) -> WorkingNotice {
         switch questions[id]?.stage {
         case .open(_, _, let notice): notice
-        case .waiting: WorkingNotice(ahead: open.count + (waiting.firstIndex(of: id) ?? 0))
+        case .waiting: WorkingNotice(ahead: open.count + waiting.count - 1)
         case nil: WorkingNotice()
         }
     }
@@ -175,14 +182,29 @@ package struct QuestionQueue {
         return actions
     }
 
-    /// The longest waiting of the peer for whom the fewest are computed: nobody's many questions keep others waiting.
+    /// Of those for which there is room: what is begun again, then one of the peer for whom the fewest are computed; nobody's
+    /// many questions keep others waiting, nor do large ones keep small ones. Of one peer's the one that has waited
+    /// longest, unless more wait than are computed: then the newest, since whoever has waited long is about to give up, and
+    /// first come, first served would compute for nobody else (Maurer, "Fail at Scale", ACM Queue 13 (8), 2015).
     private var nextPosition: Int? {
-        guard waiting.count > 1, !open.isEmpty else { return waiting.indices.first }
+        guard !waiting.isEmpty else { return nil }
         var computing: [PeerID: Int] = [:]
-        for (_, id) in open { if let peer = questions[id]?.peer { computing[peer, default: 0] += 1 } }
-        return waiting.indices.min { left, right in
-            (questions[waiting[left]].map { computing[$0.peer] ?? 0 } ?? 0, left)
-                < (questions[waiting[right]].map { computing[$0.peer] ?? 0 } ?? 0, right)
+        var (small, large) = (0, 0)
+        for (_, id) in open {
+            guard let question = questions[id] else { continue }
+            computing[question.peer, default: 0] += 1
+            if question.isSmall { small += question.request.items.count } else { large += 1 }
         }
+        let isOverloaded = waiting.count > open.count
+        var best: (others: Int, position: Int)?
+        for offset in waiting.indices {
+            let position = isOverloaded ? waiting.count - 1 - offset : offset
+            guard let question = questions[waiting[position]],
+                question.isSmall ? small < limits.promptsOfSmall : large < limits.large
+            else { continue }
+            let others = question.attempts > 0 ? -1 : computing[question.peer] ?? 0
+            if best.map({ others < $0.others }) ?? true { best = (others, position) }
+        }
+        return best?.position
     }
 }
