@@ -16,7 +16,8 @@ struct QuestionTests {
     private func longQuestion(_ cluster: TestCluster, _ number: Int) throws -> LetheProcess {
         try LetheProcess(
             [
-                "query", "--user", Ratings.name(2), "--coordinator", cluster.endpoint, "--json", "--top", "5", "--limit",
+                "query", "--user", Ratings.name(2), "--coordinator", cluster.endpoint, "--json", "--top", "5",
+                "--limit",
                 "10000",
             ], log: cluster.root.appendingPathComponent("question-\(number).log"))
     }

@@ -63,7 +63,9 @@ public final class CoordinatorClient {
             throw ClientError(code: .invalidRequest, message: objection)
         }
         var answer: Result<Reply, ClientError>?
-        try exchange([try Question(id: id, request)], patience: patience, { try whenWorking($1) }) { answer = $1 }
+        try exchange(
+            [try Question(id: id, request)], patience: patience, whenWorking: { try whenWorking($1) },
+            whenAnswered: { answer = $1 })
         guard let answer else { throw silence }
         return try answer.get()
     }
@@ -80,9 +82,9 @@ public final class CoordinatorClient {
         for start in stride(from: 0, to: requests.count, by: Self.together) {
             let portion = requests[start..<min(start + Self.together, requests.count)]
             let questions = try portion.map { try Question(id: UUID().uuidString.lowercased(), $0) }
-            try exchange(questions, patience: patience, { whenWorking(start + $0, $1) }) {
-                whenAnswered(start + $0, $1)
-            }
+            try exchange(
+                questions, patience: patience, whenWorking: { whenWorking(start + $0, $1) },
+                whenAnswered: { whenAnswered(start + $0, $1) })
         }
     }
 
@@ -106,8 +108,8 @@ public final class CoordinatorClient {
     }
 
     private func exchange(
-        _ questions: [Question], patience: Duration, _ whenWorking: (Int, WorkingNotice) throws -> Void,
-        _ whenAnswered: (Int, Result<Reply, ClientError>) -> Void
+        _ questions: [Question], patience: Duration, whenWorking: (Int, WorkingNotice) throws -> Void,
+        whenAnswered: (Int, Result<Reply, ClientError>) -> Void
     ) throws {
         let clock = ContinuousClock()
         var open = Array(questions.indices)

@@ -304,9 +304,12 @@ final class CoordinatorLoop {
 
     /// Answers a request, and whoever asked the same meanwhile.
     func reply(_ ticket: ClientTicket, _ reply: ClientReply) {
-        for ticket in inFlight.end(ticket) ?? [ticket] {
-            budget.finished(ticket)
-            deliver(reply, to: ticket)
+        let waiting = inFlight.end(ticket) ?? [ticket]
+        // It counts also when its peer is gone and only others wait.
+        budget.finished(ticket)
+        for waiting in waiting {
+            if waiting != ticket { budget.finished(waiting) }
+            deliver(reply, to: waiting)
         }
     }
 

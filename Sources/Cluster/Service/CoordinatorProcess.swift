@@ -24,7 +24,7 @@ package final class CoordinatorProcess: Sendable {
         case send(PeerID, [[UInt8]])
         case reply(ClientTicket, ClientReply)
         /// What a question needs was read from the ledger.
-        case collected(QuestionQueue.Number, Result<AnswerBasis, ClientError>)
+        case collected(QuestionQueue.Number, Result<CollectedQuestion, ClientError>)
         case engine(EngineNews)
         /// The ledger changed and could not be read.
         case readAgain

@@ -20,9 +20,11 @@ extension CoordinatorLoop {
         }
     }
 
-    func collected(_ number: QuestionQueue.Number, _ result: Result<AnswerBasis, ClientError>) {
+    func collected(_ number: QuestionQueue.Number, _ result: Result<CollectedQuestion, ClientError>) {
         switch result {
-        case .success(let basis): questions.collected(number, basis)
+        case .success(let question):
+            guard questions.collected(number, question.basis) else { return }
+            process.engine.post(.begin(number, question.job))
         case .failure(let error): answered(number, .failure(error))
         }
     }
@@ -57,11 +59,12 @@ extension CoordinatorLoop {
     }
 
     private func left(_ peer: PeerID) {
-        for id in inFlight.leave(peer) {
+        let (tickets, abandoned) = inFlight.leave(peer)
+        for ticket in tickets { budget.finished(ticket) }
+        for id in abandoned {
             guard let ticket = inFlight.ticket(of: id), ticket.asked == ClientRequest.queryName else { continue }
             perform(questions.abandon(id))
             _ = inFlight.end(ticket)
-            budget.finished(ticket)
         }
     }
 
@@ -79,12 +82,9 @@ extension CoordinatorLoop {
 
     private func begin(_ number: QuestionQueue.Number, _ query: ClientRequest.QueryRequest) {
         let inbox = process.inbox
-        let engine = process.engine
         onLedger { service in
-            let collected = service.result { try service.job(for: query) }
-            // First: what is forgotten from here on is told after it.
-            inbox.post(.collected(number, collected.map(\.basis)))
-            if case .success(let collected) = collected { engine.post(.begin(number, collected.job)) }
+            // What is forgotten from here on is told after this.
+            inbox.post(.collected(number, service.result { try service.collect(query) }))
         }
     }
 

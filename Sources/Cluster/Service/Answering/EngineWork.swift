@@ -10,6 +10,12 @@ enum EngineWork: Sendable {
     case discard(adapters: Set<String>)
 }
 
+/// What a question needs, as it is in the ledger.
+struct CollectedQuestion: Sendable {
+    var job: QueryJob
+    var basis: AnswerBasis
+}
+
 /// What came of it.
 enum EngineNews: Sendable {
     case computed(QuestionQueue.Number, done: Int, of: Int)

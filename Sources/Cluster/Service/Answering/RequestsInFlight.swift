@@ -74,16 +74,17 @@ package struct RequestsInFlight {
 
     /// The peer is gone.
     ///
-    /// - Returns: its requests for which nobody waits any more. They stay until they are answered or dropped.
-    package mutating func leave(_ peer: PeerID) -> [QuestionID] {
-        var abandoned: [QuestionID] = []
+    /// - Returns: its tickets, and the requests for which nobody waits any more. They stay until they are answered or dropped.
+    package mutating func leave(_ peer: PeerID) -> (tickets: [ClientTicket], abandoned: [QuestionID]) {
+        var (tickets, abandoned): ([ClientTicket], [QuestionID]) = ([], [])
         for id in order {
             guard var entry = entries[id], entry.tickets.contains(where: { $0.peer == peer }) else { continue }
+            tickets += entry.tickets.filter { $0.peer == peer }
             entry.tickets.removeAll { $0.peer == peer }
             entries[id] = entry
             if entry.tickets.isEmpty { abandoned.append(id) }
         }
-        return abandoned
+        return (tickets, abandoned)
     }
 }
 

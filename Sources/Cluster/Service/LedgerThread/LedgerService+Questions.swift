@@ -8,7 +8,7 @@ import Serving
 /// What a question needs of the ledger.
 extension LedgerService {
     /// - Throws: `ClientError`, `LedgerError`.
-    func job(for request: ClientRequest.QueryRequest) throws -> (job: QueryJob, basis: AnswerBasis) {
+    func collect(_ request: ClientRequest.QueryRequest) throws -> CollectedQuestion {
         guard let configuration = try ledger.promptConfiguration() else {
             throw ClientError(code: .noData, message: "nothing was imported yet")
         }
@@ -42,7 +42,7 @@ extension LedgerService {
             person: data.person, items: Set(data.items.map(\.id) + data.history.map(\.item)),
             adapters: Set(attention.members.map(\.name)), looksAtReferences: attention.looksAtQuery,
             prompts: data.items.count)
-        return (job, basis)
+        return CollectedQuestion(job: job, basis: basis)
     }
 
     /// What answers that are being computed must not rest on any more; nil: the write forgot nothing.

@@ -98,8 +98,12 @@ package struct QuestionQueue {
     // MARK: what comes of it
 
     /// What it needs was read from the ledger: from now on a forget may concern it.
-    package mutating func collected(_ number: Number, _ basis: AnswerBasis) {
+    ///
+    /// - Returns: whether it is still to be computed.
+    @discardableResult
+    package mutating func collected(_ number: Number, _ basis: AnswerBasis) -> Bool {
         change(number) { $0 = .open(number, basis, WorkingNotice(of: basis.prompts)) }
+        return open.contains { $0.number == number }
     }
 
     package mutating func computed(_ number: Number, done: Int, of prompts: Int) {
