@@ -16,7 +16,10 @@ package struct Coordinator: Sendable {
     let settings: CoordinatorSettings
     /// What the ledger holds, as of the last commit heard of.
     package internal(set) var snapshot: LedgerSnapshot {
-        didSet { pendingForgets = PendingForgets(snapshot.pendingForgets) }
+        didSet {
+            pendingForgets = PendingForgets(snapshot.pendingForgets)
+            mustReviseChecks = true
+        }
     }
     /// Of the snapshot.
     private(set) var pendingForgets: PendingForgets
@@ -48,7 +51,17 @@ package struct Coordinator: Sendable {
     var operations = Operations()
 
     /// Second trainings of shards that forget requests touched.
-    var checks: [ShardCheck] = []
+    var checks: [ShardCheck] = [] {
+        didSet {
+            checkPositions = Dictionary(
+                checks.indices.map { (checks[$0].shard, $0) }, uniquingKeysWith: { first, _ in first })
+            mustReviseChecks = true
+        }
+    }
+    /// Of the checks, by shard.
+    private(set) var checkPositions: [Int: Int] = [:]
+    /// What checks follow from changed since they were revised.
+    var mustReviseChecks = true
     /// Declarations of destroyed disks: the last answers, for clients that ask again.
     var declarations: [CopyDeclaration] = []
 

@@ -94,7 +94,7 @@ struct Forgetting: Sendable {
     var checks: [Check] = []
 
     /// The double check of one of its shards. It outlives the adapter, which a later request may take away.
-    struct Check: Sendable {
+    struct Check: Hashable, Sendable {
         var shard: Int
         var manifest: String
         /// Content name of the adapter to be checked.

@@ -12,7 +12,7 @@ import Messages
 /// certificates say so.
 extension Coordinator {
     private func check(of shard: Int) -> ShardCheck? {
-        checks.first { $0.shard == shard }
+        checkPositions[shard].map { checks[$0] }
     }
 
     func isDisputed(_ shard: LedgerSnapshot.Shard) -> Bool {
@@ -26,35 +26,44 @@ extension Coordinator {
             return shard.awaitsExact || (shard.correction == nil && shard.adapter?.corrected == nil)
         }
         let chosen = settings.doubleCheck.chosen(of: trained, request: pending.id)
-        return snapshot.shards.filter { chosen.contains($0.index) }
+        return chosen.sorted().compactMap { shard($0) }
     }
 
     /// Begins checks that are wanted, drops those that are not, and compares what has come.
     mutating func reviseChecks() {
+        // What settles a dispute may wait for a write, too.
+        guard mustReviseChecks || checks.contains(where: \.isDisputed) else { return }
+        mustReviseChecks = false
         guard !pendingForgets.retrained.isEmpty || !checks.isEmpty else { return }
         // Of the others nothing is to be checked.
         let concerned = snapshot.pendingForgets.filter { !$0.retrained.isEmpty }
-        let wanted = concerned.flatMap(checkedShards)
-        checks = checks.filter { check in
-            guard shard(check.shard)?.manifest == check.manifest else { return false }
-            return check.isDisputed || wanted.contains { $0.index == check.shard }
+            .map { (pending: $0, shards: checkedShards(of: $0)) }
+        let wanted = Set(concerned.flatMap { $0.shards.map(\.index) })
+        var kept = checks.filter { check in
+            shard(check.shard)?.manifest == check.manifest && (check.isDisputed || wanted.contains(check.shard))
         }
-        for pending in concerned {
-            for shard in checkedShards(of: pending)
-            where check(of: shard.index) == nil && noted(shard.index, of: pending)?.hasEnded != true {
-                checks.append(ShardCheck(shard: shard.index, manifest: shard.manifest))
+        var begun = Set(kept.map(\.shard))
+        for (pending, shards) in concerned {
+            for shard in shards
+            where !begun.contains(shard.index) && noted(shard.index, of: pending)?.hasEnded != true {
+                kept.append(ShardCheck(shard: shard.index, manifest: shard.manifest))
+                begun.insert(shard.index)
             }
         }
+        checks = kept
+        // What is compared may call for another look at the next event.
+        mustReviseChecks = false
         for position in checks.indices { compare(at: position) }
-        for pending in concerned { noteChecks(of: pending) }
+        for (pending, shards) in concerned { noteChecks(of: pending, shards) }
     }
 
     /// Keeps what is known of the request's checks: its shards may be retrained for others.
-    private mutating func noteChecks(of pending: LedgerSnapshot.PendingForget) {
+    private mutating func noteChecks(of pending: LedgerSnapshot.PendingForget, _ checked: [LedgerSnapshot.Shard]) {
         guard let operation = operation(pending.id), case .forget(var forgetting) = operation.course else { return }
+        let before = forgetting.checks
         // A dispute took the adapter away: the request waits for another one.
         forgetting.checks.removeAll { pending.waitingFor.contains($0.shard) }
-        for shard in checkedShards(of: pending) where shard.isCurrent && !pending.waitingFor.contains(shard.index) {
+        for shard in checked where shard.isCurrent && !pending.waitingFor.contains(shard.index) {
             if let adapter = shard.adapter?.name, !forgetting.checks.contains(where: { $0.shard == shard.index }) {
                 forgetting.checks.append(
                     Forgetting.Check(shard: shard.index, manifest: shard.manifest, adapter: adapter))
@@ -78,6 +87,7 @@ extension Coordinator {
             forgetting.checks[position] = noted
         }
         forgetting.checks.sort { $0.shard < $1.shard }
+        guard forgetting.checks != before else { return }
         update(pending.id) { $0.course = .forget(forgetting) }
     }
 
@@ -151,11 +161,15 @@ extension Coordinator {
     mutating func giveChecks(beforeTrainings: Bool) {
         // What settles a dispute is published.
         guard !writes.isHeld(.adapters) else { return }
-        for check in checks where isWantedCheck(shard: check.shard, manifest: check.manifest) {
+        let wanted = checks.filter { isWantedCheck(shard: $0.shard, manifest: $0.manifest) }
+        guard !wanted.isEmpty else { return }
+        var free = freeForChecks(beforeTraining: beforeTrainings)
+        for check in wanted where !free.isEmpty {
             let work = WorkItem.check(shard: check.shard)
             guard !isPaused(work), !tasks.contains(where: { $0.work == work }),
-                let worker = checker(for: check, beforeTraining: beforeTrainings), let peer = worker.peer
+                let worker = checker(for: check, among: free), let peer = worker.peer
             else { continue }
+            free.removeAll { $0.id == worker.id }
             let id = give(.check(shard: check.shard, manifest: check.manifest), to: worker)
             dispatch(
                 .replay(
@@ -164,13 +178,18 @@ extension Coordinator {
         }
     }
 
-    /// A free worker that is not the trainer; in a dispute first one that has not trained the shard yet.
-    private func checker(for check: ShardCheck, beforeTraining: Bool) -> KnownWorker? {
-        let free = roster.live.filter { worker in
-            guard !tasks.contains(where: { $0.worker == worker.id }), mayCheck(worker, check) else { return false }
-            let trains = shardToTrain(by: worker) != nil
-            return beforeTraining ? trains && worker.turn.replays > 0 : !trains
+    private func freeForChecks(beforeTraining: Bool) -> [KnownWorker] {
+        let busy = Set(tasks.map(\.worker))
+        return roster.live.filter { worker in
+            guard !busy.contains(worker.id) else { return false }
+            guard beforeTraining else { return shardToTrain(by: worker) == nil }
+            return worker.turn.replays > 0 && shardToTrain(by: worker) != nil
         }
+    }
+
+    /// A free worker that is not the trainer; in a dispute first one that has not trained the shard yet.
+    private func checker(for check: ShardCheck, among idle: [KnownWorker]) -> KnownWorker? {
+        let free = idle.filter { mayCheck($0, check) }
         guard check.isDisputed else {
             let trainer = trainer(of: check)
             // Another worker's training is there already, and waits for the adapter to be published.

@@ -3,7 +3,11 @@ import Messages
 /// What every shard needs, who owns it, and which copies must go.
 extension Coordinator {
     func shard(_ index: Int) -> LedgerSnapshot.Shard? {
-        snapshot.shards.first { $0.index == index }
+        // Every shard is there, by index.
+        guard snapshot.shards.indices.contains(index), snapshot.shards[index].index == index else {
+            return snapshot.shards.first { $0.index == index }
+        }
+        return snapshot.shards[index]
     }
 
     /// Whether the partition has to give prompts a shard before more is trained.
