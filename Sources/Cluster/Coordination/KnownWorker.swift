@@ -11,13 +11,19 @@ package struct KnownWorker: Sendable {
     var lastSent: CoordinatorInstant
     /// By shard.
     var copies: [KnownCopy]
+    /// When a whole message of it last came.
+    var lastMessage = CoordinatorInstant(milliseconds: 0)
     /// The connection before this one, which should fall silent.
     var replaced: PeerID?
     /// Messages from replaced connections, while one takes over from the other: two processes with one id.
     var contested = 0
     var lastTakeover: CoordinatorInstant?
-    /// Tasks that it was given on an earlier connection.
-    var abandoned: [TaskID] = []
+    /// How it comes back, if it is away.
+    var absence = WorkerAbsence()
+    /// The longest time between two of its messages lately, in seconds.
+    var longestGap = 0.0
+    /// Content names of adapters that it was sent on this connection and has not been told to drop.
+    var adapters: [String] = []
     /// What it may do before it trains its next shard.
     var turn = BackgroundTurn()
     /// Whether the last shard it was given was to be corrected, not trained.
@@ -115,6 +121,8 @@ struct WorkerRoster: Sendable {
                 ?? KnownWorker(
                     id: copy.worker, name: copy.name, threads: 0, peer: nil, lastHeard: now, lastSent: now, copies: [])
             worker.mayHold(shard: copy.shard, manifests: [copy.manifest])
+            // Whoever was here before a restart is looking for its coordinator already.
+            worker.absence.expectedUntil = now.advanced(bySeconds: CoordinatorLimits.reservationSeconds.lowerBound)
             self[copy.worker] = worker
         }
     }
