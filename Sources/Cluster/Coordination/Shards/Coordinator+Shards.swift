@@ -38,18 +38,25 @@ extension Coordinator {
     mutating func placeShards() {
         let workers = roster.live
         var reserved: [Int: String] = [:]
+        var holders: [Int: [(worker: String, copy: KnownCopy)]] = [:]
+        for worker in workers {
+            for copy in worker.copies { holders[copy.shard, default: []].append((worker.id, copy)) }
+        }
+        var busy: [Int: CoordinatorTask] = [:]
+        for task in tasks { if let shard = task.shardOfCopy { busy[shard] = busy[shard] ?? task } }
+        let isAnybodyExpected = roster.isAnybodyExpected(at: now)
         let shards = snapshot.shards.filter { $0.prompts > 0 }.compactMap { shard -> ShardPlacement.Shard? in
-            let task = taskOnShard(shard.index)
+            let task = busy[shard.index]
+            let here = holders[shard.index] ?? []
             if let task, task.awaitedUntil != nil {
                 reserved[shard.index] = task.worker
                 return nil
             }
-            if task == nil, isAwaited(shard) { return nil }
+            if task == nil, isAnybodyExpected, isAwaited(shard) { return nil }
             return ShardPlacement.Shard(
                 index: shard.index, owner: owners[shard.index], busy: task != nil,
                 wanted: wantsTraining(shard),
-                holders: workers.filter { $0.holds(shard: shard.index, manifest: shard.manifest) }.map(\.id),
-                partial: workers.filter { $0.copy(of: shard.index) != nil }.map(\.id),
+                holders: here.filter { $0.copy.isExactly(shard.manifest) }.map(\.worker), partial: here.map(\.worker),
                 avoid: failure(of: shard.work)?.worker)
         }
         owners = ShardPlacement(shards: shards, workers: workers.map(\.id)).owners.merging(reserved) { $1 }

@@ -53,6 +53,8 @@ extension LedgerService {
             return .compare(
                 task: task, try comparisonCase(options, position: position, basis: basis))
         case .score(let task, let rule, let adapters, let weights, let digests):
+            // A worker may have them in memory; that a file is damaged or gone is found out all the same.
+            for case .published(let name) in adapters { _ = try ledger.adapterBytes(name: name) }
             return .score(
                 .init(
                     task: task, rule: rule, adapters: adapters.map(\.name), weights: weights,
