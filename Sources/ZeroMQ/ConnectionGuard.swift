@@ -92,6 +92,15 @@ public final class ConnectionGuard: Sendable {
         state.withLock { $0.table.allow(unfinishedBytes: unfinishedBytes, of: identity) }
     }
 
+    /// Bytes that have come from the peer, also of messages that have not come to their end. 0 where nothing is measured.
+    public func received(from identity: [UInt8]) -> UInt64 {
+        state.withLock { state in
+            guard let descriptor = state.table.descriptor(of: identity) else { return 0 }
+            Self.measure([descriptor], in: &state.table)
+            return state.table.connections[descriptor]?.traffic.received ?? 0
+        }
+    }
+
     /// Bytes sent to the peer that it has not confirmed.
     public func unread(by identity: [UInt8]) -> Int {
         state.withLock { state in
@@ -213,7 +222,7 @@ extension Socket {
 }
 
 /// What a socket's monitor says: the kind (16 bits) and the value (32 bits), in this machine's order of bytes; the endpoint.
-private struct MonitorEvent {
+struct MonitorEvent {
     var kind: Int32
     var value: Int32
 

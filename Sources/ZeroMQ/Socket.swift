@@ -40,6 +40,8 @@ public final class Socket {
     private let authenticator: Authenticator?
     /// Watches a server's connections, where that was asked for.
     public private(set) var connections: ConnectionGuard?
+    /// Counts a client's bytes, where that was asked for.
+    var meter: ConnectionMeter?
     /// Bytes that CURVE adds to a frame.
     private let envelope: Int
 
@@ -61,8 +63,8 @@ public final class Socket {
     }
 
     deinit {
-        // Nobody reads what the monitor says from here on.
-        if connections != nil { zmq_socket_monitor(handle, nil, 0) }
+        // Nobody reads what the monitor says from here on; libzmq's own thread would wait for a reader for ever.
+        if connections != nil || meter != nil { zmq_socket_monitor(handle, nil, 0) }
         zmq_close(handle)
     }
 

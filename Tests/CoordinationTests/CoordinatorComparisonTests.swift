@@ -95,7 +95,7 @@ struct CoordinatorComparisonTests {
         var fixture = running(cases: 1, workers: ["a", "b"])
         let first = try #require(given(fixture).first)
         #expect(first.worker == "a")
-        fixture.wait(5000, beating: ["b"])
+        fixture.wait(15_000, beating: ["b"])
         let second = try #require(given(fixture).first)
         #expect(second.worker == "b")
         fixture.say(.compared(task: second.task, report(3)), by: "b")

@@ -19,15 +19,17 @@ struct WireLimitsTests {
         #expect(shards * bytes + WireLimits.promptBytes + WireLimits.header <= WireLimits.workerMessage)
         #expect(WireLimits.shards(adapterBytes: bytes) >= shards)
         #expect(WireLimits.frames >= 5 + WireLimits.workerMessage / WireLimits.payloadFrame + WireLimits.payloads)
-        // The shape of it, with adapters of one byte.
+        // The names of all of them, and the adapters themselves, of one byte each.
         let task = CoordinatorMessage.ScoreTask(
-            task: .max, rule: .nonDecomposed, adapters: Array(repeating: [1], count: shards),
+            task: .max, rule: .nonDecomposed, adapters: Array(repeating: digest, count: shards),
             weights: Array(repeating: 1, count: 2 * shards), prompts: WireSamples.prompts)
         guard case .score(let read) = try CoordinatorMessage(frames: CoordinatorMessage.score(task).frames()) else {
             Issue.record("another message")
             return
         }
         #expect(read == task)
+        let whole = CoordinatorMessage.adapters(task: 1, Array(repeating: [1], count: shards))
+        #expect(try CoordinatorMessage(frames: whole.frames()) == whole)
     }
 
     @Test("A worker can say that it holds a copy of every shard, with the longest names and numbers")
@@ -40,7 +42,12 @@ struct WireLimitsTests {
         let hello = WorkerMessage.Hello(
             worker: String(repeating: "w", count: 36), name: String(repeating: "n", count: 200),
             protocolVersion: Int(WireLimits.version),
-            base: digest, precision: .bf16, arithmetic: digest, threads: 64, copies: copies)
+            base: digest, precision: .bf16, arithmetic: digest, threads: 64, copies: copies,
+            work: Array(
+                repeating: HeldTask(
+                    task: .max,
+                    training: .init(shard: 4095, manifest: digest, specification: WireSamples.specification),
+                    share: 1.0 / 3), count: WireLimits.heldTasks))
         #expect(try WorkerMessage(frames: WorkerMessage.hello(hello).frames()) == .hello(hello))
         #expect(WireLimits.header <= WireLimits.frame)
         let goodbye = WorkerMessage.goodbye(deleted: Array(WireLimits.shards))

@@ -106,14 +106,14 @@ struct WorkerLogicTests {
         let progress = WorkerMessage.TaskProgress(
             task: 0, step: 1, steps: 2, loss: 0.1, tokensPerSecond: 1, secondsRemaining: 1)
         #expect(driver.handle(.progress(job.id, progress)).isEmpty)
-        driver.handle(.connected)
+        driver.handle(.connected(goingOnWith: []))
         #expect(driver.say(assignment(task: 1)).isEmpty)
         let save = try #require(
             driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
         #expect(driver.store(save, .saved).sent == [.trained(task: 1, report, adapter: [1])])
     }
 
-    @Test("A training that ends without the coordinator is kept and not sent under an old id")
+    @Test("A training that ends without the coordinator is kept, and not sent to one that does not wait for it")
     func endsAlone() throws {
         var (driver, job) = try training()
         driver.handle(.disconnected)
@@ -121,13 +121,14 @@ struct WorkerLogicTests {
             driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
         #expect(driver.store(save, .saved, copy: copy()).isEmpty)
         #expect(driver.state.currentCopies == [copy()])
+        #expect(driver.handle(.connected(goingOnWith: [])).isEmpty)
     }
 
     @Test("A training that the new connection has not asked for yields to work that it asks for")
     func yields() throws {
         var (driver, job) = try training()
         driver.handle(.disconnected)
-        driver.handle(.connected)
+        driver.handle(.connected(goingOnWith: []))
         let embed = CoordinatorMessage.embed(
             task: 5, source: EmbeddingSource(layer: 1, pooling: .mean), prompts: prompts)
         #expect(driver.say(embed) == [.cancel(job.id)])
@@ -140,7 +141,7 @@ struct WorkerLogicTests {
         let update = try #require(driver.say(assignment(task: 1)).commands.first)
         driver.store(update, .missing(["d"]))
         driver.handle(.disconnected)
-        driver.handle(.connected)
+        driver.handle(.connected(goingOnWith: []))
         #expect(driver.say(assignment(task: 4)) == [.send(.need(task: 4, digests: ["d"]))])
         #expect(driver.say(.prompts(task: 1, prompts: prompts)).isEmpty)
     }
@@ -177,7 +178,7 @@ struct WorkerLogicTests {
         #expect(
             driver.say(.embed(task: 3, source: EmbeddingSource(layer: 1, pooling: .mean), prompts: prompts)).isEmpty)
         let scoring = try #require(driver.handle(.finished(job.id, .cancelled)).jobs.first)
-        #expect(scoring.computation == .score(score))
+        #expect(scoring.computation == .score(score, adapters: []))
         let next = driver.handle(.finished(scoring.id, .scored(margins: [1], tokens: 4, seconds: 2)))
         #expect(next.sent == [.scored(task: 2, tokens: 4, seconds: 2, margins: [1])])
         let embedding = try #require(next.jobs.first)
@@ -193,16 +194,6 @@ struct WorkerLogicTests {
         #expect(driver.say(.cancel(task: 1)) == [.cancel(job.id)])
         #expect(driver.handle(.finished(job.id, .cancelled)).isEmpty)
         #expect(driver.say(.cancel(task: 99)).isEmpty)
-    }
-
-    @Test("A lost connection ends replays and scoring")
-    func ephemeral() throws {
-        var driver = WorkerLogicDriver()
-        let job = try #require(
-            driver.say(.replay(task: 2, specification: specification, prompts: prompts)).jobs.first)
-        driver.say(.embed(task: 3, source: EmbeddingSource(layer: 1, pooling: .mean), prompts: prompts))
-        #expect(driver.handle(.disconnected) == [.cancel(job.id)])
-        #expect(driver.handle(.finished(job.id, .trained(report, adapter: []))).isEmpty)
     }
 
     @Test("A replay is reported with shard -1 and touches no storage")

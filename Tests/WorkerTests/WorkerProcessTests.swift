@@ -1,4 +1,5 @@
 import ClusterTestSupport
+import Files
 import Foundation
 import LanguageModels
 import Messages
@@ -90,8 +91,11 @@ final class WorkerProcessTests {
         try coordinator.say(
             .score(
                 CoordinatorMessage.ScoreTask(
-                    task: 2, rule: .nonDecomposed, adapters: [adapter, zero.safetensorsBytes()], weights: weights,
+                    task: 2, rule: .nonDecomposed, adapters: [trained.contentName, zero.contentName], weights: weights,
                     prompts: prompts)))
+        let lacking = try coordinator.expect { if case .lacks(2, let names) = $0 { names } else { nil } }
+        #expect(lacking == [trained.contentName, zero.contentName])
+        try coordinator.say(.adapters(task: 2, [adapter, zero.safetensorsBytes()]))
         let margins = try coordinator.expect { if case .scored(2, _, _, let margins) = $0 { margins } else { nil } }
         let executor = Toy.executor()
         #expect(
@@ -109,7 +113,8 @@ final class WorkerProcessTests {
             try coordinator.say(
                 .score(
                     CoordinatorMessage.ScoreTask(
-                        task: 4, rule: .decomposed, adapters: [bytes], weights: [], prompts: prompts)))
+                        task: 4, rule: .decomposed, adapters: [sha256(bytes)], weights: [], prompts: prompts)))
+            try coordinator.say(.adapters(task: 4, [bytes]))
             _ = try coordinator.expect { if case .failed(4, let code, _) = $0 { code } else { nil } }
         }
         try worker.stop()
@@ -164,8 +169,7 @@ final class WorkerProcessTests {
         coordinator = nil
         usleep(500_000)
         let next = try ScriptedCoordinator(context: try Context(), endpoint: endpoint)
-        _ = try next.welcome()
-        try next.say(assignment(task: 1, specification: long))
+        _ = try next.welcome(work: [1])
         let second = try next.expect { if case .progress(let progress) = $0 { progress } else { nil } }
         #expect(second.step > first.step)
         let (task, _, adapter) = try next.expect(isTrained)

@@ -25,6 +25,8 @@ package struct Coordinator: Sendable {
     private(set) var pendingForgets: PendingForgets
     var now: CoordinatorInstant
     var actions: [CoordinatorAction] = []
+    /// Connections that were given up, and on which something was heard again while these events were handled.
+    var hasReturned: [PeerID] = []
 
     var roster = WorkerRoster()
     /// The arithmetic every worker must have; nil until the first is admitted.
@@ -33,6 +35,8 @@ package struct Coordinator: Sendable {
     var owners: [Int: String] = [:]
     /// When a worker last came or went.
     var membershipChanged: CoordinatorInstant
+    /// nil: before the first one.
+    var lastTick: CoordinatorInstant?
 
     /// Tasks given out, oldest first.
     var tasks: [CoordinatorTask] = []
@@ -90,6 +94,7 @@ package struct Coordinator: Sendable {
     package mutating func handle(_ events: [CoordinatorEvent], at now: CoordinatorInstant) -> [CoordinatorAction] {
         self.now = max(self.now, now)
         actions = []
+        hasReturned = []
         for event in events { take(event) }
         if !events.allSatisfy(isQuiet) { reconcile() }
         defer { actions = [] }
@@ -100,6 +105,7 @@ package struct Coordinator: Sendable {
         switch event {
         case .tick: tick()
         case .worker(let peer, let message): receive(message, from: peer)
+        case .alive(let peer): heardBytes(of: peer)
         case .garbage(let peer): log("dropped frames that are no message, from peer \(peer)")
         case .unreachable(let peer): disconnect(peer)
         case .undelivered(let peer, let task, let error): undelivered(task, to: peer, error)
@@ -134,7 +140,10 @@ package struct Coordinator: Sendable {
     /// Whether nothing can follow from the event but an answer.
     private func isQuiet(_ event: CoordinatorEvent) -> Bool {
         switch event {
-        case .worker(_, .heartbeat), .worker(_, .progress), .worker(_, .need), .garbage, .client(_, .status): true
+        case .worker(let peer, .heartbeat), .worker(let peer, .progress), .worker(let peer, .need),
+            .worker(let peer, .lacks):
+            !hasReturned.contains(peer)
+        case .alive, .garbage, .client(_, .status): true
         default: false
         }
     }
@@ -144,6 +153,8 @@ package struct Coordinator: Sendable {
         resumePausedWork()
         reviseChecks()
         dropUnwantedTasks()
+        retireAdapters()
+        lapseReservations()
         orderLedgerWork()
         advanceOperations()
         placeShards()

@@ -45,6 +45,8 @@ package enum Dispatch: Sendable, Equatable {
     case prompts(task: TaskID, shard: Int, manifest: String, digests: [String])
     case replay(task: TaskID, specification: TrainingSpecification, ReplayData)
     case embed(task: TaskID, source: EmbeddingSource, scope: AttentionScope, digests: [String])
+    /// `CoordinatorMessage.adapters`, with as many of them as fit.
+    case adapters(task: TaskID, [AdapterReference])
     /// No adapters: the base model. `weights`: `[prompts, adapters]`, empty for 1/K.
     case score(
         task: TaskID, rule: AggregationRule, adapters: [AdapterReference], weights: [Float], digests: [String])
@@ -55,7 +57,8 @@ package enum Dispatch: Sendable, Equatable {
         switch self {
         case .assign(let task, _, _, _, _, _), .correct(let task, _, _, _, _), .prepare(let task, _, _, _),
             .prompts(let task, _, _, _), .replay(let task, _, _),
-            .embed(let task, _, _, _), .score(let task, _, _, _, _), .compare(let task, _, _, _):
+            .adapters(let task, _), .embed(let task, _, _, _), .score(let task, _, _, _, _),
+            .compare(let task, _, _, _):
             task
         }
     }

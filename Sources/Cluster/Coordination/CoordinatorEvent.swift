@@ -7,6 +7,8 @@ package enum CoordinatorEvent: Sendable {
     /// A decoded message of a worker. Before handing in a `trained` message the service recomputes the adapter's content
     /// name from the bytes; where it differs from the report it hands in `failed` (code `content-name`) instead.
     case worker(peer: PeerID, WorkerMessage)
+    /// Bytes of a message that has not come to its end came from the peer.
+    case alive(peer: PeerID)
     /// Frames that are no message of this protocol, from a peer that may be a worker.
     case garbage(peer: PeerID)
     /// The socket refused to route to the peer: it is gone.

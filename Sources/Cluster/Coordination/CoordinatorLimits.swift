@@ -5,15 +5,22 @@ package enum CoordinatorLimits {
     /// The version of messages between coordinator and workers.
     package static let protocolVersion = Int(WireLimits.version)
     /// Workers admitted at once; lost ones that still hold data are remembered up to the same number.
-    package static let workers = 256
+    package static let workers = 4096
     /// Shards that a worker may say it holds.
     package static let copies = WireLimits.copies
     /// Messages from a connection that another one with the same worker id replaced, before a third one is refused.
     package static let contestedMessages = 5
     /// Connections of one worker that replace each other more slowly than this are reconnections.
     package static let takeoverSeconds = 60.0
-    /// Tasks of lost connections that are cancelled when the worker comes back.
-    package static let abandonedTasks = 16
+    /// Tasks of a worker that is away which are remembered after others may have them.
+    package static let lapsedTasks = 16
+    /// How long work stays reserved for a worker that was lost, and shards wait for the worker that has their data, before
+    /// others get them: three times its longest recent silence, within these bounds.
+    package static let reservationSeconds = 10.0...60.0
+    /// Heartbeats that a worker may miss at most, in seconds, however long its recent silences were.
+    package static let longestPatience = 30.0
+    /// A time without ticks that is longer is not counted: the coordinator stood still, not the workers.
+    package static let lateTickSeconds = 1.0
     /// Ended operations kept; the oldest are dropped first.
     package static let endedOperations = 128
     /// Trainings, evaluations and verifications running at once; more are refused with `busy`.
@@ -44,8 +51,8 @@ package enum CoordinatorLimits {
     package static let releaseAgainSeconds = 10.0
     /// How long a forget request whose shards have clean adapters waits for workers that are here to confirm that they
     /// deleted what they held, and for the ledger to note it. After that its certificate names those copies as not confirmed,
-    /// as it does those of workers that are away. A worker that sends heartbeats but does not answer a task delays a request
-    /// before that by `CoordinatorSettings.silenceSeconds`: then the task is another worker's.
+    /// as it does those of workers that are away. A worker that sends heartbeats but does not go on with a task delays a
+    /// request before that by `CoordinatorSettings.progressSeconds`: then the task is another worker's.
     package static let releaseSeconds = 60.0
     /// Times that an evaluation or comparison starts anew because the data changed under it. An evaluation keeps what it
     /// scored under adapters that are still there.

@@ -21,6 +21,9 @@ package struct CoordinatorSettings: Sendable {
     package var doubleCheck: DoubleCheckRule
     /// A live worker that says nothing about a task for so long has lost it: the task is cancelled and given out again.
     package var silenceSeconds: Double
+    /// The same for tasks that tell of their steps, trainings and data to keep, from the last news of the task itself. Twice
+    /// as long after each time that the work failed, up to `silenceSeconds`.
+    package var progressSeconds: Double
     /// Ids of tasks start here. Above every id that an earlier run of the coordinator gave out: microseconds since 1970.
     package var firstTask: TaskID
     /// Which start of the cluster's coordinator this is; nil: nobody is told.
@@ -46,7 +49,8 @@ package struct CoordinatorSettings: Sendable {
             EvaluationMixture(rule: .nonDecomposed, attention: nil),
         ],
         heartbeatSeconds: Double = 1, liveness: Int = 3, chunk: Int = 32, silenceSeconds: Double = 300,
-        firstTask: TaskID = 1, doubleCheck: DoubleCheckRule = .one, generation: Generation? = nil
+        progressSeconds: Double = 60, firstTask: TaskID = 1, doubleCheck: DoubleCheckRule = .one,
+        generation: Generation? = nil
     ) {
         self.doubleCheck = doubleCheck
         self.cluster = cluster
@@ -58,6 +62,7 @@ package struct CoordinatorSettings: Sendable {
         self.liveness = liveness
         self.chunk = max(1, chunk)
         self.silenceSeconds = silenceSeconds
+        self.progressSeconds = progressSeconds
         self.firstTask = firstTask
         self.generation = generation
     }

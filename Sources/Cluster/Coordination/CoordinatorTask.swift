@@ -23,6 +23,8 @@ struct CoordinatorTask: Sendable {
     /// When the worker was last heard of about it.
     var lastNews: CoordinatorInstant
     var progress: WorkerMessage.TaskProgress?
+    /// Set while its worker is away and expected back: the task stays the worker's until then.
+    var awaitedUntil: CoordinatorInstant?
     /// The worker had nothing of the task's manifest before, and was sent none of its prompts yet.
     var isWithoutData = false
 
@@ -36,6 +38,19 @@ struct CoordinatorTask: Sendable {
         case .part(let part): .operation(part.operation)
         case .check(let shard, _): .check(shard: shard)
         }
+    }
+
+    /// Its worker tells of its steps.
+    var isPaced: Bool {
+        switch kind {
+        case .train, .copy, .check: true
+        case .part(let part): part.isReplay
+        case .correct, .prepare, .values: false
+        }
+    }
+
+    var isCopy: Bool {
+        if case .copy = kind { true } else { false }
     }
 
     /// Trainings have a worker for themselves.

@@ -11,13 +11,19 @@ package struct KnownWorker: Sendable {
     var lastSent: CoordinatorInstant
     /// By shard.
     var copies: [KnownCopy]
+    /// When a whole message of it last came.
+    var lastMessage = CoordinatorInstant(milliseconds: 0)
     /// The connection before this one, which should fall silent.
     var replaced: PeerID?
     /// Messages from replaced connections, while one takes over from the other: two processes with one id.
     var contested = 0
     var lastTakeover: CoordinatorInstant?
-    /// Tasks that it was given on an earlier connection.
-    var abandoned: [TaskID] = []
+    /// How it comes back, if it is away.
+    var absence = WorkerAbsence()
+    /// The longest time between two of its messages lately, in seconds.
+    var longestGap = 0.0
+    /// Content names of adapters that it was sent on this connection and has not been told to drop.
+    var adapters: [String] = []
     /// What it may do before it trains its next shard.
     var turn = BackgroundTurn()
     /// Whether the last shard it was given was to be corrected, not trained.
@@ -78,14 +84,17 @@ package struct KnownWorker: Sendable {
 /// All workers that matter: the live ones, and those away that may still hold data. Sorted by id.
 struct WorkerRoster: Sendable {
     private(set) var workers: [KnownWorker] = []
+    /// Ids by connection.
+    private var ids: [PeerID: String] = [:]
 
     subscript(id: String) -> KnownWorker? {
         get {
             index(of: id).map { workers[$0] }
         }
         set {
-            let position = workers.firstIndex { $0.id >= id } ?? workers.count
+            let position = position(of: id)
             let known = position < workers.count && workers[position].id == id
+            note(id, known ? workers[position].peer : nil, newValue?.peer)
             switch (known, newValue) {
             case (true, .some(let worker)): workers[position] = worker
             case (true, .none): workers.remove(at: position)
@@ -98,13 +107,19 @@ struct WorkerRoster: Sendable {
     var live: [KnownWorker] { workers.filter(\.isLive) }
     var hasLive: Bool { workers.contains(where: \.isLive) }
 
+    func isAnybodyExpected(at now: CoordinatorInstant) -> Bool {
+        workers.contains { !$0.isLive && ($0.absence.expectedUntil.map { $0 > now } ?? false) }
+    }
+
     func worker(at peer: PeerID) -> KnownWorker? {
-        workers.first { $0.peer == peer }
+        ids[peer].flatMap { self[$0] }
     }
 
     mutating func update(_ id: String, _ change: (inout KnownWorker) -> Void) {
         guard let position = index(of: id) else { return }
+        let before = workers[position].peer
         change(&workers[position])
+        note(id, before, workers[position].peer)
     }
 
     /// Workers that were here before this coordinator started, as far as their disks may hold something.
@@ -115,11 +130,30 @@ struct WorkerRoster: Sendable {
                 ?? KnownWorker(
                     id: copy.worker, name: copy.name, threads: 0, peer: nil, lastHeard: now, lastSent: now, copies: [])
             worker.mayHold(shard: copy.shard, manifests: [copy.manifest])
+            // Whoever was here before a restart is looking for its coordinator already.
+            worker.absence.expectedUntil = now.advanced(bySeconds: CoordinatorLimits.reservationSeconds.lowerBound)
             self[copy.worker] = worker
         }
     }
 
+    private mutating func note(_ id: String, _ before: PeerID?, _ after: PeerID?) {
+        guard before != after else { return }
+        if let before, ids[before] == id { ids[before] = nil }
+        if let after { ids[after] = id }
+    }
+
     private func index(of id: String) -> Int? {
-        workers.firstIndex { $0.id == id }
+        let position = position(of: id)
+        return position < workers.count && workers[position].id == id ? position : nil
+    }
+
+    /// Where the worker is, or belongs: ids are sorted.
+    private func position(of id: String) -> Int {
+        var (low, high) = (0, workers.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if workers[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }

@@ -11,7 +11,7 @@ extension CoordinatorLoop {
         switch action {
         case .send(let peer, let message):
             switch message {
-            case .cancel, .release:
+            case .cancel, .release, .drop:
                 // Behind the dispatches that were asked for before it: those wait for the ledger.
                 onLedger { _ in
                     guard let frames = try? message.frames() else { return }

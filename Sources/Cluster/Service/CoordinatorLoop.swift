@@ -40,6 +40,8 @@ final class CoordinatorLoop {
     let budget: ReplyBudget
     private var admission = WorkerAdmission()
     private var peerLog = PeerLog()
+    /// Bytes that had come from workers that are quiet when they were last looked at.
+    private var quietBytes: [PeerID: UInt64] = [:]
 
     init(process: CoordinatorProcess, socket: Socket, snapshot: LedgerSnapshot, copies: [HandedCopy]) {
         self.process = process
@@ -67,6 +69,9 @@ final class CoordinatorLoop {
         while !stopping {
             if let ending, ContinuousClock.now >= ending.until { break }
             if ContinuousClock.now >= nextTick {
+                // Nobody is judged by what lies here unread.
+                for _ in 0..<Self.roundsBeforeTick { if try !receive() { break } }
+                noteBytes()
                 handle(.tick)
                 sayWorking()
                 if mustRead { readAgain() }
@@ -81,7 +86,7 @@ final class CoordinatorLoop {
                 }
             }
             let ready = try poller.wait(timeout: nextTick - ContinuousClock.now)
-            if ready[0] { try receive() }
+            if ready[0] { _ = try receive() }
             if ready[1] { take(process.inbox.drain()) }
         }
         if let failure { throw failure }
@@ -133,8 +138,25 @@ final class CoordinatorLoop {
 
     // MARK: in
 
+    /// Portions of messages that are read before a tick.
+    private static let roundsBeforeTick = 16
+
+    /// A worker whose large message is on its way over a slow link is not silent.
+    private func noteBytes() {
+        let quiet = coordinator.quietPeers(at: now)
+        var bytes: [PeerID: UInt64] = [:]
+        for peer in quiet {
+            let received = socket.connections?.received(from: peer.bytes) ?? 0
+            bytes[peer] = received
+            if let before = quietBytes[peer], received > before { handle(.alive(peer: peer)) }
+        }
+        quietBytes = bytes
+    }
+
     /// A burst is taken in portions, so that ticks and results are not starved.
-    private func receive() throws {
+    ///
+    /// - Returns: whether more may be there.
+    private func receive() throws -> Bool {
         for _ in 0..<256 {
             let message: Socket.Message?
             do throws(ZeroMQError) {
@@ -145,9 +167,10 @@ final class CoordinatorLoop {
                 guard error == .messageTooLarge || error == .unwelcome else { throw error }
                 continue
             }
-            guard let message else { return }
+            guard let message else { return false }
             receive(message)
         }
+        return true
     }
 
     private func receive(_ message: Socket.Message) {

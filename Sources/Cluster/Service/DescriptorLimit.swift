@@ -1,10 +1,12 @@
+import Coordination
 import Foundation
 
 /// How many files and connections the process may have open.
 enum DescriptorLimit {
     /// For the ledger, adapters and everything else that is no connection.
     static let others = 256
-    static let connections = 4096
+    /// As many clients as workers.
+    static let connections = 2 * CoordinatorLimits.workers
 
     /// Raises the limit to what the process may raise it to.
     ///

@@ -1,6 +1,6 @@
 import Messages
 
-/// When a worker greets, beats and gives a connection up. Pure: time is handed in, sockets are elsewhere.
+/// When a worker greets and gives a connection up. Pure: time is handed in, sockets and heartbeats are elsewhere.
 ///
 /// A lost connection gets a fresh socket and a new hello. While no welcome comes the attempts last longer and longer,
 /// 1 s to 32 s; the socket stays open in the meantime, so that a coordinator that comes back is found at once.
@@ -8,13 +8,13 @@ package struct ConnectionState: Sendable {
     package enum Action: Hashable, Sendable {
         /// Close the socket, if there is one, make a new one and say hello.
         case connect
-        case heartbeat
         /// The coordinator is gone.
         case lost
     }
 
     package static let firstAttempt = 1.0
     package static let longestAttempt = 32.0
+    package static let longestPatience = 30.0
 
     private enum Phase { case idle, greeting, connected }
     private var phase = Phase.idle
@@ -22,6 +22,8 @@ package struct ConnectionState: Sendable {
     private var period = 1.0
     private var liveness = 3
     private var lastReceived = 0.0
+    /// The longest silence lately: whoever was slow is given up later.
+    private var longestGap = 0.0
     private var lastSent = 0.0
 
     package init() {}
@@ -40,12 +42,7 @@ package struct ConnectionState: Sendable {
             greet(at: now)
             return [.connect]
         case .connected:
-            if now >= lastReceived + period * Double(liveness) {
-                return [.lost] + lose(at: now)
-            }
-            guard now >= lastSent + period else { return [] }
-            lastSent = now
-            return [.heartbeat]
+            return now >= lastReceived + patience ? [.lost] + lose(at: now) : []
         }
     }
 
@@ -54,7 +51,7 @@ package struct ConnectionState: Sendable {
         switch phase {
         case .idle: 0
         case .greeting: max(0, lastSent + attempt - now)
-        case .connected: max(0, min(lastReceived + period * Double(liveness), lastSent + period) - now)
+        case .connected: max(0, lastReceived + patience - now)
         }
     }
 
@@ -66,13 +63,17 @@ package struct ConnectionState: Sendable {
         lastReceived = now
     }
 
-    /// Any message counts as a sign of life.
+    /// Any message, and any part of one, counts as a sign of life.
     package mutating func received(at now: Double) {
+        guard phase == .connected, now > lastReceived else { return }
+        let gap = now - lastReceived
+        longestGap = max(gap, longestGap - gap / 20)
         lastReceived = now
     }
 
-    package mutating func sent(at now: Double) {
-        lastSent = now
+    /// Seconds for which nothing need come.
+    private var patience: Double {
+        max(period * Double(liveness), min(2 * longestGap + period, Self.longestPatience))
     }
 
     private mutating func lose(at now: Double) -> [Action] {

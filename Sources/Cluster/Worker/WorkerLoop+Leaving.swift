@@ -16,7 +16,7 @@ extension WorkerLoop {
             notes.add(ClearedNotesFile.read(in: directory.path))
             try? sayCleared()
         }
-        try? socket?.send(WorkerMessage.goodbye(deleted: deleted).frames())
+        try? send(.goodbye(deleted: deleted))
     }
 
     /// - Returns: the shards that are gone, sorted. A deletion that takes too long, or fails, claims nothing.
@@ -36,8 +36,6 @@ extension WorkerLoop {
                 default: break
                 }
             }
-            // A coordinator that gave this worker up meanwhile would not take its goodbye.
-            if connection.isConnected { try? socket?.send(WorkerMessage.heartbeat.frames()) }
         }
         logger.error("the shards are not deleted yet after \(Self.longestDeletion)")
         return []

@@ -11,12 +11,12 @@ final class WorkerLoop {
     private let memory: GenerationMemory
     let logger: Logger
     private let stopRequest: WakeUp
-    private let context: Context
+    let link: Link
     let reports: Mailbox<WorkerReport>
     let clock = ContinuousClock()
     private let start: ContinuousClock.Instant
     var connection = ConnectionState()
-    var socket: Socket?
+    private var hasBegun = false
     private var attempts = 0
     var threadsRunning = 0
     var notes = ClearedNotes()
@@ -36,15 +36,20 @@ final class WorkerLoop {
         memory = GenerationMemory(directory: "\(directory.path)/\(WorkerFiles.clusters)")
         self.logger = logger
         self.stopRequest = stopRequest
-        context = try Context()
         reports = try Mailbox()
-        start = clock.now
+        let (clock, start) = (clock, ContinuousClock.now)
+        self.start = start
+        link = try Link(to: configuration.coordinator, options: Self.options(configuration)) {
+            (clock.now - start) / .seconds(1)
+        }
     }
 
     var now: Double { (clock.now - start) / .seconds(1) }
 
     /// Returns after a stop request.
     func run(makeExecutor: @escaping @Sendable () throws -> any TaskExecutor) throws {
+        // Long enough for a goodbye on its way.
+        defer { link.quit(within: .seconds(2)) }
         let post: @Sendable (WorkerReport) -> Void = { [reports] in reports.post($0) }
         let compute = try ComputeThread(makeExecutor: makeExecutor, report: post)
         threadsRunning += 1
@@ -67,12 +72,13 @@ final class WorkerLoop {
         var state = WorkerLogic(executor: executor, copies: copies)
         if configuration.disposal == .deletedAtOnce { nextLook = now + Self.longestSearch }
         while true {
+            if let heard = link.lastHeard { connection.received(at: heard) }
             for action in connection.tick(at: now) {
                 try perform(action, executor: executor, &state, compute, storage)
             }
             let ready = try poll()
             if ready.stop { return leave(state, storage) }
-            if ready.socket { try receive(executor, &state, compute, storage) }
+            if ready.link { try receive(executor, &state, compute, storage) }
             if configuration.disposal == .deletedAtOnce {
                 if connection.isConnected { return leave(state, storage) }
                 if now >= nextLook {
@@ -83,11 +89,11 @@ final class WorkerLoop {
                 nextLook = now + configuration.abandonedAfter / .seconds(1) / 4
                 storage.clearAbandoned(at: now)
             }
-            try sayCleared()
             for report in reports.drain() {
                 guard let event = event(report) else { continue }
                 try perform(state.handle(event), &state, compute, storage)
             }
+            try sayCleared()
         }
     }
 
@@ -132,15 +138,16 @@ final class WorkerLoop {
 
     // MARK: - Events
 
-    private func poll() throws(ZeroMQError) -> (socket: Bool, stop: Bool) {
-        var sources: [Poller.Source] = [.descriptor(stopRequest.descriptor), .descriptor(reports.descriptor)]
-        if let socket { sources.append(.socket(socket)) }
+    private func poll() throws(ZeroMQError) -> (link: Bool, stop: Bool) {
+        let sources: [Poller.Source] = [
+            .descriptor(stopRequest.descriptor), .descriptor(reports.descriptor), .descriptor(link.descriptor),
+        ]
         // One millisecond more: a wait that is rounded down would spin.
-        let wait = socket.map { _ in
-            Duration.seconds(max(0, min(connection.wait(at: now), nextLook - now))) + .milliseconds(1)
-        }
+        let wait =
+            hasBegun
+            ? Duration.seconds(max(0, min(connection.wait(at: now), nextLook - now))) + .milliseconds(1) : nil
         let ready = try Poller(sources).wait(timeout: wait)
-        return (ready.count > 2 && ready[2], ready[0])
+        return (ready[2], ready[0])
     }
 
     private func event(_ report: WorkerReport) -> WorkerLogic.Event? {
@@ -162,18 +169,17 @@ final class WorkerLoop {
         _ executor: ExecutorDescription, _ state: inout WorkerLogic, _ compute: ComputeThread,
         _ storage: StorageThread
     ) throws {
-        // Bounded, so that a flood of messages cannot hold up heartbeats and results.
-        for _ in 0..<64 {
+        for event in link.drain() {
             let frames: [[UInt8]]
-            do throws(ZeroMQError) {
-                guard
-                    let received = try socket?.receive(
-                        maximumFrames: WireLimits.frames, maximumBytes: WireLimits.workerMessage)
-                else { return }
-                frames = received
-            } catch .messageTooLarge {
+            switch event {
+            case .received(let received): frames = received
+            case .dropped:
                 logger.warning("dropped a message above the limits")
                 continue
+            case .undelivered(let error):
+                logger.warning("cannot send: \(error)")
+                continue
+            case .failed(let error): throw error
             }
             connection.received(at: now)
             let told = notes.received(at: now)
@@ -197,8 +203,10 @@ final class WorkerLoop {
                 guard follows(welcome) else { continue }
                 attempts = 0
                 connection.welcomed(welcome, at: now)
+                link.beat(every: welcome.heartbeatSeconds)
                 logger.info("connected to cluster \(welcome.cluster)")
-                try perform(state.handle(.connected), &state, compute, storage)
+                try perform(
+                    state.handle(.connected(goingOnWith: welcome.work)), &state, compute, storage)
                 if let cluster, cluster != welcome.cluster {
                     logger.warning("the shards kept here are of another cluster, \(cluster): they are deleted")
                     try perform(state.handle(.otherCluster), &state, compute, storage)
@@ -247,9 +255,9 @@ final class WorkerLoop {
                 )
             }
             attempts += 1
-            try connect()
-            try send(.hello(hello(executor, copies: state.currentCopies)))
-        case .heartbeat: try send(.heartbeat)
+            hasBegun = true
+            link.connect()
+            try send(.hello(hello(executor, state)))
         case .lost:
             logger.warning("lost the coordinator; trying to reach it again")
             notes.disconnected()
@@ -274,42 +282,33 @@ final class WorkerLoop {
 
     /// Messages of a connection that is gone are dropped: the next hello says how things are.
     func send(_ message: WorkerMessage) throws {
-        guard let socket else { return }
-        do {
-            try socket.send(message.frames())
-            connection.sent(at: now)
-        } catch ZeroMQError.contextTerminated {
-            throw ZeroMQError.contextTerminated
-        } catch let error as WireError {
-            logger.error("cannot send: \(error)")
-            guard let task = message.task else { return }
-            try send(.failed(task: task, code: .tooLarge, message: "\(error)"))
+        do throws(WireError) {
+            link.send(try message.frames())
         } catch {
-            // A full queue: nothing gets through, and the silence ends the connection.
-            logger.warning("cannot send: \(error)")
+            logger.error("cannot send: \(error)")
+            guard let task = message.answeredTask ?? message.askingTask else { return }
+            try send(.failed(task: task, code: .tooLarge, message: "\(error)"))
         }
     }
 
-    private func connect() throws(ZeroMQError) {
+    private static func options(_ configuration: WorkerConfiguration) -> SocketOptions {
         var options = SocketOptions()
         options.maximumFrameSize = Int64(WireLimits.frame)
         // Long enough for a goodbye on its way.
         options.linger = .milliseconds(300)
         options.reconnectIntervalMaximum = .seconds(1)
         options.curve = configuration.curve.map { .client($0.own, serverKey: $0.coordinator) }
-        socket = nil
-        let fresh = try Socket(context, .dealer, options: options)
-        try fresh.connect(configuration.coordinator)
-        socket = fresh
+        return options
     }
 
     private func hello(
-        _ executor: ExecutorDescription, copies: [ShardCopy]
+        _ executor: ExecutorDescription, _ state: WorkerLogic
     ) -> WorkerMessage.Hello {
         WorkerMessage.Hello(
             worker: directory.worker, secret: directory.secret,
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             protocolVersion: Int(WireLimits.version), base: executor.base, precision: executor.precision,
-            arithmetic: executor.arithmetic, threads: executor.threads, copies: copies, known: memory.all())
+            arithmetic: executor.arithmetic, threads: executor.threads, copies: state.currentCopies,
+            known: memory.all(), work: state.heldTasks)
     }
 }

@@ -22,6 +22,7 @@ struct ModelWorker {
 
     struct Assignment {
         var value: CoordinatorMessage.Assignment
+        var id: TaskID
         var task: TaskID?
         var isComplete = false
     }
@@ -36,6 +37,8 @@ struct ModelWorker {
         var task: TaskID
         var work: Computation
         var isTraining: Bool
+        /// It runs to its end and is answered to nobody.
+        var isUnwanted = false
     }
 
     enum Effect {
@@ -48,6 +51,11 @@ struct ModelWorker {
     var disk: [Int: Copy] = [:]
     var assignments: [Int: Assignment] = [:]
     var jobs: [Job] = []
+    /// Answers that the coordinator has not confirmed.
+    private var results: [(task: TaskID, message: WorkerMessage)] = []
+    /// Content names of adapters in memory, and scoring tasks that wait for some.
+    private(set) var adapters: Set<String> = []
+    private var waiting: [CoordinatorMessage.ScoreTask] = []
     private var nextJob = 1
     /// What it fails at, for tests of failures.
     var failsTraining = false
@@ -61,15 +69,77 @@ struct ModelWorker {
     mutating func crash() {
         assignments = [:]
         jobs = []
+        results = []
+        adapters = []
+        waiting = []
     }
 
-    /// Answers of the old connection go nowhere; trainings of shards go on.
-    mutating func disconnect() {
-        for shard in assignments.keys { assignments[shard]?.task = nil }
-        let running = jobs.first
-        jobs.removeAll { job in
-            if case .answer = job.work { job.id != running?.id } else { false }
+    /// Everything goes on; adapters are asked for anew.
+    mutating func disconnect() { adapters = [] }
+
+    private var held: [HeldTask] {
+        let trainings = assignments.keys.sorted().compactMap { assignments[$0] }.map { assignment in
+            let value = assignment.value
+            let training = HeldTask.Training(
+                shard: value.shard, manifest: value.manifest.digest, specification: value.specification)
+            let isTraining = value.adapter == nil && value.correction == nil
+            return HeldTask(task: assignment.id, training: isTraining ? training : nil)
         }
+        let answers = jobs.filter { if case .answer = $0.work { true } else { false } }.map { HeldTask(task: $0.task) }
+        return results.map { HeldTask(task: $0.task, share: 1) } + trainings + answers
+            + waiting.map { HeldTask(task: $0.task) }
+    }
+
+    private mutating func connect(goingOnWith tasks: [TaskID]) -> [Effect] {
+        results.removeAll { !tasks.contains($0.task) }
+        waiting.removeAll { !tasks.contains($0.task) }
+        _ = drop { job in
+            if case .answer = job.work { !tasks.contains(job.task) } else { false }
+        }
+        if let running = jobs.first, case .answer = running.work, !tasks.contains(running.task) {
+            jobs[0].isUnwanted = true
+        }
+        var effects = results.map { Effect.send($0.message) }
+        for shard in assignments.keys.sorted() {
+            guard let assignment = assignments[shard] else { continue }
+            if tasks.contains(assignment.id) {
+                assignments[shard]?.task = assignment.id
+                if !assignment.isComplete { effects += proceed(shard) }
+            } else if assignment.value.correction != nil || assignment.value.adapter != nil {
+                abandon(shard)
+            } else {
+                assignments[shard]?.task = nil
+            }
+        }
+        return effects + waiting.map { .send(.lacks(task: $0.task, adapters: lacking($0))) }
+    }
+
+    private func lacking(_ task: CoordinatorMessage.ScoreTask) -> [String] {
+        task.adapters.filter { !adapters.contains($0) }
+    }
+
+    /// Answers are kept until they are known to have come.
+    private mutating func keeping(_ effects: [Effect]) -> [Effect] {
+        for case .send(let message) in effects {
+            guard let task = message.answeredTask else { continue }
+            results.removeAll { $0.task == task }
+            results.append((task, message))
+        }
+        return effects
+    }
+
+    /// News of what is being computed.
+    var progress: [Effect] {
+        guard let job = jobs.first else { return [] }
+        var task: TaskID? = job.task
+        if case .shard(let shard) = job.work { task = assignments[shard]?.task }
+        return task.map {
+            [
+                .send(
+                    .progress(
+                        .init(task: $0, step: 1, steps: 2, loss: 0, tokensPerSecond: 1, secondsRemaining: 1)))
+            ]
+        } ?? []
     }
 
     func hello(_ specification: TrainingSpecification) -> WorkerMessage {
@@ -77,7 +147,7 @@ struct ModelWorker {
             WorkerMessage.Hello(
                 worker: id, name: id, protocolVersion: CoordinatorLimits.protocolVersion, base: specification.base,
                 precision: specification.precision, arithmetic: "arithmetic", threads: 1,
-                copies: disk.keys.sorted().compactMap(shardCopy)))
+                copies: disk.keys.sorted().compactMap(shardCopy), work: held))
     }
 
     private func shardCopy(_ shard: Int) -> ShardCopy? {
@@ -89,8 +159,25 @@ struct ModelWorker {
     }
 
     mutating func receive(_ message: CoordinatorMessage) -> [Effect] {
+        let effects = take(message)
+        return keeping(effects)
+    }
+
+    private mutating func take(_ message: CoordinatorMessage) -> [Effect] {
         switch message {
-        case .welcome, .refused, .heartbeat: return []
+        case .welcome(let welcome): return connect(goingOnWith: welcome.work)
+        case .refused, .heartbeat: return []
+        case .taken(let task):
+            results.removeAll { $0.task == task }
+            return []
+        case .drop(let names):
+            adapters.subtract(names)
+            return []
+        case .adapters(_, let bytes):
+            adapters.formUnion(bytes.map { String(decoding: $0, as: UTF8.self) })
+            let ready = waiting.filter { lacking($0).isEmpty }
+            waiting = waiting.filter { !lacking($0).isEmpty }
+            return ready.flatMap { score($0) }
         case .assign(let assignment): return assign(assignment)
         case .prompts(let task, let prompts):
             guard let shard = assignments.keys.sorted().first(where: { assignments[$0]?.task == task }) else {
@@ -117,11 +204,12 @@ struct ModelWorker {
             disk[shard]?.prepared = name
             return enqueue(
                 .answer(.prepared(task: task, shard: shard, adapter: name, seconds: 1)), task: task, isTraining: true)
-        case .score(let score):
-            let margins = score.prompts.map { Float(simulatedHash($0.digest) % 1000) / 500 - 1 }
-            return enqueue(
-                .answer(.scored(task: score.task, tokens: 1, seconds: 1, margins: margins)), task: score.task,
-                isTraining: false)
+        case .score(let task):
+            guard lacking(task).isEmpty else {
+                waiting.append(task)
+                return [.send(.lacks(task: task.task, adapters: lacking(task)))]
+            }
+            return score(task)
         case .embed(let task, _, let prompts):
             let values = prompts.flatMap { [Float(simulatedHash($0.digest) % 1000), 1] }
             return enqueue(
@@ -134,6 +222,8 @@ struct ModelWorker {
                 .answer(.compared(task: task, ComparisonReport(cases: [summary]))), task: task, isTraining: true)
         case .cancel(let task):
             for shard in assignments.keys.sorted() where assignments[shard]?.task == task { abandon(shard) }
+            results.removeAll { $0.task == task }
+            waiting.removeAll { $0.task == task }
             return drop { $0.task == task }
         case .release(let shard):
             abandon(shard)
@@ -141,6 +231,13 @@ struct ModelWorker {
             return drop { if case .shard(shard) = $0.work { true } else { false } }
                 + [.send(.released(shard: shard))]
         }
+    }
+
+    private mutating func score(_ task: CoordinatorMessage.ScoreTask) -> [Effect] {
+        let margins = task.prompts.map { Float(simulatedHash($0.digest) % 1000) / 500 - 1 }
+        return enqueue(
+            .answer(.scored(task: task.task, tokens: 1, seconds: 1, margins: margins)), task: task.task,
+            isTraining: false)
     }
 
     private mutating func abandon(_ shard: Int) {
@@ -161,10 +258,11 @@ struct ModelWorker {
             assignments[shard]?.value.correction == assignment.correction
         {
             assignments[shard]?.task = assignment.task
+            assignments[shard]?.id = assignment.task
             return assignments[shard]?.isComplete == true ? [] : proceed(shard)
         }
         abandon(shard)
-        assignments[shard] = Assignment(value: assignment, task: assignment.task)
+        assignments[shard] = Assignment(value: assignment, id: assignment.task, task: assignment.task)
         let wanted = Set(assignment.manifest.entries)
         var copy = disk[shard] ?? Copy()
         let before = copy.manifest
@@ -210,10 +308,15 @@ struct ModelWorker {
     }
 
     mutating func finished(_ job: Int) -> [Effect] {
+        let effects = end(job)
+        return keeping(effects)
+    }
+
+    private mutating func end(_ job: Int) -> [Effect] {
         guard let done = jobs.first, done.id == job else { return [] }
         jobs.removeFirst()
         switch done.work {
-        case .answer(let message): return [.send(message)] + starting
+        case .answer(let message): return (done.isUnwanted ? [] : [.send(message)]) + starting
         case .shard(let shard):
             guard let assignment = assignments[shard], assignment.isComplete, var copy = disk[shard] else {
                 return starting

@@ -25,6 +25,12 @@ struct SimulationPlan {
     var prepares: Bool
     /// Whether one of three or more workers trains to other bytes than the others; then every forget is double-checked.
     var hasFalseWorker: Bool
+    /// How long trainings and comparisons take; those that take long tell how far they are.
+    var trainingMilliseconds: ClosedRange<Int64> = 1000...9000
+    /// Every worker is cut off for as long, this time after time; nil: none is.
+    var shortLosses: (every: Int64, lasting: Int64)?
+    /// The coordinator's loop stands still for as long, this time after time.
+    var pauses: (every: Int64, lasting: Int64)?
     /// Besides the others, requests to forget one user each, all this time apart; nil: none.
     var forgetEveryMilliseconds: Int64?
     /// From when on to the end of the chaos the ledger refuses what.
@@ -80,6 +86,11 @@ struct Simulation {
     private(set) var violations: [String] = []
     private(set) var now: Int64 = 0
     private(set) var eventsHandled = 0
+    /// What the coordinator logged of workers that it took for lost.
+    private(set) var losses = 0
+    /// Trainings and comparisons that workers began, in all.
+    private(set) var longJobs = 0
+    private var pausedUntil: Int64 = 0
     var random: SimulationRandom
     private var queue = SimulationQueue()
     private var life = 0
@@ -167,8 +178,22 @@ struct Simulation {
                 queue.plan(.startWorker(worker), at: time + random.between(100, 20_000))
             }
         }
+        planCuts()
         // So that the queue is never empty at the end of the chaos.
         queue.plan(.diskFull(false), at: chaos)
+    }
+
+    private mutating func planCuts() {
+        if let (every, span) = plan.shortLosses {
+            for time in stride(from: every, to: plan.chaosMilliseconds - span, by: Int64.Stride(every)) {
+                for index in hosts.indices { queue.plan(.partition(index, until: time + span), at: time) }
+            }
+        }
+        if let (every, span) = plan.pauses {
+            for time in stride(from: every, to: plan.chaosMilliseconds - span, by: Int64.Stride(every)) {
+                queue.plan(.pause(until: time + span), at: time)
+            }
+        }
     }
 
     private mutating func add(_ body: ClientRequest, at time: Int64) {
@@ -217,7 +242,13 @@ struct Simulation {
     // MARK: events
 
     private mutating func handle(_ event: SimulationEvent) {
+        if now < pausedUntil, event.isForCoordinator {
+            // The loop reads what came before it looks at the clock.
+            let isTick = if case .tick = event { true } else { false }
+            return queue.plan(event, at: pausedUntil + (isTick ? 1 : 0))
+        }
         switch event {
+        case .pause(let until): pausedUntil = until
         case .tick(let life):
             guard life == self.life, coordinator != nil else { return }
             feed(.tick)
@@ -309,7 +340,7 @@ struct Simulation {
         switch action {
         case .send(let peer, let message):
             switch message {
-            case .cancel, .release: queue.plan(.behindLedger(.send(peer, message), life: life), at: now + 20)
+            case .cancel, .release, .drop: queue.plan(.behindLedger(.send(peer, message), life: life), at: now + 20)
             default: transmit(message, to: peer)
             }
         case .dispatch: queue.plan(.behindLedger(action, life: life), at: now + 20)
@@ -353,7 +384,7 @@ struct Simulation {
             }
             let current = scores.digests.allSatisfy { ledger.sample($0) != nil }
             answer(.evaluation(operation: operation, current ? .success([1]) : .failure(stale)))
-        case .log: break
+        case .log(let line): if line.hasPrefix("lost worker") { losses += 1 }
         }
     }
 
@@ -441,9 +472,11 @@ struct Simulation {
             return prompts(digests).map {
                 .score(
                     CoordinatorMessage.ScoreTask(
-                        task: task, rule: rule, adapters: adapters.map { Array($0.name.utf8) }, weights: weights,
-                        prompts: $0))
+                        task: task, rule: rule, adapters: adapters.map(\.name), weights: weights, prompts: $0))
             }
+        case .adapters(let task, let adapters):
+            for case .published(let name) in adapters where !ledger.hasAdapter(name) { return nil }
+            return .adapters(task: task, adapters.map { Array($0.name.utf8) })
         }
     }
 
@@ -500,6 +533,7 @@ struct Simulation {
             connect(index)
         } else if hosts[index].isWelcome {
             transmit(.heartbeat, from: index)
+            if plan.trainingMilliseconds.upperBound > 10_000 { perform(hosts[index].worker.progress, of: index) }
         }
         queue.plan(.workerTimer(index, incarnation: incarnation), at: now + 1000)
     }
@@ -514,9 +548,13 @@ struct Simulation {
     private mutating func perform(_ effects: [ModelWorker.Effect], of index: Int) {
         for effect in effects {
             switch effect {
-            case .send(let message): transmit(message, from: index)
+            // Without a connection nothing is said; results wait.
+            case .send(let message): if hosts[index].isWelcome { transmit(message, from: index) }
             case .start(let job, let isTraining):
-                let duration = isTraining ? random.between(1000, 9000) : random.between(50, 500)
+                if isTraining { longJobs += 1 }
+                let long = plan.trainingMilliseconds
+                let duration =
+                    isTraining ? random.between(long.lowerBound, long.upperBound) : random.between(50, 500)
                 queue.plan(.jobDone(index, incarnation: hosts[index].incarnation, job: job), at: now + duration)
             }
         }
@@ -661,6 +699,13 @@ struct Simulation {
                 if copy.manifest != ledger.manifests[shard].digest {
                     found.append("\(host.worker.id) holds an old copy of shard \(shard)")
                 }
+            }
+        }
+        for host in hosts where host.isUp {
+            let living = Set(ledger.snapshot.shards.compactMap { $0.adapter?.name })
+            if let name = host.worker.adapters.sorted().first(where: { !living.contains($0) && $0.hasPrefix("adapter") }
+            ) {
+                found.append("\(host.worker.id) has the old adapter \(name) in memory")
             }
         }
         for shard in ledger.snapshot.shards where held[shard.index] ?? 0 != (shard.prompts == 0 ? 0 : 1) {

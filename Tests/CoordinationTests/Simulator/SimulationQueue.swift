@@ -19,10 +19,22 @@ enum SimulationEvent {
     case startCoordinator
     case crashCoordinator
     case partition(Int, until: Int64)
+    /// The coordinator's process gets no time.
+    case pause(until: Int64)
     case diskFull(Bool)
     case refuse(Set<ModelLedger.Refusal>)
     case clientSends(Int)
     case clientHears(Int, CoordinatorReply)
+
+    /// Whether the coordinator's process has to run for it.
+    var isForCoordinator: Bool {
+        switch self {
+        case .tick, .shell, .ledger, .behindLedger, .toCoordinator, .clientSends: true
+        case .toWorker, .workerTimer, .jobDone, .startWorker, .crashWorker, .startCoordinator, .crashCoordinator,
+            .partition, .pause, .diskFull, .refuse, .clientHears:
+            false
+        }
+    }
 }
 
 /// Events by time; those of the same time in the order in which they were planned.

@@ -9,10 +9,10 @@ struct ActionSentences {
     /// The worker behind a connection.
     var worker: (PeerID) -> String
 
-    /// Heartbeats are not told: they say nothing.
+    /// Heartbeats and receipts are not told: they say nothing.
     func lines(_ action: CoordinatorAction) -> [String] {
         switch action {
-        case .send(_, .heartbeat): []
+        case .send(_, .heartbeat), .send(_, .taken): []
         case .send(let peer, let message): ["to \(worker(peer)): \(sentence(message))"]
         case .dispatch(let peer, let task): ["to \(worker(peer)): \(sentence(task))"]
         case .reply(let ticket, let reply): lines(reply, to: ticket.request)
@@ -47,6 +47,9 @@ struct ActionSentences {
         case .score(let task): "score \(task.prompts.count) prompts as task \(task.task), complete"
         case .embed(let task, _, let prompts): "embed \(prompts.count) prompts as task \(task), complete"
         case .compare(let task, _): "compare methods as task \(task), complete"
+        case .adapters(let task, let adapters): "\(adapters.count) adapters for task \(task), complete"
+        case .drop(let adapters): "drop \(adapters.list)"
+        case .taken(let task): "the answer to task \(task) has come"
         case .cancel(let task): "drop task \(task)"
         case .release(let shard): "delete everything of shard \(shard)"
         }
@@ -56,6 +59,8 @@ struct ActionSentences {
         switch dispatch {
         case .assign(let task, let shard, let manifest, _, nil, _):
             return "train \(data(shard, manifest)) as task \(task)"
+        case .assign(let task, let shard, let manifest, _, "", _):
+            return "keep \(data(shard, manifest)) as task \(task), to be trained later"
         case .assign(let task, let shard, let manifest, _, let adapter?, _):
             return "keep \(data(shard, manifest)) as task \(task); \(adapter) is trained from it already"
         case .correct(let task, let shard, let manifest, _, _):
@@ -72,6 +77,7 @@ struct ActionSentences {
         case .score(let task, _, let adapters, _, let digests):
             let models = adapters.isEmpty ? "the base model" : adapters.map(\.name).list
             return "score \(digests.list) under \(models) as task \(task)"
+        case .adapters(let task, let adapters): return "\(adapters.map(\.name).list) for task \(task)"
         case .compare(let task, _, let position, _): return "compare methods on case \(position) as task \(task)"
         }
     }

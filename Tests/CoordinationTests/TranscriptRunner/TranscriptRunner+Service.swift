@@ -58,7 +58,7 @@ extension TranscriptRunner {
             switch task {
             case .assign(_, let shard, let manifest, _, _, let holder): (shard, manifest, holder)
             case .correct(_, let shard, let manifest, _, let holder): (shard, manifest, holder)
-            case .prepare, .prompts, .replay, .embed, .score, .compare: nil
+            case .prepare, .prompts, .adapters, .replay, .embed, .score, .compare: nil
             }
         if let copy {
             let code: ErrorCode? =

@@ -51,7 +51,7 @@ extension TranscriptRunner {
         case .assign(_, _, let manifest, _, _, _), .correct(_, _, let manifest, _, _), .prepare(_, _, let manifest, _),
             .replay(_, _, .shard(_, let manifest)):
             return manifest
-        case .prompts, .replay, .embed, .score, .compare:
+        case .prompts, .adapters, .replay, .embed, .score, .compare:
             throw TranscriptObjection("task \(task) has no manifest")
         }
     }
@@ -78,7 +78,7 @@ extension TranscriptRunner {
             return trained(task, manifest, adapter)
         case .assign(_, let shard, let manifest, _, let kept?, _):
             let prompts = ledger.contents[manifest]?.prompts ?? 0
-            return .holds(.init(shard: shard, manifest: manifest, prompts: prompts, adapter: kept))
+            return .holds(.init(shard: shard, manifest: manifest, prompts: prompts, adapter: kept.isEmpty ? nil : kept))
         case .correct(let task, let shard, let manifest, _, _):
             guard let (method, original) = ledger.corrections[shard] else {
                 throw TranscriptObjection("nothing of shard \(shard) is to be corrected")
@@ -98,7 +98,7 @@ extension TranscriptRunner {
             return .embedded(task: task, tokens: 1, seconds: 1, values: digests.map { _ in 1 })
         case .score(let task, _, _, _, let digests):
             return .scored(task: task, tokens: 1, seconds: 1, margins: digests.map { _ in 0.5 })
-        case .prompts, .compare: throw TranscriptObjection("no transcript tells of an answer to this task")
+        case .prompts, .adapters, .compare: throw TranscriptObjection("no transcript tells of an answer to this task")
         }
     }
 

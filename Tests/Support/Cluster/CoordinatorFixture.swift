@@ -19,7 +19,8 @@ package struct CoordinatorFixture {
 
     package init(
         _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ForgetMethod = .apa,
-        copies: [HandedCopy] = [], doubleCheck: DoubleCheckRule = .one, generation: Generation? = nil
+        copies: [HandedCopy] = [], doubleCheck: DoubleCheckRule = .one, generation: Generation? = nil,
+        firstTask: TaskID = 1
     ) {
         let configuration = ClusterConfiguration(
             training: Self.specification, embedding: EmbeddingSource(layer: 1, pooling: .last),
@@ -27,7 +28,7 @@ package struct CoordinatorFixture {
         coordinator = Coordinator(
             settings: CoordinatorSettings(
                 cluster: "test", configuration: configuration, embeddingWidth: 2, arithmetic: arithmetic, chunk: 4,
-                doubleCheck: doubleCheck, generation: generation),
+                firstTask: firstTask, doubleCheck: doubleCheck, generation: generation),
             snapshot: snapshot, copies: copies, at: CoordinatorInstant(milliseconds: 0))
     }
 
@@ -69,6 +70,9 @@ package struct CoordinatorFixture {
         }
     }
 
+    /// Time passes, and the coordinator is not asked.
+    package mutating func sleep(_ span: Int64) { milliseconds += span }
+
     /// Ticks every 250 ms; the actions of all ticks together. Workers named here keep sending heartbeats.
     package mutating func wait(_ span: Int64, beating names: [String] = []) {
         var all: [CoordinatorAction] = []
@@ -84,7 +88,7 @@ package struct CoordinatorFixture {
     package mutating func hello(
         _ name: String, base: String = "base", precision: TrainingSpecification.Precision = .f32,
         version: Int = CoordinatorLimits.protocolVersion, arithmetic: String = "x", peer: String? = nil,
-        copies: [ShardCopy] = []
+        copies: [ShardCopy] = [], work: [HeldTask] = []
     ) {
         feed(
             .worker(
@@ -92,7 +96,7 @@ package struct CoordinatorFixture {
                 .hello(
                     WorkerMessage.Hello(
                         worker: name, name: name, protocolVersion: version, base: base, precision: precision,
-                        arithmetic: arithmetic, threads: 1, copies: copies))))
+                        arithmetic: arithmetic, threads: 1, copies: copies, work: work))))
     }
 
     package mutating func say(_ message: WorkerMessage, by name: String) {

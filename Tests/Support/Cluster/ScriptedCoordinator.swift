@@ -46,11 +46,14 @@ package final class ScriptedCoordinator {
 
     /// Waits for the hello and welcomes the worker.
     package func welcome(
-        to cluster: String = "test", heartbeatSeconds: Double = 1, within timeout: Duration = .seconds(10)
+        to cluster: String = "test", heartbeatSeconds: Double = 1, work: [TaskID] = [],
+        within timeout: Duration = .seconds(10)
     ) throws -> WorkerMessage.Hello {
         let hello = try expect(within: timeout) { if case .hello(let hello) = $0 { hello } else { nil } }
         try say(
-            .welcome(CoordinatorMessage.Welcome(cluster: cluster, heartbeatSeconds: heartbeatSeconds, liveness: 3)))
+            .welcome(
+                CoordinatorMessage.Welcome(
+                    cluster: cluster, heartbeatSeconds: heartbeatSeconds, liveness: 3, work: work)))
         return hello
     }
 

@@ -32,6 +32,17 @@ package enum WireSamples {
             WorkerMessage.Hello(
                 worker: "w", name: "host:1", protocolVersion: 2, base: "b", precision: .f32, arithmetic: "x",
                 threads: 2, copies: [copy])),
+        .hello(
+            WorkerMessage.Hello(
+                worker: "w", name: "host:1", protocolVersion: 2, base: "b", precision: .f32, arithmetic: "x",
+                threads: 2, copies: [],
+                work: [
+                    HeldTask(
+                        task: .max, training: .init(shard: 4095, manifest: "m", specification: specification),
+                        share: 1),
+                    HeldTask(task: 3),
+                ])),
+        .lacks(task: 7, adapters: ["a", "b"]),
         .heartbeat, .need(task: .max, digests: ["d1", "d2"]),
         .progress(
             WorkerMessage.TaskProgress(
@@ -52,6 +63,8 @@ package enum WireSamples {
 
     package static let coordinator: [CoordinatorMessage] = [
         .welcome(CoordinatorMessage.Welcome(cluster: "c", heartbeatSeconds: 1, liveness: 3)),
+        .welcome(CoordinatorMessage.Welcome(cluster: "c", heartbeatSeconds: 1, liveness: 3, work: [1, .max])),
+        .adapters(task: 4, [[1, 2, 3], []]), .drop(adapters: ["a"]), .taken(task: .max),
         .refused(code: .baseModel, message: "another model"), .heartbeat,
         .assign(
             CoordinatorMessage.Assignment(
@@ -87,7 +100,7 @@ package enum WireSamples {
         .replay(task: 3, specification: specification, prompts: prompts), .prompts(task: 3, prompts: prompts),
         .score(
             CoordinatorMessage.ScoreTask(
-                task: 4, rule: .decomposed, adapters: [[1, 2, 3], []], weights: [0.1, 0.9, 1, 0], prompts: prompts)),
+                task: 4, rule: .decomposed, adapters: ["a", "b"], weights: [0.1, 0.9, 1, 0], prompts: prompts)),
         .score(
             CoordinatorMessage.ScoreTask(
                 task: 4, rule: .nonDecomposed, adapters: [], weights: [], prompts: [])),

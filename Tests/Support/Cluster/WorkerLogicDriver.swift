@@ -9,7 +9,7 @@ package struct WorkerLogicDriver {
 
     package init(copies: [ShardCopy] = []) {
         state = WorkerLogic(executor: Toy.executor().description, copies: copies)
-        handle(.connected)
+        handle(.connected(goingOnWith: []))
     }
 
     @discardableResult

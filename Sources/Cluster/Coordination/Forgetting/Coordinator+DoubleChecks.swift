@@ -267,6 +267,8 @@ extension Coordinator {
     /// Nobody else is there, or others failed at it and nobody is left to try, or they failed again and again.
     private func isHopeless(_ check: ShardCheck) -> Bool {
         let trainer = trainer(of: check)
+        // One that is away for a moment goes on with it.
+        guard !tasks.contains(where: { $0.work == .check(shard: check.shard) }) else { return false }
         return !roster.live.contains { $0.id != trainer && mayCheck($0, check) }
             || exhausted { $0 == .check(shard: check.shard) } != nil
     }

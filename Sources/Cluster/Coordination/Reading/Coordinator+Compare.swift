@@ -35,7 +35,7 @@ extension Coordinator {
 
     /// The next case for a worker that has nothing else to do.
     mutating func giveComparison(to worker: KnownWorker) {
-        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }),
+        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id && !$0.isCopy }),
             shardToTrain(by: worker) == nil
         else { return }
         for operation in operations
@@ -55,13 +55,13 @@ extension Coordinator {
     /// A case may take long: a worker that has a shard to train gives its case up, and one of them does where rows,
     /// evaluations or verifications wait and every worker is busy with a case. The one that has done least begins anew later.
     mutating func yieldComparisons() {
-        let comparing = tasks.filter(\.isComparison)
+        let comparing = tasks.filter { $0.isComparison && $0.awaitedUntil == nil }
         guard !comparing.isEmpty else { return }
         for task in comparing {
             guard let worker = roster[task.worker], shardToTrain(by: worker) != nil else { continue }
             withdraw(task)
         }
-        let busy = tasks.filter(\.isComparison)
+        let busy = tasks.filter { $0.isComparison && $0.awaitedUntil == nil }
         let waiting = otherWaitingWork
         guard !waiting.isEmpty, roster.live.allSatisfy({ worker in busy.contains { $0.worker == worker.id } }) else {
             return

@@ -196,15 +196,11 @@ extension Coordinator {
         case .single:
             return .replay(task: task, specification: settings.configuration.training, .everything)
         case .score(let series, let range):
-            var adapters: [AdapterReference] = []
+            let model = scoring.series[series].model
+            let adapters = scoring.adapters(of: model)
             var weights: [Float] = []
             var rule = settings.configuration.rule
-            switch scoring.series[series].model {
-            case .base: break
-            case .adapter(_, let name): adapters = [.published(name: name)]
-            case .single(let name): adapters = [.bytes(name: name, scoring.single?.bytes ?? [])]
-            case .aggregate(let asked, let attention):
-                adapters = scoring.adapters.map { .published(name: $0.name) }
+            if case .aggregate(let asked, let attention) = model {
                 rule = asked
                 if case .ready(let all) = scoring.attentions.first(where: { $0.scope == attention })?.weights {
                     let width = adapters.count

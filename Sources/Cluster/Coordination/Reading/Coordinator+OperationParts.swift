@@ -64,6 +64,27 @@ extension Coordinator {
         }
     }
 
+    /// Takes a part out of what is to be given out again.
+    ///
+    /// - Returns: whether it was there.
+    mutating func takeOut(_ part: OperationPart) -> Bool {
+        guard isCurrent(part) else { return false }
+        var found = false
+        func take<Item: Equatable>(_ item: Item, from todo: inout [Item]) {
+            guard let position = todo.firstIndex(of: item) else { return }
+            todo.remove(at: position)
+            found = true
+        }
+        update(part.operation) {
+            switch part.item {
+            case .replay(let position): $0.setReplays { take(position, from: &$0.todo) }
+            case .compare(let position): $0.setCases { take(position, from: &$0.todo) }
+            case .embed, .score, .single: $0.setScoring { take(part.item, from: &$0.todo) }
+            }
+        }
+        return found
+    }
+
     /// The parts of operations by what they ask of a worker: a moment, or all of it for as long as a training takes.
     enum PartKind { case chunk, singleTraining, replay }
 

@@ -94,6 +94,18 @@ extension Coordinator {
         backlogs[position].pending.insert(contentsOf: digests, at: 0)
     }
 
+    /// Takes them out of the list again.
+    ///
+    /// - Returns: whether all of them were in it.
+    mutating func takeOut(_ digests: [String], of kind: MissingValues) -> Bool {
+        guard let position = backlogs.firstIndex(where: { $0.kind == kind }) else { return false }
+        let wanted = Set(digests)
+        let left = backlogs[position].pending.filter { !wanted.contains($0) }
+        guard left.count + digests.count == backlogs[position].pending.count else { return false }
+        backlogs[position].pending = left
+        return true
+    }
+
     /// Data changed: lists made before may name what is gone.
     mutating func forgetMissingValues() {
         for task in tasks {

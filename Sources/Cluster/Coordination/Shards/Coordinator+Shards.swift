@@ -41,15 +41,29 @@ extension Coordinator {
 
     mutating func placeShards() {
         let workers = roster.live
-        let shards = snapshot.shards.filter { $0.prompts > 0 }.map { shard in
-            ShardPlacement.Shard(
-                index: shard.index, owner: owners[shard.index], busy: taskOnShard(shard.index) != nil,
+        var reserved: [Int: String] = [:]
+        var holders: [Int: [(worker: String, copy: KnownCopy)]] = [:]
+        for worker in workers {
+            for copy in worker.copies { holders[copy.shard, default: []].append((worker.id, copy)) }
+        }
+        var busy: [Int: CoordinatorTask] = [:]
+        for task in tasks { if let shard = task.shardOfCopy { busy[shard] = busy[shard] ?? task } }
+        let isAnybodyExpected = roster.isAnybodyExpected(at: now)
+        let shards = snapshot.shards.filter { $0.prompts > 0 }.compactMap { shard -> ShardPlacement.Shard? in
+            let task = busy[shard.index]
+            let here = holders[shard.index] ?? []
+            if let task, task.awaitedUntil != nil {
+                reserved[shard.index] = task.worker
+                return nil
+            }
+            if task == nil, isAnybodyExpected, isAwaited(shard) { return nil }
+            return ShardPlacement.Shard(
+                index: shard.index, owner: owners[shard.index], busy: task != nil,
                 wanted: wantsTraining(shard),
-                holders: workers.filter { $0.holds(shard: shard.index, manifest: shard.manifest) }.map(\.id),
-                partial: workers.filter { $0.copy(of: shard.index) != nil }.map(\.id),
+                holders: here.filter { $0.copy.isExactly(shard.manifest) }.map(\.worker), partial: here.map(\.worker),
                 avoid: failure(of: shard.work)?.worker)
         }
-        owners = ShardPlacement(shards: shards, workers: workers.map(\.id)).owners
+        owners = ShardPlacement(shards: shards, workers: workers.map(\.id)).owners.merging(reserved) { $1 }
     }
 
     /// The task that changes the shard's copy on its owner.
@@ -78,15 +92,45 @@ extension Coordinator {
         }
     }
 
-    /// Copies of workers that forget requests wait for and for nothing else that is done to them.
+    /// Copies of workers that forget requests concern.
     private var awaitedCopies: [UnconfirmedCopy] {
-        guard !roster.live.isEmpty else { return [] }
+        guard roster.hasLive else { return [] }
         return snapshot.pendingForgets.flatMap { pending -> [UnconfirmedCopy] in
-            guard pending.waitingFor.isEmpty, let operation = operation(pending.id),
-                case .forget(let forgetting) = operation.course
-            else { return [] }
+            guard let operation = operation(pending.id), case .forget(let forgetting) = operation.course else {
+                return []
+            }
             return unconfirmed(forgetting)
         }
+    }
+
+    /// Brings copies that hold something forgotten up to date where nothing else does it now: their worker trains another
+    /// shard, or the shard cannot be trained yet. Nothing is computed for it.
+    mutating func giveStaleCopies() {
+        let awaited = awaitedCopies
+        guard !awaited.isEmpty else { return }
+        for worker in roster.live where !tasks.contains(where: { $0.worker == worker.id && $0.isCopy }) {
+            guard let peer = worker.peer,
+                let shard = snapshot.shards.first(where: { isOutdated($0, at: worker, awaited) })
+            else { continue }
+            let id = give(.copy(shard: shard.index, manifest: shard.manifest), to: worker)
+            roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
+            let adapter = shard.isCurrent ? shard.adapter?.name : nil
+            dispatch(
+                .assign(
+                    task: id, shard: shard.index, manifest: shard.manifest,
+                    specification: settings.configuration.training, adapter: adapter ?? "", to: worker.holder),
+                to: peer)
+        }
+    }
+
+    private func isOutdated(
+        _ shard: LedgerSnapshot.Shard, at worker: KnownWorker, _ awaited: [UnconfirmedCopy]
+    ) -> Bool {
+        guard shard.prompts > 0, owners[shard.index] == worker.id, let copy = worker.copy(of: shard.index),
+            copy.releaseSent == nil, !copy.isExactly(shard.manifest), taskOnShard(shard.index) == nil
+        else { return false }
+        return failure(of: .copy(shard: shard.index)) == nil
+            && awaited.contains { $0.worker == worker.id && $0.shard == shard.index }
     }
 
     /// Whether the worker was told to delete the copy and has not answered for as long as a request waits.
@@ -99,14 +143,14 @@ extension Coordinator {
         if copy.releaseSent != nil { return true }
         guard let shard = shard(copy.shard), shard.prompts > 0 else { return true }
         let isStale = !copy.isExactly(shard.manifest)
-        guard let owner = owners[shard.index].flatMap({ roster[$0] }) else { return isStale }
+        guard let owner = owners[shard.index].flatMap({ roster[$0] }), owner.isLive else { return isStale }
         if owner.id != worker.id {
             // While the owner trains, a copy elsewhere is of no use; a worker that trains the same gives it up.
             return isStale || !shard.isCurrent || owner.holds(shard: shard.index, manifest: shard.manifest)
         }
-        // A request that waits for it need not wait until its owner has done other work.
-        let isBusy = tasks.contains { $0.worker == worker.id } && taskOnShard(shard.index) == nil
-        if isStale, isBusy, awaited.contains(where: { $0.worker == worker.id && $0.shard == copy.shard }) {
+        // A request that concerns it need not wait until it can be brought up to date.
+        let cannotBeUpdated = taskOnShard(shard.index) == nil && failure(of: .copy(shard: shard.index)) != nil
+        if isStale, cannotBeUpdated, awaited.contains(where: { $0.worker == worker.id && $0.shard == copy.shard }) {
             return true
         }
         // The owner's stale copy is brought up to date by an assignment, if there is going to be one.
@@ -149,7 +193,7 @@ extension Coordinator {
                 && taskOnShard(shard.index) == nil && worker.copy(of: shard.index)?.releaseSent == nil
         }
         func next(_ shards: [LedgerSnapshot.Shard]) -> LedgerSnapshot.Shard? {
-            shards.min { turn(of: $0) < turn(of: $1) }
+            shards.min { turn(of: $0, at: worker) < turn(of: $1, at: worker) }
         }
         let training = next(shards.filter { $0.correction == nil })
         let correction = next(shards.filter { $0.correction != nil })
@@ -157,8 +201,9 @@ extension Coordinator {
     }
 
     /// Smaller comes first.
-    private func turn(of shard: LedgerSnapshot.Shard) -> (Int, TaskID, Int) {
-        (isForgetting(shard) ? 0 : 1, lastTrainings[shard.index] ?? 0, shard.index)
+    private func turn(of shard: LedgerSnapshot.Shard, at worker: KnownWorker) -> (Int, TaskID, Int, Int) {
+        let holds = worker.holds(shard: shard.index, manifest: shard.manifest)
+        return (isForgetting(shard) ? 0 : 1, lastTrainings[shard.index] ?? 0, holds ? 0 : 1, shard.index)
     }
 }
 

@@ -21,6 +21,7 @@ extension Coordinator {
         for worker in live {
             giveShardTask(to: worker)
         }
+        giveStaleCopies()
         giveChecks(beforeTrainings: false)
         for worker in live {
             giveTraining(.singleTraining, to: worker)
@@ -40,7 +41,7 @@ extension Coordinator {
     }
 
     private mutating func giveShardTask(to worker: KnownWorker) {
-        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }) else { return }
+        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id && !$0.isCopy }) else { return }
         let specification = settings.configuration.training
         let next = usesTurnForChunks(worker) ? nil : shardToTrain(by: worker)
         if let shard = next, shard.correction != nil {
@@ -104,7 +105,7 @@ extension Coordinator {
     }
 
     private mutating func giveTraining(_ kind: PartKind, to worker: KnownWorker) {
-        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id }),
+        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id && !$0.isCopy }),
             shardToTrain(by: worker) == nil || (kind == .replay && (roster[worker.id]?.turn.replays ?? 0) > 0),
             let part = nextPart(kind, for: worker)
         else { return }
@@ -143,7 +144,7 @@ extension Coordinator {
         }
     }
 
-    private func isWanted(_ task: CoordinatorTask) -> Bool {
+    func isWanted(_ task: CoordinatorTask) -> Bool {
         switch task.kind {
         case .train(let index, let manifest):
             guard let shard = shard(index) else { return false }
@@ -155,7 +156,7 @@ extension Coordinator {
             return isWantedPreparation(shard: index, manifest: manifest, adapter: adapter)
         case .copy(let index, let manifest):
             guard let shard = shard(index) else { return false }
-            return shard.manifest == manifest && shard.isCurrent
+            return shard.manifest == manifest
         case .values(.embeddings, _): return true
         case .values(.margins(let name), _): return snapshot.shards.contains { $0.adapter?.name == name }
         case .part(let part): return isCurrent(part)
@@ -186,16 +187,30 @@ extension Coordinator {
         }
     }
 
-    /// A worker does its tasks one after another: news of one is news for those that wait behind it.
-    mutating func noteNews(of worker: String) {
-        for position in tasks.indices where tasks[position].worker == worker { tasks[position].lastNews = now }
+    /// A worker does its tasks one after another: news of one is news for those that wait behind it, but for those that have
+    /// the worker for themselves, or no part in its computing.
+    ///
+    /// - Parameter message: nil: bytes of some message.
+    mutating func noteNews(of worker: String, in message: WorkerMessage? = nil) {
+        for position in tasks.indices where tasks[position].worker == worker {
+            let task = tasks[position]
+            if let message, task.isPaced, !message.concerns(task) { continue }
+            tasks[position].lastNews = now
+        }
+    }
+
+    /// How long nothing need be heard of the task.
+    private func silence(of task: CoordinatorTask) -> Double {
+        guard task.isPaced else { return settings.silenceSeconds }
+        let doublings = min(8, failure(of: task.work)?.count ?? 0)
+        return min(settings.silenceSeconds, settings.progressSeconds * Double(1 << doublings))
     }
 
     mutating func withdrawSilentTasks() {
-        for task in tasks where now.seconds(since: task.lastNews) >= settings.silenceSeconds {
+        for task in tasks where task.awaitedUntil == nil && now.seconds(since: task.lastNews) >= silence(of: task) {
+            let seconds = Int(silence(of: task))
             remove(task)
             if let peer = roster[task.worker]?.peer { send(.cancel(task: task.id), to: peer) }
-            let seconds = Int(settings.silenceSeconds)
             fail(
                 task.work, on: task.worker,
                 ClientError(code: .silent, message: "worker \(task.worker) said nothing for \(seconds) s"))
@@ -284,6 +299,18 @@ extension Coordinator {
         guard let task = task(id, of: worker) else { return }
         remove(task)
         fail(task.work, on: worker.id, error)
+    }
+}
+
+extension WorkerMessage {
+    /// Whether it tells something of the task.
+    fileprivate func concerns(_ task: CoordinatorTask) -> Bool {
+        switch self {
+        case .need(let id, _), .lacks(let id, _): id == task.id
+        case .progress(let progress): progress.task == task.id
+        case .holds(let copy): copy.shard == task.shardOfCopy
+        default: answeredTask == task.id
+        }
     }
 }
 

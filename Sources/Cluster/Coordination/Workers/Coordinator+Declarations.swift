@@ -41,7 +41,7 @@ extension Coordinator {
             }
         }
         if roster[settlement.worker]?.isLive == true {
-            lose(settlement.worker, because: "it does not answer, and was declared gone")
+            lose(settlement.worker, because: "it does not answer, and was declared gone", isExpected: false)
         }
         if let worker = roster[settlement.worker], !worker.isLive, worker.copies.isEmpty { roster[worker.id] = nil }
         log("the disk of worker \(settlement.worker) was declared destroyed")

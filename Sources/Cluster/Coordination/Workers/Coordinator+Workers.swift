@@ -6,21 +6,23 @@ extension Coordinator {
         if case .hello(let hello) = message {
             return receive(hello, from: peer)
         }
-        guard let worker = roster.worker(at: peer) else {
+        guard let worker = roster.worker(at: peer) ?? returned(at: peer) else {
             // A connection of before a restart or a loss: it gets no answer, and so will say hello again.
             if let replaced = roster.workers.first(where: { $0.replaced == peer }) {
                 roster.update(replaced.id) { $0.contested += 1 }
             }
             return
         }
-        roster.update(worker.id) { $0.lastHeard = now }
+        roster.update(worker.id) { $0.heard(at: now) }
         switch message {
         case .hello, .heartbeat: break
-        default: noteNews(of: worker.id)
+        default: noteNews(of: worker.id, in: message)
         }
+        defer { confirmReceipt(of: message, to: peer) }
         switch message {
         case .hello, .heartbeat: break
         case .need(let task, let digests): provide(digests, for: task, to: worker)
+        case .lacks(let task, let adapters): provide(adapters: adapters, for: task, to: worker)
         case .progress(let progress): note(progress, of: worker)
         case .trained(let task, let report, let adapter): trained(task, report, adapter: adapter, by: worker)
         case .scored(let task, let tokens, let seconds, let margins):
@@ -38,8 +40,14 @@ extension Coordinator {
         case .cleared(let other): cleared(other, by: worker)
         case .goodbye(let deleted):
             leave(worker, deleted: deleted)
-            lose(worker.id, because: "it said goodbye")
+            lose(worker.id, because: "it said goodbye", isExpected: false)
         }
+    }
+
+    /// A worker keeps a result until it knows that it has come.
+    private mutating func confirmReceipt(of message: WorkerMessage, to peer: PeerID) {
+        guard let task = message.answeredTask, roster.worker(at: peer) != nil else { return }
+        send(.taken(task: task), to: peer)
     }
 
     // MARK: hello
@@ -50,32 +58,30 @@ extension Coordinator {
             log("refused a worker: \(error.code)")
             return send(.refused(code: error.code, message: error.message), to: peer)
         }
-        var abandoned: [TaskID] = []
         var worker =
             roster[hello.worker]
             ?? KnownWorker(
                 id: hello.worker, name: "", threads: 0, peer: nil, lastHeard: now, lastSent: now, copies: [])
         if worker.isLive {
-            // A reconnection that is faster than the loss was noticed. Its tasks are given out anew: a hello means that
-            // the worker does not go on with those of the connection before.
+            // A reconnection that is faster than the loss was noticed.
             if worker.peer != peer {
                 let isQuiet = worker.lastTakeover.map { now.seconds(since: $0) > CoordinatorLimits.takeoverSeconds }
                 if isQuiet ?? true { worker.contested = 0 }
                 worker.replaced = worker.peer
                 worker.lastTakeover = now
             }
-            withdrawTasks(of: worker.id) { _ in true }
         }
         if let other = roster.worker(at: peer), other.id != worker.id {
-            lose(other.id, because: "its connection now belongs to another worker")
+            lose(other.id, because: "its connection now belongs to another worker", isExpected: false)
         }
-        abandoned = (roster[hello.worker] ?? worker).abandoned
+        let isSameProcess = worker.name == hello.name.clipped.printable
+        if isSameProcess { worker.heard(at: now) } else { worker.longestGap = 0 }
         worker.secret = WorkerIdentity.digest(of: hello.secret)
         worker.name = hello.name.clipped.printable
         worker.threads = hello.threads
         worker.peer = peer
         worker.lastHeard = now
-        worker.abandoned = []
+        worker.adapters = []
         worker.copies = []
         for copy in hello.copies where worker.copies.count < CoordinatorLimits.copies {
             worker.confirm(copy)
@@ -87,15 +93,17 @@ extension Coordinator {
         }
         if arithmetic == nil { arithmetic = hello.arithmetic }
         roster[hello.worker] = worker
+        let goesOn = takeBack(hello.work, by: worker.id)
+        worker = roster[hello.worker] ?? worker
         settleAll(of: worker, before: before)
         membershipChanged = now
         suspectCopies(of: worker)
-        log("worker \(worker.id) is here")
+        let tasks = goesOn.isEmpty ? "" : ", and goes on with \(goesOn.count) tasks"
+        log("worker \(worker.id) is here\(tasks)")
         let welcome = CoordinatorMessage.Welcome(
             cluster: settings.cluster, heartbeatSeconds: settings.heartbeatSeconds, liveness: settings.liveness,
-            generation: settings.generation)
+            generation: settings.generation, work: goesOn)
         send(.welcome(welcome), to: peer)
-        for task in abandoned { send(.cancel(task: task), to: peer) }
     }
 
     private func objection(to hello: WorkerMessage.Hello, from peer: PeerID) -> ClientError? {
@@ -159,45 +167,6 @@ extension Coordinator {
     }
 
     package func hasWorker(at peer: PeerID) -> Bool { roster.worker(at: peer) != nil }
-
-    // MARK: liveness
-
-    mutating func tick() {
-        let patience = settings.heartbeatSeconds * Double(settings.liveness)
-        for worker in roster.live {
-            if now.seconds(since: worker.lastHeard) >= patience {
-                lose(worker.id, because: "nothing was heard of it for \(patience) s")
-            } else if let peer = worker.peer, now.seconds(since: worker.lastSent) >= settings.heartbeatSeconds {
-                send(.heartbeat, to: peer)
-            }
-        }
-        withdrawSilentTasks()
-        retryLedgerCommands()
-    }
-
-    mutating func disconnect(_ peer: PeerID) {
-        guard let worker = roster.worker(at: peer) else { return }
-        lose(worker.id, because: "its connection is gone")
-    }
-
-    mutating func lose(_ id: String, because reason: String) {
-        log("lost worker \(id): \(reason)")
-        let given = tasks.filter { $0.worker == id }.map(\.id)
-        roster.update(id) {
-            $0.peer = nil
-            $0.replaced = nil
-            $0.contested = 0
-            $0.abandoned = Array(($0.abandoned + given).suffix(CoordinatorLimits.abandonedTasks))
-        }
-        withdrawTasks(of: id) { _ in true }
-        membershipChanged = now
-        // Who is away and holds nothing need not be remembered; of the others the longest away are forgotten first.
-        if roster[id]?.copies.isEmpty == true { roster[id] = nil }
-        let away = roster.workers.filter { !$0.isLive }
-        if away.count > CoordinatorLimits.workers, let oldest = away.min(by: { $0.lastHeard < $1.lastHeard }) {
-            roster[oldest.id] = nil
-        }
-    }
 
     // MARK: sending
 

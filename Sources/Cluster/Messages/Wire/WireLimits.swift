@@ -4,7 +4,7 @@
 /// evaluated, and whatever one side may say the other takes.
 public enum WireLimits {
     /// First byte of compatibility: peers of another version are refused.
-    public static let version: UInt8 = 7
+    public static let version: UInt8 = 8
 
     // MARK: a cluster
 
@@ -27,6 +27,9 @@ public enum WireLimits {
         min(shardCount.upperBound, (workerMessage - promptBytes - header) / max(1, adapterBytes))
     }
 
+    /// Tasks that a worker may say it goes on with, and a coordinator may bid it go on with.
+    public static let heldTasks = 64
+
     // MARK: a message
 
     /// Bytes of one payload frame; larger payloads are split.
@@ -35,9 +38,9 @@ public enum WireLimits {
     public static let frame = max(payloadFrame, header)
     /// Bytes of one message to the coordinator or to a client, all frames together.
     public static let message = 512 << 20
-    /// Bytes of one message to a worker, which knows its coordinator by its key: the adapters of a mixture are in it.
+    /// Bytes of one message to a worker, which knows its coordinator by its key.
     public static let workerMessage = 4 << 30
-    /// Payloads of one message: the adapters of a mixture of all shards, its weights and the prompts.
+    /// Payloads of one message: the adapters of a mixture of all shards.
     public static let payloads = shardCount.upperBound + 2
     /// Frames of one message: the empty one, version, kind, id and header; payloads full and begun.
     public static let frames = 5 + workerMessage / payloadFrame + payloads
@@ -51,7 +54,8 @@ public enum WireLimits {
     public static let request = 64 << 20
     /// Bytes of a comparison's case or report.
     public static let comparison = 64 << 20
-    /// Bytes of the prompts that answer a worker's `need`, if it is more than one prompt: the worker asks for the rest.
+    /// Bytes of the prompts that answer a worker's `need`, if it is more than one prompt, and of the adapters that answer
+    /// `lacks`, if it is more than one: the worker asks for the rest.
     public static let promptBytes = 128 << 20
     /// Nesting of any JSON that a peer sends.
     public static let depth = 32

@@ -70,6 +70,14 @@ enum WirePayload {
         }
     }
 
+    /// Content names of a mixture's adapters.
+    static func checkNames(_ names: [String], kind: String) throws(WireError) {
+        guard names.count <= WireLimits.shardCount.upperBound else {
+            throw .tooLarge(what: "\(kind): adapters", size: names.count, limit: WireLimits.shardCount.upperBound)
+        }
+        for name in names { try checkName(name, kind: kind) }
+    }
+
     static func checkCount(_ count: Int, kind: String) throws(WireError) {
         guard count <= WireLimits.prompts else {
             throw .tooLarge(what: "\(kind): prompts", size: count, limit: WireLimits.prompts)

@@ -34,8 +34,10 @@ extension CoordinatorMessage {
     private struct ScoreHeader: Codable {
         var task: TaskID
         var rule: AggregationRule
-        var adapters: Int
+        /// Content names.
+        var adapters: [String]
     }
+    private struct DropHeader: Codable { var adapters: [String] }
     private struct EmbedHeader: Codable {
         var task: TaskID
         var source: EmbeddingSource
@@ -89,10 +91,10 @@ extension CoordinatorMessage {
             return try Envelope(
                 "prompts", TaskHeader(task: task), payloads: [try WirePayload.bytes(prompts, kind: "prompts")])
         case .score(let score):
-            let header = ScoreHeader(task: score.task, rule: score.rule, adapters: score.adapters.count)
+            try WirePayload.checkNames(score.adapters, kind: "score")
+            let header = ScoreHeader(task: score.task, rule: score.rule, adapters: score.adapters)
             let prompts = try WirePayload.bytes(score.prompts, kind: "score")
-            return try Envelope(
-                "score", header, payloads: [prompts, LittleEndianFloats.bytes(score.weights)] + score.adapters)
+            return try Envelope("score", header, payloads: [prompts, LittleEndianFloats.bytes(score.weights)])
         case .embed(let task, let source, let prompts):
             return try Envelope(
                 "embed", EmbedHeader(task: task, source: source),
@@ -102,6 +104,12 @@ extension CoordinatorMessage {
             let payload = try WireJSON.encode(comparison, kind: "compare")
             try WirePayload.checkComparison(payload.count, kind: "compare")
             return try Envelope("compare", TaskHeader(task: task), payloads: [payload])
+        case .adapters(let task, let adapters):
+            return try Envelope("adapters", TaskHeader(task: task), payloads: adapters)
+        case .drop(let adapters):
+            try WirePayload.checkNames(adapters, kind: "drop")
+            return try Envelope("drop", DropHeader(adapters: adapters))
+        case .taken(let task): return try Envelope("taken", TaskHeader(task: task))
         case .cancel(let task): return try Envelope("cancel", TaskHeader(task: task))
         case .release(let shard): return try Envelope("release", ShardHeader(shard: shard))
         }
@@ -115,6 +123,9 @@ extension CoordinatorMessage {
             let welcome = try envelope.decode(Welcome.self)
             guard welcome.heartbeatSeconds > 0, welcome.heartbeatSeconds <= 3600, (1...1000).contains(welcome.liveness)
             else { throw .invalidContent(kind: kind, reason: "an impossible heartbeat") }
+            guard welcome.work.count <= WireLimits.heldTasks else {
+                throw .tooLarge(what: "welcome: tasks", size: welcome.work.count, limit: WireLimits.heldTasks)
+            }
             self = .welcome(welcome)
         case "refused":
             let header = try envelope.decode(RefusalHeader.self)
@@ -157,6 +168,14 @@ extension CoordinatorMessage {
             try WirePayload.checkCount(comparison.promptCount, kind: kind)
             try numbers.check { try comparison.settings.check() }
             self = .compare(task: task, comparison)
+        case "adapters":
+            let header = try envelope.decode(TaskHeader.self, payloads: envelope.payloads.count)
+            self = .adapters(task: header.task, envelope.payloads)
+        case "drop":
+            let names = try envelope.decode(DropHeader.self).adapters
+            try WirePayload.checkNames(names, kind: kind)
+            self = .drop(adapters: names)
+        case "taken": self = .taken(task: try envelope.decode(TaskHeader.self).task)
         case "cancel": self = .cancel(task: try envelope.decode(TaskHeader.self).task)
         case "release":
             let shard = try envelope.decode(ShardHeader.self).shard
@@ -192,17 +211,11 @@ extension CoordinatorMessage {
     }
 
     private static func score(_ envelope: Envelope) throws(WireError) -> ScoreTask {
-        guard envelope.payloads.count >= 2 else {
-            throw .invalidContent(kind: envelope.kind, reason: "no prompts and weights")
-        }
-        let header = try envelope.decode(ScoreHeader.self, payloads: envelope.payloads.count)
-        let adapters = Array(envelope.payloads[2...])
+        let header = try envelope.decode(ScoreHeader.self, payloads: 2)
+        let adapters = header.adapters
+        try WirePayload.checkNames(adapters, kind: envelope.kind)
         let prompts = try WirePayload.prompts(envelope.payloads[0], kind: envelope.kind)
         let weights = try WirePayload.floats(envelope.payloads[1], kind: envelope.kind)
-        guard header.adapters == adapters.count else {
-            throw .invalidContent(
-                kind: envelope.kind, reason: "\(adapters.count) adapters instead of \(header.adapters)")
-        }
         guard weights.isEmpty || weights.count == adapters.count * prompts.count else {
             throw .invalidContent(
                 kind: envelope.kind,

@@ -4,7 +4,8 @@ import Unlearning
 /// Frames of what workers say.
 extension WorkerMessage {
     package static let kinds: Set<String> = [
-        "hello", "heartbeat", "need", "progress", "trained", "scored", "embedded", "prepared", "compared", "released",
+        "hello", "heartbeat", "need", "lacks", "progress", "trained", "scored", "embedded", "prepared", "compared",
+        "released",
         "holds", "failed", "cleared", "goodbye",
     ]
 
@@ -49,6 +50,10 @@ extension WorkerMessage {
             try WirePayload.checkCount(digests.count, kind: "need")
             let payload = try WireJSON.encode(digests, kind: "need")
             return try Envelope("need", TaskHeader(task: task), payloads: [payload])
+        case .lacks(let task, let adapters):
+            try WirePayload.checkNames(adapters, kind: "lacks")
+            let payload = try WireJSON.encode(adapters, kind: "lacks")
+            return try Envelope("lacks", TaskHeader(task: task), payloads: [payload])
         case .progress(let progress): return try Envelope("progress", progress)
         case .trained(let task, let report, let adapter):
             return try Envelope("trained", TrainedHeader(task: task, report: report), payloads: [adapter])
@@ -85,6 +90,9 @@ extension WorkerMessage {
             guard hello.known?.count ?? 0 <= GenerationMemory.told else {
                 throw .tooLarge(what: "hello: known", size: hello.known?.count ?? 0, limit: GenerationMemory.told)
             }
+            guard hello.work.count <= WireLimits.heldTasks else {
+                throw .tooLarge(what: "hello: tasks", size: hello.work.count, limit: WireLimits.heldTasks)
+            }
             guard hello.secret.utf8.count <= WireLimits.name else {
                 throw .tooLarge(what: "hello: secret", size: hello.secret.utf8.count, limit: WireLimits.name)
             }
@@ -99,6 +107,12 @@ extension WorkerMessage {
             guard !digests.isEmpty else { throw .invalidContent(kind: kind, reason: "asks for nothing") }
             try WirePayload.checkCount(digests.count, kind: kind)
             self = .need(task: task, digests: digests)
+        case "lacks":
+            let task = try envelope.decode(TaskHeader.self, payloads: 1).task
+            let adapters = try WireJSON.decode([String].self, from: envelope.payloads[0], kind: kind)
+            guard !adapters.isEmpty else { throw .invalidContent(kind: kind, reason: "asks for nothing") }
+            try WirePayload.checkNames(adapters, kind: kind)
+            self = .lacks(task: task, adapters: adapters)
         case "progress":
             let progress = try envelope.decode(TaskProgress.self)
             try WireNumbers(kind: kind).check(progress)

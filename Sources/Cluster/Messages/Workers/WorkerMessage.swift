@@ -11,6 +11,8 @@ public enum WorkerMessage: Sendable, Equatable {
     case heartbeat
     /// Digests of the prompts of the task's manifest that the worker does not hold yet; never empty.
     case need(task: TaskID, digests: [String])
+    /// Content names of the adapters of a scoring task that the worker has not in memory; never empty.
+    case lacks(task: TaskID, adapters: [String])
     case progress(TaskProgress)
     /// Payload: the adapter's safetensors bytes.
     case trained(task: TaskID, TrainingReport, adapter: [UInt8])
@@ -50,11 +52,13 @@ public enum WorkerMessage: Sendable, Equatable {
         public var copies: [ShardCopy]
         /// The coordinators that the worker has seen, of this and of other clusters.
         public var known: [KnownGeneration]?
+        /// What the worker computes, or has computed and nobody has confirmed, from before this connection.
+        public var work: [HeldTask]
 
         public init(
             worker: String, secret: String = "", name: String, protocolVersion: Int, base: String,
             precision: TrainingSpecification.Precision, arithmetic: String, threads: Int, copies: [ShardCopy],
-            known: [KnownGeneration]? = nil
+            known: [KnownGeneration]? = nil, work: [HeldTask] = []
         ) {
             self.worker = worker
             self.secret = secret
@@ -66,6 +70,7 @@ public enum WorkerMessage: Sendable, Equatable {
             self.threads = threads
             self.copies = copies
             self.known = known
+            self.work = work
         }
     }
 
@@ -109,11 +114,17 @@ public enum CoordinatorMessage: Sendable, Equatable {
     /// The prompts asked for by `need`.
     case prompts(task: TaskID, prompts: [TrainingPrompt])
     /// Margins of the prompts under the mixture; no adapters means the base model. `weights` is `[prompts, adapters]`
-    /// or empty for 1/K. Payload: prompts, weights, adapters' safetensors.
+    /// or empty for 1/K. Payload: prompts, weights. Adapters are named; the worker asks for those that it lacks.
     case score(ScoreTask)
     case embed(task: TaskID, source: EmbeddingSource, prompts: [TrainingPrompt])
     /// Compare unlearning methods on one case, without touching local storage. Payload: the case, as JSON.
     case compare(task: TaskID, ComparisonCase)
+    /// The adapters asked for by `lacks`, or as many of them as fit: the worker asks for the rest.
+    case adapters(task: TaskID, [[UInt8]])
+    /// Keep these adapters in memory no longer.
+    case drop(adapters: [String])
+    /// The result of the task has come, whether or not it was still wanted: it need not be sent again.
+    case taken(task: TaskID)
     case cancel(task: TaskID)
     /// Delete everything held of the shard and say `released`.
     case release(shard: Int)
@@ -123,12 +134,17 @@ public enum CoordinatorMessage: Sendable, Equatable {
         public var heartbeatSeconds: Double
         public var liveness: Int
         public var generation: Generation?
+        /// Of the tasks that the hello named: those to go on with, under the same ids. The others are not waited for.
+        public var work: [TaskID]
 
-        public init(cluster: String, heartbeatSeconds: Double, liveness: Int, generation: Generation? = nil) {
+        public init(
+            cluster: String, heartbeatSeconds: Double, liveness: Int, generation: Generation? = nil, work: [TaskID] = []
+        ) {
             self.cluster = cluster
             self.heartbeatSeconds = heartbeatSeconds
             self.liveness = liveness
             self.generation = generation
+            self.work = work
         }
     }
 
@@ -140,7 +156,7 @@ public enum CoordinatorMessage: Sendable, Equatable {
         /// With an owner for each entry of the manifest.
         public var keys: ShardKeys
         /// Content name of the adapter that the coordinator already has for this manifest: then the worker only takes the
-        /// data into its keeping and answers `holds`.
+        /// data into its keeping and answers `holds`. Empty: there is none yet, and the data is to be kept all the same.
         public var adapter: String?
         /// nil: train. What was forgotten is kept in memory only, and only until the correction is made.
         public var correction: PendingCorrection?
@@ -184,13 +200,13 @@ public enum CoordinatorMessage: Sendable, Equatable {
     public struct ScoreTask: Hashable, Sendable {
         public var task: TaskID
         public var rule: AggregationRule
-        /// PEFT safetensors bytes of each adapter of the mixture.
-        public var adapters: [[UInt8]]
+        /// Content names of the mixture's adapters, in their order.
+        public var adapters: [String]
         public var weights: [Float]
         public var prompts: [TrainingPrompt]
 
         public init(
-            task: TaskID, rule: AggregationRule, adapters: [[UInt8]], weights: [Float], prompts: [TrainingPrompt]
+            task: TaskID, rule: AggregationRule, adapters: [String], weights: [Float], prompts: [TrainingPrompt]
         ) {
             self.task = task
             self.rule = rule

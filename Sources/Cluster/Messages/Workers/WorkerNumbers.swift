@@ -9,6 +9,12 @@ extension WireNumbers {
     package func check(_ hello: WorkerMessage.Hello) throws(WireError) {
         try check(hello.threads, WireLimits.threads, "threads")
         for copy in hello.copies { try check(copy) }
+        for held in hello.work {
+            try check(held.share, 0...1, "share")
+            guard let training = held.training else { continue }
+            try check(training.shard, WireLimits.shards, "shard")
+            try check { try training.specification.check() }
+        }
     }
 
     package func check(_ progress: WorkerMessage.TaskProgress) throws(WireError) {

@@ -53,15 +53,30 @@ extension LedgerService {
             return .compare(
                 task: task, try comparisonCase(options, position: position, basis: basis))
         case .score(let task, let rule, let adapters, let weights, let digests):
-            let bytes = try adapters.map { adapter in
+            // A worker may have them in memory; that a file is damaged or gone is found out all the same.
+            for case .published(let name) in adapters { _ = try ledger.adapterBytes(name: name) }
+            return .score(
+                .init(
+                    task: task, rule: rule, adapters: adapters.map(\.name), weights: weights,
+                    prompts: try prompts(digests)))
+        case .adapters(let task, let adapters): return .adapters(task: task, try bytes(of: adapters))
+        }
+    }
+
+    /// As many of them as fit in one answer, at least one; the worker asks for the rest.
+    private func bytes(of adapters: [AdapterReference]) throws -> [[UInt8]] {
+        var (found, bytes): ([[UInt8]], Int) = ([], 0)
+        for adapter in adapters {
+            let next =
                 switch adapter {
                 case .published(let name): try ledger.adapterBytes(name: name)
                 case .bytes(_, let bytes): bytes
                 }
-            }
-            return .score(
-                .init(task: task, rule: rule, adapters: bytes, weights: weights, prompts: try prompts(digests)))
+            bytes += next.count
+            guard found.isEmpty || bytes <= WireLimits.promptBytes else { break }
+            found.append(next)
         }
+        return found
     }
 
     private func prompts(of data: ReplayData) throws -> [TrainingPrompt] {

@@ -28,7 +28,9 @@ struct ShardAssignment: Sendable {
     let original: String?
     /// IFRU's, as it was on the disk when the assignment came.
     var preparation: InfluencePreparation?
-    /// nil since the connection on which it came was lost.
+    /// The id under which it came last.
+    var id: TaskID
+    /// nil: a coordinator was found that does not wait for it.
     var task: TaskID?
     var phase: Phase
 
@@ -41,6 +43,7 @@ struct ShardAssignment: Sendable {
         adapter = assignment.adapter
         correction = assignment.correction
         original = assignment.correction.map { sha256($0.original) }
+        id = assignment.task
         task = assignment.task
         self.phase = phase
     }
@@ -75,7 +78,7 @@ struct ShardAssignment: Sendable {
     }
 }
 
-/// A preparation on its way from the message to the answer; lost with its connection, and with its shard's copy.
+/// A preparation on its way from the message to the answer; lost with its shard's copy.
 struct ShardPreparation: Sendable {
     enum Phase: Sendable, Equatable {
         /// The storage command of this id reads the prompts.

@@ -11,6 +11,7 @@ extension WorkerLogic {
         note(assignment.shard)
         if var current = assignments[assignment.shard], current.isSame(as: assignment) {
             current.task = assignment.task
+            current.id = assignment.task
             if current.keys != assignment.keys { return change(current, to: assignment.keys) }
             assignments[assignment.shard] = current
             guard case .waiting(let missing) = current.phase else { return [] }
@@ -68,7 +69,7 @@ extension WorkerLogic {
         let before = copies[result.shard]
         copies[result.shard] = result.copy
         if case .removed = result.outcome {
-            return isConnected ? [.send(.released(shard: result.shard))] : []
+            return [.send(.released(shard: result.shard))]
         }
         if let actions = prepared(result, before: before) { return actions }
         // The first update hands it over, even if other keys have made it superfluous since.

@@ -5,11 +5,13 @@ import Unlearning
 
 /// What a worker answers and does: a value that handles events. It has no sockets, files, threads or clock.
 ///
-/// A task's id belongs to the connection on which it came. When the connection is lost, scoring, embedding and replays are
-/// given up; a shard's assignment goes on without an id until the coordinator assigns the same again, or wants other work.
+/// Whatever is computed goes on when the connection is lost, and its results wait for the next one: the hello names it, and
+/// the welcome what of it is still wanted. Of the rest only a shard's training goes on, without an id, until the coordinator
+/// assigns the same again, or wants other work.
 package struct WorkerLogic: Sendable {
     package enum Event: Sendable {
-        case connected
+        /// A coordinator that can be followed welcomed this worker, and waits for these of its tasks.
+        case connected(goingOnWith: [TaskID])
         case disconnected
         /// The coordinator is of another cluster than the one whose shards are held.
         case otherCluster
@@ -30,7 +32,7 @@ package struct WorkerLogic: Sendable {
     }
 
     let executor: ExecutorDescription
-    private(set) var isConnected = false
+    var isConnected = false
     var copies: [Int: ShardCopy]
     var assignments: [Int: ShardAssignment] = [:]
     /// Every shard that the disk held or may have got, sorted: what a worker that deleted everything can say is gone.
@@ -39,7 +41,13 @@ package struct WorkerLogic: Sendable {
     var preparations: [Int: ShardPreparation] = [:]
     var queue = JobQueue()
     /// Tasks of the jobs that belong to no shard.
-    private var tasks: [JobID: TaskID] = [:]
+    var tasks: [JobID: TaskID] = [:]
+    /// How much of a job is done.
+    var shares: [JobID: Double] = [:]
+    var results = HeldResults()
+    var adapters = AdapterCache()
+    /// Scoring tasks whose adapters are not all there.
+    var waitingScores: [WaitingScore] = []
     private var nextID: UInt64 = 1
 
     package init(executor: ExecutorDescription, copies: [ShardCopy]) {
@@ -53,17 +61,24 @@ package struct WorkerLogic: Sendable {
         copies.keys.sorted().compactMap { copies[$0] }
     }
 
+    /// What is said without a connection is not said, but for results, which are kept for the next one.
     package mutating func handle(_ event: Event) -> [Action] {
+        let actions = take(event)
+        for case .send(let message) in actions { results.keep(message) }
+        guard !isConnected else { return actions }
+        return actions.filter { if case .send = $0 { false } else { true } }
+    }
+
+    private mutating func take(_ event: Event) -> [Action] {
         switch event {
-        case .connected:
-            isConnected = true
-            return []
+        case .connected(let tasks): return connect(goingOnWith: tasks)
         case .disconnected: return disconnect()
         case .otherCluster:
             return shards.filter { copies[$0] != nil || assignments[$0] != nil }.flatMap { release($0) }
         case .message(let message): return handle(message)
         case .storage(let result): return handle(result)
         case .progress(let job, var progress):
+            if progress.steps > 0 { shares[job] = min(1, max(0, Double(progress.step) / Double(progress.steps))) }
             guard let task = task(of: job) else { return [] }
             progress.task = task
             return [.send(.progress(progress))]
@@ -79,7 +94,14 @@ package struct WorkerLogic: Sendable {
             if let failure = mismatch(specification) { return [failed(task, failure)] }
             return enqueue(.train(specification, prompts: prompts), task: task)
         case .prepare(let task): return prepare(task)
-        case .score(let score): return enqueue(.score(score), task: score.task)
+        case .score(let score): return prepareScoring(score)
+        case .adapters(let task, let adapters): return take(adapters: adapters, task: task)
+        case .drop(let names):
+            adapters.drop(names)
+            return []
+        case .taken(let task):
+            results.drop(task)
+            return []
         case .embed(let task, let source, let prompts):
             return enqueue(.embed(source: source, prompts: prompts), task: task)
         case .compare(let task, let comparison):
@@ -98,7 +120,7 @@ package struct WorkerLogic: Sendable {
 
     // MARK: - Jobs
 
-    private mutating func enqueue(_ computation: Job.Computation, task: TaskID) -> [Action] {
+    mutating func enqueue(_ computation: Job.Computation, task: TaskID) -> [Action] {
         let job = makeJob(computation)
         tasks[job.id] = task
         return add(job)
@@ -114,6 +136,7 @@ package struct WorkerLogic: Sendable {
     }
 
     private mutating func finish(_ job: JobID, _ outcome: JobOutcome) -> [Action] {
+        shares[job] = nil
         let next = starting(queue.finish(job))
         if let task = tasks.removeValue(forKey: job) {
             return [answer(outcome, task: task)].compactMap { $0 } + next
@@ -146,6 +169,8 @@ package struct WorkerLogic: Sendable {
     }
 
     private mutating func cancel(_ task: TaskID) -> [Action] {
+        results.drop(task)
+        if waitingScores.contains(where: { $0.task.task == task }) { return stopWaiting { $0 == task } }
         if let shard = shard(of: task) { return abandon(shard: shard) }
         if let shard = preparations.keys.sorted().first(where: { preparations[$0]?.task == task }) {
             return abandonPreparation(shard: shard)
@@ -154,16 +179,9 @@ package struct WorkerLogic: Sendable {
         return jobs.flatMap { stop($0) }
     }
 
-    private mutating func stop(_ job: JobID) -> [Action] {
+    mutating func stop(_ job: JobID) -> [Action] {
         tasks[job] = nil
         return queue.cancel(job) ? [.cancel(job)] : []
-    }
-
-    private mutating func disconnect() -> [Action] {
-        isConnected = false
-        for shard in assignments.keys { assignments[shard]?.task = nil }
-        return preparations.keys.sorted().flatMap { abandonPreparation(shard: $0) }
-            + tasks.keys.sorted().flatMap { stop($0) }
     }
 
     // MARK: - Small parts

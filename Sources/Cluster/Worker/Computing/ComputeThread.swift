@@ -46,6 +46,9 @@ final class ComputeThread: Sendable {
     }
 
     private func serve(_ makeExecutor: () throws -> any TaskExecutor) {
+        // Where there are too few processors, threads that keep connections alive come first. Threads that compute for this
+        // one are made by it, and are like it.
+        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 1)
         let executor: any TaskExecutor
         do {
             executor = try makeExecutor()
@@ -112,8 +115,8 @@ final class ComputeThread: Sendable {
                 isCancelled(job.id)
             }
             return .prepared(preparation, seconds: seconds())
-        case .score(let task):
-            let adapters = try task.adapters.map {
+        case .score(let task, let bytes):
+            let adapters = try bytes.map {
                 try Adapter(safetensors: $0, model: executor.description.model)
             }
             guard adapters.allSatisfy({ $0.layout == adapters[0].layout }) else {

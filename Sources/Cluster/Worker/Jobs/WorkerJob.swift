@@ -13,7 +13,8 @@ package struct Job: Sendable, Equatable {
         case correct(
             PendingCorrection, TrainingSpecification, prompts: [TrainingPrompt], preparation: InfluencePreparation?)
         case prepare(shard: Int, prompts: [TrainingPrompt], adapter: [UInt8], trial: InfluenceTrial)
-        case score(CoordinatorMessage.ScoreTask)
+        /// With the bytes of the adapters that the task names.
+        case score(CoordinatorMessage.ScoreTask, adapters: [[UInt8]])
         case embed(source: EmbeddingSource, prompts: [TrainingPrompt])
         case compare(ComparisonCase)
     }

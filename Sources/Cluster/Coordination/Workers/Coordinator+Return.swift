@@ -1,0 +1,127 @@
+import Messages
+
+/// Workers that come back, and the work that was kept for them.
+///
+/// A worker goes on computing while it is not heard of. When it is heard again, it goes on with what is still wanted: its
+/// tasks stay reserved for it for a while, and after that for as long as nobody else has begun them. What is computed twice
+/// costs time, never other bytes.
+extension Coordinator {
+    /// The worker that was given up on this connection: nothing that either side sent was lost.
+    mutating func returned(at peer: PeerID) -> KnownWorker? {
+        guard let worker = roster.workers.first(where: { $0.absence.peer == peer }) else { return nil }
+        let absence = worker.absence
+        roster.update(worker.id) {
+            $0.peer = peer
+            $0.absence = WorkerAbsence()
+        }
+        hasReturned.append(peer)
+        membershipChanged = now
+        log("worker \(worker.id) is heard again")
+        for position in tasks.indices where tasks[position].worker == worker.id { goOn(at: position) }
+        for task in absence.lapsed { reclaim(task) }
+        for id in absence.given where !tasks.contains(where: { $0.id == id }) { send(.cancel(task: id), to: peer) }
+        return roster[worker.id]
+    }
+
+    /// - Returns: those of the tasks that a worker says it goes on with which are still its own.
+    mutating func takeBack(_ held: [HeldTask], by id: String) -> [TaskID] {
+        let absence = roster[id]?.absence ?? WorkerAbsence()
+        roster.update(id) { $0.absence = WorkerAbsence() }
+        // What did not arrive, or was lost with the process.
+        let lost = withdrawTasks(of: id) { task in !held.contains { $0.task == task.id } }
+        if let peer = roster[id]?.peer {
+            for task in lost { send(.cancel(task: task), to: peer) }
+        }
+        for held in held {
+            if let position = tasks.firstIndex(where: { $0.id == held.task }) {
+                if tasks[position].worker == id { goOn(at: position) }
+            } else if let task = absence.lapsed.first(where: { $0.id == held.task }), reclaim(task) {
+                continue
+            } else if let training = held.training {
+                adopt(training, as: held, by: id)
+            }
+        }
+        return held.map(\.task).filter { held in tasks.contains { $0.id == held && $0.worker == id } }
+    }
+
+    private mutating func goOn(at position: Int) {
+        tasks[position].awaitedUntil = nil
+        tasks[position].lastNews = now
+    }
+
+    /// Takes work back that was put back and that nobody has begun.
+    @discardableResult
+    private mutating func reclaim(_ task: CoordinatorTask) -> Bool {
+        guard isWanted(task) else { return false }
+        switch task.kind {
+        case .train(let shard, _), .correct(let shard, _):
+            guard makeWay(on: shard, for: task.worker, share: task.share) else { return false }
+        case .check, .prepare: if tasks.contains(where: { $0.work == task.work }) { return false }
+        case .copy: return false
+        case .values(let kind, let digests): guard takeOut(digests, of: kind) else { return false }
+        case .part(let part): guard takeOut(part) else { return false }
+        }
+        var task = task
+        task.awaitedUntil = nil
+        task.lastNews = now
+        tasks.append(task)
+        tasks.sort { $0.id < $1.id }
+        return true
+    }
+
+    /// A training that a coordinator before this one gave out, or this one long ago: what it is a function of says whether it
+    /// is wanted.
+    private mutating func adopt(_ training: HeldTask.Training, as held: HeldTask, by worker: String) {
+        guard training.specification == settings.configuration.training, held.task < nextTask,
+            let shard = shard(training.shard), shard.manifest == training.manifest, shard.correction == nil,
+            wantsTraining(shard), !isPaused(shard.work), !writes.isHeld(.adapters),
+            makeWay(on: shard.index, for: worker, share: held.share)
+        else { return }
+        let kind = CoordinatorTask.Kind.train(shard: shard.index, manifest: shard.manifest)
+        tasks.append(CoordinatorTask(id: held.task, worker: worker, kind: kind, lastNews: now))
+        tasks.sort { $0.id < $1.id }
+        lastTrainings[shard.index] = held.task
+        roster.update(worker) {
+            $0.expect(shard: shard.index, manifest: shard.manifest)
+            $0.turn = .full
+        }
+        log("worker \(worker) goes on training shard \(shard.index)")
+    }
+
+    /// Whether the worker may have the shard: nobody else trains it, or somebody who has done less and now stops.
+    private mutating func makeWay(on shard: Int, for worker: String, share: Double) -> Bool {
+        if let other = taskOnShard(shard) {
+            guard other.worker != worker, !other.isCopy, other.share < share else { return false }
+            cancel(other)
+        }
+        owners[shard] = worker
+        return true
+    }
+
+    // MARK: reservations
+
+    /// Work of workers that did not come back in time is anybody's, as soon as somebody is there.
+    mutating func lapseReservations() {
+        guard roster.hasLive else { return }
+        for task in tasks where task.awaitedUntil.map({ $0 <= now }) ?? false {
+            remove(task)
+            roster.update(task.worker) {
+                $0.absence.lapsed = Array(($0.absence.lapsed + [task]).suffix(CoordinatorLimits.lapsedTasks))
+            }
+        }
+    }
+
+    /// Whether the shard waits for a worker that has its present data, is expected back soon and did not fail at it. A copy
+    /// that a forget has made stale is not waited for.
+    func isAwaited(_ shard: LedgerSnapshot.Shard) -> Bool {
+        let failed = failure(of: shard.work)?.worker
+        let isExpected = roster.workers.contains { worker in
+            guard !worker.isLive, worker.id != failed, let until = worker.absence.expectedUntil, until > now else {
+                return false
+            }
+            return worker.copy(of: shard.index)?.manifests.contains(shard.manifest) ?? false
+        }
+        return isExpected
+            && !roster.workers.contains { $0.isLive && $0.holds(shard: shard.index, manifest: shard.manifest) }
+    }
+}

@@ -1,0 +1,95 @@
+import Messages
+
+/// What becomes of the work when the connection is lost and found again.
+extension WorkerLogic {
+    /// For the hello: what is being computed, waits to be, or is done and not known to have come.
+    package var heldTasks: [HeldTask] {
+        let trainings = assignments.keys.sorted().compactMap { assignments[$0] }.map { assignment in
+            var training: HeldTask.Training?
+            if assignment.adapter == nil, assignment.correction == nil {
+                training = HeldTask.Training(
+                    shard: assignment.shard, manifest: assignment.manifestDigest,
+                    specification: assignment.specification)
+            }
+            return HeldTask(task: assignment.id, training: training, share: assignment.job.flatMap { shares[$0] } ?? 0)
+        }
+        let preparing = preparations.keys.sorted().compactMap { preparations[$0] }.map { HeldTask(task: $0.task) }
+        let jobs = tasks.keys.sorted().compactMap { job in
+            tasks[job].map { HeldTask(task: $0, share: shares[job] ?? 0) }
+        }
+        let done = results.tasks.map { HeldTask(task: $0, share: 1) }
+        let waiting = waitingScores.map { HeldTask(task: $0.task.task) }
+        return Array((done + trainings + preparing + jobs + waiting).prefix(WireLimits.heldTasks))
+    }
+
+    mutating func connect(goingOnWith tasks: [TaskID]) -> [Action] {
+        isConnected = true
+        let wanted = Set(tasks)
+        var actions: [Action] = []
+        for job in self.tasks.keys.sorted() where !wanted.contains(self.tasks[job] ?? 0) { actions += stop(job) }
+        for shard in preparations.keys.sorted() where !wanted.contains(preparations[shard]?.task ?? 0) {
+            actions += abandonPreparation(shard: shard)
+        }
+        for shard in assignments.keys.sorted() { actions += goOn(shard, wanted) }
+        actions += stopWaiting { !wanted.contains($0) }
+        results.drop { !wanted.contains($0) }
+        return actions + results.messages.map { .send($0) }
+    }
+
+    private mutating func goOn(_ shard: Int, _ wanted: Set<TaskID>) -> [Action] {
+        guard var assignment = assignments[shard] else { return [] }
+        guard wanted.contains(assignment.id) else {
+            // A correction has in memory what was forgotten.
+            if assignment.correction != nil || assignment.adapter != nil { return abandon(shard: shard) }
+            assignments[shard]?.task = nil
+            return []
+        }
+        assignment.task = assignment.id
+        assignments[shard] = assignment
+        guard case .waiting(let missing) = assignment.phase else { return [] }
+        return [.send(.need(task: assignment.id, digests: missing))]
+    }
+
+    /// Adapters are asked for anew: what must be dropped could not be heard of meanwhile.
+    mutating func disconnect() -> [Action] {
+        isConnected = false
+        adapters = AdapterCache()
+        for position in waitingScores.indices { waitingScores[position].asked = [] }
+        return []
+    }
+}
+
+/// Answers that the coordinator has not confirmed.
+struct HeldResults: Sendable {
+    private var held: [(task: TaskID, message: WorkerMessage)] = []
+
+    var tasks: [TaskID] { held.map(\.task) }
+    var messages: [WorkerMessage] { held.map(\.message) }
+
+    mutating func keep(_ message: WorkerMessage) {
+        guard let task = message.answeredTask else { return }
+        drop(task)
+        held.append((task, message))
+        if held.count > WireLimits.heldTasks { held.removeFirst() }
+    }
+
+    mutating func drop(_ task: TaskID) { drop { $0 == task } }
+
+    mutating func drop(where condition: (TaskID) -> Bool) { held.removeAll { condition($0.task) } }
+}
+
+extension ShardAssignment {
+    var job: JobID? {
+        if case .training(let job) = phase { job } else { nil }
+    }
+}
+
+extension WorkerMessage {
+    /// The task for which this asks for something.
+    var askingTask: TaskID? {
+        switch self {
+        case .need(let task, _), .lacks(let task, _): task
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import ClusterTestSupport
+import Coordination
+import Messages
+import Testing
+
+@Suite("Workers that come back")
+struct CoordinatorReturnTests {
+    private func training(_ shard: Int, task: TaskID, share: Double = 0) -> HeldTask {
+        HeldTask(
+            task: task,
+            training: .init(shard: shard, manifest: "m\(shard)", specification: CoordinatorFixture.specification),
+            share: share)
+    }
+
+    private func welcome(_ fixture: CoordinatorFixture, _ name: String) -> [TaskID]? {
+        fixture.messages(to: name).compactMap { if case .welcome(let welcome) = $0 { welcome.work } else { nil } }.first
+    }
+
+    @Test("Heard again on its connection, a worker goes on with its task, and nothing is given out anew")
+    func heardAgain() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        fixture.hello("b")
+        let task = try #require(fixture.coordinator.status(at: .init(milliseconds: 0)).workers.first?.tasks.first)
+        #expect(task.kind == "train")
+        fixture.wait(8000, beating: ["b"])
+        #expect(fixture.assignments.isEmpty)
+        fixture.say(.heartbeat, by: "a")
+        fixture.say(CoordinatorFixture.report(task: 1, shard: 0, manifest: "m0", adapter: "a0"), by: "a")
+        #expect(fixture.commands.count == 1)
+    }
+
+    @Test("A hello that names the task keeps it; one that does not gives it back at once")
+    func helloWithWork() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        let task = try #require(fixture.assignments.first?.task)
+        fixture.wait(5000)
+        fixture.hello("a", peer: "again", work: [training(0, task: task)])
+        #expect(welcome(fixture, "again") == [task])
+        #expect(fixture.assignments.isEmpty)
+        fixture.hello("a", peer: "third")
+        #expect(fixture.assignments.map(\.worker) == ["third"])
+    }
+
+    @Test("After the reservation another worker gets the work, unless the first one is back and has done more")
+    func reservation() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        let task = try #require(fixture.assignments.first?.task)
+        fixture.hello("b")
+        fixture.wait(12_500, beating: ["b"])
+        #expect(fixture.assignments.isEmpty)
+        fixture.wait(1000, beating: ["b"])
+        let other = try #require(fixture.assignments.first)
+        #expect(other.worker == "b")
+        fixture.hello("a", peer: "again", work: [training(0, task: task, share: 0.8)])
+        #expect(welcome(fixture, "again") == [task])
+        #expect(fixture.messages(to: "b").contains(.cancel(task: other.task)))
+    }
+
+    @Test("Alone in the cluster, a worker keeps its work however long it is away")
+    func alone() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        let task = try #require(fixture.assignments.first?.task)
+        fixture.wait(200_000)
+        fixture.hello("a", peer: "again", work: [HeldTask(task: task)])
+        #expect(welcome(fixture, "again") == [task])
+    }
+
+    @Test("A coordinator that was started since knows a training by what it is a function of")
+    func restarted() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2), firstTask: 1000)
+        fixture.hello("a", work: [training(1, task: 77, share: 0.5)])
+        #expect(welcome(fixture, "a") == [77])
+        #expect(fixture.assignments.isEmpty)
+        fixture.say(CoordinatorFixture.report(task: 77, shard: 1, manifest: "m1", adapter: "a1"), by: "a")
+        #expect(fixture.commands.count == 1)
+    }
+
+    @Test("A training of other data or of another specification is not taken back")
+    func otherData() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2), firstTask: 1000)
+        var old = training(0, task: 7)
+        old.training?.manifest = "before a forget"
+        var other = training(1, task: 8)
+        other.training?.specification.seed += 1
+        fixture.hello("a", work: [old, other])
+        #expect(welcome(fixture, "a") == [])
+        #expect(fixture.assignments.count == 1)
+    }
+
+    @Test("After a restart the first worker back gets what it holds, and the others' shards wait for them for 10 s")
+    func others() {
+        let copies = (0..<3).map { HandedCopy(worker: "w\($0)", name: "w\($0)", shard: $0, manifest: "m\($0)") }
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 3), copies: copies)
+        fixture.hello("w1", copies: [ShardCopy(shard: 1, manifest: "m1", prompts: 10, adapter: nil)])
+        #expect(fixture.assignments.map(\.shard) == [1])
+        #expect(fixture.status.workers.first { $0.id == "w1" }?.shards == [1])
+        fixture.wait(2000, beating: ["w1"])
+        fixture.hello("w0", copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: nil)])
+        #expect(fixture.assignments.map(\.shard) == [0])
+        fixture.wait(9000, beating: ["w0", "w1"])
+        #expect(fixture.status.shards.allSatisfy { $0.owner != nil })
+    }
+
+    @Test("Time in which the coordinator stood still makes nobody lost")
+    func standstill() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        fixture.wait(1000, beating: ["a"])
+        fixture.sleep(60_000)
+        fixture.feed(.tick)
+        #expect(fixture.status.workers.first?.state == .live)
+        fixture.wait(2500)
+        #expect(fixture.status.workers.first?.state == .live)
+        fixture.wait(1000)
+        #expect(fixture.status.workers.first?.state == .away)
+    }
+
+    @Test("A worker that was silent for long lately is believed for longer")
+    func patience() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        fixture.wait(2750)
+        fixture.say(.heartbeat, by: "a")
+        fixture.wait(6000)
+        #expect(fixture.status.workers.first?.state == .live)
+        fixture.wait(1000)
+        #expect(fixture.status.workers.first?.state == .away)
+    }
+
+    @Test("Bytes of a message that is still on its way are life")
+    func bytes() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        for _ in 0..<20 {
+            fixture.wait(2000)
+            fixture.feed(.alive(peer: fixture.peer("a")))
+        }
+        #expect(fixture.status.workers.first?.state == .live)
+    }
+
+    @Test("A result that has come is confirmed, wanted or not")
+    func receipts() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        fixture.say(.scored(task: 99, tokens: 1, seconds: 1, margins: [1]), by: "a")
+        #expect(fixture.messages(to: "a") == [.taken(task: 99)])
+    }
+
+    @Test("Adapters are sent to whoever lacks them, for the task that names them, and dropped when they answer no more")
+    func adapters() throws {
+        let snapshot = CoordinatorFixture.snapshot(shards: 1, adapters: true, missingMargins: 8)
+        var fixture = CoordinatorFixture(snapshot)
+        fixture.hello("a", copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")])
+        fixture.feed(.missing(.margins(adapter: "a0"), .success(["v0", "v1"])))
+        let task = try #require(
+            fixture.actions.compactMap { action -> TaskID? in
+                if case .dispatch(_, .score(let task, _, _, _, _)) = action { task } else { nil }
+            }.first)
+        fixture.say(.lacks(task: task, adapters: ["a0"]), by: "a")
+        let sent = fixture.actions.compactMap { action -> Dispatch? in
+            if case .dispatch(_, let dispatch) = action { dispatch } else { nil }
+        }
+        #expect(sent == [.adapters(task: task, [.published(name: "a0")])])
+        var forgotten = snapshot
+        forgotten.shards[0].manifest = "m0-"
+        forgotten.shards[0].adapter = nil
+        fixture.feed(.ledgerChanged(forgotten))
+        #expect(fixture.messages(to: "a").contains(.drop(adapters: ["a0"])))
+    }
+}
