@@ -24,6 +24,7 @@ struct LedgerPropertyTests {
         for round in 0..<4 {
             try forgetSome(&data, ledger, fixture, round, &numbers)
             if Bool.random(using: &numbers) { try fixture.prepare(ledger) }
+            #expect(try ledger.snapshot() == ledger.snapshotReadWhole())
         }
         let other = LedgerFixture(partition: partition, prompts: prompts)
         let fresh = try other.open()
@@ -97,6 +98,7 @@ struct LedgerPropertyTests {
         let plan = try ledger.plan(request)
         let outcome = try ledger.forget(requestID: "r\(round)", request, at: fixture.now)
         #expect(plan.counts == outcome.counts)
+        #expect(try ledger.snapshot() == ledger.snapshotReadWhole())
         data = data.without(users: Set(whole), interactions: Set(keys))
         #expect(try ledger.statistics().interactions == data.interactions.count)
     }

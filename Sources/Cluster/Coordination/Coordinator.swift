@@ -16,7 +16,7 @@ package struct Coordinator: Sendable {
     let settings: CoordinatorSettings
     /// What the ledger holds, as of the last commit heard of.
     package internal(set) var snapshot: LedgerSnapshot {
-        didSet { pendingForgets = PendingForgets(snapshot.pendingForgets) }
+        didSet { pendingForgets.update(from: oldValue.pendingForgets, to: snapshot.pendingForgets) }
     }
     /// Of the snapshot.
     private(set) var pendingForgets: PendingForgets

@@ -67,8 +67,8 @@ package final class Ledger {
     package var interrupt: ((CommitStep) throws -> Void)?
     /// The partitions that depend on nobody's data need no record; nil under the others.
     let hashPartition: BalancedPartition?
-    /// Dropped by every mutating call.
-    var cachedSnapshot: LedgerSnapshot?
+    /// As it was when it was asked for last; nil: to be read whole.
+    var cachedSnapshot: KnownSnapshot?
     /// `Meta.olderTombstones`, once it was read.
     var olderTombstones: Bool?
     /// Training prompts that one shard may get.
@@ -198,7 +198,6 @@ package final class Ledger {
     /// One transaction, or a part of one that fails alone (`together`). What went into files that no name leads to any more is
     /// not acknowledged, nor is what gave up keys that could not be overwritten.
     func commit<Result>(_ work: (Database) throws -> Result) throws -> Result {
-        cachedSnapshot = nil
         if transaction != nil { return try writingKeys(work) }
         try requireSameFiles()
         sealing.staged = nil

@@ -182,7 +182,7 @@ extension Ledger {
         return Ledger.basis(validation: validation ?? "", adapters: adapters)
     }
 
-    private static func basis(validation: String, adapters: [(Int, String)]) -> String {
+    static func basis(validation: String, adapters: [(Int, String)]) -> String {
         let text = validation + "\n" + adapters.map { "\($0) \($1)\n" }.joined()
         return SHA256.hash(data: Data(text.utf8)).hexadecimal
     }
