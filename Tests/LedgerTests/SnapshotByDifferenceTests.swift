@@ -11,7 +11,7 @@ import Unlearning
 struct SnapshotByDifferenceTests {
     @Test(
         "After every step it is what is read from the first row to the last",
-        arguments: PartitionMethod.allCases, 0..<3)
+        arguments: PartitionMethod.allCases, TestRounds.few(2, full: 12))
     func isTheSame(partition: PartitionMethod, seed: Int) throws {
         var numbers = SeededNumbers(UInt64(1000 + seed))
         let fixture = LedgerFixture(partition: partition, shards: 4)

@@ -24,8 +24,7 @@ extension CoordinatorLoop {
                 return Data("{}".utf8)
             }
         case .finishImport(let finish): finishImport(finish, ticket)
-        case .adapters:
-            answer(ticket) { service in try ReplyCoding.encode(try service.adapters()) }
+        case .adapters: read(.adapters, ticket)
         case .lineage: answer(ticket) { service in try ReplyCoding.encode(try service.lineage()) }
         case .exportAdapter(let name): exportAdapter(name, ticket)
         case .access(let user):
@@ -33,8 +32,7 @@ extension CoordinatorLoop {
             answer(ticket, notesFirst: true) { service in
                 try ReplyCoding.encode(try service.ledger.personalData(user: user))
             }
-        case .audit(let audit):
-            answer(ticket) { service in try ReplyCoding.encode(try service.auditLog(audit)) }
+        case .audit(let audit): read(.audit(audit), ticket)
         case .query(let query): self.query(query, ticket, attempt: 1)
         }
     }
@@ -144,8 +142,8 @@ extension CoordinatorLoop {
         }
     }
 
-    /// Queries are only counted: their answers do not wait for the ledger.
-    private func answer(_ ticket: ClientTicket, _ reply: ClientReply) {
+    /// Answers do not wait for the ledger's entry: queries are only counted, and reading leaves none.
+    func answer(_ ticket: ClientTicket, _ reply: ClientReply) {
         process.store.post(
             .write(LedgerWrite(command: nil, access: ticket.access(refusal: reply.refusal)) { _, _ in }))
         self.reply(ticket, reply)

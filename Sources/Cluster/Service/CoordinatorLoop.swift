@@ -255,6 +255,8 @@ final class CoordinatorLoop {
         case .reply(let ticket, let reply): self.reply(ticket, reply)
         case .answered(let ticket, let request, let generation, let attempt, let result):
             answered(ticket, request, generation: generation, attempt: attempt, result)
+        case .wasRead(let ticket, let request, let generation, let attempt, let reply):
+            wasRead(ticket, request, generation: generation, attempt: attempt, reply)
         case .readAgain: mustRead = true
         case .connectionRefused(let refusal):
             if peerLog.admits("refused connections") {

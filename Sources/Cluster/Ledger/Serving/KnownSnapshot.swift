@@ -20,7 +20,7 @@ struct KnownSnapshot {
             trainingPrompts: 0, validationPrompts: 0, testPrompts: 0, validationDigest: "", isTuned: false,
             pendingForgets: [], trainingRequested: false)
         try readRest(ledger, db)
-        snapshot.shards = try ShardReading.all(db, validation: snapshot.validationPrompts)
+        snapshot.shards = try ShardReading.all(db, references: snapshot.referencePrompts)
         dealt = snapshot.shards.reduce(0) { $0 + $1.prompts }
         for (number, request) in try PendingReading.all(db) {
             numbers.append(number)
@@ -31,9 +31,9 @@ struct KnownSnapshot {
 
     mutating func update(_ changes: SnapshotChanges, _ ledger: Ledger, _ db: Database) throws {
         if changes.isRestChanged {
-            let before = snapshot.validationPrompts
+            let before = snapshot.referencePrompts
             try readRest(ledger, db)
-            if snapshot.validationPrompts != before { addToMissing(snapshot.validationPrompts - before) }
+            if snapshot.referencePrompts != before { addToMissing(snapshot.referencePrompts - before) }
         }
         for shard in changes.shards { try readShard(shard, db) }
         for request in changes.requests { try readRequest(request, db) }
@@ -43,16 +43,16 @@ struct KnownSnapshot {
     private mutating func readRest(_ ledger: Ledger, _ db: Database) throws {
         var counts = SplitCounts()
         var likes = 0
-        snapshot.validationDigest = ""
-        for row in try Row.fetchAll(db, sql: "SELECT split, prompts, digest, likes FROM splits") {
+        for row in try Row.fetchAll(db, sql: "SELECT split, prompts, likes FROM splits") {
             let split: Split = try row.choice("split", in: "splits")
             counts[split] = try row.count("prompts", in: "splits")
             if split == .train { likes = try row.count("likes", in: "splits") }
-            if split == .validation { snapshot.validationDigest = try row.value("digest", in: "splits") }
         }
         (snapshot.trainingPrompts, snapshot.validationPrompts, snapshot.testPrompts) = (
             counts.train, counts.validation, counts.test
         )
+        let references = try Summaries.readReferences(db)
+        (snapshot.referencePrompts, snapshot.validationDigest) = (references.prompts, references.digest.hexadecimal)
         snapshot.hasData = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM people)") ?? false
         snapshot.missingEmbeddings = max(0, try Int.fetchOne(db, sql: "SELECT wanting FROM totals") ?? 0)
         snapshot.trainingRequested = try Meta.trainingRequested.value(Bool.self, db) ?? false
@@ -70,10 +70,10 @@ struct KnownSnapshot {
     }
 
     private mutating func readShard(_ number: Int, _ db: Database) throws {
-        let shard = try ShardReading.one(number, db, validation: snapshot.validationPrompts)
+        let shard = try ShardReading.one(number, db, references: snapshot.referencePrompts)
         guard let shard, snapshot.shards.indices.contains(number), snapshot.shards[number].index == number else {
             // Shards neither come nor go; whatever this is, it is what a restart would read.
-            snapshot.shards = try ShardReading.all(db, validation: snapshot.validationPrompts)
+            snapshot.shards = try ShardReading.all(db, references: snapshot.referencePrompts)
             dealt = snapshot.shards.reduce(0) { $0 + $1.prompts }
             return
         }
@@ -109,9 +109,11 @@ struct KnownSnapshot {
         snapshot.isTuned =
             tuning.map {
                 $0.rule == ledger.configuration.rule.rawValue
-                    && $0.basis == Ledger.basis(
-                        validation: snapshot.validationDigest,
-                        adapters: snapshot.shards.compactMap { shard in shard.adapter.map { (shard.index, $0.name) } })
+                    && $0.basis
+                        == Ledger.basis(
+                            references: snapshot.validationDigest,
+                            adapters: snapshot.shards.compactMap { shard in shard.adapter.map { (shard.index, $0.name) }
+                            })
             } ?? false
     }
 }

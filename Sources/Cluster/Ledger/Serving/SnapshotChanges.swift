@@ -36,7 +36,8 @@ struct SnapshotChanges {
         Watched(table: "forget_shards", kind: .shard, column: "shard"),
         Watched(table: "forget_shards", kind: .request, column: "request"),
         Watched(table: "forget_requests", kind: .request, column: "number"),
-        Watched(table: "splits", kind: .rest), Watched(table: "tuning", kind: .rest),
+        Watched(table: "splits", kind: .rest), Watched(table: "reference_prompts", kind: .rest),
+        Watched(table: "tuning", kind: .rest),
         Watched(table: "totals", kind: .rest), Watched(table: "imports", kind: .rest),
         Watched(table: "people", kind: .rest, events: ["INSERT", "DELETE"]),
         // The audit log's head changes with every entry.

@@ -25,19 +25,19 @@ enum ShardReading {
         """
 
     /// By number.
-    static func all(_ db: Database, validation: Int) throws -> [LedgerSnapshot.Shard] {
-        try Row.fetchAll(db, sql: "\(select) ORDER BY shards.shard").map { try shard($0, validation: validation) }
+    static func all(_ db: Database, references: Int) throws -> [LedgerSnapshot.Shard] {
+        try Row.fetchAll(db, sql: "\(select) ORDER BY shards.shard").map { try shard($0, references: references) }
     }
 
-    static func one(_ number: Int, _ db: Database, validation: Int) throws -> LedgerSnapshot.Shard? {
+    static func one(_ number: Int, _ db: Database, references: Int) throws -> LedgerSnapshot.Shard? {
         try Row.fetchOne(db, sql: "\(select) WHERE shards.shard = ?", arguments: [number])
-            .map { try shard($0, validation: validation) }
+            .map { try shard($0, references: references) }
     }
 
-    private static func shard(_ row: Row, validation: Int) throws -> LedgerSnapshot.Shard {
+    private static func shard(_ row: Row, references: Int) throws -> LedgerSnapshot.Shard {
         LedgerSnapshot.Shard(
             index: try row.value("shard", in: "shards"), manifest: try row.value("manifest", in: "shards"),
-            prompts: try row.count("prompts", in: "shards"), adapter: try adapter(row, validation: validation),
+            prompts: try row.count("prompts", in: "shards"), adapter: try adapter(row, references: references),
             quarantinedSince: try row.optionalDate("quarantined", in: "shards"),
             correction: try row.optionalChoice("correction", in: "corrections"),
             awaitsExact: try row.value("awaits_exact", in: "forget_shards"),
@@ -45,11 +45,11 @@ enum ShardReading {
             likes: try row.count("likes", in: "shards"))
     }
 
-    private static func adapter(_ row: Row, validation: Int) throws -> LedgerSnapshot.Adapter? {
+    private static func adapter(_ row: Row, references: Int) throws -> LedgerSnapshot.Adapter? {
         guard let name: String = try row.optional("adapter", in: "adapters") else { return nil }
         return LedgerSnapshot.Adapter(
             name: name, manifest: try row.value("trained", in: "adapters"),
-            missingMargins: validation - (try row.count("margins", in: "margins")),
+            missingMargins: references - (try row.count("margins", in: "margins")),
             corrected: try corrected(row), trainer: try row.optional("trainer", in: "adapters"))
     }
 
@@ -86,7 +86,8 @@ enum PendingReading {
 
     /// nil: it is finished, or there is none.
     static func one(_ number: Int64, _ db: Database) throws -> LedgerSnapshot.PendingForget? {
-        try pending(Row.fetchAll(db, sql: "\(select) AND number = ? ORDER BY shard", arguments: [number])).first?.request
+        try pending(Row.fetchAll(db, sql: "\(select) AND number = ? ORDER BY shard", arguments: [number])).first?
+            .request
     }
 
     private static func pending(
