@@ -17,7 +17,10 @@ import urllib.parse
 from local import LocalCluster, say, table
 
 # No worker is needed: the shard of a user is known when the user is.
-SETTINGS = ["--shards", "8", "--partition", "user-hash", "--seed", "1"]
+SETTINGS = ["--partition", "user-hash", "--seed", "1"]
+# Shards that there are at least, and interactions that one is to get at most: it takes 1,048,576 prompts, and a hash does not
+# deal evenly.
+SHARDS, INTERACTIONS_OF_A_SHARD = 8, 750_000
 PLANS = 20
 # At a time, and of them all.
 CLIENTS, BURST = 16, 480
@@ -37,8 +40,9 @@ def add_options(parser):
 class Data:
     """What is imported, and who is in it."""
 
-    def __init__(self, name, options, users):
+    def __init__(self, name, options, users, interactions=0):
         self.name, self.options, self.users = name, options, users
+        self.shards = max(SHARDS, math.ceil(interactions / INTERACTIONS_OF_A_SHARD))
 
     @classmethod
     def movielens(cls):
@@ -73,7 +77,7 @@ class Data:
                     second += 1 + int(5000 * draw())
                     file.write(f"{user},{item},{1 + int(5 * draw() ** 0.6)},{second},{titles[item]}\n")
                 left -= count
-        return cls(f"{interactions:,} made up", ["--format", "csv", str(path)], users)
+        return cls(f"{interactions:,} made up", ["--format", "csv", str(path)], users, interactions)
 
 
 def processor_seconds(process):
@@ -138,7 +142,7 @@ def ask_to_forget(cluster, users, *options):
 
 
 def measure(data, lethe, arguments):
-    with LocalCluster(0, SETTINGS, lethe=lethe, folder=arguments.folder) as cluster:
+    with LocalCluster(0, SETTINGS + ["--shards", str(data.shards)], lethe=lethe, folder=arguments.folder) as cluster:
         report = {"data": data.name, "lethe": lethe, "users": len(data.users)}
         folder = cluster.root / "coordinator"
         process = cluster.processes[0][1]

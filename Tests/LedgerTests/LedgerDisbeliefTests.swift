@@ -93,7 +93,7 @@ struct LedgerDisbeliefTests {
         var entries = try ledger.auditLog()
         try ledger.tamper("DROP TRIGGER audit_is_never_changed; DROP TRIGGER audit_is_never_deleted; DELETE FROM audit")
         var previous = String(repeating: "0", count: 64)
-        entries.removeAll { $0.kind == "stage" }
+        entries.removeAll { $0.kind == "import" }
         for index in entries.indices {
             entries[index].sequence = index + 1
             entries[index].previous = previous

@@ -67,7 +67,7 @@ struct LedgerEvidenceTests {
         #expect(try ledger.auditVerdict().isIntact)
         let log = try ledger.auditLog()
         #expect(log.map(\.sequence) == Array(1...log.count))
-        #expect(Set(log.map(\.kind)).isSuperset(of: ["stage", "import", "publish", "margins", "forget", "finish"]))
+        #expect(Set(log.map(\.kind)).isSuperset(of: ["import", "publish", "margins", "forget", "finish"]))
         #expect(log.allSatisfy { !$0.detail.contains("u1") && !$0.detail.contains("Film") })
         try ledger.close()
         let again = try fixture.open()

@@ -11,7 +11,7 @@ import Unlearning
 struct LedgerPropertyTests {
     @Test(
         "After random forgets prompts and manifests are those of a ledger that imported only the retained rows",
-        arguments: [PartitionMethod.userHash, .hash], 0..<8)
+        arguments: [PartitionMethod.userHash, .hash], TestRounds.few(4, full: 16))
     func equalsFresh(partition: PartitionMethod, seed: Int) throws {
         var numbers = SeededNumbers(UInt64(seed))
         let prompts = PromptConfiguration(
@@ -24,6 +24,7 @@ struct LedgerPropertyTests {
         for round in 0..<4 {
             try forgetSome(&data, ledger, fixture, round, &numbers)
             if Bool.random(using: &numbers) { try fixture.prepare(ledger) }
+            #expect(try ledger.snapshot() == ledger.snapshotReadWhole())
         }
         let other = LedgerFixture(partition: partition, prompts: prompts)
         let fresh = try other.open()
@@ -42,7 +43,7 @@ struct LedgerPropertyTests {
         "Under every partition and protocol no retained prompt changes shard or split, and manifests match their prompts",
         arguments: PartitionMethod.allCases, SplitMethod.allCases)
     func sticky(partition: PartitionMethod, method: SplitMethod) throws {
-        for seed in 0..<3 {
+        for seed in TestRounds.few(1, full: 6) {
             var numbers = SeededNumbers(UInt64(100 + seed))
             let prompts = PromptConfiguration(method: method, historyLength: 3)
             let fixture = LedgerFixture(partition: partition, prompts: prompts)
@@ -97,6 +98,7 @@ struct LedgerPropertyTests {
         let plan = try ledger.plan(request)
         let outcome = try ledger.forget(requestID: "r\(round)", request, at: fixture.now)
         #expect(plan.counts == outcome.counts)
+        #expect(try ledger.snapshot() == ledger.snapshotReadWhole())
         data = data.without(users: Set(whole), interactions: Set(keys))
         #expect(try ledger.statistics().interactions == data.interactions.count)
     }

@@ -33,10 +33,10 @@ struct LedgerTracesTests {
 
     @Test(
         "No file ever holds in clear who somebody is, nor a prompt; after forgetting, none of the titles either",
-        arguments: PartitionMethod.allCases, 0..<3)
-    func users(partition: PartitionMethod, seed: UInt64) throws {
+        arguments: PartitionMethod.allCases, TestRounds.few(1, full: 3))
+    func users(partition: PartitionMethod, seed: Int) throws {
         let victims = [3, 8, 20]
-        var (data, catalogue) = marked(victims: victims, seed: seed)
+        var (data, catalogue) = marked(victims: victims, seed: UInt64(seed))
         let fixture = LedgerFixture(partition: partition)
         let ledger = try fixture.open()
         try fixture.load(data, into: ledger)

@@ -17,7 +17,7 @@ package struct Coordinator: Sendable {
     /// What the ledger holds, as of the last commit heard of.
     package internal(set) var snapshot: LedgerSnapshot {
         didSet {
-            pendingForgets = PendingForgets(snapshot.pendingForgets)
+            pendingForgets.update(from: oldValue.pendingForgets, to: snapshot.pendingForgets)
             mustReviseChecks = true
         }
     }

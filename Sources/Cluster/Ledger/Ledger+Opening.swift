@@ -7,13 +7,17 @@ import Recommendation
 
 extension Ledger {
     static func check(_ configuration: ClusterConfiguration) throws {
+        guard configuration.referencePrompts > 0 else {
+            throw LedgerError.invalidConfiguration(reason: "there must be at least one reference prompt")
+        }
         guard WireLimits.shardCount.contains(configuration.shards) else {
             throw LedgerError.invalidConfiguration(
                 reason: "the number of shards must be \(WireLimits.shardCount.inWords), not \(configuration.shards)")
         }
     }
 
-    static func open(_ database: URL) throws -> DatabaseQueue {
+    /// - Parameter isChecked: the file is as it was left, and need not be read through.
+    static func open(_ database: URL, isChecked: Bool = false) throws -> DatabaseQueue {
         var settings = Configuration()
         settings.journalMode = .wal
         settings.busyMode = .timeout(5)
@@ -26,9 +30,11 @@ extension Ledger {
             let queue = try DatabaseQueue(path: database.path, configuration: settings)
             // GRDB chooses NORMAL for WAL while it opens; an acknowledged forget must survive a loss of power.
             try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-            let problems = try queue.read { try String.fetchAll($0, sql: "PRAGMA quick_check(3)") }
-            guard problems == ["ok"] else {
-                throw LedgerError.corrupt(path: database.path, reason: problems.joined(separator: "; "))
+            if !isChecked {
+                let problems = try queue.read { try String.fetchAll($0, sql: "PRAGMA quick_check(3)") }
+                guard problems == ["ok"] else {
+                    throw LedgerError.corrupt(path: database.path, reason: problems.joined(separator: "; "))
+                }
             }
             try LedgerSchema.migrate(queue)
             return queue
@@ -46,6 +52,7 @@ extension Ledger {
             try Meta.configuration.set(configuration, db)
             try Meta.cluster.set(UUID().uuidString.lowercased(), db)
             try makeSummaries(db, shards: configuration.shards)
+            try makeReferences(db, most: configuration.referencePrompts)
         }
         guard let cluster = try Meta.cluster.value(String.self, db) else {
             throw LedgerError.corrupt(path: "ledger.sqlite", reason: "the cluster's identity is missing")

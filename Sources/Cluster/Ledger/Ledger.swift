@@ -9,13 +9,13 @@ import Unlearning
 
 /// The coordinator's durable store: everything a process needs after a crash, in SQLite.
 ///
-/// Used from one thread. Every mutating call is one transaction (WAL, synchronous=FULL) that also writes an entry of the
-/// audit log, and is durable when it returns; several may share one (`together`). When a call throws, nothing of it was
-/// written.
+/// Used from one thread. Every mutating call is one transaction (WAL, synchronous=FULL) and durable when it returns; several
+/// may share one (`together`). What was asked for and what was trained leaves an entry of the audit log in the same
+/// transaction; pieces of it (batches of an import, rows of margins) do not. When a call throws, nothing of it was written.
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`, `imports/` (batches of
 /// imports in progress, sealed), `adapters/<content name>.sealed`, `certificate.key` (Ed25519), `tombstone.key`
-/// (`TombstoneKey`), `audit.head` (`AuditHead`), and `keys/` (`KeyFolder`), which may lie elsewhere. A copy of the database without the keys recognises
+/// (`TombstoneKey`), `audit.head` (`AuditHead`), `ledger.closed` (`CleanEnd`), and `keys/` (`KeyFolder`), which may lie elsewhere. A copy of the database without the keys recognises
 /// nobody and signs nothing; a copy of `audit.head` in other hands shows whether the log was cut or rewritten since. All
 /// have mode 0600 and the directories 0700 from their first byte on, whatever the umask; those of an earlier release are
 /// tightened when the ledger is opened.
@@ -67,8 +67,8 @@ package final class Ledger {
     package var interrupt: ((CommitStep) throws -> Void)?
     /// The partitions that depend on nobody's data need no record; nil under the others.
     let hashPartition: BalancedPartition?
-    /// Dropped by every mutating call.
-    var cachedSnapshot: LedgerSnapshot?
+    /// As it was when it was asked for last; nil: to be read whole.
+    var cachedSnapshot: KnownSnapshot?
     /// `Meta.olderTombstones`, once it was read.
     var olderTombstones: Bool?
     /// Training prompts that one shard may get.
@@ -87,7 +87,7 @@ package final class Ledger {
     /// Set once the data directory was found to be another one: no call succeeds from then on.
     package private(set) var displaced: LedgerError?
     /// nil: while it is being opened.
-    private var files: LedgerOpenFiles?
+    private(set) var files: LedgerOpenFiles?
     /// Values of an embedding; nil: not known yet, `requireEmbeddings` says it.
     var embeddingWidth: Int?
     /// nil: closed.
@@ -124,7 +124,7 @@ package final class Ledger {
         LedgerFiles.tighten(directory)
         let lock = try LedgerFiles.lock(directory.appendingPathComponent("ledger.lock"))
         try RecordMigration.removeLeftovers(beside: database)
-        let queue = try Ledger.open(database)
+        let queue = try Ledger.open(database, isChecked: CleanEnd.take(of: database))
         let cluster = try LedgerFiles.mappingErrors(at: database.path) {
             try queue.write { try Ledger.identify($0, configuration: configuration) }
         }
@@ -164,7 +164,9 @@ package final class Ledger {
     /// Closes the database; the ledger must not be used afterwards.
     package func close() throws {
         try sealIfPending()
+        let isOurs = (try? requireSameFiles()) != nil
         try LedgerFiles.mappingErrors(at: database.path) { try queue.close() }
+        if isOurs { CleanEnd.note(of: database) }
         keys.close()
         lock = nil
     }
@@ -200,7 +202,6 @@ package final class Ledger {
     /// One transaction, or a part of one that fails alone (`together`). What went into files that no name leads to any more is
     /// not acknowledged, nor is what gave up keys that could not be overwritten.
     func commit<Result>(_ work: (Database) throws -> Result) throws -> Result {
-        cachedSnapshot = nil
         if transaction != nil { return try writingKeys(work) }
         try requireSameFiles()
         sealing.staged = nil

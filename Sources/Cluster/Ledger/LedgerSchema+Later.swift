@@ -144,4 +144,44 @@ extension LedgerSchema {
                 ALTER TABLE corrections ADD COLUMN key INTEGER;
                 """)
     }
+
+    /// taking: `ImportTaking`, as JSON; NULL: not begun.
+    static func importsInPortions(_ db: Database) throws {
+        try db.execute(sql: "ALTER TABLE imports ADD COLUMN taking BLOB")
+    }
+
+    /// How many embeddings are wanting is asked after every commit: it is counted by difference.
+    static func countedEmbeddings(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                ALTER TABLE totals ADD COLUMN wanting INTEGER NOT NULL DEFAULT 0;
+                UPDATE totals SET wanting = (SELECT TOTAL(wanting) FROM people);
+                CREATE TRIGGER people_come AFTER INSERT ON people WHEN new.wanting <> 0
+                BEGIN UPDATE totals SET wanting = wanting + new.wanting; END;
+                CREATE TRIGGER people_change AFTER UPDATE OF wanting ON people WHEN new.wanting <> old.wanting
+                BEGIN UPDATE totals SET wanting = wanting + new.wanting - old.wanting; END;
+                CREATE TRIGGER people_go AFTER DELETE ON people WHEN old.wanting <> 0
+                BEGIN UPDATE totals SET wanting = wanting - old.wanting; END;
+                """)
+    }
+
+    static func referencePrompts(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- reference: prompts that adapters are compared on (`ReferenceSample`).
+                ALTER TABLE people ADD COLUMN reference INTEGER NOT NULL DEFAULT 0;
+                UPDATE people SET reference = validation WHERE validation > 0;
+                CREATE INDEX people_with_reference ON people (id) WHERE reference > 0;
+                -- most: NULL: there is no limit, as before there was one. summary: ManifestDigest of the prompts.
+                CREATE TABLE reference_prompts (
+                    id INTEGER PRIMARY KEY CHECK (id = 1), most INTEGER, level INTEGER NOT NULL,
+                    prompts INTEGER NOT NULL, summary BLOB NOT NULL
+                );
+                INSERT INTO reference_prompts (id, most, level, prompts, summary)
+                    SELECT 1, NULL, 0, prompts, summary FROM splits WHERE split = 'validation';
+                -- What the log says of itself is asked for at every start.
+                CREATE INDEX audit_findings ON audit (sequence)
+                    WHERE kind IN ('audit finding', 'audit finding accepted');
+                """)
+    }
 }

@@ -20,6 +20,7 @@ enum LedgerSchema {
         migrator.registerMigration(sealedRecordsMigration, migrate: sealedRecords)
         migrator.registerMigration("imports in portions", migrate: importsInPortions)
         migrator.registerMigration("counted embeddings", migrate: countedEmbeddings)
+        migrator.registerMigration("reference prompts", migrate: referencePrompts)
         return migrator
     }
 
@@ -35,26 +36,6 @@ enum LedgerSchema {
     /// Whether people's records are still to be taken over (`RecordMigration`).
     static func isOlder(_ queue: DatabaseQueue) throws -> Bool {
         try queue.read { try !migrator.appliedIdentifiers($0).contains(sealedRecordsMigration) }
-    }
-
-    /// taking: `ImportTaking`, as JSON; NULL: not begun.
-    private static func importsInPortions(_ db: Database) throws {
-        try db.execute(sql: "ALTER TABLE imports ADD COLUMN taking BLOB")
-    }
-
-    /// How many embeddings are wanting is asked after every commit: it is counted by difference.
-    private static func countedEmbeddings(_ db: Database) throws {
-        try db.execute(
-            sql: """
-                ALTER TABLE totals ADD COLUMN wanting INTEGER NOT NULL DEFAULT 0;
-                UPDATE totals SET wanting = (SELECT TOTAL(wanting) FROM people);
-                CREATE TRIGGER people_come AFTER INSERT ON people WHEN new.wanting <> 0
-                BEGIN UPDATE totals SET wanting = wanting + new.wanting; END;
-                CREATE TRIGGER people_change AFTER UPDATE OF wanting ON people WHEN new.wanting <> old.wanting
-                BEGIN UPDATE totals SET wanting = wanting + new.wanting - old.wanting; END;
-                CREATE TRIGGER people_go AFTER DELETE ON people WHEN old.wanting <> 0
-                BEGIN UPDATE totals SET wanting = wanting - old.wanting; END;
-                """)
     }
 
     private static func dataAndLineage(_ db: Database) throws {

@@ -38,8 +38,7 @@ extension CoordinatorLoop {
                 return Data("{}".utf8)
             }
         case .finishImport(let finish): finishImport(finish, ticket)
-        case .adapters:
-            answer(ticket) { service in try ReplyCoding.encode(try service.adapters()) }
+        case .adapters: read(.adapters, ticket)
         case .lineage: answer(ticket) { service in try ReplyCoding.encode(try service.lineage()) }
         case .exportAdapter(let name): exportAdapter(name, ticket)
         case .access(let user):
@@ -47,8 +46,7 @@ extension CoordinatorLoop {
             answer(ticket, notesFirst: true) { service in
                 try ReplyCoding.encode(try service.ledger.personalData(user: user))
             }
-        case .audit(let audit):
-            answer(ticket) { service in try ReplyCoding.encode(try service.auditLog(audit)) }
+        case .audit(let audit): read(.audit(audit), ticket)
         case .query(let query): ask(query, ticket)
         }
     }

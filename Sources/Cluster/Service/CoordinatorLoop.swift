@@ -15,12 +15,16 @@ final class CoordinatorLoop {
     static let tick = Duration.milliseconds(200)
     /// How long a coordinator that must not go on still tells whoever asks why: long enough for a client that asks again.
     static let farewell = Duration.seconds(6)
+    /// How often something is read that forget requests were committed beside.
+    static let readAttempts = 5
     /// How often counted requests are looked through for those that belong into the audit log now.
     static let countingInterval = Duration.seconds(60)
 
     let process: CoordinatorProcess
     let socket: Socket
     var coordinator: Coordinator
+    /// Counts committed forget requests: what was read before one of them is read again.
+    var generation = 0
     var questions = QuestionQueue()
     var inFlight = RequestsInFlight()
     /// What status shows of the ledger; nil: not told yet.
@@ -97,6 +101,7 @@ final class CoordinatorLoop {
 
     private func handle(_ events: [CoordinatorEvent]) {
         guard ending == nil else { return }
+        for case .ledger(_, .forgotten) in events { generation += 1 }
         let arePeers = events.contains { if case .worker = $0 { true } else { false } }
         for action in coordinator.handle(events, at: now) {
             if arePeers, case .log = action, !peerLog.admits("workers") { continue }
@@ -278,6 +283,8 @@ final class CoordinatorLoop {
         case .reply(let ticket, let reply): self.reply(ticket, reply)
         case .collected(let number, let basis): collected(number, basis)
         case .engine(let news): take(news)
+        case .wasRead(let ticket, let request, let generation, let attempt, let reply):
+            wasRead(ticket, request, generation: generation, attempt: attempt, reply)
         case .readAgain: mustRead = true
         case .connectionRefused(let refusal):
             if peerLog.admits("refused connections") {

@@ -12,9 +12,9 @@ import ZeroMQ
 
 /// The coordinator as a process: a thin shell around the `Coordinator` value.
 ///
-/// Three threads. The one that calls `run` owns the socket and the value; it only decodes, decides and sends, so
-/// heartbeats are never late. The ledger has a thread (`LedgerService`), and queries have one (`QueryEngine`). They hand
-/// their results back through a mailbox.
+/// Four threads. The one that calls `run` owns the socket and the value; it only decodes, decides and sends, so
+/// heartbeats are never late. The ledger has a thread (`LedgerService`), what is read beside it has one (`LedgerReads`), and
+/// queries have one (`QueryEngine`). They hand their results back through a mailbox.
 package final class CoordinatorProcess: Sendable {
     enum Input: Sendable {
         case event(CoordinatorEvent)
@@ -26,6 +26,7 @@ package final class CoordinatorProcess: Sendable {
         /// What a question needs was read from the ledger.
         case collected(QuestionQueue.Number, Result<CollectedQuestion, ClientError>)
         case engine(EngineNews)
+        case wasRead(ClientTicket, ReadRequest, generation: Int, attempt: Int, ClientReply)
         /// The ledger changed and could not be read.
         case readAgain
         /// Of a key that is not on the list, or without one.
@@ -43,6 +44,7 @@ package final class CoordinatorProcess: Sendable {
     let logger: Logger
     let inbox: Mailbox<Input>
     let store: SerialThread<LedgerService, LedgerWork>
+    let reads: SerialThread<LedgerReads, @Sendable (LedgerReads) -> Void>
     let engine: SerialThread<QueryEngine, EngineWork>
     let settings: CoordinatorSettings
     /// The ledger's, raw Ed25519.
@@ -73,7 +75,9 @@ package final class CoordinatorProcess: Sendable {
         let accepted = options.accepted
         let takesOver = options.takesOver
         let keys = KeyOptions(folder: options.keysDirectory, master: options.masterKey)
-        let opened = try Mailbox<(cluster: String, publicKey: Data, generation: Generation)>()
+        let opened = try Mailbox<
+            (cluster: String, publicKey: Data, generation: Generation, source: LedgerReader.Source)
+        >()
         let inbox = try Mailbox<Input>()
         self.inbox = inbox
         store = try SerialThread(name: "ledger") {
@@ -81,7 +85,7 @@ package final class CoordinatorProcess: Sendable {
                 directory: directory, configuration: configuration, keys: keys, accepting: accepted)
             try ledger.requireEmbeddings(ofWidth: shape.hidden, at: Date())
             let generation = try ledger.raiseGeneration(takeOver: takesOver, at: Date())
-            opened.post((ledger.cluster, ledger.publicKey, generation))
+            opened.post((ledger.cluster, ledger.publicKey, generation, ledger.readerSource))
             let service = LedgerService(ledger: ledger, model: shape)
             service.whenFactsChange = { inbox.post(.facts($0)) }
             service.whenDataChanges = { [unowned service] in inbox.post(service.changed()) }
@@ -105,6 +109,10 @@ package final class CoordinatorProcess: Sendable {
             engine.perform(works) { inbox.post(.engine($0)) }
         }
         let identity = opened.drain().first
+        guard let source = identity?.source else {
+            throw LedgerError.storage(path: directory.path, reason: "the ledger was not opened")
+        }
+        reads = try SerialThread(name: "reads") { try LedgerReads(source, model: shape) }
         publicKey = identity?.publicKey ?? Data()
         let fingerprint = arithmetic.drain().first
         store.run { $0.arithmetic = fingerprint }
@@ -124,6 +132,8 @@ package final class CoordinatorProcess: Sendable {
         defer {
             try? FileManager.default.removeItem(at: endpointFile)
             engine.stop()
+            // Who closes the database last empties its log.
+            reads.stop()
             store.run { service in
                 service.noteCounted(isEnd: true)
                 try? service.ledger.close()

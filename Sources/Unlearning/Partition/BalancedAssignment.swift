@@ -53,7 +53,11 @@ struct BalancedAssignment {
 
     /// The number of prompts up to which shards fill evenly; those that hold more already take no part.
     private var level: Int {
-        let waiting = shards.indices.reduce(0) { $0 + (shards[$1] == nil ? prompts[$1] : 0) }
+        Self.level(of: loads, waiting: shards.indices.reduce(0) { $0 + (shards[$1] == nil ? prompts[$1] : 0) })
+    }
+
+    /// - Parameter waiting: prompts that are still to be dealt out.
+    static func level(of loads: [Int], waiting: Int) -> Int {
         var open = loads.sorted()
         while let fullest = open.last {
             let level = (open.reduce(waiting, +) + open.count - 1) / open.count

@@ -3,8 +3,9 @@ import Recommendation
 /// Which shard every training prompt belongs to.
 ///
 /// K-means gives the centres once; prompts (or users) are then dealt to them by rising cosine distance, every shard up to
-/// an equal share (`BalancedAssignment`; arXiv 2404.10327). Sticky: `add` gives new samples to shards without moving
-/// anybody, `remove` forgets keys. No result depends on the order of its input.
+/// an equal share (`BalancedAssignment`; arXiv 2404.10327). More than 100,000 at once are too many for either: a keyed
+/// sample of them gives the centres (`MiniBatchKMeans`), and they are dealt in one pass (`StreamedAssignment`). Sticky: `add`
+/// gives new samples to shards without moving anybody. No result depends on the order of its input.
 ///
 /// The centres of `semantic` and `user` are means over everybody's data at the time; a forget leaves them. A replay is
 /// exact relative to them. The hash methods have no such input.
@@ -54,8 +55,7 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
         guard !samples.isEmpty else { throw UnlearningError.noSamples }
         self.dimension = dimension
         let members = try Self.members(method: method, samples: samples, embeddings: embeddings, dimension: dimension)
-        centres = KMeans.centres(
-            rows: members.flatMap(\.embedding), dimension: dimension, clusters: shards, seed: seed)
+        centres = Self.centres(of: members, dimension: dimension, shards: shards, seed: seed)
         deal(members)
     }
 
@@ -141,10 +141,7 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
     }
 
     private mutating func deal(_ members: [BalancedAssignment.Member]) {
-        let dealt = BalancedAssignment.shards(of: members, centres: centres, dimension: dimension, loads: loads)
-        for (member, shard) in zip(members, dealt) {
-            assignments.append(Assignment(key: member.key, shard: shard, prompts: member.prompts))
-        }
+        assignments += Self.dealt(members, to: centres, dimension: dimension, loads: loads, seed: seed)
         assignments.sort { $0.key < $1.key }
     }
 
@@ -163,7 +160,7 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
     }
 
     /// Sorted by key; under `user` one member a user, with the mean of the embeddings in the order of the prompts' ids.
-    private static func members(
+    static func members(
         method: PartitionMethod, samples: [PartitionSample], embeddings: [Float], dimension: Int
     ) throws -> [BalancedAssignment.Member] {
         try Vectors.check(embeddings, what: "the embeddings", rows: samples.count, dimension: dimension)

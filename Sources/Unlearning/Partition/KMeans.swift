@@ -51,7 +51,7 @@ enum KMeans {
     /// Greedy k-means++ (Arthur and Vassilvitskii, 2007, with its authors' local trials): each next centre is, of a few
     /// rows drawn with probability proportional to the squared distance from the centres so far, the one that leaves the
     /// smallest sum of these.
-    private static func initial(
+    static func initial(
         rows: [Float], dimension: Int, clusters: Int, random: inout SplitMix64
     ) -> [Float] {
         let count = rows.count / dimension
@@ -89,7 +89,7 @@ enum KMeans {
     }
 
     /// For each row the nearest centre, of equally near ones the first, and the squared distance.
-    private static func nearest(
+    static func nearest(
         rows: [Float], centres: [Float], dimension: Int
     ) -> [(centre: Int, distance: Double)] {
         rows.withUnsafeBufferPointer { rows in

@@ -7,7 +7,14 @@ import ZeroMQ
 struct KeysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
-        abstract: "Make a CURVE key pair for a coordinator, a worker or a client.",
+        abstract: "Make a CURVE key pair, or seal a key folder under another master key.",
+        subcommands: [MakeKeys.self, RewrapKeys.self], defaultSubcommand: MakeKeys.self)
+}
+
+struct MakeKeys: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "make",
+        abstract: "Make a CURVE key pair for a coordinator, a worker or a client. The default.",
         discussion: """
             Writes FILE, which stays where it is, and FILE.pub, which goes to the other side: the coordinator's to every \
             worker and client (--coordinator-key), theirs to the coordinator (--allow).

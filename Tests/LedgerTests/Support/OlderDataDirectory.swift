@@ -148,7 +148,7 @@ extension OlderDataDirectory {
     /// Every file's name, mode and SHA-256, but of the database, whose rows count.
     func files() throws -> [String] {
         let names = try FileManager.default.subpathsOfDirectory(atPath: directory.path).sorted()
-        return try names.filter { $0 != "ledger.sqlite" }.map { name in
+        return try names.filter { !["ledger.sqlite", "ledger.closed"].contains($0) }.map { name in
             let path = directory.appendingPathComponent(name).path
             let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int ?? 0
             let bytes = (try? Data(contentsOf: URL(fileURLWithPath: path))).map { [UInt8]($0) } ?? []

@@ -1,28 +1,47 @@
 import Messages
 
-/// The snapshot's pending forget requests by what they are asked for: what an event costs is not to depend on how many wait.
-struct PendingForgets: Sendable {
-    private var positions: [String: Int] = [:]
-    /// Shards that any of them waits for.
-    private(set) var waitingFor: Set<Int> = []
-    /// Shards whose adapter any of them took away.
-    private(set) var retrained: Set<Int> = []
+/// The snapshot's pending forget requests by what they are asked for. Kept by difference: what an event costs is not to depend
+/// on how many wait, nor on how many shards each of them touches.
+package struct PendingForgets: Sendable {
+    private var requests: [String: LedgerSnapshot.PendingForget] = [:]
+    /// How many of them wait for the shard, by shard.
+    private var waiting: [Int: Int] = [:]
+    /// How many of them took the shard's adapter away, by shard.
+    private var taken: [Int: Int] = [:]
 
-    init(_ pending: [LedgerSnapshot.PendingForget]) {
-        positions.reserveCapacity(pending.count)
-        for (position, request) in pending.enumerated() {
-            positions[request.id] = position
-            waitingFor.formUnion(request.waitingFor)
-            retrained.formUnion(request.retrained)
-        }
+    package init(_ pending: [LedgerSnapshot.PendingForget]) {
+        for request in pending { count(request, by: 1) }
     }
 
-    func position(of id: String) -> Int? { positions[id] }
+    /// Shards that any of them waits for.
+    package var waitingFor: Dictionary<Int, Int>.Keys { waiting.keys }
+    /// Shards whose adapter any of them took away.
+    package var retrained: Dictionary<Int, Int>.Keys { taken.keys }
+
+    package subscript(id: String) -> LedgerSnapshot.PendingForget? { requests[id] }
+
+    /// - Parameter old: those that it was made from, or brought up to date with last.
+    package mutating func update(from old: [LedgerSnapshot.PendingForget], to new: [LedgerSnapshot.PendingForget]) {
+        // What is the same at both ends is what it was; comparing it costs little, since the two share their storage.
+        let begin = zip(old, new).prefix { $0 == $1 }.count
+        let end = zip(old[begin...].reversed(), new[begin...].reversed()).prefix { $0 == $1 }.count
+        for request in old[begin..<old.count - end] { count(request, by: -1) }
+        for request in new[begin..<new.count - end] { count(request, by: 1) }
+    }
+
+    private mutating func count(_ request: LedgerSnapshot.PendingForget, by number: Int) {
+        requests[request.id] = number > 0 ? request : nil
+        for shard in request.waitingFor { Self.add(number, to: &waiting, shard) }
+        for shard in request.retrained { Self.add(number, to: &taken, shard) }
+    }
+
+    private static func add(_ number: Int, to counts: inout [Int: Int], _ shard: Int) {
+        let count = (counts[shard] ?? 0) + number
+        counts[shard] = count == 0 ? nil : count
+    }
 }
 
 extension Coordinator {
     /// nil: it is finished, or was never heard of.
-    func pendingForget(_ id: String) -> LedgerSnapshot.PendingForget? {
-        pendingForgets.position(of: id).map { snapshot.pendingForgets[$0] }
-    }
+    func pendingForget(_ id: String) -> LedgerSnapshot.PendingForget? { pendingForgets[id] }
 }

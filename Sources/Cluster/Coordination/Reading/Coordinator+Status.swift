@@ -123,7 +123,7 @@ extension Coordinator {
         let parts = shards.map { shard -> Double in
             if shard.isCurrent {
                 let missing = shard.adapter?.missingMargins ?? 0
-                let all = max(1, snapshot.validationPrompts)
+                let all = max(1, snapshot.referencePrompts)
                 return 0.9 + 0.1 * (1 - Double(min(missing, all)) / Double(all))
             }
             guard let progress = taskOnShard(shard.index)?.progress, progress.steps > 0 else { return 0 }

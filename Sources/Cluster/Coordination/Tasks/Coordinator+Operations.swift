@@ -177,7 +177,7 @@ extension Coordinator {
     private mutating func dropOldOperations() {
         let pending = pendingForgets
         operations.dropEnded(keeping: CoordinatorLimits.endedOperations) { operation in
-            !operation.isForget || pending.position(of: operation.id) == nil
+            !operation.isForget || pending[operation.id] == nil
         }
     }
 

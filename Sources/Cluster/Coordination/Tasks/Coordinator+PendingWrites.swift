@@ -125,11 +125,18 @@ extension Coordinator {
             }
         }
         adoptPendingForgets()
-        let sameAdapters = old.shards.map(\.adapter?.name) == new.shards.map(\.adapter?.name)
-        if dataChanged || !sameAdapters || old.shards.map(\.manifest) != new.shards.map(\.manifest) {
+        if dataChanged || !haveSameShards(old, new) {
             restartReadingOperations()
             pinReplays()
         }
+    }
+
+    /// Whether every shard has the prompts and the adapter that it had.
+    private func haveSameShards(_ old: LedgerSnapshot, _ new: LedgerSnapshot) -> Bool {
+        old.shards.count == new.shards.count
+            && zip(old.shards, new.shards).allSatisfy {
+                $0.adapter?.name == $1.adapter?.name && $0.manifest == $1.manifest
+            }
     }
 
     // MARK: work of the ledger itself

@@ -3,17 +3,11 @@ import Messages
 
 /// How far an import that is taken in by portions has come: its marker in the ledger. It names nobody.
 struct ImportTaking: Codable {
-    /// Where people are gone through: the last that was taken in.
-    struct Position: Codable {
-        var high: UInt64
-        var low: UInt64
-    }
-
     var batches: Int
     /// Of all imports that there ever were.
     var number: Int64
-    /// nil: not begun.
-    var position: Position?
+    /// The last person who was taken in; nil: nobody yet.
+    var position: PersonLookup?
     /// So far, without names.
     var outcome: ImportOutcome
     /// Whose outcome is kept, for a client that asks again.

@@ -32,20 +32,6 @@ extension Ledger {
         }
     }
 
-    /// The whole import, however long it takes.
-    package func finishImport(
-        importID: String, batches: Int, prompts: PromptConfiguration, given: [PromptField] = PromptField.allCases,
-        changePrompts: Bool = false, at time: Date, requestID: String? = nil
-    ) throws -> ImportOutcome {
-        var progress = try beginImport(
-            importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
-            at: time, requestID: requestID)
-        while true {
-            if case .done(let outcome) = progress { return outcome }
-            progress = try continueImport(importID: importID, at: time)
-        }
-    }
-
     /// Drops what is staged of an import that can never be taken in.
     func abandoningImport<Result>(_ importID: String, at time: Date, _ work: () throws -> Result) throws -> Result {
         do {

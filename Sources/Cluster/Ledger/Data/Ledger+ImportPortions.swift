@@ -66,7 +66,7 @@ extension Ledger {
             switch try reader.step() {
             case .person(let person, let rows):
                 try run.take(rows, db)
-                taking.position = ImportTaking.Position(high: person.high, low: person.low)
+                taking.position = person
                 people += 1
             case .reading: continue
             case .end: isAtEnd = true
@@ -108,21 +108,17 @@ extension Ledger {
 
 /// Where a portion ended, for the next.
 struct KeptReader {
-    var position: ImportTaking.Position?
+    var position: PersonLookup?
     var reader: StagedPeopleReader
     /// Ids of prompts, which are not written down.
     var shortened: [String]?
 
     /// nil: what it was to follow was taken back.
-    func value(at other: ImportTaking.Position?) -> StagedPeopleReader? {
-        position?.high == other?.high && position?.low == other?.low ? reader : nil
-    }
+    func value(at other: PersonLookup?) -> StagedPeopleReader? { position == other ? reader : nil }
 }
 
 extension StagedBatches {
-    func reader(after position: ImportTaking.Position?) -> StagedPeopleReader {
-        StagedPeopleReader(
-            folder, importID: importID, batches: sequences, key: key,
-            after: position.map { PersonLookup(high: $0.high, low: $0.low) })
+    func reader(after position: PersonLookup?) -> StagedPeopleReader {
+        StagedPeopleReader(folder, importID: importID, batches: sequences, key: key, after: position)
     }
 }

@@ -83,9 +83,6 @@ extension Ledger {
                 let people = batch.rows.map(\.lookup)
                 afterWriting.append { [self] in stagedPeople[importID]?.formUnion(people) }
             }
-            try audit(
-                db, "stage", ["batch": sequence, "items": items.count, "rows": interactions.count, "refused": refused],
-                at: time)
         }
     }
 

@@ -91,7 +91,9 @@ extension Ledger {
         afterWriting.append { [self] in
             for (item, count) in uses { cachedCatalogue?.count(count, of: item) }
         }
-        return try write(rebuilding.summaries, db)
+        let changed = try write(rebuilding.summaries, db)
+        try boundReferences(db)
+        return changed
     }
 
     func epochsOfAdapters(_ db: Database) throws -> [Int: Int64] {

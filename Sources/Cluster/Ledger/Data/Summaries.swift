@@ -19,6 +19,8 @@ struct Summaries {
 
     private(set) var shards: [Int: Summary] = [:]
     private(set) var splits: [Split: Summary] = [:]
+    /// Of the prompts that adapters are compared on; nil: nothing changed.
+    private(set) var references: Summary?
     /// More of them than before.
     var people = 0
     var interactions = 0
@@ -27,6 +29,7 @@ struct Summaries {
 
     /// From nothing: these shards and all splits.
     init(recounting shards: Set<Int>) {
+        references = Summary()
         for shard in shards { self.shards[shard] = Summary() }
         for split in Split.allCases { splits[split] = Summary() }
     }
@@ -35,6 +38,7 @@ struct Summaries {
     mutating func recount(_ prompt: StoredPrompt) {
         let entry = ManifestDigest.Entry(id: prompt.id, digest: prompt.digest)
         splits[prompt.split]?.count(prompt, entry, added: true)
+        if prompt.isReference { references?.count(prompt, entry, added: true) }
         if let shard = prompt.shard { shards[shard]?.count(prompt, entry, added: true) }
     }
 
@@ -46,6 +50,10 @@ struct Summaries {
         let split = prompt.prompt.split
         if splits[split] == nil { splits[split] = try Self.read(split, db) }
         splits[split]?.count(prompt, entry, added: added)
+        if prompt.isReference {
+            if references == nil { references = try Self.readReferences(db) }
+            references?.count(prompt, entry, added: added)
+        }
         if let shard = prompt.shard {
             if shards[shard] == nil { shards[shard] = try Self.read(shard: shard, db) }
             shards[shard]?.count(prompt, entry, added: added)
@@ -65,6 +73,17 @@ struct Summaries {
             db, sql: "SELECT summary, prompts, likes FROM shards WHERE shard = ?", arguments: [shard])
         guard let row else { throw LedgerError.unknownShard(shard) }
         return try Summary(row: row, in: "shards")
+    }
+
+    static func readReferences(_ db: Database) throws -> Summary {
+        guard let row = try Row.fetchOne(db, sql: "SELECT prompts, summary FROM reference_prompts") else {
+            return Summary()
+        }
+        let bytes: Data = try row.value("summary", in: "reference_prompts")
+        guard let digest = ManifestDigest(bytes: bytes) else {
+            throw LedgerError.corrupt(table: "reference_prompts", column: "summary", reason: "is no digest")
+        }
+        return Summary(digest: digest, prompts: try row.count("prompts", in: "reference_prompts"))
     }
 
     static func read(_ split: Split, _ db: Database) throws -> Summary {
@@ -108,6 +127,11 @@ extension Ledger {
                 arguments: [
                     summary.prompts, summary.likes, summary.digest.hexadecimal, summary.digest.bytes, split.rawValue,
                 ])
+        }
+        if let references = summaries.references {
+            try db.execute(
+                sql: "UPDATE reference_prompts SET prompts = ?, summary = ?",
+                arguments: [references.prompts, references.digest.bytes])
         }
         if summaries.people != 0 || summaries.interactions != 0 {
             try db.execute(

@@ -9,12 +9,7 @@ extension Ledger {
 
     /// The log, oldest entry first: what comes after an entry, at most so many.
     package func auditLog(after sequence: Int = 0, limit: Int = .max) throws -> [AuditEntry] {
-        try read { db in
-            try Row.fetchAll(
-                db, sql: "SELECT * FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
-                arguments: [sequence, limit]
-            ).map(AuditEntry.init(row:))
-        }
+        try read { try AuditEntry.page($0, after: sequence, limit: limit) }
     }
 
     /// Adds an entry, and before it one that says so when the log was changed from outside; returns its hash.
@@ -73,6 +68,12 @@ extension JSONEncoder {
 }
 
 extension AuditEntry {
+    static func page(_ db: Database, after sequence: Int, limit: Int) throws -> [AuditEntry] {
+        try Row.fetchAll(
+            db, sql: "SELECT * FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?", arguments: [sequence, limit]
+        ).map(AuditEntry.init(row:))
+    }
+
     init(row: Row) throws {
         self.init(
             sequence: try row.count("sequence", in: "audit"), time: try row.date("time", in: "audit"),

@@ -114,6 +114,10 @@ extension Ledger {
 
     /// SHA-256, in hexadecimal, of the specification as JSON with sorted keys.
     package func digest(of specification: TrainingSpecification) throws -> String {
+        try Self.digest(of: specification)
+    }
+
+    package static func digest(of specification: TrainingSpecification) throws -> String {
         SHA256.hash(data: try JSONEncoder.stable.encode(specification)).hexadecimal
     }
 

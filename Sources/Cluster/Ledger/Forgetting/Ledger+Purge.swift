@@ -7,7 +7,6 @@ extension Ledger {
     /// it (secure_delete overwrites deleted rows, but not the copies that SQLite leaves behind when it moves rows between
     /// pages), gives free pages back, truncates the write-ahead log and deletes files that the ledger no longer names.
     package func purge() throws {
-        cachedSnapshot = nil
         try requireSameFiles()
         let last = try read { try Int64.fetchOne($0, sql: "SELECT MAX(number) FROM forget_requests") ?? 0 }
         try LedgerFiles.mappingErrors(at: database.path) {

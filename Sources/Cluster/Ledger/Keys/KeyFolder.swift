@@ -5,7 +5,8 @@ import Messages
 
 /// The one small place where all keys lie: who overwrites a slot here makes what the key sealed noise, in every copy of it.
 ///
-/// A folder with `slots` (`KeyFolderHeader`, then slots of 64 bytes, each overwritten in place and never moved) and `lock`.
+/// A folder with `slots` (`KeyFolderHeader`, then slots of 64 bytes, each overwritten in place and never moved) and `lock`;
+/// while another master key takes the place of one, `slots.new` and `slots.old` too.
 /// Under a master key the slots hold sealed keys: a copy of the folder is of no use without it. What overwriting in place
 /// can promise is written in <doc:KeysOnDisk>.
 ///
@@ -59,6 +60,7 @@ package final class KeyFolder {
         if access(file.path, F_OK) != 0 {
             try KeySlotFile.make(file.path, KeyFolderHeader(cluster: cluster, master: master))
         }
+        try Self.settleRewrapping(folder)
         PrivateFiles.tightenTree(folder.path)
         let slots = try KeySlotFile(file.path)
         let header = try KeyFolderHeader(slots.page(), path: file.path)

@@ -13,7 +13,6 @@ extension Ledger {
     package func shardKeys(shard: Int) throws -> ShardKeys {
         try requireShard(shard)
         try requireSameFiles()
-        // What the coordinator's logic is told does not change by it: the snapshot stays.
         return try writingKeys { try shardKeys(shard: shard, $0) }
     }
 

@@ -22,6 +22,7 @@ extension Ledger {
                 sql: "INSERT INTO splits (split, prompts, likes, digest, summary) VALUES (?, 0, 0, ?, ?)",
                 arguments: [split.rawValue, empty.hexadecimal, empty.bytes])
         }
+        try Ledger.makeReferences(db, most: nil)
         cachedCatalogue = try Catalogue(db)
         var people = try OlderPeople(self, old, db)
         for id in try Int64.fetchAll(old, sql: "SELECT id FROM users ORDER BY id") { try people.take(id, old, db) }

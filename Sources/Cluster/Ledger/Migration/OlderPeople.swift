@@ -78,7 +78,7 @@ struct OlderPeople {
             box?.set(vector, of: prompt.digest)
         }
         if box != nil { try ledger.write(embeddings: box, of: number, prompts: built, key, db) }
-        let reference = Set(built.filter { $0.split == .validation }.map(\.digest))
+        let reference = Set(built.filter(\.isReference).map(\.digest))
         for (shard, serial) in adapters.sorted(by: { $0.key < $1.key }) {
             var box = PersonBox(width: 1)
             for prompt in user.prompts where reference.contains(prompt.digest) {
@@ -162,7 +162,8 @@ struct OlderPeople {
     private func takeTuning(_ old: Database, _ db: Database) throws {
         guard let row = try Row.fetchOne(old, sql: "SELECT * FROM tuning") else { return }
         let basis: String = try row.value("basis", in: "tuning")
-        let isCurrent = try basis == ledger.tuningBasis(old)
+        let validation = try String.fetchOne(old, sql: "SELECT digest FROM splits WHERE split = 'validation'")
+        let isCurrent = try basis == ledger.tuningBasis(old, references: validation ?? "")
         try db.execute(
             sql: """
                 INSERT INTO tuning (id, tau, neighbours, rule, embedding, basis, time) VALUES (1, ?, ?, ?, ?, ?, ?)

@@ -91,19 +91,6 @@ extension Ledger {
         try? deleteUnnamedAdapterFiles()
         return damaged
     }
-
-    /// The shards that wait for an adapter in place of a damaged one.
-    func damagedAdapters(_ db: Database) throws -> [Int: DamagedAdapter] {
-        var damaged: [Int: DamagedAdapter] = [:]
-        let table = "damaged_adapters"
-        for row in try Row.fetchAll(db, sql: "SELECT * FROM damaged_adapters") {
-            let entry = DamagedAdapter(
-                shard: try row.value("shard", in: table), adapter: try row.value("adapter", in: table),
-                lost: try row.value("lost", in: table), approximate: try row.value("approximate", in: table))
-            damaged[entry.shard] = entry
-        }
-        return damaged
-    }
 }
 
 extension LedgerError {

@@ -104,23 +104,7 @@ extension Ledger {
     }
 
     /// The adapters that may answer, by shard. Quarantined ones are not among them.
-    package func adapters() throws -> [AdapterRecord] {
-        try read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM adapters ORDER BY shard").map { row in
-                let record = AdapterRecord(
-                    shard: try row.value("shard", in: "adapters"), report: try row.json("report", in: "adapters"),
-                    created: try row.date("created", in: "adapters"),
-                    trainer: try row.optional("trainer", in: "adapters"))
-                guard try record.name == row.value("name", in: "adapters"),
-                    try record.manifest == row.value("manifest", in: "adapters"), record.prompts > 0
-                else {
-                    throw LedgerError.corrupt(
-                        table: "adapters", column: "report", reason: "is another adapter's")
-                }
-                return record
-            }
-        }
-    }
+    package func adapters() throws -> [AdapterRecord] { try read(AdapterRecord.all) }
 
     /// Returns how many prompts the manifest has.
     private func requireCurrent(shard: Int, manifest: String, _ db: Database) throws -> Int {
@@ -192,5 +176,23 @@ extension Ledger {
         var approximation: Certificate.Correction?
         /// What was corrected.
         var original: String?
+    }
+}
+
+extension AdapterRecord {
+    /// By shard.
+    static func all(_ db: Database) throws -> [AdapterRecord] {
+        try Row.fetchAll(db, sql: "SELECT * FROM adapters ORDER BY shard").map { row in
+            let record = AdapterRecord(
+                shard: try row.value("shard", in: "adapters"), report: try row.json("report", in: "adapters"),
+                created: try row.date("created", in: "adapters"),
+                trainer: try row.optional("trainer", in: "adapters"))
+            guard try record.name == row.value("name", in: "adapters"),
+                try record.manifest == row.value("manifest", in: "adapters"), record.prompts > 0
+            else {
+                throw LedgerError.corrupt(table: "adapters", column: "report", reason: "is another adapter's")
+            }
+            return record
+        }
     }
 }

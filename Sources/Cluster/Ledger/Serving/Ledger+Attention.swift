@@ -8,7 +8,7 @@ import Recommendation
 import Unlearning
 
 extension Ledger {
-    /// Validation prompts whose margin under the shard's adapter is missing, sorted by id among those of the people that
+    /// Reference prompts whose margin under the shard's adapter is missing, sorted by id among those of the people that
     /// come first.
     ///
     /// - Throws: `LedgerError.unknownAdapter` when no shard has it any more.
@@ -19,12 +19,12 @@ extension Ledger {
             }
             return try prompts(
                 where: """
-                    validation > 0 AND validation > COALESCE(
+                    reference > 0 AND reference > COALESCE(
                         (SELECT prompts FROM margins WHERE margins.person = people.id AND margins.adapter = ?), 0)
                     """, [serial], limit: limit, db
             ) { known in
                 let box = try margins(of: known.id, adapter: serial, known.key, db)
-                return { $0.prompt.split == .validation && box?[$0.digest] == nil }
+                return { $0.isReference && box?[$0.digest] == nil }
             }
         }
     }
@@ -62,18 +62,25 @@ extension Ledger {
             let shards = try Int.fetchAll(
                 db, sql: "SELECT shard FROM adapters WHERE name = ? ORDER BY shard", arguments: [name])
             let serials = try serials(ofAdapter: name, db)
+            let references = try Summaries.readReferences(db).prompts
+            let wasComplete = try hasRow(name, of: references, db)
             if !serials.isEmpty {
                 let values = Dictionary(zip(digests, margins), uniquingKeysWith: { _, last in last })
                 for (owner, prompts) in try owners(of: digests, in: .split(.validation), db) {
                     for serial in serials {
                         var box = try self.margins(of: owner.id, adapter: serial, owner.key, db) ?? PersonBox(width: 1)
                         let before = box.values.count
-                        for prompt in prompts { box.set([values[prompt.digest] ?? 0], of: prompt.digest) }
+                        for prompt in prompts where prompt.isReference {
+                            box.set([values[prompt.digest] ?? 0], of: prompt.digest)
+                        }
                         try write(margins: box, before: before, of: owner.id, adapter: serial, owner.key, db)
                     }
                 }
             }
-            try audit(db, "margins", MarginDetail(adapter: name, prompts: digests.count, shards: shards), at: time)
+            // One entry a row, not one a piece of it.
+            if !wasComplete, try hasRow(name, of: references, db) {
+                try audit(db, "margins", MarginDetail(adapter: name, prompts: references, shards: shards), at: time)
+            }
         }
     }
 
@@ -88,7 +95,7 @@ extension Ledger {
         return owners.sorted { $0.key < $1.key }.map(\.value)
     }
 
-    /// The validation prompts that have an embedding, and the rows of the adapters that have a margin for all of them.
+    /// The reference prompts that have an embedding, and the rows of the adapters that have a margin for all of them.
     package func attentionTable() throws -> AttentionTable {
         try read { db in
             let adapters = try Row.fetchAll(db, sql: "SELECT shard, name, serial FROM adapters ORDER BY shard").map {
@@ -101,10 +108,10 @@ extension Ledger {
             }
             var rows: [(prompt: StoredPrompt, embedding: [Float], margins: [Float?])] = []
             if let context = try promptContext(db) {
-                try forEachPerson(where: "validation > 0", db) { known in
+                try forEachPerson(where: "reference > 0", db) { known in
                     guard let vectors = try embeddings(of: known.id, known.key, db) else { return }
                     let boxes = try adapters.map { try margins(of: known.id, adapter: $0.serial, known.key, db) }
-                    for prompt in try prompts(of: known, context) where prompt.prompt.split == .validation {
+                    for prompt in try prompts(of: known, context) where prompt.isReference {
                         guard let vector = vectors[prompt.digest] else { continue }
                         rows.append((prompt, vector, boxes.map { $0?[prompt.digest]?.first }))
                     }
@@ -136,7 +143,7 @@ extension Ledger {
     ) throws {
         let entries = zip(table.ids, table.digests).map { ShardManifest.Entry(id: $0, digest: $1) }
         let basis = Ledger.basis(
-            validation: ShardManifest(entries: entries).digest, adapters: table.rows.map { ($0.shard, $0.adapter) })
+            references: ShardManifest(entries: entries).digest, adapters: table.rows.map { ($0.shard, $0.adapter) })
         try commit { db in
             try db.execute(
                 sql: """
@@ -163,7 +170,7 @@ extension Ledger {
         }
     }
 
-    /// Whether τ and n were chosen for exactly the present adapters, validation prompts and rule.
+    /// Whether τ and n were chosen for exactly the present adapters, reference prompts and rule.
     func isTuned(_ db: Database) throws -> Bool {
         guard let row = try Row.fetchOne(db, sql: "SELECT basis, rule FROM tuning") else { return false }
         let (rule, basis): (String, String) = (
@@ -173,18 +180,26 @@ extension Ledger {
     }
 
     /// Names what a tuning of now would rest on.
-    func tuningBasis(_ db: Database) throws -> String {
-        let validation = try String.fetchOne(db, sql: "SELECT digest FROM splits WHERE split = 'validation'")
+    ///
+    /// - Parameter references: digest of the reference prompts; nil: to be read.
+    func tuningBasis(_ db: Database, references: String? = nil) throws -> String {
+        let references = try references ?? Summaries.readReferences(db).digest.hexadecimal
         let adapters = try Row.fetchAll(db, sql: "SELECT shard, name FROM adapters ORDER BY shard")
             .map { row -> (Int, String) in
                 (try row.value("shard", in: "adapters"), try row.value("name", in: "adapters"))
             }
-        return Ledger.basis(validation: validation ?? "", adapters: adapters)
+        return Ledger.basis(references: references, adapters: adapters)
     }
 
-    private static func basis(validation: String, adapters: [(Int, String)]) -> String {
-        let text = validation + "\n" + adapters.map { "\($0) \($1)\n" }.joined()
+    static func basis(references: String, adapters: [(Int, String)]) -> String {
+        let text = references + "\n" + adapters.map { "\($0) \($1)\n" }.joined()
         return SHA256.hash(data: Data(text.utf8)).hexadecimal
+    }
+
+    /// Whether every shard's adapter of the name has a margin for each of so many prompts; false: no shard has it.
+    private func hasRow(_ name: String, of prompts: Int, _ db: Database) throws -> Bool {
+        try Bool.fetchOne(
+            db, sql: "SELECT MIN(margins) >= ? FROM adapters WHERE name = ?", arguments: [prompts, name]) ?? false
     }
 
     private func serials(ofAdapter name: String, _ db: Database) throws -> [Int64] {

@@ -6,8 +6,8 @@ import Messages
 /// Who removes the data directory, or puts a copy in its place, leaves a running process with files that no name leads to:
 /// what it writes there is gone when it ends. The files cannot be confused with later ones, since an inode is not given
 /// out again while it is open.
-struct LedgerOpenFiles {
-    private struct Entry {
+struct LedgerOpenFiles: Sendable {
+    private struct Entry: Sendable {
         var path: String
         var device: dev_t
         var inode: ino_t

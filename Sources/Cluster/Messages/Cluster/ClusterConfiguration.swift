@@ -26,13 +26,19 @@ public struct ClusterConfiguration: Codable, Hashable, Sendable {
     /// Of forget requests that name none.
     public var method: ForgetMethod
     public var corrections: CorrectionConfiguration
+    /// Validation prompts that adapters are compared on, at most; counts at the first start.
+    public var referencePrompts: Int
+
+    public static let usualReferencePrompts = 2000
 
     public init(
         training: TrainingSpecification, embedding: EmbeddingSource, shards: Int = 4,
         partition: PartitionMethod = .semantic, seed: UInt64 = 0, rule: AggregationRule = .nonDecomposed,
         whenNoAdapter: WhenNoAdapter = .base, method: ForgetMethod = .apa,
-        corrections: CorrectionConfiguration = CorrectionConfiguration()
+        corrections: CorrectionConfiguration = CorrectionConfiguration(),
+        referencePrompts: Int = ClusterConfiguration.usualReferencePrompts
     ) {
+        self.referencePrompts = referencePrompts
         self.training = training
         self.embedding = embedding
         self.shards = shards
@@ -57,7 +63,9 @@ public struct ClusterConfiguration: Codable, Hashable, Sendable {
             whenNoAdapter: try container.decode(WhenNoAdapter.self, forKey: .whenNoAdapter),
             method: try container.decode(ForgetMethod.self, forKey: .method),
             corrections: try container.decodeIfPresent(CorrectionConfiguration.self, forKey: .corrections)
-                ?? CorrectionConfiguration())
+                ?? CorrectionConfiguration(),
+            referencePrompts: try container.decodeIfPresent(Int.self, forKey: .referencePrompts)
+                ?? Self.usualReferencePrompts)
     }
 
     /// Whether IFRU's preparation is made for every shard ahead of any request.

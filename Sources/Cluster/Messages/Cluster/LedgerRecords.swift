@@ -87,8 +87,12 @@ public struct StoredPrompt: Hashable, Sendable {
     public var digest: String
     /// nil: not a training prompt, or not partitioned yet.
     public var shard: Int?
+    /// Whether adapters are compared on it: a validation prompt of the sample.
+    public var isReference: Bool
 
-    public init(prompt: Prompt, digest: String, shard: Int?) {
+    /// - Parameter isReference: nil: as every validation prompt is where there are few.
+    public init(prompt: Prompt, digest: String, shard: Int?, isReference: Bool? = nil) {
+        self.isReference = isReference ?? (prompt.split == .validation)
         self.prompt = prompt
         self.digest = digest
         self.shard = shard

@@ -75,7 +75,7 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         public var name: String
         /// Digest of the manifest it was trained from.
         public var manifest: String
-        /// Validation prompts whose margin under this adapter is missing; 0: its reference row is complete.
+        /// Reference prompts whose margin under this adapter is missing; 0: its reference row is complete.
         public var missingMargins: Int
         /// nil: trained.
         public var corrected: Corrected?
@@ -127,15 +127,17 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
     public var isPartitioned: Bool
     /// Training prompts that have no shard yet.
     public var unassignedPrompts: Int
-    /// Prompts whose embedding is needed and missing: validation prompts, and the unassigned training prompts if the
+    /// Prompts whose embedding is needed and missing: reference prompts, and the unassigned training prompts if the
     /// partition is computed from embeddings. `samplesWithoutEmbedding` lists them.
     public var missingEmbeddings: Int
     public var trainingPrompts: Int
     public var validationPrompts: Int
+    /// Validation prompts that adapters are compared on: a sample where there are many.
+    public var referencePrompts: Int
     public var testPrompts: Int
-    /// `ShardManifest.digest` over the validation prompts.
+    /// `ShardManifest.digest` over the reference prompts.
     public var validationDigest: String
-    /// Whether τ and n were chosen for exactly the present adapters and validation prompts.
+    /// Whether τ and n were chosen for exactly the present adapters and reference prompts.
     public var isTuned: Bool
     /// Whether the attention in force weighs adapters by their rows of the error table: τ was chosen, if only for earlier
     /// adapters, and is not 0. Otherwise all that may answer count the same, with or without a row.
@@ -168,8 +170,9 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         shards: [Shard], hasData: Bool, isPartitioned: Bool, unassignedPrompts: Int, missingEmbeddings: Int,
         trainingPrompts: Int, validationPrompts: Int, testPrompts: Int, validationDigest: String, isTuned: Bool,
         pendingForgets: [PendingForget], trainingRequested: Bool, purgePending: Bool = false,
-        isImporting: Bool = false, labels: Labels? = nil, weighsByRows: Bool = false
+        isImporting: Bool = false, labels: Labels? = nil, weighsByRows: Bool = false, referencePrompts: Int? = nil
     ) {
+        self.referencePrompts = referencePrompts ?? validationPrompts
         self.labels = labels
         self.isImporting = isImporting
         self.weighsByRows = weighsByRows

@@ -88,8 +88,8 @@ extension CoordinatorLoop {
         }
     }
 
-    /// Queries are only counted: their answers do not wait for the ledger.
-    private func answer(_ ticket: ClientTicket, _ reply: ClientReply) {
+    /// Answers do not wait for the ledger's entry: queries are only counted, and reading leaves none.
+    func answer(_ ticket: ClientTicket, _ reply: ClientReply) {
         process.store.post(
             .write(LedgerWrite(command: nil, access: ticket.access(refusal: reply.refusal)) { _, _ in }))
         self.reply(ticket, reply)

@@ -40,15 +40,6 @@ extension LedgerService {
         try? writeAccesses()
     }
 
-    func auditLog(_ request: ClientRequest.AuditRequest) throws -> AuditReply {
-        AuditReply(
-            entries: try ledger.auditLog(after: request.after, limit: ClientRequest.AuditRequest.largest).map { entry in
-                AuditReply.Entry(
-                    sequence: entry.sequence, time: entry.time.iso8601, kind: entry.kind, detail: entry.detail,
-                    previous: entry.previous, hash: entry.hash)
-            })
-    }
-
     func writeAccesses() throws {
         guard !unwritten.isEmpty else { return }
         unwritten = unwritten.suffix(Self.unwrittenEntries)

@@ -13,7 +13,11 @@ extension LedgerService {
         } catch {
             return .failed(Self.clientError(error))
         }
-        // From here on it is committed, whatever happens.
+        return committed()
+    }
+
+    /// It is committed, whatever happens.
+    func committed() -> LedgerOutcome {
         do {
             return .committed(try ledger.snapshot())
         } catch {

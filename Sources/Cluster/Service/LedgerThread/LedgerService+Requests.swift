@@ -7,16 +7,6 @@ import Serving
 
 /// Requests that the ledger answers without the coordinator's logic.
 extension LedgerService {
-    func adapters() throws -> AdaptersReply {
-        AdaptersReply(model: model, adapters: try ledger.adapters().map(describe))
-    }
-
-    func describe(_ record: AdapterRecord) throws -> AdaptersReply.Adapter {
-        AdaptersReply.Adapter(
-            shard: record.shard, training: record.report, created: record.created.formatted(.iso8601),
-            specificationDigest: try ledger.digest(of: record.report.specification))
-    }
-
     /// A forget request as clients see it, as the ledger has it now.
     func forgetReply(request id: String) throws -> ForgetReply {
         guard let record = try ledger.forgetRequest(id) else { throw LedgerError.unknownRequest(id: id) }
@@ -25,13 +15,13 @@ extension LedgerService {
         return ForgetReply(
             outcome: record.outcome, certificate: certificate,
             unconfirmed: try ledger.unconfirmedCopies(request: id),
-            retrained: try retrained.map(describe), supplements: try ledger.supplements(request: id))
+            retrained: try retrained.map(AdaptersReply.Adapter.init), supplements: try ledger.supplements(request: id))
     }
 
     /// What replays found, with the evidence that the ledger has.
     func verifyReply(_ report: VerificationReport, operation: String) throws -> VerifyReply {
         let damaged = try damaged(report, operation: operation)
-        let audit = try ledger.auditVerdict()
+        let audit = try auditVerdict(of: operation)
         let record = try report.request.flatMap { try ledger.forgetRequest($0) }
         let findings = try record.map { try ledger.evidenceFindings(of: $0) } ?? []
         return VerifyReply(

@@ -19,6 +19,9 @@ extension LedgerService {
                 commit(&waiting)
                 body(self)
                 setDamagedPeopleAside()
+            case .write(let write) where write.command == .partition && write.access == nil && later != nil:
+                commit(&waiting)
+                partition(write)
             case .write(let write) where write.command?.isShort == false:
                 commit(&waiting)
                 waiting = [write]

@@ -19,7 +19,7 @@ final class LedgerService {
     /// Called when something was written that the coordinator's logic was not told of.
     var whenDataChanges: (() -> Void)?
     /// Has something done after what waits already.
-    var later: ((LedgerWork) -> Void)?
+    var later: (@Sendable (LedgerWork) -> Void)?
     /// Who waits for an import.
     var importWaiters: [String: [ImportWaiter]] = [:]
     /// Imports whose next portion waits already.
@@ -35,6 +35,8 @@ final class LedgerService {
 
     /// What verifications that ended found of the adapters' files, by operation.
     private(set) var verifiedFiles: [String: [DamagedAdapter]] = [:]
+    /// What they found of the audit log.
+    private var verdicts: [String: AuditVerdict] = [:]
 
     init(ledger: Ledger, model: ModelConfiguration) {
         self.ledger = ledger
@@ -54,6 +56,15 @@ final class LedgerService {
     func remember(_ damaged: [DamagedAdapter], of operation: String) {
         if verifiedFiles.count >= CoordinatorLimits.endedOperations { verifiedFiles = [:] }
         verifiedFiles[operation] = damaged
+    }
+
+    /// The log is read from its first entry, once for each operation, however often its client asks.
+    func auditVerdict(of operation: String) throws -> AuditVerdict {
+        if let known = verdicts[operation] { return known }
+        if verdicts.count >= CoordinatorLimits.endedOperations { verdicts = [:] }
+        let verdict = try ledger.auditVerdict()
+        verdicts[operation] = verdict
+        return verdict
     }
 
     /// The adapters that were found damaged since the last call.

@@ -23,7 +23,7 @@ extension Ledger {
     func promptContext(_ prompts: PromptConfiguration, _ db: Database) throws -> PromptContext {
         PromptContext(
             builder: try PromptBuilder(configuration: prompts), catalogue: try catalogue(db),
-            hashPartition: hashPartition, partition: configuration.partition)
+            hashPartition: hashPartition, partition: configuration.partition, references: try referenceSample(db))
     }
 
     /// Prompts as they are; none before the first import.
@@ -53,36 +53,42 @@ extension Ledger {
             keyChanges.obsolete.append(before.reference)
             return nil
         }
-        var (reference, key) = (change.before?.reference, change.before?.key)
-        if change.renewsKey, let old = reference {
+        var (place, key) = (change.before?.reference, change.before?.key)
+        if change.renewsKey, let old = place {
             keyChanges.obsolete.append(old)
-            (reference, key) = (nil, nil)
+            (place, key) = (nil, nil)
         }
-        if reference == nil || key == nil {
+        if place == nil || key == nil {
             let made = try newKey()
-            (reference, key) = (made.reference, made.key)
+            (place, key) = (made.reference, made.key)
         }
-        guard let reference, let key else { return nil }
+        guard let place, let key else { return nil }
         let record = try Self.sealed(person.encoded, key, SymmetricKey.recordContext)
         let validation = change.new.count { $0.prompt.split == .validation }
+        let reference = change.new.count(where: \.isReference)
         let undealt = change.new.count { $0.prompt.split == .train && $0.shard == nil }
         let id: Int64
         if let before = change.before {
             id = before.id
             try db.cachedStatement(
                 sql: """
-                    UPDATE people SET slot = ?, key = ?, shard = ?, validation = ?, undealt = ?, record = ? WHERE id = ?
-                    """
-            ).execute(arguments: [reference.slot, reference.id, change.shard, validation, undealt, record, id])
-        } else {
-            try db.cachedStatement(
-                sql: """
-                    INSERT INTO people (lookup, slot, key, shard, validation, undealt, wanting, record)
-                    VALUES (?, ?, ?, ?, ?, ?, 0, ?)
+                    UPDATE people SET slot = ?, key = ?, shard = ?, validation = ?, reference = ?, undealt = ?, record = ?
+                    WHERE id = ?
                     """
             ).execute(
                 arguments: [
-                    lookup(person.name.inTodaysSpelling).bytes, reference.slot, reference.id, change.shard, validation,
+                    place.slot, place.id, change.shard, validation, reference, undealt, record, id,
+                ])
+        } else {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO people (lookup, slot, key, shard, validation, reference, undealt, wanting, record)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
+                    """
+            ).execute(
+                arguments: [
+                    lookup(person.name.inTodaysSpelling).bytes, place.slot, place.id, change.shard, validation,
+                    reference,
                     undealt, record,
                 ])
             id = db.lastInsertedRowID
@@ -142,5 +148,6 @@ extension StoredPrompt {
     /// Whether it is the same entry in the same manifests.
     fileprivate func isCounted(like other: StoredPrompt) -> Bool {
         digest == other.digest && prompt.split == other.prompt.split && shard == other.shard
+            && isReference == other.isReference
     }
 }

@@ -60,7 +60,7 @@ extension String {
 extension StoredPrompt {
     /// Whether an embedding of it is of use: of reference prompts, and of training prompts that are still to be dealt out.
     func wantsEmbedding(_ isDataDependent: Bool) -> Bool {
-        prompt.split == .validation || (isDataDependent && prompt.split == .train && shard == nil)
+        isReference || (isDataDependent && prompt.split == .train && shard == nil)
     }
 }
 
@@ -138,8 +138,8 @@ extension Ledger {
         var box = try change.before.flatMap { try embeddings(of: id, $0.key, db) }
         box?.keep(change.new.filter { $0.wantsEmbedding(isDataDependent) }.map(\.digest))
         try write(embeddings: box, of: id, prompts: change.new, key, db)
-        guard let before = change.before, change.old.contains(where: { $0.prompt.split == .validation }) else { return }
-        let reference = change.new.filter { $0.prompt.split == .validation }.map(\.digest)
+        guard let before = change.before, change.old.contains(where: \.isReference) else { return }
+        let reference = change.new.filter(\.isReference).map(\.digest)
         for adapter in try Int64.fetchAll(
             db.cachedStatement(sql: "SELECT adapter FROM margins WHERE person = ? ORDER BY adapter"), arguments: [id])
         {

@@ -4,7 +4,7 @@ import Foundation
 /// By what a person's record is found: the first 16 bytes of a keyed hash of the identifier.
 ///
 /// The key is not in the database. Whoever has the database alone cannot tell from it whether somebody is there.
-struct PersonLookup: Hashable, Comparable, Sendable {
+struct PersonLookup: Hashable, Comparable, Codable, Sendable {
     static let size = 16
 
     /// Of the bytes, the first eight and the last eight, most significant first: their order is that of the bytes.

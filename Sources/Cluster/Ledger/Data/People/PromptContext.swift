@@ -11,6 +11,7 @@ struct PromptContext {
     /// nil: the partition depends on the data, and is recorded.
     var hashPartition: BalancedPartition?
     var partition: PartitionMethod
+    var references: ReferenceSample
 
     /// A person's interactions as everybody outside of the ledger names them, in the record's order.
     ///
@@ -36,7 +37,8 @@ struct PromptContext {
             prompt in
             StoredPrompt(
                 prompt: prompt, digest: TrainingPrompt(prompt).digest,
-                shard: place(of: prompt, personShard: shard, recorded: shards[prompt.target]))
+                shard: place(of: prompt, personShard: shard, recorded: shards[prompt.target]),
+                isReference: prompt.split == .validation && references.contains(prompt.id))
         }
     }
 

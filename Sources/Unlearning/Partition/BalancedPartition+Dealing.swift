@@ -1,0 +1,61 @@
+import Recommendation
+
+extension BalancedPartition {
+    /// Members that Lloyd's iterations and the scan over all pairs are for.
+    static let scanned = 100_000
+
+    /// What samples that are nobody's yet are given.
+    public struct Dealt: Hashable, Sendable {
+        /// `[shards, dimension]`.
+        public var centres: [Float]
+        /// Sorted by key.
+        public var assignments: [Assignment]
+    }
+
+    /// Deals samples of which none has a shard yet (under `user`: whose user has none). Of those that have one nothing is needed
+    /// but how many there are.
+    ///
+    /// - Parameters:
+    ///   - embeddings: `[samples, dimension]`, row by row.
+    ///   - centres: as they were recorded; nil: to be computed from the samples.
+    ///   - loads: prompts that each shard holds already.
+    /// - Throws: as `init`.
+    public static func deal(
+        method: PartitionMethod, samples: [PartitionSample], embeddings: [Float], dimension: Int, seed: UInt64,
+        centres: [Float]?, loads: [Int]
+    ) throws -> Dealt {
+        guard method.isDataDependent, !loads.isEmpty else {
+            throw UnlearningError.invalidSpecification(reason: "partition \(method.rawValue) deals nobody out")
+        }
+        guard !samples.isEmpty else { throw UnlearningError.noSamples }
+        let members = try members(method: method, samples: samples, embeddings: embeddings, dimension: dimension)
+        if let centres {
+            try Vectors.check(centres, what: "the centres", rows: loads.count, dimension: dimension)
+        }
+        let used = centres ?? Self.centres(of: members, dimension: dimension, shards: loads.count, seed: seed)
+        return Dealt(
+            centres: used, assignments: dealt(members, to: used, dimension: dimension, loads: loads, seed: seed))
+    }
+
+    static func centres(
+        of members: [BalancedAssignment.Member], dimension: Int, shards: Int, seed: UInt64
+    ) -> [Float] {
+        let rows = members.flatMap(\.embedding)
+        guard members.count > scanned else {
+            return KMeans.centres(rows: rows, dimension: dimension, clusters: shards, seed: seed)
+        }
+        return MiniBatchKMeans.centres(
+            rows: rows, keys: members.map(\.key), dimension: dimension, clusters: shards, seed: seed)
+    }
+
+    /// - Parameter members: sorted by key.
+    static func dealt(
+        _ members: [BalancedAssignment.Member], to centres: [Float], dimension: Int, loads: [Int], seed: UInt64
+    ) -> [Assignment] {
+        let shards =
+            members.count > scanned
+            ? StreamedAssignment.shards(of: members, centres: centres, dimension: dimension, loads: loads, seed: seed)
+            : BalancedAssignment.shards(of: members, centres: centres, dimension: dimension, loads: loads)
+        return zip(members, shards).map { Assignment(key: $0.key, shard: $1, prompts: $0.prompts) }
+    }
+}

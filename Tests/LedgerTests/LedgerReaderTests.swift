@@ -1,0 +1,43 @@
+import ClusterTestSupport
+import Foundation
+import Ledger
+import Messages
+import Testing
+
+@Suite("Ledger: what is read beside it")
+struct LedgerReaderTests {
+    private let fixture = LedgerFixture()
+
+    @Test("It is what the ledger has, as of the last commit, while a transaction is under way and after it")
+    func committed() throws {
+        let ledger = try fixture.trained(SyntheticRatings(users: 10, seed: 2))
+        let reader = try LedgerReader(ledger.readerSource)
+        let (adapters, log) = (try ledger.adapters(), try ledger.auditLog())
+        #expect(try reader.adapters() == adapters && reader.auditLog(after: 0, limit: .max) == log)
+        #expect(try reader.auditLog(after: 2, limit: 3) == Array(log[2..<5]))
+        try ledger.together {
+            _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+            #expect(try reader.adapters() == adapters && reader.auditLog(after: 0, limit: .max) == log)
+        }
+        #expect(try reader.adapters() == ledger.adapters() && reader.adapters() != adapters)
+        #expect(try reader.auditLog(after: log.count, limit: .max).map(\.kind) == ["forget"])
+    }
+
+    @Test("It does not keep the log from being emptied, and does not outlive the ledger's files")
+    func log() throws {
+        let ledger = try fixture.trained(SyntheticRatings(users: 10, seed: 2))
+        let reader = try LedgerReader(ledger.readerSource)
+        _ = try reader.adapters()
+        _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+        try ledger.purge()
+        let log = fixture.directory.appendingPathComponent("ledger.sqlite-wal")
+        let size = try FileManager.default.attributesOfItem(atPath: log.path)[.size] as? Int
+        // What `purge` itself notes afterwards: a few pages.
+        #expect((size ?? .max) < 10 * 4120)
+        #expect(try reader.adapters() == ledger.adapters())
+        let file = fixture.directory.appendingPathComponent("ledger.sqlite")
+        try FileManager.default.moveItem(at: file, to: file.appendingPathExtension("away"))
+        #expect(throws: LedgerError.self) { try reader.adapters() }
+        #expect(reader.displaced != nil)
+    }
+}
