@@ -23,6 +23,7 @@ struct PendingForgetsTests {
                     waitingFor: (0..<5).filter { _ in Bool.random(using: &numbers) }))
             kept.update(from: before, to: pending)
             #expect(Set(kept.waitingFor) == Set(pending.flatMap(\.waitingFor)))
+            #expect(kept.ready == Set(pending.filter(\.waitingFor.isEmpty).map(\.id)))
             #expect(Set(kept.retrained) == Set(pending.flatMap(\.retrained)))
             for request in 0...number { #expect(kept["r\(request)"] == pending.first { $0.id == "r\(request)" }) }
         }

@@ -18,7 +18,7 @@ package struct Coordinator: Sendable {
     package internal(set) var snapshot: LedgerSnapshot {
         didSet {
             pendingForgets.update(from: oldValue.pendingForgets, to: snapshot.pendingForgets)
-            mustReviseChecks = true
+            (mustReviseChecks, mustAdvanceForgets) = (true, true)
         }
     }
     /// Of the snapshot.
@@ -41,7 +41,9 @@ package struct Coordinator: Sendable {
     /// Tasks given out, oldest first.
     var tasks: [CoordinatorTask] = []
     var nextTask: TaskID
-    var failures: [WorkItemFailures] = []
+    var failures: [WorkItemFailures] = [] {
+        didSet { mustAdvanceForgets = true }
+    }
     var backlogs: [ValueBacklog] = []
     /// The last task that trained or corrected the shard, by shard: whose turn it is.
     var lastTrainings: [Int: TaskID] = [:]
@@ -52,7 +54,11 @@ package struct Coordinator: Sendable {
     var purgeNotBefore: CoordinatorInstant
 
     /// In the order in which they came.
-    var operations = Operations()
+    var operations = Operations() {
+        didSet { mustAdvanceForgets = true }
+    }
+    /// What forget requests that wait for their shards follow from changed since they were looked at.
+    var mustAdvanceForgets = true
 
     /// Second trainings of shards that forget requests touched.
     var checks: [ShardCheck] = [] {

@@ -67,6 +67,9 @@ struct Operation: Sendable {
         }
     }
 
+    /// Something may yet become of it.
+    var isOpen: Bool { !isOver && !isCommitting }
+
     var error: ClientError? {
         if case .failed(let error) = phase { error } else { nil }
     }

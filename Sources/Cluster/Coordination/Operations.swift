@@ -4,6 +4,10 @@ struct Operations: Sendable, RandomAccessCollection {
     private var positions: [String: Int] = [:]
     private(set) var runningForgets = 0
     private(set) var runningOthers = 0
+    /// Ids of those that are no forget requests, and of which something may yet become.
+    private(set) var openOthers: Set<String> = []
+    /// Ids of forget requests for which copies may hold something.
+    private(set) var suspecting: Set<String> = []
 
     var startIndex: Int { elements.startIndex }
     var endIndex: Int { elements.endIndex }
@@ -14,7 +18,12 @@ struct Operations: Sendable, RandomAccessCollection {
 
     /// Those of which something may yet become.
     var open: [Operation] {
-        elements.indices.filter { !elements[$0].isOver && !elements[$0].isCommitting }.map { elements[$0] }
+        elements.filter(\.isOpen)
+    }
+
+    /// Those that have one of the ids, in their order.
+    func inOrder(_ ids: some Sequence<String>) -> [Operation] {
+        ids.compactMap { positions[$0] }.sorted().map { elements[$0] }
     }
 
     mutating func append(_ operation: Operation) {
@@ -49,6 +58,17 @@ struct Operations: Sendable, RandomAccessCollection {
     }
 
     private mutating func count(_ operation: Operation, by difference: Int) {
+        if case .forget(let forgetting) = operation.course {
+            if difference > 0, !forgetting.suspects.isEmpty {
+                suspecting.insert(operation.id)
+            } else {
+                suspecting.remove(operation.id)
+            }
+        } else if difference > 0, operation.isOpen {
+            openOthers.insert(operation.id)
+        } else {
+            openOthers.remove(operation.id)
+        }
         guard operation.state == .running else { return }
         if operation.isForget { runningForgets += difference } else { runningOthers += difference }
     }

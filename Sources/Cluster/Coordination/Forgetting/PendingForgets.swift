@@ -8,6 +8,8 @@ package struct PendingForgets: Sendable {
     private var waiting: [Int: Int] = [:]
     /// How many of them took the shard's adapter away, by shard.
     private var taken: [Int: Int] = [:]
+    /// Ids of those that wait for no shard any more.
+    package private(set) var ready: Set<String> = []
 
     package init(_ pending: [LedgerSnapshot.PendingForget]) {
         for request in pending { count(request, by: 1) }
@@ -31,6 +33,7 @@ package struct PendingForgets: Sendable {
 
     private mutating func count(_ request: LedgerSnapshot.PendingForget, by number: Int) {
         requests[request.id] = number > 0 ? request : nil
+        if number > 0, request.waitingFor.isEmpty { ready.insert(request.id) } else { ready.remove(request.id) }
         for shard in request.waitingFor { Self.add(number, to: &waiting, shard) }
         for shard in request.retrained { Self.add(number, to: &taken, shard) }
     }

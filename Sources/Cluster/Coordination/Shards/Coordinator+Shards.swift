@@ -95,10 +95,8 @@ extension Coordinator {
     /// Copies of workers that forget requests concern.
     private var awaitedCopies: [UnconfirmedCopy] {
         guard roster.hasLive else { return [] }
-        return snapshot.pendingForgets.flatMap { pending -> [UnconfirmedCopy] in
-            guard let operation = operation(pending.id), case .forget(let forgetting) = operation.course else {
-                return []
-            }
+        return operations.inOrder(operations.suspecting).flatMap { operation -> [UnconfirmedCopy] in
+            guard pendingForget(operation.id) != nil, case .forget(let forgetting) = operation.course else { return [] }
             return unconfirmed(forgetting)
         }
     }

@@ -32,7 +32,7 @@ extension Coordinator {
     mutating func retireAdapters() {
         guard roster.workers.contains(where: { !$0.adapters.isEmpty }) else { return }
         var living = Set(snapshot.shards.compactMap { $0.adapter?.name })
-        for operation in operations.open {
+        for operation in operations.inOrder(operations.openOthers) {
             if case .bytes(let name, _) = operation.scoring?.singleAdapter { living.insert(name) }
         }
         for worker in roster.live {

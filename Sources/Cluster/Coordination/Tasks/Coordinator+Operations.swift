@@ -188,7 +188,14 @@ extension Coordinator {
             writes.entries.compactMap { entry in
                 if case .finishForget(let request, _) = entry.command { request } else { nil }
             })
-        for operation in operations.open {
+        // Of a request that waits for its shards nothing becomes before something else has changed.
+        let everyone = mustAdvanceForgets || !failures.isEmpty
+        mustAdvanceForgets = false
+        let open =
+            everyone
+            ? operations.open
+            : operations.inOrder(operations.openOthers.union(pendingForgets.ready)).filter(\.isOpen)
+        for operation in open {
             switch operation.course {
             case .train where operation.state == .running: advanceTraining(operation)
             case .forget(let forgetting):

@@ -29,6 +29,7 @@ extension Coordinator {
     }
 
     mutating func succeeded(_ work: WorkItem) {
+        guard !failures.isEmpty else { return }
         failures.removeAll { $0.work == work }
     }
 
@@ -44,6 +45,7 @@ extension Coordinator {
     }
 
     mutating func resumePausedWork() {
+        guard !failures.isEmpty else { return }
         for position in failures.indices {
             guard let until = failures[position].pausedUntil, until <= now else { continue }
             failures[position].pausedUntil = nil

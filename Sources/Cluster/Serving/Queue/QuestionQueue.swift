@@ -16,7 +16,7 @@ package struct QuestionQueue {
         package var open = 64
         /// Of them those about few items, in prompts of all together, and those about many: the more are computed side by side
         /// the later each is done, and whoever gives up before that has had it computed for nothing.
-        package var promptsOfSmall = 2 * PassPlan.prompts
+        package var promptsOfSmall = PassPlan.prompts
         package var large = 2
         /// Computations of one question.
         package var attempts = 5
