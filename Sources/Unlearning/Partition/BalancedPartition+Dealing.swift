@@ -15,10 +15,9 @@ extension BalancedPartition {
     /// Deals samples of which none has a shard yet (under `user`: whose user has none). Of those that have one nothing is needed
     /// but how many there are.
     ///
-    /// - Parameters:
-    ///   - embeddings: `[samples, dimension]`, row by row.
-    ///   - centres: as they were recorded; nil: to be computed from the samples.
-    ///   - loads: prompts that each shard holds already.
+    /// - `embeddings`: `[samples, dimension]`, row by row.
+    /// - `centres`: as they were recorded; nil: to be computed from the samples.
+    /// - `loads`: prompts that each shard holds already.
     /// - Throws: as `init`.
     public static func deal(
         method: PartitionMethod, samples: [PartitionSample], embeddings: [Float], dimension: Int, seed: UInt64,

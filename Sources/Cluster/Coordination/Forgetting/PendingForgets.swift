@@ -22,7 +22,7 @@ package struct PendingForgets: Sendable {
 
     package subscript(id: String) -> LedgerSnapshot.PendingForget? { requests[id] }
 
-    /// - Parameter old: those that it was made from, or brought up to date with last.
+    /// - `old`: those that it was made from, or brought up to date with last.
     package mutating func update(from old: [LedgerSnapshot.PendingForget], to new: [LedgerSnapshot.PendingForget]) {
         // What is the same at both ends is what it was; comparing it costs little, since the two share their storage.
         let begin = zip(old, new).prefix { $0 == $1 }.count

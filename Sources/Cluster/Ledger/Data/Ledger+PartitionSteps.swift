@@ -20,7 +20,7 @@ extension Ledger {
 
     /// One portion; nothing is done in `dealing` and `done`.
     ///
-    /// - Parameter seconds: how long it may take, about; what it writes is one transaction.
+    /// - `seconds`: how long it may take, about; what it writes is one transaction.
     /// - Throws: `LedgerError.embeddingsMissing`, `.nothingToPartition`.
     package func continuePartition(
         _ step: PartitionStep, seconds: Double = 0.05, at time: Date

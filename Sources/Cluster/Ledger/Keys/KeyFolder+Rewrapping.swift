@@ -15,10 +15,9 @@ extension KeyFolder {
     /// killed at any step, the folder opens with exactly one of the two master keys, and the next that opens it overwrites
     /// what is left of the other file.
     ///
-    /// - Parameters:
-    ///   - old: what they are sealed under; nil: they lie in clear.
-    ///   - new: what they are to be sealed under.
-    ///   - interrupt: throws where the process is to be killed, for tests.
+    /// - `old`: what they are sealed under; nil: they lie in clear.
+    /// - `new`: what they are to be sealed under.
+    /// - `interrupt`: throws where the process is to be killed, for tests.
     /// - Returns: how many keys there are.
     /// - Throws: `LedgerError.keyUnusable` for a folder that is missing, damaged or under another master key; `.corrupt` for a
     ///   key that does not open: nothing was changed then; `.inUse`, `.diskFull`, `.storage`.

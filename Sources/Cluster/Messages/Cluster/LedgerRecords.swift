@@ -90,7 +90,7 @@ public struct StoredPrompt: Hashable, Sendable {
     /// Whether adapters are compared on it: a validation prompt of the sample.
     public var isReference: Bool
 
-    /// - Parameter isReference: nil: as every validation prompt is where there are few.
+    /// - `isReference`: nil: as every validation prompt is where there are few.
     public init(prompt: Prompt, digest: String, shard: Int?, isReference: Bool? = nil) {
         self.isReference = isReference ?? (prompt.split == .validation)
         self.prompt = prompt

@@ -113,7 +113,7 @@ package struct QuestionQueue {
         }
     }
 
-    /// - Parameter active: content names of the adapters that may answer now.
+    /// - `active`: content names of the adapters that may answer now.
     package mutating func answered(
         _ number: Number, _ result: Result<QueryReply, ClientError>, active: Set<String>
     ) -> [Action] {

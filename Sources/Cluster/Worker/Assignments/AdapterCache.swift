@@ -17,7 +17,7 @@ package struct AdapterCache: Sendable {
 
     package subscript(name: String) -> [UInt8]? { entries[name] }
 
-    /// - Parameter needed: what must stay, however many bytes it is.
+    /// - `needed`: what must stay, however many bytes it is.
     package mutating func keep(_ adapter: [UInt8], named name: String, needed: Set<String>) {
         drop([name])
         entries[name] = adapter
