@@ -81,7 +81,7 @@ struct QueryEngineTests {
         let engine = engine()
         try engine.begin(1, job("u", items: 200))
         try engine.begin(2, job("u", items: 200, top: 5))
-        var replies: [QuestionQueue.Number: QueryReply] = [:]
+        var replies: [QuestionQueue.ComputationID: QueryReply] = [:]
         while !engine.isIdle {
             for case .answered(let number, let reply) in engine.pass() { replies[number] = reply }
         }

@@ -24,7 +24,7 @@ package final class CoordinatorProcess: Sendable {
         case send(PeerID, [[UInt8]])
         case reply(ClientTicket, ClientReply)
         /// What a question needs was read from the ledger.
-        case collected(QuestionQueue.Number, Result<CollectedQuestion, ClientError>)
+        case collected(QuestionQueue.ComputationID, Result<CollectedQuestion, ClientError>)
         case engine(EngineNews)
         case wasRead(ClientTicket, ReadRequest, generation: Int, attempt: Int, ClientReply)
         /// The ledger changed and could not be read.

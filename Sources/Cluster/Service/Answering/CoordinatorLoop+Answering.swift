@@ -20,7 +20,7 @@ extension CoordinatorLoop {
         }
     }
 
-    func collected(_ number: QuestionQueue.Number, _ result: Result<CollectedQuestion, ClientError>) {
+    func collected(_ number: QuestionQueue.ComputationID, _ result: Result<CollectedQuestion, ClientError>) {
         switch result {
         case .success(let question):
             guard questions.collected(number, question.basis) else { return }
@@ -29,7 +29,7 @@ extension CoordinatorLoop {
         }
     }
 
-    private func answered(_ number: QuestionQueue.Number, _ result: Result<QueryReply, ClientError>) {
+    private func answered(_ number: QuestionQueue.ComputationID, _ result: Result<QueryReply, ClientError>) {
         let active = Set(coordinator.activeAdapters.map(\.name))
         perform(questions.answered(number, result, active: active))
     }
@@ -80,7 +80,7 @@ extension CoordinatorLoop {
         }
     }
 
-    private func begin(_ number: QuestionQueue.Number, _ query: ClientRequest.QueryRequest) {
+    private func begin(_ number: QuestionQueue.ComputationID, _ query: ClientRequest.QueryRequest) {
         let inbox = process.inbox
         onLedger { service in
             // What is forgotten from here on is told after this.

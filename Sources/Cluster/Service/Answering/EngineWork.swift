@@ -4,8 +4,8 @@ import Serving
 
 /// What the query engine's thread is given to do.
 enum EngineWork: Sendable {
-    case begin(QuestionQueue.Number, QueryJob)
-    case drop(QuestionQueue.Number)
+    case begin(QuestionQueue.ComputationID, QueryJob)
+    case drop(QuestionQueue.ComputationID)
     /// Adapters that must not answer any more, by content name: they must not stay in memory either.
     case discard(adapters: Set<String>)
 }
@@ -18,8 +18,8 @@ struct CollectedQuestion: Sendable {
 
 /// What came of it.
 enum EngineNews: Sendable {
-    case computed(QuestionQueue.Number, done: Int, of: Int)
-    case answered(QuestionQueue.Number, Result<QueryReply, ClientError>)
+    case computed(QuestionQueue.ComputationID, done: Int, of: Int)
+    case answered(QuestionQueue.ComputationID, Result<QueryReply, ClientError>)
     case damaged(adapter: String)
 }
 

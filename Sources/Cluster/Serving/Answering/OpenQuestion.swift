@@ -5,7 +5,7 @@ import Unlearning
 
 /// A question while it is computed: how far it is.
 struct OpenQuestion {
-    let number: QuestionQueue.Number
+    let number: QuestionQueue.ComputationID
     let job: QueryJob
     /// Margins of the first items.
     private(set) var margins: [Float] = []
@@ -18,7 +18,7 @@ struct OpenQuestion {
     private var shared: (explanation: SampleAdaptiveAttention.Explanation?, weights: [Float])?
     private var seconds = 0.0
 
-    init(number: QuestionQueue.Number, job: QueryJob) {
+    init(number: QuestionQueue.ComputationID, job: QueryJob) {
         self.number = number
         self.job = job
     }

@@ -5,10 +5,10 @@ import Unlearning
 /// Answers queries with the coordinator's own decoder, on a thread of its own: those that wait, together, pass by pass.
 package final class QueryEngine {
     package enum News: Sendable {
-        case computed(QuestionQueue.Number, done: Int, of: Int)
-        case answered(QuestionQueue.Number, QueryReply)
+        case computed(QuestionQueue.ComputationID, done: Int, of: Int)
+        case answered(QuestionQueue.ComputationID, QueryReply)
         /// `ClientError`; `LedgerError.adapterLost`, `.adapterDamaged` also when the adapter was taken away meanwhile.
-        case failed(QuestionQueue.Number, any Error)
+        case failed(QuestionQueue.ComputationID, any Error)
     }
 
     private let tokenizer: any Tokenizer
@@ -26,7 +26,7 @@ package final class QueryEngine {
     package var isIdle: Bool { open.isEmpty }
 
     /// - Throws: `ClientError` for what can never be answered.
-    package func begin(_ number: QuestionQueue.Number, _ job: QueryJob) throws {
+    package func begin(_ number: QuestionQueue.ComputationID, _ job: QueryJob) throws {
         guard !job.attention.members.isEmpty || job.whenNoAdapter == .base else {
             throw ClientError(
                 code: .noCleanAdapter,
@@ -37,7 +37,7 @@ package final class QueryEngine {
     }
 
     /// Nobody waits for it any more.
-    package func drop(_ number: QuestionQueue.Number) {
+    package func drop(_ number: QuestionQueue.ComputationID) {
         open.removeAll { $0.number == number }
     }
 

@@ -7,7 +7,7 @@ import Messages
 /// what it rests on: the adapters, the user's data, an item, or the reference prompts that its weights come from.
 package struct QuestionQueue {
     /// Names one computation of a question: what comes of an earlier one is not looked at.
-    package typealias Number = UInt64
+    package typealias ComputationID = UInt64
 
     package struct Limits: Sendable {
         /// Questions that wait to be begun.
@@ -26,14 +26,14 @@ package struct QuestionQueue {
 
     package enum Action: Sendable {
         /// Collect what it needs and compute it.
-        case begin(Number, ClientRequest.QueryRequest)
-        case drop(Number)
+        case begin(ComputationID, ClientRequest.QueryRequest)
+        case drop(ComputationID)
         case answer(QuestionID, Result<QueryReply, ClientError>)
     }
 
     enum Stage {
         case waiting
-        case open(Number, AnswerBasis?, WorkingNotice)
+        case open(ComputationID, AnswerBasis?, WorkingNotice)
     }
 
     struct Question {
@@ -50,8 +50,8 @@ package struct QuestionQueue {
     private var questions: [QuestionID: Question] = [:]
     private var waiting: [QuestionID] = []
     /// In the order in which they were begun.
-    private var open: [(number: Number, id: QuestionID)] = []
-    private var lastNumber: Number = 0
+    private var open: [(number: ComputationID, id: QuestionID)] = []
+    private var lastNumber: ComputationID = 0
     package private(set) var answered = 0
 
     package init(_ limits: Limits = Limits()) {
@@ -101,12 +101,12 @@ package struct QuestionQueue {
     ///
     /// - Returns: whether it is still to be computed.
     @discardableResult
-    package mutating func collected(_ number: Number, _ basis: AnswerBasis) -> Bool {
+    package mutating func collected(_ number: ComputationID, _ basis: AnswerBasis) -> Bool {
         change(number) { $0 = .open(number, basis, WorkingNotice(of: basis.prompts)) }
         return open.contains { $0.number == number }
     }
 
-    package mutating func computed(_ number: Number, done: Int, of prompts: Int) {
+    package mutating func computed(_ number: ComputationID, done: Int, of prompts: Int) {
         change(number) { stage in
             guard case .open(_, let basis, _) = stage else { return }
             stage = .open(number, basis, WorkingNotice(done: done, of: prompts))
@@ -115,7 +115,7 @@ package struct QuestionQueue {
 
     /// - `active`: content names of the adapters that may answer now.
     package mutating func answered(
-        _ number: Number, _ result: Result<QueryReply, ClientError>, active: Set<String>
+        _ number: ComputationID, _ result: Result<QueryReply, ClientError>, active: Set<String>
     ) -> [Action] {
         guard let id = open.first(where: { $0.number == number })?.id else { return [] }
         switch result {
@@ -141,7 +141,7 @@ package struct QuestionQueue {
 
     // MARK: inside
 
-    private mutating func change(_ number: Number, _ body: (inout Stage) -> Void) {
+    private mutating func change(_ number: ComputationID, _ body: (inout Stage) -> Void) {
         guard let id = open.first(where: { $0.number == number })?.id, var question = questions[id] else { return }
         body(&question.stage)
         questions[id] = question
@@ -154,7 +154,7 @@ package struct QuestionQueue {
         return [.answer(id, result)]
     }
 
-    private mutating func beginAgain(_ numbers: [Number], dropping: Bool) -> [Action] {
+    private mutating func beginAgain(_ numbers: [ComputationID], dropping: Bool) -> [Action] {
         var actions: [Action] = dropping ? numbers.map { .drop($0) } : []
         for number in numbers.reversed() {
             guard let id = open.first(where: { $0.number == number })?.id else { continue }
