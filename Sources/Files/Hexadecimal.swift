@@ -3,14 +3,23 @@ import Crypto
 extension Sequence where Element == UInt8 {
     /// Two lower-case digits a byte.
     package var hexadecimal: String {
-        let bytes = ContiguousArray(self)
-        return String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
-            for (index, byte) in bytes.enumerated() {
-                text[2 * index] = digit(byte >> 4)
-                text[2 * index + 1] = digit(byte & 15)
-            }
-            return 2 * bytes.count
+        withContiguousStorageIfAvailable { text(UnsafeRawBufferPointer($0)) }
+            ?? ContiguousArray(self).withUnsafeBytes(text)
+    }
+}
+
+extension SHA256Digest {
+    /// Two lower-case digits a byte.
+    package var hexadecimal: String { withUnsafeBytes(text) }
+}
+
+private func text(_ bytes: UnsafeRawBufferPointer) -> String {
+    String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
+        for (index, byte) in bytes.enumerated() {
+            text[2 * index] = digit(byte >> 4)
+            text[2 * index + 1] = digit(byte & 15)
         }
+        return 2 * bytes.count
     }
 }
 

@@ -14,18 +14,23 @@ public final class Mailbox<Element: Sendable>: Sendable {
         wakeUp = try WakeUp()
     }
 
-    public func post(_ element: Element) {
-        elements.withLock { elements in
-            elements.append(element)
-            if elements.count == 1 { wakeUp.signal() }
+    public func post(_ element: Element) { post(contentsOf: [element]) }
+
+    /// Several, which whoever waits gets together.
+    public func post(contentsOf posted: [Element]) {
+        let wasEmpty = elements.withLock { elements in
+            elements += posted
+            return elements.count == posted.count
         }
+        // Whoever wakes up is not to find the lock taken. A signal too many wakes nobody for nothing more than once.
+        if wasEmpty && !posted.isEmpty { wakeUp.signal() }
     }
 
-    /// Everything posted so far, in order; the descriptor is no longer readable.
+    /// Everything posted so far, in order; the descriptor is readable again only when more is.
     public func drain() -> [Element] {
-        elements.withLock { elements in
-            guard !elements.isEmpty else { return [] }
-            wakeUp.reset()
+        // First: what is posted from now on either is taken here or signals anew.
+        wakeUp.reset()
+        return elements.withLock { elements in
             defer { elements = [] }
             return elements
         }
@@ -35,7 +40,12 @@ public final class Mailbox<Element: Sendable>: Sendable {
     ///
     /// - Returns: everything posted so far; nothing when the timeout passed.
     public func take(timeout: Duration? = nil) -> [Element] {
-        wakeUp.wait(timeout: timeout)
-        return drain()
+        let deadline = timeout.map { ContinuousClock.now + $0 }
+        while true {
+            wakeUp.wait(timeout: deadline.map { max(.zero, $0 - ContinuousClock.now) })
+            let elements = drain()
+            if !elements.isEmpty { return elements }
+            if let deadline, ContinuousClock.now >= deadline { return [] }
+        }
     }
 }

@@ -183,7 +183,7 @@ struct LedgerAuditVerdictTests {
         }
         let (fixture, ledger) = try evidence()
         let text = try String(contentsOf: fixture.directory.appendingPathComponent("audit.head"), encoding: .utf8)
-        let signed = try #require(SignedStatement(compact: text))
+        let signed = try #require(SignedStatement(compact: text.trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(signed.type == "lethe-audit-head+jwt" && signed.verify(publicKey: ledger.publicKey))
         let head = try JSONDecoder().decode(Head.self, from: signed.payload)
         let last = try #require(try ledger.auditLog().last)

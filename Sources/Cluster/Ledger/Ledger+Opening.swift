@@ -29,7 +29,10 @@ extension Ledger {
         return try LedgerFiles.mappingErrors(at: database.path) {
             let queue = try DatabaseQueue(path: database.path, configuration: settings)
             // GRDB chooses NORMAL for WAL while it opens; an acknowledged forget must survive a loss of power.
-            try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            try queue.writeWithoutTransaction {
+                try $0.execute(
+                    sql: "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = \(Checkpointer.largestLogPages)")
+            }
             if !isChecked {
                 let problems = try queue.read { try String.fetchAll($0, sql: "PRAGMA quick_check(3)") }
                 guard problems == ["ok"] else {

@@ -80,6 +80,8 @@ package final class Ledger {
     /// The last that was read, with its bytes.
     var knownPrompts: (text: Data, value: PromptConfiguration)?
     var sealing = AuditSealing()
+    var headPlaces = AuditHeadPlaces()
+    private var checkpointer = Checkpointer()
     /// By forgets since `takeTouched`, also by those that were not committed.
     var touched = ForgottenBasis()
     /// Adapters that were found damaged or lost and are still to be taken away (`dropIfDamaged`).
@@ -165,6 +167,7 @@ package final class Ledger {
     package func close() throws {
         try sealIfPending()
         let isOurs = (try? requireSameFiles()) != nil
+        checkpointer.close()
         try LedgerFiles.mappingErrors(at: database.path) { try queue.close() }
         if isOurs { CleanEnd.note(of: database) }
         keys.close()
@@ -217,6 +220,7 @@ package final class Ledger {
         try interrupt?(.afterKeys)
         try requireSameFiles()
         sealIfDue()
+        checkpointer.committed(to: database)
         return result
     }
 

@@ -52,17 +52,18 @@ public struct PromptBuilder: Sendable {
         let sequence = titled(interactions.sequence(of: user), titles)
         guard sequence.count > configuration.historyLength else { return [] }
         let instruction = instruction
+        let keys = sequence.map(\.interaction.key)
+        var text = PromptText(sequence.map { (title: $0.title, isLiked: isLiked($0.interaction)) }, configuration)
         return (configuration.historyLength..<sequence.count).compactMap { position in
-            let target = sequence[position]
-            let id = Self.promptID(target: target.interaction.key)
-            guard let split = split(at: position, of: sequence.count, recorded: splits[target.interaction.key]),
+            let id = Self.promptID(target: keys[position])
+            guard let split = split(at: position, of: sequence.count, recorded: splits[keys[position]]),
                 isSampled(id: id, split: split)
             else { return nil }
-            let history = sequence[(position - configuration.historyLength)..<position]
+            let history = (position - configuration.historyLength)..<position
             return Prompt(
-                id: id, user: user, split: split, target: target.interaction.key,
-                history: history.map(\.interaction.key), instruction: instruction,
-                input: input(history: history, target: target.title), label: isLiked(target.interaction))
+                id: id, user: user, split: split, target: keys[position], history: Array(keys[history]),
+                instruction: instruction, input: text.input(history: history, target: position),
+                label: isLiked(sequence[position].interaction))
         }
     }
 
@@ -77,9 +78,12 @@ public struct PromptBuilder: Sendable {
 
     /// The prompt that asks whether the user will like an item.
     public func queryPrompt(_ history: QueryHistory, item: Item) -> QueryPrompt {
+        let titles =
+            history.shown.map { (title: $0.title, isLiked: isLiked($0.interaction)) } + [(item.title, false)]
+        var text = PromptText(titles, configuration)
         let prompt = TrainingPrompt(
             id: FieldHash.hexadecimal(["query", history.user, item.id]), instruction: instruction,
-            input: input(history: history.shown[...], target: item.title), label: false)
+            input: text.input(history: 0..<history.shown.count, target: history.shown.count), label: false)
         return QueryPrompt(
             user: history.user, item: item.id, history: history.shown.map(\.interaction.key), prompt: prompt)
     }
@@ -131,39 +135,6 @@ public struct PromptBuilder: Sendable {
     public func shortens(_ prompt: Prompt, titles: (String) -> String?) -> Bool {
         let shown = (prompt.history + [prompt.target]).compactMap { titles($0.item) }
         return TitleBudget(bytes: configuration.titleBytes).fitting(shown) != shown
-    }
-
-    /// A user who liked (or disliked) nothing of the history keeps the line, with nothing after colon and space, as in
-    /// the benchmark.
-    private func input(history: ArraySlice<TitledInteraction>, target: String) -> String {
-        let titles = TitleBudget(bytes: configuration.titleBytes).fitting(history.map(\.title) + [target])
-        var text = ""
-        text.reserveCapacity(titles.reduce(128) { $0 + $1.utf8.count + 4 })
-        text += "User Preference: "
-        append(titles, of: history, liked: true, to: &text)
-        text += "\nUser Unpreference: "
-        append(titles, of: history, liked: false, to: &text)
-        text += "\n"
-        text += PromptTemplate.question
-        text += configuration.domain.rawValue
-        text += " \""
-        text += titles[titles.count - 1]
-        text += "\"?"
-        return text
-    }
-
-    /// Those of one kind, quoted, with commas between them.
-    private func append(
-        _ titles: [String], of history: ArraySlice<TitledInteraction>, liked: Bool, to text: inout String
-    ) {
-        var isFirst = true
-        for (past, title) in zip(history, titles) where isLiked(past.interaction) == liked {
-            if !isFirst { text += ", " }
-            isFirst = false
-            text += "\""
-            text += title
-            text += "\""
-        }
     }
 }
 

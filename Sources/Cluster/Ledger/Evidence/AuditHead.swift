@@ -3,7 +3,7 @@ import Foundation
 import Messages
 
 /// How far the audit log went: its last entry at some time, and how much evidence there was. Signed with the key of the
-/// certificates; `audit.head` is the `SignedStatement`'s text.
+/// certificates; `audit.head` holds the `SignedStatement`'s text.
 struct AuditHead: Codable, Hashable {
     static let type = "lethe-audit-head+jwt"
 

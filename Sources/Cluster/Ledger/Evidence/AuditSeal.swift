@@ -3,30 +3,6 @@ import GRDB
 import Messages
 import Recommendation
 
-/// What stands in `audit.head`.
-enum AuditHeadFile {
-    case missing
-    /// Damaged, forged, or of another cluster.
-    case unusable
-    case head(AuditHead)
-
-    static let name = "audit.head"
-
-    init(_ file: URL, cluster: String, publicKey: Data?) throws {
-        guard access(file.path, F_OK) == 0 else {
-            self = .missing
-            return
-        }
-        let text = String(decoding: try LedgerFiles.read(file), as: UTF8.self)
-        guard let head = SignedStatement(compact: text)?.auditHead(cluster: cluster, publicKey: publicKey)
-        else {
-            self = .unusable
-            return
-        }
-        self = .head(head)
-    }
-}
-
 extension Ledger {
     /// Every audited transaction also signs the log's head, in the database; `audit.head` follows, durably, before a
     /// forget, a signed statement or a new adapter is acknowledged, after every 64 entries and when the ledger is closed.
@@ -57,7 +33,7 @@ extension Ledger {
         guard let head = sealing.unwritten else { return }
         // Not into the place of another ledger's head.
         try requireSameFiles()
-        try LedgerFiles.writeAtomically(Data(head.compact.utf8), to: headFile)
+        try headPlaces.write(head, to: headFile)
         sealing.written()
     }
 
