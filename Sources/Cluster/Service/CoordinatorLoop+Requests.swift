@@ -11,11 +11,11 @@ extension CoordinatorLoop {
         switch inFlight.take(request, ticket, at: now) {
         case .new: begin(request, ticket: ticket)
         case .joined: break
-        case .repeated: budget.finished(ticket)
+        case .repeated: finished(ticket)
         case .conflict:
             let message = "the request id \(ticket.request) is that of another request, which is being answered"
             deliver(ClientReply(ClientError(code: .requestConflict, message: message)), to: ticket)
-            budget.finished(ticket)
+            finished(ticket)
         }
     }
 

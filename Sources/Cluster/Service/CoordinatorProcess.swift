@@ -12,15 +12,18 @@ import ZeroMQ
 
 /// The coordinator as a process: a thin shell around the `Coordinator` value.
 ///
-/// Four threads. The one that calls `run` owns the socket and the value; it only decodes, decides and sends, so
-/// heartbeats are never late. The ledger has a thread (`LedgerService`), what is read beside it has one (`LedgerReads`), and
-/// queries have one (`QueryEngine`). They hand their results back through a mailbox.
+/// Five threads. The one that calls `run` owns the socket and the value; it only decodes what is short, decides and sends, so
+/// heartbeats are never late. Large requests are decoded on one (`LargeRequests`). The ledger has a thread (`LedgerService`),
+/// what is read beside it has one (`LedgerReads`), and queries have one (`QueryEngine`). They hand their results back through
+/// a mailbox.
 package final class CoordinatorProcess: Sendable {
     enum Input: Sendable {
         case event(CoordinatorEvent)
         /// A write ended. Of a client's request that it was made for the audit log has its entry.
         case committed(LedgerCommandID, LedgerOutcome, noted: ClientTicket?, forgotten: ForgottenInputs?)
         case facts(LedgerFacts)
+        /// Of the arrival no more than its head.
+        case decoded(Arrival, Result<PeerMessage, any Error>)
         case send(PeerID, [[UInt8]])
         case reply(ClientTicket, ClientReply)
         /// What a question needs was read from the ledger.
@@ -46,6 +49,7 @@ package final class CoordinatorProcess: Sendable {
     let store: SerialThread<LedgerService, LedgerWork>
     let reads: SerialThread<LedgerReads, @Sendable (LedgerReads) -> Void>
     let engine: SerialThread<QueryEngine, EngineWork>
+    let decoding: SerialThread<Void, Arrival>
     let settings: CoordinatorSettings
     /// The ledger's, raw Ed25519.
     let publicKey: Data
@@ -113,6 +117,10 @@ package final class CoordinatorProcess: Sendable {
             throw LedgerError.storage(path: directory.path, reason: "the ledger was not opened")
         }
         reads = try SerialThread(name: "reads") { try LedgerReads(source, model: shape) }
+        decoding = try SerialThread(name: "requests", make: {}) { _, arrivals in
+            for arrival in arrivals { inbox.post(.decoded(arrival.head, arrival.decoded)) }
+            return false
+        }
         publicKey = identity?.publicKey ?? Data()
         let fingerprint = arithmetic.drain().first
         store.run { $0.arithmetic = fingerprint }
@@ -132,6 +140,7 @@ package final class CoordinatorProcess: Sendable {
         defer {
             try? FileManager.default.removeItem(at: endpointFile)
             engine.stop()
+            decoding.stop()
             // Who closes the database last empties its log.
             reads.stop()
             store.run { service in

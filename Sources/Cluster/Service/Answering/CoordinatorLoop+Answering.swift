@@ -60,7 +60,7 @@ extension CoordinatorLoop {
 
     private func left(_ peer: PeerID) {
         let (tickets, abandoned) = inFlight.leave(peer)
-        for ticket in tickets { budget.finished(ticket) }
+        for ticket in tickets { finished(ticket) }
         for id in abandoned {
             guard let ticket = inFlight.ticket(of: id), ticket.asked == ClientRequest.queryName else { continue }
             perform(questions.abandon(id))
