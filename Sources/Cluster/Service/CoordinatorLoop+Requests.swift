@@ -51,7 +51,7 @@ extension CoordinatorLoop {
         }
     }
 
-    private func answer(
+    func answer(
         _ ticket: ClientTicket, notesFirst: Bool = false, _ body: @escaping @Sendable (LedgerService) throws -> Data
     ) {
         let inbox = process.inbox
