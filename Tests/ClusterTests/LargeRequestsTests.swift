@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Large requests are decoded beside the socket's thread, within bounds")
 struct LargeRequestsTests {
-    private let (anna, ben, carl) = (PeerID([1]), PeerID([2]), PeerID([3]))
+    private let anna = PeerID([1])
+    private let ben = PeerID([2])
+    private let carl = PeerID([3])
     private let megabyte = 1 << 20
 
     private func ticket(_ peer: PeerID, _ id: String = "r") -> ClientTicket { ClientTicket(peer: peer, request: id) }

@@ -27,6 +27,7 @@ final class CoordinatorLoop {
     var generation = 0
     var questions = QuestionQueue()
     var inFlight = RequestsInFlight()
+    var kept = KeptAnswers()
     var large = LargeRequests()
     /// What status shows of the ledger; nil: not told yet.
     var facts: LedgerFacts?

@@ -117,7 +117,8 @@ package final class CoordinatorProcess: Sendable {
             throw LedgerError.storage(path: directory.path, reason: "the ledger was not opened")
         }
         reads = try SerialThread(name: "reads") { try LedgerReads(source, model: shape) }
-        decoding = try SerialThread(name: "requests", make: {}) { _, arrivals in
+        decoding = try SerialThread(name: "requests") {
+        } perform: { _, arrivals in
             for arrival in arrivals { inbox.post(.decoded(arrival.head, arrival.decoded)) }
             return false
         }

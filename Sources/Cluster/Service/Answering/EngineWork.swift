@@ -4,7 +4,7 @@ import Serving
 
 /// What the query engine's thread is given to do.
 enum EngineWork: Sendable {
-    case begin(QuestionQueue.ComputationID, QueryJob)
+    case begin(QuestionQueue.ComputationID, Asker, QueryJob)
     case drop(QuestionQueue.ComputationID)
     /// Adapters that must not answer any more, by content name: they must not stay in memory either.
     case discard(adapters: Set<String>)
@@ -30,9 +30,9 @@ extension QueryEngine {
     func perform(_ works: [EngineWork], telling tell: (EngineNews) -> Void) -> Bool {
         for work in works {
             switch work {
-            case .begin(let number, let job):
+            case .begin(let number, let asker, let job):
                 do {
-                    try begin(number, job)
+                    try begin(number, of: asker, job)
                 } catch {
                     tell(.answered(number, .failure(LedgerService.clientError(error))))
                 }

@@ -1,3 +1,4 @@
+import Coordination
 import Messages
 import ZeroMQ
 
@@ -17,7 +18,7 @@ struct Arrival: Sendable {
         guard let identity = message.frames.first else { return nil }
         peer = PeerID(identity)
         frames = Array(message.frames.dropFirst())
-        name = message.user ?? "local"
+        name = message.user ?? ClientTicket.nameWithoutKey
         key = message.key
         address = message.address
         bytes = frames.reduce(0) { $0 + $1.count }

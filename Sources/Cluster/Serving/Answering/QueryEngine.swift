@@ -26,14 +26,14 @@ package final class QueryEngine {
     package var isIdle: Bool { open.isEmpty }
 
     /// - Throws: `ClientError` for what can never be answered.
-    package func begin(_ number: QuestionQueue.ComputationID, _ job: QueryJob) throws {
+    package func begin(_ number: QuestionQueue.ComputationID, of asker: Asker, _ job: QueryJob) throws {
         guard !job.attention.members.isEmpty || job.whenNoAdapter == .base else {
             throw ClientError(
                 code: .noCleanAdapter,
                 message: "no adapter may answer at the moment: none is trained, or all are in quarantine; "
                     + "the cluster is configured to refuse then")
         }
-        open.append(OpenQuestion(number: number, job: job))
+        open.append(OpenQuestion(number: number, asker: asker, job: job))
     }
 
     /// Nobody waits for it any more.
@@ -49,7 +49,8 @@ package final class QueryEngine {
     /// Computes prompts of the questions of one mixture, and says what became of each.
     package func pass() -> [News] {
         guard let mixture = open.first?.job.mixture else { return [] }
-        let together = open.indices.filter { open[$0].job.mixture == mixture }
+        let waiting = open.indices.filter { open[$0].job.mixture == mixture }
+        let together = PassPlan.inTurn(waiting.map { open[$0].asker }).map { waiting[$0] }
         let shares = PassPlan.shares(of: together.map { open[$0].left })
         let chosen = zip(together, shares).filter { $0.1 > 0 }
         var turns = chosen.map { (question: open[$0.0], share: $0.1) }
