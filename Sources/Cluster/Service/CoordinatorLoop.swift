@@ -122,10 +122,12 @@ final class CoordinatorLoop {
         end(because: LedgerError.superseded(by: other.known.counter), telling: ClientError(other))
     }
 
-    private func end(because error: any Error, telling clients: ClientError) {
+    private func end(
+        because error: any Error, telling clients: ClientError, within farewell: Duration = CoordinatorLoop.farewell
+    ) {
         guard ending == nil else { return }
         logger.critical("\(clients.message)")
-        ending = (clients, ContinuousClock.now + Self.farewell)
+        ending = (clients, ContinuousClock.now + farewell)
         failure = error
     }
 
@@ -195,9 +197,11 @@ final class CoordinatorLoop {
             guard peerLog.admits("closed connections") else { return }
             logger.warning("closed a connection: \(reason)", metadata: ["address": "\(address)"])
         case .admissionFailed(let error):
+            // Without it libzmq lets everybody in: there is no time to say farewell.
             end(
-                because: error, telling: ClientError(code: .failed, message: "connections cannot be admitted: \(error)")
-            )
+                because: error,
+                telling: ClientError(code: .failed, message: "connections cannot be admitted: \(error)"),
+                within: .zero)
         case .failed(let error):
             end(because: error, telling: ClientError(error))
         case .stop: stopping = true

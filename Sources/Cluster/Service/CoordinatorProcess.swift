@@ -51,6 +51,8 @@ package final class CoordinatorProcess: Sendable {
     let engine: SerialThread<QueryEngine, EngineWork>
     let decoding: SerialThread<Void, Arrival>
     let settings: CoordinatorSettings
+    /// nil: nobody can connect yet.
+    private let authenticator = Locked<Authenticator?>(nil)
     /// The ledger's, raw Ed25519.
     let publicKey: Data
 
@@ -176,6 +178,11 @@ package final class CoordinatorProcess: Sendable {
         inbox.post(.stop)
     }
 
+    /// Has the thread that admits connections fail, for tests.
+    package func failAdmission(_ error: ZeroMQError) {
+        authenticator.withLock { $0 }?.fail(error)
+    }
+
     private func bind() throws -> (socket: Socket, endpoint: String) {
         let context = try Context()
         var socketOptions = SocketOptions()
@@ -193,6 +200,7 @@ package final class CoordinatorProcess: Sendable {
         let authenticator = try Authenticator(
             context, options.security.map { .keys($0.allowed, names: $0.names) } ?? .anybody(),
             whenRefused: { inbox.post(.connectionRefused($0)) }, whenFailed: { inbox.post(.admissionFailed($0)) })
+        self.authenticator.withLock { $0 = authenticator }
         if let security = options.security {
             socketOptions.curve = .server(security.keys, authenticator)
         } else {
