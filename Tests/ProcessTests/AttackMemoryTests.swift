@@ -51,13 +51,14 @@ struct AttackMemoryTests {
 
     /// A batch of an import of about so many bytes.
     private func batch(_ bytes: Int, number: Int) throws -> [UInt8] {
-        let row = Interaction(user: "user-1", item: "item-1", rating: 4, timestamp: 1_000_000)
+        let row = Interaction(user: "user-1", item: "item-1", timestamp: 1_000_000, rating: 4, ordinal: 0)
         let one = try WireJSON.encode(
             ClientRequest.importRows(
                 .init(importID: "attack", sequence: number, items: [], interactions: [row])), kind: "request")
         let text = String(decoding: one, as: UTF8.self)
-        let start = try #require(text.range(of: "\"interactions\":[")?.upperBound)
-        let end = try #require(text.range(of: "]", range: start..<text.endIndex)?.lowerBound)
+        guard let start = text.range(of: "\"interactions\":[")?.upperBound,
+            let end = text.range(of: "]", range: start..<text.endIndex)?.lowerBound
+        else { throw TestFailure(text) }
         let piece = String(text[start..<end])
         let rows = Array(repeating: piece, count: bytes / (piece.utf8.count + 1)).joined(separator: ",")
         return Array((text[..<start] + rows + text[end...]).utf8)
@@ -116,8 +117,8 @@ struct AttackMemoryTests {
         let cluster = try TestCluster()
         let body: [UInt8] =
             isDense
-            ? Array("{\"forget\":{\"dryRun\":true,\"interactions\":[],\"users\":[\"\"".utf8)
-                + Array(repeatElement(Array(",\"\"".utf8), count: 21_000_000).joined()) + Array("]}}".utf8)
+            ? Array("{\"forget\":{\"_0\":{\"dryRun\":true,\"interactions\":[],\"users\":[\"\"".utf8)
+                + Array(repeatElement(Array(",\"\"".utf8), count: 21_000_000).joined()) + Array("]}}}".utf8)
             : try batch(63_000_000, number: 0)
         let name = "four times three requests of 64 MB\(isDense ? " of many values" : "")"
         var times: [Double] = []

@@ -10,7 +10,7 @@ struct AuthenticatorFailureTests {
     func failing() throws {
         let context = try Context()
         let failures = try Mailbox<ZeroMQError>()
-        let authenticator = try Authenticator(context, .anybody()) { failures.post($0) }
+        let authenticator = try Authenticator(context, .anybody(), whenFailed: { failures.post($0) })
         authenticator.fail(error)
         #expect(failures.take(timeout: .seconds(5)) == [error])
         authenticator.fail(error)
@@ -20,7 +20,8 @@ struct AuthenticatorFailureTests {
     @Test("One that is given up has not failed")
     func givenUp() throws {
         let failures = try Mailbox<ZeroMQError>()
-        var authenticator: Authenticator? = try Authenticator(try Context(), .anybody()) { failures.post($0) }
+        var authenticator: Authenticator? = try Authenticator(
+            try Context(), .anybody(), whenFailed: { failures.post($0) })
         withExtendedLifetime(authenticator) {}
         authenticator = nil
         #expect(failures.take(timeout: .milliseconds(100)).isEmpty)
