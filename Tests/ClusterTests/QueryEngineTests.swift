@@ -57,8 +57,9 @@ struct QueryEngineTests {
         news.map { news in
             switch news {
             case .computed(let number, let done, let prompts): "\(number): \(done) of \(prompts)"
-            case .answered(let number, let reply): "\(number): answered, \(reply.items.count) items"
-            case .failed(let number, let error): "\(number): \(error)"
+            case .answered(let number, .success(let reply)): "\(number): answered, \(reply.items.count) items"
+            case .answered(let number, .failure(let error)): "\(number): \(error)"
+            case .damaged(let adapter): "\(adapter) is damaged"
             }
         }
     }
@@ -83,7 +84,7 @@ struct QueryEngineTests {
         try engine.begin(2, of: .key("anna"), job("u", items: 200, top: 5))
         var replies: [QuestionQueue.ComputationID: QueryReply] = [:]
         while !engine.isIdle {
-            for case .answered(let number, let reply) in engine.pass() { replies[number] = reply }
+            for case .answered(let number, .success(let reply)) in engine.pass() { replies[number] = reply }
         }
         let all = try #require(replies[1]).items
         #expect(all.map(\.item) == (0..<200).map { "i\($0)" })

@@ -26,7 +26,7 @@ extension CoordinatorLoop {
                 } catch {
                     inbox.post(
                         .event(
-                            .undelivered(peer: peer, task: dispatch.task, LedgerService.clientError(error))))
+                            .undelivered(peer: peer, task: dispatch.task, ClientError(of: error))))
                 }
             }
         case .reply(let ticket, let reply): self.reply(ticket, with: reply)
@@ -83,8 +83,6 @@ extension CoordinatorLoop {
     }
 
     private func reply(_ ticket: ClientTicket, with reply: CoordinatorReply) {
-        if let ready = ready(reply, for: ticket) { return self.reply(ticket, ready) }
-        if let request = ReadRequest(reply) { return read(request, ticket) }
         let inbox = process.inbox
         switch reply {
         case .failure(let error):
@@ -93,12 +91,26 @@ extension CoordinatorLoop {
                     LedgerWrite(command: nil, access: ticket.access(refusal: error)) { _, _ in
                         inbox.post(.reply(ticket, ClientReply(error)))
                     }))
-        default:
-            onLedger { service in
-                let reply = service.reply(reply)
-                service.note(ticket, refusal: reply.refusal)
-                inbox.post(.reply(ticket, reply))
-            }
+        case .operation where ticket.asked != ClientRequest.operationName && !noted.contains(ticket):
+            // What was accepted leaves its entry before its client hears of it.
+            process.store.post(
+                .write(
+                    LedgerWrite(command: nil, access: ticket.access(refusal: nil)) { _, _ in
+                        inbox.post(.noted(ticket, reply))
+                    }))
+        default: replyNoted(ticket, with: reply)
+        }
+    }
+
+    /// The request has its entry in the audit log, if it leaves one, or gets it here.
+    func replyNoted(_ ticket: ClientTicket, with reply: CoordinatorReply) {
+        if let ready = ready(reply, for: ticket) { return self.reply(ticket, ready) }
+        if let request = ReadRequest(reply) { return read(request, ticket) }
+        let inbox = process.inbox
+        onLedger { service in
+            let reply = service.reply(reply)
+            service.note(ticket, refusal: reply.refusal)
+            inbox.post(.reply(ticket, reply))
         }
     }
 
@@ -134,7 +146,7 @@ extension LedgerService {
         do {
             return .success(try body())
         } catch {
-            return .failure(Self.clientError(error))
+            return .failure(ClientError(of: error))
         }
     }
 
@@ -143,7 +155,7 @@ extension LedgerService {
         do {
             return ClientReply(outcome: .success(json: Array(try body(of: reply))))
         } catch {
-            return ClientReply(Self.clientError(error))
+            return ClientReply(ClientError(of: error))
         }
     }
 

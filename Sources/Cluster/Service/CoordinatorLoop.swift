@@ -178,6 +178,7 @@ final class CoordinatorLoop {
         case .decoded(let arrival, let message): receiveDecoded(arrival, message)
         case .send(let peer, let frames): send(peer, frames)
         case .reply(let ticket, let reply): self.reply(ticket, reply)
+        case .noted(let ticket, let reply): replyNoted(ticket, with: reply)
         case .collected(let number, let basis): collected(number, basis)
         case .engine(let news): take(news)
         case .wasRead(let ticket, let request, let generation, let attempt, let reply):

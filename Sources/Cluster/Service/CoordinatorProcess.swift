@@ -26,9 +26,11 @@ package final class CoordinatorProcess: Sendable {
         case decoded(Arrival, Result<PeerMessage, any Error>)
         case send(PeerID, [[UInt8]])
         case reply(ClientTicket, ClientReply)
+        /// The entry of a request was written: it is answered now.
+        case noted(ClientTicket, CoordinatorReply)
         /// What a question needs was read from the ledger.
         case collected(QuestionQueue.ComputationID, Result<CollectedQuestion, ClientError>)
-        case engine(EngineNews)
+        case engine(QueryEngine.News)
         case wasRead(ClientTicket, ReadRequest, generation: Int, attempt: Int, ClientReply)
         /// The ledger changed and could not be read.
         case readAgain

@@ -16,7 +16,7 @@ extension CoordinatorLoop {
         perform(questions.ask(id, query, by: Asker(ticket)))
     }
 
-    func take(_ news: EngineNews) {
+    func take(_ news: QueryEngine.News) {
         switch news {
         case .computed(let number, let done, let prompts): questions.computed(number, done: done, of: prompts)
         case .answered(let number, let result): answered(number, result)

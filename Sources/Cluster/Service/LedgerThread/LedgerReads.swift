@@ -36,7 +36,7 @@ final class LedgerReads {
                 return .success(try ReplyCoding.encode(OperationReply(report: report, result: result)))
             }
         } catch {
-            return .failure(LedgerService.clientError(error))
+            return .failure(ClientError(of: error))
         }
     }
 
