@@ -238,8 +238,12 @@ final class CoordinatorLoop {
         // It counts also when its peer is gone and only others wait.
         finished(ticket)
         for waiting in waiting {
-            if waiting != ticket { finished(waiting) }
-            deliver(reply, to: waiting)
+            guard waiting != ticket else {
+                deliver(reply, to: waiting)
+                continue
+            }
+            finished(waiting)
+            deliver(budget.mayShare(reply, with: waiting) ? reply : ClientReply(ReplyBudget.refusal), to: waiting)
         }
     }
 

@@ -195,6 +195,8 @@ package final class CoordinatorProcess: Sendable {
         var limits = ConnectionLimits(connections: DescriptorLimit.raise())
         // Of those who have not shown to be workers, what a client may send.
         limits.unfinishedBytes = WireLimits.request + 2 * WireLimits.frame
+        // One that is as large as may be, and others beside it.
+        limits.unfinishedBytesOfStrangers = limits.unfinishedBytes * 3 / 2
         socketOptions.connections = limits
         let inbox = inbox
         socketOptions.whenClosed = { inbox.post(.connectionClosed(address: $0, $1)) }

@@ -24,7 +24,13 @@ public enum WireJSON {
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         do {
-            return try decoder.decode(type, from: Data(bytes))
+            return try bytes.withUnsafeBytes { bytes in
+                // Not copied: a large request is in memory often enough. The decoder does not keep it.
+                guard let start = bytes.baseAddress else { return try decoder.decode(type, from: Data()) }
+                let data = Data(
+                    bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: bytes.count, deallocator: .none)
+                return try decoder.decode(type, from: data)
+            }
         } catch {
             throw .invalidContent(kind: kind, reason: reason(error))
         }

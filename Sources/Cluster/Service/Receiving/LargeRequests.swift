@@ -17,10 +17,10 @@ package struct LargeRequests {
         code: .busy, message: "too many large requests wait to be read and to be answered; ask again later")
 
     package struct Limits: Sendable {
-        /// Of all together, in bytes.
-        package var bytes = 128 << 20
-        /// Of one connection: its largest request, and what comes behind it.
-        package var bytesOfOne = WireLimits.request + 8 << 20
+        /// Of all together, in bytes: the largest request, or several, and what comes behind it. Decoding takes as much again.
+        package var bytes = WireLimits.request + 8 << 20
+        /// Of one connection.
+        package var bytesOfOne = WireLimits.request + 4 << 20
 
         package init() {}
     }
