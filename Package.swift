@@ -71,7 +71,8 @@ let package = Package(
                 "LanguageModels", "Compute", "Files", "ZeroMQ", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"]),
+        .target(name: "PeerTestSupport", path: "Tests/Support/Peers"),
+        .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ", "PeerTestSupport"]),
         .testTarget(name: "ComputeTests", dependencies: ["Compute"]),
         .testTarget(name: "FilesTests", dependencies: ["Files", crypto]),
         .testTarget(
@@ -102,7 +103,8 @@ let package = Package(
                 "TrainingTestSupport", "ZeroMQ",
             ]),
         // Real processes of the real command.
-        .testTarget(name: "ProcessTests", dependencies: ["lethe", "Messages", "ZeroMQ", logging]),
+        .testTarget(
+            name: "ProcessTests", dependencies: ["lethe", "Messages", "Service", "ZeroMQ", "PeerTestSupport", logging]),
     ],
     swiftLanguageModes: [.v6]
 )

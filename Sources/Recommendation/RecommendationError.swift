@@ -15,7 +15,6 @@ public enum RecommendationError: Error, Hashable, Sendable {
     /// A line of a list of users and interactions.
     case invalidTarget(reason: String)
     case invalidConfiguration(reason: String)
-    case unknownItem(item: String)
 }
 
 extension RecommendationError: CustomStringConvertible {
@@ -37,7 +36,6 @@ extension RecommendationError: CustomStringConvertible {
         case .noSuchTitleColumn(let path, let column): "\(path): nothing has a column \(column.prefix(80))"
         case .invalidTarget(let reason): reason
         case .invalidConfiguration(let reason): "invalid prompt configuration: \(reason)"
-        case .unknownItem(let item): "no item \(item) in the catalogue"
         }
     }
 }

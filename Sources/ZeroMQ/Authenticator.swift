@@ -26,7 +26,8 @@ public final class Authenticator: Sendable {
     static let endpoint = "inproc://zeromq.zap.01"
     static let domain = "lethe"
 
-    private let stop: Mailbox<Void>
+    /// nil: it shall end; otherwise it shall fail.
+    private let stop: Mailbox<ZeroMQError?>
 
     /// - `whenRefused`: called on the authenticator's thread for every connection that is refused.
     /// - `whenFailed`: called on it when it cannot go on. Nobody gets in from then on.
@@ -34,7 +35,7 @@ public final class Authenticator: Sendable {
         _ context: Context, _ admission: Admission, whenRefused: @escaping @Sendable (Refusal) -> Void = { _ in },
         whenFailed: @escaping @Sendable (ZeroMQError) -> Void = { _ in }
     ) throws {
-        let stop = try Mailbox<Void>()
+        let stop = try Mailbox<ZeroMQError?>()
         let started = try Mailbox<ZeroMQError?>()
         self.stop = stop
         let thread = Thread {
@@ -57,17 +58,25 @@ public final class Authenticator: Sendable {
     }
 
     deinit {
-        stop.post(())
+        stop.post(nil)
+    }
+
+    /// Has it fail as if this had come up, for tests.
+    package func fail(_ error: ZeroMQError) {
+        stop.post(error)
     }
 
     private static func serve(
-        _ socket: Socket, _ door: ZAPDoor, whenRefused: @Sendable (Refusal) -> Void, stop: Mailbox<Void>
+        _ socket: Socket, _ door: ZAPDoor, whenRefused: @Sendable (Refusal) -> Void, stop: Mailbox<ZeroMQError?>
     ) throws(ZeroMQError) {
         var door = door
         let poller = Poller([.socket(socket), .descriptor(stop.descriptor)])
         while true {
             let ready = try poller.wait(timeout: nil)
-            if ready[1] { return }
+            if ready[1] {
+                guard let error = stop.drain().first ?? nil else { return }
+                throw error
+            }
             while let request = try socket.receive() {
                 guard let answer = door.answer(request, at: .now) else { continue }
                 if let refusal = answer.refusal { whenRefused(refusal) }

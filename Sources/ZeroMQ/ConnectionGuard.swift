@@ -7,7 +7,9 @@ import Foundation
 /// monitor and looks at what the kernel counts of them, on a thread of its own: also while the server computes. A connection
 /// is closed by shutting its descriptor down, after which libzmq drops all that it kept for it. (If the descriptor belongs to
 /// something else by then, that is another peer's connection, which will be made again, or no connection, which cannot be shut
-/// down.) Connections that are not TCP's are not measured: only this machine's users can make them.
+/// down.) Of local connections (`ipc://`) the kernel counts no bytes that come in: who sends a message without an end there is
+/// not found out. Whoever may write to the socket's file can do that, which is nobody else where the umask leaves nothing to
+/// others; what such a peer leaves unread is known from its queue (`LocalQueue`).
 public final class ConnectionGuard: Sendable {
     typealias Closed = @Sendable (_ address: String, _ reason: ConnectionClosing) -> Void
 
@@ -170,7 +172,11 @@ public final class ConnectionGuard: Sendable {
 
     private static func measure(_ descriptors: [Int32], in table: inout ConnectionTable) {
         for descriptor in descriptors {
-            if let traffic = TCPTraffic(of: descriptor) { table.measured(traffic, of: descriptor, at: .now) }
+            if let traffic = TCPTraffic(of: descriptor) {
+                table.measured(traffic, of: descriptor, at: .now)
+            } else if let queue = LocalQueue(of: descriptor) {
+                table.measured(queue, of: descriptor, at: .now)
+            }
         }
     }
 

@@ -25,8 +25,10 @@ struct ConnectionTable {
         /// A message came before the event of its connection did.
         var isUnannounced = false
         var isClosing = false
-        /// False until TCP has counted something, and for what is no TCP connection.
+        /// False until the kernel has counted something.
         var isMeasured = false
+        /// Of a local connection: what was sent when it was looked at last, when that was, and what waited then.
+        var localMark: (sent: UInt64, at: Instant, waiting: Int)?
 
         /// Handshakes, and heartbeats of ZeroMQ's own, are bytes too.
         func unfinished(at now: Instant) -> Int {
@@ -105,6 +107,24 @@ struct ConnectionTable {
         if traffic.acknowledged != before.acknowledged { connections[descriptor]?.lastAcknowledged = now }
         connections[descriptor]?.traffic = traffic
         connections[descriptor]?.isMeasured = true
+    }
+
+    /// The same of a local connection, of which only what waits is counted: where nothing does, what was sent by the time
+    /// of an earlier look has been read.
+    mutating func measured(_ queue: LocalQueue, of descriptor: Int32, at now: Instant) {
+        guard var connection = connections[descriptor] else { return }
+        let mark = connection.localMark ?? (sent: 0, at: connection.since, waiting: 0)
+        // Until then libzmq's thread may not have handed on what was sent.
+        guard now - mark.at >= limits.interval else { return }
+        if queue.waiting == 0 {
+            connection.traffic.acknowledged = mark.sent
+            connection.lastAcknowledged = now
+        } else if queue.waiting < mark.waiting {
+            connection.lastAcknowledged = now
+        }
+        connection.localMark = (queue.waiting == 0 ? connection.sent : mark.sent, now, queue.waiting)
+        connection.isMeasured = true
+        connections[descriptor] = connection
     }
 
     // MARK: what is asked

@@ -57,8 +57,9 @@ struct QueryEngineTests {
         news.map { news in
             switch news {
             case .computed(let number, let done, let prompts): "\(number): \(done) of \(prompts)"
-            case .answered(let number, let reply): "\(number): answered, \(reply.items.count) items"
-            case .failed(let number, let error): "\(number): \(error)"
+            case .answered(let number, .success(let reply)): "\(number): answered, \(reply.items.count) items"
+            case .answered(let number, .failure(let error)): "\(number): \(error)"
+            case .damaged(let adapter): "\(adapter) is damaged"
             }
         }
     }
@@ -66,9 +67,9 @@ struct QueryEngineTests {
     @Test("Small questions do not wait behind a large one, and waiting ones share a pass")
     func shares() throws {
         let engine = engine()
-        try engine.begin(1, job("u", items: 300))
-        try engine.begin(2, job("v", items: 1))
-        try engine.begin(3, job("w", items: 40))
+        try engine.begin(1, of: .key("anna"), job("u", items: 300))
+        try engine.begin(2, of: .key("anna"), job("v", items: 1))
+        try engine.begin(3, of: .key("anna"), job("w", items: 40))
         #expect(text(engine.pass()) == ["1: 87 of 300", "2: answered, 1 items", "3: answered, 40 items"])
         #expect(text(engine.pass()) == ["1: 215 of 300"])
         #expect(text(engine.pass()) == ["1: answered, 300 items"])
@@ -79,11 +80,11 @@ struct QueryEngineTests {
     @Test("Items come in the order asked, or the best of them, however many passes it takes")
     func order() throws {
         let engine = engine()
-        try engine.begin(1, job("u", items: 200))
-        try engine.begin(2, job("u", items: 200, top: 5))
+        try engine.begin(1, of: .key("anna"), job("u", items: 200))
+        try engine.begin(2, of: .key("anna"), job("u", items: 200, top: 5))
         var replies: [QuestionQueue.ComputationID: QueryReply] = [:]
         while !engine.isIdle {
-            for case .answered(let number, let reply) in engine.pass() { replies[number] = reply }
+            for case .answered(let number, .success(let reply)) in engine.pass() { replies[number] = reply }
         }
         let all = try #require(replies[1]).items
         #expect(all.map(\.item) == (0..<200).map { "i\($0)" })
@@ -94,7 +95,7 @@ struct QueryEngineTests {
     @Test("A question that nobody waits for is computed no further")
     func dropped() throws {
         let engine = engine()
-        try engine.begin(1, job("u", items: 1000))
+        try engine.begin(1, of: .key("anna"), job("u", items: 1000))
         _ = engine.pass()
         engine.drop(1)
         #expect(engine.isIdle && engine.pass().isEmpty)
@@ -105,8 +106,8 @@ struct QueryEngineTests {
     func failsAlone() throws {
         model.broken = Int32(UInt8(ascii: "~"))
         let engine = engine()
-        try engine.begin(1, job("u", items: 3))
-        try engine.begin(2, job("v", items: 3, title: "~"))
+        try engine.begin(1, of: .key("anna"), job("u", items: 3))
+        try engine.begin(2, of: .key("anna"), job("v", items: 3, title: "~"))
         let news = text(engine.pass())
         #expect(news[0] == "1: answered, 3 items" && news[1].hasPrefix("2: ") && !news[1].contains("answered"))
     }
@@ -114,7 +115,9 @@ struct QueryEngineTests {
     @Test("Without an adapter the base model answers only where the cluster is configured so")
     func refused() throws {
         let engine = engine()
-        #expect(throws: ClientError.self) { try engine.begin(1, job("u", items: 1, whenNoAdapter: .refuse)) }
+        #expect(throws: ClientError.self) {
+            try engine.begin(1, of: .key("anna"), job("u", items: 1, whenNoAdapter: .refuse))
+        }
         #expect(engine.isIdle)
     }
 

@@ -4,8 +4,8 @@ import Testing
 
 @Suite("Questions from when they come until they are answered")
 struct QuestionQueueTests {
-    private let anna = PeerID([1])
-    private let ben = PeerID([2])
+    private let anna = Asker.key("anna")
+    private let ben = Asker.key("ben")
 
     private func id(_ name: String) -> QuestionID { QuestionID(by: "local", request: name) }
     private func question(_ user: String) -> ClientRequest.QueryRequest { .init(user: user, items: ["i"], top: nil) }
@@ -41,8 +41,8 @@ struct QuestionQueueTests {
             switch action {
             case .begin(let number, let request): "begin \(number) \(request.user)"
             case .drop(let number): "drop \(number)"
-            case .answer(let id, .success): "answer \(id.request)"
-            case .answer(let id, .failure(let error)): "refuse \(id.request) \(error.code)"
+            case .answer(let id, .success, _): "answer \(id.request)"
+            case .answer(let id, .failure(let error), _): "refuse \(id.request) \(error.code)"
             }
         }
     }
@@ -109,7 +109,7 @@ struct QuestionQueueTests {
     func bounded() {
         var queue = QuestionQueue(limits(open: 1, waiting: 2))
         for name in ["a", "b", "c"] { _ = queue.ask(id(name), question(name), by: anna) }
-        #expect(text(queue.ask(id("d"), question("d"), by: ben)) == ["refuse d busy"])
+        #expect(text(queue.ask(id("d"), question("d"), by: anna)) == ["refuse d busy"])
         #expect(queue.notice(id("c")) == WorkingNotice(ahead: 2))
         queue.collected(1, basis())
         queue.computed(1, done: 3, of: 9)
@@ -129,7 +129,7 @@ struct QuestionQueueTests {
     func overload() {
         var queue = QuestionQueue(limits(open: 2))
         for (number, name) in ["a", "b", "c", "d", "e"].enumerated() {
-            _ = queue.ask(id(name), question(name), by: PeerID([UInt8(number)]))
+            _ = queue.ask(id(name), question(name), by: .connection(PeerID([UInt8(number)])))
         }
         #expect(text(queue.answered(1, .success(reply()), active: ["a"])) == ["answer a", "begin 3 e"])
         #expect(text(queue.answered(2, .success(reply()), active: ["a"])) == ["answer b", "begin 4 d"])

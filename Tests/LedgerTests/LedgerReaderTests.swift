@@ -23,6 +23,26 @@ struct LedgerReaderTests {
         #expect(try reader.auditLog(after: log.count, limit: .max).map(\.kind) == ["forget"])
     }
 
+    @Test("A certificate is read beside the ledger, also while a transaction is under way")
+    func evidence() throws {
+        let ledger = try fixture.trained(SyntheticRatings(users: 10, seed: 2))
+        let reader = try LedgerReader(ledger.readerSource)
+        #expect(try reader.evidence(ofForget: "f") == nil)
+        let outcome = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+        let pending = try #require(try reader.evidence(ofForget: "f"))
+        #expect(pending.record.state == .pending && pending.record.outcome == outcome && pending.adapters.isEmpty)
+        try fixture.prepare(ledger)
+        let certificate = try ledger.finishForget(request: "f", at: fixture.now)
+        try ledger.together {
+            _ = try ledger.forget(requestID: "g", LedgerFixture.forget(users: ["u2"]), at: fixture.now)
+            let finished = try #require(try reader.evidence(ofForget: "f"))
+            #expect(finished.record.certificate == certificate && finished.record.state == .finished)
+            #expect(Set(finished.adapters.map(\.shard)) == Set(outcome.waitingFor))
+            #expect(try reader.evidence(ofForget: "g") == nil)
+        }
+        #expect(try reader.evidence(ofForget: "g")?.record.state == .pending)
+    }
+
     @Test("It does not keep the log from being emptied, and does not outlive the ledger's files")
     func log() throws {
         let ledger = try fixture.trained(SyntheticRatings(users: 10, seed: 2))

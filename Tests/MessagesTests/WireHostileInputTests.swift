@@ -89,6 +89,27 @@ struct WireHostileInputTests {
         }
     }
 
+    @Test(
+        "A request of more values than anybody needs is refused before memory is spent on them; commas in names are none"
+    )
+    func manyValues() throws {
+        func request(_ name: String, _ count: Int) throws -> [[UInt8]] {
+            let users = Array(repeating: "\"\(name)\"", count: count).joined(separator: ",")
+            let body = "{\"forget\":{\"_0\":{\"dryRun\":true,\"interactions\":[],\"users\":[\(users)]}}}"
+            return try Envelope(kind: "request", id: "r", payloads: [Array(body.utf8)]).frames()
+        }
+        let limit = WireLimits.requestValues
+        #expect(
+            throws: WireError.tooLarge(what: "request: values of JSON", size: limit + 1, limit: limit)
+        ) { try PeerMessage(frames: request("u", limit - 6)) }
+        let names = String(repeating: ",", count: 1000)
+        guard case .request(_, .forget(let read)) = try PeerMessage(frames: request(names, 3000)) else {
+            Issue.record("no forget request")
+            return
+        }
+        #expect(read.users == Array(repeating: names, count: 3000))
+    }
+
     @Test("Brackets inside strings are no nesting")
     func bracketsInStrings() throws {
         let user = String(repeating: "[{\"\\", count: 100)

@@ -8,7 +8,10 @@ struct GuardedServer {
     let closed: Mailbox<ConnectionClosing>
     let context: Context
 
-    init(_ limits: ConnectionLimits, keys: CurveKeyPair? = nil, allowing clients: Set<CurvePublicKey> = []) throws {
+    init(
+        _ limits: ConnectionLimits, keys: CurveKeyPair? = nil, allowing clients: Set<CurvePublicKey> = [],
+        endpoint: String = "tcp://127.0.0.1:*"
+    ) throws {
         context = try Context()
         let closed = try Mailbox<ConnectionClosing>()
         self.closed = closed
@@ -21,7 +24,7 @@ struct GuardedServer {
             options.admission = try Authenticator(context, .anybody())
         }
         socket = try Socket(context, .router, options: options)
-        endpoint = try socket.bind("tcp://127.0.0.1:*")
+        self.endpoint = try socket.bind(endpoint)
     }
 
     static func limits(_ change: (inout ConnectionLimits) -> Void) -> ConnectionLimits {

@@ -16,7 +16,8 @@ public enum PeerMessage: Sendable, Equatable {
         try Self.check(envelope.id, of: "a request")
         try envelope.expectPayloads(1)
         try ClientRequest.checkSize(envelope.payloads[0])
-        let request = try WireJSON.decode(ClientRequest.self, from: envelope.payloads[0], kind: "request")
+        let request = try WireJSON.decode(
+            ClientRequest.self, from: envelope.payloads[0], kind: "request", values: WireLimits.requestValues)
         switch request {
         case .importRows(let rows): try Self.check(rows.importID, of: "an import")
         case .finishImport(let finish): try Self.check(finish.importID, of: "an import")

@@ -26,7 +26,7 @@ extension CoordinatorLoop {
                 } catch {
                     inbox.post(
                         .event(
-                            .undelivered(peer: peer, task: dispatch.task, LedgerService.clientError(error))))
+                            .undelivered(peer: peer, task: dispatch.task, ClientError(of: error))))
                 }
             }
         case .reply(let ticket, let reply): self.reply(ticket, with: reply)
@@ -83,7 +83,6 @@ extension CoordinatorLoop {
     }
 
     private func reply(_ ticket: ClientTicket, with reply: CoordinatorReply) {
-        if let ready = ready(reply, for: ticket) { return self.reply(ticket, ready) }
         let inbox = process.inbox
         switch reply {
         case .failure(let error):
@@ -92,12 +91,26 @@ extension CoordinatorLoop {
                     LedgerWrite(command: nil, access: ticket.access(refusal: error)) { _, _ in
                         inbox.post(.reply(ticket, ClientReply(error)))
                     }))
-        default:
-            onLedger { service in
-                let reply = service.reply(reply)
-                service.note(ticket, refusal: reply.refusal)
-                inbox.post(.reply(ticket, reply))
-            }
+        case .operation where ticket.asked != ClientRequest.operationName && !noted.contains(ticket):
+            // What was accepted leaves its entry before its client hears of it.
+            process.store.post(
+                .write(
+                    LedgerWrite(command: nil, access: ticket.access(refusal: nil)) { _, _ in
+                        inbox.post(.noted(ticket, reply))
+                    }))
+        default: replyNoted(ticket, with: reply)
+        }
+    }
+
+    /// The request has its entry in the audit log, if it leaves one, or gets it here.
+    func replyNoted(_ ticket: ClientTicket, with reply: CoordinatorReply) {
+        if let ready = ready(reply, for: ticket) { return self.reply(ticket, ready) }
+        if let request = ReadRequest(reply) { return read(request, ticket) }
+        let inbox = process.inbox
+        onLedger { service in
+            let reply = service.reply(reply)
+            service.note(ticket, refusal: reply.refusal)
+            inbox.post(.reply(ticket, reply))
         }
     }
 
@@ -113,6 +126,8 @@ extension CoordinatorLoop {
                             report: report, statistics: facts.statistics, attention: facts.attention,
                             certificateKey: process.publicKey, questions: questions.counts))
                 })
+        case .operation(let report, nil):
+            return ClientReply(encoded { try ReplyCoding.encode(OperationReply<String>(report: report, result: nil)) })
         case .forgetAccepted(let report, let outcome) where report.state == .running && noted.contains(ticket):
             return ClientReply(encoded { try ReplyCoding.encode(ForgetReply(outcome: outcome)) })
         default: return nil
@@ -131,7 +146,7 @@ extension LedgerService {
         do {
             return .success(try body())
         } catch {
-            return .failure(Self.clientError(error))
+            return .failure(ClientError(of: error))
         }
     }
 
@@ -140,7 +155,7 @@ extension LedgerService {
         do {
             return ClientReply(outcome: .success(json: Array(try body(of: reply))))
         } catch {
-            return ClientReply(Self.clientError(error))
+            return ClientReply(ClientError(of: error))
         }
     }
 
@@ -150,29 +165,25 @@ extension LedgerService {
         case .forgetAccepted(_, let outcome):
             return try ReplyCoding.encode(try forgetReply(request: outcome.request))
         case .forgottenCopy(let settlement): return try ReplyCoding.encode(ForgottenCopyReply(settlement))
-        case .unknownOperation(let id):
-            // Finished forget requests are known for ever, also to a coordinator that was started since.
-            guard let record = try ledger.forgetRequest(id) else { throw ClientError.unknownOperation(id) }
-            let isFinished = record.state == .finished
-            let report = OperationReport(
-                id: id, kind: "forget", state: isFinished ? .done : .running,
-                progress: isFinished ? "done" : "about to go on", fraction: isFinished ? 1 : 0)
-            return try ReplyCoding.encode(
-                OperationReply(report: report, result: isFinished ? try forgetReply(request: id) : nil))
-        case .status: throw ClientError(code: .busy, message: "the coordinator is starting")
-        case .operation(let report, nil):
-            return try ReplyCoding.encode(OperationReply<String>(report: report, result: nil))
-        case .operation(let report, .forget?):
-            return try ReplyCoding.encode(
-                OperationReply(report: report, result: try forgetReply(request: report.id)))
         case .operation(let report, .verification(let verification)?):
+            // Reads the files of adapters, which needs their keys.
             let result = try verifyReply(verification, operation: report.id)
             return try ReplyCoding.encode(OperationReply(report: report, result: result))
-        case .operation(let report, .comparison(let comparison)?):
-            return try ReplyCoding.encode(OperationReply(report: report, result: comparison))
-        case .operation(let report, .evaluation(let json)?):
-            let result = try ReplyCoding.decode(EvaluateReply.self, from: Data(json))
-            return try ReplyCoding.encode(OperationReply(report: report, result: result))
+        case .status, .operation, .unknownOperation:
+            throw ClientError(code: .busy, message: "the coordinator is starting")
+        }
+    }
+}
+
+extension ReadRequest {
+    /// nil: it is no reply for which rows of the database are enough.
+    fileprivate init?(_ reply: CoordinatorReply) {
+        switch reply {
+        case .unknownOperation(let id): self = .earlierOperation(id)
+        case .operation(let report, .forget?): self = .forget(report)
+        case .operation(let report, .comparison(let comparison)?): self = .comparison(report, comparison)
+        case .operation(let report, .evaluation(let json)?): self = .evaluation(report, json)
+        case .operation, .forgetAccepted, .status, .forgottenCopy, .failure: return nil
         }
     }
 }

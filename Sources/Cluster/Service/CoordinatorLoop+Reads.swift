@@ -15,13 +15,13 @@ extension CoordinatorLoop {
         }
     }
 
-    /// What was read before a forget was acknowledged is not told after: it is read again.
+    /// What is there was read before a forget was acknowledged and is not told after: it is read again.
     func wasRead(
         _ ticket: ClientTicket, _ request: ReadRequest, generation: Int, attempt: Int, _ reply: ClientReply
     ) {
-        if generation == self.generation { return answer(ticket, reply) }
+        guard request.showsPresent, generation != self.generation else { return answer(ticket, reply) }
         if attempt < Self.readAttempts { return read(request, ticket, attempt: attempt + 1) }
-        let message = "the ledger changed again and again while it was read; ask again"
-        answer(ticket, ClientReply(ClientError(code: .busy, message: message)))
+        // Among so many forgets it waits its turn.
+        answer(ticket) { try ReplyCoding.encode(AdaptersReply(model: $0.model, try $0.ledger.adapters())) }
     }
 }

@@ -11,11 +11,11 @@ extension CoordinatorLoop {
         switch inFlight.take(request, ticket, at: now) {
         case .new: begin(request, ticket: ticket)
         case .joined: break
-        case .repeated: budget.finished(ticket)
+        case .repeated: finished(ticket)
         case .conflict:
             let message = "the request id \(ticket.request) is that of another request, which is being answered"
             deliver(ClientReply(ClientError(code: .requestConflict, message: message)), to: ticket)
-            budget.finished(ticket)
+            finished(ticket)
         }
     }
 
@@ -51,7 +51,7 @@ extension CoordinatorLoop {
         }
     }
 
-    private func answer(
+    func answer(
         _ ticket: ClientTicket, notesFirst: Bool = false, _ body: @escaping @Sendable (LedgerService) throws -> Data
     ) {
         let inbox = process.inbox

@@ -27,6 +27,8 @@ final class CoordinatorLoop {
     var generation = 0
     var questions = QuestionQueue()
     var inFlight = RequestsInFlight()
+    var kept = KeptAnswers()
+    var large = LargeRequests()
     /// What status shows of the ledger; nil: not told yet.
     var facts: LedgerFacts?
     /// Whose request is being handled: writes that follow from it are its.
@@ -40,12 +42,12 @@ final class CoordinatorLoop {
     /// Why the coordinator must not go on.
     private var failure: (any Error)?
     /// Then: what is the answer to everything, until the process ends.
-    private var ending: (error: ClientError, until: ContinuousClock.Instant)?
+    var ending: (error: ClientError, until: ContinuousClock.Instant)?
     let budget: ReplyBudget
-    private var admission = WorkerAdmission()
-    private var peerLog = PeerLog()
+    var admission = WorkerAdmission()
+    var peerLog = PeerLog()
     /// Bytes that had come from workers that are quiet when they were last looked at.
-    private var quietBytes: [PeerID: UInt64] = [:]
+    var quietBytes: [PeerID: UInt64] = [:]
 
     init(process: CoordinatorProcess, socket: Socket, snapshot: LedgerSnapshot, copies: [HandedCopy]) {
         self.process = process
@@ -120,10 +122,12 @@ final class CoordinatorLoop {
         end(because: LedgerError.superseded(by: other.known.counter), telling: ClientError(other))
     }
 
-    private func end(because error: any Error, telling clients: ClientError) {
+    private func end(
+        because error: any Error, telling clients: ClientError, within farewell: Duration = CoordinatorLoop.farewell
+    ) {
         guard ending == nil else { return }
         logger.critical("\(clients.message)")
-        ending = (clients, ContinuousClock.now + Self.farewell)
+        ending = (clients, ContinuousClock.now + farewell)
         failure = error
     }
 
@@ -142,114 +146,6 @@ final class CoordinatorLoop {
     }
 
     // MARK: in
-
-    /// Portions of messages that are read before a tick.
-    private static let roundsBeforeTick = 16
-
-    /// A worker whose large message is on its way over a slow link is not silent.
-    private func noteBytes() {
-        let quiet = coordinator.quietPeers(at: now)
-        var bytes: [PeerID: UInt64] = [:]
-        for peer in quiet {
-            let received = socket.connections?.received(from: peer.bytes) ?? 0
-            bytes[peer] = received
-            if let before = quietBytes[peer], received > before { handle(.alive(peer: peer)) }
-        }
-        quietBytes = bytes
-    }
-
-    /// A burst is taken in portions, so that ticks and results are not starved.
-    ///
-    /// - Returns: whether more may be there.
-    private func receive() throws -> Bool {
-        for _ in 0..<256 {
-            let message: Socket.Message?
-            do throws(ZeroMQError) {
-                message = try socket.receiveAuthenticated(
-                    maximumFrames: WireLimits.frames + 1, maximumBytes: WireLimits.message)
-            } catch {
-                // Its connection is closed, and the log gets its line, by the guard.
-                guard error == .messageTooLarge || error == .unwelcome else { throw error }
-                continue
-            }
-            guard let message else { return false }
-            receive(message)
-        }
-        return true
-    }
-
-    private func receive(_ message: Socket.Message) {
-        let frames = message.frames
-        let name = message.user ?? "local"
-        guard let identity = frames.first else { return }
-        let peer = PeerID(identity)
-        do {
-            switch try PeerMessage(frames: Array(frames.dropFirst())) {
-            case .worker(.hello) where ending?.error.code == .superseded:
-                let message = ending?.error.message ?? ""
-                send(peer, CoordinatorMessage.refused(code: .superseded, message: message))
-            case .worker(.hello(let hello)): greet(hello, from: peer, key: message.key, address: message.address)
-            case .worker(let message): handle(.worker(peer: peer, checked(message)))
-            case .request(let id, let request):
-                let ticket = ClientTicket(peer: peer, request: id, by: name, asked: request.auditName)
-                if let ending { return reply(ticket, ClientReply(ending.error)) }
-                guard budget.admits(request, ticket) else {
-                    return deliver(ClientReply(ReplyBudget.refusal), to: ticket)
-                }
-                receive(request, ticket: ticket)
-            }
-        } catch WireError.unsupportedVersion(let version) {
-            let message = "this coordinator speaks protocol version \(WireLimits.version), not \(version)"
-            send(peer, CoordinatorMessage.refused(code: .wrongProtocol, message: message))
-            handle(.garbage(peer: peer))
-        } catch {
-            if peerLog.admits("messages that cannot be read") {
-                logger.warning("dropped a message", metadata: ["peer": "\(peer)", "reason": "\(error)"])
-            }
-            if let id = PeerMessage.requestID(of: Array(frames.dropFirst())) {
-                refuse(id, from: peer, by: name, "\(error)")
-            }
-            handle(.garbage(peer: peer))
-        }
-    }
-
-    private func greet(_ hello: WorkerMessage.Hello, from peer: PeerID, key: String?, address: String?) {
-        let objection = admission.objection(to: peer, key: key, address: address) { coordinator.hasWorker(at: $0) }
-        if let objection {
-            if peerLog.admits("workers") { logger.info("refused a worker: \(objection.code)") }
-            return send(peer, CoordinatorMessage.refused(code: objection.code, message: objection.message))
-        }
-        handle(.worker(peer: peer, checked(.hello(hello))))
-        // Adapters, margins and embeddings are more than a stranger may send.
-        guard coordinator.hasWorker(at: peer) else { return }
-        socket.connections?.allow(unfinishedBytes: WireLimits.message + 2 * WireLimits.frame, of: peer.bytes)
-    }
-
-    /// Answers what cannot even be read, under the id that it came with.
-    private func refuse(_ id: [UInt8], from peer: PeerID, by name: String, _ reason: String) {
-        let inbox = process.inbox
-        let error = ClientError(code: .invalidRequest, message: reason)
-        onLedger { service in
-            service.note(Access(by: name, asked: "unreadable", request: "", refusal: error.code.rawValue))
-            guard let frames = try? ClientReply(error).frames(echoing: id) else { return }
-            inbox.post(.send(peer, frames))
-        }
-    }
-
-    /// An adapter whose bytes do not have the name that the worker gives them was damaged on the way.
-    private func checked(_ message: WorkerMessage) -> WorkerMessage {
-        if case .hello(var hello) = message {
-            // Only what a coordinator of this cluster signed can end this one.
-            hello.known = hello.known?.filter {
-                $0.generation.isSigned(cluster: process.settings.cluster, publicKey: process.publicKey)
-            }
-            return .hello(hello)
-        }
-        guard case .trained(let task, let report, let bytes) = message else { return message }
-        let name = sha256(bytes)
-        guard name != report.adapter else { return message }
-        return .failed(task: task, code: .contentName, message: "the adapter's bytes do not have its name")
-    }
 
     /// Commits that ended together are thought about together.
     private func take(_ inputs: [CoordinatorProcess.Input]) {
@@ -279,8 +175,10 @@ final class CoordinatorLoop {
         case .event(let event): handle(event)
         case .committed: break
         case .facts(let new): facts = new
+        case .decoded(let arrival, let message): receiveDecoded(arrival, message)
         case .send(let peer, let frames): send(peer, frames)
         case .reply(let ticket, let reply): self.reply(ticket, reply)
+        case .noted(let ticket, let reply): replyNoted(ticket, with: reply)
         case .collected(let number, let basis): collected(number, basis)
         case .engine(let news): take(news)
         case .wasRead(let ticket, let request, let generation, let attempt, let reply):
@@ -300,9 +198,11 @@ final class CoordinatorLoop {
             guard peerLog.admits("closed connections") else { return }
             logger.warning("closed a connection: \(reason)", metadata: ["address": "\(address)"])
         case .admissionFailed(let error):
+            // Without it libzmq lets everybody in: there is no time to say farewell.
             end(
-                because: error, telling: ClientError(code: .failed, message: "connections cannot be admitted: \(error)")
-            )
+                because: error,
+                telling: ClientError(code: .failed, message: "connections cannot be admitted: \(error)"),
+                within: .zero)
         case .failed(let error):
             end(because: error, telling: ClientError(error))
         case .stop: stopping = true
@@ -336,11 +236,21 @@ final class CoordinatorLoop {
     func reply(_ ticket: ClientTicket, _ reply: ClientReply) {
         let waiting = inFlight.end(ticket) ?? [ticket]
         // It counts also when its peer is gone and only others wait.
-        budget.finished(ticket)
+        finished(ticket)
         for waiting in waiting {
-            if waiting != ticket { budget.finished(waiting) }
-            deliver(reply, to: waiting)
+            guard waiting != ticket else {
+                deliver(reply, to: waiting)
+                continue
+            }
+            finished(waiting)
+            deliver(budget.mayShare(reply, with: waiting) ? reply : ClientReply(ReplyBudget.refusal), to: waiting)
         }
+    }
+
+    /// A request needs no room any more.
+    func finished(_ ticket: ClientTicket) {
+        budget.finished(ticket)
+        large.finished(ticket)
     }
 
     func deliver(_ reply: ClientReply, to ticket: ClientTicket) {

@@ -12,20 +12,25 @@ import ZeroMQ
 
 /// The coordinator as a process: a thin shell around the `Coordinator` value.
 ///
-/// Four threads. The one that calls `run` owns the socket and the value; it only decodes, decides and sends, so
-/// heartbeats are never late. The ledger has a thread (`LedgerService`), what is read beside it has one (`LedgerReads`), and
-/// queries have one (`QueryEngine`). They hand their results back through a mailbox.
+/// Five threads. The one that calls `run` owns the socket and the value; it only decodes what is short, decides and sends, so
+/// heartbeats are never late. Large requests are decoded on one (`LargeRequests`). The ledger has a thread (`LedgerService`),
+/// what is read beside it has one (`LedgerReads`), and queries have one (`QueryEngine`). They hand their results back through
+/// a mailbox.
 package final class CoordinatorProcess: Sendable {
     enum Input: Sendable {
         case event(CoordinatorEvent)
         /// A write ended. Of a client's request that it was made for the audit log has its entry.
         case committed(LedgerCommandID, LedgerOutcome, noted: ClientTicket?, forgotten: ForgottenInputs?)
         case facts(LedgerFacts)
+        /// Of the arrival no more than its head.
+        case decoded(Arrival, Result<PeerMessage, any Error>)
         case send(PeerID, [[UInt8]])
         case reply(ClientTicket, ClientReply)
+        /// The entry of a request was written: it is answered now.
+        case noted(ClientTicket, CoordinatorReply)
         /// What a question needs was read from the ledger.
         case collected(QuestionQueue.ComputationID, Result<CollectedQuestion, ClientError>)
-        case engine(EngineNews)
+        case engine(QueryEngine.News)
         case wasRead(ClientTicket, ReadRequest, generation: Int, attempt: Int, ClientReply)
         /// The ledger changed and could not be read.
         case readAgain
@@ -46,7 +51,10 @@ package final class CoordinatorProcess: Sendable {
     let store: SerialThread<LedgerService, LedgerWork>
     let reads: SerialThread<LedgerReads, @Sendable (LedgerReads) -> Void>
     let engine: SerialThread<QueryEngine, EngineWork>
+    let decoding: SerialThread<Void, Arrival>
     let settings: CoordinatorSettings
+    /// nil: nobody can connect yet.
+    private let authenticator = Locked<Authenticator?>(nil)
     /// The ledger's, raw Ed25519.
     let publicKey: Data
 
@@ -113,6 +121,11 @@ package final class CoordinatorProcess: Sendable {
             throw LedgerError.storage(path: directory.path, reason: "the ledger was not opened")
         }
         reads = try SerialThread(name: "reads") { try LedgerReads(source, model: shape) }
+        decoding = try SerialThread(name: "requests") {
+        } perform: { _, arrivals in
+            for arrival in arrivals { inbox.post(.decoded(arrival.head, arrival.decoded)) }
+            return false
+        }
         publicKey = identity?.publicKey ?? Data()
         let fingerprint = arithmetic.drain().first
         store.run { $0.arithmetic = fingerprint }
@@ -132,6 +145,7 @@ package final class CoordinatorProcess: Sendable {
         defer {
             try? FileManager.default.removeItem(at: endpointFile)
             engine.stop()
+            decoding.stop()
             // Who closes the database last empties its log.
             reads.stop()
             store.run { service in
@@ -166,6 +180,11 @@ package final class CoordinatorProcess: Sendable {
         inbox.post(.stop)
     }
 
+    /// Has the thread that admits connections fail, for tests.
+    package func failAdmission(_ error: ZeroMQError) {
+        authenticator.withLock { $0 }?.fail(error)
+    }
+
     private func bind() throws -> (socket: Socket, endpoint: String) {
         let context = try Context()
         var socketOptions = SocketOptions()
@@ -176,6 +195,8 @@ package final class CoordinatorProcess: Sendable {
         var limits = ConnectionLimits(connections: DescriptorLimit.raise())
         // Of those who have not shown to be workers, what a client may send.
         limits.unfinishedBytes = WireLimits.request + 2 * WireLimits.frame
+        // One that is as large as may be, and others beside it.
+        limits.unfinishedBytesOfStrangers = limits.unfinishedBytes * 3 / 2
         socketOptions.connections = limits
         let inbox = inbox
         socketOptions.whenClosed = { inbox.post(.connectionClosed(address: $0, $1)) }
@@ -183,6 +204,7 @@ package final class CoordinatorProcess: Sendable {
         let authenticator = try Authenticator(
             context, options.security.map { .keys($0.allowed, names: $0.names) } ?? .anybody(),
             whenRefused: { inbox.post(.connectionRefused($0)) }, whenFailed: { inbox.post(.admissionFailed($0)) })
+        self.authenticator.withLock { $0 = authenticator }
         if let security = options.security {
             socketOptions.curve = .server(security.keys, authenticator)
         } else {

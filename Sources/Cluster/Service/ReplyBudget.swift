@@ -13,7 +13,7 @@ final class ReplyBudget: Sendable {
         /// Bytes that one connection may have left unread when more is made for it.
         var unreadByOne = 32 << 20
         /// The same of all together, with what is made and not sent yet.
-        var unread = 256 << 20
+        var unread = 128 << 20
     }
 
     private struct State {
@@ -59,10 +59,17 @@ final class ReplyBudget: Sendable {
             && connections?.isUnread(moreThan: limits.unread - made) != true
     }
 
+    /// Whether a reply that was made for somebody may also go to this one, who asked the same.
+    func mayShare(_ reply: ClientReply, with ticket: ClientTicket) -> Bool {
+        reply.bytes <= Self.shortReply || mayMake(ticket)
+    }
+
+    /// Bytes of replies that are worth no question.
+    private static let shortReply = 64 << 10
+
     /// A reply was made.
     func made(_ reply: ClientReply, for ticket: ClientTicket) {
-        var bytes = reply.payloads.reduce(0) { $0 + $1.count }
-        if case .success(let json) = reply.outcome { bytes += json.count }
+        let bytes = reply.bytes
         state.withLock { state in
             state.made[ticket, default: 0] += bytes
             state.madeInAll += bytes
@@ -81,6 +88,13 @@ final class ReplyBudget: Sendable {
     }
 
     private func unread(by peer: PeerID) -> Int { connections?.unread(by: peer.bytes) ?? 0 }
+}
+
+extension ClientReply {
+    fileprivate var bytes: Int {
+        let json = if case .success(let json) = outcome { json.count } else { 0 }
+        return payloads.reduce(json) { $0 + $1.count }
+    }
 }
 
 extension ClientRequest {

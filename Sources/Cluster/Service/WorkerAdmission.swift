@@ -2,32 +2,41 @@ import Coordination
 import Messages
 
 /// How many workers one key, and one machine, may bring in: nobody fills the cluster alone.
-struct WorkerAdmission {
-    /// Of the places in a cluster.
-    static let ofOneKey = CoordinatorLimits.workers * 3 / 4
-    static let ofOneAddress = CoordinatorLimits.workers / 2
+package struct WorkerAdmission {
+    /// Places in a cluster.
+    package struct Limits: Sendable {
+        package var ofOneKey = CoordinatorLimits.workers * 3 / 4
+        package var ofOneAddress = CoordinatorLimits.workers / 2
+
+        package init() {}
+    }
 
     private struct Origin {
         var key: String?
         var address: String?
     }
 
+    private let limits: Limits
     private var origins: [PeerID: Origin] = [:]
+
+    package init(_ limits: Limits = Limits()) {
+        self.limits = limits
+    }
 
     /// - Parameter isHere: whether a worker that counts is at the connection still.
     /// - Returns: why a worker that greets from there is not let in; nil: it is.
-    mutating func objection(
+    package mutating func objection(
         to peer: PeerID, key: String?, address: String?, isHere: (PeerID) -> Bool
     ) -> ClientError? {
         origins = origins.filter { isHere($0.key) }
         let others = origins.filter { $0.key != peer }.values
-        if let key, others.count(where: { $0.key == key }) >= Self.ofOneKey {
+        if let key, others.count(where: { $0.key == key }) >= limits.ofOneKey {
             return ClientError(
                 code: .full,
                 message: "as many workers as one key may bring are here; give other workers a key of their own")
         }
         // Without keys everybody is on this machine.
-        if key != nil, let address, others.count(where: { $0.address == address }) >= Self.ofOneAddress {
+        if key != nil, let address, others.count(where: { $0.address == address }) >= limits.ofOneAddress {
             return ClientError(code: .full, message: "as many workers as one machine may bring are here")
         }
         origins[peer] = Origin(key: key, address: address)

@@ -88,18 +88,6 @@ public struct PromptBuilder: Sendable {
             user: history.user, item: item.id, history: history.shown.map(\.interaction.key), prompt: prompt)
     }
 
-    /// The prompt that asks whether a user will like an item, from the user's latest `historyLength` interactions (or
-    /// as many as there are).
-    ///
-    /// - Throws: `RecommendationError.unknownItem` when the item has no title.
-    public func queryPrompt(
-        user: String, interactions: [Interaction], item: String, titles: (String) -> String?
-    ) throws -> QueryPrompt {
-        guard let title = titles(item) else { throw RecommendationError.unknownItem(item: item) }
-        return queryPrompt(
-            queryHistory(user: user, interactions: interactions, titles: titles), item: Item(id: item, title: title))
-    }
-
     /// SHA-256, in hexadecimal, of the target's user, item and timestamp, each preceded by its length: `Prompt.id`.
     public static func promptID(target: InteractionKey) -> String {
         FieldHash.hexadecimal(["prompt", target.user, target.item, String(target.timestamp)])

@@ -26,16 +26,22 @@ final class LetheProcess {
     let process = Process()
     private let log: URL
 
-    /// - Parameter umask: octal; nil: this process's own.
-    init(_ arguments: [String], log: URL, environment: [String: String] = [:], umask: String? = nil) throws {
+    /// - Parameters:
+    ///   - umask: octal; nil: this process's own.
+    ///   - limits: of `ulimit`: "-n 300"; nil: this process's own.
+    init(
+        _ arguments: [String], log: URL, environment: [String: String] = [:], umask: String? = nil,
+        limits: String? = nil
+    ) throws {
         self.log = log
         try Data().write(to: log)
         let handle = try FileHandle(forWritingTo: log)
         process.executableURL = LetheBinary.url
         process.arguments = arguments
-        if let umask {
+        let before = [umask.map { "umask \($0); " }, limits.map { "ulimit \($0); " }].compactMap(\.self)
+        if !before.isEmpty {
             process.executableURL = URL(fileURLWithPath: "/bin/sh")
-            process.arguments = ["-c", "umask \(umask); exec \"$0\" \"$@\"", LetheBinary.url.path] + arguments
+            process.arguments = ["-c", before.joined() + "exec \"$0\" \"$@\"", LetheBinary.url.path] + arguments
         }
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardOutput = handle

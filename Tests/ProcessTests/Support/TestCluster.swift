@@ -7,13 +7,22 @@ final class TestCluster {
     private(set) var coordinator: LetheProcess?
     private(set) var workers: [Int: LetheProcess] = [:]
     private var settings: [String]
+    private let limits: String?
     private(set) var endpoint = ""
 
-    init(settings: [String] = ["--partition", "user-hash", "--shards", "3", "--epochs", "2"]) throws {
+    /// - Parameters:
+    ///   - limits: of `ulimit`, for the coordinator.
+    ///   - isLocal: over `ipc://` instead of a port.
+    init(
+        settings: [String] = ["--partition", "user-hash", "--shards", "3", "--epochs", "2"], limits: String? = nil,
+        isLocal: Bool = false
+    ) throws {
+        self.limits = limits
         root = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-test-\(UUID().uuidString)")
         model = root.appendingPathComponent("model")
         self.settings = settings
         try TinyModelDirectory.write(to: model)
+        if isLocal { endpoint = "ipc://" + root.appendingPathComponent("socket").path }
         try startCoordinator()
     }
 
@@ -40,7 +49,7 @@ final class TestCluster {
                 "--precision", "f32", "--weight-cache", "none",
                 "--listen", endpoint.isEmpty ? "tcp://127.0.0.1:*" : endpoint,
             ] + settings + arguments,
-            log: root.appendingPathComponent("coordinator-\(UUID().uuidString).log"))
+            log: root.appendingPathComponent("coordinator-\(UUID().uuidString).log"), limits: limits)
         coordinator = process
         try wait("the coordinator to listen: \(process.logText)") {
             guard process.process.isRunning else { throw TestFailure("the coordinator ended: \(process.logText)") }

@@ -31,7 +31,7 @@ extension Ledger {
                     version: Certificate.Statement.currentVersion, cluster: cluster, request: id,
                     method: record.method, bridge: record.bridge, received: record.outcome.received.iso8601,
                     finished: time.stored.iso8601, counts: record.outcome.counts, shards: shards,
-                    doubleChecks: checks, unconfirmed: try unconfirmedCopies(request: number, db),
+                    doubleChecks: checks, unconfirmed: try UnconfirmedCopy.all(ofRequest: number, db),
                     copiesRecordedSince: try copiesRecordedSince(db),
                     exactness: try exactness(of: shards, db), specification: try digest(of: configuration.training),
                     arithmetic: arithmetic, auditHead: row.value("audit", in: "forget_requests"),
@@ -70,7 +70,7 @@ extension Ledger {
             if let head = certificate.statement.auditHeadAtFinish, try entry(head) == nil {
                 findings.append("the audit log has no entry for the end that the certificate names")
             }
-            for supplement in try supplements(request: id, db) {
+            for supplement in try Supplement.all(ofRequest: id, db, at: database.path) {
                 let statement = supplement.statement
                 if !supplement.verify(publicKey: publicKey) || statement.request != id
                     || statement.certificate != certificate.jws.digest
@@ -179,7 +179,7 @@ extension Ledger {
 }
 
 extension ForgetRecord {
-    fileprivate init(row: Row) throws {
+    init(row: Row) throws {
         let table = "forget_requests"
         let finished = try row.optionalDate("finished", in: table)
         self.init(

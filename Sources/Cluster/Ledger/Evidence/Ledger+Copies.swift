@@ -11,6 +11,22 @@ extension HandedCopy {
     }
 }
 
+extension UnconfirmedCopy {
+    /// Copies that may hold what a request forgot and are not confirmed gone.
+    static func all(ofRequest number: Int64, _ db: Database) throws -> [UnconfirmedCopy] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT worker, name, shard, manifest, sealed FROM forget_copies WHERE request = ? AND state = 'open'
+                ORDER BY worker, shard, manifest
+                """, arguments: [number]
+        ).map { row in
+            let copy = try HandedCopy(row: row, in: "forget_copies")
+            return UnconfirmedCopy(copy, keyDestroyed: try row.value("sealed", in: "forget_copies"))
+        }
+    }
+}
+
 /// The record of what lies on workers' disks. It is written before anything is handed out and outlives every process, so
 /// that a forget request knows all copies that may hold its data, whoever is here at the moment.
 extension Ledger {
@@ -72,20 +88,6 @@ extension Ledger {
             let hash = try audit(db, "copies", detail, at: time)
             try settle(gone, to: settlement.reason.rawValue, auditHead: hash, at: time, db)
             try settle(returned, to: "open", auditHead: hash, at: time, db)
-        }
-    }
-
-    /// Copies that may hold what a request forgot and are not confirmed gone.
-    func unconfirmedCopies(request number: Int64, _ db: Database) throws -> [UnconfirmedCopy] {
-        try Row.fetchAll(
-            db,
-            sql: """
-                SELECT worker, name, shard, manifest, sealed FROM forget_copies WHERE request = ? AND state = 'open'
-                ORDER BY worker, shard, manifest
-                """, arguments: [number]
-        ).map { row in
-            let copy = try HandedCopy(row: row, in: "forget_copies")
-            return UnconfirmedCopy(copy, keyDestroyed: try row.value("sealed", in: "forget_copies"))
         }
     }
 

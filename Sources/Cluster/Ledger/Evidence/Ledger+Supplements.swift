@@ -6,22 +6,7 @@ import Recommendation
 extension Ledger {
     /// Oldest first; empty when nothing became known since the certificate was signed, or there is no such request.
     package func supplements(request id: String) throws -> [Supplement] {
-        try read { try supplements(request: id, $0) }
-    }
-
-    func supplements(request id: String, _ db: Database) throws -> [Supplement] {
-        try String.fetchAll(
-            db,
-            sql: """
-                SELECT statement FROM supplements
-                WHERE request = (SELECT number FROM forget_requests WHERE id = ?) ORDER BY number
-                """, arguments: [id]
-        ).map { text in
-            guard let jws = SignedStatement(compact: text) else {
-                throw LedgerError.corrupt(path: database.path, reason: "a supplement is no signed statement")
-            }
-            return try Supplement(jws: jws)
-        }
+        try read { try Supplement.all(ofRequest: id, $0, at: database.path) }
     }
 
     /// Copies that may hold what the request forgot and are not confirmed gone, as of now.
@@ -31,7 +16,7 @@ extension Ledger {
                 let number = try Int64.fetchOne(
                     db, sql: "SELECT number FROM forget_requests WHERE id = ?", arguments: [id])
             else { throw LedgerError.unknownRequest(id: id) }
-            return try unconfirmedCopies(request: number, db)
+            return try UnconfirmedCopy.all(ofRequest: number, db)
         }
     }
 
@@ -69,5 +54,25 @@ extension Ledger {
         try db.execute(
             sql: "INSERT INTO supplements (request, statement) VALUES (?, ?)",
             arguments: [number, supplement.jws.compact])
+    }
+}
+
+extension Supplement {
+    /// Of a forget request, oldest first.
+    ///
+    /// - Parameter path: of the database, for errors.
+    static func all(ofRequest id: String, _ db: Database, at path: String) throws -> [Supplement] {
+        try String.fetchAll(
+            db,
+            sql: """
+                SELECT statement FROM supplements
+                WHERE request = (SELECT number FROM forget_requests WHERE id = ?) ORDER BY number
+                """, arguments: [id]
+        ).map { text in
+            guard let jws = SignedStatement(compact: text) else {
+                throw LedgerError.corrupt(path: path, reason: "a supplement is no signed statement")
+            }
+            return try Supplement(jws: jws)
+        }
     }
 }

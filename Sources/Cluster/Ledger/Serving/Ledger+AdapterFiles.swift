@@ -92,13 +92,3 @@ extension Ledger {
         return damaged
     }
 }
-
-extension LedgerError {
-    /// The adapter whose file did not hold what its name says.
-    package var damagedAdapter: String? {
-        switch self {
-        case .adapterDamaged(let name, _), .adapterLost(let name, _): name
-        default: nil
-        }
-    }
-}

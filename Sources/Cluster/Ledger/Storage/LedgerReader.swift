@@ -5,11 +5,20 @@ import Messages
 /// What is read beside the ledger, on a connection of its own and from a thread of its own: it waits for no write, and no write
 /// waits for it.
 ///
-/// Only what needs neither keys nor what the ledger has in memory. Everything that opens people's records stays with the ledger:
-/// keys are read and overwritten by one thread, so that nobody reads half a slot and takes it for damage; and what is
-/// written and what is forgotten meanwhile is seen by the same catalogue. A call is one read transaction over few rows, since
-/// an open one keeps the write-ahead log from being emptied. It sees what was committed before it began: whoever asked
-/// is answered only if nothing was forgotten in between.
+/// Only what needs neither keys nor what the ledger has in memory, in one read transaction over few rows each. It sees what was
+/// committed before it began: where a forget may have taken something of it away, whoever asked is answered only if none
+/// was committed in between.
+///
+/// Whatever opens people's records (lineage, access, plans of forgets) and the files of adapters stays with the ledger. That
+/// none was committed in between would be enough to keep what is forgotten from going out, but not all that is
+/// needed:
+/// - A slot is overwritten in place, as noise, as zeros and as the next key, without a lock, since one thread uses the
+///   folder of keys. A reader beside it would take half a slot for a damaged person, whom the ledger then sets aside.
+/// - A slot is another person's soon after. A row of before a commit and a key of after it do not belong together, and
+///   nothing but the seal that does not open says so.
+/// - An open read transaction keeps the write-ahead log from being emptied, which is to be done before a forget request is
+///   finished. Lineage opens everybody's record: as long as it reads, no request would end.
+/// - The catalogue, the places of prompts and who is damaged are kept in memory, as of the last write, not of a snapshot.
 package final class LedgerReader {
     /// Where to read.
     package struct Source: Sendable {
@@ -35,6 +44,12 @@ package final class LedgerReader {
 
     /// By shard; without those that are quarantined.
     package func adapters() throws -> [AdapterRecord] { try read(AdapterRecord.all) }
+
+    /// nil: no such request.
+    package func evidence(ofForget id: String) throws -> ForgetEvidence? {
+        let path = source.database.path
+        return try read { try ForgetEvidence.of(request: id, $0, at: path) }
+    }
 
     /// Oldest entry first.
     package func auditLog(after sequence: Int, limit: Int) throws -> [AuditEntry] {

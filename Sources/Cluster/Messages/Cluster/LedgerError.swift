@@ -149,4 +149,12 @@ extension LedgerError {
         case .system(let failure): self.init(failure)
         }
     }
+
+    /// The adapter whose file did not hold what its name says.
+    package var damagedAdapter: String? {
+        switch self {
+        case .adapterDamaged(let name, _), .adapterLost(let name, _): name
+        default: nil
+        }
+    }
 }

@@ -14,24 +14,32 @@ public enum WireJSON {
         }
     }
 
+    /// - Parameter values: that it may hold at most: the decoder takes memory for each before it looks at any.
     public static func decode<Value: Decodable>(
-        _ type: Value.Type, from bytes: some Collection<UInt8>, kind: String
+        _ type: Value.Type, from bytes: some Collection<UInt8>, kind: String, values: Int = .max
     ) throws(WireError) -> Value {
         let bytes = Array(bytes)
-        try checkDepth(bytes, kind: kind)
+        try check(bytes, kind: kind, values: values)
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = .convertFromString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         do {
-            return try decoder.decode(type, from: Data(bytes))
+            return try bytes.withUnsafeBytes { bytes in
+                // Not copied: a large request is in memory often enough. The decoder does not keep it.
+                guard let start = bytes.baseAddress else { return try decoder.decode(type, from: Data()) }
+                let data = Data(
+                    bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: bytes.count, deallocator: .none)
+                return try decoder.decode(type, from: data)
+            }
         } catch {
             throw .invalidContent(kind: kind, reason: reason(error))
         }
     }
 
-    /// The decoder recurses: nesting is counted first, with brackets inside strings left out.
-    static func checkDepth(_ bytes: [UInt8], kind: String) throws(WireError) {
+    /// The decoder recurses: nesting is counted first, and values are, with brackets and commas inside strings left out.
+    static func check(_ bytes: [UInt8], kind: String, values limit: Int = .max) throws(WireError) {
         var depth = 0
+        var values = 1
         var inString = false
         var escaped = false
         for byte in bytes {
@@ -43,8 +51,10 @@ public enum WireJSON {
             } else {
                 switch byte {
                 case UInt8(ascii: "\""): inString = true
+                case UInt8(ascii: ","): values += 1
                 case UInt8(ascii: "{"), UInt8(ascii: "["):
                     depth += 1
+                    values += 1
                     guard depth <= WireLimits.depth else {
                         throw .tooLarge(what: "\(kind): nesting of JSON", size: depth, limit: WireLimits.depth)
                     }
@@ -53,6 +63,7 @@ public enum WireJSON {
                 }
             }
         }
+        guard values <= limit else { throw .tooLarge(what: "\(kind): values of JSON", size: values, limit: limit) }
     }
 
     /// What is wrong and where, without the content itself: it may be somebody's data.

@@ -57,6 +57,9 @@ public enum WireLimits {
     /// Bytes of the prompts that answer a worker's `need`, if it is more than one prompt, and of the adapters that answer
     /// `lacks`, if it is more than one: the worker asks for the rest.
     public static let promptBytes = 128 << 20
+    /// Values of the JSON of a client's request: half a million ratings, or the names of two million people. Reading takes
+    /// some fifty bytes for each.
+    public static let requestValues = 2 << 20
     /// Nesting of any JSON that a peer sends.
     public static let depth = 32
     /// Bytes of the kind and of the id.

@@ -9,10 +9,14 @@ import ZeroMQ
 /// whether an answer may go out.
 extension CoordinatorLoop {
     func ask(_ query: ClientRequest.QueryRequest, _ ticket: ClientTicket) {
-        perform(questions.ask(QuestionID(ticket), query, by: ticket.peer))
+        let id = QuestionID(ticket)
+        if let json = kept.answer(to: id, query, active: activeAdapters, at: now.milliseconds) {
+            return answer(ticket, ClientReply(outcome: .success(json: json)))
+        }
+        perform(questions.ask(id, query, by: Asker(ticket)))
     }
 
-    func take(_ news: EngineNews) {
+    func take(_ news: QueryEngine.News) {
         switch news {
         case .computed(let number, let done, let prompts): questions.computed(number, done: done, of: prompts)
         case .answered(let number, let result): answered(number, result)
@@ -23,19 +27,21 @@ extension CoordinatorLoop {
     func collected(_ number: QuestionQueue.ComputationID, _ result: Result<CollectedQuestion, ClientError>) {
         switch result {
         case .success(let question):
-            guard questions.collected(number, question.basis) else { return }
-            process.engine.post(.begin(number, question.job))
+            guard questions.collected(number, question.basis), let asker = questions.asker(of: number) else { return }
+            process.engine.post(.begin(number, asker, question.job))
         case .failure(let error): answered(number, .failure(error))
         }
     }
 
     private func answered(_ number: QuestionQueue.ComputationID, _ result: Result<QueryReply, ClientError>) {
-        let active = Set(coordinator.activeAdapters.map(\.name))
-        perform(questions.answered(number, result, active: active))
+        perform(questions.answered(number, result, active: activeAdapters))
     }
+
+    private var activeAdapters: Set<String> { Set(coordinator.activeAdapters.map(\.name)) }
 
     /// Before anybody hears that it is forgotten.
     func forgot(_ forgotten: ForgottenInputs) {
+        kept.forgot(forgotten)
         perform(questions.forgot(forgotten))
         // Behind what was dropped.
         if !forgotten.adapters.isEmpty { process.engine.post(.discard(adapters: forgotten.adapters)) }
@@ -43,6 +49,7 @@ extension CoordinatorLoop {
 
     /// Tells whoever has waited for a while; who cannot be told is gone, and what only they asked for is left.
     func sayWorking() {
+        kept.dropOld(at: now.milliseconds)
         var gone: [PeerID] = []
         for (id, ticket) in inFlight.due(at: now) where !gone.contains(ticket.peer) {
             guard let frames = try? questions.notice(id).frames(id: ticket.request) else { continue }
@@ -60,7 +67,7 @@ extension CoordinatorLoop {
 
     private func left(_ peer: PeerID) {
         let (tickets, abandoned) = inFlight.leave(peer)
-        for ticket in tickets { budget.finished(ticket) }
+        for ticket in tickets { finished(ticket) }
         for id in abandoned {
             guard let ticket = inFlight.ticket(of: id), ticket.asked == ClientRequest.queryName else { continue }
             perform(questions.abandon(id))
@@ -73,9 +80,15 @@ extension CoordinatorLoop {
             switch action {
             case .begin(let number, let query): begin(number, query)
             case .drop(let number): process.engine.post(.drop(number))
-            case .answer(let id, let result):
+            case .answer(let id, let result, let basis):
                 guard let ticket = inFlight.ticket(of: id) else { continue }
-                answer(ticket, ClientReply(result.flatMap { reply in encoded { try ReplyCoding.encode(reply) } }))
+                let reply = ClientReply(result.flatMap { reply in encoded { try ReplyCoding.encode(reply) } })
+                if case .success(let json) = reply.outcome, let basis,
+                    case .query(let query)? = inFlight.request(of: id)
+                {
+                    kept.keep(json, of: id, query, basis, at: now.milliseconds)
+                }
+                answer(ticket, reply)
             }
         }
     }

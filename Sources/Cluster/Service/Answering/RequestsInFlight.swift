@@ -56,6 +56,8 @@ package struct RequestsInFlight {
         return entry.tickets
     }
 
+    package func request(of id: QuestionID) -> ClientRequest? { entries[id]?.request }
+
     /// As it was first asked.
     package func ticket(of id: QuestionID) -> ClientTicket? { entries[id]?.first }
 
@@ -92,6 +94,19 @@ extension QuestionID {
     package init(_ ticket: ClientTicket) {
         self.init(by: ticket.by, request: ticket.request)
     }
+}
+
+extension Asker {
+    package init(_ ticket: ClientTicket) {
+        self = ticket.isWithoutKey ? .connection(ticket.peer) : .key(ticket.by)
+    }
+}
+
+extension ClientTicket {
+    /// What whoever shows no key is called.
+    static let nameWithoutKey = "local"
+
+    fileprivate var isWithoutKey: Bool { by == Self.nameWithoutKey }
 }
 
 extension ClientRequest {

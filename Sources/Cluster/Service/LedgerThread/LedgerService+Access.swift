@@ -63,6 +63,7 @@ extension ClientReply {
 
 extension ClientRequest {
     static let queryName = "query"
+    static let operationName = "operation"
 
     /// What the audit log calls a request of this kind.
     var auditName: String {
@@ -76,7 +77,7 @@ extension ClientRequest {
         case .verify: "verify"
         case .compare: "compare"
         case .status: "status"
-        case .operation: "operation"
+        case .operation: Self.operationName
         case .adapters: "adapters"
         case .lineage: "lineage"
         case .exportAdapter: "export"

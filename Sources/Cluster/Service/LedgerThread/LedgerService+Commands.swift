@@ -11,7 +11,7 @@ extension LedgerService {
         do {
             _ = try commit(command, at: time)
         } catch {
-            return .failed(Self.clientError(error))
+            return .failed(ClientError(of: error))
         }
         return committed()
     }
@@ -21,7 +21,7 @@ extension LedgerService {
         do {
             return .committed(try ledger.snapshot())
         } catch {
-            return .failed(ClientError(code: .unread, message: Self.clientError(error).message))
+            return .failed(ClientError(code: .unread, message: ClientError(of: error).message))
         }
     }
 

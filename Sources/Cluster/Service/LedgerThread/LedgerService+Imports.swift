@@ -74,7 +74,7 @@ extension LedgerService {
     }
 
     private func fail(_ importID: String, _ error: any Error) {
-        let error = Self.clientError(error)
+        let error = ClientError(of: error)
         let isUnderWay = (try? ledger.importsUnderWay())?.contains(importID) ?? false
         tell(importID, .failure(error.code == .diskFull && isUnderWay ? .noRoomForTheRest : error))
     }

@@ -30,7 +30,7 @@ extension LedgerService {
             }
             let thread = Thread {
                 let dealt = Result<PartitionStep, any Error> { .placing(try undealt.dealt()) }
-                    .mapError(LedgerService.clientError)
+                    .mapError { ClientError(of: $0) }
                 later(.call { $0.follow(dealt, for: write, attempt: attempt) })
             }
             thread.name = "partition"

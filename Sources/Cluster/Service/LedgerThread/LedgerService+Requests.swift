@@ -9,13 +9,8 @@ import Serving
 extension LedgerService {
     /// A forget request as clients see it, as the ledger has it now.
     func forgetReply(request id: String) throws -> ForgetReply {
-        guard let record = try ledger.forgetRequest(id) else { throw LedgerError.unknownRequest(id: id) }
-        guard let certificate = record.certificate else { return ForgetReply(outcome: record.outcome) }
-        let retrained = try ledger.adapters().filter { record.outcome.waitingFor.contains($0.shard) }
-        return ForgetReply(
-            outcome: record.outcome, certificate: certificate,
-            unconfirmed: try ledger.unconfirmedCopies(request: id),
-            retrained: try retrained.map(AdaptersReply.Adapter.init), supplements: try ledger.supplements(request: id))
+        guard let evidence = try ledger.evidence(ofForget: id) else { throw LedgerError.unknownRequest(id: id) }
+        return try ForgetReply(evidence)
     }
 
     /// What replays found, with the evidence that the ledger has.

@@ -100,7 +100,7 @@ extension LedgerService {
                 return
             }
             let isWritten = ledger.commits != commits
-            for write in writes { write.done(self, .failed(Self.clientError(error))) }
+            for write in writes { write.done(self, .failed(ClientError(of: error))) }
             if isWritten { whenDataChanges?() }
             return
         }

@@ -6,6 +6,7 @@ import Unlearning
 /// A question while it is computed: how far it is.
 struct OpenQuestion {
     let number: QuestionQueue.ComputationID
+    let asker: Asker
     let job: QueryJob
     /// Margins of the first items.
     private(set) var margins: [Float] = []
@@ -18,8 +19,9 @@ struct OpenQuestion {
     private var shared: (explanation: SampleAdaptiveAttention.Explanation?, weights: [Float])?
     private var seconds = 0.0
 
-    init(number: QuestionQueue.ComputationID, job: QueryJob) {
+    init(number: QuestionQueue.ComputationID, asker: Asker, job: QueryJob) {
         self.number = number
+        self.asker = asker
         self.job = job
     }
 

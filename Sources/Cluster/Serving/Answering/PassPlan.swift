@@ -8,6 +8,19 @@ package enum PassPlan {
     /// Of one question, if it has so many.
     package static let share = 32
 
+    /// The first question of everybody, then everybody's second: many questions of one do not come before the one of another.
+    ///
+    /// - Parameter askers: of the questions, in the order in which it is their turn.
+    /// - Returns: their positions, each once.
+    package static func inTurn(_ askers: [some Hashable]) -> [Int] {
+        var before: [AnyHashable: Int] = [:]
+        let rounds = askers.map { asker in
+            defer { before[asker, default: 0] += 1 }
+            return before[asker] ?? 0
+        }
+        return rounds.indices.sorted { (rounds[$0], $0) < (rounds[$1], $1) }
+    }
+
     /// - Parameter left: prompts that each question has left, in the order in which it is their turn.
     /// - Returns: how many of each are taken.
     package static func shares(of left: [Int]) -> [Int] {

@@ -6,9 +6,10 @@ import Unlearning
 package final class QueryEngine {
     package enum News: Sendable {
         case computed(QuestionQueue.ComputationID, done: Int, of: Int)
-        case answered(QuestionQueue.ComputationID, QueryReply)
-        /// `ClientError`; `LedgerError.adapterLost`, `.adapterDamaged` also when the adapter was taken away meanwhile.
-        case failed(QuestionQueue.ComputationID, any Error)
+        /// An error with code `adapter-damaged` also when the adapter was taken away meanwhile.
+        case answered(QuestionQueue.ComputationID, Result<QueryReply, ClientError>)
+        /// Content name of an adapter whose file is lost or does not hold what it should.
+        case damaged(adapter: String)
     }
 
     private let tokenizer: any Tokenizer
@@ -25,15 +26,17 @@ package final class QueryEngine {
 
     package var isIdle: Bool { open.isEmpty }
 
-    /// - Throws: `ClientError` for what can never be answered.
-    package func begin(_ number: QuestionQueue.ComputationID, _ job: QueryJob) throws {
+    /// - Throws: what can never be answered.
+    package func begin(
+        _ number: QuestionQueue.ComputationID, of asker: Asker, _ job: QueryJob
+    ) throws(ClientError) {
         guard !job.attention.members.isEmpty || job.whenNoAdapter == .base else {
             throw ClientError(
                 code: .noCleanAdapter,
                 message: "no adapter may answer at the moment: none is trained, or all are in quarantine; "
                     + "the cluster is configured to refuse then")
         }
-        open.append(OpenQuestion(number: number, job: job))
+        open.append(OpenQuestion(number: number, asker: asker, job: job))
     }
 
     /// Nobody waits for it any more.
@@ -49,7 +52,8 @@ package final class QueryEngine {
     /// Computes prompts of the questions of one mixture, and says what became of each.
     package func pass() -> [News] {
         guard let mixture = open.first?.job.mixture else { return [] }
-        let together = open.indices.filter { open[$0].job.mixture == mixture }
+        let waiting = open.indices.filter { open[$0].job.mixture == mixture }
+        let together = PassPlan.inTurn(waiting.map { open[$0].asker }).map { waiting[$0] }
         let shares = PassPlan.shares(of: together.map { open[$0].left })
         let chosen = zip(together, shares).filter { $0.1 > 0 }
         var turns = chosen.map { (question: open[$0.0], share: $0.1) }
@@ -64,19 +68,25 @@ package final class QueryEngine {
                 do {
                     try compute(&alone)
                 } catch {
-                    return [.failed(turn.question.number, error)]
+                    return failed([turn.question.number], error)
                 }
                 return alone.map { finish($0.question) }
             }
         } catch {
-            return turns.map { .failed($0.question.number, error) }
+            return failed(turns.map(\.question.number), error)
         }
         return turns.map { finish($0.question) }
     }
 
+    private func failed(_ numbers: [QuestionQueue.ComputationID], _ error: any Error) -> [News] {
+        let answers = numbers.map { News.answered($0, .failure(ClientError(of: error))) }
+        // Known before the question is begun again.
+        return ((error as? LedgerError)?.damagedAdapter.map { [.damaged(adapter: $0)] } ?? []) + answers
+    }
+
     /// Behind all others if it is not done.
     private func finish(_ question: OpenQuestion) -> News {
-        guard question.left > 0 else { return .answered(question.number, question.reply) }
+        guard question.left > 0 else { return .answered(question.number, .success(question.reply)) }
         open.append(question)
         return .computed(question.number, done: question.job.items.count - question.left, of: question.job.items.count)
     }

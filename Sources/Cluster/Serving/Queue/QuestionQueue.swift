@@ -10,7 +10,7 @@ package struct QuestionQueue {
     package typealias ComputationID = UInt64
 
     package struct Limits: Sendable {
-        /// Questions that wait to be begun.
+        /// Questions that wait to be begun, of all who ask.
         package var waiting = 1024
         /// Questions that are collected and computed together.
         package var open = 64
@@ -28,7 +28,8 @@ package struct QuestionQueue {
         /// Collect what it needs and compute it.
         case begin(ComputationID, ClientRequest.QueryRequest)
         case drop(ComputationID)
-        case answer(QuestionID, Result<QueryReply, ClientError>)
+        /// With what the answer rests on; nil: it is an error.
+        case answer(QuestionID, Result<QueryReply, ClientError>, AnswerBasis?)
     }
 
     enum Stage {
@@ -38,7 +39,7 @@ package struct QuestionQueue {
 
     struct Question {
         var request: ClientRequest.QueryRequest
-        var peer: PeerID
+        var asker: Asker
         var attempts = 0
         var stage = Stage.waiting
 
@@ -51,6 +52,7 @@ package struct QuestionQueue {
     private var waiting: [QuestionID] = []
     /// In the order in which they were begun.
     private var open: [(number: ComputationID, id: QuestionID)] = []
+    private var shares = AskerShares()
     private var lastNumber: ComputationID = 0
     package private(set) var answered = 0
 
@@ -64,22 +66,46 @@ package struct QuestionQueue {
 
     // MARK: who asks
 
+    /// Where the queue is full, whoever has few questions in it takes the place of one of whoever has the most: a flood is
+    /// refused, and nobody else is because of it.
     package mutating func ask(
-        _ id: QuestionID, _ request: ClientRequest.QueryRequest, by peer: PeerID
+        _ id: QuestionID, _ request: ClientRequest.QueryRequest, by asker: Asker
     ) -> [Action] {
         guard questions[id] == nil else { return [] }
-        guard waiting.count < limits.waiting else {
-            let message = "\(waiting.count) questions wait already; ask again later"
-            return [.answer(id, .failure(ClientError(code: .busy, message: message)))]
+        var actions: [Action] = []
+        if waiting.count >= limits.waiting {
+            let busy = ClientError(
+                code: .busy, message: "\(waiting.count) questions wait already; ask again later")
+            guard let position = positionToGiveUp(for: asker) else { return [.answer(id, .failure(busy), nil)] }
+            let other = waiting.remove(at: position)
+            leave(other)
+            actions.append(.answer(other, .failure(busy), nil))
         }
-        questions[id] = Question(request: request, peer: peer)
+        questions[id] = Question(request: request, asker: asker)
         waiting.append(id)
-        return beginNext()
+        shares.asks(asker)
+        return actions + beginNext()
+    }
+
+    /// Of those who have the most, the question that has waited longest: it is the last to be begun where more wait than are
+    /// computed. What is to begin again stays.
+    private func positionToGiveUp(for asker: Asker) -> Int? {
+        let most = shares.mostWaiting
+        guard most >= shares.waiting(of: asker) + 2 else { return nil }
+        return waiting.firstIndex { id in
+            guard let question = questions[id], question.attempts == 0 else { return false }
+            return shares.waiting(of: question.asker) == most
+        }
+    }
+
+    /// Who asks for it.
+    package func asker(of number: ComputationID) -> Asker? {
+        open.first { $0.number == number }.flatMap { questions[$0.id]?.asker }
     }
 
     /// Nobody waits for the answer any more.
     package mutating func abandon(_ id: QuestionID) -> [Action] {
-        guard let question = questions.removeValue(forKey: id) else { return [] }
+        guard let question = leave(id) else { return [] }
         waiting.removeAll { $0 == id }
         guard case .open(let number, _, _) = question.stage else { return [] }
         open.removeAll { $0.number == number }
@@ -147,11 +173,20 @@ package struct QuestionQueue {
         questions[id] = question
     }
 
+    @discardableResult
+    private mutating func leave(_ id: QuestionID) -> Question? {
+        guard let question = questions.removeValue(forKey: id) else { return nil }
+        let isComputing = if case .open = question.stage { true } else { false }
+        shares.leaves(question.asker, isComputing: isComputing)
+        return question
+    }
+
     private mutating func end(_ id: QuestionID, _ result: Result<QueryReply, ClientError>) -> [Action] {
-        questions[id] = nil
+        var basis: AnswerBasis?
+        if case .success = result, case .open(_, let known, _) = leave(id)?.stage { basis = known } else { leave(id) }
         open.removeAll { $0.id == id }
         answered += 1
-        return [.answer(id, result)]
+        return [.answer(id, result, basis)]
     }
 
     private mutating func beginAgain(_ numbers: [ComputationID], dropping: Bool) -> [Action] {
@@ -165,6 +200,7 @@ package struct QuestionQueue {
             }
             open.removeAll { $0.number == number }
             questions[id]?.stage = .waiting
+            if let asker = questions[id]?.asker { shares.waitsAgain(asker) }
             // In front: it has waited already.
             waiting.insert(id, at: 0)
         }
@@ -180,34 +216,35 @@ package struct QuestionQueue {
             question.attempts += 1
             question.stage = .open(lastNumber, nil, WorkingNotice())
             questions[id] = question
+            shares.begins(question.asker, turn: lastNumber)
             open.append((lastNumber, id))
             actions.append(.begin(lastNumber, question.request))
         }
         return actions
     }
 
-    /// Of those for which there is room: what is begun again, then one of the peer for whom the fewest are computed; nobody's
-    /// many questions keep others waiting, nor do large ones keep small ones. Of one peer's the one that has waited
-    /// longest, unless more wait than are computed: then the newest, since whoever has waited long is about to give up, and
+    /// Of those for which there is room: what is begun again, then one of whoever has the fewest computed and, of those,
+    /// whose turn is longest ago; nobody's many questions keep others waiting, nor do large ones keep small ones. Of one
+    /// asker's the one that has waited longest, unless more wait than are computed: then the newest, since whoever has waited long is about to give up, and
     /// first come, first served would compute for nobody else (Maurer, "Fail at Scale", ACM Queue 13 (8), 2015).
     private var nextPosition: Int? {
         guard !waiting.isEmpty else { return nil }
-        var computing: [PeerID: Int] = [:]
         var (small, large) = (0, 0)
         for (_, id) in open {
             guard let question = questions[id] else { continue }
-            computing[question.peer, default: 0] += 1
             if question.isSmall { small += question.request.items.count } else { large += 1 }
         }
         let isOverloaded = waiting.count > open.count
-        var best: (others: Int, position: Int)?
+        var best: (rank: (computing: Int, lastTurn: UInt64), position: Int)?
         for offset in waiting.indices {
             let position = isOverloaded ? waiting.count - 1 - offset : offset
             guard let question = questions[waiting[position]],
                 question.isSmall ? small < limits.promptsOfSmall : large < limits.large
             else { continue }
-            let others = question.attempts > 0 ? -1 : computing[question.peer] ?? 0
-            if best.map({ others < $0.others }) ?? true { best = (others, position) }
+            let asker = question.asker
+            let rank: (computing: Int, lastTurn: UInt64) =
+                question.attempts > 0 ? (-1, 0) : (shares.computing(of: asker), shares.lastTurn(of: asker))
+            if best.map({ rank < $0.rank }) ?? true { best = (rank, position) }
         }
         return best?.position
     }

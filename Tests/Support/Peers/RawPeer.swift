@@ -1,13 +1,14 @@
 import Foundation
-import Testing
 
 /// A peer that speaks ZMTP 3.1 by hand, so that it can break its rules.
-final class RawPeer {
+package final class RawPeer {
+    package struct Failure: Error {}
+
     private let descriptor: Int32
 
     /// Connects, and shakes hands unless it is to stay silent.
-    init(_ endpoint: String, greets: Bool = true, identity: [UInt8] = [], receiveBuffer: Int32? = nil) throws {
-        let port = try #require(endpoint.split(separator: ":").last.flatMap { UInt16($0) })
+    package init(_ endpoint: String, greets: Bool = true, identity: [UInt8] = [], receiveBuffer: Int32? = nil) throws {
+        guard let port = endpoint.split(separator: ":").last.flatMap({ UInt16($0) }) else { throw Failure() }
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
@@ -20,20 +21,20 @@ final class RawPeer {
         let connected = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
         }
-        try #require(connected == 0)
+        guard connected == 0 else { throw Failure() }
         guard greets else { return }
         let head: [UInt8] = [0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0x7F, 3, 1] + Array("NULL".utf8)
         let ready =
             Array("\u{5}READY\u{B}Socket-Type".utf8) + [0, 0, 0, 6] + Array("DEALER".utf8)
             + Array("\u{8}Identity".utf8) + [0, 0, 0, UInt8(identity.count)] + identity
-        try #require(send(head + [UInt8](repeating: 0, count: 64 - head.count)))
-        try #require(send([4, UInt8(ready.count)] + ready))
+        guard send(head + [UInt8](repeating: 0, count: 64 - head.count)), send([4, UInt8(ready.count)] + ready)
+        else { throw Failure() }
         // libzmq takes no message before it has said that it is ready itself: a greeting of 64 bytes and a command.
         var answer = [UInt8](repeating: 0, count: 4096)
         var count = 0
         while count <= 66 {
             let received = recv(descriptor, &answer, answer.count, 0)
-            try #require(received > 0)
+            guard received > 0 else { throw Failure() }
             count += received
         }
     }
@@ -41,7 +42,7 @@ final class RawPeer {
     deinit { close(descriptor) }
 
     /// - Returns: false once the other side has closed the connection.
-    func send(_ bytes: [UInt8]) -> Bool {
+    package func send(_ bytes: [UInt8]) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let sent = rest.withUnsafeBytes {
@@ -54,13 +55,13 @@ final class RawPeer {
     }
 
     /// One frame with more to come, or its beginning.
-    func sendFrame(_ count: Int, of announced: Int? = nil) -> Bool {
+    package func sendFrame(_ count: Int, of announced: Int? = nil) -> Bool {
         let size = UInt64(announced ?? count)
         return send([3] + (0..<8).map { UInt8(size >> (56 - 8 * $0) & 255) } + [UInt8](repeating: 7, count: count))
     }
 
     /// Whether the other side closes the connection.
-    func isClosed(within seconds: Double) -> Bool {
+    package func isClosed(within seconds: Double) -> Bool {
         let deadline = Date().addingTimeInterval(seconds)
         var buffer = [UInt8](repeating: 0, count: 4096)
         while Date() < deadline {

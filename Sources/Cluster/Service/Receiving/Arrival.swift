@@ -1,0 +1,38 @@
+import Coordination
+import Messages
+import ZeroMQ
+
+/// A message as it came over a connection.
+struct Arrival: Sendable {
+    let peer: PeerID
+    /// Without the routing identity.
+    private(set) var frames: [[UInt8]]
+    /// The name of the key that the connection was authenticated with; `local` without keys.
+    let name: String
+    let key: String?
+    let address: String?
+    let bytes: Int
+
+    /// nil: it has no frames.
+    init?(_ message: Socket.Message) {
+        guard let identity = message.frames.first else { return nil }
+        peer = PeerID(identity)
+        frames = Array(message.frames.dropFirst())
+        name = message.user ?? ClientTicket.nameWithoutKey
+        key = message.key
+        address = message.address
+        bytes = frames.reduce(0) { $0 + $1.count }
+    }
+
+    /// As its client sent it, whether or not it is one; nil: it is no request.
+    var requestID: [UInt8]? { PeerMessage.requestID(of: frames) }
+
+    var decoded: Result<PeerMessage, any Error> { Result { try PeerMessage(frames: frames) } }
+
+    /// With no more of it than an answer needs.
+    var head: Arrival {
+        var head = self
+        head.frames = Array(frames.prefix(4))
+        return head
+    }
+}

@@ -1,0 +1,149 @@
+import Coordination
+import Crypto
+import Files
+import Ledger
+import Messages
+import ZeroMQ
+
+/// What comes over the socket: told apart, bounded and handed on.
+extension CoordinatorLoop {
+    /// Portions of messages that are read before a tick.
+    static let roundsBeforeTick = 16
+    /// Of one portion: messages, and bytes after which no further one is read.
+    private static let messagesOfPortion = 256
+    private static let bytesOfPortion = 16 << 20
+
+    /// A worker whose large message is on its way over a slow link is not silent.
+    func noteBytes() {
+        let quiet = coordinator.quietPeers(at: now)
+        var bytes: [PeerID: UInt64] = [:]
+        for peer in quiet {
+            let received = socket.connections?.received(from: peer.bytes) ?? 0
+            bytes[peer] = received
+            if let before = quietBytes[peer], received > before { handle(.alive(peer: peer)) }
+        }
+        quietBytes = bytes
+    }
+
+    /// A burst is taken in portions, so that ticks and results are not starved.
+    ///
+    /// - Returns: whether more may be there.
+    func receive() throws -> Bool {
+        var bytes = 0
+        for _ in 0..<Self.messagesOfPortion {
+            let message: Socket.Message?
+            do throws(ZeroMQError) {
+                message = try socket.receiveAuthenticated(
+                    maximumFrames: WireLimits.frames + 1, maximumBytes: WireLimits.message)
+            } catch {
+                // Its connection is closed, and the log gets its line, by the guard.
+                guard error == .messageTooLarge || error == .unwelcome else { throw error }
+                continue
+            }
+            guard let message else { return false }
+            guard let arrival = Arrival(message) else { continue }
+            receive(arrival)
+            bytes += arrival.bytes
+            if bytes > Self.bytesOfPortion { break }
+        }
+        return true
+    }
+
+    private func receive(_ arrival: Arrival) {
+        let id = arrival.requestID
+        switch large.take(bytes: arrival.bytes, isRequest: id != nil, from: arrival.peer) {
+        case .onSocketThread: receive(arrival, arrival.decoded)
+        case .onOwnThread: process.decoding.post(arrival)
+        case .refused:
+            guard let frames = try? ClientReply(LargeRequests.refusal).frames(echoing: id ?? []) else { return }
+            send(arrival.peer, frames)
+        }
+    }
+
+    /// What was decoded elsewhere.
+    func receiveDecoded(_ arrival: Arrival, _ message: Result<PeerMessage, any Error>) {
+        var kept: ClientTicket?
+        // Of others the coordinator's value says how many there may be.
+        if case .success(.request(let id, let request)) = message, request.isJoinable {
+            kept = ticket(id, request, of: arrival)
+        }
+        large.decoded(bytes: arrival.bytes, from: arrival.peer, keptFor: kept)
+        receive(arrival, message)
+    }
+
+    private func ticket(_ id: String, _ request: ClientRequest, of arrival: Arrival) -> ClientTicket {
+        ClientTicket(peer: arrival.peer, request: id, by: arrival.name, asked: request.auditName)
+    }
+
+    private func receive(_ arrival: Arrival, _ message: Result<PeerMessage, any Error>) {
+        let peer = arrival.peer
+        do {
+            switch try message.get() {
+            case .worker(.hello) where ending?.error.code == .superseded:
+                let message = ending?.error.message ?? ""
+                send(peer, CoordinatorMessage.refused(code: .superseded, message: message))
+            case .worker(.hello(let hello)): greet(hello, of: arrival)
+            case .worker(let message): handle(.worker(peer: peer, checked(message)))
+            case .request(let id, let request):
+                let ticket = ticket(id, request, of: arrival)
+                if let ending { return reply(ticket, ClientReply(ending.error)) }
+                guard budget.admits(request, ticket) else {
+                    large.finished(ticket)
+                    return deliver(ClientReply(ReplyBudget.refusal), to: ticket)
+                }
+                receive(request, ticket: ticket)
+            }
+        } catch WireError.unsupportedVersion(let version) {
+            let message = "this coordinator speaks protocol version \(WireLimits.version), not \(version)"
+            send(peer, CoordinatorMessage.refused(code: .wrongProtocol, message: message))
+            handle(.garbage(peer: peer))
+        } catch {
+            if peerLog.admits("messages that cannot be read") {
+                logger.warning("dropped a message", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+            }
+            if let id = arrival.requestID { refuse(id, from: peer, by: arrival.name, "\(error)") }
+            handle(.garbage(peer: peer))
+        }
+    }
+
+    private func greet(_ hello: WorkerMessage.Hello, of arrival: Arrival) {
+        let peer = arrival.peer
+        let objection = admission.objection(to: peer, key: arrival.key, address: arrival.address) {
+            coordinator.hasWorker(at: $0)
+        }
+        if let objection {
+            if peerLog.admits("workers") { logger.info("refused a worker: \(objection.code)") }
+            return send(peer, CoordinatorMessage.refused(code: objection.code, message: objection.message))
+        }
+        handle(.worker(peer: peer, checked(.hello(hello))))
+        // Adapters, margins and embeddings are more than a stranger may send.
+        guard coordinator.hasWorker(at: peer) else { return }
+        socket.connections?.allow(unfinishedBytes: WireLimits.message + 2 * WireLimits.frame, of: peer.bytes)
+    }
+
+    /// Answers what cannot even be read, under the id that it came with.
+    private func refuse(_ id: [UInt8], from peer: PeerID, by name: String, _ reason: String) {
+        let inbox = process.inbox
+        let error = ClientError(code: .invalidRequest, message: reason)
+        onLedger { service in
+            service.note(Access(by: name, asked: "unreadable", request: "", refusal: error.code.rawValue))
+            guard let frames = try? ClientReply(error).frames(echoing: id) else { return }
+            inbox.post(.send(peer, frames))
+        }
+    }
+
+    /// An adapter whose bytes do not have the name that the worker gives them was damaged on the way.
+    private func checked(_ message: WorkerMessage) -> WorkerMessage {
+        if case .hello(var hello) = message {
+            // Only what a coordinator of this cluster signed can end this one.
+            hello.known = hello.known?.filter {
+                $0.generation.isSigned(cluster: process.settings.cluster, publicKey: process.publicKey)
+            }
+            return .hello(hello)
+        }
+        guard case .trained(let task, let report, let bytes) = message else { return message }
+        let name = sha256(bytes)
+        guard name != report.adapter else { return message }
+        return .failed(task: task, code: .contentName, message: "the adapter's bytes do not have its name")
+    }
+}

@@ -1,0 +1,77 @@
+import Coordination
+import Messages
+import Service
+import Testing
+
+@Suite("Large requests are decoded beside the socket's thread, within bounds")
+struct LargeRequestsTests {
+    private let anna = PeerID([1])
+    private let ben = PeerID([2])
+    private let carl = PeerID([3])
+    private let megabyte = 1 << 20
+
+    private func ticket(_ peer: PeerID, _ id: String = "r") -> ClientTicket { ClientTicket(peer: peer, request: id) }
+
+    private func limits(_ bytes: Int, ofOne: Int) -> LargeRequests.Limits {
+        var limits = LargeRequests.Limits()
+        (limits.bytes, limits.bytesOfOne) = (bytes, ofOne)
+        return limits
+    }
+
+    @Test("What is small, and what is no request, stays on the socket's thread")
+    func small() {
+        var large = LargeRequests()
+        #expect(large.take(bytes: LargeRequests.threshold, isRequest: true, from: anna) == .onSocketThread)
+        #expect(large.take(bytes: 100 * megabyte, isRequest: false, from: anna) == .onSocketThread)
+        #expect(large.take(bytes: LargeRequests.threshold + 1, isRequest: true, from: anna) == .onOwnThread)
+    }
+
+    @Test("What a connection sends behind a large request stays behind it, and others are not kept waiting")
+    func order() {
+        var large = LargeRequests()
+        #expect(large.take(bytes: megabyte, isRequest: true, from: anna) == .onOwnThread)
+        #expect(large.take(bytes: 10, isRequest: true, from: anna) == .onOwnThread)
+        #expect(large.take(bytes: 10, isRequest: true, from: ben) == .onSocketThread)
+        large.decoded(bytes: megabyte, from: anna, keptFor: ticket(anna))
+        #expect(large.take(bytes: 10, isRequest: true, from: anna) == .onOwnThread)
+        for _ in 0..<2 { large.decoded(bytes: 10, from: anna, keptFor: nil) }
+        // The large one is not answered yet; nothing is left to be decoded before it.
+        #expect(large.take(bytes: 10, isRequest: true, from: anna) == .onSocketThread)
+        #expect(large.bytes == megabyte)
+        large.finished(ticket(anna))
+        #expect(large.bytes == 0)
+    }
+
+    @Test("Beyond the bytes of one connection, and of all, requests are refused until some are answered")
+    func bounded() {
+        var large = LargeRequests(limits(5 * megabyte, ofOne: 3 * megabyte))
+        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: anna) == .onOwnThread)
+        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: anna) == .refused)
+        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: ben) == .onOwnThread)
+        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: carl) == .refused)
+        large.decoded(bytes: 2 * megabyte, from: anna, keptFor: ticket(anna))
+        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: carl) == .refused)
+        large.finished(ticket(anna))
+        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: carl) == .onOwnThread)
+        // What cannot be read counts no more once that is known.
+        large.decoded(bytes: 2 * megabyte, from: ben, keptFor: nil)
+        #expect(large.bytes == 2 * megabyte)
+    }
+
+    @Test("A request that came twice counts twice until both are answered; small ones behind it count something too")
+    func twice() {
+        var large = LargeRequests()
+        for _ in 0..<2 {
+            _ = large.take(bytes: megabyte, isRequest: true, from: anna)
+            large.decoded(bytes: megabyte, from: anna, keptFor: ticket(anna))
+        }
+        large.finished(ticket(anna))
+        #expect(large.bytes == megabyte)
+        large.finished(ticket(anna))
+        large.finished(ticket(anna))
+        #expect(large.bytes == 0)
+        _ = large.take(bytes: megabyte, isRequest: true, from: anna)
+        _ = large.take(bytes: 1, isRequest: true, from: anna)
+        #expect(large.bytes == megabyte + LargeRequests.leastBytes)
+    }
+}
