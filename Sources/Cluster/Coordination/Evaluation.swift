@@ -35,6 +35,14 @@ struct Evaluation: Sendable {
     var hasBegun: Bool {
         if case .waiting = phase { false } else { true }
     }
+
+    /// Names of adapters that were trained on everything.
+    var singles: [String] {
+        switch phase {
+        case .scoring(let scoring), .building(let scoring): scoring.single.map { [$0.report.adapter] } ?? []
+        case .waiting, .loading: []
+        }
+    }
 }
 
 /// What an evaluation has workers do: margins of the split's prompts under several models, one series each.

@@ -227,7 +227,7 @@ extension Coordinator {
         guard values.count == width * range.count, values.allSatisfy(\.isFinite) else {
             return failed(task.id, .badReport, by: worker)
         }
-        tasks.removeAll { $0.id == task.id }
+        tasks.remove(task.id)
         succeeded(task.work)
         if embeddings.isEmpty {
             embeddings = [Float](repeating: 0, count: scoring.attentions[position].missing.count * width)
@@ -249,7 +249,7 @@ extension Coordinator {
         guard isCurrent(part), case .score(let series, let range) = part.item, margins.count == range.count,
             margins.allSatisfy(\.isFinite)
         else { return failed(task.id, .badReport, by: worker) }
-        tasks.removeAll { $0.id == task.id }
+        tasks.remove(task.id)
         succeeded(task.work)
         update(part.operation) {
             $0.setScoring {

@@ -6,7 +6,7 @@ import Messages
 extension Coordinator {
     /// Evaluations and comparisons start anew: the data or the adapters are others now.
     mutating func restartReadingOperations() {
-        for operation in operations where operation.state == .running {
+        for operation in operations.readers where operation.state == .running {
             switch operation.course {
             case .evaluate(let evaluation) where evaluation.hasBegun: restart(operation.id)
             case .compare(let comparison) where comparison.hasBegun: restart(operation.id)
@@ -30,6 +30,7 @@ extension Coordinator {
             $0.course = .evaluate(evaluation)
         }
         update(id) { $0.phase = .resting(until: pause) }
+        alarms.add(.anything, at: pause)
     }
 
     /// Whether a reading operation may start: everything is as it will stay. An error that stands in the way ends it.
@@ -90,9 +91,9 @@ extension Coordinator {
 
     /// The next part of a kind that the worker may do.
     mutating func nextPart(_ kind: PartKind, for worker: KnownWorker) -> OperationPart? {
-        for operation in operations
+        for operation in operations.readers
         where operation.state == .running && !isPaused(.operation(operation.id))
-            && isWelcome(worker, for: .operation(operation.id))
+            && isWelcome(worker.id, for: .operation(operation.id))
         {
             let item: OperationPart.Item?
             if kind != .replay, var scoring = operation.scoring {
@@ -114,9 +115,9 @@ extension Coordinator {
 
     /// Whether a chunk of an evaluation waits that the worker may do.
     func hasChunkOfOperation(for worker: KnownWorker) -> Bool {
-        operations.contains { operation in
+        operations.readers.contains { operation in
             operation.state == .running && !isPaused(.operation(operation.id))
-                && isWelcome(worker, for: .operation(operation.id))
+                && isWelcome(worker.id, for: .operation(operation.id))
                 && operation.scoring?.todo.contains { $0 != .single } == true
         }
     }
@@ -132,7 +133,7 @@ extension Coordinator {
         by worker: KnownWorker
     ) {
         guard let operation = operation(part.operation), isCurrent(part) else { return }
-        tasks.removeAll { $0.id == task.id }
+        tasks.remove(task.id)
         succeeded(.operation(operation.id))
         switch part.item {
         case .single: singleTrained(operation, report: report, adapter: adapter)
