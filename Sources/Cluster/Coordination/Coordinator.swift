@@ -111,10 +111,10 @@ package struct Coordinator: Sendable {
     /// Takes the ledger's new state over.
     ///
     /// - Returns: shards of which something is another now, by index; whether one of them has other prompts or another adapter;
-    ///   and requests that became pending.
+    ///   content names of adapters that they had; and requests that became pending.
     mutating func take(
         _ new: LedgerSnapshot
-    ) -> (shards: [Int], haveOtherAdapters: Bool, requests: [LedgerSnapshot.PendingForget]) {
+    ) -> (shards: [Int], haveOtherAdapters: Bool, gone: Set<String>, requests: [LedgerSnapshot.PendingForget]) {
         let old = snapshot
         snapshot = new
         staleFrom = pendingForgets.latest + 1
@@ -123,7 +123,8 @@ package struct Coordinator: Sendable {
         let others =
             removed.count != added.count
             || zip(removed, added).contains { $0.manifest != $1.manifest || $0.adapter?.name != $1.adapter?.name }
-        return (Set((removed + added).map(\.index)).sorted(), others, requests)
+        let gone = Set(removed.compactMap(\.adapter?.name)).subtracting(added.compactMap(\.adapter?.name))
+        return (Set((removed + added).map(\.index)).sorted(), others, gone, requests)
     }
 
     /// Takes an event in and returns what is to be done, in order.

@@ -61,9 +61,13 @@ package enum CoordinatorLimits {
     /// as it does those of workers that are away. A worker that sends heartbeats but does not go on with a task delays a
     /// request before that by `CoordinatorSettings.progressSeconds`: then the task is another worker's.
     package static let releaseSeconds = 60.0
-    /// Times that an evaluation or comparison starts anew because the data changed under it. An evaluation keeps what it
-    /// scored under adapters that are still there.
+    /// Times that a comparison starts anew because the data changed under it.
     package static let restarts = 32
+    /// Times that an evaluation starts anew with the adapters of then because the data changed under it. After that it stays
+    /// with those it has, and keeps what it scored under adapters that are still there.
+    package static let freshStarts = 4
+    /// How long an evaluation waits for forget requests' shards before it takes the adapters that there are.
+    package static let evaluationSeconds = 60.0
     /// Adapters of one shard that a verification sets out to replay, because the shard changes meanwhile, before it reports
     /// the shard as changed.
     package static let pins = 3

@@ -61,6 +61,9 @@ extension Coordinator {
             } else {
                 write(.requestTraining(request: ticket.request))
             }
+        case .evaluate:
+            alarms.add(.anything, at: now.advanced(bySeconds: CoordinatorLimits.evaluationSeconds))
+            accept(ticket.request)
         default: accept(ticket.request)
         }
         dropOldOperations()

@@ -120,7 +120,7 @@ extension Coordinator {
     /// - Parameter dataChanged: prompts may have gone or come, also where no manifest shows it.
     mutating func adopt(_ new: LedgerSnapshot, dataChanged: Bool) {
         let hadPurge = snapshot.purgePending
-        let (shards, haveOtherAdapters, requests) = take(new)
+        let (shards, haveOtherAdapters, gone, requests) = take(new)
         changes.note(shards)
         shardsToCheck.formUnion(shards)
         for shard in shards { noteStaleCopies(of: shard) }
@@ -139,7 +139,7 @@ extension Coordinator {
         }
         adopt(requests)
         guard operations.hasReaders, dataChanged || haveOtherAdapters else { return }
-        restartReadingOperations()
+        restartReadingOperations(gone: gone)
         pinReplays()
     }
 

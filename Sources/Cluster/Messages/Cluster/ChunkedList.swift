@@ -4,21 +4,28 @@
 /// Positions are those of an array. An element is found in logarithmic time.
 public struct ChunkedList<Element> {
     /// None of them is empty.
-    private var chunks: [[Element]] = []
+    @usableFromInline var chunks: [[Element]] = []
     /// Position of each chunk's first element.
-    private var starts: [Int] = []
-    public private(set) var count = 0
+    @usableFromInline var starts: [Int] = []
+    @usableFromInline var size = 0
+
+    @inlinable
+    public var count: Int { size }
 
     /// Elements of a chunk that is filled by appending.
-    private static var full: Int { 64 }
+    @inlinable
+    static var full: Int { 64 }
 
+    @inlinable
     public init() {}
 
+    @inlinable
     public init(_ elements: some Sequence<Element>) {
         for element in elements { append(element) }
     }
 
-    private func place(of position: Int) -> (chunk: Int, offset: Int) {
+    @inlinable
+    func place(of position: Int) -> (chunk: Int, offset: Int) {
         var (low, high) = (0, starts.count)
         while high - low > 1 {
             let middle = (low + high) / 2
@@ -27,17 +34,19 @@ public struct ChunkedList<Element> {
         return (low, position - starts[low])
     }
 
-    private mutating func renumber(from chunk: Int) {
+    @inlinable
+    mutating func renumber(from chunk: Int) {
         starts.removeSubrange(Swift.min(chunk, starts.count)...)
         var start = chunk > 0 ? starts[chunk - 1] + chunks[chunk - 1].count : 0
         for chunk in chunks[chunk...] {
             starts.append(start)
             start += chunk.count
         }
-        count = start
+        size = start
     }
 
-    private func isShared(_ chunk: Int, with other: [Element]) -> Bool {
+    @inlinable
+    func isShared(_ chunk: Int, with other: [Element]) -> Bool {
         chunks[chunk].withUnsafeBufferPointer { own in
             other.withUnsafeBufferPointer { $0.baseAddress == own.baseAddress && $0.count == own.count }
         }
@@ -45,9 +54,12 @@ public struct ChunkedList<Element> {
 }
 
 extension ChunkedList: RandomAccessCollection, MutableCollection, RangeReplaceableCollection {
+    @inlinable
     public var startIndex: Int { 0 }
+    @inlinable
     public var endIndex: Int { count }
 
+    @inlinable
     public subscript(position: Int) -> Element {
         get {
             let (chunk, offset) = place(of: position)
@@ -60,10 +72,14 @@ extension ChunkedList: RandomAccessCollection, MutableCollection, RangeReplaceab
     }
 
     public struct Iterator: IteratorProtocol {
-        fileprivate var chunks: [[Element]]
-        fileprivate var chunk = 0
-        fileprivate var offset = 0
+        @usableFromInline var chunks: [[Element]]
+        @usableFromInline var chunk = 0
+        @usableFromInline var offset = 0
 
+        @inlinable
+        init(chunks: [[Element]]) { self.chunks = chunks }
+
+        @inlinable
         public mutating func next() -> Element? {
             guard chunk < chunks.count else { return nil }
             let element = chunks[chunk][offset]
@@ -73,18 +89,21 @@ extension ChunkedList: RandomAccessCollection, MutableCollection, RangeReplaceab
         }
     }
 
+    @inlinable
     public func makeIterator() -> Iterator { Iterator(chunks: chunks) }
 
+    @inlinable
     public mutating func append(_ element: Element) {
         if let last = chunks.indices.last, chunks[last].count < Self.full {
             chunks[last].append(element)
         } else {
             chunks.append([element])
-            starts.append(count)
+            starts.append(size)
         }
-        count += 1
+        size += 1
     }
 
+    @inlinable
     public mutating func replaceSubrange(_ range: Range<Int>, with elements: some Collection<Element>) {
         guard !chunks.isEmpty else {
             for element in elements { append(element) }
@@ -108,7 +127,8 @@ extension ChunkedList: RandomAccessCollection, MutableCollection, RangeReplaceab
 
     /// A chunk of which little is left becomes a part of the one before it: there are never many more chunks than elements ask
     /// for.
-    private mutating func joinSmall(at chunk: Int) {
+    @inlinable
+    mutating func joinSmall(at chunk: Int) {
         guard chunk > 0, chunk < chunks.count, chunks[chunk].count < Self.full / 4,
             chunks[chunk - 1].count + chunks[chunk].count <= Self.full
         else { return }
@@ -124,12 +144,14 @@ extension ChunkedList: ExpressibleByArrayLiteral {
 extension ChunkedList: Sendable where Element: Sendable {}
 
 extension ChunkedList: Equatable where Element: Equatable {
+    @inlinable
     public static func == (left: ChunkedList, right: ChunkedList) -> Bool {
         left.count == right.count && left.elementsEqual(right)
     }
 
     /// Elements of which a version before this one had others, or none, and those that it had and this one has not. An
     /// element that only moved may be in both, next to others that did; what both versions share is in neither.
+    @inlinable
     public func changes(since old: ChunkedList) -> (removed: [Element], added: [Element]) {
         var (removed, added): ([Element], [Element]) = ([], [])
         var begin = 0
@@ -148,21 +170,23 @@ extension ChunkedList: Equatable where Element: Equatable {
         return (removed, added)
     }
 
-    private static func compare(
+    @inlinable
+    static func compare(
         _ old: [Element], _ new: [Element], _ removed: inout [Element], _ added: inout [Element]
     ) {
-        let begin = zip(old, new).prefix { $0 == $1 }.count
-        let end = zip(old[begin...].reversed(), new[begin...].reversed()).prefix { $0 == $1 }.count
-        let (before, after) = (old[begin..<old.count - end], new[begin..<new.count - end])
-        guard before.count == after.count else {
-            removed += before
-            added += after
+        if old.count == new.count {
+            for place in old.indices where old[place] != new[place] {
+                removed.append(old[place])
+                added.append(new[place])
+            }
             return
         }
-        for (old, new) in zip(before, after) where old != new {
-            removed.append(old)
-            added.append(new)
-        }
+        var (begin, end) = (0, Swift.min(old.count, new.count))
+        while begin < end, old[begin] == new[begin] { begin += 1 }
+        let (before, after) = (old.count - end, new.count - end)
+        while end > begin, old[before + end - 1] == new[after + end - 1] { end -= 1 }
+        removed += old[begin..<before + end]
+        added += new[begin..<after + end]
     }
 }
 
