@@ -15,14 +15,9 @@ import Messages
 package struct Coordinator: Sendable {
     let settings: CoordinatorSettings
     /// What the ledger holds, as of the last commit heard of.
-    package internal(set) var snapshot: LedgerSnapshot {
-        didSet {
-            pendingForgets.update(from: oldValue.pendingForgets, to: snapshot.pendingForgets)
-            (mustReviseChecks, mustAdvanceForgets) = (true, true)
-        }
-    }
+    package private(set) var snapshot: LedgerSnapshot
     /// Of the snapshot.
-    private(set) var pendingForgets: PendingForgets
+    var pendingForgets: PendingForgets
     var now: CoordinatorInstant
     var actions: [CoordinatorAction] = []
     /// Connections that were given up, and on which something was heard again while these events were handled.
@@ -33,18 +28,22 @@ package struct Coordinator: Sendable {
     var arithmetic: String?
     /// By shard; nil: nobody.
     var owners: [Int: String] = [:]
+    var placement = ShardPlacement()
     /// When a worker last came or went.
-    var membershipChanged: CoordinatorInstant
+    var membershipChanged: CoordinatorInstant {
+        didSet { alarms.add(.anything, at: membershipChanged.advanced(bySeconds: CoordinatorLimits.settleSeconds)) }
+    }
     /// nil: before the first one.
     var lastTick: CoordinatorInstant?
 
     /// Tasks given out, oldest first.
-    var tasks: [CoordinatorTask] = []
+    var tasks = TaskList()
     var nextTask: TaskID
-    var failures: [WorkItemFailures] = [] {
-        didSet { mustAdvanceForgets = true }
-    }
-    var backlogs: [ValueBacklog] = []
+    /// What changes them says so by `noteFailure`.
+    var failures: [WorkItemFailures] = []
+    var backlogs: [MissingValues: ValueBacklog] = [:]
+    /// What is missing, as far as it is asked of the ledger, in the order in which it is worked off.
+    var wantedValues: [MissingValues] = []
     /// The last task that trained or corrected the shard, by shard: whose turn it is.
     var lastTrainings: [Int: TaskID] = [:]
 
@@ -54,26 +53,40 @@ package struct Coordinator: Sendable {
     var purgeNotBefore: CoordinatorInstant
 
     /// In the order in which they came.
-    var operations = Operations() {
-        didSet { mustAdvanceForgets = true }
-    }
-    /// What forget requests that wait for their shards follow from changed since they were looked at.
-    var mustAdvanceForgets = true
+    var operations = Operations()
+    /// Copies that forget requests wait for.
+    var staleCopies = StaleCopies()
+    /// A copy that is stale now, and was not when it was looked at last, concerns requests from this one on.
+    var staleFrom = 0
+    /// Requests from this one on waited for copies when they were last looked at.
+    var blockedFrom = Int.max
 
     /// Second trainings of shards that forget requests touched.
-    var checks: [ShardCheck] = [] {
-        didSet {
-            checkPositions = Dictionary(
-                checks.indices.map { (checks[$0].shard, $0) }, uniquingKeysWith: { first, _ in first })
-            mustReviseChecks = true
-        }
-    }
-    /// Of the checks, by shard.
-    private(set) var checkPositions: [Int: Int] = [:]
-    /// What checks follow from changed since they were revised.
-    var mustReviseChecks = true
+    var checks = ShardChecks()
+    var choices = CheckChoices()
     /// Declarations of destroyed disks: the last answers, for clients that ask again.
     var declarations: [CopyDeclaration] = []
+
+    // MARK: what changed
+
+    /// Shards of which something changed.
+    var changes = ChangeLog()
+    var index = ShardIndex()
+    var alarms = Alarms()
+    /// What was true for all shards when their facts were last looked at.
+    var circumstances: Circumstances?
+    /// Live workers that no task has for itself, and those that may have one more chunk; sorted.
+    var free: [String] = []
+    var spare: [String] = []
+    /// Pending forget requests that something changed for, and those whose checks are to be looked at.
+    var forgetsToAdvance: Set<String> = []
+    var forgetsToCheck: Set<String> = []
+    /// Shards of which the data, the adapter or the check is another one.
+    var shardsToCheck: Set<Int> = []
+    /// Whether something is to be brought nearer to what should be.
+    var mustReconcile = true
+    /// Whether a worker came or went since shards were placed.
+    var mustPlace = true
 
     /// - `copies`: what workers' disks may hold, as the ledger has it on record.
     package init(
@@ -88,7 +101,30 @@ package struct Coordinator: Sendable {
         self.arithmetic = settings.arithmetic
         self.nextTask = settings.firstTask
         roster.remember(copies, at: now)
-        adoptPendingForgets()
+        alarms.add(.anything, at: now.advanced(bySeconds: CoordinatorLimits.settleSeconds))
+        alarms.add(.everything, at: now.advanced(bySeconds: CoordinatorLimits.reservationSeconds.lowerBound))
+        adopt(snapshot.pendingForgets)
+        changes.note(snapshot.shards.map(\.index))
+        refresh()
+    }
+
+    /// Takes the ledger's new state over.
+    ///
+    /// - Returns: shards of which something is another now, by index; whether one of them has other prompts or another adapter;
+    ///   content names of adapters that they had; and requests that became pending.
+    mutating func take(
+        _ new: LedgerSnapshot
+    ) -> (shards: [Int], haveOtherAdapters: Bool, gone: Set<String>, requests: [LedgerSnapshot.PendingForget]) {
+        let old = snapshot
+        snapshot = new
+        staleFrom = pendingForgets.latest + 1
+        let requests = pendingForgets.update(from: old.pendingForgets, to: new.pendingForgets)
+        let (removed, added) = new.shards.changes(since: old.shards)
+        let others =
+            removed.count != added.count
+            || zip(removed, added).contains { $0.manifest != $1.manifest || $0.adapter?.name != $1.adapter?.name }
+        let gone = Set(removed.compactMap(\.adapter?.name)).subtracting(added.compactMap(\.adapter?.name))
+        return (Set((removed + added).map(\.index)).sorted(), others, gone, requests)
     }
 
     /// Takes an event in and returns what is to be done, in order.
@@ -103,6 +139,16 @@ package struct Coordinator: Sendable {
         hasReturned = []
         for event in events { take(event) }
         if !events.allSatisfy(isQuiet) { reconcile() }
+        defer { actions = [] }
+        return actions
+    }
+
+    /// Looks at what changed, or at everything: the same comes of both.
+    package mutating func look(atEverything: Bool, at now: CoordinatorInstant) -> [CoordinatorAction] {
+        self.now = max(self.now, now)
+        actions = []
+        if atEverything { noteEverything() }
+        reconcile()
         defer { actions = [] }
         return actions
     }
@@ -143,19 +189,24 @@ package struct Coordinator: Sendable {
         }
     }
 
-    /// Whether nothing can follow from the event but an answer.
+    /// Whether nothing can follow from the event but an answer; or nothing did, and it is not time for anything else.
     private func isQuiet(_ event: CoordinatorEvent) -> Bool {
         switch event {
         case .worker(let peer, .heartbeat), .worker(let peer, .progress), .worker(let peer, .need),
             .worker(let peer, .lacks):
             !hasReturned.contains(peer)
-        case .alive, .garbage, .client(_, .status): true
+        case .alive, .garbage, .client(_, .status), .client(_, .operation): true
+        case .tick: !hasChanged
         default: false
         }
     }
 
-    /// Brings what is nearer to what should be.
+    /// Brings what is nearer to what should be. Every step looks at what changed since it last did.
     private mutating func reconcile() {
+        mustReconcile = false
+        operations.areReadersTouched = false
+        ring()
+        refresh()
         resumePausedWork()
         reviseChecks()
         dropUnwantedTasks()
@@ -166,6 +217,12 @@ package struct Coordinator: Sendable {
         placeShards()
         releaseCopies()
         giveOutTasks()
+        collect()
+        changes.trim()
+        // What a later step changed an earlier one looks at with the next event, at the latest with the next tick.
+        if !changes.isEmpty || !forgetsToCheck.isEmpty || !shardsToCheck.isEmpty || !forgetsToAdvance.isEmpty {
+            mustReconcile = true
+        }
     }
 
     mutating func log(_ line: String) {

@@ -188,6 +188,8 @@ package struct EvaluationScores: Sendable, Equatable {
     package var split: Split
     package var digests: [String]
     package var series: [Series]
+    /// What was measured: while forget requests come these may not be all that answer by now.
+    package var adapters: [ActiveAdapter] = []
     /// τ and n that the client asked for; nil: those in force.
     package var parameters: SampleAdaptiveAttention.Parameters?
     /// Training of the single adapter, if compared.

@@ -25,8 +25,13 @@ package enum CoordinatorLimits {
     package static let endedOperations = 128
     /// Trainings, evaluations and verifications running at once; more are refused with `busy`.
     package static let runningOperations = 16
-    /// Forget requests running at once; more are refused with `busy`.
-    package static let runningForgets = 1024
+    /// Forget requests running at once; more are refused with `busy`. Each keeps some hundred bytes of the process, whatever
+    /// the number of shards and workers.
+    package static let runningForgets = 250_000
+    /// Entries of `operations` and of `pending_forgets` in a status; it says how many there are in all.
+    package static let listed = 256
+    /// Tasks that a line of progress names.
+    package static let namedTasks = 8
     /// Clients waiting for the commit of one request that was repeated while it ran.
     package static let waitersPerRequest = 8
     /// Tasks of one worker at once: one computes, the next waits so that the worker never does.
@@ -37,6 +42,8 @@ package enum CoordinatorLimits {
     package static let replaysBetweenTrainings = 1
     /// Retrainings of a shard, by later forget requests, to which a request hands on its double check before it does without.
     package static let checkMoves = 2
+    /// Adapters whose missing rows are listed at once.
+    package static let listedRows = 64
     /// Digests asked of the ledger at once.
     package static let missingValues = 4096
     /// Failures of one piece of work before its operations fail.
@@ -54,9 +61,13 @@ package enum CoordinatorLimits {
     /// as it does those of workers that are away. A worker that sends heartbeats but does not go on with a task delays a
     /// request before that by `CoordinatorSettings.progressSeconds`: then the task is another worker's.
     package static let releaseSeconds = 60.0
-    /// Times that an evaluation or comparison starts anew because the data changed under it. An evaluation keeps what it
-    /// scored under adapters that are still there.
+    /// Times that a comparison starts anew because the data changed under it.
     package static let restarts = 32
+    /// Times that an evaluation starts anew with the adapters of then because the data changed under it. After that it stays
+    /// with those it has, and keeps what it scored under adapters that are still there.
+    package static let freshStarts = 4
+    /// How long an evaluation waits for forget requests' shards before it takes the adapters that there are.
+    package static let evaluationSeconds = 60.0
     /// Adapters of one shard that a verification sets out to replay, because the shard changes meanwhile, before it reports
     /// the shard as changed.
     package static let pins = 3

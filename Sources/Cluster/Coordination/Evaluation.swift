@@ -16,6 +16,10 @@ struct Evaluation: Sendable {
     var phase = Phase.waiting
     /// What was scored before the data or adapters changed.
     var kept: KeptScores?
+    /// The adapters that it stays with, whatever others come; nil: it takes those that answer when its split is loaded.
+    var pinned: [ActiveAdapter]?
+    /// Attention cannot be weighed any more over the adapters that it stays with: others answer beside them.
+    var leavesOutAttention = false
 
     init(_ request: ClientRequest.EvaluateRequest) {
         self.request = request
@@ -25,6 +29,8 @@ struct Evaluation: Sendable {
     var renewed: Evaluation {
         var renewed = Evaluation(request)
         renewed.kept = kept
+        renewed.pinned = pinned
+        renewed.leavesOutAttention = leavesOutAttention
         switch phase {
         case .scoring(let scoring), .building(let scoring): renewed.kept = KeptScores(scoring)
         case .waiting, .loading: break
@@ -34,6 +40,14 @@ struct Evaluation: Sendable {
 
     var hasBegun: Bool {
         if case .waiting = phase { false } else { true }
+    }
+
+    /// Names of adapters that were trained on everything.
+    var singles: [String] {
+        switch phase {
+        case .scoring(let scoring), .building(let scoring): scoring.single.map { [$0.report.adapter] } ?? []
+        case .waiting, .loading: []
+        }
     }
 }
 
@@ -75,7 +89,10 @@ struct EvaluationScoring: Sendable {
     }
 
     var digests: [String]
+    /// Those that carry weight.
     var adapters: [ActiveAdapter]
+    /// All that are measured.
+    var measured: [ActiveAdapter] = []
     /// Empty where the weights are equal whatever is asked.
     var attentions: [Attention] = []
     var series: [Series] = []

@@ -35,7 +35,7 @@ struct KeptScores: Sendable {
     }
 
     /// What rests on anything but these adapters and this training data goes.
-    mutating func drop(allBut adapters: [String], basis: [String]) {
+    mutating func drop(allBut adapters: Set<String>, basis: [String]) {
         if single?.basis != basis { single = nil }
         let left = single?.report.adapter
         series = series.filter { key, _ in

@@ -10,7 +10,9 @@ package struct KnownWorker: Sendable {
     var lastHeard: CoordinatorInstant
     var lastSent: CoordinatorInstant
     /// By shard.
-    var copies: [KnownCopy]
+    private(set) var copies: [KnownCopy]
+    /// Shards whose copy changed; the roster reads and empties it.
+    private(set) var touched: [Int] = []
     /// When a whole message of it last came.
     var lastMessage = CoordinatorInstant(milliseconds: 0)
     /// The connection before this one, which should fall silent.
@@ -31,10 +33,29 @@ package struct KnownWorker: Sendable {
     /// `WorkerIdentity.digest` of what the worker showed its id to be its own by; nil: it was not heard since the start.
     var secret: String?
 
+    init(
+        id: String, name: String, threads: Int, peer: PeerID?, lastHeard: CoordinatorInstant,
+        lastSent: CoordinatorInstant
+    ) {
+        (self.id, self.name, self.threads, self.peer) = (id, name, threads, peer)
+        (self.lastHeard, self.lastSent, copies) = (lastHeard, lastSent, [])
+    }
+
     var isLive: Bool { peer != nil }
 
     func copy(of shard: Int) -> KnownCopy? {
-        copies.first { $0.shard == shard }
+        let position = place(of: shard)
+        return position < copies.count && copies[position].shard == shard ? copies[position] : nil
+    }
+
+    /// Where the copy of the shard is, or belongs.
+    private func place(of shard: Int) -> Int {
+        var (low, high) = (0, copies.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if copies[middle].shard < shard { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Whether its copy is known to be exactly this manifest.
@@ -43,12 +64,13 @@ package struct KnownWorker: Sendable {
     }
 
     mutating func setCopy(_ copy: KnownCopy) {
-        if let position = copies.firstIndex(where: { $0.shard == copy.shard }) {
+        let position = place(of: copy.shard)
+        if position < copies.count, copies[position].shard == copy.shard {
             copies[position] = copy
         } else {
-            copies.append(copy)
-            copies.sort { $0.shard < $1.shard }
+            copies.insert(copy, at: position)
         }
+        touched.append(copy.shard)
     }
 
     /// Data of this manifest is on its way to the worker.
@@ -77,83 +99,21 @@ package struct KnownWorker: Sendable {
     }
 
     mutating func removeCopy(of shard: Int) {
-        copies.removeAll { $0.shard == shard }
+        let position = place(of: shard)
+        guard position < copies.count, copies[position].shard == shard else { return }
+        copies.remove(at: position)
+        touched.append(shard)
+    }
+
+    mutating func removeAllCopies() {
+        touched += copies.map(\.shard)
+        copies = []
     }
 }
 
-/// All workers that matter: the live ones, and those away that may still hold data. Sorted by id.
-struct WorkerRoster: Sendable {
-    private(set) var workers: [KnownWorker] = []
-    /// Ids by connection.
-    private var ids: [PeerID: String] = [:]
-
-    subscript(id: String) -> KnownWorker? {
-        get {
-            index(of: id).map { workers[$0] }
-        }
-        set {
-            let position = position(of: id)
-            let known = position < workers.count && workers[position].id == id
-            note(id, known ? workers[position].peer : nil, newValue?.peer)
-            switch (known, newValue) {
-            case (true, .some(let worker)): workers[position] = worker
-            case (true, .none): workers.remove(at: position)
-            case (false, .some(let worker)): workers.insert(worker, at: position)
-            case (false, .none): break
-            }
-        }
-    }
-
-    var live: [KnownWorker] { workers.filter(\.isLive) }
-    var hasLive: Bool { workers.contains(where: \.isLive) }
-
-    func isAnybodyExpected(at now: CoordinatorInstant) -> Bool {
-        workers.contains { !$0.isLive && ($0.absence.expectedUntil.map { $0 > now } ?? false) }
-    }
-
-    func worker(at peer: PeerID) -> KnownWorker? {
-        ids[peer].flatMap { self[$0] }
-    }
-
-    mutating func update(_ id: String, _ change: (inout KnownWorker) -> Void) {
-        guard let position = index(of: id) else { return }
-        let before = workers[position].peer
-        change(&workers[position])
-        note(id, before, workers[position].peer)
-    }
-
-    /// Workers that were here before this coordinator started, as far as their disks may hold something.
-    mutating func remember(_ copies: [HandedCopy], at now: CoordinatorInstant) {
-        for copy in copies {
-            var worker =
-                self[copy.worker]
-                ?? KnownWorker(
-                    id: copy.worker, name: copy.name, threads: 0, peer: nil, lastHeard: now, lastSent: now, copies: [])
-            worker.mayHold(shard: copy.shard, manifests: [copy.manifest])
-            // Whoever was here before a restart is looking for its coordinator already.
-            worker.absence.expectedUntil = now.advanced(bySeconds: CoordinatorLimits.reservationSeconds.lowerBound)
-            self[copy.worker] = worker
-        }
-    }
-
-    private mutating func note(_ id: String, _ before: PeerID?, _ after: PeerID?) {
-        guard before != after else { return }
-        if let before, ids[before] == id { ids[before] = nil }
-        if let after { ids[after] = id }
-    }
-
-    private func index(of id: String) -> Int? {
-        let position = position(of: id)
-        return position < workers.count && workers[position].id == id ? position : nil
-    }
-
-    /// Where the worker is, or belongs: ids are sorted.
-    private func position(of id: String) -> Int {
-        var (low, high) = (0, workers.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if workers[middle].id < id { low = middle + 1 } else { high = middle }
-        }
-        return low
+extension KnownWorker {
+    mutating func takeTouched() -> [Int] {
+        defer { touched = [] }
+        return touched
     }
 }

@@ -89,8 +89,6 @@ struct Forgetting: Sendable {
     }
 
     var outcome = Outcome.unknown(waiters: [])
-    /// Copies that may hold what was forgotten, as known at the commit or when their worker came back.
-    var suspects: [UnconfirmedCopy] = []
     /// Since when its shards have clean adapters; nil: they have not.
     var cleanSince: CoordinatorInstant?
     /// Double checks of its shards once these were retrained, by shard.

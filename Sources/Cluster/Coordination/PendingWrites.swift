@@ -1,6 +1,6 @@
 import Messages
 
-/// Writes on their way to the ledger, and writes to try again.
+/// Writes on their way to the ledger, and writes to try again: each found by what it is about.
 struct PendingWrites: Sendable {
     struct Entry: Sendable {
         enum Phase: Sendable {
@@ -30,17 +30,30 @@ struct PendingWrites: Sendable {
         var isFailing: Bool { error.map { $0.code != .stale } ?? false }
     }
 
-    private(set) var entries: [Entry] = []
+    private var entries: [LedgerCommandID: Entry] = [:]
+    private var subjects: [LedgerCommand.Subject: [LedgerCommandID]] = [:]
+    /// Those that failed and are tried again, in the order in which they failed last.
+    private var retried: [LedgerCommandID] = []
     private var next: LedgerCommandID = 1
+    private(set) var publications = 0
+    /// What writes that began, ended or failed were about. Whoever reads it empties it.
+    var touched: [LedgerCommand.Subject] = []
 
     /// Writes that failed for a reason of the ledger's own, and are tried again: what depends on one of them waits for it,
     /// and nothing else does.
     var failing: [Entry] {
-        entries.filter { $0.isFailing }
+        retried.compactMap { entries[$0] }.filter(\.isFailing)
     }
 
-    func isFailing(where condition: (LedgerCommand) -> Bool) -> Bool {
-        entries.contains { $0.isFailing && condition($0.command) }
+    /// Whether one about this is on its way or to be tried again.
+    func has(_ subject: LedgerCommand.Subject) -> Bool { subjects[subject] != nil }
+
+    func entries(about subject: LedgerCommand.Subject) -> [Entry] {
+        subjects[subject]?.compactMap { entries[$0] } ?? []
+    }
+
+    func isFailing(_ subject: LedgerCommand.Subject) -> Bool {
+        !retried.isEmpty && entries(about: subject).contains(where: \.isFailing)
     }
 
     /// Why nothing is begun now that ends in a result of this kind; nil: it may be.
@@ -49,7 +62,8 @@ struct PendingWrites: Sendable {
     /// `CoordinatorLimits.unwrittenResults` of a kind have failed, no more of the kind are begun, so at most those of tasks
     /// under way are added.
     func obstacle(to kind: WorkerResult) -> ClientError? {
-        let errors = entries.filter { $0.isFailing && $0.command.result == kind }.compactMap(\.error)
+        guard !retried.isEmpty else { return nil }
+        let errors = failing.filter { $0.command.result == kind }.compactMap(\.error)
         return errors.first { $0.code == .diskFull }
             ?? (errors.count >= CoordinatorLimits.unwrittenResults ? errors.first : nil)
     }
@@ -58,46 +72,64 @@ struct PendingWrites: Sendable {
 
     mutating func begin(_ command: LedgerCommand) -> LedgerCommandID {
         defer { next += 1 }
-        entries.append(Entry(id: next, command: command, attempts: 1, phase: .underWay(lastError: nil)))
+        insert(Entry(id: next, command: command, attempts: 1, phase: .underWay(lastError: nil)))
         return next
     }
 
     /// Takes out the entry of a command that ended.
     mutating func end(_ id: LedgerCommandID) -> Entry? {
-        guard let position = entries.firstIndex(where: { $0.id == id && $0.isUnderWay }) else { return nil }
-        return entries.remove(at: position)
+        guard let entry = entries[id], entry.isUnderWay else { return nil }
+        drop(id)
+        return entry
     }
 
-    mutating func keepForRetry(_ entry: Entry, error: ClientError, at now: CoordinatorInstant) {
+    /// - Returns: when it is to be tried again.
+    mutating func keepForRetry(_ entry: Entry, error: ClientError, at now: CoordinatorInstant) -> CoordinatorInstant {
         let range = CoordinatorLimits.ledgerRetrySeconds
         let pause = min(range.upperBound, range.lowerBound * Double(1 << min(entry.attempts - 1, 10)))
         var entry = entry
-        entry.phase = .waiting(until: now.advanced(bySeconds: pause), error)
-        entries.append(entry)
+        let time = now.advanced(bySeconds: pause)
+        entry.phase = .waiting(until: time, error)
+        insert(entry)
+        retried.append(entry.id)
+        return time
     }
 
     /// Entries whose time has come; they count as begun again.
     mutating func takeDue(at now: CoordinatorInstant) -> [Entry] {
         var due: [Entry] = []
-        for position in entries.indices {
-            guard case .waiting(let time, let error) = entries[position].phase, time <= now else { continue }
-            entries[position].phase = .underWay(lastError: error)
-            entries[position].attempts += 1
-            due.append(entries[position])
+        for id in retried {
+            guard var entry = entries[id], case .waiting(let time, let error) = entry.phase, time <= now else {
+                continue
+            }
+            entry.phase = .underWay(lastError: error)
+            entry.attempts += 1
+            entries[id] = entry
+            touched.append(entry.command.subject)
+            due.append(entry)
         }
         return due
     }
 
     mutating func drop(_ id: LedgerCommandID) {
-        entries.removeAll { $0.id == id }
+        guard let entry = entries.removeValue(forKey: id) else { return }
+        let subject = entry.command.subject
+        subjects[subject]?.removeAll { $0 == id }
+        if subjects[subject]?.isEmpty == true { subjects[subject] = nil }
+        if !retried.isEmpty { retried.removeAll { $0 == id } }
+        if case .publish = entry.command { publications -= 1 }
+        touched.append(subject)
     }
 
-    mutating func replace(_ id: LedgerCommandID, by command: LedgerCommand) {
-        for position in entries.indices where entries[position].id == id { entries[position].command = command }
-    }
+    /// - Parameter command: about the same.
+    mutating func replace(_ id: LedgerCommandID, by command: LedgerCommand) { entries[id]?.command = command }
 
-    func contains(where condition: (LedgerCommand) -> Bool) -> Bool {
-        entries.contains { condition($0.command) }
+    private mutating func insert(_ entry: Entry) {
+        entries[entry.id] = entry
+        let subject = entry.command.subject
+        subjects[subject, default: []].append(entry.id)
+        if case .publish = entry.command { publications += 1 }
+        touched.append(subject)
     }
 
     func isPublishing(shard: Int, manifest: String) -> Bool {
@@ -106,16 +138,18 @@ struct PendingWrites: Sendable {
 
     /// The worker whose adapter is on its way into the ledger.
     func publisher(of shard: Int, manifest: String) -> String? {
-        entries.lazy.compactMap { entry in
-            guard case .publish(shard, let report, _, let worker) = entry.command, report.manifest == manifest else {
+        entries(about: .publication(shard: shard)).lazy.compactMap { entry in
+            guard case .publish(_, let report, _, let worker) = entry.command, report.manifest == manifest else {
                 return nil
             }
             return worker
         }.first
     }
 
-    func isWriting(_ values: MissingValues) -> Bool {
-        contains { $0.saves(values) }
+    func isGivingUpCorrection(of shard: Int, manifest: String) -> Bool {
+        entries(about: .correction(shard: shard)).contains { entry in
+            if case .abandonCorrection(_, manifest, _) = entry.command { true } else { false }
+        }
     }
 }
 
@@ -131,9 +165,54 @@ extension MissingValues {
         case .margins: .margins
         }
     }
+
+    /// What writes that keep these rows are about.
+    var subject: LedgerCommand.Subject {
+        switch self {
+        case .embeddings: .embeddings
+        case .margins(let adapter): .rows(adapter: adapter)
+        }
+    }
 }
 
 extension LedgerCommand {
+    /// What a write is about: others that depend on it look for it under this name.
+    enum Subject: Hashable, Sendable {
+        case forget(String)
+        case training(String)
+        case embeddings
+        case partition
+        case publication(shard: Int)
+        case correction(shard: Int)
+        case rows(adapter: String)
+        case tuning
+        case purge
+        case file(adapter: String)
+        case end(String)
+        case copies(worker: String)
+        case declaration(String)
+        case dispute(shard: Int)
+    }
+
+    var subject: Subject {
+        switch self {
+        case .forget(let request, _): .forget(request)
+        case .requestTraining(let request): .training(request)
+        case .saveEmbeddings: .embeddings
+        case .partition: .partition
+        case .publish(let shard, _, _, _): .publication(shard: shard)
+        case .abandonCorrection(let shard, _, _): .correction(shard: shard)
+        case .saveMargins(let adapter, _, _): .rows(adapter: adapter)
+        case .tuneAttention: .tuning
+        case .purge: .purge
+        case .dropDamaged(let adapter): .file(adapter: adapter)
+        case .finishForget(let request, _): .end(request)
+        case .settleCopies(let settlement): .copies(worker: settlement.worker)
+        case .forgetCopy(let request, _): .declaration(request)
+        case .quarantine(let dispute): .dispute(shard: dispute.shard)
+        }
+    }
+
     /// nil: it keeps no result of a worker.
     var result: WorkerResult? {
         switch self {
@@ -143,15 +222,6 @@ extension LedgerCommand {
         case .forget, .requestTraining, .partition, .abandonCorrection, .tuneAttention, .purge, .dropDamaged,
             .finishForget, .settleCopies, .forgetCopy, .quarantine:
             nil
-        }
-    }
-
-    /// Whether it keeps these rows.
-    func saves(_ values: MissingValues) -> Bool {
-        switch (self, values) {
-        case (.saveEmbeddings, .embeddings): true
-        case (.saveMargins(let name, _, _), .margins(let adapter)): name == adapter
-        default: false
         }
     }
 }

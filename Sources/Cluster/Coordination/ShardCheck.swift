@@ -26,6 +26,14 @@ struct ShardCheck: Sendable {
     /// The last training of each worker, oldest first.
     var votes: [Vote] = []
 
+    /// Whether another worker is to train it.
+    var isWanted: Bool {
+        switch state {
+        case .open, .disputed: true
+        case .agreed, .failed: false
+        }
+    }
+
     var isDisputed: Bool {
         if case .disputed = state { true } else { false }
     }

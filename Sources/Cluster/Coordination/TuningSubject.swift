@@ -1,5 +1,6 @@
 /// For what the attention is tuned.
 struct TuningSubject: Hashable, Sendable {
-    var adapters: [String]
+    /// `ShardIndex.revision`.
+    var adapters: Int
     var validation: String
 }

@@ -9,7 +9,6 @@ struct ValueBacklog: Sendable {
         case listed([String])
     }
 
-    var kind: MissingValues
     var phase = Phase.unknown
 
     var isLoading: Bool {

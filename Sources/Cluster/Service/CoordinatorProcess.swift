@@ -258,15 +258,15 @@ extension ClusterConfiguration {
         }
     }
 
-    /// Why the adapters of all shards do not fit in one message together; nil: they do.
+    /// Why an adapter does not fit in one message; nil: it does.
     func adaptersTooLarge(for model: ModelConfiguration) -> String? {
         let layout = AdapterLayout(model: model, configuration: training.lora)
         // Its header names two tensors a site, in less than 200 bytes each.
         let bytes = 4 * layout.count + 400 * layout.sites.count
-        guard bytes > WireLimits.adapterBytes(shards: shards) else { return nil }
+        guard bytes > WireLimits.adapterBytes else { return nil }
         return
-            "the adapters of \(shards) shards, \(bytes) bytes each, are too much for one message, so that they could never be "
-            + "evaluated together: take at most \(WireLimits.shards(adapterBytes: bytes)) shards, a lower rank or fewer targets"
+            "an adapter of \(bytes) bytes is too much for one message, which takes \(WireLimits.adapterBytes): take a lower "
+            + "rank or fewer targets"
     }
 }
 

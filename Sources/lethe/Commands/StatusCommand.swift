@@ -80,6 +80,10 @@ private struct StatusText {
             let method = forget.method + (forget.bridge.map { ", bridged by \($0)" } ?? "")
             lines.append("forget \(forget.request) (\(method)) waits for: \(forget.waits.joined(separator: "; "))")
         }
+        let more = (report.pendingForgetsTotal ?? 0) - report.pendingForgets.count
+        if more > 0 { lines.append("and \(more) more forget requests") }
+        let others = (report.operationsTotal ?? 0) - report.operations.count
+        if others > 0 { lines.append("\(others) more operations are not listed") }
         if let change = statistics.promptsChange {
             let date = Date(timeIntervalSince1970: Double(change.time) / 1000).formatted(.iso8601)
             let fields = change.changes.map { "\($0.field.rawValue) from \($0.recorded) to \($0.given)" }

@@ -141,7 +141,7 @@ struct ModelLedger {
         }
         let validation = samples.filter { $0.split == .validation }
         let training = samples.count { $0.split == .train }
-        snapshot.shards = manifests.enumerated().map { shard, manifest in
+        let shards = manifests.enumerated().map { shard, manifest in
             var adapter = adapters[shard]
             if let name = adapter?.name {
                 adapter?.missingMargins = validation.count { margins[name]?.contains($0.digest) != true }
@@ -151,6 +151,14 @@ struct ModelLedger {
                 quarantinedSince: quarantined.contains(shard) ? Date(timeIntervalSince1970: 0) : nil,
                 correction: corrections[shard]?.method,
                 awaitsExact: records.contains { $0.record.isExact && $0.record.waiting.contains(shard) })
+        }
+        // As the ledger does: what is the same is kept.
+        if snapshot.shards.count == shards.count {
+            for (index, shard) in shards.enumerated() where snapshot.shards[index] != shard {
+                snapshot.shards[index] = shard
+            }
+        } else {
+            snapshot.shards = ChunkedList(shards)
         }
         snapshot.isPartitioned = training > 0 && assigned.count == training
         snapshot.unassignedPrompts = training - assigned.count
@@ -164,11 +172,12 @@ struct ModelLedger {
         snapshot.weighsByRows = choseRows
         snapshot.trainingRequested = trainingRequested
         snapshot.purgePending = purgePending
-        snapshot.pendingForgets = records.filter { !$0.record.isFinished }.map { id, record in
+        let pending = records.filter { !$0.record.isFinished }.map { id, record in
             LedgerSnapshot.PendingForget(
                 id: id, received: Date(timeIntervalSince1970: 0), waitingFor: record.waiting.sorted(),
                 retrained: record.outcome.waitingFor.filter { !manifests[$0].entries.isEmpty })
         }
+        if !snapshot.pendingForgets.elementsEqual(pending) { snapshot.pendingForgets = ChunkedList(pending) }
     }
 
     private var tuningSubject: String {

@@ -327,7 +327,19 @@ struct Simulation {
         guard var coordinator else { return }
         let actions = coordinator.handle(event, at: CoordinatorInstant(milliseconds: now))
         self.coordinator = coordinator
+        if eventsHandled % 16 == 0 { checkThoroughness(of: coordinator) }
         for action in actions { perform(action) }
+    }
+
+    /// Whoever looks at what changed does what somebody does who looks at everything.
+    private mutating func checkThoroughness(of coordinator: Coordinator) {
+        var (quick, thorough) = (coordinator, coordinator)
+        let instant = CoordinatorInstant(milliseconds: now)
+        let (found, all) = (
+            quick.look(atEverything: false, at: instant).map { "\($0)" },
+            thorough.look(atEverything: true, at: instant).map { "\($0)" }
+        )
+        if found != all { violations.append("overlooked: \(all) instead of \(found)") }
     }
 
     // MARK: the shell

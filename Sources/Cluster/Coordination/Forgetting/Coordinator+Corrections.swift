@@ -11,10 +11,7 @@ import Messages
 extension Coordinator {
     /// Whether the shard is neither corrected nor trained until the ledger has dropped the correction.
     func isGivingUpCorrection(of shard: LedgerSnapshot.Shard) -> Bool {
-        shard.correction != nil
-            && writes.contains {
-                if case .abandonCorrection(shard.index, shard.manifest, _) = $0 { true } else { false }
-            }
+        shard.correction != nil && writes.isGivingUpCorrection(of: shard.index, manifest: shard.manifest)
     }
 
     /// After a failure: gives the correction up if another try is of no use.
@@ -46,7 +43,7 @@ extension Coordinator {
 
     /// Nothing is prepared while anything else is to be done.
     private var mayPrepare: Bool {
-        settings.configuration.preparesInfluence && isUpToDate && !operations.contains { $0.state == .running }
+        settings.configuration.preparesInfluence && isUpToDate && !operations.hasRunning
     }
 
     func isWantedPreparation(shard index: Int, manifest: String, adapter: String) -> Bool {
@@ -56,7 +53,7 @@ extension Coordinator {
 
     mutating func givePreparations() {
         guard mayPrepare else { return }
-        for worker in roster.live where !tasks.contains(where: { $0.worker == worker.id }) {
+        for worker in known(free) where !tasks.hasWorker(worker.id) {
             guard let peer = worker.peer, let shard = shardToPrepare(by: worker), let adapter = shard.adapter else {
                 continue
             }
@@ -68,7 +65,7 @@ extension Coordinator {
     }
 
     private func shardToPrepare(by worker: KnownWorker) -> LedgerSnapshot.Shard? {
-        snapshot.shards.first { shard in
+        index.owned[worker.id]?.sorted().lazy.compactMap(shard).first { shard in
             guard shard.prompts > 0, shard.isCurrent, shard.adapter != nil, owners[shard.index] == worker.id else {
                 return false
             }
@@ -80,7 +77,7 @@ extension Coordinator {
     mutating func prepared(_ id: TaskID, shard index: Int, adapter: String, by worker: KnownWorker) {
         guard let task = task(id, of: worker) else { return }
         guard case .prepare(index, _, adapter) = task.kind else { return failed(id, .badReport, by: worker) }
-        tasks.removeAll { $0.id == id }
+        tasks.remove(id)
         succeeded(task.work)
         roster.update(worker.id) {
             guard var copy = $0.copy(of: index) else { return }

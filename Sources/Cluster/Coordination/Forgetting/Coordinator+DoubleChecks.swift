@@ -11,9 +11,7 @@ import Messages
 /// adapter, but not for ever (`CoordinatorLimits.checkMoves`): where forget requests come faster than workers have time,
 /// certificates say so.
 extension Coordinator {
-    private func check(of shard: Int) -> ShardCheck? {
-        checkPositions[shard].map { checks[$0] }
-    }
+    private func check(of shard: Int) -> ShardCheck? { checks[shard] }
 
     func isDisputed(_ shard: LedgerSnapshot.Shard) -> Bool {
         check(of: shard.index).map { $0.manifest == shard.manifest && $0.isDisputed } ?? false
@@ -29,31 +27,42 @@ extension Coordinator {
         return chosen.sorted().compactMap { shard($0) }
     }
 
-    /// Begins checks that are wanted, drops those that are not, and compares what has come.
+    /// Begins checks that are wanted, drops those that are not, and compares what has come: of shards and requests that
+    /// something changed for.
     mutating func reviseChecks() {
-        // What settles a dispute may wait for a write, too.
-        guard mustReviseChecks || checks.contains(where: \.isDisputed) else { return }
-        mustReviseChecks = false
-        guard !pendingForgets.retrained.isEmpty || !checks.isEmpty else { return }
-        // Of the others nothing is to be checked.
-        let concerned = snapshot.pendingForgets.filter { !$0.retrained.isEmpty }
-            .map { (pending: $0, shards: checkedShards(of: $0)) }
-        let wanted = Set(concerned.flatMap { $0.shards.map(\.index) })
-        var kept = checks.filter { check in
-            shard(check.shard)?.manifest == check.manifest && (check.isDisputed || wanted.contains(check.shard))
+        let changed = shardsToCheck.sorted()
+        shardsToCheck = []
+        guard !changed.isEmpty || !forgetsToCheck.isEmpty else { return }
+        guard !pendingForgets.retrained.isEmpty || !checks.isEmpty || !choices.isEmpty else {
+            forgetsToCheck = []
+            return
         }
-        var begun = Set(kept.map(\.shard))
+        var requests = forgetsToCheck
+        for shard in changed { requests.formUnion(pendingForgets.retraining(shard)) }
+        forgetsToCheck = []
+        var concerned: [(pending: LedgerSnapshot.PendingForget, shards: [LedgerSnapshot.Shard])] = []
+        var affected = Set(changed)
+        for request in pendingForgets.inOrder(requests) {
+            guard let pending = pendingForget(request), !pending.retrained.isEmpty else { continue }
+            concerned.append((pending, checkedShards(of: pending)))
+        }
+        for request in requests.sorted() { affected.formUnion(choices.set([], by: request)) }
+        for (pending, shards) in concerned {
+            affected.formUnion(choices.set(shards.map(\.index), by: pending.id))
+        }
+        for index in affected.sorted() {
+            guard let check = check(of: index) else { continue }
+            let isKept = shard(index)?.manifest == check.manifest && (check.isDisputed || choices.isChosen(index))
+            if !isKept { checks.end(index) }
+        }
         for (pending, shards) in concerned {
             for shard in shards
-            where !begun.contains(shard.index) && noted(shard.index, of: pending)?.hasEnded != true {
-                kept.append(ShardCheck(shard: shard.index, manifest: shard.manifest))
-                begun.insert(shard.index)
+            where check(of: shard.index) == nil && noted(shard.index, of: pending)?.hasEnded != true {
+                checks.begin(ShardCheck(shard: shard.index, manifest: shard.manifest))
+                affected.insert(shard.index)
             }
         }
-        checks = kept
-        // What is compared may call for another look at the next event.
-        mustReviseChecks = false
-        for position in checks.indices { compare(at: position) }
+        for index in affected.sorted() { compare(index) }
         for (pending, shards) in concerned { noteChecks(of: pending, shards) }
     }
 
@@ -89,6 +98,7 @@ extension Coordinator {
         forgetting.checks.sort { $0.shard < $1.shard }
         guard forgetting.checks != before else { return }
         update(pending.id) { $0.course = .forget(forgetting) }
+        forgetsToAdvance.insert(pending.id)
     }
 
     /// What is known of the request's check of the shard; nil: the shard has had no clean adapter since.
@@ -97,9 +107,8 @@ extension Coordinator {
         return forgetting.checks.first { $0.shard == shard }
     }
 
-    private mutating func compare(at position: Int) {
-        let check = checks[position]
-        guard let shard = shard(check.shard) else { return }
+    private mutating func compare(_ index: Int) {
+        guard let check = check(of: index), let shard = shard(index) else { return }
         let published = shard.isCurrent && shard.adapter?.corrected == nil ? shard.adapter : nil
         switch check.state {
         case .open:
@@ -107,37 +116,40 @@ extension Coordinator {
                 break
             }
             guard vote.report.adapter != published.name else {
-                let workers = [vote.worker, published.trainer ?? owners[check.shard] ?? ""].sorted()
-                checks[position].state = .agreed(adapter: published.name, workers: workers)
-                return
+                let workers = [vote.worker, published.trainer ?? owners[index] ?? ""].sorted()
+                return checks.update(index) { $0.state = .agreed(adapter: published.name, workers: workers) }
             }
-            dispute(check, published: published, against: vote, at: position)
+            dispute(check, published: published, against: vote)
         case .disputed:
             guard published == nil, let (vote, other) = check.agreement,
-                !writes.isPublishing(shard: check.shard, manifest: check.manifest)
+                !writes.isPublishing(shard: index, manifest: check.manifest)
             else { break }
             let report = vote.report
-            log("the dispute about shard \(check.shard) is settled: \(vote.worker) and \(other.worker) agree")
-            checks[position].state = .agreed(adapter: report.adapter, workers: [vote.worker, other.worker].sorted())
-            write(.publish(shard: check.shard, report: report, adapter: vote.bytes, worker: vote.worker))
+            log("the dispute about shard \(index) is settled: \(vote.worker) and \(other.worker) agree")
+            checks.update(index) {
+                $0.state = .agreed(adapter: report.adapter, workers: [vote.worker, other.worker].sorted())
+            }
+            write(.publish(shard: index, report: report, adapter: vote.bytes, worker: vote.worker))
         case .agreed(let adapter, _):
             // Another adapter of the same data took its place: it is checked too.
-            if let published, published.name != adapter { checks[position].state = .open }
+            if let published, published.name != adapter { checks.update(index) { $0.state = .open } }
         case .failed: break
         }
     }
 
     private mutating func dispute(
-        _ check: ShardCheck, published: LedgerSnapshot.Adapter, against vote: ShardCheck.Vote, at position: Int
+        _ check: ShardCheck, published: LedgerSnapshot.Adapter, against vote: ShardCheck.Vote
     ) {
         let trainer = published.trainer ?? owners[check.shard] ?? ""
         log(
             "DISPUTE: worker \(trainer) trained shard \(check.shard) to \(published.name.clipped), worker "
                 + "\(vote.worker) to \(vote.report.adapter.clipped); the adapter is quarantined until two agree")
-        checks[position].state = .disputed
         var first = vote.report
         first.adapter = published.name
-        if !trainer.isEmpty { checks[position].add(ShardCheck.Vote(report: first, bytes: [], worker: trainer)) }
+        checks.update(check.shard) {
+            $0.state = .disputed
+            if !trainer.isEmpty { $0.add(ShardCheck.Vote(report: first, bytes: [], worker: trainer)) }
+        }
         write(
             .quarantine(
                 AdapterDispute(
@@ -149,10 +161,7 @@ extension Coordinator {
 
     func isWantedCheck(shard index: Int, manifest: String) -> Bool {
         guard let check = check(of: index), check.manifest == manifest else { return false }
-        switch check.state {
-        case .open, .disputed: return true
-        case .agreed, .failed: return false
-        }
+        return check.isWanted
     }
 
     /// One training at a time for each check, on a worker that is free.
@@ -160,16 +169,15 @@ extension Coordinator {
     /// - Parameter beforeTrainings: on one that has a shard to train and does a check first, in its turn.
     mutating func giveChecks(beforeTrainings: Bool) {
         // What settles a dispute is published.
-        guard !writes.isHeld(.adapters) else { return }
-        let wanted = checks.filter { isWantedCheck(shard: $0.shard, manifest: $0.manifest) }
-        guard !wanted.isEmpty else { return }
-        var free = freeForChecks(beforeTraining: beforeTrainings)
-        for check in wanted where !free.isEmpty {
-            let work = WorkItem.check(shard: check.shard)
-            guard !isPaused(work), !tasks.contains(where: { $0.work == work }),
-                let worker = checker(for: check, among: free), let peer = worker.peer
+        guard !index.unchecked.isEmpty, !free.isEmpty, !writes.isHeld(.adapters) else { return }
+        var idle = idleForChecks(beforeTraining: beforeTrainings)
+        for place in index.unchecked where !idle.isEmpty {
+            let work = WorkItem.check(shard: place.shard)
+            guard let check = check(of: place.shard), isWantedCheck(shard: check.shard, manifest: check.manifest),
+                !isPaused(work), !tasks.isWorked(on: work), let worker = checker(for: check, among: idle),
+                let peer = worker.peer
             else { continue }
-            free.removeAll { $0.id == worker.id }
+            idle.removeAll { $0.id == worker.id }
             let id = give(.check(shard: check.shard, manifest: check.manifest), to: worker)
             dispatch(
                 .replay(
@@ -178,10 +186,9 @@ extension Coordinator {
         }
     }
 
-    private func freeForChecks(beforeTraining: Bool) -> [KnownWorker] {
-        let busy = Set(tasks.map(\.worker))
-        return roster.live.filter { worker in
-            guard !busy.contains(worker.id) else { return false }
+    private func idleForChecks(beforeTraining: Bool) -> [KnownWorker] {
+        free.compactMap { roster[$0] }.filter { worker in
+            guard !tasks.hasWorker(worker.id) else { return false }
             guard beforeTraining else { return shardToTrain(by: worker) == nil }
             return worker.turn.replays > 0 && shardToTrain(by: worker) != nil
         }
@@ -189,7 +196,7 @@ extension Coordinator {
 
     /// A free worker that is not the trainer; in a dispute first one that has not trained the shard yet.
     private func checker(for check: ShardCheck, among idle: [KnownWorker]) -> KnownWorker? {
-        let free = idle.filter { mayCheck($0, check) }
+        let free = idle.filter { mayCheck($0.id, check) }
         guard check.isDisputed else {
             let trainer = trainer(of: check)
             // Another worker's training is there already, and waits for the adapter to be published.
@@ -199,18 +206,18 @@ extension Coordinator {
         let voters = check.votes.map(\.worker)
         if let other = free.first(where: { !voters.contains($0.id) }) { return other }
         // Nobody else is there: those who disagree are asked again, the one whose training is oldest first.
-        guard roster.live.allSatisfy({ voters.contains($0.id) }) else { return nil }
+        guard !roster.hasLive(where: { !voters.contains($0.id) }) else { return nil }
         return voters.lazy.compactMap { voter in free.first { $0.id == voter } }.first
     }
 
     /// Whether the worker did not fail at it last, or is the only one left to try again. One that fell silent is not asked
     /// twice.
-    private func mayCheck(_ worker: KnownWorker, _ check: ShardCheck) -> Bool {
+    private func mayCheck(_ worker: String, _ check: ShardCheck) -> Bool {
         let work = WorkItem.check(shard: check.shard)
         guard !isWelcome(worker, for: work) else { return true }
         let trainer = trainer(of: check)
-        let others = roster.live.filter { $0.id != trainer && $0.id != worker.id }
-        return others.isEmpty && failure(of: work)?.error.code != .silent
+        let hasOthers = roster.hasLive { $0.id != trainer && $0.id != worker }
+        return !hasOthers && failure(of: work)?.error.code != .silent
     }
 
     /// The worker that trained, or is about to train, the adapter that answers for the shard.
@@ -227,12 +234,12 @@ extension Coordinator {
         guard report.manifest == manifest, report.isExact else {
             return failed(task.id, .badReport, by: worker)
         }
-        tasks.removeAll { $0.id == task.id }
+        tasks.remove(task.id)
         succeeded(.check(shard: index))
-        guard let position = checks.firstIndex(where: { $0.shard == index && $0.manifest == manifest }) else { return }
-        checks[position].add(ShardCheck.Vote(report: report, bytes: adapter, worker: worker.id))
+        guard check(of: index)?.manifest == manifest else { return }
+        checks.update(index) { $0.add(ShardCheck.Vote(report: report, bytes: adapter, worker: worker.id)) }
         // Those who disagree and are asked again may disagree for ever.
-        if checks[position].isDisputed, checks[position].agreement == nil, checks[position].votes.count > 1 {
+        if let check = check(of: index), check.isDisputed, check.agreement == nil, check.votes.count > 1 {
             delayDispute(index)
         }
     }
@@ -241,11 +248,12 @@ extension Coordinator {
         let error = ClientError(
             code: .disputed, message: "trainings of shard \(shard) gave different bytes on different workers")
         let voters = Set(check(of: shard)?.votes.map(\.worker) ?? [])
-        guard roster.live.allSatisfy({ voters.contains($0.id) }) else { return }
+        guard !roster.hasLive(where: { !voters.contains($0.id) }) else { return }
         var record = WorkItemFailures(work: .check(shard: shard), count: 1, worker: "", error: error)
         record.pausedUntil = now.advanced(bySeconds: CoordinatorLimits.staleSeconds * 20)
         failures.removeAll { $0.work == record.work }
         failures.append(record)
+        noteFailure(record.work)
     }
 
     // MARK: the end of a request
@@ -268,8 +276,8 @@ extension Coordinator {
     private func isHopeless(_ check: ShardCheck) -> Bool {
         let trainer = trainer(of: check)
         // One that is away for a moment goes on with it.
-        guard !tasks.contains(where: { $0.work == .check(shard: check.shard) }) else { return false }
-        return !roster.live.contains { $0.id != trainer && mayCheck($0, check) }
+        guard !tasks.isWorked(on: .check(shard: check.shard)) else { return false }
+        return !roster.hasLive { $0.id != trainer && mayCheck($0.id, check) }
             || exhausted { $0 == .check(shard: check.shard) } != nil
     }
 
@@ -294,7 +302,7 @@ extension Coordinator {
 
     /// Shards about which workers disagree, one line each, for people.
     var disputes: [String] {
-        checks.filter(\.isDisputed).map { check in
+        checks.disputes.map { check in
             let votes = check.votes.map { "\($0.worker.prefix(8)): \($0.report.adapter.prefix(16))" }
             return
                 "trainings of shard \(check.shard) gave different bytes (\(votes.joined(separator: ", "))); it answers "

@@ -22,19 +22,19 @@ extension Coordinator {
         log(
             "forget \(id.clipped) is durable; shards \(outcome.shards), of which \(outcome.waitingFor) wait for an "
                 + "adapter; to be corrected: \(outcome.correcting ?? [])")
-        for worker in roster.workers { suspectCopies(of: worker, for: id) }
+        forgetsToAdvance.insert(id)
         if pendingForget(id) == nil { update(id) { $0.phase = .done(.forget) } }
+        refresh()
         guard let operation = operation(id) else { return }
         for waiter in waiters { reply(waiter, acceptance(of: operation)) }
     }
 
     /// After a restart the ledger knows of requests that this value does not.
-    mutating func adoptPendingForgets() {
-        for pending in snapshot.pendingForgets where operation(pending.id) == nil {
+    mutating func adopt(_ pending: some Sequence<LedgerSnapshot.PendingForget>) {
+        for pending in pending where operation(pending.id) == nil {
             operations.append(
                 Operation(
                     id: pending.id, request: nil, course: .forget(Forgetting()), started: now, phase: .running))
-            for worker in roster.workers { suspectCopies(of: worker, for: pending.id) }
         }
     }
 
@@ -42,36 +42,51 @@ extension Coordinator {
 
     /// A worker said what it holds: pending requests wait for what is not current in it.
     mutating func suspectCopies(of worker: KnownWorker) {
-        for pending in snapshot.pendingForgets { suspectCopies(of: worker, for: pending.id) }
+        for copy in worker.copies { noteStaleCopy(copy, of: worker.id, concernsAll: true) }
     }
 
-    private mutating func suspectCopies(of worker: KnownWorker, for request: String) {
-        var found: [UnconfirmedCopy] = []
-        for copy in worker.copies {
-            let current = shard(copy.shard)?.manifest
-            for manifest in copy.manifests where manifest != current {
-                found.append(
-                    UnconfirmedCopy(worker: worker.id, name: worker.name, shard: copy.shard, manifest: manifest))
-            }
+    /// The shard's data, or somebody's copy of it, is another one.
+    mutating func noteStaleCopies(of shard: Int) {
+        for worker in roster.holders(of: shard) {
+            if let copy = roster[worker]?.copy(of: shard) { noteStaleCopy(copy, of: worker) }
         }
-        guard !found.isEmpty else { return }
-        update(request) {
-            guard case .forget(var forgetting) = $0.course else { return }
-            forgetting.suspects += found.filter { !forgetting.suspects.contains($0) }
-            $0.course = .forget(forgetting)
+        guard !staleCopies.isEmpty else { return }
+        for worker in staleCopies.workers(withShard: shard) where roster[worker]?.copy(of: shard) == nil {
+            staleCopies.set([], of: worker, shard: shard, first: staleFrom)
         }
+    }
+
+    private mutating func noteStaleCopy(_ copy: KnownCopy, of worker: String, concernsAll: Bool = false) {
+        let current = shard(copy.shard)?.manifest
+        staleCopies.set(
+            copy.manifests.filter { $0 != current }, of: worker, shard: copy.shard, first: staleFrom,
+            concernsAll: concernsAll)
     }
 
     /// Copies that may still hold what the request forgot.
-    func unconfirmed(_ forgetting: Forgetting) -> [UnconfirmedCopy] {
-        forgetting.suspects.filter { suspect in
-            roster[suspect.worker]?.copy(of: suspect.shard)?.manifests.contains(suspect.manifest) ?? false
+    func unconfirmed(_ request: String) -> [UnconfirmedCopy] {
+        guard let sequence = pendingForgets.sequence(of: request) else { return [] }
+        return staleCopies.concerning(sequence) { roster[$0]?.name ?? "" }
+    }
+
+    /// The first request that waits for a worker at hand to confirm a deletion, or for the ledger to note one. All that came
+    /// before it wait for no copy.
+    var firstWaitingForCopies: Int {
+        guard !staleCopies.isEmpty else { return .max }
+        var first = Int.max
+        for worker in staleCopies.workers where roster.isLive(worker) || writes.has(.copies(worker: worker)) {
+            first = min(first, staleCopies.first(of: worker) ?? .max)
         }
+        for worker in staleCopies.settlingWorkers where writes.has(.copies(worker: worker)) {
+            first = min(first, staleCopies.firstSettling(of: worker) ?? .max)
+        }
+        return first
     }
 
     // MARK: the end
 
-    mutating func advance(_ forgetting: Forgetting, of operation: Operation, isAsked: Bool) {
+    /// - Parameter firstWaiting: `firstWaitingForCopies`.
+    mutating func advance(_ forgetting: Forgetting, of operation: Operation, isAsked: Bool, firstWaiting: Int) {
         guard let pending = pendingForget(operation.id) else {
             return update(operation.id) { $0.phase = .done(.forget) }
         }
@@ -94,8 +109,11 @@ extension Coordinator {
                 forgetting.cleanSince = cleanSince
                 $0.course = .forget(forgetting)
             }
+            if cleanSince != nil {
+                alarms.add(.request(operation.id), at: now.advanced(bySeconds: CoordinatorLimits.releaseSeconds))
+            }
         }
-        if !isAsked, isFinishable(operation.id) {
+        if !isAsked, isFinishable(operation.id, firstWaiting: firstWaiting) {
             write(.finishForget(request: operation.id, checks: checkResults(for: pending)))
         }
     }
@@ -106,39 +124,35 @@ extension Coordinator {
     /// Rows of the error table are waited for only where the attention in force looks at them, and then only for those of
     /// the request's own shards, as long as they can be had. Tuning the attention anew is no request's business. The purge is:
     /// before it the files hold traces of what was forgotten.
-    func isFinishable(_ id: String) -> Bool {
+    func isFinishable(_ id: String, firstWaiting: Int? = nil) -> Bool {
         guard !snapshot.purgePending, let pending = pendingForget(id), pending.waitingFor.isEmpty,
             let operation = operation(id), case .forget(let forgetting) = operation.course
         else { return false }
-        return copiesAreSettled(forgetting) && missingRows(of: pending).isEmpty && areChecked(pending)
+        return copiesAreSettled(forgetting, of: id, firstWaiting: firstWaiting) && missingRows(of: pending).isEmpty
+            && areChecked(pending)
     }
 
     /// Whether workers at hand have confirmed their deletions and the ledger has it, or there was time enough for it.
-    func copiesAreSettled(_ forgetting: Forgetting) -> Bool {
+    func copiesAreSettled(_ forgetting: Forgetting, of request: String, firstWaiting: Int? = nil) -> Bool {
         if let since = forgetting.cleanSince, now.seconds(since: since) >= CoordinatorLimits.releaseSeconds {
             return true
         }
-        let isBeingWritten = writes.contains { command in
-            guard case .settleCopies(let settlement) = command else { return false }
-            return forgetting.suspects.contains { $0.worker == settlement.worker }
-        }
-        return !isBeingWritten && unconfirmed(forgetting).allSatisfy { roster[$0.worker]?.isLive != true }
+        return pendingForgets.sequence(of: request).map { $0 < firstWaiting ?? firstWaitingForCopies } ?? true
     }
 
     /// Shards of the request whose adapter carries no weight yet because its row is to come.
     func missingRows(of pending: LedgerSnapshot.PendingForget) -> [Int] {
         guard snapshot.weighsByRows else { return [] }
-        return snapshot.shards.filter { shard in
-            guard pending.retrained.contains(shard.index), let adapter = shard.adapter, adapter.missingMargins > 0
-            else { return false }
+        return pending.retrained.sorted().filter { index in
+            guard let adapter = shard(index)?.adapter, adapter.missingMargins > 0 else { return false }
             let rows = MissingValues.margins(adapter: adapter.name)
-            return exhausted { $0 == .values(rows) } == nil && !writes.isFailing { $0.saves(rows) }
-        }.map(\.index)
+            return exhausted { $0 == .values(rows) } == nil && !writes.isFailing(rows.subject)
+        }
     }
 
-    mutating func forgetFinished(_ id: String) {
-        guard let operation = operation(id), case .forget(let forgetting) = operation.course else { return }
-        let unconfirmed = unconfirmed(forgetting).count
+    /// - Parameter unconfirmed: how many copies are not confirmed gone.
+    mutating func forgetFinished(_ id: String, unconfirmed: Int) {
+        guard operation(id)?.isForget == true else { return }
         update(id) { $0.phase = .done(.forget) }
         log("forget \(id.clipped) is done; copies not confirmed: \(unconfirmed)")
     }

@@ -3,45 +3,148 @@ import Messages
 /// The snapshot's pending forget requests by what they are asked for. Kept by difference: what an event costs is not to depend
 /// on how many wait, nor on how many shards each of them touches.
 package struct PendingForgets: Sendable {
-    private var requests: [String: LedgerSnapshot.PendingForget] = [:]
-    /// How many of them wait for the shard, by shard.
-    private var waiting: [Int: Int] = [:]
-    /// How many of them took the shard's adapter away, by shard.
-    private var taken: [Int: Int] = [:]
-    /// Ids of those that wait for no shard any more.
-    package private(set) var ready: Set<String> = []
+    private struct Entry: Sendable {
+        var request: LedgerSnapshot.PendingForget
+        /// Counts those that became pending: a copy that became stale with a request concerns it and all that come after it.
+        let sequence: Int
+    }
 
-    package init(_ pending: [LedgerSnapshot.PendingForget]) {
-        for request in pending { count(request, by: 1) }
+    private var entries: [String: Entry] = [:]
+    private var ids: [Int: String] = [:]
+    /// Sequence numbers, of all of them and of those that wait for no shard any more; sorted.
+    private var sequences: [Int] = []
+    private var readySequences: [Int] = []
+    package private(set) var latest = 0
+    /// Those that wait for the shard, by shard.
+    private var waiting: [Int: Set<Int>] = [:]
+    /// Those that took the shard's adapter away, by shard.
+    private var taken: [Int: Set<Int>] = [:]
+    /// Shards that the first request wants something of, or the last no longer; and requests that came, changed or went. Whoever
+    /// reads them empties them.
+    var touchedShards: [Int] = []
+    var touchedRequests: [String] = []
+
+    package init(_ pending: some Sequence<LedgerSnapshot.PendingForget>) {
+        for request in pending { add(request, sequence: nil) }
     }
 
     /// Shards that any of them waits for.
-    package var waitingFor: Dictionary<Int, Int>.Keys { waiting.keys }
+    package var waitingFor: Dictionary<Int, Set<Int>>.Keys { waiting.keys }
     /// Shards whose adapter any of them took away.
-    package var retrained: Dictionary<Int, Int>.Keys { taken.keys }
+    package var retrained: Dictionary<Int, Set<Int>>.Keys { taken.keys }
+    /// Ids of those that wait for no shard any more, oldest first.
+    var hasReady: Bool { !readySequences.isEmpty }
+    package var ready: [String] { readySequences.compactMap { ids[$0] } }
+    /// Ids of all of them.
+    var all: Dictionary<Int, String>.Values { ids.values }
+    package var count: Int { entries.count }
+    /// The last of those that are pending; nil: none is.
+    var newest: Int? { sequences.last }
+    /// The first ones, oldest first.
+    func first(_ count: Int) -> [LedgerSnapshot.PendingForget] {
+        sequences.prefix(count).compactMap { ids[$0].flatMap { entries[$0]?.request } }
+    }
 
-    package subscript(id: String) -> LedgerSnapshot.PendingForget? { requests[id] }
+    package subscript(id: String) -> LedgerSnapshot.PendingForget? { entries[id]?.request }
+
+    func sequence(of id: String) -> Int? { entries[id]?.sequence }
+
+    /// Those of the ids that are pending, oldest first.
+    func inOrder(_ names: some Sequence<String>) -> [String] {
+        names.compactMap { entries[$0]?.sequence }.sorted().compactMap { ids[$0] }
+    }
+
+    /// Ids of those that took the shard's adapter away, oldest first.
+    func retraining(_ shard: Int) -> [String] { named(taken[shard] ?? []) }
+
+    /// Ids of those that wait for the shard, oldest first.
+    func waiting(for shard: Int) -> [String] { named(waiting[shard] ?? []) }
+
+    /// Ids of those that took the shard's adapter away and wait for no shard any more, oldest first.
+    func ready(retraining shard: Int) -> [String] {
+        guard !readySequences.isEmpty, let taken = taken[shard] else { return [] }
+        if taken.count <= readySequences.count {
+            return named(taken.filter { isReady($0) })
+        }
+        return readySequences.filter(taken.contains).compactMap { ids[$0] }
+    }
+
+    /// Ids of those that wait for no shard any more, of so many that became pending; oldest first.
+    func ready(among sequences: Range<Int>) -> [String] {
+        let begin = readySequences.lowerBound(sequences.lowerBound)
+        return readySequences[begin...].prefix { $0 < sequences.upperBound }.compactMap { ids[$0] }
+    }
 
     /// - `old`: those that it was made from, or brought up to date with last.
-    package mutating func update(from old: [LedgerSnapshot.PendingForget], to new: [LedgerSnapshot.PendingForget]) {
-        // What is the same at both ends is what it was; comparing it costs little, since the two share their storage.
-        let begin = zip(old, new).prefix { $0 == $1 }.count
-        let end = zip(old[begin...].reversed(), new[begin...].reversed()).prefix { $0 == $1 }.count
-        for request in old[begin..<old.count - end] { count(request, by: -1) }
-        for request in new[begin..<new.count - end] { count(request, by: 1) }
+    /// - Returns: those that came, oldest first.
+    @discardableResult
+    package mutating func update(
+        from old: ChunkedList<LedgerSnapshot.PendingForget>, to new: ChunkedList<LedgerSnapshot.PendingForget>
+    ) -> [LedgerSnapshot.PendingForget] {
+        let (gone, added) = new.changes(since: old)
+        let names = Set(added.map(\.id))
+        for request in gone where !names.contains(request.id) { remove(request.id) }
+        var came: [LedgerSnapshot.PendingForget] = []
+        for request in added {
+            if let known = entries[request.id] {
+                guard known.request != request else { continue }
+                remove(request.id)
+                add(request, sequence: known.sequence)
+            } else {
+                add(request, sequence: nil)
+                came.append(request)
+            }
+        }
+        return came
     }
 
-    private mutating func count(_ request: LedgerSnapshot.PendingForget, by number: Int) {
-        requests[request.id] = number > 0 ? request : nil
-        if number > 0, request.waitingFor.isEmpty { ready.insert(request.id) } else { ready.remove(request.id) }
-        for shard in request.waitingFor { Self.add(number, to: &waiting, shard) }
-        for shard in request.retrained { Self.add(number, to: &taken, shard) }
+    private mutating func add(_ request: LedgerSnapshot.PendingForget, sequence: Int?) {
+        if sequence == nil { latest += 1 }
+        let sequence = sequence ?? latest
+        entries[request.id] = Entry(request: request, sequence: sequence)
+        ids[sequence] = request.id
+        sequences.set(sequence, isIn: true)
+        if request.waitingFor.isEmpty { readySequences.set(sequence, isIn: true) }
+        for shard in request.waitingFor where Self.add(sequence, to: &waiting[shard]) { touchedShards.append(shard) }
+        for shard in request.retrained where Self.add(sequence, to: &taken[shard]) { touchedShards.append(shard) }
+        touchedRequests.append(request.id)
     }
 
-    private static func add(_ number: Int, to counts: inout [Int: Int], _ shard: Int) {
-        let count = (counts[shard] ?? 0) + number
-        counts[shard] = count == 0 ? nil : count
+    private mutating func remove(_ id: String) {
+        guard let entry = entries.removeValue(forKey: id) else { return }
+        ids[entry.sequence] = nil
+        sequences.set(entry.sequence, isIn: false)
+        readySequences.set(entry.sequence, isIn: false)
+        for shard in entry.request.waitingFor where Self.remove(entry.sequence, from: &waiting[shard]) {
+            touchedShards.append(shard)
+        }
+        for shard in entry.request.retrained where Self.remove(entry.sequence, from: &taken[shard]) {
+            touchedShards.append(shard)
+        }
+        touchedRequests.append(id)
     }
+
+    /// - Returns: whether it is the first.
+    private static func add(_ sequence: Int, to sequences: inout Set<Int>?) -> Bool {
+        if sequences?.insert(sequence) != nil { return false }
+        sequences = [sequence]
+        return true
+    }
+
+    /// - Returns: whether it was the last.
+    private static func remove(_ sequence: Int, from sequences: inout Set<Int>?) -> Bool {
+        sequences?.remove(sequence)
+        guard sequences?.isEmpty == true else { return false }
+        sequences = nil
+        return true
+    }
+
+    private func isReady(_ sequence: Int) -> Bool {
+        let position = readySequences.lowerBound(sequence)
+        return position < readySequences.count && readySequences[position] == sequence
+    }
+
+    private func named(_ sequences: some Sequence<Int>) -> [String] { sequences.sorted().compactMap { ids[$0] } }
 }
 
 extension Coordinator {

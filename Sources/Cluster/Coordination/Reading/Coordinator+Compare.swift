@@ -35,11 +35,9 @@ extension Coordinator {
 
     /// The next case for a worker that has nothing else to do.
     mutating func giveComparison(to worker: KnownWorker) {
-        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id && !$0.isCopy }),
-            shardToTrain(by: worker) == nil
-        else { return }
-        for operation in operations
-        where operation.state == .running && isWelcome(worker, for: .operation(operation.id)) {
+        guard let peer = worker.peer, hasOnlyCopies(worker.id), shardToTrain(by: worker) == nil else { return }
+        for operation in operations.readers
+        where operation.state == .running && isWelcome(worker.id, for: .operation(operation.id)) {
             guard case .compare(let comparison) = operation.course, let cases = operation.cases,
                 let position = cases.todo.first
             else { continue }
@@ -68,7 +66,7 @@ extension Coordinator {
         }
         // One that may do the work: else it would be given its case again at once.
         let able = busy.filter { task in
-            roster[task.worker].map { worker in waiting.contains { isWelcome(worker, for: $0) } } ?? false
+            waiting.contains { isWelcome(task.worker, for: $0) }
         }
         if let least = able.min(by: { $0.share < $1.share }) { withdraw(least) }
     }
@@ -81,9 +79,9 @@ extension Coordinator {
     /// What is more urgent and waits for any worker.
     private var otherWaitingWork: [WorkItem] {
         let missing = wantedValues.filter { kind in
-            mayCompute(kind) && backlogs.contains { $0.kind == kind && !$0.pending.isEmpty }
+            mayCompute(kind) && backlogs[kind]?.pending.isEmpty == false
         }
-        let reading = operations.filter { operation in
+        let reading = operations.readers.filter { operation in
             guard operation.state == .running else { return false }
             return !(operation.scoring?.todo.isEmpty ?? true) || !(operation.replays?.todo.isEmpty ?? true)
         }
@@ -97,7 +95,7 @@ extension Coordinator {
         guard case .part(let part) = task.kind, isCurrent(part), let position = part.comparisonCase,
             report.isFinite
         else { return failed(id, .badReport, by: worker) }
-        tasks.removeAll { $0.id == id }
+        tasks.remove(id)
         succeeded(task.work)
         update(part.operation) {
             $0.setCases {

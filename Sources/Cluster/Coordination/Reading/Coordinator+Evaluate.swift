@@ -6,6 +6,10 @@ import Messages
 /// An evaluation is of the adapters that answer when its split is loaded. When data or adapters change it begins anew with
 /// those of then, and keeps the margins of adapters and prompts that are still there: no figure rests on an adapter that a
 /// forget request took away before the report is given.
+///
+/// Where forget requests keep coming it ends all the same: after `CoordinatorLimits.freshStarts` it stays with the adapters it
+/// has, minus those that are taken away, and after `CoordinatorLimits.evaluationSeconds` it does not wait for the shards of
+/// forget requests any more. What attention cannot be weighed for then is left out, and the report says what was measured.
 extension Coordinator {
     mutating func advance(_ evaluation: Evaluation, of operation: Operation) {
         switch evaluation.phase {
@@ -34,7 +38,8 @@ extension Coordinator {
                 return EvaluationScores.Series(
                     model: series.model, margins: scored.margins, tokens: scored.tokens, seconds: scored.seconds)
             },
-            parameters: request.attention, single: scoring.single?.report, singleAdapter: scoring.single?.bytes)
+            adapters: scoring.measured, parameters: request.attention, single: scoring.single?.report,
+            singleAdapter: scoring.single?.bytes)
     }
 
     // MARK: what to do
@@ -47,17 +52,24 @@ extension Coordinator {
             failOperation(id, .emptySplit(evaluation.request.split))
         case .success(let split):
             let weighsByRows = evaluation.request.attention.map { $0.tau != 0 } ?? snapshot.weighsByRows
-            let active = activeAdapters(weighingByRows: weighsByRows)
-            var scoring = EvaluationScoring(digests: split.digests, adapters: active.filter(\.carriesWeight))
+            let pinned = evaluation.pinned.map { Set($0.map(\.name)) }
+            let active = activeAdapters(weighingByRows: weighsByRows).filter { pinned?.contains($0.name) ?? true }
+            guard pinned == nil || !active.isEmpty else { return restart(id) }
+            var scoring = EvaluationScoring(
+                digests: split.digests, adapters: active.filter(\.carriesWeight), measured: active)
             for scope in AttentionScope.allCases
             where split.looksAtQuery && settings.mixtures.contains(where: { $0.attention == scope })
-                && !scoring.adapters.isEmpty
+                && !scoring.adapters.isEmpty && !evaluation.leavesOutAttention
             {
                 let missing = scope == .prompt ? split.missingEmbeddings : split.digests
                 scoring.attentions.append(EvaluationScoring.Attention(scope: scope, missing: missing))
             }
             let kept = evaluation.kept
-            let mixtures = settings.mixtures.filter { _ in !scoring.adapters.isEmpty }
+            // Whose adapters are taken away again and again is measured by each adapter alone.
+            let isMixed = !scoring.adapters.isEmpty && operation.generation < CoordinatorLimits.restarts
+            let mixtures = settings.mixtures.filter { mixture in
+                isMixed && !(evaluation.leavesOutAttention && split.looksAtQuery && mixture.attention != nil)
+            }
             let adapters = active.map {
                 EvaluationScores.Series.Model.adapter(shard: $0.shard, name: $0.name)
             }
@@ -159,11 +171,18 @@ extension Coordinator {
     }
 
     mutating func weightsComputed(_ id: String, _ scope: AttentionScope, _ result: Result<[Float], ClientError>) {
-        guard let (operation, _) = runningEvaluation(id), var scoring = operation.scoring,
+        guard let (operation, evaluation) = runningEvaluation(id), var scoring = operation.scoring,
             let position = scoring.attentions.firstIndex(where: { $0.scope == scope }),
             case .computing = scoring.attentions[position].weights
         else { return }
         switch result {
+        case .failure(let error) where error.code == .stale && evaluation.pinned != nil:
+            update(id) {
+                guard case .evaluate(var evaluation) = $0.course else { return }
+                evaluation.leavesOutAttention = true
+                $0.course = .evaluate(evaluation)
+            }
+            restart(id)
         case .failure(let error): stop(operation, error)
         case .success(let weights):
             guard weights.count == scoring.digests.count * scoring.adapters.count else {
@@ -227,7 +246,7 @@ extension Coordinator {
         guard values.count == width * range.count, values.allSatisfy(\.isFinite) else {
             return failed(task.id, .badReport, by: worker)
         }
-        tasks.removeAll { $0.id == task.id }
+        tasks.remove(task.id)
         succeeded(task.work)
         if embeddings.isEmpty {
             embeddings = [Float](repeating: 0, count: scoring.attentions[position].missing.count * width)
@@ -249,7 +268,7 @@ extension Coordinator {
         guard isCurrent(part), case .score(let series, let range) = part.item, margins.count == range.count,
             margins.allSatisfy(\.isFinite)
         else { return failed(task.id, .badReport, by: worker) }
-        tasks.removeAll { $0.id == task.id }
+        tasks.remove(task.id)
         succeeded(task.work)
         update(part.operation) {
             $0.setScoring {

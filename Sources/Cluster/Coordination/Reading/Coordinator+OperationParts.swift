@@ -4,11 +4,16 @@ import Messages
 /// comparisons wait until everything is up to date and start anew when data or adapters change under them; an evaluation then
 /// keeps what it scored under adapters that are still there. Verifications go on shard by shard.
 extension Coordinator {
-    /// Evaluations and comparisons start anew: the data or the adapters are others now.
-    mutating func restartReadingOperations() {
-        for operation in operations where operation.state == .running {
+    /// Evaluations and comparisons start anew: the data or the adapters are others now. An evaluation that stays with its
+    /// adapters does so where one of these is gone.
+    ///
+    /// - Parameter gone: content names of adapters that are not there any more.
+    mutating func restartReadingOperations(gone: Set<String>) {
+        for operation in operations.readers where operation.state == .running {
             switch operation.course {
-            case .evaluate(let evaluation) where evaluation.hasBegun: restart(operation.id)
+            case .evaluate(let evaluation) where evaluation.hasBegun:
+                if let pinned = evaluation.pinned, !pinned.contains(where: { gone.contains($0.name) }) { continue }
+                restart(operation.id)
             case .compare(let comparison) where comparison.hasBegun: restart(operation.id)
             default: break
             }
@@ -17,28 +22,54 @@ extension Coordinator {
 
     mutating func restart(_ id: String) {
         guard let operation = operation(id), operation.state == .running else { return }
-        guard operation.generation < CoordinatorLimits.restarts else {
+        let isEvaluation = if case .evaluate = operation.course { true } else { false }
+        guard isEvaluation || operation.generation < CoordinatorLimits.restarts else {
             return failOperation(id, .dataKeepsChanging)
         }
         let pause = now.advanced(bySeconds: CoordinatorLimits.staleSeconds)
         clearWork(of: id, keepingScores: true)
-        let adapters = snapshot.shards.compactMap(\.adapter?.name)
+        let measured = operation.measured
+        let adapters = Set(snapshot.shards.compactMap(\.adapter?.name))
         let basis = trainingBasis
         update(id) {
             guard case .evaluate(var evaluation) = $0.course else { return }
             evaluation.kept?.drop(allBut: adapters, basis: basis)
+            if $0.generation > CoordinatorLimits.freshStarts, evaluation.pinned == nil { evaluation.pinned = measured }
+            evaluation.pinned?.removeAll { !adapters.contains($0.name) }
+            if evaluation.pinned?.isEmpty == true { evaluation.pinned = nil }
             $0.course = .evaluate(evaluation)
         }
         update(id) { $0.phase = .resting(until: pause) }
+        alarms.add(.anything, at: pause)
     }
 
-    /// Whether a reading operation may start: everything is as it will stay. An error that stands in the way ends it.
+    /// Whether a reading operation may start: everything is as it will stay, or forget requests keep it from being so and an
+    /// evaluation has waited for long enough. An error that stands in the way ends it.
     mutating func mayRead(_ operation: Operation) -> Bool {
+        if case .evaluate(let evaluation) = operation.course, isToBePinned(operation, evaluation) {
+            var pinned = evaluation
+            pinned.pinned = evaluation.pinned ?? activeAdapters
+            update(operation.id) { $0.course = .evaluate(pinned) }
+            return hasRested(operation)
+        }
         if let error = exhausted(among: \.isForAdapters) {
             failOperation(operation.id, error)
             return false
         }
         guard isSettled else { return false }
+        return hasRested(operation)
+    }
+
+    private func isToBePinned(_ operation: Operation, _ evaluation: Evaluation) -> Bool {
+        if evaluation.pinned != nil { return true }
+        guard !index.named.isEmpty, !isSettled else { return false }
+        if operation.generation > CoordinatorLimits.freshStarts { return true }
+        return now.seconds(since: operation.started) >= CoordinatorLimits.evaluationSeconds
+            && pendingForgets.newest != nil && !isPartitionDue && !snapshot.isImporting
+            && index.lagging.allSatisfy { shard($0).map(isForgetting) ?? true }
+    }
+
+    private mutating func hasRested(_ operation: Operation) -> Bool {
         if case .resting(let until) = operation.phase {
             guard until <= now else { return false }
             update(operation.id) { $0.phase = .running }
@@ -90,9 +121,9 @@ extension Coordinator {
 
     /// The next part of a kind that the worker may do.
     mutating func nextPart(_ kind: PartKind, for worker: KnownWorker) -> OperationPart? {
-        for operation in operations
+        for operation in operations.readers
         where operation.state == .running && !isPaused(.operation(operation.id))
-            && isWelcome(worker, for: .operation(operation.id))
+            && isWelcome(worker.id, for: .operation(operation.id))
         {
             let item: OperationPart.Item?
             if kind != .replay, var scoring = operation.scoring {
@@ -114,9 +145,9 @@ extension Coordinator {
 
     /// Whether a chunk of an evaluation waits that the worker may do.
     func hasChunkOfOperation(for worker: KnownWorker) -> Bool {
-        operations.contains { operation in
+        operations.readers.contains { operation in
             operation.state == .running && !isPaused(.operation(operation.id))
-                && isWelcome(worker, for: .operation(operation.id))
+                && isWelcome(worker.id, for: .operation(operation.id))
                 && operation.scoring?.todo.contains { $0 != .single } == true
         }
     }
@@ -132,7 +163,7 @@ extension Coordinator {
         by worker: KnownWorker
     ) {
         guard let operation = operation(part.operation), isCurrent(part) else { return }
-        tasks.removeAll { $0.id == task.id }
+        tasks.remove(task.id)
         succeeded(.operation(operation.id))
         switch part.item {
         case .single: singleTrained(operation, report: report, adapter: adapter)
@@ -143,6 +174,15 @@ extension Coordinator {
 }
 
 extension Operation {
+    /// What an evaluation measures; nil: it has not begun to score.
+    var measured: [ActiveAdapter]? {
+        guard case .evaluate(let evaluation) = course else { return nil }
+        switch evaluation.phase {
+        case .scoring(let scoring), .building(let scoring): return scoring.measured
+        case .waiting, .loading: return evaluation.pinned
+        }
+    }
+
     /// nil: not an evaluation that is being scored.
     var scoring: EvaluationScoring? {
         guard case .evaluate(let evaluation) = course, case .scoring(let scoring) = evaluation.phase else { return nil }

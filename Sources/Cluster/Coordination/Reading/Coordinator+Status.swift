@@ -2,19 +2,21 @@ import Messages
 
 /// What people are told: reports of operations, and the status of everything.
 extension Coordinator {
-    func report(_ operation: Operation) -> OperationReport {
+    /// - Parameter activity: `activity`, where many operations are told of.
+    func report(_ operation: Operation, activity: String? = nil) -> OperationReport {
         let (progress, fraction): (String, Double) =
             switch operation.state {
             case .done: ("done", 1)
             case .failed: ("failed", self.fraction(of: operation))
-            case .running: (activity(of: operation), self.fraction(of: operation))
+            case .running: (self.activity(of: operation, general: activity), self.fraction(of: operation))
             }
         return OperationReport(
             id: operation.id, kind: operation.kind, state: operation.state, progress: progress, fraction: fraction,
             error: operation.error)
     }
 
-    private func activity(of operation: Operation) -> String {
+    private func activity(of operation: Operation, general: String?) -> String {
+        var activity: String { general ?? self.activity }
         if operation.isCommitting { return "being written to the ledger" }
         if let obstacle { return obstacle }
         if let wait = lastWait(of: operation) { return "waiting for \(wait)" }
@@ -30,13 +32,13 @@ extension Coordinator {
             return single.map { "\(line); training one adapter on all data\($0.progressText)" } ?? line
         case .verify:
             guard let replays = operation.replays else { return activity }
-            let under = tasks.filter {
-                guard case .part(let part) = $0.kind else { return false }
+            let under = tasks.filter { task in
+                guard case .part(let part) = task.kind else { return false }
                 return part.operation == operation.id
             }
             return "replaying, \(replays.done) of \(replays.items.count) shards" + (under.first?.progressText ?? "")
         case .compare: return comparisonActivity(of: operation)
-        case .forget(let forgetting) where isWaitingForCopies(forgetting, of: operation.id):
+        case .forget where isWaitingForCopies(operation.id):
             return "waiting for workers to delete forgotten data"
         default: return activity
         }
@@ -52,44 +54,52 @@ extension Coordinator {
 
     /// What a forget request whose shards are retrained still waits for, unless it is copies, which have a line of their own.
     private func lastWait(of operation: Operation) -> String? {
-        guard case .forget(let forgetting) = operation.course, copiesAreSettled(forgetting),
-            let pending = pendingForget(operation.id), pending.waitingFor.isEmpty
+        guard case .forget(let forgetting) = operation.course, let pending = pendingForget(operation.id),
+            pending.waitingFor.isEmpty, copiesAreSettled(forgetting, of: operation.id)
         else { return nil }
         return waits(of: pending).first
     }
 
     /// What is being done for data and adapters, one line for people.
     var activity: String {
-        let trainings = tasks.compactMap { task -> String? in
-            guard case .train(let shard, _) = task.kind else { return nil }
-            let isBridged = self.shard(shard)?.isBridged ?? false
-            return "shard \(shard)\(isBridged ? " (an approximate adapter serves)" : "")\(task.progressText)"
-        }
-        let corrections = tasks.compactMap { task -> String? in
-            guard case .correct(let shard, _) = task.kind else { return nil }
-            return "shard \(shard)\(task.progressText)"
-        }
-        if !corrections.isEmpty { return "correcting " + corrections.joined(separator: "; ") }
-        if !trainings.isEmpty { return "training " + trainings.joined(separator: "; ") }
-        let toTrain = snapshot.shards.filter(isToBeTrained)
-        let resting = toTrain.first { isPaused($0.work) }
+        let corrections = tasks.ids { if case .correct = $0.kind { true } else { false } }
+        if !corrections.isEmpty { return "correcting " + list(corrections) }
+        let trainings = tasks.ids { if case .train = $0.kind { true } else { false } }
+        if !trainings.isEmpty { return "training " + list(trainings) }
         if snapshot.isImporting { return "taking an import in" }
-        if wantedValues.contains(.embeddings), isPartitionDue || toTrain.isEmpty {
+        let lagging = index.lagging.sorted().compactMap(shard)
+        if needsEmbeddings, isPartitionDue || lagging.isEmpty {
             return "embedding prompts, \(snapshot.missingEmbeddings) left"
         }
         if isPartitionDue { return "partitioning \(snapshot.unassignedPrompts) prompts" }
-        if let resting { return "shard \(resting.index) rests after failed trainings, then is tried again" }
-        if !toTrain.isEmpty { return "training is about to begin" }
-        let margins = snapshot.shards.compactMap(\.adapter?.missingMargins).reduce(0, +)
-        if margins > 0 { return "scoring validation prompts, \(margins) left" }
+        if !failures.isEmpty, let resting = lagging.first(where: { isPaused($0.work) }) {
+            return "shard \(resting.index) rests after failed trainings, then is tried again"
+        }
+        if !lagging.isEmpty { return "training is about to begin" }
+        if missesValues {
+            let margins = snapshot.shards.reduce(0) { $0 + ($1.adapter?.missingMargins ?? 0) }
+            if margins > 0 { return "scoring validation prompts, \(margins) left" }
+        }
         if !isTuned { return "tuning the attention" }
         return isUpToDate ? "up to date" : "writing to the ledger"
     }
 
+    /// "shard 1: step 3 of 8; shard 4", and of many the number of the others.
+    private func list(_ ids: [TaskID]) -> String {
+        let named = ids.prefix(CoordinatorLimits.namedTasks).compactMap { tasks[$0] }.compactMap { task -> String? in
+            guard let shard = task.shardOfCopy else { return nil }
+            let isTraining = if case .train = task.kind { true } else { false }
+            let isBridged = isTraining && self.shard(shard)?.isBridged ?? false
+            return "shard \(shard)\(isBridged ? " (an approximate adapter serves)" : "")\(task.progressText)"
+        }
+        let others = ids.count - named.count
+        return named.joined(separator: "; ") + (others > 0 ? "; and \(others) more" : "")
+    }
+
     /// Everything is trained, but workers at hand have not confirmed their deletions.
-    private func isWaitingForCopies(_ forgetting: Forgetting, of request: String) -> Bool {
+    private func isWaitingForCopies(_ request: String) -> Bool {
         let isTrained = pendingForget(request)?.waitingFor.isEmpty ?? false
-        return isTrained && unconfirmed(forgetting).contains { roster[$0.worker]?.isLive == true }
+        return isTrained && unconfirmed(request).contains { roster.isLive($0.worker) }
     }
 
     private func fraction(of operation: Operation) -> Double {
@@ -107,13 +117,10 @@ extension Coordinator {
         case .compare: comparisonFraction(of: operation)
         case .train: trainedFraction(of: snapshot.shards.filter { $0.prompts > 0 })
         case .forget(let forgetting):
-            trainedFraction(
-                of: snapshot.shards.filter { shard in
-                    switch forgetting.outcome {
-                    case .known(let outcome): outcome.waitingFor.contains(shard.index)
-                    case .unknown: isForgetting(shard)
-                    }
-                })
+            switch forgetting.outcome {
+            case .known(let outcome): trainedFraction(of: outcome.waitingFor.compactMap(shard))
+            case .unknown: trainedFraction(of: (pendingForget(operation.id)?.waitingFor ?? []).compactMap(shard))
+            }
         }
     }
 
@@ -137,20 +144,20 @@ extension Coordinator {
     /// What the value knows; the ledger's statistics are the service's to add.
     package func status(at now: CoordinatorInstant) -> StatusReport {
         let adapters = snapshot.shards.compactMap(\.adapter)
+        let activity = activity
+        var tasksOfShards: Set<Int> = []
+        for task in tasks { if case .train(let shard, _) = task.kind { tasksOfShards.insert(shard) } }
         return StatusReport(
             cluster: settings.cluster, base: settings.configuration.training.base,
             precision: settings.configuration.training.precision.rawValue, arithmetic: arithmetic,
             activity: obstacleToWork ?? activity, workers: roster.workers.map { workerStatus($0, at: now) },
-            shards: snapshot.shards.map(shardStatus), operations: operations.map(report),
-            pendingForgets: snapshot.pendingForgets.map { pending in
-                var copies: [UnconfirmedCopy] = []
-                if let operation = operation(pending.id), case .forget(let forgetting) = operation.course {
-                    copies = unconfirmed(forgetting)
-                }
-                return StatusReport.PendingForget(
+            shards: snapshot.shards.map { shardStatus($0, isTraining: tasksOfShards.contains($0.index)) },
+            operations: listedOperations.map { report($0, activity: activity) }, operationsTotal: operations.count,
+            pendingForgets: pendingForgets.first(CoordinatorLimits.listed).map { pending in
+                StatusReport.PendingForget(
                     request: pending.id, method: pending.method.rawValue, bridge: pending.bridge?.rawValue,
-                    waitingFor: pending.waitingFor, unconfirmed: copies, waits: waits(of: pending))
-            },
+                    waitingFor: pending.waitingFor, unconfirmed: unconfirmed(pending.id), waits: waits(of: pending))
+            }, pendingForgetsTotal: pendingForgets.count,
             disputes: disputes, stuck: stuckDuties, tuned: snapshot.isTuned,
             data: StatusReport.PromptCounts(
                 trainPrompts: snapshot.trainingPrompts, validationPrompts: snapshot.validationPrompts,
@@ -158,29 +165,35 @@ extension Coordinator {
                 missingMargins: adapters.map(\.missingMargins).reduce(0, +)))
     }
 
+    /// Of many those that run and are no forget requests, then the oldest forget requests, then those that ended last; in the
+    /// order in which they came.
+    private var listedOperations: [Operation] {
+        operations.first(CoordinatorLimits.listed)
+    }
+
     /// An idle cluster without workers is not waiting for any.
     private var obstacleToWork: String? {
-        let isIdle = isUpToDate && !operations.contains { $0.state == .running }
-        return isIdle ? nil : obstacle
+        isUpToDate && !operations.hasRunning ? nil : obstacle
     }
 
     private func workerStatus(_ worker: KnownWorker, at now: CoordinatorInstant) -> StatusReport.Worker {
         StatusReport.Worker(
             id: worker.id, name: worker.name, state: worker.isLive ? .live : .away,
             lastSeenSeconds: max(0, now.seconds(since: worker.lastHeard)), threads: worker.threads,
-            shards: snapshot.shards.map(\.index).filter { owners[$0] == worker.id }, holds: worker.copies.map(\.shard),
+            shards: owned(by: worker.id), holds: worker.copies.map(\.shard),
             copies: worker.copies.map { copy in
                 let current = self.shard(copy.shard)?.manifest
                 return StatusReport.Copy(
                     shard: copy.shard, manifests: copy.manifests, isCurrent: current.map(copy.isExactly) ?? false)
             },
-            tasks: tasks.filter { $0.worker == worker.id }.map(\.status))
+            tasks: tasks.tasks(of: worker.id).map(\.status))
     }
 
-    private func shardStatus(_ shard: LedgerSnapshot.Shard) -> StatusReport.Shard {
-        let isTraining = tasks.contains { task in
-            if case .train(shard.index, _) = task.kind { true } else { false }
-        }
+    private func owned(by worker: String) -> [Int] {
+        (index.owned[worker] ?? []).filter { owners[$0] == worker }.sorted()
+    }
+
+    private func shardStatus(_ shard: LedgerSnapshot.Shard, isTraining: Bool) -> StatusReport.Shard {
         let corrected = shard.adapter?.corrected
         let state: StatusReport.Shard.State =
             if shard.prompts == 0 {

@@ -13,7 +13,7 @@ extension Coordinator {
                 kind: kind, description: record.work.description, shard: shard, request: request,
                 code: record.error.code.rawValue, reason: record.error.message, attempts: record.count)
         }
-        let releases = roster.live.flatMap { worker in
+        let releases = roster.live.flatMap { worker -> [StatusReport.StuckDuty] in
             worker.copies.filter { isUnanswered($0) }.map { copy in
                 StatusReport.StuckDuty(
                     kind: "release", description: "worker \(worker.id) deleting its copy of shard \(copy.shard)",
@@ -34,17 +34,17 @@ extension Coordinator {
         if !rows.isEmpty { lines.append("rows of the error table of \(list(rows))") }
         if pending.waitingFor.isEmpty, !areChecked(pending) { lines.append("a second worker's training of its shards") }
         if snapshot.purgePending {
-            lines.append("the purge of what was forgotten from the files\(failure { $0 == .purge })")
+            lines.append("the purge of what was forgotten from the files\(failure(of: .purge))")
         }
         if pending.waitingFor.isEmpty, let operation = operation(pending.id),
-            case .forget(let forgetting) = operation.course, !copiesAreSettled(forgetting)
+            case .forget(let forgetting) = operation.course, !copiesAreSettled(forgetting, of: pending.id)
         {
-            let copies = unconfirmed(forgetting).filter { roster[$0.worker]?.isLive == true }
+            let copies = unconfirmed(pending.id).filter { roster.isLive($0.worker) }
             lines += copies.map { "worker \($0.worker) to delete old data of shard \($0.shard)" }
             if copies.isEmpty { lines.append("the ledger to note what workers deleted") }
         }
         if lines.isEmpty {
-            let text = failure { if case .finishForget(pending.id, _) = $0 { true } else { false } }
+            let text = failure(of: .end(pending.id))
             lines.append("its certificate to be signed\(text)")
         }
         return lines
@@ -55,8 +55,8 @@ extension Coordinator {
     }
 
     /// ", which failed 3 times: the disk is full", or nothing.
-    private func failure(of condition: (LedgerCommand) -> Bool) -> String {
-        guard let entry = writes.failing.first(where: { condition($0.command) }), let error = entry.error else {
+    private func failure(of subject: LedgerCommand.Subject) -> String {
+        guard let entry = writes.entries(about: subject).first(where: \.isFailing), let error = entry.error else {
             return ""
         }
         return ", which failed (attempt \(entry.attempts)): \(error.message)"

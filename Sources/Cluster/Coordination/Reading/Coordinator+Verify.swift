@@ -53,7 +53,7 @@ extension Coordinator {
 
     /// Shards may be others than those that verifications were pinned to.
     mutating func pinReplays() {
-        for operation in operations where operation.state == .running {
+        for operation in operations.readers where operation.state == .running {
             guard var replays = operation.replays else { continue }
             for position in replays.items.indices where replays.items[position].result == nil {
                 pin(position, of: &replays, operation)
@@ -128,7 +128,7 @@ extension Coordinator {
     /// twice.
     func nextReplay(_ replays: inout Verification.Replays, for worker: KnownWorker) -> Int? {
         let items = replays.items
-        let isAlone = !roster.live.contains { $0.id != worker.id }
+        let isAlone = !roster.hasLive { $0.id != worker.id }
         let position = replays.todo.firstIndex {
             isAlone || (items[$0].trainer ?? owners[items[$0].shard]) != worker.id
         }

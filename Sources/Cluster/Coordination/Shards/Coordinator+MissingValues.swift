@@ -3,49 +3,67 @@ import Messages
 /// Embeddings and reference margins: asked of the ledger in lists, of workers in chunks, and written as they come.
 extension Coordinator {
     /// What is missing now, in the order in which it is worked off: first rows that a forget request or the training of a
-    /// bridged shard waits for. An approximate adapter that only bridges needs no row where rows carry no weight.
-    var wantedValues: [MissingValues] {
-        let hasAdapter = snapshot.shards.contains { $0.adapter != nil }
-        let embeddings = snapshot.missingEmbeddings > 0 && (snapshot.trainingRequested || hasAdapter)
-        let shards = snapshot.shards.filter { shard in
-            (shard.adapter?.missingMargins ?? 0) > 0 && (snapshot.weighsByRows || !shard.isBridged)
+    /// bridged shard waits for. An approximate adapter that only bridges needs no row where rows carry no weight. Of many rows
+    /// the first ones: the ledger lists no more than so many at a time.
+    private func missingValues() -> [MissingValues] {
+        func rows(_ shards: [Int]) -> [MissingValues] {
+            let names = shards.lazy.compactMap {
+                self.shard($0)?.adapter.map { MissingValues.margins(adapter: $0.name) }
+            }
+            return Array(names.filter { !self.isPaused(.values($0)) }.prefix(CoordinatorLimits.listedRows))
         }
-        func rows(_ condition: (LedgerSnapshot.Shard) -> Bool) -> [MissingValues] {
-            shards.filter(condition).compactMap { $0.adapter.map { .margins(adapter: $0.name) } }
-        }
-        return rows(isAwaitedRow) + (embeddings ? [.embeddings] : []) + rows { !isAwaitedRow(of: $0) }
+        let embeddings: [MissingValues] = needsEmbeddings ? [.embeddings] : []
+        return rows(index.awaitedRows) + embeddings + rows(index.missingRows)
     }
 
+    var needsEmbeddings: Bool {
+        snapshot.missingEmbeddings > 0 && (snapshot.trainingRequested || !index.named.isEmpty)
+    }
+
+    /// Whether embeddings or rows are missing.
+    var missesValues: Bool { needsEmbeddings || !index.awaitedRows.isEmpty || !index.missingRows.isEmpty }
+
     /// Whether somebody waits for the row of the shard's adapter, where rows carry weight.
-    private func isAwaitedRow(of shard: LedgerSnapshot.Shard) -> Bool {
+    func isAwaitedRow(of shard: LedgerSnapshot.Shard) -> Bool {
         guard snapshot.weighsByRows else { return false }
         return shard.isBridged || pendingForgets.retrained.contains(shard.index)
     }
 
     /// Asks for lists of what is missing, one list at a time: nothing is computed twice.
     mutating func loadMissingValues() {
-        let wanted = wantedValues
-        backlogs.removeAll { !wanted.contains($0.kind) && !$0.isLoading }
-        for kind in wanted where !backlogs.contains(where: { $0.kind == kind }) {
-            backlogs.append(ValueBacklog(kind: kind))
+        refresh()
+        if index.areRowsTouched || !failures.isEmpty || needsEmbeddings != wantedValues.contains(.embeddings) {
+            index.areRowsTouched = false
+            wantedValues = missingValues()
+            let wanted = Set(wantedValues)
+            backlogs = backlogs.filter {
+                wanted.contains($0.key) || $0.value.isLoading || !$0.value.pending.isEmpty && isMissing($0.key)
+            }
+            for kind in wantedValues where backlogs[kind] == nil { backlogs[kind] = ValueBacklog() }
         }
-        for position in backlogs.indices {
-            let backlog = backlogs[position]
-            guard wanted.contains(backlog.kind), backlog.pending.isEmpty, !backlog.isLoading,
-                !isPaused(.values(backlog.kind)), !writes.isWriting(backlog.kind),
-                !tasks.contains(where: { $0.work == .values(backlog.kind) })
+        for kind in wantedValues {
+            guard let backlog = backlogs[kind], backlog.pending.isEmpty, !backlog.isLoading, !isPaused(.values(kind)),
+                !writes.has(kind.subject), !tasks.isWorked(on: .values(kind))
             else { continue }
-            backlogs[position].phase = .loading
-            actions.append(.loadMissing(backlog.kind, limit: CoordinatorLimits.missingValues))
+            backlogs[kind]?.phase = .loading
+            actions.append(.loadMissing(kind, limit: CoordinatorLimits.missingValues))
+        }
+    }
+
+    private func isMissing(_ kind: MissingValues) -> Bool {
+        switch kind {
+        case .embeddings: needsEmbeddings
+        case .margins(let adapter):
+            index.named[adapter]?.contains { shard($0)?.adapter?.missingMargins ?? 0 > 0 } ?? false
         }
     }
 
     mutating func missingValuesLoaded(_ kind: MissingValues, _ result: Result<[String], ClientError>) {
-        guard let position = backlogs.firstIndex(where: { $0.kind == kind && $0.isLoading }) else { return }
-        backlogs[position].phase = .unknown
+        guard backlogs[kind]?.isLoading == true else { return }
+        backlogs[kind]?.phase = .unknown
         switch result {
         case .success(let digests):
-            backlogs[position].pending = digests
+            backlogs[kind]?.pending = digests
             // Fewer than the snapshot says: it is about to be replaced.
             if digests.isEmpty { delay(.values(kind)) }
         case .failure(let error) where error.code == .stale: delay(.values(kind))
@@ -55,63 +73,58 @@ extension Coordinator {
 
     /// The next chunk for a worker, small enough that all live workers get some.
     mutating func nextValues(for worker: KnownWorker) -> (MissingValues, [String])? {
-        guard let position = nextBacklog(for: worker) else { return nil }
-        let count = chunkSize(of: backlogs[position].pending.count)
-        let digests = Array(backlogs[position].pending.prefix(count))
-        backlogs[position].pending.removeFirst(digests.count)
-        return (backlogs[position].kind, digests)
+        guard let kind = nextBacklog(for: worker), let pending = backlogs[kind]?.pending else { return nil }
+        let digests = Array(pending.prefix(chunkSize(of: pending.count)))
+        backlogs[kind]?.pending = Array(pending.dropFirst(digests.count))
+        return (kind, digests)
     }
 
-    /// Position of the list that the worker's next chunk is taken from.
-    func nextBacklog(for worker: KnownWorker) -> Int? {
-        for kind in wantedValues where mayCompute(kind) {
-            guard let position = backlogs.firstIndex(where: { $0.kind == kind }), !backlogs[position].pending.isEmpty,
-                isWelcome(worker, for: .values(kind))
-            else { continue }
-            return position
+    /// The list that the worker's next chunk is taken from.
+    func nextBacklog(for worker: KnownWorker) -> MissingValues? {
+        wantedValues.first { kind in
+            backlogs[kind]?.pending.isEmpty == false && mayCompute(kind) && isWelcome(worker.id, for: .values(kind))
         }
-        return nil
     }
 
     /// Whether nothing holds the rows back: what the ledger fails to keep of one adapter holds back no other.
     func mayCompute(_ kind: MissingValues) -> Bool {
-        !isPaused(.values(kind)) && !writes.isHeld(kind.result) && !writes.isFailing { $0.saves(kind) }
+        !isPaused(.values(kind)) && !writes.isHeld(kind.result) && !writes.isFailing(kind.subject)
     }
 
     func chunkSize(of total: Int) -> Int {
-        let workers = max(1, roster.live.count)
+        let workers = max(1, roster.liveCount)
         return max(1, min(settings.chunk, (total + workers - 1) / workers))
     }
 
     /// Whether the worker is not the one that the work failed on last, or is the only one.
-    func isWelcome(_ worker: KnownWorker, for work: WorkItem) -> Bool {
-        failure(of: work)?.worker != worker.id || roster.live.count == 1
+    func isWelcome(_ worker: String, for work: WorkItem) -> Bool {
+        failures.isEmpty || failure(of: work)?.worker != worker || roster.liveCount == 1
     }
 
     mutating func putBack(_ digests: [String], of kind: MissingValues) {
         // A list that is being loaded names them again.
-        guard let position = backlogs.firstIndex(where: { $0.kind == kind && !$0.isLoading }) else { return }
-        backlogs[position].pending.insert(contentsOf: digests, at: 0)
+        guard backlogs[kind]?.isLoading == false else { return }
+        backlogs[kind]?.pending.insert(contentsOf: digests, at: 0)
     }
 
     /// Takes them out of the list again.
     ///
     /// - Returns: whether all of them were in it.
     mutating func takeOut(_ digests: [String], of kind: MissingValues) -> Bool {
-        guard let position = backlogs.firstIndex(where: { $0.kind == kind }) else { return false }
+        guard let pending = backlogs[kind]?.pending else { return false }
         let wanted = Set(digests)
-        let left = backlogs[position].pending.filter { !wanted.contains($0) }
-        guard left.count + digests.count == backlogs[position].pending.count else { return false }
-        backlogs[position].pending = left
+        let left = pending.filter { !wanted.contains($0) }
+        guard left.count + digests.count == pending.count else { return false }
+        backlogs[kind]?.pending = left
         return true
     }
 
     /// Data changed: lists made before may name what is gone.
     mutating func forgetMissingValues() {
-        for task in tasks {
-            if case .values = task.kind { cancel(task) }
+        for id in tasks.ids(where: { if case .values = $0.kind { true } else { false } }) {
+            if let task = tasks[id] { cancel(task) }
         }
-        for position in backlogs.indices where !backlogs[position].isLoading { backlogs[position].phase = .unknown }
+        for kind in backlogs.keys where backlogs[kind]?.isLoading == false { backlogs[kind]?.phase = .unknown }
     }
 
     mutating func embedded(_ id: TaskID, values: [Float], by worker: KnownWorker) {
@@ -121,7 +134,7 @@ extension Coordinator {
             guard values.count == digests.count * settings.embeddingWidth, values.allSatisfy(\.isFinite) else {
                 return failed(id, .badReport, by: worker)
             }
-            tasks.removeAll { $0.id == id }
+            tasks.remove(id)
             succeeded(task.work)
             write(.saveEmbeddings(digests: digests, values: values))
         case .part(let part): embedded(part, values: values, task: task, by: worker)
@@ -136,7 +149,7 @@ extension Coordinator {
             guard margins.count == digests.count, margins.allSatisfy(\.isFinite) else {
                 return failed(id, .badReport, by: worker)
             }
-            tasks.removeAll { $0.id == id }
+            tasks.remove(id)
             succeeded(task.work)
             write(.saveMargins(adapter: adapter, digests: digests, margins: margins))
         case .part(let part):

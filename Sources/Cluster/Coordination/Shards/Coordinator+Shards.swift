@@ -18,7 +18,7 @@ extension Coordinator {
     /// Whether the partition, or the embeddings that it needs, fail again and again. Only prompts without a shard wait then.
     var isPartitionStuck: Bool {
         isPartitionDue
-            && (writes.isFailing { $0 == .partition || $0.saves(.embeddings) }
+            && (writes.isFailing(.partition) || writes.isFailing(.embeddings)
                 || exhausted { $0 == .values(.embeddings) } != nil)
     }
 
@@ -40,95 +40,99 @@ extension Coordinator {
     // MARK: ownership
 
     mutating func placeShards() {
-        let workers = roster.live
-        var reserved: [Int: String] = [:]
-        var holders: [Int: [(worker: String, copy: KnownCopy)]] = [:]
-        for worker in workers {
-            for copy in worker.copies { holders[copy.shard, default: []].append((worker.id, copy)) }
-        }
-        var busy: [Int: CoordinatorTask] = [:]
-        for task in tasks { if let shard = task.shardOfCopy { busy[shard] = busy[shard] ?? task } }
+        refresh()
+        let changed = changes.take(.placement)
+        guard mustPlace || !changed.isEmpty else { return }
+        mustPlace = false
         let isAnybodyExpected = roster.isAnybodyExpected(at: now)
-        let shards = snapshot.shards.filter { $0.prompts > 0 }.compactMap { shard -> ShardPlacement.Shard? in
-            let task = busy[shard.index]
-            let here = holders[shard.index] ?? []
+        var reserved: [Int: String] = [:]
+        let shards = changed.map { number -> (index: Int, shard: ShardPlacement.Shard?) in
+            guard let shard = shard(number), shard.prompts > 0 else { return (number, nil) }
+            let task = taskOnShard(number)
             if let task, task.awaitedUntil != nil {
-                reserved[shard.index] = task.worker
-                return nil
+                reserved[number] = task.worker
+                return (number, nil)
             }
-            if task == nil, isAnybodyExpected, isAwaited(shard) { return nil }
-            return ShardPlacement.Shard(
-                index: shard.index, owner: owners[shard.index], busy: task != nil,
-                wanted: wantsTraining(shard),
-                holders: here.filter { $0.copy.isExactly(shard.manifest) }.map(\.worker), partial: here.map(\.worker),
-                avoid: failure(of: shard.work)?.worker)
+            if task == nil, isAnybodyExpected, isAwaited(shard) { return (number, nil) }
+            let here = roster.holders(of: number).filter(roster.isLive)
+            return (
+                number,
+                ShardPlacement.Shard(
+                    index: number, owner: owners[number], busy: task != nil, wanted: wantsTraining(shard),
+                    holders: here.filter { roster[$0]?.holds(shard: number, manifest: shard.manifest) ?? false },
+                    partial: here, avoid: failure(of: shard.work)?.worker)
+            )
         }
-        owners = ShardPlacement(shards: shards, workers: workers.map(\.id)).owners.merging(reserved) { $1 }
+        for (number, owner) in placement.place(shards) {
+            let owner = owner ?? reserved[number]
+            guard owners[number] != owner else { continue }
+            owners[number] = owner
+            changes.note(number)
+        }
     }
 
     /// The task that changes the shard's copy on its owner.
-    func taskOnShard(_ index: Int) -> CoordinatorTask? {
-        tasks.first { $0.shardOfCopy == index }
-    }
+    func taskOnShard(_ index: Int) -> CoordinatorTask? { tasks.task(onShard: index) }
 
     // MARK: copies
 
     /// Makes workers delete what they should not hold (any more): copies of shards that others own, as soon as those have
     /// the data, and at once what is no current data at all.
     mutating func releaseCopies() {
-        let awaited = awaitedCopies
-        for worker in roster.live {
-            guard let peer = worker.peer else { continue }
-            for copy in worker.copies where isToRelease(copy, of: worker, awaited: awaited) {
-                let due = copy.releaseSent.map { now.seconds(since: $0) >= CoordinatorLimits.releaseAgainSeconds }
-                guard due ?? true else { continue }
-                var asked = copy
-                asked.releaseSent = now
-                asked.releaseBegan = copy.releaseBegan ?? now
-                asked.releases += 1
-                roster.update(worker.id) { $0.setCopy(asked) }
-                send(.release(shard: copy.shard), to: peer)
-            }
+        var copies: [(worker: String, shard: Int)] = []
+        for shard in changes.take(.releases) {
+            copies += roster.holders(of: shard).filter(roster.isLive).map { ($0, shard) }
+        }
+        for (id, shard) in copies.sorted(by: { $0 < $1 }) {
+            guard let worker = roster[id], let peer = worker.peer, let copy = worker.copy(of: shard),
+                isToRelease(copy, of: worker)
+            else { continue }
+            let due = copy.releaseSent.map { now.seconds(since: $0) >= CoordinatorLimits.releaseAgainSeconds }
+            guard due ?? true else { continue }
+            var asked = copy
+            asked.releaseSent = now
+            asked.releaseBegan = copy.releaseBegan ?? now
+            asked.releases += 1
+            roster.update(id) { $0.setCopy(asked) }
+            alarms.add(.shard(shard), at: now.advanced(bySeconds: CoordinatorLimits.releaseAgainSeconds))
+            send(.release(shard: shard), to: peer)
         }
     }
 
-    /// Copies of workers that forget requests concern.
-    private var awaitedCopies: [UnconfirmedCopy] {
-        guard roster.hasLive else { return [] }
-        return operations.inOrder(operations.suspecting).flatMap { operation -> [UnconfirmedCopy] in
-            guard pendingForget(operation.id) != nil, case .forget(let forgetting) = operation.course else { return [] }
-            return unconfirmed(forgetting)
+    /// Whether a forget request that is pending concerns the worker's copy of the shard.
+    private func isAwaitedCopy(of shard: Int, at worker: String) -> Bool {
+        guard let first = staleCopies.first(of: worker, shard: shard), let newest = pendingForgets.newest else {
+            return false
         }
+        return first <= newest
     }
 
     /// Brings copies that hold something forgotten up to date where nothing else does it now: their worker trains another
     /// shard, or the shard cannot be trained yet. Nothing is computed for it.
     mutating func giveStaleCopies() {
-        let awaited = awaitedCopies
-        guard !awaited.isEmpty else { return }
-        for worker in roster.live where !tasks.contains(where: { $0.worker == worker.id && $0.isCopy }) {
-            guard let peer = worker.peer,
-                let shard = snapshot.shards.first(where: { isOutdated($0, at: worker, awaited) })
+        guard pendingForgets.newest != nil, !staleCopies.isEmpty, !index.outdated.isEmpty else { return }
+        for id in index.outdated.keys.sorted() where tasks.load(of: id).copies == 0 {
+            guard let worker = roster[id], let peer = worker.peer,
+                let shard = index.outdated[id]?.sorted().lazy.compactMap(shard).first(where: {
+                    isOutdated($0, at: worker)
+                })
             else { continue }
-            let id = give(.copy(shard: shard.index, manifest: shard.manifest), to: worker)
-            roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
+            let task = give(.copy(shard: shard.index, manifest: shard.manifest), to: worker)
+            roster.update(id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             let adapter = shard.isCurrent ? shard.adapter?.name : nil
             dispatch(
                 .assign(
-                    task: id, shard: shard.index, manifest: shard.manifest,
+                    task: task, shard: shard.index, manifest: shard.manifest,
                     specification: settings.configuration.training, adapter: adapter ?? "", to: worker.holder),
                 to: peer)
         }
     }
 
-    private func isOutdated(
-        _ shard: LedgerSnapshot.Shard, at worker: KnownWorker, _ awaited: [UnconfirmedCopy]
-    ) -> Bool {
+    private func isOutdated(_ shard: LedgerSnapshot.Shard, at worker: KnownWorker) -> Bool {
         guard shard.prompts > 0, owners[shard.index] == worker.id, let copy = worker.copy(of: shard.index),
-            copy.releaseSent == nil, !copy.isExactly(shard.manifest), taskOnShard(shard.index) == nil
+            copy.releaseSent == nil, !copy.isExactly(shard.manifest), !tasks.isBusy(shard.index)
         else { return false }
-        return failure(of: .copy(shard: shard.index)) == nil
-            && awaited.contains { $0.worker == worker.id && $0.shard == shard.index }
+        return failure(of: .copy(shard: shard.index)) == nil && isAwaitedCopy(of: shard.index, at: worker.id)
     }
 
     /// Whether the worker was told to delete the copy and has not answered for as long as a request waits.
@@ -136,7 +140,7 @@ extension Coordinator {
         copy.releaseBegan.map { now.seconds(since: $0) >= CoordinatorLimits.releaseSeconds } ?? false
     }
 
-    private func isToRelease(_ copy: KnownCopy, of worker: KnownWorker, awaited: [UnconfirmedCopy]) -> Bool {
+    private func isToRelease(_ copy: KnownCopy, of worker: KnownWorker) -> Bool {
         // Once told to delete, it is told until it did: the copy's state is unknown in between.
         if copy.releaseSent != nil { return true }
         guard let shard = shard(copy.shard), shard.prompts > 0 else { return true }
@@ -147,30 +151,27 @@ extension Coordinator {
             return isStale || !shard.isCurrent || owner.holds(shard: shard.index, manifest: shard.manifest)
         }
         // A request that concerns it need not wait until it can be brought up to date.
-        let cannotBeUpdated = taskOnShard(shard.index) == nil && failure(of: .copy(shard: shard.index)) != nil
-        if isStale, cannotBeUpdated, awaited.contains(where: { $0.worker == worker.id && $0.shard == copy.shard }) {
-            return true
-        }
+        let cannotBeUpdated = !tasks.isBusy(shard.index) && failure(of: .copy(shard: shard.index)) != nil
+        if isStale, cannotBeUpdated, isAwaitedCopy(of: shard.index, at: worker.id) { return true }
         // The owner's stale copy is brought up to date by an assignment, if there is going to be one.
         let isPending =
-            shard.isCurrent || wantsTraining(shard) || taskOnShard(shard.index) != nil || snapshot.trainingRequested
+            shard.isCurrent || wantsTraining(shard) || tasks.isBusy(shard.index) || snapshot.trainingRequested
         return isStale && !isPending
     }
 
     mutating func confirm(_ copy: ShardCopy, of worker: KnownWorker) {
         settle(worker, copy)
-        tasks.removeAll { task in
-            guard case .copy(let shard, let manifest) = task.kind, task.worker == worker.id else { return false }
-            return shard == copy.shard && manifest == copy.manifest
+        for task in tasks.tasks(of: worker.id) {
+            if case .copy(copy.shard, copy.manifest) = task.kind { tasks.remove(task.id) }
         }
     }
 
     /// A trained shard whose data the worker should take into its keeping now.
     func shardToKeep(by worker: KnownWorker) -> LedgerSnapshot.Shard? {
         let settled = now.seconds(since: membershipChanged) >= CoordinatorLimits.settleSeconds
-        return snapshot.shards.first { shard in
+        return index.toBeKept[worker.id]?.sorted().lazy.compactMap(shard).first { shard in
             guard shard.prompts > 0, shard.isCurrent, owners[shard.index] == worker.id,
-                !isPaused(.copy(shard: shard.index)), taskOnShard(shard.index) == nil
+                !isPaused(.copy(shard: shard.index)), !tasks.isBusy(shard.index)
             else { return false }
             guard let copy = worker.copy(of: shard.index) else { return settled }
             // What it has may be forgotten data: no delay.
@@ -184,11 +185,10 @@ extension Coordinator {
     ///
     /// None while the ledger cannot keep adapters.
     func shardToTrain(by worker: KnownWorker) -> LedgerSnapshot.Shard? {
-        guard !writes.isHeld(.adapters) else { return nil }
-        let shards = snapshot.shards.filter { shard in
-            owners[shard.index] == worker.id && wantsTraining(shard) && !isPaused(shard.work)
-                && !isWaitingForRows(shard)
-                && taskOnShard(shard.index) == nil && worker.copy(of: shard.index)?.releaseSent == nil
+        guard let candidates = index.trainable[worker.id], !writes.isHeld(.adapters) else { return nil }
+        let shards = candidates.compactMap(shard).filter { shard in
+            !isPaused(shard.work) && !isWaitingForRows(shard) && !tasks.isBusy(shard.index)
+                && worker.copy(of: shard.index)?.releaseSent == nil
         }
         func next(_ shards: [LedgerSnapshot.Shard]) -> LedgerSnapshot.Shard? {
             shards.min { turn(of: $0, at: worker) < turn(of: $1, at: worker) }

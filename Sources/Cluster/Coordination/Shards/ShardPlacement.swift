@@ -1,10 +1,10 @@
-/// Who owns which shard: a pure function of who owned it, who holds it and who is there.
+/// Who owns which shard: follows from who owned it, who holds it and who is there. Kept up by what changes.
 ///
 /// Balanced: no worker owns two shards more than another, neither of all shards nor of those that wait for training,
 /// unless the only shards that could move are being worked on. A worker that holds a shard's data is preferred, and
 /// a shard moves only where balance asks for it.
-struct ShardPlacement {
-    struct Shard {
+struct ShardPlacement: Sendable {
+    struct Shard: Sendable {
         var index: Int
         var owner: String?
         /// The owner is working on it: it does not move.
@@ -19,87 +19,132 @@ struct ShardPlacement {
         var avoid: String?
     }
 
-    /// Live workers, sorted.
-    let workers: [String]
-    private(set) var owners: [Int: String] = [:]
-    private let shards: [Shard]
-    private let live: Set<String>
-    /// Shards of each worker, as far as they are placed.
-    private var loads: [String: Int] = [:]
+    /// Live workers, sorted; and, in the same order, how many shards each has, how many of these wait for training, and which
+    /// they are, by index.
+    private var workers: [String] = []
+    private var loads: [Int] = []
+    private var wantedLoads: [Int] = []
+    private var owned: [[Int]] = []
+    /// By index; nil: it is not to be placed.
+    private var shards: [Shard?] = []
+    /// Shards that nobody owns, because nobody is here who may.
+    private var homeless: Set<Int> = []
+    /// Shards whose owner is another one than before, while they are placed.
+    private var moved: Set<Int> = []
 
-    /// - Parameter shards: those that have prompts, by index.
-    init(shards: [Shard], workers: [String]) {
-        self.shards = shards
-        self.workers = workers
-        live = Set(workers)
-        guard !workers.isEmpty else { return }
-        var homeless: [Shard] = []
-        for shard in shards {
-            if let owner = preferred(shard) { place(shard, with: owner) } else { homeless.append(shard) }
+    /// A worker came, or went: whoever it owned shards of hands them in again.
+    mutating func set(_ worker: String, isHere: Bool) {
+        let position = workers.lowerBound(worker)
+        let isKnown = position < workers.count && workers[position] == worker
+        if isHere, !isKnown {
+            workers.insert(worker, at: position)
+            loads.insert(0, at: position)
+            wantedLoads.insert(0, at: position)
+            owned.insert([], at: position)
+        } else if !isHere, isKnown {
+            workers.remove(at: position)
+            loads.remove(at: position)
+            wantedLoads.remove(at: position)
+            owned.remove(at: position)
         }
-        for shard in homeless {
-            if let owner = leastLoaded(avoiding: shard.avoid) { place(shard, with: owner) }
+    }
+
+    /// Places shards that changed, and moves what balance asks for.
+    ///
+    /// - Parameter changed: by index; nil: not to be placed any more.
+    /// - Returns: who owns those whose owner may be another one now, by index; nil: nobody.
+    mutating func place(_ changed: [(index: Int, shard: Shard?)]) -> [(index: Int, owner: String?)] {
+        moved = []
+        for (index, shard) in changed {
+            while shards.count <= index { shards.append(nil) }
+            count(index, by: -1)
+            shards[index] = shard
+            moved.insert(index)
         }
-        balance(among: { $0.wanted }, movable: { $0.wanted && !$0.busy })
-        balance(among: { _ in true }, movable: { !$0.wanted && !$0.busy })
+        moved.formUnion(homeless)
+        for index in moved.sorted() {
+            homeless.remove(index)
+            guard let shard = shards[index] else { continue }
+            let owner = preferred(shard)
+            shards[index]?.owner = owner
+            if owner != nil { count(index, by: 1) } else { homeless.insert(index) }
+        }
+        for index in homeless.sorted() where !workers.isEmpty {
+            homeless.remove(index)
+            let owner = leastLoaded(avoiding: shards[index]?.avoid)
+            shards[index]?.owner = owner
+            if owner != nil { count(index, by: 1) } else { homeless.insert(index) }
+        }
+        balance(\.wantedLoads) { $0.wanted && !$0.busy }
+        balance(\.loads) { !$0.wanted && !$0.busy }
+        return moved.sorted().map { ($0, shards[$0]?.owner) }
+    }
+
+    private func position(of worker: String) -> Int? {
+        let position = workers.lowerBound(worker)
+        return position < workers.count && workers[position] == worker ? position : nil
+    }
+
+    private mutating func count(_ index: Int, by number: Int) {
+        guard let shard = shards[index], let position = shard.owner.flatMap(position) else { return }
+        // A worker that went and came back does not own what it did.
+        guard number > 0 || owned[position].contains(index) else { return }
+        loads[position] += number
+        if shard.wanted { wantedLoads[position] += number }
+        owned[position].set(index, isIn: number > 0)
     }
 
     private func preferred(_ shard: Shard) -> String? {
         func usable(_ worker: String) -> Bool {
-            live.contains(worker) && (worker != shard.avoid || workers.count == 1)
+            position(of: worker) != nil && (worker != shard.avoid || workers.count == 1)
         }
-        let owner = shard.owner.flatMap { live.contains($0) ? $0 : nil }
+        func load(_ worker: String) -> Int { position(of: worker).map { loads[$0] } ?? 0 }
+        let owner = shard.owner.flatMap { position(of: $0) == nil ? nil : $0 }
         if let owner, shard.busy { return owner }
         let holders = shard.holders.filter(usable)
         if let owner, holders.contains(owner) { return owner }
-        if let holder = holders.min(by: { loads[$0, default: 0] < loads[$1, default: 0] }) { return holder }
+        if let holder = holders.min(by: { load($0) < load($1) }) { return holder }
         if let owner, usable(owner) { return owner }
         return shard.partial.first(where: usable)
     }
 
-    private mutating func place(_ shard: Shard, with owner: String) {
-        owners[shard.index] = owner
-        loads[owner, default: 0] += 1
-    }
-
     private func leastLoaded(avoiding avoid: String?) -> String? {
-        let candidates = workers.filter { $0 != avoid || workers.count == 1 }
         // min(by:) takes the first of equals, and workers are sorted.
-        return candidates.min { loads[$0, default: 0] < loads[$1, default: 0] }
+        workers.indices.filter { workers[$0] != avoid || workers.count == 1 }.min { loads[$0] < loads[$1] }
+            .map { workers[$0] }
     }
 
     /// Moves shards from the most to the least loaded until they differ by one at most, or nothing can move.
-    private mutating func balance(among counts: (Shard) -> Bool, movable: (Shard) -> Bool) {
-        var counted: [String: Int] = [:]
-        for shard in shards where counts(shard) { owners[shard.index].map { counted[$0, default: 0] += 1 } }
-        for _ in 0..<shards.count {
-            let loads = workers.map { counted[$0, default: 0] }
-            guard let lowest = loads.min(), let target = loads.firstIndex(of: lowest) else { return }
-            let receiver = workers[target]
+    private mutating func balance(_ loads: KeyPath<Self, [Int]>, movable: (Shard) -> Bool) {
+        for _ in shards.indices {
+            let loads = self[keyPath: loads]
+            guard let lowest = loads.min(), let highest = loads.max(), highest > lowest + 1,
+                let target = loads.firstIndex(of: lowest)
+            else { return }
             // From the most loaded first; one whose shards cannot move is passed over.
-            let givers = workers.indices.filter { loads[$0] > lowest + 1 }
+            let givers = loads.indices.filter { loads[$0] > lowest + 1 }
                 .sorted { (loads[$1], $0) < (loads[$0], $1) }
-            var moving: Shard?
+            var moving: Int?
             for giver in givers where moving == nil {
-                moving = shardToMove(from: workers[giver], to: receiver, movable)
+                moving = shardToMove(from: giver, to: workers[target], movable)
             }
-            guard let moving, let giver = owners[moving.index] else { return }
-            owners[moving.index] = receiver
-            // What moves counts: what may move is among what is counted.
-            counted[giver, default: 0] -= 1
-            counted[receiver, default: 0] += 1
+            guard let moving else { return }
+            count(moving, by: -1)
+            shards[moving]?.owner = workers[target]
+            count(moving, by: 1)
+            moved.insert(moving)
         }
     }
 
-    private func shardToMove(from giver: String, to receiver: String, _ movable: (Shard) -> Bool) -> Shard? {
-        shards.filter { owners[$0.index] == giver && movable($0) && $0.avoid != receiver }
-            .min { cost($0, to: receiver) < cost($1, to: receiver) }
+    private func shardToMove(from giver: Int, to receiver: String, _ movable: (Shard) -> Bool) -> Int? {
+        owned[giver].compactMap { shards[$0] }.filter { movable($0) && $0.avoid != receiver }
+            .min { cost($0, to: receiver) < cost($1, to: receiver) }?.index
     }
 
     /// Lower is better: data the receiver has need not travel; data the owner lacks has to travel anyway.
     private func cost(_ shard: Shard, to receiver: String) -> Int {
         if shard.holders.contains(receiver) { return 0 }
         if shard.partial.contains(receiver) { return 1 }
-        return owners[shard.index].map { shard.partial.contains($0) } == true ? 3 : 2
+        return shard.owner.map { shard.partial.contains($0) } == true ? 3 : 2
     }
 }

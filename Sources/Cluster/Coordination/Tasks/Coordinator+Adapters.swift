@@ -12,6 +12,8 @@ extension Coordinator {
             let before = Set(worker.adapters)
             worker.adapters += names.filter { !before.contains($0) }
         }
+        // It may be that they answer nothing any more by now.
+        index.retired.formUnion(names.filter { index.named[$0] == nil })
         dispatch(.adapters(task: id, wanted), to: peer)
     }
 
@@ -30,16 +32,19 @@ extension Coordinator {
 
     /// Has workers drop adapters that answer nothing and that no evaluation is about.
     mutating func retireAdapters() {
-        guard roster.workers.contains(where: { !$0.adapters.isEmpty }) else { return }
-        var living = Set(snapshot.shards.compactMap { $0.adapter?.name })
-        for operation in operations.inOrder(operations.openOthers) {
-            if case .bytes(let name, _) = operation.scoring?.singleAdapter { living.insert(name) }
+        refresh()
+        guard !index.retired.isEmpty else { return }
+        let names = index.retired
+        index.retired = []
+        var kept: Set<String> = []
+        for operation in operations.readers {
+            if case .evaluate(let evaluation) = operation.course { kept.formUnion(evaluation.singles) }
         }
-        for worker in roster.live {
-            let gone = worker.adapters.filter { !living.contains($0) }
-            guard !gone.isEmpty, let peer = worker.peer else { continue }
-            roster.update(worker.id) { $0.adapters = $0.adapters.filter(living.contains) }
-            send(.drop(adapters: gone), to: peer)
+        let gone = names.subtracting(kept)
+        for id in Set(gone.flatMap { roster.adapterHolders[$0] ?? [] }).sorted() {
+            guard let worker = roster[id], let peer = worker.peer else { continue }
+            roster.update(id) { $0.adapters = $0.adapters.filter { !gone.contains($0) } }
+            send(.drop(adapters: worker.adapters.filter(gone.contains)), to: peer)
         }
     }
 }

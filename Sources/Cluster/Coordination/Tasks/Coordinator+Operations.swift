@@ -16,8 +16,11 @@ extension Coordinator {
 
     mutating func receive(_ request: ClientRequest, from ticket: ClientTicket) {
         switch request {
-        case .status: reply(ticket, .status(status(at: now)))
+        case .status:
+            refresh()
+            reply(ticket, .status(status(at: now)))
         case .operation(let id):
+            refresh()
             guard let operation = operation(id) else { return reply(ticket, .unknownOperation(id)) }
             reply(ticket, .operation(report(operation), result: operation.result))
         case .train, .forget, .evaluate, .verify, .compare: begin(request, for: ticket)
@@ -51,12 +54,16 @@ extension Coordinator {
             // Whoever asks again means: try again.
             for position in failures.indices where failures[position].pausedUntil != nil {
                 failures[position].pausedUntil = now
+                noteFailure(failures[position].work)
             }
             if snapshot.trainingRequested {
                 accept(ticket.request)
             } else {
                 write(.requestTraining(request: ticket.request))
             }
+        case .evaluate:
+            alarms.add(.anything, at: now.advanced(bySeconds: CoordinatorLimits.evaluationSeconds))
+            accept(ticket.request)
         default: accept(ticket.request)
         }
         dropOldOperations()
@@ -81,12 +88,10 @@ extension Coordinator {
                 $0.request = request
                 $0.course = .forget(forgetting)
             }
-            let isAsked = writes.contains { command in
-                if case .forget(known.id, _) = command { true } else { false }
-            }
-            if !isAsked { write(.forget(request: known.id, wanted)) }
+            if !writes.has(.forget(known.id)) { write(.forget(request: known.id, wanted)) }
             return
         }
+        refresh()
         reply(ticket, acceptance(of: known))
     }
 
@@ -130,7 +135,7 @@ extension Coordinator {
 
     /// Whether there are adapters, or will be.
     private var hasTraining: Bool {
-        snapshot.trainingRequested || !snapshot.pendingForgets.isEmpty || snapshot.shards.contains { $0.adapter != nil }
+        snapshot.trainingRequested || !snapshot.pendingForgets.isEmpty || !index.named.isEmpty
     }
 
     func promptCount(of split: Split) -> Int {
@@ -154,6 +159,7 @@ extension Coordinator {
     mutating func accept(_ id: String) {
         guard var operation = operation(id), case .committing(let waiters) = operation.phase else { return }
         operation.phase = .running
+        refresh()
         update(id) { $0.phase = .running }
         for waiter in waiters { reply(waiter, acceptance(of: operation)) }
     }
@@ -163,7 +169,7 @@ extension Coordinator {
         guard let operation = operation(id) else { return }
         if case .committing(let waiters) = operation.phase {
             for waiter in waiters { reply(waiter, .failure(error)) }
-            operations.remove([id])
+            operations.remove(id)
         } else if case .forget(var forgetting) = operation.course, case .unknown(let waiters) = forgetting.outcome {
             for waiter in waiters { reply(waiter, .failure(error)) }
             forgetting.outcome = .unknown(waiters: [])
@@ -175,31 +181,27 @@ extension Coordinator {
     }
 
     private mutating func dropOldOperations() {
-        let pending = pendingForgets
-        operations.dropEnded(keeping: CoordinatorLimits.endedOperations) { operation in
-            !operation.isForget || pending[operation.id] == nil
-        }
+        operations.dropEnded(keeping: CoordinatorLimits.endedOperations)
     }
 
     // MARK: going on
 
+    /// Requests and operations that something changed for; of those that read what the cluster has, all.
     mutating func advanceOperations() {
-        let finishing = Set(
-            writes.entries.compactMap { entry in
-                if case .finishForget(let request, _) = entry.command { request } else { nil }
-            })
-        // Of a request that waits for its shards nothing becomes before something else has changed.
-        let everyone = mustAdvanceForgets || !failures.isEmpty
-        mustAdvanceForgets = false
-        let open =
-            everyone
-            ? operations.open
-            : operations.inOrder(operations.openOthers.union(pendingForgets.ready)).filter(\.isOpen)
-        for operation in open {
+        refresh()
+        for shard in changes.take(.forgets) { forgetsToAdvance.formUnion(pendingForgets.ready(retraining: shard)) }
+        let first = firstWaitingForCopies
+        if blockedFrom < first { forgetsToAdvance.formUnion(pendingForgets.ready(among: blockedFrom..<first)) }
+        blockedFrom = first
+        let forgets = forgetsToAdvance
+        forgetsToAdvance = []
+        guard !forgets.isEmpty || operations.hasReaders else { return }
+        for operation in operations.inOrder(forgets.union(operations.readers.map(\.id))) where operation.isOpen {
             switch operation.course {
             case .train where operation.state == .running: advanceTraining(operation)
             case .forget(let forgetting):
-                advance(forgetting, of: operation, isAsked: finishing.contains(operation.id))
+                advance(
+                    forgetting, of: operation, isAsked: writes.has(.end(operation.id)), firstWaiting: first)
             case .evaluate(let evaluation) where operation.state == .running: advance(evaluation, of: operation)
             case .verify(let verification) where operation.state == .running: advance(verification, of: operation)
             case .compare(let comparison) where operation.state == .running: advance(comparison, of: operation)
@@ -230,6 +232,7 @@ extension Coordinator {
 
     /// Parts under way belong to an earlier generation from here on.
     mutating func clearWork(of id: String, keepingScores keepsScores: Bool = false) {
+        if case .evaluate(let evaluation) = operation(id)?.course { index.retired.formUnion(evaluation.singles) }
         update(id) {
             $0.generation += 1
             switch $0.course {

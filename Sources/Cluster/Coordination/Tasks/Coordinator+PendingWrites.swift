@@ -18,6 +18,7 @@ extension Coordinator {
                 actions.append(.ledger(entry.id, entry.command))
             } else {
                 writes.drop(entry.id)
+                mustReconcile = true
             }
         }
     }
@@ -26,7 +27,7 @@ extension Coordinator {
         switch command {
         case .publish(let index, let report, _, _):
             shard(index).map { $0.manifest == report.manifest && !$0.isCurrent } ?? false
-        case .saveMargins(let name, _, _): snapshot.shards.contains { $0.adapter?.name == name }
+        case .saveMargins(let name, _, _): index.named[name] != nil
         case .saveEmbeddings: snapshot.missingEmbeddings > 0
         case .partition: isPartitionDue && !snapshot.isImporting && snapshot.missingEmbeddings == 0
         case .tuneAttention: isTuningDue
@@ -35,7 +36,8 @@ extension Coordinator {
         case .abandonCorrection(let index, let manifest, _):
             shard(index).map { $0.manifest == manifest && $0.correction != nil } ?? false
         case .quarantine(let dispute): shard(dispute.shard)?.adapter?.name == dispute.published
-        case .dropDamaged(let name): snapshot.shards.contains { $0.adapter?.name == name || $0.correction != nil }
+        case .dropDamaged(let name):
+            index.named[name] != nil || snapshot.shards.contains { $0.correction != nil }
         case .forget, .requestTraining, .settleCopies, .forgetCopy: true
         }
     }
@@ -54,8 +56,9 @@ extension Coordinator {
             adopt(snapshot, dataChanged: true)
             forgetCommitted(request, forgotten)
         case (.finishForget(let request, _), .finished(let snapshot)):
+            let unconfirmed = unconfirmed(request).count
             adopt(snapshot, dataChanged: false)
-            forgetFinished(request)
+            forgetFinished(request, unconfirmed: unconfirmed)
         case (.forgetCopy(let request, let settlement), _):
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
             declared(request, settlement)
@@ -76,7 +79,7 @@ extension Coordinator {
         case (_, .unread):
             // It is committed. Nobody may be told otherwise, and nobody anything before what follows is known.
             log("the ledger could not be read after a commit")
-            writes.keepForRetry(entry, error: error, at: now)
+            retryLater(entry, error)
         case (.forget(let request, _), _), (.requestTraining(let request), _):
             refuse(request, error)
         case (.forgetCopy(let request, _), _): refuseDeclaration(request, error)
@@ -97,13 +100,17 @@ extension Coordinator {
             // Tried again until it succeeds or nobody wants it any more; what does not depend on it goes on. Results of
             // workers are bounded by `PendingWrites.obstacle`, everything else by being asked for once.
             log("the ledger could not write: \(error.code)")
-            writes.keepForRetry(entry, error: error, at: now)
+            retryLater(entry, error)
         }
+    }
+
+    private mutating func retryLater(_ entry: PendingWrites.Entry, _ error: ClientError) {
+        alarms.add(.anything, at: writes.keepForRetry(entry, error: error, at: now))
     }
 
     /// The ledger looks again, and takes the adapter away; a worker that kept the training then sends it, or it is trained.
     mutating func dropDamaged(_ name: String) {
-        guard !writes.contains(where: { $0 == .dropDamaged(adapter: name) }) else { return }
+        guard !writes.has(.file(adapter: name)) else { return }
         log("the file of adapter \(name.clipped) is damaged or gone")
         write(.dropDamaged(adapter: name))
     }
@@ -112,76 +119,75 @@ extension Coordinator {
 
     /// - Parameter dataChanged: prompts may have gone or come, also where no manifest shows it.
     mutating func adopt(_ new: LedgerSnapshot, dataChanged: Bool) {
-        let old = snapshot
-        snapshot = new
+        let hadPurge = snapshot.purgePending
+        let (shards, haveOtherAdapters, gone, requests) = take(new)
+        changes.note(shards)
+        shardsToCheck.formUnion(shards)
+        for shard in shards { noteStaleCopies(of: shard) }
+        if hadPurge, !new.purgePending { forgetsToAdvance.formUnion(pendingForgets.ready) }
         if dataChanged {
             forgetMissingValues()
             // Failures belonged to data that is no longer the same.
-            failures.removeAll { failure in
-                switch failure.work {
+            let outdated = failures.map(\.work).filter { work in
+                switch work {
                 case .train, .correct, .prepare, .check, .values: true
                 case .copy, .operation: false
                 }
             }
+            if !outdated.isEmpty { failures.removeAll { outdated.contains($0.work) } }
+            for work in outdated { noteFailure(work) }
         }
-        adoptPendingForgets()
-        if dataChanged || !haveSameShards(old, new) {
-            restartReadingOperations()
-            pinReplays()
-        }
-    }
-
-    /// Whether every shard has the prompts and the adapter that it had.
-    private func haveSameShards(_ old: LedgerSnapshot, _ new: LedgerSnapshot) -> Bool {
-        old.shards.count == new.shards.count
-            && zip(old.shards, new.shards).allSatisfy {
-                $0.adapter?.name == $1.adapter?.name && $0.manifest == $1.manifest
-            }
+        adopt(requests)
+        guard operations.hasReaders, dataChanged || haveOtherAdapters else { return }
+        restartReadingOperations(gone: gone)
+        pinReplays()
     }
 
     // MARK: work of the ledger itself
 
     mutating func orderLedgerWork() {
         loadMissingValues()
-        if snapshot.purgePending, purgeNotBefore <= now, !writes.contains(where: { $0 == .purge }) {
-            purgeNotBefore = now.advanced(bySeconds: CoordinatorLimits.ledgerRetrySeconds.lowerBound)
-            write(.purge)
+        if snapshot.purgePending, !writes.has(.purge) {
+            if purgeNotBefore <= now {
+                purgeNotBefore = now.advanced(bySeconds: CoordinatorLimits.ledgerRetrySeconds.lowerBound)
+                write(.purge)
+            } else {
+                alarms.add(.anything, at: purgeNotBefore)
+            }
         }
-        if isPartitionDue, !snapshot.isImporting, snapshot.missingEmbeddings == 0,
-            !writes.contains(where: { $0 == .partition })
-        {
+        if isPartitionDue, !snapshot.isImporting, snapshot.missingEmbeddings == 0, !writes.has(.partition) {
             write(.partition)
         }
-        if isTuningDue, tunedFor != tuningSubject, !writes.contains(where: { $0 == .tuneAttention }) {
+        if isTuningDue, tunedFor != tuningSubject, !writes.has(.tuning) {
             tunedFor = tuningSubject
             write(.tuneAttention)
         }
     }
 
     var tuningSubject: TuningSubject {
-        TuningSubject(
-            adapters: snapshot.shards.compactMap(\.adapter?.name), validation: snapshot.validationDigest)
+        TuningSubject(adapters: index.revision, validation: snapshot.validationDigest)
     }
 
     private var isTuningDue: Bool {
-        !snapshot.isTuned && snapshot.shards.contains { $0.adapter != nil } && hasWholeTable && !isPartitionDue
+        !snapshot.isTuned && !index.named.isEmpty && hasWholeTable && !isPartitionDue
     }
 
     /// Nothing more is to be awaited before data and adapters are read: what is left to do for them, if anything, fails.
     var isSettled: Bool {
-        (!isPartitionDue || isPartitionStuck) && !snapshot.isImporting && !isAnythingPublished && hasEveryAdapter
-            && wantedValues.allSatisfy { kind in writes.isFailing { $0.saves(kind) } }
-            && (isTuned || writes.isFailing { $0 == .tuneAttention } || !wantedValues.isEmpty)
+        (!isPartitionDue || isPartitionStuck) && !snapshot.isImporting && writes.publications == 0
+            && index.lagging.isEmpty && isEveryMissingRowFailing
+            && (isTuned || writes.isFailing(.tuning) || missesValues)
     }
 
-    private var hasEveryAdapter: Bool {
-        snapshot.shards.allSatisfy { $0.isCurrent || !isToBeTrained($0) }
+    private var isEveryMissingRowFailing: Bool {
+        guard missesValues else { return true }
+        let rows = (index.awaitedRows + index.missingRows).lazy.compactMap { self.shard($0)?.adapter?.name }
+        return (snapshot.missingEmbeddings == 0 || writes.isFailing(.embeddings))
+            && rows.allSatisfy { writes.isFailing(.rows(adapter: $0)) }
     }
 
     /// Every shard has its adapter, and every adapter its row of the error table.
-    private var hasWholeTable: Bool {
-        wantedValues.isEmpty && hasEveryAdapter
-    }
+    private var hasWholeTable: Bool { !missesValues && index.lagging.isEmpty }
 
     /// Like `wantsTraining`, but also while the result is on its way into the ledger.
     func isToBeTrained(_ shard: LedgerSnapshot.Shard) -> Bool {
@@ -190,19 +196,13 @@ extension Coordinator {
 
     /// Whether τ and n fit the adapters that are there, or need not.
     var isTuned: Bool {
-        let asked = tunedFor == tuningSubject && !writes.contains { $0 == .tuneAttention }
-        return snapshot.isTuned || asked || snapshot.shards.allSatisfy { $0.adapter == nil }
+        let asked = tunedFor == tuningSubject && !writes.has(.tuning)
+        return snapshot.isTuned || asked || index.named.isEmpty
     }
 
     /// Nothing is left to do for the data and adapters.
     var isUpToDate: Bool {
-        !isPartitionDue && !snapshot.isImporting && hasWholeTable && isTuned && !isAnythingPublished
-    }
-
-    private var isAnythingPublished: Bool {
-        writes.contains {
-            if case .publish = $0 { true } else { false }
-        }
+        !isPartitionDue && !snapshot.isImporting && hasWholeTable && isTuned && writes.publications == 0
     }
 }
 

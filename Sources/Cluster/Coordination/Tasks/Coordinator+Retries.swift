@@ -24,13 +24,15 @@ extension Coordinator {
         }
         failures.removeAll { $0.work == work }
         failures.append(record)
+        noteFailure(work)
         if case .correct(let shard) = work { giveUpCorrection(of: shard, after: record) }
         log("failed: \(work.description), attempt \(record.count), worker \(worker), \(error.code)")
     }
 
     mutating func succeeded(_ work: WorkItem) {
-        guard !failures.isEmpty else { return }
-        failures.removeAll { $0.work == work }
+        guard let position = failures.firstIndex(where: { $0.work == work }) else { return }
+        failures.remove(at: position)
+        noteFailure(work)
     }
 
     /// Work that is not to be given out for a moment, without counting as failed.
@@ -42,6 +44,7 @@ extension Coordinator {
         record.pausedUntil = now.advanced(bySeconds: seconds)
         failures.removeAll { $0.work == work }
         failures.append(record)
+        noteFailure(work)
     }
 
     mutating func resumePausedWork() {
@@ -50,6 +53,7 @@ extension Coordinator {
             guard let until = failures[position].pausedUntil, until <= now else { continue }
             failures[position].pausedUntil = nil
             failures[position].count = min(failures[position].count, CoordinatorLimits.attempts - 1)
+            noteFailure(failures[position].work)
         }
         failures.removeAll { $0.count == 0 && $0.pausedUntil == nil }
     }

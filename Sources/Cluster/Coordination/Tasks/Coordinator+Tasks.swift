@@ -3,7 +3,7 @@ import Messages
 /// Work is given out, called back, and given out again.
 extension Coordinator {
     func task(_ id: TaskID, of worker: KnownWorker) -> CoordinatorTask? {
-        tasks.first { $0.id == id && $0.worker == worker.id }
+        tasks[id].flatMap { $0.worker == worker.id ? $0 : nil }
     }
 
     // MARK: giving out
@@ -12,36 +12,63 @@ extension Coordinator {
     /// chunks of rows and evaluations spread over those who are free, then replays, then comparisons, and preparations for
     /// requests to come when there is nothing else to do. Workers with a `BackgroundTurn` use it before their next training.
     mutating func giveOutTasks() {
-        yieldComparisons()
-        let live = roster.live
+        refresh()
+        if tasks.comparisons > 0 { yieldComparisons() }
         giveChecks(beforeTrainings: true)
-        for worker in live where worker.turn.replays > 0 && shardToTrain(by: worker) != nil {
-            giveTraining(.replay, to: worker)
-        }
-        for worker in live {
-            giveShardTask(to: worker)
-        }
-        giveStaleCopies()
-        giveChecks(beforeTrainings: false)
-        for worker in live {
-            giveTraining(.singleTraining, to: worker)
-        }
-        for round in 1...CoordinatorLimits.tasksPerWorker {
-            for worker in live where isFreeForChunks(worker, below: round) {
-                giveChunk(to: worker)
+        let waiting = WaitingParts(operations.readers)
+        if waiting.replays, !index.trainable.isEmpty {
+            for worker in known(free) where worker.turn.replays > 0 && shardToTrain(by: worker) != nil {
+                giveTraining(.replay, to: worker)
             }
         }
-        for worker in live {
-            giveTraining(.replay, to: worker)
+        if !index.trainable.isEmpty || !index.toBeKept.isEmpty {
+            for id in free where index.trainable[id] != nil || index.toBeKept[id] != nil {
+                if let worker = roster[id] { giveShardTask(to: worker) }
+            }
         }
-        for worker in live {
-            giveComparison(to: worker)
+        giveStaleCopies()
+        refresh()
+        giveChecks(beforeTrainings: false)
+        if waiting.singles { for worker in known(free) { giveTraining(.singleTraining, to: worker) } }
+        if waiting.chunks || !wantedValues.isEmpty {
+            for round in 1...CoordinatorLimits.tasksPerWorker {
+                for worker in known(spare) where isFreeForChunks(worker, below: round) { giveChunk(to: worker) }
+            }
         }
+        if waiting.replays { for worker in known(free) { giveTraining(.replay, to: worker) } }
+        if waiting.cases { for worker in known(free) { giveComparison(to: worker) } }
         givePreparations()
     }
 
+    func known(_ ids: [String]) -> [KnownWorker] { ids.compactMap { roster[$0] } }
+
+    /// Which kinds of parts of operations wait for a worker.
+    private struct WaitingParts {
+        var singles = false
+        var chunks = false
+        var replays = false
+        var cases = false
+
+        init(_ readers: [Operation]) {
+            for operation in readers where operation.state == .running {
+                if let todo = operation.scoring?.todo, !todo.isEmpty {
+                    singles = singles || todo.contains(.single)
+                    chunks = chunks || todo.contains { $0 != .single }
+                }
+                replays = replays || operation.replays?.todo.isEmpty == false
+                cases = cases || operation.cases?.todo.isEmpty == false
+            }
+        }
+    }
+
+    /// Whether the worker has no task but such that take data into keeping.
+    func hasOnlyCopies(_ worker: String) -> Bool {
+        let load = tasks.load(of: worker)
+        return load.ids.count == load.copies
+    }
+
     private mutating func giveShardTask(to worker: KnownWorker) {
-        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id && !$0.isCopy }) else { return }
+        guard let peer = worker.peer, hasOnlyCopies(worker.id) else { return }
         let specification = settings.configuration.training
         let next = usesTurnForChunks(worker) ? nil : shardToTrain(by: worker)
         if let shard = next, shard.correction != nil {
@@ -69,8 +96,8 @@ extension Coordinator {
     }
 
     private func isFreeForChunks(_ worker: KnownWorker, below count: Int) -> Bool {
-        let own = tasks.filter { $0.worker == worker.id }
-        return own.count < count && !own.contains(where: \.isTraining)
+        let own = tasks.load(of: worker.id)
+        return own.ids.count < count && own.trainings == 0
             && (shardToTrain(by: worker) == nil || (roster[worker.id]?.turn.chunks ?? 0) > 0)
     }
 
@@ -105,7 +132,7 @@ extension Coordinator {
     }
 
     private mutating func giveTraining(_ kind: PartKind, to worker: KnownWorker) {
-        guard let peer = worker.peer, !tasks.contains(where: { $0.worker == worker.id && !$0.isCopy }),
+        guard let peer = worker.peer, hasOnlyCopies(worker.id),
             shardToTrain(by: worker) == nil || (kind == .replay && (roster[worker.id]?.turn.replays ?? 0) > 0),
             let part = nextPart(kind, for: worker)
         else { return }
@@ -131,7 +158,7 @@ extension Coordinator {
             roster.update(worker.id) { $0.turn.replays = max(0, $0.turn.replays - 1) }
         case .prepare, .copy, .values, .part: break
         }
-        tasks.append(task)
+        tasks.add(task)
         return nextTask
     }
 
@@ -139,8 +166,24 @@ extension Coordinator {
 
     /// Cancels what nobody needs any more.
     mutating func dropUnwantedTasks() {
-        for task in tasks where !isWanted(task) {
-            cancel(task)
+        refresh()
+        let changed = Set(changes.take(.tasks))
+        let restarted = operations.restarted
+        operations.restarted = []
+        guard !changed.isEmpty || !restarted.isEmpty || settings.configuration.preparesInfluence else { return }
+        let names = index.named
+        let concerned = tasks.ids { task in
+            switch task.kind {
+            case .train(let shard, _), .correct(let shard, _), .copy(let shard, _), .check(let shard, _):
+                changed.contains(shard)
+            case .values(.margins(let adapter), _): names[adapter] == nil
+            case .values(.embeddings, _): false
+            case .part(let part): restarted.contains(part.operation)
+            case .prepare: true
+            }
+        }
+        for id in concerned {
+            if let task = tasks[id], !isWanted(task) { cancel(task) }
         }
     }
 
@@ -158,28 +201,28 @@ extension Coordinator {
             guard let shard = shard(index) else { return false }
             return shard.manifest == manifest
         case .values(.embeddings, _): return true
-        case .values(.margins(let name), _): return snapshot.shards.contains { $0.adapter?.name == name }
+        case .values(.margins(let name), _): return index.named[name] != nil
         case .part(let part): return isCurrent(part)
         case .check(let shard, let manifest): return isWantedCheck(shard: shard, manifest: manifest)
         }
     }
 
     mutating func cancel(_ task: CoordinatorTask) {
-        tasks.removeAll { $0.id == task.id }
+        tasks.remove(task.id)
         if let peer = roster[task.worker]?.peer { send(.cancel(task: task.id), to: peer) }
     }
 
     /// Takes tasks away from a worker and puts their work back into the queues. Returns their ids.
     @discardableResult
     mutating func withdrawTasks(of worker: String, where condition: (CoordinatorTask) -> Bool) -> [TaskID] {
-        let withdrawn = tasks.filter { $0.worker == worker && condition($0) }
+        let withdrawn = tasks.tasks(of: worker).filter(condition)
         for task in withdrawn { remove(task) }
         return withdrawn.map(\.id)
     }
 
     /// Takes the task out and puts its work back.
     mutating func remove(_ task: CoordinatorTask) {
-        tasks.removeAll { $0.id == task.id }
+        tasks.remove(task.id)
         switch task.kind {
         case .train, .correct, .prepare, .copy, .check: break
         case .values(let kind, let digests): putBack(digests, of: kind)
@@ -192,10 +235,9 @@ extension Coordinator {
     ///
     /// - Parameter message: nil: bytes of some message.
     mutating func noteNews(of worker: String, in message: WorkerMessage? = nil) {
-        for position in tasks.indices where tasks[position].worker == worker {
-            let task = tasks[position]
+        for task in tasks.tasks(of: worker) {
             if let message, task.isPaced, !message.concerns(task) { continue }
-            tasks[position].lastNews = now
+            tasks.setNews(task.id, at: now)
         }
     }
 
@@ -207,7 +249,10 @@ extension Coordinator {
     }
 
     mutating func withdrawSilentTasks() {
-        for task in tasks where task.awaitedUntil == nil && now.seconds(since: task.lastNews) >= silence(of: task) {
+        let shortest = min(settings.progressSeconds, settings.silenceSeconds)
+        let now = now
+        let quiet = tasks.ids { $0.awaitedUntil == nil && now.seconds(since: $0.lastNews) >= shortest }
+        for task in quiet.compactMap({ tasks[$0] }) where now.seconds(since: task.lastNews) >= silence(of: task) {
             let seconds = Int(silence(of: task))
             remove(task)
             if let peer = roster[task.worker]?.peer { send(.cancel(task: task.id), to: peer) }
@@ -225,7 +270,7 @@ extension Coordinator {
             if case .part(let part) = task.kind, case .replay = part.item {
                 remove(task)
             } else {
-                tasks.removeAll { $0.id == id }
+                tasks.remove(id)
                 if case .part(let part) = task.kind { restart(part.operation) }
             }
             delay(task.work)
@@ -235,7 +280,7 @@ extension Coordinator {
             delay(task.work, seconds: CoordinatorLimits.fullDiskSeconds)
         } else if error.code == .adapterDamaged, case .part(let part) = task.kind {
             // It would go on by itself, with another adapter than the one that was asked about.
-            tasks.removeAll { $0.id == id }
+            tasks.remove(id)
             failOperation(part.operation, error)
         } else {
             remove(task)
@@ -246,22 +291,18 @@ extension Coordinator {
     // MARK: answers
 
     mutating func provide(_ digests: [String], for id: TaskID, to worker: KnownWorker) {
-        guard let peer = worker.peer, let position = tasks.firstIndex(where: { $0.id == id && $0.worker == worker.id })
-        else { return }
-        switch tasks[position].kind {
+        guard let peer = worker.peer, let task = task(id, of: worker) else { return }
+        switch task.kind {
         case .train(let index, let manifest), .correct(let index, let manifest), .copy(let index, let manifest):
             guard !digests.isEmpty, digests.count <= shard(index)?.prompts ?? 0 else { return }
-            tasks[position].isWithoutData = false
+            tasks.noteData(of: id)
             dispatch(.prompts(task: id, shard: index, manifest: manifest, digests: digests), to: peer)
         case .prepare, .values, .part, .check: return
         }
     }
 
     mutating func note(_ progress: WorkerMessage.TaskProgress, of worker: KnownWorker) {
-        guard let position = tasks.firstIndex(where: { $0.id == progress.task && $0.worker == worker.id }) else {
-            return
-        }
-        tasks[position].progress = progress
+        tasks.note(progress, of: worker.id)
     }
 
     mutating func trained(
@@ -277,7 +318,7 @@ extension Coordinator {
             guard report.manifest == manifest, isCorrection == !report.isExact else {
                 return failed(id, .badReport, by: worker)
             }
-            tasks.removeAll { $0.id == task.id }
+            tasks.remove(task.id)
             let copy = ShardCopy(
                 shard: shard, manifest: manifest, prompts: self.shard(shard)?.prompts ?? 0, adapter: report.adapter)
             settle(worker, copy)

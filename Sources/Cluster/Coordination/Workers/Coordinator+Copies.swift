@@ -29,7 +29,7 @@ extension Coordinator {
     /// A worker that leaves reads no more: of an assignment on its way, whose prompts it never asked for, nothing arrives.
     mutating func leave(_ worker: KnownWorker, deleted: [Int]) {
         var shards = deleted.map { CopySettlement.Shard(shard: $0, kept: []) }
-        for task in tasks where task.worker == worker.id && task.isWithoutData {
+        for task in tasks.tasks(of: worker.id) where task.isWithoutData {
             guard let copy = task.copy, !deleted.contains(copy.shard) else { continue }
             let held = worker.copy(of: copy.shard)?.manifests ?? []
             shards.append(CopySettlement.Shard(shard: copy.shard, kept: held.filter { $0 != copy.manifest }))
@@ -67,14 +67,11 @@ extension Coordinator {
 
     /// Whether a settlement of the worker waits to be tried again.
     func isSettlementWaiting(of worker: String) -> Bool {
-        writes.failing.contains { entry in
-            guard !entry.isUnderWay, case .settleCopies(let settlement) = entry.command else { return false }
-            return settlement.worker == worker
-        }
+        writes.entries(about: .copies(worker: worker)).contains { $0.isFailing && !$0.isUnderWay }
     }
 
     private func manifestsOnTheWay(to worker: String, shard: Int) -> [String] {
-        tasks.filter { $0.worker == worker }.compactMap(\.copy).filter { $0.shard == shard }.map(\.manifest)
+        tasks.tasks(of: worker).compactMap(\.copy).filter { $0.shard == shard }.map(\.manifest)
     }
 
     private mutating func update(

@@ -7,7 +7,11 @@ import Messages
 extension Coordinator {
     mutating func tick() {
         excuseStandstill()
-        for worker in roster.live {
+        let (now, usual) = (now, settings.heartbeatSeconds)
+        let due = roster.ids {
+            $0.isLive && (now.seconds(since: $0.lastHeard) >= usual || now.seconds(since: $0.lastSent) >= usual)
+        }
+        for worker in known(due) {
             let patience = patience(with: worker)
             if now.seconds(since: worker.lastHeard) >= patience {
                 lose(worker.id, because: "nothing was heard of it for \(patience) s", keepsConnection: true)
@@ -31,11 +35,9 @@ extension Coordinator {
                 if $0.isLive { $0.lastHeard = now }
                 $0.absence.expectedUntil = $0.absence.expectedUntil?.advanced(bySeconds: gap)
             }
+            if let worker = roster[worker.id] { expect(worker) }
         }
-        for position in tasks.indices {
-            tasks[position].lastNews = min(now, tasks[position].lastNews.advanced(bySeconds: gap))
-            tasks[position].awaitedUntil = tasks[position].awaitedUntil?.advanced(bySeconds: gap)
-        }
+        tasks.excuse(gap, at: now)
     }
 
     /// Seconds for which nothing need be heard of a worker.
@@ -60,8 +62,8 @@ extension Coordinator {
     }
 
     mutating func disconnect(_ peer: PeerID) {
-        if let away = roster.workers.first(where: { $0.absence.peer == peer }) {
-            roster.update(away.id) { $0.absence.peer = nil }
+        if let away = roster.ids(where: { $0.absence.peer == peer }).first {
+            roster.update(away) { $0.absence.peer = nil }
         }
         guard let worker = roster.worker(at: peer) else { return }
         lose(worker.id, because: "its connection is gone")
@@ -80,8 +82,8 @@ extension Coordinator {
         if isExpected {
             absence.expectedUntil = until
             if keepsConnection { absence.peer = worker.peer }
-            absence.given = tasks.filter { $0.worker == id }.map(\.id)
-            for position in tasks.indices where tasks[position].worker == id { tasks[position].awaitedUntil = until }
+            absence.given = tasks.load(of: id).ids
+            for task in absence.given { tasks.setAwaited(task, until: until) }
         } else {
             withdrawTasks(of: id) { _ in true }
         }
@@ -93,14 +95,22 @@ extension Coordinator {
             $0.adapters = []
         }
         membershipChanged = now
+        if let worker = roster[id] { expect(worker) }
         // Who is away, holds nothing and is not expected need not be remembered; of the others the longest away are
         // forgotten first.
         if roster[id]?.copies.isEmpty == true, absence.given.isEmpty { roster[id] = nil }
-        let away = roster.workers.filter { !$0.isLive }
-        if away.count > CoordinatorLimits.workers, let oldest = away.min(by: { $0.lastHeard < $1.lastHeard }) {
+        guard roster.awayCount > CoordinatorLimits.workers else { return }
+        if let oldest = roster.workers.filter({ !$0.isLive }).min(by: { $0.lastHeard < $1.lastHeard }) {
             withdrawTasks(of: oldest.id) { _ in true }
             roster[oldest.id] = nil
         }
+    }
+
+    /// When the time comes, what waits for a worker that is away waits no longer.
+    private mutating func expect(_ worker: KnownWorker) {
+        guard !worker.isLive, let until = worker.absence.expectedUntil else { return }
+        alarms.add(.anything, at: until)
+        for copy in worker.copies { alarms.add(.shard(copy.shard), at: until) }
     }
 
     private func reservation(for worker: KnownWorker) -> Double {
@@ -110,11 +120,10 @@ extension Coordinator {
 
     /// Workers that hold no data and whose work others have.
     private mutating func forgetAbsentWorkers() {
-        for worker in roster.workers where !worker.isLive && worker.copies.isEmpty {
-            guard now.seconds(since: worker.lastHeard) >= settings.silenceSeconds else { continue }
-            guard !tasks.contains(where: { $0.worker == worker.id }) else { continue }
-            roster[worker.id] = nil
-        }
+        guard roster.awayCount > 0 else { return }
+        let (now, silence) = (now, settings.silenceSeconds)
+        let gone = roster.ids { !$0.isLive && $0.copies.isEmpty && now.seconds(since: $0.lastHeard) >= silence }
+        for id in gone where !tasks.hasWorker(id) { roster[id] = nil }
     }
 }
 

@@ -8,7 +8,9 @@ import Messages
 extension Coordinator {
     /// The worker that was given up on this connection: nothing that either side sent was lost.
     mutating func returned(at peer: PeerID) -> KnownWorker? {
-        guard let worker = roster.workers.first(where: { $0.absence.peer == peer }) else { return nil }
+        guard let worker = roster.ids(where: { $0.absence.peer == peer }).first.flatMap({ roster[$0] }) else {
+            return nil
+        }
         let absence = worker.absence
         roster.update(worker.id) {
             $0.peer = peer
@@ -17,9 +19,9 @@ extension Coordinator {
         hasReturned.append(peer)
         membershipChanged = now
         log("worker \(worker.id) is heard again")
-        for position in tasks.indices where tasks[position].worker == worker.id { goOn(at: position) }
+        for task in tasks.load(of: worker.id).ids { goOn(with: task) }
         for task in absence.lapsed { reclaim(task) }
-        for id in absence.given where !tasks.contains(where: { $0.id == id }) { send(.cancel(task: id), to: peer) }
+        for id in absence.given where !tasks.contains(id) { send(.cancel(task: id), to: peer) }
         return roster[worker.id]
     }
 
@@ -33,20 +35,20 @@ extension Coordinator {
             for task in lost { send(.cancel(task: task), to: peer) }
         }
         for held in held {
-            if let position = tasks.firstIndex(where: { $0.id == held.task }) {
-                if tasks[position].worker == id { goOn(at: position) }
+            if let task = tasks[held.task] {
+                if task.worker == id { goOn(with: task.id) }
             } else if let task = absence.lapsed.first(where: { $0.id == held.task }), reclaim(task) {
                 continue
             } else if let training = held.training {
                 adopt(training, as: held, by: id)
             }
         }
-        return held.map(\.task).filter { held in tasks.contains { $0.id == held && $0.worker == id } }
+        return held.map(\.task).filter { tasks[$0]?.worker == id }
     }
 
-    private mutating func goOn(at position: Int) {
-        tasks[position].awaitedUntil = nil
-        tasks[position].lastNews = now
+    private mutating func goOn(with task: TaskID) {
+        tasks.setAwaited(task, until: nil)
+        tasks.setNews(task, at: now)
     }
 
     /// Takes work back that was put back and that nobody has begun.
@@ -56,7 +58,7 @@ extension Coordinator {
         switch task.kind {
         case .train(let shard, _), .correct(let shard, _):
             guard makeWay(on: shard, for: task.worker, share: task.share) else { return false }
-        case .check, .prepare: if tasks.contains(where: { $0.work == task.work }) { return false }
+        case .check, .prepare: if tasks.isWorked(on: task.work) { return false }
         case .copy: return false
         case .values(let kind, let digests): guard takeOut(digests, of: kind) else { return false }
         case .part(let part): guard takeOut(part) else { return false }
@@ -64,8 +66,7 @@ extension Coordinator {
         var task = task
         task.awaitedUntil = nil
         task.lastNews = now
-        tasks.append(task)
-        tasks.sort { $0.id < $1.id }
+        tasks.add(task)
         return true
     }
 
@@ -78,8 +79,7 @@ extension Coordinator {
             makeWay(on: shard.index, for: worker, share: held.share)
         else { return }
         let kind = CoordinatorTask.Kind.train(shard: shard.index, manifest: shard.manifest)
-        tasks.append(CoordinatorTask(id: held.task, worker: worker, kind: kind, lastNews: now))
-        tasks.sort { $0.id < $1.id }
+        tasks.add(CoordinatorTask(id: held.task, worker: worker, kind: kind, lastNews: now))
         lastTrainings[shard.index] = held.task
         roster.update(worker) {
             $0.expect(shard: shard.index, manifest: shard.manifest)
@@ -95,6 +95,7 @@ extension Coordinator {
             cancel(other)
         }
         owners[shard] = worker
+        changes.note(shard)
         return true
     }
 
@@ -102,8 +103,8 @@ extension Coordinator {
 
     /// Work of workers that did not come back in time is anybody's, as soon as somebody is there.
     mutating func lapseReservations() {
-        guard roster.hasLive else { return }
-        for task in tasks where task.awaitedUntil.map({ $0 <= now }) ?? false {
+        guard roster.hasLive, tasks.awaited > 0 else { return }
+        for task in tasks.ids(where: { $0.awaitedUntil.map { $0 <= now } ?? false }).compactMap({ tasks[$0] }) {
             remove(task)
             roster.update(task.worker) {
                 $0.absence.lapsed = Array(($0.absence.lapsed + [task]).suffix(CoordinatorLimits.lapsedTasks))
@@ -115,13 +116,14 @@ extension Coordinator {
     /// that a forget has made stale is not waited for.
     func isAwaited(_ shard: LedgerSnapshot.Shard) -> Bool {
         let failed = failure(of: shard.work)?.worker
-        let isExpected = roster.workers.contains { worker in
+        let holders = roster.holders(of: shard.index).compactMap { roster[$0] }
+        let isExpected = holders.contains { worker in
             guard !worker.isLive, worker.id != failed, let until = worker.absence.expectedUntil, until > now else {
                 return false
             }
             return worker.copy(of: shard.index)?.manifests.contains(shard.manifest) ?? false
         }
         return isExpected
-            && !roster.workers.contains { $0.isLive && $0.holds(shard: shard.index, manifest: shard.manifest) }
+            && !holders.contains { $0.isLive && $0.holds(shard: shard.index, manifest: shard.manifest) }
     }
 }

@@ -8,12 +8,12 @@ extension Coordinator {
         }
         guard let worker = roster.worker(at: peer) ?? returned(at: peer) else {
             // A connection of before a restart or a loss: it gets no answer, and so will say hello again.
-            if let replaced = roster.workers.first(where: { $0.replaced == peer }) {
-                roster.update(replaced.id) { $0.contested += 1 }
+            if let replaced = roster.ids(where: { $0.replaced == peer }).first {
+                roster.update(replaced) { $0.contested += 1 }
             }
             return
         }
-        roster.update(worker.id) { $0.heard(at: now) }
+        roster.heard(worker.id, at: now)
         switch message {
         case .hello, .heartbeat: break
         default: noteNews(of: worker.id, in: message)
@@ -61,7 +61,7 @@ extension Coordinator {
         var worker =
             roster[hello.worker]
             ?? KnownWorker(
-                id: hello.worker, name: "", threads: 0, peer: nil, lastHeard: now, lastSent: now, copies: [])
+                id: hello.worker, name: "", threads: 0, peer: nil, lastHeard: now, lastSent: now)
         if worker.isLive {
             // A reconnection that is faster than the loss was noticed.
             if worker.peer != peer {
@@ -82,7 +82,7 @@ extension Coordinator {
         worker.peer = peer
         worker.lastHeard = now
         worker.adapters = []
-        worker.copies = []
+        worker.removeAllCopies()
         for copy in hello.copies where worker.copies.count < CoordinatorLimits.copies {
             worker.confirm(copy)
         }
@@ -146,7 +146,7 @@ extension Coordinator {
                     + "another version of oneDNN): its adapters could not be verified")
         }
         guard let known = roster[hello.worker] else {
-            let full = roster.live.count >= CoordinatorLimits.workers
+            let full = roster.liveCount >= CoordinatorLimits.workers
             return full ? ClientError(code: .full, message: "the cluster has as many workers as it can") : nil
         }
         if known.isLive, known.peer != peer, known.contested >= CoordinatorLimits.contestedMessages {
@@ -181,7 +181,6 @@ extension Coordinator {
     }
 
     private mutating func sent(to peer: PeerID) {
-        guard let worker = roster.worker(at: peer) else { return }
-        roster.update(worker.id) { $0.lastSent = now }
+        roster.sent(to: peer, at: now)
     }
 }

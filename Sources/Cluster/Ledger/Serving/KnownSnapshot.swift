@@ -20,7 +20,7 @@ struct KnownSnapshot {
             trainingPrompts: 0, validationPrompts: 0, testPrompts: 0, validationDigest: "", isTuned: false,
             pendingForgets: [], trainingRequested: false)
         try readRest(ledger, db)
-        snapshot.shards = try ShardReading.all(db, references: snapshot.referencePrompts)
+        snapshot.shards = ChunkedList(try ShardReading.all(db, references: snapshot.referencePrompts))
         dealt = snapshot.shards.reduce(0) { $0 + $1.prompts }
         for (number, request) in try PendingReading.all(db) {
             numbers.append(number)
@@ -73,7 +73,7 @@ struct KnownSnapshot {
         let shard = try ShardReading.one(number, db, references: snapshot.referencePrompts)
         guard let shard, snapshot.shards.indices.contains(number), snapshot.shards[number].index == number else {
             // Shards neither come nor go; whatever this is, it is what a restart would read.
-            snapshot.shards = try ShardReading.all(db, references: snapshot.referencePrompts)
+            snapshot.shards = ChunkedList(try ShardReading.all(db, references: snapshot.referencePrompts))
             dealt = snapshot.shards.reduce(0) { $0 + $1.prompts }
             return
         }

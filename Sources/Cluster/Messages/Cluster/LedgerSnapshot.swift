@@ -120,7 +120,7 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
     }
 
     /// Every shard, by index, also the empty ones.
-    public var shards: [Shard]
+    public var shards: ChunkedList<Shard>
     /// Whether any interaction was imported (and not forgotten).
     public var hasData: Bool
     /// Whether every training prompt has a shard. False without training prompts.
@@ -143,7 +143,7 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
     /// adapters, and is not 0. Otherwise all that may answer count the same, with or without a row.
     public var weighsByRows: Bool
     /// Oldest first.
-    public var pendingForgets: [PendingForget]
+    public var pendingForgets: ChunkedList<PendingForget>
     /// Whether `train` was ever asked for (`requestTraining`): then shards that are not current are to be trained.
     public var trainingRequested: Bool
     /// Whether there is housekeeping to do (`purge`): files to delete, an item's title to remove, pages to give back.
@@ -176,7 +176,7 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         self.labels = labels
         self.isImporting = isImporting
         self.weighsByRows = weighsByRows
-        self.shards = shards
+        self.shards = ChunkedList(shards)
         self.hasData = hasData
         self.isPartitioned = isPartitioned
         self.unassignedPrompts = unassignedPrompts
@@ -186,7 +186,7 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         self.testPrompts = testPrompts
         self.validationDigest = validationDigest
         self.isTuned = isTuned
-        self.pendingForgets = pendingForgets
+        self.pendingForgets = ChunkedList(pendingForgets)
         self.trainingRequested = trainingRequested
         self.purgePending = purgePending
     }

@@ -184,11 +184,25 @@ public struct EvaluateReply: Codable, Sendable {
     public var variants: [Variant]
     /// Seconds spent in training the adapter on all data, with `--compare`.
     public var comparisonSeconds: Double?
+    /// The shards and adapters that were measured; nil: the coordinator is of an older release.
+    public var measured: [Measured]?
+
+    public struct Measured: Codable, Sendable, Equatable {
+        public var shard: Int
+        /// Content name.
+        public var adapter: String
+
+        public init(shard: Int, adapter: String) {
+            self.shard = shard
+            self.adapter = adapter
+        }
+    }
 
     public init(
         split: String, prompts: Int, tau: Double, neighbours: Int, exact: Bool, variants: [Variant],
-        comparisonSeconds: Double?
+        comparisonSeconds: Double?, measured: [Measured]? = nil
     ) {
+        self.measured = measured
         self.split = split
         self.prompts = prompts
         self.tau = tau

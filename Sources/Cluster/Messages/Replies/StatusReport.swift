@@ -233,8 +233,14 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public var activity: String
     public var workers: [Worker]
     public var shards: [Shard]
+    /// Of many, the first ones: those that run and are no forget requests, the oldest forget requests, those that ended last.
     public var operations: [OperationReport]
+    /// How many operations there are in all; nil: the coordinator is of an older release.
+    public var operationsTotal: Int?
+    /// Of many, the oldest.
     public var pendingForgets: [PendingForget]
+    /// How many forget requests are pending in all; nil: the coordinator is of an older release.
+    public var pendingForgetsTotal: Int?
     /// Shards about which workers disagree, one line each, for people.
     public var disputes: [String]
     /// What fails and is tried again.
@@ -245,7 +251,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
 
     package init(
         cluster: String, base: String, precision: String, arithmetic: String? = nil, activity: String,
-        workers: [Worker], shards: [Shard], operations: [OperationReport], pendingForgets: [PendingForget],
+        workers: [Worker], shards: [Shard], operations: [OperationReport], operationsTotal: Int? = nil,
+        pendingForgets: [PendingForget], pendingForgetsTotal: Int? = nil,
         disputes: [String], stuck: [StuckDuty], tuned: Bool, data: PromptCounts
     ) {
         self.stuck = stuck
@@ -258,6 +265,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
         self.shards = shards
         self.operations = operations
         self.pendingForgets = pendingForgets
+        self.operationsTotal = operationsTotal
+        self.pendingForgetsTotal = pendingForgetsTotal
         self.disputes = disputes
         self.tuned = tuned
         self.data = data

@@ -16,16 +16,9 @@ public enum WireLimits {
     public static let copies = shardCount.upperBound
     /// Prompts of one shard: its manifest goes to a worker in one message.
     public static let promptsOfAShard = prompts
-    /// Bytes of an adapter's file in a cluster of so many shards: all of them go to a worker in one message, with the prompts
-    /// that they are asked about.
-    public static func adapterBytes(shards: Int) -> Int {
-        (workerMessage - promptBytes - header) / max(1, shards)
-    }
-
-    /// Shards of a cluster whose adapters' files have so many bytes.
-    public static func shards(adapterBytes: Int) -> Int {
-        min(shardCount.upperBound, (workerMessage - promptBytes - header) / max(1, adapterBytes))
-    }
+    /// Bytes of an adapter's file: it comes from a worker in one message, and goes to one in one. Of several as many share a
+    /// message as fit into `promptBytes`, whatever the number of shards.
+    public static let adapterBytes = message - header
 
     /// Tasks that a worker may say it goes on with, and a coordinator may bid it go on with.
     public static let heldTasks = 64
@@ -40,7 +33,7 @@ public enum WireLimits {
     public static let message = 512 << 20
     /// Bytes of one message to a worker, which knows its coordinator by its key.
     public static let workerMessage = 4 << 30
-    /// Payloads of one message: the adapters of a mixture of all shards.
+    /// Payloads of one message: small adapters of all shards.
     public static let payloads = shardCount.upperBound + 2
     /// Frames of one message: the empty one, version, kind, id and header; payloads full and begun.
     public static let frames = 5 + workerMessage / payloadFrame + payloads

@@ -77,7 +77,8 @@ extension LedgerService {
         let reply = EvaluateReply(
             split: scores.split.rawValue, prompts: scores.digests.count, tau: attention.parameters.tau,
             neighbours: attention.parameters.neighbours, exact: approximate.isEmpty, variants: variants,
-            comparisonSeconds: scores.single?.seconds)
+            comparisonSeconds: scores.single?.seconds,
+            measured: scores.adapters.map { EvaluateReply.Measured(shard: $0.shard, adapter: $0.name) })
         return Array(try ReplyCoding.encode(reply))
     }
 

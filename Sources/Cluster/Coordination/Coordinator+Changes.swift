@@ -1,0 +1,146 @@
+import Messages
+
+/// What changed, as the parts of the value noted it, brought to those who have to look at it.
+extension Coordinator {
+    /// What is the same for all shards and counts for each.
+    struct Circumstances: Equatable, Sendable {
+        var mayTrain: Bool
+        var trainingRequested: Bool
+        var weighsByRows: Bool
+    }
+
+    /// All shards and requests are to be looked at.
+    mutating func noteEverything() {
+        changes.note(snapshot.shards.map(\.index))
+        forgetsToAdvance.formUnion(pendingForgets.all)
+        forgetsToCheck.formUnion(pendingForgets.all)
+        shardsToCheck.formUnion(snapshot.shards.map(\.index))
+        index.areRowsTouched = true
+        mustReconcile = true
+    }
+
+    /// Takes out what is due.
+    mutating func ring() {
+        for subject in alarms.take(at: now) {
+            switch subject {
+            case .anything: break
+            case .everything: noteEverything()
+            case .shard(let shard): changes.note(shard)
+            case .request(let id): forgetsToAdvance.insert(id)
+            }
+        }
+    }
+
+    /// Whether there is something to look at, or it is time for something.
+    var hasChanged: Bool {
+        mustReconcile || operations.areReadersTouched || alarms.next.map { $0 <= now } ?? false
+            || !tasks.touchedWorkers.isEmpty
+            || !roster.touchedWorkers.isEmpty || !roster.touchedShards.isEmpty || !writes.touched.isEmpty
+    }
+
+    /// Collects what changed.
+    mutating func collect() {
+        changes.note(tasks.touchedShards)
+        changes.note(roster.touchedShards)
+        changes.note(checks.touched)
+        shardsToCheck.formUnion(checks.touched)
+        changes.note(pendingForgets.touchedShards)
+        let membership = roster.touchedWorkers
+        for worker in Set(tasks.touchedWorkers + membership) { noteLoad(of: worker) }
+        for worker in membership { noteMembership(of: worker) }
+        forgetsToAdvance.formUnion(pendingForgets.touchedRequests)
+        forgetsToCheck.formUnion(pendingForgets.touchedRequests)
+        for subject in writes.touched { note(subject) }
+        (tasks.touchedShards, tasks.touchedWorkers) = ([], [])
+        (roster.touchedShards, roster.touchedWorkers) = ([], [])
+        (checks.touched, writes.touched) = ([], [])
+        (pendingForgets.touchedShards, pendingForgets.touchedRequests) = ([], [])
+    }
+
+    private mutating func noteLoad(of worker: String) {
+        let load = tasks.load(of: worker)
+        let isLive = roster.isLive(worker)
+        free.set(worker, isIn: isLive && load.ids.count == load.copies)
+        spare.set(
+            worker, isIn: isLive && load.trainings == 0 && load.ids.count < CoordinatorLimits.tasksPerWorker)
+    }
+
+    /// A worker came or went.
+    private mutating func noteMembership(of worker: String) {
+        placement.set(worker, isHere: roster.isLive(worker))
+        mustPlace = true
+        changes.note(index.owned[worker] ?? [])
+        changes.note(roster[worker]?.copies.map(\.shard) ?? [])
+        // Who failed at something may be the only one left.
+        for failure in failures { noteFailure(failure.work) }
+        // Whether another worker could train what they want trained.
+        if pendingForgets.hasReady {
+            for shard in checks.open { forgetsToAdvance.formUnion(pendingForgets.ready(retraining: shard)) }
+        }
+    }
+
+    private mutating func note(_ subject: LedgerCommand.Subject) {
+        switch subject {
+        case .publication(let shard), .correction(let shard), .dispute(let shard):
+            changes.note(shard)
+            if checks[shard] != nil { shardsToCheck.insert(shard) }
+        case .rows(let adapter): changes.note(index.named[adapter] ?? [])
+        case .end(let request): forgetsToAdvance.insert(request)
+        case .copies(let worker): if !writes.has(subject) { staleCopies.settled(worker) }
+        case .forget, .training, .embeddings, .partition, .tuning, .purge, .file, .declaration: break
+        }
+    }
+
+    /// Failures of the work were counted, or it may be tried again.
+    mutating func noteFailure(_ work: WorkItem) {
+        mustReconcile = true
+        if let until = failure(of: work)?.pausedUntil { alarms.add(.anything, at: until) }
+        switch work {
+        case .train(let shard), .correct(let shard):
+            changes.note(shard)
+            forgetsToAdvance.formUnion(pendingForgets.waiting(for: shard))
+        case .prepare(let shard), .copy(let shard), .check(let shard): changes.note(shard)
+        case .values(let kind):
+            index.areRowsTouched = true
+            if case .margins(let adapter) = kind { changes.note(index.named[adapter] ?? []) }
+        case .operation: break
+        }
+    }
+
+    /// Brings facts of shards up to date with what changed.
+    mutating func refresh() {
+        collect()
+        let new = Circumstances(
+            mayTrain: snapshot.trainingRequested && !snapshot.isImporting && (!isPartitionDue || isPartitionStuck),
+            trainingRequested: snapshot.trainingRequested, weighsByRows: snapshot.weighsByRows)
+        if new != circumstances {
+            circumstances = new
+            changes.note(snapshot.shards.map(\.index))
+        }
+        for number in changes.take(.facts) {
+            noteStaleCopies(of: number)
+            index.set(facts(of: number), of: number)
+        }
+    }
+
+    private func facts(of number: Int) -> ShardFacts {
+        guard let shard = shard(number) else { return ShardFacts() }
+        var facts = ShardFacts(owner: owners[number], adapter: shard.adapter?.name)
+        facts.isLagging = isToBeTrained(shard)
+        let isFree = !tasks.isBusy(number)
+        facts.isTrainable = isFree && wantsTraining(shard)
+        let owner = facts.owner.flatMap { roster[$0] }
+        let copy = owner?.copy(of: number)
+        let isExact = copy?.isExactly(shard.manifest) ?? false
+        let isReleased = copy?.releaseSent != nil
+        facts.isToBeKept = isFree && shard.prompts > 0 && shard.isCurrent && !isExact && !isReleased
+        facts.isOutdated = isFree && shard.prompts > 0 && copy != nil && !isExact && !isReleased
+        if let adapter = shard.adapter, adapter.missingMargins > 0, snapshot.weighsByRows || !shard.isBridged {
+            facts.row = isAwaitedRow(of: shard) ? .awaited : .missing
+        }
+        if isWantedCheck(shard: number, manifest: shard.manifest), !tasks.isWorked(on: .check(shard: number)) {
+            facts.check = checks.sequence(of: number)
+        }
+        return facts
+    }
+}

@@ -1,0 +1,21 @@
+/// Which shards are to be checked for which forget requests.
+struct CheckChoices: Sendable {
+    private var shards: [String: [Int]] = [:]
+    private var counts: [Int: Int] = [:]
+
+    var isEmpty: Bool { shards.isEmpty }
+
+    /// Whether any request wants the shard checked.
+    func isChosen(_ shard: Int) -> Bool { counts[shard] != nil }
+
+    /// - Parameter chosen: what the request wants checked from now on.
+    /// - Returns: what it wanted before, and what it wants.
+    mutating func set(_ chosen: [Int], by request: String) -> [Int] {
+        let before = shards[request] ?? []
+        guard before != chosen else { return chosen }
+        for shard in before { counts[shard] = counts[shard].flatMap { $0 > 1 ? $0 - 1 : nil } }
+        for shard in chosen { counts[shard, default: 0] += 1 }
+        shards[request] = chosen.isEmpty ? nil : chosen
+        return before + chosen
+    }
+}

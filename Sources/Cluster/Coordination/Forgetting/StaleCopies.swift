@@ -1,0 +1,70 @@
+import Messages
+
+/// Copies on workers' disks that are not, or perhaps not, their shards' present data, and the forget requests that wait for
+/// them.
+///
+/// Nothing is kept for each request: a copy that became stale with a request may hold what that request forgot and what later
+/// ones did, and nothing of earlier ones. What a worker says anew that it holds concerns all that are pending.
+struct StaleCopies: Sendable {
+    /// Number of the first request that the copy concerns, by worker, shard and manifest.
+    private var firsts: [String: [Int: [String: Int]]] = [:]
+    /// The smallest of them, by worker.
+    private var earliest: [String: Int] = [:]
+    /// Workers that have one of the shard, by shard.
+    private var holders: [Int: Set<String>] = [:]
+    /// The first request that waits for the ledger to note what is left of a worker's copies, by worker.
+    private var settling: [String: Int] = [:]
+
+    var isEmpty: Bool { firsts.isEmpty && settling.isEmpty }
+    /// Workers that have one.
+    var workers: Dictionary<String, [Int: [String: Int]]>.Keys { firsts.keys }
+    /// Workers whose deletions the ledger may still have to note.
+    var settlingWorkers: [String] { settling.keys.sorted() }
+
+    /// - Parameters:
+    ///   - manifests: all that the worker's disk may hold of the shard and that is not its present data.
+    ///   - first: the request from which on it concerns those that were not known before.
+    mutating func set(_ manifests: [String], of worker: String, shard: Int, first: Int, concernsAll: Bool = false) {
+        let known = firsts[worker]?[shard] ?? [:]
+        guard !known.isEmpty || !manifests.isEmpty else { return }
+        var kept: [String: Int] = [:]
+        for manifest in manifests { kept[manifest] = concernsAll ? 0 : known[manifest] ?? first }
+        if let gone = known.filter({ kept[$0.key] == nil }).values.min() {
+            settling[worker] = min(settling[worker] ?? gone, gone)
+        }
+        firsts[worker, default: [:]][shard] = kept.isEmpty ? nil : kept
+        if firsts[worker]?.isEmpty == true { firsts[worker] = nil }
+        earliest[worker] = firsts[worker]?.values.lazy.flatMap(\.values).min()
+        if kept.isEmpty {
+            holders[shard]?.remove(worker)
+            if holders[shard]?.isEmpty == true { holders[shard] = nil }
+        } else {
+            holders[shard, default: []].insert(worker)
+        }
+    }
+
+    /// Workers that have one of the shard, sorted.
+    func workers(withShard shard: Int) -> [String] { holders[shard]?.sorted() ?? [] }
+
+    /// The ledger has noted what is left of the worker's copies.
+    mutating func settled(_ worker: String) { settling[worker] = nil }
+
+    /// The first request that the copies of the worker concern; nil: none.
+    func first(of worker: String) -> Int? { earliest[worker] }
+
+    func first(of worker: String, shard: Int) -> Int? { firsts[worker]?[shard]?.values.min() }
+
+    func firstSettling(of worker: String) -> Int? { settling[worker] }
+
+    /// Copies that concern the request, by worker, shard and manifest.
+    func concerning(_ request: Int, name: (String) -> String) -> [UnconfirmedCopy] {
+        guard !firsts.isEmpty else { return [] }
+        return firsts.sorted { $0.key < $1.key }.flatMap { worker, shards in
+            shards.sorted { $0.key < $1.key }.flatMap { shard, manifests in
+                manifests.filter { $0.value <= request }.keys.sorted().map {
+                    UnconfirmedCopy(worker: worker, name: name(worker), shard: shard, manifest: $0)
+                }
+            }
+        }
+    }
+}
