@@ -40,7 +40,7 @@ struct OlderDataDirectoryTests {
         #expect(statistics.interactions == older.before.interactions && statistics.interactions > 50)
         #expect(statistics.forgetRequests == older.before.requests.count)
         let snapshot = try ledger.snapshot()
-        #expect(try older.described(snapshot.shards, ledger) == older.before.shards)
+        #expect(try older.described(Array(snapshot.shards), ledger) == older.before.shards)
         #expect(snapshot.trainingRequested == older.before.trainingRequested)
         let likes = try ledger.likes()
         let counted = [snapshot.trainingPrompts, snapshot.validationPrompts, snapshot.testPrompts]
@@ -192,7 +192,7 @@ struct OlderDataDirectoryTests {
         let older = try OlderDataDirectory(kind)
         let ledger = try older.open()
         let records = try ledger.forgetRequests()
-        let waiting = try ledger.snapshot().pendingForgets
+        let waiting = Array(try ledger.snapshot().pendingForgets)
         #expect(try records.map { try Before.Request($0, waiting) } == older.before.requests.map(\.withoutSignature))
         let key = try Curve25519.Signing.PublicKey(rawRepresentation: older.before.publicKey)
         var certificates = 0
@@ -351,7 +351,7 @@ struct OlderDataDirectoryTests {
                 rowsNew: outcome.rowsNew, promptsAdded: outcome.promptsAdded, shardsChanged: outcome.shardsChanged)
                 == older.before.nextImport)
         try older.deal(ledger)
-        #expect(try older.described(ledger.snapshot().shards, ledger) == older.before.nextShards)
+        #expect(try older.described(Array(ledger.snapshot().shards), ledger) == older.before.nextShards)
         let other = "with rows of the forgotten"
         #expect(throws: LedgerError.unknownImport(id: other)) {
             try ledger.finishImport(
