@@ -22,21 +22,22 @@ struct EvaluationUnderForgetsTests {
     }
 
     /// Lets the evaluation load its split if it wants to.
-    @discardableResult
-    private func load(_ fixture: inout CoordinatorFixture) -> Bool {
+    ///
+    /// - Returns: what the worker is given then; nil: it did not want to.
+    private func load(_ fixture: inout CoordinatorFixture) -> [CoordinatorAction]? {
         fixture.wait(750, beating: ["a"])
         let isAsked = fixture.actions.contains { if case .loadSplit = $0 { true } else { false } }
-        guard isAsked else { return false }
+        guard isAsked else { return nil }
         fixture.feed(
             .splitLoaded(
                 operation: "e",
                 .success(LoadedSplit(digests: ["p", "q"], missingEmbeddings: [], looksAtQuery: false))))
-        return true
+        return fixture.actions
     }
 
-    /// The worker answers everything that it is given.
-    private func finish(_ fixture: inout CoordinatorFixture) -> EvaluationScores? {
-        var waiting = fixture.actions
+    /// The worker answers everything that it was and is given.
+    private func finish(_ given: [CoordinatorAction], _ fixture: inout CoordinatorFixture) -> EvaluationScores? {
+        var waiting = given
         for _ in 0..<100 {
             guard !waiting.isEmpty else {
                 fixture.wait(250, beating: ["a"])
@@ -63,12 +64,15 @@ struct EvaluationUnderForgetsTests {
                 operation: "e",
                 .success(LoadedSplit(digests: ["p", "q"], missingEmbeddings: [], looksAtQuery: false))))
         var loads = 0
+        var given = fixture.actions
         for number in 0..<40 {
             change(2, to: "a2-\(number)", in: &fixture)
-            if load(&fixture) { loads += 1 }
+            guard let actions = load(&fixture) else { continue }
+            loads += 1
+            given += actions
         }
         #expect(loads < 10)
-        let scores = try #require(finish(&fixture))
+        let scores = try #require(finish(given, &fixture))
         #expect(scores.adapters.map(\.name) == ["a0", "a1"])
         #expect(!scores.series.isEmpty)
         fixture.feed(.evaluation(operation: "e", .success([123, 125])))
@@ -98,12 +102,16 @@ struct EvaluationUnderForgetsTests {
             .splitLoaded(
                 operation: "e",
                 .success(LoadedSplit(digests: ["p"], missingEmbeddings: [], looksAtQuery: false))))
-        fixture.hello("b")
         var scores: EvaluationScores?
         var waiting = fixture.actions
+        // One for the training that does not go on, and one that scores.
+        for name in ["b", "c"] {
+            fixture.hello(name)
+            waiting += fixture.actions
+        }
         for _ in 0..<100 where scores == nil {
             guard !waiting.isEmpty else {
-                fixture.wait(250, beating: ["a", "b"])
+                fixture.wait(250, beating: ["a", "b", "c"])
                 waiting = fixture.actions
                 continue
             }

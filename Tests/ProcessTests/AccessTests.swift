@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("What a person may ask for")
+@Suite("What a person may ask for", .waiting)
 struct AccessTests {
     @Test("lethe access prints all that is kept of somebody; after a forget request nobody of that name is known")
     func access() throws {

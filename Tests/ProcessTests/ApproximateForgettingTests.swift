@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Approximate forgetting, with real processes")
+@Suite("Approximate forgetting, with real processes", .waiting)
 struct ApproximateForgettingTests {
     private static let settings = ["--partition", "user-hash", "--shards", "2", "--epochs", "2"]
 

@@ -7,7 +7,7 @@ import ZeroMQ
 
 /// What hostile peers make a coordinator keep in memory, printed for each kind, with LETHE_TEST_FULL: it takes minutes.
 @Suite(
-    "A coordinator's memory under attack", .serialized,
+    "A coordinator's memory under attack", .serialized, .waiting,
     .enabled(if: ProcessInfo.processInfo.environment["LETHE_TEST_FULL"] != nil))
 struct AttackMemoryTests {
     /// Above what the coordinator had before.

@@ -1,9 +1,10 @@
 import Foundation
 import Messages
+import PeerTestSupport
 import Testing
 import ZeroMQ
 
-@Suite("The audit log of a running cluster")
+@Suite("The audit log of a running cluster", .waiting)
 struct AuditTests {
     /// Sends frames as no client of ours does, and waits for the answer.
     private func exchange(_ frames: [[UInt8]], with endpoint: String) throws -> [[UInt8]]? {

@@ -1,8 +1,9 @@
 import Foundation
+import PeerTestSupport
 import Testing
 import ZeroMQ
 
-@Suite("Bad input at the command line and at the port")
+@Suite("Bad input at the command line and at the port", .waiting)
 struct BadInputTests {
     @Test("Frames and bytes that are no message leave the coordinator as it was")
     func garbage() throws {

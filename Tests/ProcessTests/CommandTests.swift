@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Commands, with and without a cluster")
+@Suite("Commands, with and without a cluster", .waiting)
 struct CommandTests {
     @Test("Prompts go from the reader to scores without a cluster, and an exported adapter changes them")
     func offline() throws {

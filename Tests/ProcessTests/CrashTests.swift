@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Killed processes")
+@Suite("Killed processes", .waiting)
 struct CrashTests {
     private static let settings = ["--partition", "user-hash", "--shards", "3", "--epochs", "6"]
 

@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Damaged adapter files, with real processes")
+@Suite("Damaged adapter files, with real processes", .waiting)
 struct DamagedAdapterTests {
     private func file(_ name: String, _ cluster: TestCluster) -> URL {
         cluster.coordinatorDirectory.appendingPathComponent("adapters/\(name).sealed")

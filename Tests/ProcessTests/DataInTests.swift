@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Data in, from the command line")
+@Suite("Data in, from the command line", .waiting)
 struct DataInTests {
     @Test("Options that are missing beside the recorded ones change nothing; others are refused until asked for")
     func recordedPrompts() throws {

@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Evidence, with real processes")
+@Suite("Evidence, with real processes", .waiting)
 struct EvidenceTests {
     private static let user = Ratings.name(5)
     private static let ratings = Ratings.csv(users: 24)

@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Exact forgetting, with real processes")
+@Suite("Exact forgetting, with real processes", .waiting)
 struct ExactForgettingTests {
     @Test("After a forget the adapters are those of a fresh cluster of another size that never saw the data")
     func forgettingEqualsNeverKnowing() throws {

@@ -1,10 +1,11 @@
 import Foundation
 import Logging
+import PeerTestSupport
 import Service
 import Testing
 import ZeroMQ
 
-@Suite("A coordinator that cannot tell any more who may connect")
+@Suite("A coordinator that cannot tell any more who may connect", .waiting)
 struct FailingAdmissionTests {
     @Test("It ends at once, with the reason", .timeLimit(.minutes(1)))
     func ends() throws {

@@ -1,9 +1,10 @@
 import Foundation
 import Messages
+import PeerTestSupport
 import Testing
 import ZeroMQ
 
-@Suite("Many questions of one, and answers that were lost on the way")
+@Suite("Many questions of one, and answers that were lost on the way", .waiting)
 struct FloodOfQuestionsTests {
     private func dealer(_ endpoint: String) throws -> Socket {
         let socket = try Socket(try Context(), .dealer)

@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Forgetting on embeddings, at the command line")
+@Suite("Forgetting on embeddings, at the command line", .waiting)
 struct GraphBenchTests {
     @Test("Every correction is measured beside retraining, with and without spillover", arguments: ["mf", "lightgcn"])
     func corrections(model: String) throws {

@@ -1,9 +1,10 @@
 import Foundation
 import Messages
+import PeerTestSupport
 import Testing
 import ZeroMQ
 
-@Suite("Hostile peers of a coordinator", .serialized)
+@Suite("Hostile peers of a coordinator", .serialized, .waiting)
 struct HostilePeerTests {
     private func dealer(_ endpoint: String, identity: [UInt8]? = nil) throws -> Socket {
         var options = SocketOptions()

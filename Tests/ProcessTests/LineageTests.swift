@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("What an outsider needs to train and weigh again, with real processes")
+@Suite("What an outsider needs to train and weigh again, with real processes", .waiting)
 struct LineageTests {
     @Test("Which prompt is in which shard, the margin table, and what a query's weights rest on are printed")
     func printed() throws {

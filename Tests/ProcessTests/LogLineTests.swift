@@ -1,9 +1,10 @@
 import Foundation
 import Logging
+import PeerTestSupport
 import Testing
 import lethe
 
-@Suite("Lines of the log")
+@Suite("Lines of the log", .waiting)
 struct LogLineTests {
     @Test("What is logged stays on its line, whatever it holds")
     func oneLine() {

@@ -2,7 +2,7 @@ import Foundation
 import PeerTestSupport
 import Testing
 
-@Suite("Very many connections to a coordinator", .serialized)
+@Suite("Very many connections to a coordinator", .serialized, .waiting)
 struct ManyConnectionsTests {
     /// This process has as many open files as its connections need.
     private func raiseOwnLimit() throws {

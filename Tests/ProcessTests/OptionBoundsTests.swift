@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Every option at the edges of what it takes")
+@Suite("Every option at the edges of what it takes", .waiting)
 struct OptionBoundsTests {
     private static let edges = [
         "-1", "0", "-9223372036854775808", "9223372036854775807", "9223372036854775808", "18446744073709551615",

@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Files of services are private, whatever the umask")
+@Suite("Files of services are private, whatever the umask", .waiting)
 struct PrivateFilesTests {
     /// Everything below the folder whose group or others have any right, with its mode.
     private func open(below folder: URL) throws -> [String] {

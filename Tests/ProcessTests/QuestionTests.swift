@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Questions of many, about much, while people are forgotten")
+@Suite("Questions of many, about much, while people are forgotten", .waiting)
 struct QuestionTests {
     /// With a catalogue whose ranking takes long.
     private func largeShop() throws -> TestCluster {

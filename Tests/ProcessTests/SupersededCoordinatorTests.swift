@@ -1,7 +1,8 @@
 import Foundation
+import PeerTestSupport
 import Testing
 
-@Suite("Two coordinators from one data directory, with real processes")
+@Suite("Two coordinators from one data directory, with real processes", .waiting)
 struct SupersededProcessTests {
     private let manager = FileManager.default
 

@@ -46,12 +46,27 @@ package final class RawPeer {
         var rest = bytes[...]
         while !rest.isEmpty {
             let sent = rest.withUnsafeBytes {
-                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            }
+            if sent < 0, errno == EAGAIN {
+                guard waitForRoom() else { return false }
+                continue
             }
             guard sent > 0 else { return false }
             rest = rest.dropFirst(sent)
         }
         return true
+    }
+
+    /// Who only waits until more can be sent learns after minutes that the other side closed while its window was shut:
+    /// the kernel probes it more and more seldom, and gets no answer from what is not there any more.
+    private func waitForRoom() -> Bool {
+        // POLLRDHUP: glibc shows it to those only who define _GNU_SOURCE.
+        let otherSideClosed: Int16 = 0x2000
+        let closed = otherSideClosed | Int16(POLLHUP | POLLERR)
+        var item = pollfd(fd: descriptor, events: Int16(POLLOUT) | closed, revents: 0)
+        while poll(&item, 1, -1) < 0, errno == EINTR {}
+        return item.revents & closed == 0
     }
 
     /// One frame with more to come, or its beginning.
