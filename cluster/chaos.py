@@ -16,6 +16,7 @@ import time
 
 import tiny
 from local import say, table
+from power import PowerSupply
 
 SHARDS, USERS, RATINGS = 4, 48, 15
 SETTINGS = ["--partition", "user-hash", "--shards", str(SHARDS), "--epochs", "2", "--seed", "7"]
@@ -25,13 +26,17 @@ COMMON = ["--threads", "1", "--precision", "f32", "--weight-cache", "none"]
 def parse():
     parser = argparse.ArgumentParser(
         prog="cluster/chaos",
-        description="Kill -9 and SIGSTOP of coordinator and workers, and full disks, while people are forgotten; then "
-                    "whether anything acknowledged was lost, and whether the adapters are those of a fresh cluster.")
+        description="Kill -9, SIGSTOP and power failures of coordinator and workers, and full disks, while people are "
+                    "forgotten; then whether anything acknowledged was lost, and whether the adapters are those of a "
+                    "fresh cluster.")
     parser.add_argument("--seconds", type=float, default=60, help="how long (default 60)")
     parser.add_argument("--seed", type=int, default=None, help="what happens, not when exactly (default: random, printed)")
     parser.add_argument("--workers", type=int, default=3, help="worker processes (default 3)")
     parser.add_argument("--disk", action="store_true",
                         help="also fill the coordinator's disk: a small one in memory, which needs the right to mount")
+    parser.add_argument("--power", action="store_true",
+                        help="also let the power fail: of what was not synced, names and pages are kept or lost by chance "
+                             "(needs a C compiler)")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output at the end")
     parser.add_argument("--keep", action="store_true", help="leave the files where they are")
     return parser.parse_args()
@@ -53,8 +58,8 @@ def ratings(leaving_out=()):
 class Cluster:
     """Services that come and go. None of what they do may depend on their being there."""
 
-    def __init__(self, root, name, workers, model):
-        self.root, self.model, self.endpoint = root / name, model, None
+    def __init__(self, root, name, workers, model, power=None):
+        self.root, self.model, self.power, self.endpoint = root / name, model, power, None
         self.root.mkdir(exist_ok=True)
         self.running, self.stopped = {}, set()
         self.names = ["coordinator"] + [f"worker-{number}" for number in range(workers)]
@@ -71,7 +76,8 @@ class Cluster:
         with open(self.root / f"{name}.log", "ab") as log:
             self.running[name] = subprocess.Popen(
                 [os.environ["LETHE"], name.split("-")[0], "--data", str(self.root / name), "--model", str(self.model),
-                 *COMMON, *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                 *COMMON, *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env=self.power.environment(name) if self.power else None)
         if name == "coordinator" and self.endpoint is None:
             file, deadline = self.root / name / "endpoint", time.monotonic() + 60
             while not file.exists():
@@ -164,10 +170,18 @@ class Chaos:
             self.findings.append(f"an answer about {user}, who was forgotten: {json.dumps(reply)[:200]}")
 
     def kill(self):
+        self.take_down("killed")
+
+    def fail(self):
+        self.take_down("without power", self.cluster.power.fail)
+
+    def take_down(self, how, then=None):
         names = self.draw.choice([["coordinator"], [self.draw.choice(self.cluster.names[1:])], self.cluster.names])
         for name in names:
             self.cluster.signal(name, signal.SIGKILL)
-        self.count("coordinator and workers killed" if len(names) > 1 else f"{names[0].split('-')[0]} killed")
+        self.count(f"coordinator and workers {how}" if len(names) > 1 else f"{names[0].split('-')[0]} {how}")
+        for name in names if then else []:
+            then(name, self.cluster.root / name)
         time.sleep(self.draw.uniform(0, 1.5))
         for name in names:
             self.cluster.start(name)
@@ -193,7 +207,8 @@ class Chaos:
     def run(self, seconds):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            disturb = self.draw.choice([self.kill, self.kill, self.stop] + ([self.fill] if self.disk else []))
+            disturb = self.draw.choice(
+                [self.kill, self.kill, self.stop] + [self.fill] * self.disk + [self.fail] * 2 * bool(self.cluster.power))
             for ask in [self.forget, self.query]:
                 # They meet the disturbance at whatever moment they have come to.
                 thread = threading.Thread(target=ask)
@@ -264,7 +279,8 @@ def main():
             mounted = root / "chaos" / "coordinator"
             mounted.mkdir(parents=True)
             subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", str(mounted)], check=True)
-        cluster = Cluster(root, "chaos", arguments.workers, model)
+        power = PowerSupply(root, random.Random(seed + 1)) if arguments.power else None
+        cluster = Cluster(root, "chaos", arguments.workers, model, power)
         cluster.bring(ratings())
         chaos = Chaos(cluster, random.Random(seed), bool(mounted))
         chaos.run(arguments.seconds)

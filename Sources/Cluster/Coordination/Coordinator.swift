@@ -50,7 +50,7 @@ package struct Coordinator: Sendable {
     var writes = PendingWrites()
     /// For what tuning was last asked: so that it is asked for once.
     var tunedFor: TuningSubject?
-    var purgeNotBefore: CoordinatorInstant
+    var purges: PurgePace
 
     /// In the order in which they came.
     var operations = Operations()
@@ -97,7 +97,7 @@ package struct Coordinator: Sendable {
         pendingForgets = PendingForgets(snapshot.pendingForgets)
         self.now = now
         self.membershipChanged = now
-        self.purgeNotBefore = now
+        self.purges = PurgePace(at: now)
         self.arithmetic = settings.arithmetic
         self.nextTask = settings.firstTask
         roster.remember(copies, at: now)

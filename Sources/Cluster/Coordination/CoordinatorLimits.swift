@@ -73,6 +73,11 @@ package enum CoordinatorLimits {
     package static let pins = 3
     /// Back-off of ledger writes that failed.
     package static let ledgerRetrySeconds = 1.0...32.0
+    /// How long nothing is purged after a purge began.
+    package static let purgeSeconds = 1.0...30.0
+    /// How long nothing is purged after a purge, in times that it took: everybody who asks something of the ledger waits for
+    /// it, and a catalogue is written anew by it however little left it.
+    package static let purgePauses = 50.0
     /// Results of one kind (adapters, embeddings, rows) that the ledger failed to keep and that wait in memory, before no more
     /// of the kind are begun. With a full disk one is enough.
     package static let unwrittenResults = 4

@@ -65,6 +65,9 @@ extension Coordinator {
         case (.requestTraining(let request), _):
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
             accept(request)
+        case (.purge, _):
+            purges.ended(at: now)
+            if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
         case (.publish(let shard, _, _, _), _):
             succeeded(.train(shard: shard))
             succeeded(.correct(shard: shard))
@@ -148,11 +151,11 @@ extension Coordinator {
     mutating func orderLedgerWork() {
         loadMissingValues()
         if snapshot.purgePending, !writes.has(.purge) {
-            if purgeNotBefore <= now {
-                purgeNotBefore = now.advanced(bySeconds: CoordinatorLimits.ledgerRetrySeconds.lowerBound)
+            if purges.notBefore <= now {
+                purges.began(at: now)
                 write(.purge)
             } else {
-                alarms.add(.anything, at: purgeNotBefore)
+                alarms.add(.anything, at: purges.notBefore)
             }
         }
         if isPartitionDue, !snapshot.isImporting, snapshot.missingEmbeddings == 0, !writes.has(.partition) {

@@ -1,0 +1,27 @@
+import ClusterTestSupport
+import Coordination
+import Messages
+import Testing
+
+@Suite("Coordination: how often the ledger is purged")
+struct PurgePaceTests {
+    @Test("After a purge that took long there is none for fifty times as long, but for half a minute at most")
+    func pause() throws {
+        var snapshot = CoordinatorFixture.snapshot(shards: 1)
+        snapshot.purgePending = true
+        var fixture = CoordinatorFixture(snapshot)
+        fixture.hello("a")
+        for (took, pause) in [(250, 12_500), (3000, 30_000)] as [(Int64, Int64)] {
+            let purge = try #require(fixture.commands.first { $0.command == .purge })
+            fixture.wait(took, beating: ["a"])
+            // Another forget request made it due again meanwhile.
+            fixture.feed(.ledger(purge.id, .committed(snapshot)))
+            var waited: Int64 = 0
+            while waited < 60_000, !fixture.commands.contains(where: { $0.command == .purge }) {
+                fixture.wait(250, beating: ["a"])
+                waited += 250
+            }
+            #expect((pause - 250...pause + 750).contains(waited), "after \(took) ms")
+        }
+    }
+}
