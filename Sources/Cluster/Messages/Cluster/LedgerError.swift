@@ -77,16 +77,16 @@ extension LedgerError: CustomStringConvertible {
                 + (users.map { "user \($0)" }
                 + interactions.map { target in
                     "interaction \(target.user):\(target.item)" + (target.timestamp.map { ":\($0)" } ?? "")
-                }).joined(separator: ", ")
+                }).listed
         case .requestConflict(let id): "request \(id) was used before for another request"
         case .unknownRequest(let id): "there is no forget request \(id)"
         case .requestUnfinished(let id, let shards):
-            "forget request \(id) waits for the retraining of shard \(shards.map(String.init).joined(separator: ", "))"
+            "forget request \(id) waits for the retraining of shard \(shards.map(String.init).listed)"
         case .invalidRequest(let reason): "invalid forget request: \(reason)"
         case .unknownImport(let id): "nothing is there of import \(id); it was finished, or dropped: send it again"
         case .importIncomplete(let id, let expected, let missing):
             "import \(id) should have \(expected) batches; missing: "
-                + (missing.isEmpty ? "none, but there are more" : missing.map(String.init).joined(separator: ", "))
+                + (missing.isEmpty ? "none, but there are more" : missing.map(String.init).listed)
         case .promptsDiffer(let changes):
             "nothing was imported: "
                 + changes.map { "--\($0.field.rawValue) is \($0.recorded) in this cluster, not \($0.given)" }

@@ -62,7 +62,7 @@ public struct ClientReply: Sendable, Equatable {
             return try Envelope("reply", id: id, Header(error: nil, origin: origin), payloads: [json] + payloads)
                 .frames()
         case .failure(let error):
-            let error = ClientError(code: error.code, message: String(error.message.prefix(16_384)))
+            let error = ClientError(code: error.code, message: String(error.message.prefix(WireLimits.errorText)))
             return try Envelope("reply", id: id, Header(error: error, origin: origin), payloads: [[]] + payloads)
                 .frames()
         }

@@ -18,13 +18,13 @@ extension ClientError {
         switch error {
         case .unknownData(let users, let interactions):
             var parts: [String] = []
-            if !users.isEmpty { parts.append("no user \(users.joined(separator: ", "))") }
+            if !users.isEmpty { parts.append("no user \(users.listed)") }
             if !interactions.isEmpty {
                 let names = interactions.map { target in
                     [target.user, target.item, target.timestamp.map(String.init)].compactMap(\.self).joined(
                         separator: ":")
                 }
-                parts.append("no interaction \(names.joined(separator: ", "))")
+                parts.append("no interaction \(names.listed)")
             }
             self.init(
                 code: users.isEmpty ? .unknownInteraction : .unknownUser,

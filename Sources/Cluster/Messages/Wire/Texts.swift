@@ -20,6 +20,19 @@ extension Date {
     }
 }
 
+extension Array<String> {
+    /// "a, b, c", and of very many the first ones, whole, with how many more there are.
+    package var listed: String {
+        var (length, named) = (0, 0)
+        for name in self {
+            length += name.utf8.count + 2
+            guard length <= WireLimits.listedBytes || named == 0 else { break }
+            named += 1
+        }
+        return prefix(named).joined(separator: ", ") + (named < count ? " and \(count - named) more" : "")
+    }
+}
+
 extension String {
     /// Text from outside, cut to what is kept of it.
     package var clipped: String { String(prefix(WireLimits.text)) }

@@ -59,6 +59,10 @@ public enum WireLimits {
     public static let name = 128
     /// Characters of a text from outside that are kept: names of workers, messages of errors.
     public static let text = 400
+    /// Characters of the message of an error, in a reply.
+    package static let errorText = 16_384
+    /// Bytes of the names that such a message lists: two such lists and what is said of them fit.
+    package static let listedBytes = errorText / 2 - 256
     /// Prompts or manifest entries of one message.
     public static let prompts = 1 << 20
     /// Bytes of an entry of a manifest: two digests, and the names of the fields.
