@@ -94,7 +94,7 @@ let package = Package(
             name: "LedgerTests", dependencies: ["Ledger", "ClusterTestSupport", crypto], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "CoordinationTests", dependencies: ["Coordination", "ClusterTestSupport"], exclude: ["Transcripts"]),
-        .testTarget(name: "WorkerTests", dependencies: ["Worker", "ClusterTestSupport", "ZeroMQ"]),
+        .testTarget(name: "WorkerTests", dependencies: ["Worker", "ClusterTestSupport", "PeerTestSupport", "ZeroMQ"]),
         // What only several rooms together show.
         .testTarget(
             name: "ClusterTests",

@@ -94,6 +94,11 @@ public final class ConnectionGuard: Sendable {
         state.withLock { $0.table.allow(unfinishedBytes: unfinishedBytes, of: identity) }
     }
 
+    /// Whether the connection from which messages of this peer came is there still.
+    public func isOpen(_ identity: [UInt8]) -> Bool {
+        state.withLock { $0.table.descriptor(of: identity) != nil }
+    }
+
     /// Bytes that have come from the peer, also of messages that have not come to their end. 0 where nothing is measured.
     public func received(from identity: [UInt8]) -> UInt64 {
         state.withLock { state in

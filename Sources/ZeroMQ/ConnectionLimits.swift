@@ -27,7 +27,7 @@ public struct ConnectionLimits: Sendable {
 
 /// Why a server closed a connection.
 public enum ConnectionClosing: String, Sendable, CustomStringConvertible {
-    case crowded, silent, unfinished, stalled, unread, identity, tooLarge
+    case crowded, silent, unfinished, stalled, unread, identity, tooLarge, portions
 
     public var description: String {
         switch self {
@@ -38,6 +38,7 @@ public enum ConnectionClosing: String, Sendable, CustomStringConvertible {
         case .unread: "it does not read what it is sent"
         case .identity: "it chose its own identity"
         case .tooLarge: "it sent a message above the limits"
+        case .portions: "it broke the rules of messages in portions"
         }
     }
 }

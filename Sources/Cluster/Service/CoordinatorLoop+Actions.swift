@@ -14,15 +14,15 @@ extension CoordinatorLoop {
             case .cancel, .release, .drop:
                 // Behind the dispatches that were asked for before it: those wait for the ledger.
                 onLedger { _ in
-                    guard let frames = try? message.frames() else { return }
-                    inbox.post(.send(peer, frames))
+                    guard let parcel = try? Parcel(message) else { return }
+                    inbox.post(.send(peer, parcel))
                 }
             default: send(peer, message)
             }
         case .dispatch(let peer, let dispatch):
             onLedger { service in
                 do {
-                    inbox.post(.send(peer, try service.message(for: dispatch).frames()))
+                    inbox.post(.send(peer, try Parcel(service.message(for: dispatch))))
                 } catch {
                     inbox.post(
                         .event(

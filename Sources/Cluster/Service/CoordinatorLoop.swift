@@ -46,6 +46,7 @@ final class CoordinatorLoop {
     let budget: ReplyBudget
     var admission = WorkerAdmission()
     var peerLog = PeerLog()
+    var links = WorkerLinks()
     /// Bytes that had come from workers that are quiet when they were last looked at.
     var quietBytes: [PeerID: UInt64] = [:]
 
@@ -78,6 +79,7 @@ final class CoordinatorLoop {
                 // Nobody is judged by what lies here unread.
                 for _ in 0..<Self.roundsBeforeTick { if try !receive() { break } }
                 noteBytes()
+                lookAtLinks()
                 handle(.tick)
                 sayWorking()
                 if mustRead { readAgain() }
@@ -176,7 +178,7 @@ final class CoordinatorLoop {
         case .committed: break
         case .facts(let new): facts = new
         case .decoded(let arrival, let message): receiveDecoded(arrival, message)
-        case .send(let peer, let frames): send(peer, frames)
+        case .send(let peer, let parcel): send(peer, parcel)
         case .reply(let ticket, let reply): self.reply(ticket, reply)
         case .noted(let ticket, let reply): replyNoted(ticket, with: reply)
         case .collected(let number, let basis): collected(number, basis)
@@ -213,22 +215,27 @@ final class CoordinatorLoop {
 
     func send(_ peer: PeerID, _ message: CoordinatorMessage) {
         do {
-            send(peer, try message.frames())
+            send(peer, try Parcel(message))
         } catch {
             logger.error("cannot send", metadata: ["peer": "\(peer)", "reason": "\(error)"])
         }
     }
 
-    func send(_ peer: PeerID, _ frames: [[UInt8]]) {
+    /// - Returns: whether the socket took it.
+    @discardableResult
+    func give(_ peer: PeerID, _ frames: [[UInt8]]) -> Bool {
         do {
             try socket.send([peer.bytes] + frames)
+            return true
         } catch {
+            links.remove(peer)
             // A full queue means a peer that reads nothing: it is as good as gone.
             if case ZeroMQError.wouldBlock = error { socket.connections?.close(peer.bytes, because: .unread) }
             if peerLog.admits("peers out of reach") {
                 logger.info("peer cannot be reached", metadata: ["peer": "\(peer)", "reason": "\(error)"])
             }
             handle(.unreachable(peer: peer))
+            return false
         }
     }
 

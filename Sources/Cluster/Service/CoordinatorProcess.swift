@@ -24,7 +24,7 @@ package final class CoordinatorProcess: Sendable {
         case facts(LedgerFacts)
         /// Of the arrival no more than its head.
         case decoded(Arrival, Result<PeerMessage, any Error>)
-        case send(PeerID, [[UInt8]])
+        case send(PeerID, Parcel)
         case reply(ClientTicket, ClientReply)
         /// The entry of a request was written: it is answered now.
         case noted(ClientTicket, CoordinatorReply)

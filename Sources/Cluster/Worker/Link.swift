@@ -11,12 +11,17 @@ final class Link: Sendable {
         case dropped
         case undelivered(ZeroMQError)
         case failed(ZeroMQError)
+        /// The coordinator broke the rules of messages in portions. What is connected again later is a connection like others.
+        case broken(WireError)
+        /// More waits than may; the message is not sent.
+        case full
     }
 
     private enum Command: Sendable {
         /// A fresh socket; what came over the one before is gone.
         case connect(number: UInt64)
-        case send([[UInt8]], number: UInt64)
+        case send(Parcel, number: UInt64)
+        case takeBack(Parcel.Subject)
         case beat(every: Duration)
         case quit
     }
@@ -62,7 +67,10 @@ final class Link: Sendable {
         commands.post(.connect(number: next))
     }
 
-    func send(_ frames: [[UInt8]]) { commands.post(.send(frames, number: number.load(ordering: .relaxed))) }
+    func send(_ parcel: Parcel) { commands.post(.send(parcel, number: number.load(ordering: .relaxed))) }
+
+    /// What waits to be sent about this is not wanted any more.
+    func takeBack(_ subject: Parcel.Subject) { commands.post(.takeBack(subject)) }
 
     func beat(every seconds: Double) { commands.post(.beat(every: .seconds(seconds))) }
 
@@ -90,63 +98,60 @@ final class Link: Sendable {
 
     private func hear() { heard.store(Int64(now() * 1000), ordering: .relaxed) }
 
-    private func serve(_ context: Context) throws(ZeroMQError) {
-        let clock = ContinuousClock()
-        var socket: Socket?
-        var (bytes, current): (UInt64, UInt64) = (0, 0)
+    private func serve(_ context: Context) throws {
+        var connection: LinkConnection?
         var period: Duration?
-        var lastSent = clock.now
-        let heartbeat = (try? WorkerMessage.heartbeat.frames()) ?? []
-        func send(_ frames: [[UInt8]]) {
-            do throws(ZeroMQError) {
-                try socket?.send(frames)
-                lastSent = clock.now
-            } catch {
-                // A full queue: nothing gets through, and the silence ends the connection.
-                post(.undelivered(error))
-            }
-        }
         while true {
             for command in commands.drain() {
                 switch command {
                 case .connect(let number):
-                    (socket, period) = (nil, nil)
-                    let fresh = try Socket(context, .dealer, options: options)
-                    try fresh.measure()
-                    try fresh.connect(endpoint)
-                    (socket, bytes, current) = (fresh, 0, number)
-                case .send(let frames, let number): if number == current { send(frames) }
+                    (connection, period) = (nil, nil)
+                    connection = try LinkConnection(
+                        context, to: endpoint, options: options, number: number, now: now
+                    ) { [self] in post(.undelivered($0)) }
+                case .send(let parcel, let number):
+                    guard let connection, number == connection.number else { continue }
+                    do throws(OutgoingPortions.Full) { try connection.send(parcel) } catch { post(.full) }
+                case .takeBack(let subject): connection?.takeBack(subject)
                 case .beat(let every): period = every
                 case .quit: return
                 }
             }
-            if let period, clock.now - lastSent >= period { send(heartbeat) }
-            if let socket { try receive(socket, number: current) }
-            if let received = socket?.receivedBytes, received > bytes {
-                bytes = received
-                hear()
+            if let period { connection?.beat(every: period) }
+            do {
+                if let connection { try receive(connection) }
+            } catch let error as WireError {
+                // The silence that follows ends the connection for the worker's loop.
+                post(.broken(error))
+                connection = nil
             }
+            if connection?.hasMoreBytes() == true { hear() }
             var sources: [Poller.Source] = [.descriptor(commands.descriptor)]
-            if let socket { sources.append(.socket(socket)) }
-            // Bytes are looked at several times in a period; they wake nobody.
-            let wait = period.map { max(.milliseconds(1), min($0 / 4, lastSent + $0 - clock.now)) } ?? .seconds(1)
+            var wait = Duration.seconds(1)
+            if let connection {
+                sources.append(.socket(connection.socket))
+                // Bytes are looked at several times in a period; they wake nobody.
+                if let period { wait = max(.milliseconds(1), min(period / 4, connection.untilBeat(every: period))) }
+            }
             _ = try Poller(sources).wait(timeout: wait)
         }
     }
 
-    private func receive(_ socket: Socket, number: UInt64) throws(ZeroMQError) {
+    private func receive(_ connection: LinkConnection) throws {
         // Bounded, so that a flood of messages cannot hold up heartbeats.
         for _ in 0..<64 {
+            let received: [[UInt8]]?
             do throws(ZeroMQError) {
-                let received = try socket.receive(
+                received = try connection.socket.receive(
                     maximumFrames: WireLimits.frames, maximumBytes: WireLimits.workerMessage)
-                guard let received else { return }
-                hear()
-                events.post((number, .received(received)))
             } catch .messageTooLarge {
                 hear()
-                events.post((number, .dropped))
+                events.post((connection.number, .dropped))
+                continue
             }
+            guard let received else { return }
+            hear()
+            if let whole = try connection.take(received) { events.post((connection.number, .received(whole))) }
         }
     }
 }

@@ -179,6 +179,12 @@ final class WorkerLoop {
             case .undelivered(let error):
                 logger.warning("cannot send: \(error)")
                 continue
+            case .broken(let error):
+                logger.warning("the coordinator's messages make no sense, connecting again: \(error)")
+                continue
+            case .full:
+                logger.warning("cannot send: \(PortionLimits.heldBytes) bytes wait already")
+                continue
             case .failed(let error): throw error
             }
             connection.received(at: now)
@@ -216,6 +222,7 @@ final class WorkerLoop {
             // Nobody is obeyed before a welcome that can be followed.
             default:
                 guard connection.isConnected else { continue }
+                if case .cancel(let task) = message { link.takeBack(.task(task)) }
                 try perform(state.handle(.message(message)), &state, compute, storage)
             }
         }
@@ -283,7 +290,7 @@ final class WorkerLoop {
     /// Messages of a connection that is gone are dropped: the next hello says how things are.
     func send(_ message: WorkerMessage) throws {
         do throws(WireError) {
-            link.send(try message.frames())
+            link.send(try Parcel(message))
         } catch {
             logger.error("cannot send: \(error)")
             guard let task = message.answeredTask ?? message.askingTask else { return }

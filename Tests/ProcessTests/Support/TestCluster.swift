@@ -59,14 +59,15 @@ final class TestCluster {
         }
     }
 
+    /// - Parameter link: the endpoint of a link to the coordinator; nil: the coordinator's own.
     @discardableResult
     func startWorker(
-        _ number: Int, arguments: [String] = [], environment: [String: String] = [:]
+        _ number: Int, through link: String? = nil, arguments: [String] = [], environment: [String: String] = [:]
     ) throws -> LetheProcess {
         let process = try LetheProcess(
             [
-                "worker", "--coordinator", endpoint, "--model", model.path, "--data", workerDirectory(number).path,
-                "--threads", "1", "--precision", "f32", "--weight-cache", "none",
+                "worker", "--coordinator", link ?? endpoint, "--model", model.path, "--data",
+                workerDirectory(number).path, "--threads", "1", "--precision", "f32", "--weight-cache", "none",
             ] + arguments,
             log: root.appendingPathComponent("worker-\(number)-\(UUID().uuidString).log"), environment: environment)
         workers[number] = process

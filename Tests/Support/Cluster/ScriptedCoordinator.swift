@@ -12,7 +12,9 @@ package final class ScriptedCoordinator {
     package let endpoint: String
     private let router: Socket
     private var peer: [UInt8] = []
+    private var portions = PortionExchange(limit: WireLimits.message)
     private let clock = ContinuousClock()
+    private let start = ContinuousClock.now
 
     package init(context: Context, endpoint: String = "tcp://127.0.0.1:*", options: SocketOptions = SocketOptions())
         throws
@@ -37,8 +39,12 @@ package final class ScriptedCoordinator {
                 _ = try Poller([.socket(router)]).wait(timeout: deadline - clock.now)
                 continue
             }
-            let message = try WorkerMessage(frames: Array(frames.dropFirst()))
-            if case .hello = message { peer = frames[0] }
+            guard let whole = try whole(Array(frames.dropFirst())) else { continue }
+            let message = try WorkerMessage(frames: whole)
+            if case .hello = message {
+                peer = frames[0]
+                portions = PortionExchange(limit: WireLimits.message)
+            }
             if let value = want(message) { return value }
         }
         return nil
@@ -57,7 +63,19 @@ package final class ScriptedCoordinator {
         return hello
     }
 
-    package func say(_ message: CoordinatorMessage) throws { try router.send([peer] + message.frames()) }
+    /// What is long goes in portions, those behind the first ones while a message is waited for.
+    package func say(_ message: CoordinatorMessage) throws {
+        for frames in try portions.outgoing.send(Parcel(message), at: now) { try sayRaw(frames) }
+    }
+
+    private var now: Double { (clock.now - start) / .seconds(1) }
+
+    private func whole(_ frames: [[UInt8]]) throws -> [[UInt8]]? {
+        guard PortionMessage.isOne(frames) else { return frames }
+        let step = try portions.take(frames, at: now)
+        for frames in step.given { try sayRaw(frames) }
+        return step.whole
+    }
 
     package func sayRaw(_ frames: [[UInt8]]) throws { try router.send([peer] + frames) }
 }

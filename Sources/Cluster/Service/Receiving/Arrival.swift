@@ -11,7 +11,7 @@ struct Arrival: Sendable {
     let name: String
     let key: String?
     let address: String?
-    let bytes: Int
+    private(set) var bytes: Int
 
     /// nil: it has no frames.
     init?(_ message: Socket.Message) {
@@ -28,6 +28,14 @@ struct Arrival: Sendable {
     var requestID: [UInt8]? { PeerMessage.requestID(of: frames) }
 
     var decoded: Result<PeerMessage, any Error> { Result { try PeerMessage(frames: frames) } }
+
+    /// The message that came in portions, of which this is the last.
+    func whole(_ frames: [[UInt8]]) -> Arrival {
+        var whole = self
+        whole.frames = frames
+        whole.bytes = frames.reduce(0) { $0 + $1.count }
+        return whole
+    }
 
     /// With no more of it than an answer needs.
     var head: Arrival {

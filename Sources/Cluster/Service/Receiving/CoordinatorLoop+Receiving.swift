@@ -50,13 +50,18 @@ extension CoordinatorLoop {
     }
 
     private func receive(_ arrival: Arrival) {
+        guard links.has(arrival.peer), PortionMessage.isOne(arrival.frames) else { return receiveWhole(arrival) }
+        if let whole = take(portion: arrival) { receiveWhole(whole) }
+    }
+
+    private func receiveWhole(_ arrival: Arrival) {
         let id = arrival.requestID
         switch large.take(bytes: arrival.bytes, isRequest: id != nil, from: arrival.peer) {
         case .onSocketThread: receive(arrival, arrival.decoded)
         case .onOwnThread: process.decoding.post(arrival)
         case .refused:
             guard let frames = try? ClientReply(LargeRequests.refusal).frames(echoing: id ?? []) else { return }
-            send(arrival.peer, frames)
+            give(arrival.peer, frames)
         }
     }
 
@@ -115,10 +120,12 @@ extension CoordinatorLoop {
             if peerLog.admits("workers") { logger.info("refused a worker: \(objection.code)") }
             return send(peer, CoordinatorMessage.refused(code: objection.code, message: objection.message))
         }
+        // What follows from the greeting may be long.
+        links.admit(peer)
         handle(.worker(peer: peer, checked(.hello(hello))))
-        // Adapters, margins and embeddings are more than a stranger may send.
-        guard coordinator.hasWorker(at: peer) else { return }
-        socket.connections?.allow(unfinishedBytes: WireLimits.message + 2 * WireLimits.frame, of: peer.bytes)
+        guard coordinator.hasWorker(at: peer) else { return links.remove(peer) }
+        // No more than anybody at once, since what is long comes in portions; but not among the strangers.
+        socket.connections?.allow(unfinishedBytes: WireLimits.request + 2 * WireLimits.frame, of: peer.bytes)
     }
 
     /// Answers what cannot even be read, under the id that it came with.
@@ -128,7 +135,7 @@ extension CoordinatorLoop {
         onLedger { service in
             service.note(Access(by: name, asked: "unreadable", request: "", refusal: error.code.rawValue))
             guard let frames = try? ClientReply(error).frames(echoing: id) else { return }
-            inbox.post(.send(peer, frames))
+            inbox.post(.send(peer, Parcel(frames: frames)))
         }
     }
 

@@ -1,0 +1,69 @@
+import Coordination
+import Messages
+import ZeroMQ
+
+/// Long messages to and from workers, in portions: the layer between the socket and whoever says or reads messages.
+extension CoordinatorLoop {
+    /// Seconds of the loop's clock.
+    private var seconds: Double { Double(now.milliseconds) / 1000 }
+
+    /// To a worker what is long goes in portions, to anybody else whole.
+    func send(_ peer: PeerID, _ parcel: Parcel) {
+        guard links.has(peer) else {
+            give(peer, parcel.frames)
+            return
+        }
+        do throws(OutgoingPortions.Full) {
+            giveAll(try links.send(parcel, to: peer, at: seconds), to: peer)
+        } catch {
+            return cutOff(peer, because: .unread)
+        }
+        if links.isOverfull { closeDue() }
+        if (socket.connections?.unread(by: peer.bytes) ?? 0) > PortionLimits.unreadBytes {
+            cutOff(peer, because: .unread)
+        }
+    }
+
+    /// - Returns: the message that is whole with this; nil: none is.
+    func take(portion arrival: Arrival) -> Arrival? {
+        let step: PortionExchange.Step
+        do throws(WireError) {
+            step = try links.take(arrival.frames, from: arrival.peer, at: seconds)
+        } catch {
+            if peerLog.admits("portions that cannot be") {
+                logger.warning("cannot go on", metadata: ["peer": "\(arrival.peer)", "reason": "\(error)"])
+            }
+            cutOff(arrival.peer, because: .portions)
+            return nil
+        }
+        giveAll(step.given, to: arrival.peer)
+        letGoOn()
+        return step.whole.map { arrival.whole($0) }
+    }
+
+    /// Bytes of long messages are life, and news of what they are about, in both directions.
+    func lookAtLinks() {
+        if let connections = socket.connections { links.keep { connections.isOpen($0.bytes) } }
+        for peer in links.takeNews() { handle(.alive(peer: peer)) }
+        closeDue()
+        letGoOn()
+    }
+
+    private func letGoOn() {
+        for (peer, frames) in links.letGoOn(at: seconds) { give(peer, frames) }
+    }
+
+    private func closeDue() {
+        for (peer, reason) in links.due(at: seconds) { cutOff(peer, because: reason) }
+    }
+
+    private func cutOff(_ peer: PeerID, because reason: ConnectionClosing) {
+        links.remove(peer)
+        socket.connections?.close(peer.bytes, because: reason)
+        handle(.unreachable(peer: peer))
+    }
+
+    private func giveAll(_ messages: [[[UInt8]]], to peer: PeerID) {
+        for frames in messages { guard give(peer, frames) else { return } }
+    }
+}
