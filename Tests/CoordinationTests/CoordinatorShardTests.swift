@@ -36,6 +36,23 @@ struct CoordinatorShardTests {
         #expect(fixture.assignments.isEmpty)
     }
 
+    @Test("A shard that is about to move stays with its new owner, however often all of them are looked at")
+    func placementIsStable() throws {
+        var snapshot = CoordinatorFixture.snapshot(shards: 3, adapters: true)
+        snapshot.shards[0].adapter = nil
+        var fixture = CoordinatorFixture(snapshot)
+        fixture.hello("a", copies: (0..<3).map { copy($0, "m\($0)") })
+        let task = try #require(fixture.assignments.first)
+        // The first shard is being trained: another one moves, once membership has been quiet for a while.
+        fixture.hello("b")
+        #expect(fixture.status.workers.map(\.shards) == [[0, 2], [1]])
+        fixture.say(CoordinatorFixture.report(task: task.task, shard: 0, manifest: "m0", adapter: "a0"), by: "a")
+        fixture.feed(.tick)
+        let actions = fixture.coordinator.look(atEverything: true, at: CoordinatorInstant(milliseconds: 0))
+        #expect(actions.isEmpty, "\(actions)")
+        #expect(fixture.status.workers.map(\.shards) == [[0, 2], [1]])
+    }
+
     @Test("A new worker takes its share of trained shards as data, and the former owner deletes it afterwards")
     func newWorker() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))

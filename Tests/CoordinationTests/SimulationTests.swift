@@ -6,27 +6,38 @@ import Testing
 
 @Suite("Simulated clusters")
 struct SimulationTests {
-    /// More with LETHE_SIMULATION_SEEDS; a single one with LETHE_SIMULATION_SEED.
-    static var seeds: [UInt64] {
-        let environment = ProcessInfo.processInfo.environment
-        if let one = environment["LETHE_SIMULATION_SEED"].flatMap(UInt64.init) { return [one] }
-        let usual: UInt64 = environment["LETHE_TEST_FULL"] == nil ? 150 : 400
-        let count = environment["LETHE_SIMULATION_SEEDS"].flatMap(UInt64.init) ?? usual
-        return Array(0..<max(1, count))
+    /// More with LETHE_SIMULATION_SEEDS, from LETHE_SIMULATION_FIRST on, so that several processes can share them; a single
+    /// one with LETHE_SIMULATION_SEED.
+    static var seeds: Range<UInt64> {
+        func number(_ name: String) -> UInt64? { ProcessInfo.processInfo.environment[name].flatMap(UInt64.init) }
+        if let one = number("LETHE_SIMULATION_SEED"), one < .max { return one..<(one + 1) }
+        let usual: UInt64 = TestRounds.isFull ? 400 : 150
+        let first = number("LETHE_SIMULATION_FIRST") ?? 0
+        let (end, isTooLarge) = first.addingReportingOverflow(max(1, number("LETHE_SIMULATION_SEEDS") ?? usual))
+        return first..<(isTooLarge ? .max : end)
     }
 
     @Test(
         "Under faults no acknowledged forget is lost, no adapter that saw forgotten data answers, and all comes to rest"
     )
     func invariantsHold() {
-        for seed in Self.seeds {
+        let saysHowFar = ProcessInfo.processInfo.environment["LETHE_SIMULATION_PROGRESS"] != nil
+        let seeds = Self.seeds
+        for seed in seeds {
             var simulation = Simulation(SimulationPlan(seed: seed))
             simulation.run()
             #expect(
                 simulation.violations.isEmpty,
                 "seed \(seed) at \(simulation.now) ms: \(simulation.violations.joined(separator: "; "))")
             expectFreshAdapters(after: simulation, seed: seed)
+            let done = seed - seeds.lowerBound + 1
+            if saysHowFar, done.isMultiple(of: 1000) { tell("\(done) of \(seeds.count) seeds, the last one \(seed)") }
         }
+    }
+
+    /// At once, also where the output is a file.
+    private func tell(_ line: String) {
+        FileHandle.standardOutput.write(Data("\(line)\n".utf8))
     }
 
     /// The adapters, but for approximate ones, are those of a cluster with another number of workers that never saw the forgotten data.

@@ -73,8 +73,9 @@ extension Coordinator {
         changes.note(roster[worker]?.copies.map(\.shard) ?? [])
         // Who failed at something may be the only one left.
         for failure in failures { noteFailure(failure.work) }
-        // Whether another worker could train what they want trained.
-        if pendingForgets.hasReady {
+        // Whether another worker could train what they want trained: of three one is neither the trainer nor the one that
+        // failed at it last.
+        if pendingForgets.hasReady, roster.liveCount < 3 {
             for shard in checks.open { forgetsToAdvance.formUnion(pendingForgets.ready(retraining: shard)) }
         }
     }

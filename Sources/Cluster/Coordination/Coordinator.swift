@@ -58,6 +58,8 @@ package struct Coordinator: Sendable {
     var staleCopies = StaleCopies()
     /// A copy that is stale now, and was not when it was looked at last, concerns requests from this one on.
     var staleFrom = 0
+    /// Counts changes of what shards have for adapters, as of when scoring tasks were last looked at.
+    var scoredRevision = 0
     /// Requests from this one on waited for copies when they were last looked at.
     var blockedFrom = Int.max
 
@@ -226,7 +228,8 @@ package struct Coordinator: Sendable {
     }
 
     mutating func log(_ line: String) {
-        actions.append(.log(String(line.prefix(CoordinatorLimits.text))))
+        let isShort = line.utf8.count <= CoordinatorLimits.text
+        actions.append(.log(isShort ? line : String(line.prefix(CoordinatorLimits.text))))
     }
 }
 

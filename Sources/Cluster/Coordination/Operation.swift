@@ -12,8 +12,8 @@ struct Operation: Sendable {
         case failed(ClientError)
     }
 
-    /// What is asked for, and how far it is.
-    enum Course: Sendable {
+    /// What is asked for, and how far it is. Copied as a reference: operations are looked at far more often than they change.
+    indirect enum Course: Sendable {
         case train
         case forget(Forgetting)
         case evaluate(Evaluation)
@@ -91,8 +91,6 @@ struct Forgetting: Sendable {
     var outcome = Outcome.unknown(waiters: [])
     /// Since when its shards have clean adapters; nil: they have not.
     var cleanSince: CoordinatorInstant?
-    /// Double checks of its shards once these were retrained, by shard.
-    var checks: [Check] = []
 
     /// The double check of one of its shards. It outlives the adapter, which a later request may take away.
     struct Check: Hashable, Sendable {

@@ -8,7 +8,7 @@ struct ModelKeys {
     /// Keys that lie in the folder.
     private(set) var living: Set<UInt64> = []
     /// Given up by a commit, and not overwritten yet.
-    private var obsolete: Set<UInt64> = []
+    private(set) var obsolete: Set<UInt64> = []
     /// What forgotten interactions were sealed under.
     private(set) var forgotten: [ModelLedger.Interaction: UInt64] = [:]
     private var next: UInt64 = 1
@@ -32,7 +32,6 @@ struct ModelKeys {
         }
     }
 
-    /// After the commit and before anybody is told, or at the next start before anything else.
     mutating func overwrite() {
         living.subtract(obsolete)
         obsolete = []
@@ -40,6 +39,11 @@ struct ModelKeys {
 }
 
 extension ModelLedger {
+    /// After the commit and before anybody is told, or at the next start before anything else.
+    mutating func overwriteKeys() {
+        if !keys.obsolete.isEmpty { keys.overwrite() }
+    }
+
     /// What a worker seals the shard's prompts with.
     func shardKeys(_ shard: Int) -> ShardKeys {
         let users = Dictionary(samples.map { ($0.digest, $0.user) }, uniquingKeysWith: { first, _ in first })

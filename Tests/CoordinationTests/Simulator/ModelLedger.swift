@@ -19,6 +19,8 @@ struct ModelLedger {
         var digest: String
         var user: Int
         var split: Split
+        /// That of its user.
+        var shard: Int
         var uses: [Interaction]
     }
 
@@ -39,6 +41,11 @@ struct ModelLedger {
     private(set) var forgotten: Set<Interaction> = []
     private(set) var samples: [Sample] = []
     private(set) var manifests: [ShardManifest] = []
+    /// Digests of the manifests, by shard.
+    private(set) var names: [String] = []
+    /// Digests of the validation prompts, and what names them all.
+    private var validation: [String] = []
+    private var validationDigest = ""
     private(set) var snapshot: LedgerSnapshot
     private var assigned: Set<String> = []
     private var embedded: Set<String> = []
@@ -55,14 +62,21 @@ struct ModelLedger {
     /// Adapters that a forget took away, with what they were trained from.
     private var dropped: [String: String] = [:]
     /// What workers' disks may hold, as written before it was handed out.
-    private(set) var copies: Set<HandedCopy> = []
+    private(set) var copies: Set<HandedCopy> = [] {
+        didSet { copyRevision += 1 }
+    }
+    /// Count changes of what is on record of copies, and of the keys.
+    private(set) var copyRevision = 0
+    private(set) var keyRevision = 0
     /// Everything that any manifest ever held, by the manifest's digest.
     private(set) var contents: [String: [Interaction]] = [:]
     /// Digests of every manifest that there ever was.
     private(set) var digests: [String: [String]] = [:]
     /// Interactions that a prompt was made from, by its digest; of every prompt that there ever was.
     private(set) var uses: [String: [Interaction]] = [:]
-    var keys = ModelKeys(users: [])
+    var keys = ModelKeys(users: []) {
+        didSet { keyRevision += 1 }
+    }
     /// Commands fail with a full disk for as long as this is set.
     var isDiskFull = false
     /// Commands of these kinds fail.
@@ -96,6 +110,7 @@ struct ModelLedger {
             pendingForgets: [], trainingRequested: false)
         keys = ModelKeys(users: retained.map(\.user))
         rebuild()
+        refresh()
     }
 
     // MARK: the data
@@ -118,7 +133,9 @@ struct ModelLedger {
                 let split: Split =
                     position == items.count - 1 ? .test : position == items.count - 2 ? .validation : .train
                 samples.append(
-                    Sample(prompt: prompt, digest: prompt.digest, user: user, split: split, uses: uses))
+                    Sample(
+                        prompt: prompt, digest: prompt.digest, user: user, split: split,
+                        shard: Self.shard(of: user, among: shardCount), uses: uses))
             }
         }
         samples.sort { $0.prompt.id < $1.prompt.id }
@@ -128,10 +145,11 @@ struct ModelLedger {
         let digests = Set(samples.map(\.digest))
         embedded.formIntersection(digests)
         for name in margins.keys { margins[name]?.formIntersection(digests) }
-        refresh()
+        deal()
     }
 
-    private mutating func refresh() {
+    /// Prompts came, went, or were given a shard.
+    private mutating func deal() {
         manifests = (0..<shardCount).map { shard in
             let own = samples(of: shard)
             let manifest = ShardManifest(entries: own.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) })
@@ -139,15 +157,24 @@ struct ModelLedger {
             digests[manifest.name] = own.map(\.digest)
             return manifest
         }
+        names = manifests.map(\.name)
         let validation = samples.filter { $0.split == .validation }
+        self.validation = validation.map(\.digest)
+        validationDigest =
+            ShardManifest(entries: validation.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) }).name
+    }
+
+    /// Brings the snapshot up to date.
+    private mutating func refresh() {
         let training = samples.count { $0.split == .train }
         let shards = manifests.enumerated().map { shard, manifest in
             var adapter = adapters[shard]
             if let name = adapter?.name {
-                adapter?.missingMargins = validation.count { margins[name]?.contains($0.digest) != true }
+                let known = margins[name] ?? []
+                adapter?.missingMargins = validation.count { !known.contains($0) }
             }
             return LedgerSnapshot.Shard(
-                index: shard, manifest: manifest.name, prompts: manifest.entries.count, adapter: adapter,
+                index: shard, manifest: names[shard], prompts: manifest.entries.count, adapter: adapter,
                 quarantinedSince: quarantined.contains(shard) ? Date(timeIntervalSince1970: 0) : nil,
                 correction: corrections[shard]?.method,
                 awaitsExact: records.contains { $0.record.isExact && $0.record.waiting.contains(shard) })
@@ -166,8 +193,7 @@ struct ModelLedger {
         snapshot.trainingPrompts = training
         snapshot.validationPrompts = validation.count
         snapshot.testPrompts = samples.count { $0.split == .test }
-        snapshot.validationDigest =
-            ShardManifest(entries: validation.map { ShardManifest.Entry(id: $0.prompt.id, digest: $0.digest) }).name
+        snapshot.validationDigest = validationDigest
         snapshot.isTuned = tunedFor == tuningSubject
         snapshot.weighsByRows = choseRows
         snapshot.trainingRequested = trainingRequested
@@ -185,9 +211,7 @@ struct ModelLedger {
     }
 
     func samples(of shard: Int) -> [Sample] {
-        samples.filter {
-            $0.split == .train && assigned.contains($0.prompt.id) && Self.shard(of: $0.user, among: shardCount) == shard
-        }
+        samples.filter { $0.split == .train && $0.shard == shard && assigned.contains($0.prompt.id) }
     }
 
     func sample(_ digest: String) -> Sample? {
@@ -223,7 +247,6 @@ struct ModelLedger {
         if refused.contains(where: { $0.covers(command) }) {
             return .failed(ClientError(code: .failed, message: "told to fail"))
         }
-        defer { refresh() }
         let stale = LedgerOutcome.failed(ClientError(code: ErrorCode.stale, message: ""))
         switch command {
         case .forget(let id, let request):
@@ -236,8 +259,9 @@ struct ModelLedger {
         case .partition:
             guard missing(.embeddings).isEmpty else { return stale }
             assigned = Set(samples.filter { $0.split == .train }.map(\.prompt.id))
+            deal()
         case .publish(let shard, let report, let bytes, let worker):
-            guard manifests[shard].name == report.manifest else { return stale }
+            guard names[shard] == report.manifest else { return stale }
             let name = String(decoding: bytes, as: UTF8.self)
             guard dropped[name].map({ $0 == report.manifest }) ?? true else {
                 return .failed(ClientError(code: ErrorCode.invalid, message: "dropped before"))
@@ -256,7 +280,7 @@ struct ModelLedger {
             quarantined.remove(shard)
             settle(shard, exactly: adapter.corrected == nil)
         case .abandonCorrection(let shard, let manifest, _):
-            guard manifests[shard].name == manifest else { break }
+            guard names[shard] == manifest else { break }
             corrections[shard] = nil
         case .saveMargins(let name, let digests, _):
             guard hasAdapter(name) else { return stale }
@@ -291,7 +315,7 @@ struct ModelLedger {
     }
 
     mutating func recordCopy(_ copy: HandedCopy) {
-        copies.insert(copy)
+        if !copies.contains(copy) { copies.insert(copy) }
     }
 
     private mutating func settle(_ settlement: CopySettlement) {
@@ -321,7 +345,7 @@ struct ModelLedger {
 
     private mutating func forget(_ id: String, _ request: ClientRequest.ForgetRequest) -> ForgetOutcome {
         if let known = record(id) { return known.outcome }
-        let before = manifests.map(\.name)
+        let before = names
         let users = Set(request.users.compactMap { Int($0) })
         let pairs = Set(
             request.interactions.compactMap { target -> Interaction? in
@@ -339,7 +363,7 @@ struct ModelLedger {
         rebuild()
         var touched: [Int] = []
         var waiting: Set<Int> = []
-        for shard in 0..<shardCount where manifests[shard].name != before[shard] {
+        for shard in 0..<shardCount where names[shard] != before[shard] {
             touched.append(shard)
             let correction = (request.bridge ?? request.method).flatMap(ApproximateMethod.init(rawValue:))
             if correction == nil { corrections[shard] = nil }

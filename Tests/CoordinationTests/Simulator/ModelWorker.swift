@@ -48,7 +48,11 @@ struct ModelWorker {
     }
 
     let id: String
-    var disk: [Int: Copy] = [:]
+    var disk: [Int: Copy] = [:] {
+        didSet { diskRevision += 1 }
+    }
+    /// Counts changes of the disk.
+    private(set) var diskRevision = 0
     var assignments: [Int: Assignment] = [:]
     var jobs: [Job] = []
     /// Answers that the coordinator has not confirmed.
@@ -81,7 +85,7 @@ struct ModelWorker {
         let trainings = assignments.keys.sorted().compactMap { assignments[$0] }.map { assignment in
             let value = assignment.value
             let training = HeldTask.Training(
-                shard: value.shard, manifest: value.manifest.digest, specification: value.specification)
+                shard: value.shard, manifest: value.manifest.name, specification: value.specification)
             let isTraining = value.adapter == nil && value.correction == nil
             return HeldTask(task: assignment.id, training: isTraining ? training : nil)
         }
@@ -186,7 +190,8 @@ struct ModelWorker {
             for prompt in prompts
             where assignments[shard]?.value.manifest.entries.contains(where: { $0.digest == prompt.digest }) == true {
                 disk[shard, default: Copy()].prompts[prompt.id] = prompt.digest
-                disk[shard]?.seals[prompt.digest] = assignments[shard]?.value.seal(of: prompt.digest)
+                let seal = assignments[shard]?.value.seal(of: prompt.digest)
+                disk[shard]?.seals[prompt.digest] = seal
             }
             return proceed(shard)
         case .replay(let task, let specification, let prompts):

@@ -83,7 +83,7 @@ struct Simulation {
     private(set) var coordinator: Coordinator?
     private(set) var hosts: [Host]
     private(set) var clients: [Client] = []
-    private(set) var violations: [String] = []
+    var violations: [String] = []
     private(set) var now: Int64 = 0
     private(set) var eventsHandled = 0
     /// What the coordinator logged of workers that it took for lost.
@@ -96,7 +96,8 @@ struct Simulation {
     private var life = 0
     private var connections = 0
     /// Interactions whose forgetting a client was told of.
-    private var acknowledged: Set<ModelLedger.Interaction> = []
+    private(set) var acknowledged: Set<ModelLedger.Interaction> = []
+    var seen = SeenState()
     private var isCalm = false
     /// At the end of the chaos.
     private(set) var statusBeforeCalm: StatusReport?
@@ -264,7 +265,7 @@ struct Simulation {
                 queue.plan(.startCoordinator, at: now + 1000)
                 return
             }
-            ledger.keys.overwrite()
+            ledger.overwriteKeys()
             // Between the commit and the news of it the coordinator may die.
             queue.plan(.shell(.ledger(id, outcome), life: life), at: now + 10)
             if case .failed(let error) = outcome, error.code == ErrorCode.stale {
@@ -307,7 +308,7 @@ struct Simulation {
 
     private mutating func startCoordinator() {
         guard coordinator == nil else { return }
-        ledger.keys.overwrite()
+        ledger.overwriteKeys()
         life += 1
         let configuration = ClusterConfiguration(
             training: specification, embedding: EmbeddingSource(layer: 1, pooling: .last), shards: plan.shards,
@@ -324,22 +325,23 @@ struct Simulation {
     }
 
     private mutating func feed(_ event: CoordinatorEvent) {
-        guard var coordinator else { return }
-        let actions = coordinator.handle(event, at: CoordinatorInstant(milliseconds: now))
-        self.coordinator = coordinator
-        if eventsHandled % 16 == 0 { checkThoroughness(of: coordinator) }
+        guard let actions = coordinator?.handle(event, at: CoordinatorInstant(milliseconds: now)) else { return }
+        if eventsHandled % 16 == 0, let coordinator { checkThoroughness(of: coordinator) }
         for action in actions { perform(action) }
     }
 
     /// Whoever looks at what changed does what somebody does who looks at everything.
     private mutating func checkThoroughness(of coordinator: Coordinator) {
+        // Anybody may ask at any time.
+        _ = coordinator.status(at: CoordinatorInstant(milliseconds: now))
         var (quick, thorough) = (coordinator, coordinator)
         let instant = CoordinatorInstant(milliseconds: now)
-        let (found, all) = (
-            quick.look(atEverything: false, at: instant).map { "\($0)" },
-            thorough.look(atEverything: true, at: instant).map { "\($0)" }
-        )
-        if found != all { violations.append("overlooked: \(all) instead of \(found)") }
+        let found = quick.look(atEverything: false, at: instant)
+        let all = thorough.look(atEverything: true, at: instant)
+        // Sentences cost more than the looks, and mostly there is nothing to do.
+        if found.isEmpty, all.isEmpty { return }
+        let (foundLines, allLines) = (found.map { "\($0)" }, all.map { "\($0)" })
+        if foundLines != allLines { violations.append("overlooked: \(allLines) instead of \(foundLines)") }
     }
 
     // MARK: the shell
@@ -431,13 +433,13 @@ struct Simulation {
         }
         switch dispatch {
         case .assign(let task, let shard, let manifest, let specification, let adapter, let holder):
-            guard ledger.manifests[shard].digest == manifest, record(holder, shard, manifest) else { return nil }
+            guard ledger.names[shard] == manifest, record(holder, shard, manifest) else { return nil }
             return .assign(
                 CoordinatorMessage.Assignment(
                     task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
                     keys: ledger.shardKeys(shard), adapter: adapter))
         case .correct(let task, let shard, let manifest, let specification, let holder):
-            guard ledger.manifests[shard].digest == manifest, let pending = ledger.corrections[shard],
+            guard ledger.names[shard] == manifest, let pending = ledger.corrections[shard],
                 record(holder, shard, manifest)
             else { return nil }
             let provenance = pending.original.corrected.map {
@@ -471,7 +473,7 @@ struct Simulation {
                     task: task, specification: specification,
                     prompts: ledger.samples.filter { $0.split == .train }.map(\.prompt))
             case .shard(let shard, let manifest):
-                guard ledger.manifests[shard].digest == manifest else { return nil }
+                guard ledger.names[shard] == manifest else { return nil }
                 return .replay(
                     task: task, specification: specification, prompts: ledger.samples(of: shard).map(\.prompt))
             }
@@ -625,109 +627,6 @@ struct Simulation {
                 acknowledged.insert(ModelLedger.Interaction(user: user, item: item))
             }
         }
-    }
-
-    // MARK: invariants
-
-    private mutating func check() {
-        if !acknowledged.isSubset(of: ledger.forgotten) { violations.append("an acknowledged forget was lost") }
-        checkCopies()
-        checkKeys()
-        guard let coordinator else { return }
-        let status = coordinator.status(at: CoordinatorInstant(milliseconds: now))
-        for adapter in coordinator.activeAdapters {
-            let isExact = status.shards.first { $0.shard == adapter.shard }?.exact
-            if isExact != !adapter.name.hasPrefix("approximate") {
-                violations.append("adapter \(adapter.name) is called what it is not")
-            }
-            guard let manifest = adapter.name.split(separator: "-").last.map(String.init),
-                let contents = ledger.contents[manifest]
-            else {
-                violations.append("adapter \(adapter.name) answers and was trained on data that never was a shard's")
-                continue
-            }
-            if contents.contains(where: acknowledged.contains) {
-                violations.append("adapter \(adapter.name) answers and saw forgotten data")
-            }
-        }
-    }
-
-    /// Whatever lies on a worker's disk is on record, whether the worker is here or not. Messages must come in order and
-    /// once, as they do on a connection.
-    private mutating func checkCopies() {
-        guard plan.lossy == 0 else { return }
-        for host in hosts {
-            for (shard, copy) in host.worker.disk.sorted(by: { $0.key < $1.key }) {
-                let recorded = ledger.copies.filter { $0.worker == host.worker.id && $0.shard == shard }
-                let known = Set(recorded.flatMap { ledger.digests[$0.manifest] ?? [] })
-                if let digest = copy.prompts.values.first(where: { !known.contains($0) }) {
-                    violations.append(
-                        "\(host.worker.id) has prompt \(digest.prefix(8)) of shard \(shard) on its disk, off the record"
-                    )
-                }
-            }
-        }
-    }
-
-    /// Once a request is acknowledged, no key is left that opens anything of what it names: neither a record, nor what lies
-    /// on a worker's disk, here or away.
-    private mutating func checkKeys() {
-        for interaction in acknowledged {
-            if let key = ledger.keys.forgotten[interaction], ledger.keys.living.contains(key) {
-                violations.append("the key of \(interaction) is still there")
-            }
-        }
-        for host in hosts {
-            for (shard, copy) in host.worker.disk.sorted(by: { $0.key < $1.key }) {
-                for (digest, key) in copy.seals.sorted(by: { $0.key < $1.key }) where ledger.keys.living.contains(key) {
-                    if ledger.uses[digest]?.contains(where: acknowledged.contains) == true {
-                        violations.append("\(host.worker.id) holds a prompt of shard \(shard) that still opens")
-                    }
-                }
-            }
-        }
-    }
-
-    private var isAtRest: Bool {
-        unrest.isEmpty
-    }
-
-    /// What is not yet as it must be in the end.
-    var unrest: [String] {
-        guard let coordinator else { return ["no coordinator"] }
-        let operations = coordinator.status(at: CoordinatorInstant(milliseconds: now)).operations
-        var found: [String] = clients.filter { !$0.isEnded }.map { client in
-            let progress = operations.first { $0.id == client.request }.map { ": \($0.state), \($0.progress)" }
-            return "\(client.request) has not ended\(progress ?? "")"
-        }
-        guard found.isEmpty else { return found }
-        found += ledger.snapshot.shards.filter { !$0.isCurrent }.map { "shard \($0.index) is not current" }
-        found += ledger.corrections.keys.sorted().map { "a correction of shard \($0) is still kept" }
-        found += ledger.snapshot.pendingForgets.map { "\($0.id) is pending" }
-        var held: [Int: Int] = [:]
-        for host in hosts {
-            for (shard, copy) in host.worker.disk.sorted(by: { $0.key < $1.key }) {
-                held[shard, default: 0] += 1
-                if copy.manifest != ledger.manifests[shard].digest {
-                    found.append("\(host.worker.id) holds an old copy of shard \(shard)")
-                }
-            }
-        }
-        for host in hosts where host.isUp {
-            let living = Set(ledger.snapshot.shards.compactMap { $0.adapter?.name })
-            if let name = host.worker.adapters.sorted().first(where: { !living.contains($0) && $0.hasPrefix("adapter") }
-            ) {
-                found.append("\(host.worker.id) has the old adapter \(name) in memory")
-            }
-        }
-        for shard in ledger.snapshot.shards where held[shard.index] ?? 0 != (shard.prompts == 0 ? 0 : 1) {
-            found.append("shard \(shard.index) is held by \(held[shard.index] ?? 0) workers")
-        }
-        if found.isEmpty {
-            let status = coordinator.status(at: CoordinatorInstant(milliseconds: now))
-            found += status.operations.filter { $0.state == .running }.map { "\($0.id) still runs: \($0.progress)" }
-        }
-        return found
     }
 }
 

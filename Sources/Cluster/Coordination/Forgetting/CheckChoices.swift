@@ -1,9 +1,17 @@
-/// Which shards are to be checked for which forget requests.
+/// Which shards are to be checked for which forget requests, and what came of it.
 struct CheckChoices: Sendable {
     private var shards: [String: [Int]] = [:]
     private var counts: [Int: Int] = [:]
+    /// Double checks of a request's shards once these were retrained, by shard.
+    private var noted: [String: [Forgetting.Check]] = [:]
 
-    var isEmpty: Bool { shards.isEmpty }
+    var isEmpty: Bool { shards.isEmpty && noted.isEmpty }
+
+    func checks(of request: String) -> [Forgetting.Check] { noted[request] ?? [] }
+
+    mutating func note(_ checks: [Forgetting.Check], of request: String) {
+        noted[request] = checks.isEmpty ? nil : checks
+    }
 
     /// Whether any request wants the shard checked.
     func isChosen(_ shard: Int) -> Bool { counts[shard] != nil }
@@ -17,5 +25,13 @@ struct CheckChoices: Sendable {
         for shard in chosen { counts[shard, default: 0] += 1 }
         shards[request] = chosen.isEmpty ? nil : chosen
         return before + chosen
+    }
+
+    /// The request is not pending any more.
+    ///
+    /// - Returns: what it wanted.
+    mutating func drop(_ request: String) -> [Int] {
+        noted[request] = nil
+        return set([], by: request)
     }
 }

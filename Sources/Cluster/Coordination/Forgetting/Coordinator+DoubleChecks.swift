@@ -18,13 +18,12 @@ extension Coordinator {
     }
 
     /// The request's shards that are to be checked: of those that are, or will be, trained exactly.
-    private func checkedShards(of pending: LedgerSnapshot.PendingForget) -> [LedgerSnapshot.Shard] {
+    private func checkedShards(of pending: LedgerSnapshot.PendingForget) -> [Int] {
         let trained = pending.retrained.filter { index in
             guard let shard = shard(index), shard.prompts > 0 else { return false }
             return shard.awaitsExact || (shard.correction == nil && shard.adapter?.corrected == nil)
         }
-        let chosen = settings.doubleCheck.chosen(of: trained, request: pending.id)
-        return chosen.sorted().compactMap { shard($0) }
+        return settings.doubleCheck.chosen(of: trained, request: pending.id).sorted()
     }
 
     /// Begins checks that are wanted, drops those that are not, and compares what has come: of shards and requests that
@@ -40,15 +39,14 @@ extension Coordinator {
         var requests = forgetsToCheck
         for shard in changed { requests.formUnion(pendingForgets.retraining(shard)) }
         forgetsToCheck = []
-        var concerned: [(pending: LedgerSnapshot.PendingForget, shards: [LedgerSnapshot.Shard])] = []
+        var concerned: [(pending: LedgerSnapshot.PendingForget, shards: [Int])] = []
         var affected = Set(changed)
+        for request in requests where pendingForget(request) == nil { affected.formUnion(choices.drop(request)) }
         for request in pendingForgets.inOrder(requests) {
-            guard let pending = pendingForget(request), !pending.retrained.isEmpty else { continue }
-            concerned.append((pending, checkedShards(of: pending)))
-        }
-        for request in requests.sorted() { affected.formUnion(choices.set([], by: request)) }
-        for (pending, shards) in concerned {
-            affected.formUnion(choices.set(shards.map(\.index), by: pending.id))
+            guard let pending = pendingForget(request) else { continue }
+            let shards = pending.retrained.isEmpty ? [] : checkedShards(of: pending)
+            affected.formUnion(choices.set(shards, by: request))
+            if !pending.retrained.isEmpty { concerned.append((pending, shards)) }
         }
         for index in affected.sorted() {
             guard let check = check(of: index) else { continue }
@@ -56,10 +54,10 @@ extension Coordinator {
             if !isKept { checks.end(index) }
         }
         for (pending, shards) in concerned {
-            for shard in shards
-            where check(of: shard.index) == nil && noted(shard.index, of: pending)?.hasEnded != true {
-                checks.begin(ShardCheck(shard: shard.index, manifest: shard.manifest))
-                affected.insert(shard.index)
+            for index in shards where check(of: index) == nil && noted(index, of: pending)?.hasEnded != true {
+                guard let shard = shard(index) else { continue }
+                checks.begin(ShardCheck(shard: index, manifest: shard.manifest))
+                affected.insert(index)
             }
         }
         for index in affected.sorted() { compare(index) }
@@ -67,19 +65,18 @@ extension Coordinator {
     }
 
     /// Keeps what is known of the request's checks: its shards may be retrained for others.
-    private mutating func noteChecks(of pending: LedgerSnapshot.PendingForget, _ checked: [LedgerSnapshot.Shard]) {
-        guard let operation = operation(pending.id), case .forget(var forgetting) = operation.course else { return }
-        let before = forgetting.checks
+    private mutating func noteChecks(of pending: LedgerSnapshot.PendingForget, _ checked: [Int]) {
+        let before = choices.checks(of: pending.id)
+        var now = before
         // A dispute took the adapter away: the request waits for another one.
-        forgetting.checks.removeAll { pending.waitingFor.contains($0.shard) }
-        for shard in checked where shard.isCurrent && !pending.waitingFor.contains(shard.index) {
-            if let adapter = shard.adapter?.name, !forgetting.checks.contains(where: { $0.shard == shard.index }) {
-                forgetting.checks.append(
-                    Forgetting.Check(shard: shard.index, manifest: shard.manifest, adapter: adapter))
+        now.removeAll { pending.waitingFor.contains($0.shard) }
+        for index in checked where !pending.waitingFor.contains(index) && !now.contains(where: { $0.shard == index }) {
+            if let shard = shard(index), shard.isCurrent, let adapter = shard.adapter?.name {
+                now.append(Forgetting.Check(shard: index, manifest: shard.manifest, adapter: adapter))
             }
         }
-        for position in forgetting.checks.indices {
-            var noted = forgetting.checks[position]
+        for position in now.indices {
+            var noted = now[position]
             guard let shard = shard(noted.shard) else { continue }
             let adapter = shard.isCurrent ? shard.adapter?.name : nil
             if shard.manifest == noted.manifest {
@@ -93,18 +90,17 @@ extension Coordinator {
             {
                 noted.workers = workers
             }
-            forgetting.checks[position] = noted
+            now[position] = noted
         }
-        forgetting.checks.sort { $0.shard < $1.shard }
-        guard forgetting.checks != before else { return }
-        update(pending.id) { $0.course = .forget(forgetting) }
+        now.sort { $0.shard < $1.shard }
+        guard now != before else { return }
+        choices.note(now, of: pending.id)
         forgetsToAdvance.insert(pending.id)
     }
 
     /// What is known of the request's check of the shard; nil: the shard has had no clean adapter since.
     private func noted(_ shard: Int, of pending: LedgerSnapshot.PendingForget) -> Forgetting.Check? {
-        guard let operation = operation(pending.id), case .forget(let forgetting) = operation.course else { return nil }
-        return forgetting.checks.first { $0.shard == shard }
+        choices.checks(of: pending.id).first { $0.shard == shard }
     }
 
     private mutating func compare(_ index: Int) {
@@ -260,9 +256,11 @@ extension Coordinator {
 
     /// Whether nothing more is to be checked before the request's certificate is signed.
     func areChecked(_ pending: LedgerSnapshot.PendingForget) -> Bool {
-        checkedShards(of: pending).allSatisfy { shard in
-            if noted(shard.index, of: pending)?.hasEnded == true { return true }
-            guard let check = check(of: shard.index), check.manifest == shard.manifest else { return false }
+        checkedShards(of: pending).allSatisfy { index in
+            if noted(index, of: pending)?.hasEnded == true { return true }
+            guard let shard = shard(index), let check = check(of: index), check.manifest == shard.manifest else {
+                return false
+            }
             switch check.state {
             case .agreed(let adapter, _): return adapter == shard.adapter?.name
             case .failed: return true
@@ -282,7 +280,7 @@ extension Coordinator {
     }
 
     func checkResults(for pending: LedgerSnapshot.PendingForget) -> [DoubleCheck] {
-        checkedShards(of: pending).compactMap { shard in
+        checkedShards(of: pending).compactMap { self.shard($0) }.compactMap { shard in
             if let noted = noted(shard.index, of: pending), noted.hasEnded {
                 return DoubleCheck(
                     shard: shard.index, adapter: noted.adapter,

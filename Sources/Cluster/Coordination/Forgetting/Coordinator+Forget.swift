@@ -20,8 +20,8 @@ extension Coordinator {
             $0.course = .forget(forgetting)
         }
         log(
-            "forget \(id.clipped) is durable; shards \(outcome.shards), of which \(outcome.waitingFor) wait for an "
-                + "adapter; to be corrected: \(outcome.correcting ?? [])")
+            "forget \(id.clipped) is durable; shards \(outcome.shards.listed), of which \(outcome.waitingFor.listed) wait "
+                + "for an adapter; to be corrected: \((outcome.correcting ?? []).listed)")
         forgetsToAdvance.insert(id)
         if pendingForget(id) == nil { update(id) { $0.phase = .done(.forget) } }
         refresh()
@@ -73,14 +73,9 @@ extension Coordinator {
     /// before it wait for no copy.
     var firstWaitingForCopies: Int {
         guard !staleCopies.isEmpty else { return .max }
-        var first = Int.max
-        for worker in staleCopies.workers where roster.isLive(worker) || writes.has(.copies(worker: worker)) {
-            first = min(first, staleCopies.first(of: worker) ?? .max)
-        }
-        for worker in staleCopies.settlingWorkers where writes.has(.copies(worker: worker)) {
-            first = min(first, staleCopies.firstSettling(of: worker) ?? .max)
-        }
-        return first
+        let held = staleCopies.first { roster.isLive($0) || writes.has(.copies(worker: $0)) }
+        let settling = staleCopies.firstSettling { writes.has(.copies(worker: $0)) }
+        return min(held ?? .max, settling ?? .max)
     }
 
     // MARK: the end
@@ -155,5 +150,13 @@ extension Coordinator {
         guard operation(id)?.isForget == true else { return }
         update(id) { $0.phase = .done(.forget) }
         log("forget \(id.clipped) is done; copies not confirmed: \(unconfirmed)")
+    }
+}
+
+extension [Int] {
+    /// "[1, 2, 3]", and of many the first ones: what an array says of itself costs as much as the rest of the event.
+    fileprivate var listed: String {
+        let named = prefix(CoordinatorLimits.listed).map { String($0) }
+        return "[" + named.joined(separator: ", ") + (count > named.count ? ", …]" : "]")
     }
 }

@@ -25,7 +25,7 @@ package struct PendingForgets: Sendable {
     var touchedRequests: [String] = []
 
     package init(_ pending: some Sequence<LedgerSnapshot.PendingForget>) {
-        for request in pending { add(request, sequence: nil) }
+        for request in pending { add(request) }
     }
 
     /// Shards that any of them waits for.
@@ -87,20 +87,18 @@ package struct PendingForgets: Sendable {
         var came: [LedgerSnapshot.PendingForget] = []
         for request in added {
             if let known = entries[request.id] {
-                guard known.request != request else { continue }
-                remove(request.id)
-                add(request, sequence: known.sequence)
+                if known.request != request { replace(known, by: request) }
             } else {
-                add(request, sequence: nil)
+                add(request)
                 came.append(request)
             }
         }
         return came
     }
 
-    private mutating func add(_ request: LedgerSnapshot.PendingForget, sequence: Int?) {
-        if sequence == nil { latest += 1 }
-        let sequence = sequence ?? latest
+    private mutating func add(_ request: LedgerSnapshot.PendingForget) {
+        latest += 1
+        let sequence = latest
         entries[request.id] = Entry(request: request, sequence: sequence)
         ids[sequence] = request.id
         sequences.set(sequence, isIn: true)
@@ -108,6 +106,28 @@ package struct PendingForgets: Sendable {
         for shard in request.waitingFor where Self.add(sequence, to: &waiting[shard]) { touchedShards.append(shard) }
         for shard in request.retrained where Self.add(sequence, to: &taken[shard]) { touchedShards.append(shard) }
         touchedRequests.append(request.id)
+    }
+
+    /// It keeps its place: only what it wants of which shard is another.
+    private mutating func replace(_ entry: Entry, by request: LedgerSnapshot.PendingForget) {
+        let (old, sequence) = (entry.request, entry.sequence)
+        entries[request.id] = Entry(request: request, sequence: sequence)
+        if old.waitingFor.isEmpty != request.waitingFor.isEmpty {
+            readySequences.set(sequence, isIn: request.waitingFor.isEmpty)
+        }
+        touchedShards += Self.move(sequence, in: &waiting, from: old.waitingFor, to: request.waitingFor)
+        touchedShards += Self.move(sequence, in: &taken, from: old.retrained, to: request.retrained)
+        touchedRequests.append(request.id)
+    }
+
+    /// - Returns: shards that it is the first at, or was the last.
+    private static func move(
+        _ sequence: Int, in sets: inout [Int: Set<Int>], from old: [Int], to new: [Int]
+    ) -> [Int] {
+        guard old != new else { return [] }
+        let (before, after) = (Set(old), Set(new))
+        return old.filter { !after.contains($0) && remove(sequence, from: &sets[$0]) }
+            + new.filter { !before.contains($0) && add(sequence, to: &sets[$0]) }
     }
 
     private mutating func remove(_ id: String) {

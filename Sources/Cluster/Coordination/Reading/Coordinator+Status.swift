@@ -62,9 +62,9 @@ extension Coordinator {
 
     /// What is being done for data and adapters, one line for people.
     var activity: String {
-        let corrections = tasks.ids { if case .correct = $0.kind { true } else { false } }
+        let corrections = tasks.ids(about: .correction)
         if !corrections.isEmpty { return "correcting " + list(corrections) }
-        let trainings = tasks.ids { if case .train = $0.kind { true } else { false } }
+        let trainings = tasks.ids(about: .training)
         if !trainings.isEmpty { return "training " + list(trainings) }
         if snapshot.isImporting { return "taking an import in" }
         let lagging = index.lagging.sorted().compactMap(shard)

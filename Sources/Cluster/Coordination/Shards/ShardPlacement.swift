@@ -59,12 +59,15 @@ struct ShardPlacement: Sendable {
             while shards.count <= index { shards.append(nil) }
             count(index, by: -1)
             shards[index] = shard
+            count(index, by: 1)
             moved.insert(index)
         }
         moved.formUnion(homeless)
         for index in moved.sorted() {
             homeless.remove(index)
             guard let shard = shards[index] else { continue }
+            // One after the other, among the others at their places: who looks at all of them anew moves none.
+            count(index, by: -1)
             let owner = preferred(shard)
             shards[index]?.owner = owner
             if owner != nil { count(index, by: 1) } else { homeless.insert(index) }
@@ -103,7 +106,11 @@ struct ShardPlacement: Sendable {
         if let owner, shard.busy { return owner }
         let holders = shard.holders.filter(usable)
         if let owner, holders.contains(owner) { return owner }
-        if let holder = holders.min(by: { load($0) < load($1) }) { return holder }
+        if let holder = holders.min(by: { load($0) < load($1) }) {
+            // Balance gave it to its owner, who is about to get the data: it would take it from the holder again.
+            if let owner, usable(owner), load(holder) > load(owner) { return owner }
+            return holder
+        }
         if let owner, usable(owner) { return owner }
         return shard.partial.first(where: usable)
     }

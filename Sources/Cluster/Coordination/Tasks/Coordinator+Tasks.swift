@@ -167,22 +167,18 @@ extension Coordinator {
     /// Cancels what nobody needs any more.
     mutating func dropUnwantedTasks() {
         refresh()
-        let changed = Set(changes.take(.tasks))
+        let changed = changes.take(.tasks)
         let restarted = operations.restarted
         operations.restarted = []
         guard !changed.isEmpty || !restarted.isEmpty || settings.configuration.preparesInfluence else { return }
-        let names = index.named
-        let concerned = tasks.ids { task in
-            switch task.kind {
-            case .train(let shard, _), .correct(let shard, _), .copy(let shard, _), .check(let shard, _):
-                changed.contains(shard)
-            case .values(.margins(let adapter), _): names[adapter] == nil
-            case .values(.embeddings, _): false
-            case .part(let part): restarted.contains(part.operation)
-            case .prepare: true
-            }
+        var concerned = changed.flatMap { tasks.ids(about: .shard($0)) }
+        if scoredRevision != index.revision {
+            scoredRevision = index.revision
+            concerned += tasks.ids(about: .rows)
         }
-        for id in concerned {
+        if !restarted.isEmpty { concerned += tasks.ids(about: .part) }
+        concerned += tasks.ids(about: .preparation)
+        for id in concerned.sorted() {
             if let task = tasks[id], !isWanted(task) { cancel(task) }
         }
     }

@@ -10,8 +10,21 @@ struct TaskList: Sendable, RandomAccessCollection {
         var trainings = 0
     }
 
+    /// What tasks are looked for by.
+    enum Subject: Hashable, Sendable {
+        /// Its data or adapter.
+        case shard(Int)
+        case training
+        case correction
+        case preparation
+        case rows
+        case part
+    }
+
     /// Sorted by id.
     private var tasks: [CoordinatorTask] = []
+    /// Ids by what the tasks are about, sorted.
+    private var subjects: [Subject: [TaskID]] = [:]
     private var loads: [String: Load] = [:]
     /// Tasks that change the shard's copy on a worker, oldest first.
     private var onShard: [Int: [TaskID]] = [:]
@@ -35,6 +48,9 @@ struct TaskList: Sendable, RandomAccessCollection {
     func hasWorker(_ worker: String) -> Bool { loads[worker] != nil }
 
     /// Oldest first.
+    func ids(about subject: Subject) -> [TaskID] { subjects[subject] ?? [] }
+
+    /// Oldest first.
     func tasks(of worker: String) -> [CoordinatorTask] {
         loads[worker].map { $0.ids.compactMap { self[$0] } } ?? []
     }
@@ -50,6 +66,7 @@ struct TaskList: Sendable, RandomAccessCollection {
             onShard[shard, default: []].append(task.id)
             onShard[shard]?.sort()
         }
+        for subject in task.subjects { subjects[subject, default: []].set(task.id, isIn: true) }
         works[task.work, default: 0] += 1
         if task.isComparison { comparisons += 1 }
         if task.awaitedUntil != nil { awaited += 1 }
@@ -64,6 +81,10 @@ struct TaskList: Sendable, RandomAccessCollection {
         if let shard = task.shardOfCopy {
             onShard[shard]?.removeAll { $0 == id }
             if onShard[shard]?.isEmpty == true { onShard[shard] = nil }
+        }
+        for subject in task.subjects {
+            subjects[subject]?.set(id, isIn: false)
+            if subjects[subject]?.isEmpty == true { subjects[subject] = nil }
         }
         works[task.work] = works[task.work].flatMap { $0 > 1 ? $0 - 1 : nil }
         if task.isComparison { comparisons -= 1 }
@@ -147,5 +168,19 @@ extension TaskList.Load {
         if task.isCopy { copies -= 1 }
         if task.isTraining { trainings -= 1 }
         return ids.isEmpty
+    }
+}
+
+extension CoordinatorTask {
+    fileprivate var subjects: [TaskList.Subject] {
+        switch kind {
+        case .train(let shard, _): [.shard(shard), .training]
+        case .correct(let shard, _): [.shard(shard), .correction]
+        case .copy(let shard, _), .check(let shard, _): [.shard(shard)]
+        case .prepare: [.preparation]
+        case .values(.margins, _): [.rows]
+        case .values(.embeddings, _): []
+        case .part: [.part]
+        }
     }
 }

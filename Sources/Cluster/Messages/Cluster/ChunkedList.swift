@@ -175,9 +175,14 @@ extension ChunkedList: Equatable where Element: Equatable {
         _ old: [Element], _ new: [Element], _ removed: inout [Element], _ added: inout [Element]
     ) {
         if old.count == new.count {
-            for place in old.indices where old[place] != new[place] {
-                removed.append(old[place])
-                added.append(new[place])
+            // In place: an element that is taken out to be compared costs more than the comparison.
+            old.withUnsafeBufferPointer { before in
+                new.withUnsafeBufferPointer { after in
+                    for place in before.indices where before[place] != after[place] {
+                        removed.append(before[place])
+                        added.append(after[place])
+                    }
+                }
             }
             return
         }

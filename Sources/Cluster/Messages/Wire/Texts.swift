@@ -20,7 +20,7 @@ extension Date {
     }
 }
 
-extension Array<String> {
+extension [String] {
     /// "a, b, c", and of very many the first ones, whole, with how many more there are.
     package var listed: String {
         var (length, named) = (0, 0)
