@@ -83,6 +83,20 @@ struct WorkerLinksTests {
         #expect(links.due(at: 62).map(\.reason) == [.stalled, .stalled])
     }
 
+    @Test("Confirmations of what a worker was sent are no portions of what it sends")
+    func confirmations() throws {
+        var links = links { $0.unfinishedInAll = 1 }
+        for peer in peers.prefix(2) { _ = try links.take(portion(at: 0, of: 1 << 20), from: peer, at: 0) }
+        for peer in peers.prefix(2) {
+            _ = try links.send(long(1 << 20), to: peer, at: 0)
+            let credit = PortionCredit(received: PortionLimits.firstWindow, upTo: PortionLimits.mostWindow)
+            #expect(try links.take(PortionMessage.credit(credit).frames(), from: peer, at: 50).given.count > 1)
+        }
+        #expect(links.due(at: 61).map(\.reason) == [.stalled])
+        links.remove(peers[0])
+        #expect(links.letGoOn(at: 61).map(\.peer) == [peers[1]])
+    }
+
     @Test("If the oldest goes away, the next one goes on")
     func oldest() throws {
         var links = links { $0.unfinishedInAll = 1 }

@@ -77,8 +77,9 @@ package struct WorkerLinks {
     ) throws(WireError) -> PortionExchange.Step {
         guard var link = takeOut(peer) else { return PortionExchange.Step() }
         defer { putBack(link, peer) }
-        var isHeldUp = false
+        var isHeldUp = link.isHeldUp
         let began = link.began ?? .max
+        let received = link.exchange.incoming.credit.received
         let step = try link.exchange.take(frames, at: now) { bytes in
             isHeldUp =
                 unfinishedBytes + bytes > limits.unfinishedInAll
@@ -86,7 +87,7 @@ package struct WorkerLinks {
             return !isHeldUp
         }
         link.isHeldUp = isHeldUp
-        link.lastPortion = now
+        if link.exchange.incoming.credit.received != received { link.lastPortion = now }
         link.hasNews = true
         if !link.exchange.incoming.isOpen {
             link.began = nil
@@ -131,7 +132,9 @@ package struct WorkerLinks {
             let incoming = link.exchange.incoming
             if link.exchange.outgoing.isStalled(at: now) {
                 due[peer] = .unread
-            } else if incoming.isOpen, incoming.isAllowed, now - link.lastPortion > PortionLimits.patience {
+            } else if incoming.isOpen, incoming.isAllowed, !link.isHeldUp,
+                now - link.lastPortion > PortionLimits.patience
+            {
                 due[peer] = .stalled
             }
         }
