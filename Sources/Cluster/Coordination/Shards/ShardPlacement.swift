@@ -4,7 +4,7 @@
 /// unless the only shards that could move are being worked on. A worker that holds a shard's data is preferred, and
 /// a shard moves only where balance asks for it.
 struct ShardPlacement: Sendable {
-    struct Shard: Sendable {
+    struct Shard: Equatable, Sendable {
         var index: Int
         var owner: String?
         /// The owner is working on it: it does not move.
@@ -57,6 +57,8 @@ struct ShardPlacement: Sendable {
         moved = []
         for (index, shard) in changed {
             while shards.count <= index { shards.append(nil) }
+            // Where it is followed from this and from loads of then: nobody who looks again moves it, whatever the loads are now.
+            if let shard, shards[index] == shard, isCounted(shard) { continue }
             count(index, by: -1)
             shards[index] = shard
             count(index, by: 1)
@@ -66,7 +68,7 @@ struct ShardPlacement: Sendable {
         for index in moved.sorted() {
             homeless.remove(index)
             guard let shard = shards[index] else { continue }
-            // One after the other, among the others at their places: who looks at all of them anew moves none.
+            // One after the other, among the others at their places.
             count(index, by: -1)
             let owner = preferred(shard)
             shards[index]?.owner = owner
@@ -86,6 +88,11 @@ struct ShardPlacement: Sendable {
     private func position(of worker: String) -> Int? {
         let position = workers.lowerBound(worker)
         return position < workers.count && workers[position] == worker ? position : nil
+    }
+
+    /// Whether its owner is here and has it.
+    private func isCounted(_ shard: Shard) -> Bool {
+        shard.owner.flatMap(position).map { owned[$0].contains(shard.index) } ?? false
     }
 
     private mutating func count(_ index: Int, by number: Int) {
