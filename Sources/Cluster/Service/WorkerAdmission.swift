@@ -23,7 +23,8 @@ package struct WorkerAdmission {
         self.limits = limits
     }
 
-    /// - Parameter isHere: whether a worker that counts is at the connection still.
+    /// `isHere`: whether a worker that counts is at the connection still.
+    ///
     /// - Returns: why a worker that greets from there is not let in; nil: it is.
     package mutating func objection(
         to peer: PeerID, key: String?, address: String?, isHere: (PeerID) -> Bool

@@ -14,7 +14,7 @@ public enum WireJSON {
         }
     }
 
-    /// - Parameter values: that it may hold at most: the decoder takes memory for each before it looks at any.
+    /// It may hold so many `values` at most: the decoder takes memory for each before it looks at any.
     public static func decode<Value: Decodable>(
         _ type: Value.Type, from bytes: some Collection<UInt8>, kind: String, values: Int = .max
     ) throws(WireError) -> Value {

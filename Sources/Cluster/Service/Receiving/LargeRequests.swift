@@ -60,7 +60,7 @@ package struct LargeRequests {
 
     /// One that was taken in was decoded, whatever came of it.
     ///
-    /// - Parameter ticket: of a request that will be answered once; nil: its bytes count no more.
+    /// `ticket` is of a request that will be answered once; nil: its bytes count no more.
     package mutating func decoded(bytes count: Int, from peer: PeerID, keptFor ticket: ClientTicket?) {
         let counted = max(count, Self.leastBytes)
         peers[peer]?.decoding -= 1

@@ -34,7 +34,7 @@ package struct KeptAnswers {
 
     package var count: Int { entries.count }
 
-    /// - Parameter now: milliseconds of any clock that does not go back.
+    /// `now` is in milliseconds of any clock that does not go back.
     package mutating func keep(
         _ json: [UInt8], of id: QuestionID, _ request: ClientRequest.QueryRequest, _ basis: AnswerBasis, at now: Int64
     ) {
@@ -49,7 +49,8 @@ package struct KeptAnswers {
         dropOld(at: now)
     }
 
-    /// - Parameter active: content names of the adapters that may answer now.
+    /// `active`: content names of the adapters that may answer now.
+    ///
     /// - Returns: the answer as it was sent; nil: it is not kept, or another question has the name.
     package func answer(
         to id: QuestionID, _ request: ClientRequest.QueryRequest, active: Set<String>, at now: Int64
