@@ -5,7 +5,12 @@ extension Simulation {
     var isAtRest: Bool {
         // What is mostly missing is asked for first: sentences about it cost more than all else.
         clients.allSatisfy(\.isEnded) && ledger.snapshot.pendingForgets.isEmpty
-            && ledger.snapshot.shards.allSatisfy(\.isCurrent) && unrest.isEmpty
+            && ledger.snapshot.shards.allSatisfy(\.isCurrent) && !waitsForShards && unrest.isEmpty
+    }
+
+    /// Whether prompts that are to be trained have no shard yet, though whoever asked for it was told that it failed.
+    private var waitsForShards: Bool {
+        ledger.snapshot.trainingRequested && ledger.snapshot.unassignedPrompts > 0
     }
 
     /// What is not yet as it must be in the end.
@@ -14,6 +19,7 @@ extension Simulation {
         let waiting = clients.filter { !$0.isEnded }
         guard waiting.isEmpty else { return sentences(about: waiting, coordinator) }
         var found = ledger.snapshot.shards.filter { !$0.isCurrent }.map { "shard \($0.index) is not current" }
+        if waitsForShards { found.append("prompts have no shard yet") }
         found += ledger.corrections.keys.sorted().map { "a correction of shard \($0) is still kept" }
         found += ledger.snapshot.pendingForgets.map { "\($0.id) is pending" }
         found += unrestOfDisks

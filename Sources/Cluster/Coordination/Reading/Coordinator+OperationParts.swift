@@ -122,16 +122,15 @@ extension Coordinator {
     /// The next part of a kind that the worker may do.
     mutating func nextPart(_ kind: PartKind, for worker: KnownWorker) -> OperationPart? {
         for operation in operations.readers
-        where operation.state == .running && !isPaused(.operation(operation.id))
-            && isWelcome(worker.id, for: .operation(operation.id))
-        {
+        where operation.state == .running && !isPaused(.operation(operation.id)) {
             let item: OperationPart.Item?
             if kind != .replay, var scoring = operation.scoring {
+                guard isWelcome(worker.id, for: .operation(operation.id)) else { continue }
                 let position = scoring.todo.firstIndex { ($0 == .single) == (kind == .singleTraining) }
                 item = position.map { scoring.todo.remove(at: $0) }
                 update(operation.id) { $0.setScoring { $0 = scoring } }
             } else if kind == .replay, var replays = operation.replays {
-                item = nextReplay(&replays, for: worker).map { .replay($0) }
+                item = nextReplay(&replays, of: operation.id, for: worker).map { .replay($0) }
                 update(operation.id) { $0.setReplays { $0 = replays } }
             } else {
                 item = nil

@@ -124,15 +124,21 @@ extension Coordinator {
         update(id) { $0.setPhase(Verification.Phase.replaying(replays)) }
     }
 
-    /// Never on the worker that trained the adapter, as long as another one is there: that one would have to be believed
-    /// twice.
-    func nextReplay(_ replays: inout Verification.Replays, for worker: KnownWorker) -> Int? {
+    func nextReplay(
+        _ replays: inout Verification.Replays, of operation: String, for worker: KnownWorker
+    ) -> Int? {
         let items = replays.items
-        let isAlone = !roster.hasLive { $0.id != worker.id }
-        let position = replays.todo.firstIndex {
-            isAlone || (items[$0].trainer ?? owners[items[$0].shard]) != worker.id
-        }
+        let position = replays.todo.firstIndex { mayReplay(items[$0], of: operation, worker) }
         return position.map { replays.todo.remove(at: $0) }
+    }
+
+    /// Never the worker that trained the adapter, as long as another one is there: that one would have to be believed twice.
+    /// The one that failed at it last may where nobody is left but the trainer.
+    private func mayReplay(_ item: Verification.Replays.Item, of operation: String, _ worker: KnownWorker) -> Bool {
+        let trainer = item.trainer ?? owners[item.shard]
+        let isWelcome = isWelcome(worker.id, for: .operation(operation))
+        guard trainer != worker.id else { return isWelcome && !roster.hasLive { $0.id != worker.id } }
+        return isWelcome || !roster.hasLive { $0.id != worker.id && $0.id != trainer }
     }
 
     func message(for item: OperationPart.Item, of replays: Verification.Replays, task: TaskID) -> Dispatch? {

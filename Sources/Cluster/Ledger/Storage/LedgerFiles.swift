@@ -59,14 +59,23 @@ enum LedgerFiles {
     }
 
     /// Takes the data directory for this process.
+    ///
+    /// Waits up to a second for it: the lock of a process that was just killed goes when the system has cleared it away, and
+    /// a child that a process is about to start has its locks until it becomes another program.
     static func lock(_ file: URL) throws(LedgerError) -> LockFile {
-        do throws(LockFile.Failure) {
-            return try LockFile(file.path)
-        } catch {
-            switch error {
-            case .inUse: throw .inUse(path: file.deletingLastPathComponent().path)
-            case .vanished: throw .replaced(path: file.path)
-            case .system(let failure): throw LedgerError(failure)
+        var attemptsLeft = 20
+        while true {
+            do throws(LockFile.Failure) {
+                return try LockFile(file.path)
+            } catch {
+                switch error {
+                case .inUse where attemptsLeft > 0:
+                    attemptsLeft -= 1
+                    Thread.sleep(forTimeInterval: 0.05)
+                case .inUse: throw .inUse(path: file.deletingLastPathComponent().path)
+                case .vanished: throw .replaced(path: file.path)
+                case .system(let failure): throw LedgerError(failure)
+                }
             }
         }
     }
