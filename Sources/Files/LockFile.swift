@@ -35,5 +35,10 @@ package final class LockFile: Sendable {
     /// Its file's time says when it was last used.
     package func touch() { futimens(descriptor, nil) }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A child that another thread has just forked has the descriptor too until it becomes another program: closing
+        // ours alone would leave the file locked until then.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }

@@ -16,6 +16,19 @@ struct LockFileTests {
         #expect(throws: Never.self) { try LockFile(path, makesFile: false) }
     }
 
+    @Test("A lock that is given up is free at once, also where a child still has its descriptor")
+    func inherited() throws {
+        let path = NSTemporaryDirectory() + "/lethe-lock-\(UUID().uuidString)"
+        defer { unlink(path) }
+        var lock: LockFile? = try LockFile(path)
+        // The same open file, as in a child between fork and exec.
+        let inherited = dup(try #require(lock).descriptor)
+        defer { close(inherited) }
+        withExtendedLifetime(lock) {}
+        lock = nil
+        #expect(throws: Never.self) { try LockFile(path) }
+    }
+
     @Test("A link in the lock's place is not followed")
     func link() throws {
         let path = NSTemporaryDirectory() + "/lethe-lock-\(UUID().uuidString)"

@@ -44,7 +44,7 @@ struct ManyConnectionsTests {
         let cluster = try TestCluster(limits: "-n 160")
         let held = try (0..<600).map { _ in try RawPeer(cluster.endpoint, greets: false) }
         for _ in 0..<3 { _ = try cluster.succeed("status") }
-        #expect(held.prefix(400).allSatisfy { $0.isClosed(within: 2) })
+        #expect(held.prefix(400).allSatisfy { $0.isClosed(within: 30) })
         let before = try processor(cluster)
         Thread.sleep(forTimeInterval: 0.5)
         #expect(try processor(cluster) - before < 0.25)

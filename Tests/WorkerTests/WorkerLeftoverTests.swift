@@ -26,8 +26,9 @@ final class WorkerLeftoverTests {
         return worker
     }
 
-    private func cleared(_ coordinator: ScriptedCoordinator, within timeout: Duration = .seconds(10)) throws -> String?
-    {
+    private func cleared(
+        _ coordinator: ScriptedCoordinator, within timeout: Duration = ScriptedCoordinator.patience
+    ) throws -> String? {
         try coordinator.find(within: timeout) { if case .cleared(let worker) = $0 { worker } else { nil } }
     }
 
@@ -98,7 +99,7 @@ final class WorkerLeftoverTests {
             endpoint: coordinator.endpoint, dataDirectory: folder + "/own", environment: environment)
         // Not welcomed: there is nobody to tell.
         _ = try coordinator.expect { if case .hello = $0 { true } else { nil } }
-        for _ in 0..<50 where exists(left) { usleep(20_000) }
+        for _ in 0..<1_500 where exists(left) { usleep(20_000) }
         #expect(!exists(left))
         try worker.stop()
 

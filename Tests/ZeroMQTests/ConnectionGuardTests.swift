@@ -12,7 +12,7 @@ struct ConnectionGuardTests {
         var sent = 0
         while sent < 512 << 20, peer.sendFrame(1 << 16) { sent += 1 << 16 }
         #expect(sent < 512 << 20)
-        #expect(server.closed.take(timeout: .seconds(2)) == [.unfinished])
+        #expect(server.closed.take(timeout: .seconds(30)) == [.unfinished])
         #expect(try receive(server.socket, within: .milliseconds(50)) == nil)
     }
 
@@ -42,7 +42,7 @@ struct ConnectionGuardTests {
         let peers = try (0..<4).map { _ in try RawPeer(server.endpoint) }
         var rounds = 0
         while rounds < 400, peers.allSatisfy({ $0.sendFrame(1 << 16) }) { rounds += 1 }
-        #expect(server.closed.take(timeout: .seconds(5)).first == .unfinished)
+        #expect(server.closed.take(timeout: .seconds(30)).first == .unfinished)
     }
 
     @Test("Those whom nobody knows may have less on the way together than those who are known")
@@ -51,7 +51,7 @@ struct ConnectionGuardTests {
         let peers = try (0..<4).map { _ in try RawPeer(server.endpoint) }
         var rounds = 0
         while rounds < 400, peers.allSatisfy({ $0.sendFrame(1 << 16) }) { rounds += 1 }
-        #expect(server.closed.take(timeout: .seconds(5)).first == .unfinished)
+        #expect(server.closed.take(timeout: .seconds(30)).first == .unfinished)
     }
 
     @Test("A message that stops half-way, and a connection without any, end after a while")
@@ -63,10 +63,10 @@ struct ConnectionGuardTests {
             })
         let half = try RawPeer(server.endpoint)
         #expect(half.sendFrame(100_000, of: 200_000))
-        #expect(half.isClosed(within: 3))
-        #expect(server.closed.take(timeout: .seconds(2)) == [.stalled])
+        #expect(half.isClosed(within: 30))
+        #expect(server.closed.take(timeout: .seconds(30)) == [.stalled])
         let silent = [try RawPeer(server.endpoint), try RawPeer(server.endpoint, greets: false)]
-        #expect(silent.allSatisfy { $0.isClosed(within: 3) })
+        #expect(silent.allSatisfy { $0.isClosed(within: 30) })
     }
 
     @Test("A peer that reads nothing is known by its bytes and ends after a while")
@@ -79,7 +79,7 @@ struct ConnectionGuardTests {
         #expect(connections.unread(by: identity) < 1000)
         for _ in 0..<32 { try server.socket.send([identity, [UInt8](repeating: 1, count: 1 << 20)]) }
         #expect(connections.unread(by: identity) > 16 << 20 && connections.isUnread(moreThan: 16 << 20))
-        #expect(server.closed.take(timeout: .seconds(5)) == [.unread])
+        #expect(server.closed.take(timeout: .seconds(30)) == [.unread])
     }
 
     @Test("Where there are too many, those that were silent longest go, and whoever speaks stays")
@@ -95,7 +95,7 @@ struct ConnectionGuardTests {
             for _ in 0..<2 { _ = try #require(try receive(server.socket)) }
         }
         Thread.sleep(forTimeInterval: 0.2)
-        #expect(!member.isClosed(within: 0.1) && others[0].isClosed(within: 1))
+        #expect(!member.isClosed(within: 0.1) && others[0].isClosed(within: 30))
         #expect(Set(server.closed.drain()) == [.crowded])
     }
 }

@@ -13,7 +13,7 @@ struct MailboxTests {
         var received = [[Int]](repeating: [], count: 4)
         let poller = Poller([.descriptor(mailbox.descriptor)])
         while received.joined().count < 4000 {
-            try #require(try poller.wait(timeout: .seconds(5)) == [true])
+            try #require(try poller.wait(timeout: .seconds(30)) == [true])
             for (poster, index) in mailbox.drain() { received[poster].append(index) }
         }
         #expect(received.allSatisfy { $0 == Array(0..<1000) })
@@ -28,7 +28,7 @@ struct MailboxTests {
             usleep(10_000)
             mailbox.post(3)
         }.start()
-        #expect(mailbox.take(timeout: .seconds(5)) == [3])
+        #expect(mailbox.take(timeout: .seconds(30)) == [3])
     }
 
     @Test("A wake-up stays until it is reset")

@@ -2,7 +2,7 @@ import Testing
 import ZeroMQ
 
 /// Waits for one message; nil after the timeout.
-func receive(_ socket: Socket, within timeout: Duration = .seconds(5)) throws -> [[UInt8]]? {
+func receive(_ socket: Socket, within timeout: Duration = .seconds(30)) throws -> [[UInt8]]? {
     let clock = ContinuousClock()
     let deadline = clock.now + timeout
     while clock.now < deadline {

@@ -23,9 +23,12 @@ package final class ScriptedCoordinator {
         self.endpoint = try router.bind(endpoint)
     }
 
+    /// How long something may take that has to come: a machine that is busy with other tests is slow, not wrong.
+    package static let patience = Duration.seconds(60)
+
     /// The next message that is wanted; heartbeats and others are passed over.
     package func expect<Value>(
-        within timeout: Duration = .seconds(10), sourceLocation: SourceLocation = #_sourceLocation,
+        within timeout: Duration = patience, sourceLocation: SourceLocation = #_sourceLocation,
         _ want: (WorkerMessage) -> Value?
     ) throws -> Value {
         try #require(try find(within: timeout, want), "no such message", sourceLocation: sourceLocation)
@@ -53,7 +56,7 @@ package final class ScriptedCoordinator {
     /// Waits for the hello and welcomes the worker.
     package func welcome(
         to cluster: String = "test", heartbeatSeconds: Double = 1, work: [TaskID] = [],
-        within timeout: Duration = .seconds(10)
+        within timeout: Duration = patience
     ) throws -> WorkerMessage.Hello {
         let hello = try expect(within: timeout) { if case .hello(let hello) = $0 { hello } else { nil } }
         try say(
@@ -114,7 +117,7 @@ package final class WorkerThread: Sendable {
         try wait()
     }
 
-    package func wait(within timeout: Duration = .seconds(10)) throws {
+    package func wait(within timeout: Duration = ScriptedCoordinator.patience) throws {
         try #require(ended.take(timeout: timeout).first, "the worker did not end").get()
     }
 }

@@ -60,8 +60,7 @@ enum LedgerFiles {
 
     /// Takes the data directory for this process.
     ///
-    /// Waits up to a second for it: the lock of a process that was just killed goes when the system has cleared it away, and
-    /// a child that a process is about to start has its locks until it becomes another program.
+    /// Waits up to a second for it: the lock of a process that was just killed goes when the system has cleared it away.
     static func lock(_ file: URL) throws(LedgerError) -> LockFile {
         var attemptsLeft = 20
         while true {
