@@ -2,6 +2,8 @@
 import PackageDescription
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+// ChaCha20 without an authenticator.
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let database: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -26,7 +28,7 @@ let package = Package(
         .target(name: "Compute", dependencies: ["COneDNN", "CKernels"]),
         .target(name: "Files", dependencies: [crypto]),
         .target(name: "LanguageModels", dependencies: ["Compute", "Files", crypto]),
-        .target(name: "Recommendation", dependencies: ["Files", crypto]),
+        .target(name: "Recommendation", dependencies: ["Files", crypto, cryptoExtras]),
         .target(name: "Unlearning", dependencies: ["Compute", "Files", "LanguageModels", "Recommendation", crypto]),
         .target(
             name: "Experiments", dependencies: ["Compute", "Files", "LanguageModels", "Recommendation", "Unlearning"]),

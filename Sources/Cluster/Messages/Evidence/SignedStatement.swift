@@ -105,15 +105,20 @@ extension JSONEncoder {
 extension Data {
     /// RFC 4648, section 5, without padding.
     var base64URL: String {
-        String(
-            base64EncodedString().compactMap { character -> Character? in
-                switch character {
-                case "+": "-"
-                case "/": "_"
-                case "=": nil
-                default: character
-                }
-            })
+        let encoded = base64EncodedData()
+        return String(unsafeUninitializedCapacity: encoded.count) { text in
+            var count = 0
+            for byte in encoded where byte != UInt8(ascii: "=") {
+                text[count] =
+                    switch byte {
+                    case UInt8(ascii: "+"): UInt8(ascii: "-")
+                    case UInt8(ascii: "/"): UInt8(ascii: "_")
+                    default: byte
+                    }
+                count += 1
+            }
+            return count
+        }
     }
 
     /// nil: other characters, padding, or unused bits that are not zero: every text has one reading and back.
