@@ -16,7 +16,8 @@ struct BenchClients {
     private static let pause = 0.05
 
     /// Connects as many as there are shares, and waits until each is connected.
-    init(shares: [[ClientRequest]], seconds: Double, every: Double = 0, connect: () throws -> CoordinatorClient) throws {
+    init(shares: [[ClientRequest]], seconds: Double, every: Double = 0, connect: () throws -> CoordinatorClient) throws
+    {
         self.shares = shares
         self.seconds = seconds
         self.every = every
