@@ -45,41 +45,11 @@ struct PackedEvidenceTests {
         #expect(try again.forgetRequest("f") == kept && again.auditVerdict().isIntact)
     }
 
-    /// Writes rows as the releases did that packed nothing.
-    private func unpack(_ ledger: Ledger) throws {
-        func quoted(_ text: String) -> String { "'\(text.replacingOccurrences(of: "'", with: "''"))'" }
-        try ledger.tamper("DROP TRIGGER audit_is_never_changed")
-        for entry in try ledger.auditLog() {
-            try ledger.tamper(
-                """
-                UPDATE audit SET detail = \(quoted(entry.detail)), previous = '\(entry.previous)', hash = '\(entry.hash)'
-                WHERE sequence = \(entry.sequence)
-                """)
-        }
-        for record in try ledger.forgetRequests() {
-            let certificate = try #require(record.certificate)
-            try ledger.tamper(
-                """
-                UPDATE forget_requests SET outcome = \(quoted(try JSONEncoder.stable.text(record.outcome))),
-                certificate = \(quoted(try JSONEncoder.stable.text(certificate))), audit = '\(certificate.statement.auditHead)'
-                """)
-            for shard in certificate.statement.shards {
-                try ledger.tamper(
-                    """
-                    UPDATE forget_shards SET new_adapter = '\(shard.newAdapter ?? "")', old_manifest = '\(shard.oldManifest)'
-                    WHERE shard = \(shard.index)
-                    """)
-            }
-        }
-        #expect(try ledger.inspect("SELECT DISTINCT typeof(detail) || typeof(hash) FROM audit") == ["texttext"])
-        #expect(try ledger.inspect("SELECT typeof(certificate) FROM forget_requests") == ["text"])
-    }
-
     @Test("Rows of releases before are read, prove what they proved, and go on with those of today")
     func olderRows() throws {
         let (fixture, ledger, certificate) = try finished()
         let (records, log) = (try ledger.forgetRequests(), try ledger.auditLog())
-        try unpack(ledger)
+        try ledger.unpackRows()
         try ledger.close()
         let again = try fixture.open()
         #expect(try again.forgetRequests() == records && again.auditLog() == log)
