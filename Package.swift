@@ -20,6 +20,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CZeroMQ"),
+        .systemLibrary(name: "CZlib"),
         // Hides the differences between oneDNN 2.x and 3.x behind one small C interface.
         .target(name: "COneDNN", cSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("dnnl")]),
         // Element-wise and attention kernels, dispatched at run time to what the CPU has; optimised in debug builds too.
@@ -38,7 +39,9 @@ let package = Package(
             path: "Sources/Cluster/Messages"),
         .target(
             name: "Ledger",
-            dependencies: ["Messages", "Files", "LanguageModels", "Recommendation", "Unlearning", database, crypto],
+            dependencies: [
+                "Messages", "Files", "LanguageModels", "Recommendation", "Unlearning", "CZlib", database, crypto,
+            ],
             path: "Sources/Cluster/Ledger",
             // Its tests look at bytes of records and of staged files, which nobody else may; they run on the release build.
             swiftSettings: [.unsafeFlags(["-enable-testing"])]),
