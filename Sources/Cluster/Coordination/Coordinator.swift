@@ -140,7 +140,7 @@ package struct Coordinator: Sendable {
         actions = []
         hasReturned = []
         for event in events { take(event) }
-        if !events.allSatisfy(isQuiet) { reconcile() }
+        if events.contains(where: { !isQuiet($0) }) { reconcile() }
         defer { actions = [] }
         return actions
     }

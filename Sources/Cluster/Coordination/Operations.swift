@@ -13,11 +13,11 @@ struct Operations: Sendable {
     private(set) var runningForgets = 0
     private(set) var runningOthers = 0
     /// Ids of those that are no forget requests, and of which something may yet become.
-    private var openOthers: [SequencedID] = []
+    private var openOthers: ChunkedList<SequencedID> = []
     /// Ids of forget requests of which something may yet become, and of operations that are being committed.
-    private var forgets: [SequencedID] = []
+    private var forgets: ChunkedList<SequencedID> = []
     /// Ids of those of which nothing more becomes.
-    private var ended: [SequencedID] = []
+    private var ended: ChunkedList<SequencedID> = []
     /// Ids of those whose parts, as far as they were given out, may belong to an earlier run now.
     var restarted: Set<String> = []
     /// Whether one of them that is no forget request is another one now.
@@ -41,8 +41,8 @@ struct Operations: Sendable {
     /// Of many those that run and are no forget requests, then the oldest forget requests, then those that ended last; in the
     /// order in which they came.
     func first(_ count: Int) -> [Operation] {
-        var chosen = openOthers.prefix(count)
-        chosen += (forgets.prefix(count - chosen.count))
+        var chosen = Array(openOthers.prefix(count))
+        chosen += forgets.prefix(count - chosen.count)
         chosen += ended.suffix(count - chosen.count)
         return chosen.sorted().compactMap { entries[$0.id]?.operation }
     }
@@ -109,8 +109,9 @@ struct SequencedID: Hashable, Comparable, Sendable {
     static func < (left: SequencedID, right: SequencedID) -> Bool { left.sequence < right.sequence }
 }
 
-extension Array where Element: Comparable {
-    /// Of a sorted array: position of the first that is not smaller.
+/// Of sorted ones without doubles.
+extension RandomAccessCollection where Self: RangeReplaceableCollection, Element: Comparable, Index == Int {
+    /// Position of the first that is not smaller.
     func lowerBound(_ element: Element) -> Int {
         var (low, high) = (0, count)
         while low < high {
@@ -120,7 +121,7 @@ extension Array where Element: Comparable {
         return low
     }
 
-    /// Of a sorted array without doubles: puts the element in, or takes it out.
+    /// Puts the element in, or takes it out.
     mutating func set(_ element: Element, isIn: Bool) {
         let position = lowerBound(element)
         let isThere = position < count && self[position] == element

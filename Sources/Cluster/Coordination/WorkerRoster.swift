@@ -43,6 +43,9 @@ struct WorkerRoster: Sendable {
     /// Ids, sorted.
     func holders(of shard: Int) -> [String] { holders[shard] ?? [] }
 
+    /// Ids of those that are here, sorted.
+    func liveHolders(of shard: Int) -> [String] { holders[shard]?.filter { isLive($0) } ?? [] }
+
     /// Whether a live worker is one for which it holds.
     func hasLive(where condition: (borrowing KnownWorker) -> Bool) -> Bool {
         for position in workers.indices where workers[position].isLive && condition(workers[position]) { return true }

@@ -128,7 +128,7 @@ extension CoordinatorLoop {
                 })
         case .operation(let report, nil):
             return ClientReply(encoded { try ReplyCoding.encode(OperationReply<String>(report: report, result: nil)) })
-        case .forgetAccepted(let report, let outcome) where report.state == .running && noted.contains(ticket):
+        case .forgetAccepted(.running, let outcome) where noted.contains(ticket):
             return ClientReply(encoded { try ReplyCoding.encode(ForgetReply(outcome: outcome)) })
         default: return nil
         }

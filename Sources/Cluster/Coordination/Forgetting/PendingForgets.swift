@@ -12,8 +12,8 @@ package struct PendingForgets: Sendable {
     private var entries: [String: Entry] = [:]
     private var ids: [Int: String] = [:]
     /// Sequence numbers, of all of them and of those that wait for no shard any more; sorted.
-    private var sequences: [Int] = []
-    private var readySequences: [Int] = []
+    private var sequences: ChunkedList<Int> = []
+    private var readySequences: ChunkedList<Int> = []
     package private(set) var latest = 0
     /// Those that wait for the shard, by shard.
     private var waiting: [Int: Set<Int>] = [:]
@@ -49,9 +49,16 @@ package struct PendingForgets: Sendable {
 
     func sequence(of id: String) -> Int? { entries[id]?.sequence }
 
-    /// Those of the ids that are pending, oldest first.
-    func inOrder(_ names: some Sequence<String>) -> [String] {
-        names.compactMap { entries[$0]?.sequence }.sorted().compactMap { ids[$0] }
+    /// Those of the ids that are pending, oldest first, and the ids that are not.
+    func inOrder(
+        _ names: some Sequence<String>
+    ) -> (pending: [LedgerSnapshot.PendingForget], gone: [String]) {
+        var (found, gone): ([Entry], [String]) = ([], [])
+        for name in names {
+            if let entry = entries[name] { found.append(entry) } else { gone.append(name) }
+        }
+        found.sort { $0.sequence < $1.sequence }
+        return (found.map(\.request), gone)
     }
 
     /// Ids of those that took the shard's adapter away, oldest first.
@@ -125,9 +132,9 @@ package struct PendingForgets: Sendable {
         _ sequence: Int, in sets: inout [Int: Set<Int>], from old: [Int], to new: [Int]
     ) -> [Int] {
         guard old != new else { return [] }
-        let (before, after) = (Set(old), Set(new))
-        return old.filter { !after.contains($0) && remove(sequence, from: &sets[$0]) }
-            + new.filter { !before.contains($0) && add(sequence, to: &sets[$0]) }
+        let stays = Set(old).intersection(new)
+        return old.filter { !stays.contains($0) && remove(sequence, from: &sets[$0]) }
+            + new.filter { !stays.contains($0) && add(sequence, to: &sets[$0]) }
     }
 
     private mutating func remove(_ id: String) {

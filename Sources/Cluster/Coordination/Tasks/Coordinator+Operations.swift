@@ -150,7 +150,7 @@ extension Coordinator {
 
     func acceptance(of operation: Operation) -> CoordinatorReply {
         if case .forget(let forgetting) = operation.course, case .known(let outcome) = forgetting.outcome {
-            return .forgetAccepted(report(operation), outcome)
+            return .forgetAccepted(operation.state, outcome)
         }
         return .operation(report(operation), result: operation.result)
     }
@@ -193,10 +193,11 @@ extension Coordinator {
         let first = firstWaitingForCopies
         if blockedFrom < first { forgetsToAdvance.formUnion(pendingForgets.ready(among: blockedFrom..<first)) }
         blockedFrom = first
-        let forgets = forgetsToAdvance
+        var concerned = forgetsToAdvance
         forgetsToAdvance = []
-        guard !forgets.isEmpty || operations.hasReaders else { return }
-        for operation in operations.inOrder(forgets.union(operations.readers.map(\.id))) where operation.isOpen {
+        guard !concerned.isEmpty || operations.hasReaders else { return }
+        for reader in operations.readers { concerned.insert(reader.id) }
+        for operation in operations.inOrder(concerned) where operation.isOpen {
             switch operation.course {
             case .train where operation.state == .running: advanceTraining(operation)
             case .forget(let forgetting):

@@ -184,9 +184,10 @@ extension Coordinator {
 
     private var isEveryMissingRowFailing: Bool {
         guard missesValues else { return true }
-        let rows = (index.awaitedRows + index.missingRows).lazy.compactMap { self.shard($0)?.adapter?.name }
         return (snapshot.missingEmbeddings == 0 || writes.isFailing(.embeddings))
-            && rows.allSatisfy { writes.isFailing(.rows(adapter: $0)) }
+            && (index.awaitedRows + index.missingRows).allSatisfy { number in
+                shard(number)?.adapter.map { writes.isFailing(.rows(adapter: $0.name)) } ?? true
+            }
     }
 
     /// Every shard has its adapter, and every adapter its row of the error table.
