@@ -94,7 +94,7 @@ extension Coordinator {
         for failure in failures { noteFailure(failure.work) }
         // Whether another worker could train what they want trained: of three one is neither the trainer nor the one that
         // failed at it last.
-        if pendingForgets.hasReady, roster.liveCount < 3 {
+        if pendingForgets.hasReady, roster.liveCount < 3 || now < startedUntil {
             for shard in checks.open { forgetsToAdvance.formUnion(pendingForgets.ready(retraining: shard)) }
         }
     }
@@ -149,8 +149,7 @@ extension Coordinator {
         facts.isLagging = isToBeTrained(shard)
         let isFree = !tasks.isBusy(number)
         facts.isTrainable = isFree && wantsTraining(shard)
-        let owner = facts.owner.flatMap { roster[$0] }
-        let copy = owner?.copy(of: number)
+        let copy = facts.owner.flatMap { roster.copy(of: number, at: $0) }
         let isExact = copy?.isExactly(shard.manifest) ?? false
         let isReleased = copy?.releaseSent != nil
         facts.isToBeKept = isFree && shard.prompts > 0 && shard.isCurrent && !isExact && !isReleased

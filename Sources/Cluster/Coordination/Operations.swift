@@ -12,6 +12,8 @@ struct Operations: Sendable {
     private var latest = 0
     private(set) var runningForgets = 0
     private(set) var runningOthers = 0
+    /// Of the bodies of requests that are kept.
+    private(set) var requestBytes = 0
     /// Ids of those that are no forget requests, and of which something may yet become.
     private var openOthers: ChunkedList<SequencedID> = []
     /// Ids of forget requests of which something may yet become, and of operations that are being committed.
@@ -51,6 +53,7 @@ struct Operations: Sendable {
         latest += 1
         if !operation.isForget { areReadersTouched = true }
         entries[operation.id] = Entry(operation: operation, sequence: latest)
+        countRequest(of: operation.id, before: 0)
         count(SequencedID(sequence: latest, id: operation.id), Standing(operation), by: 1)
     }
 
@@ -58,7 +61,9 @@ struct Operations: Sendable {
         guard let sequence = entries[id]?.sequence, let before = entries[id].map({ Standing($0.operation) }) else {
             return
         }
+        let bytes = entries[id]?.operation.requestBytes ?? 0
         entries[id]?.operation.change(change)
+        countRequest(of: id, before: bytes)
         if !before.isForget { areReadersTouched = true }
         guard let after = entries[id].map({ Standing($0.operation) }), before != after else { return }
         if before.generation != after.generation || before.isRunning != after.isRunning { restarted.insert(id) }
@@ -70,12 +75,22 @@ struct Operations: Sendable {
     mutating func remove(_ id: String) {
         guard let entry = entries.removeValue(forKey: id) else { return }
         restarted.insert(id)
+        requestBytes -= entry.operation.requestBytes
         count(SequencedID(sequence: entry.sequence, id: id), Standing(entry.operation), by: -1)
     }
 
     /// Drops the oldest that ended, but for so many.
     mutating func dropEnded(keeping kept: Int) {
         while ended.count > kept { remove(ended[0].id) }
+    }
+
+    /// A body for which there is no room is not kept.
+    private mutating func countRequest(of id: String, before: Int) {
+        guard let bytes = entries[id]?.operation.requestBytes, bytes != before else { return }
+        requestBytes += bytes - before
+        guard requestBytes > CoordinatorLimits.requestBytes else { return }
+        entries[id]?.operation.setRequest(nil)
+        requestBytes -= bytes
     }
 
     /// What is counted.

@@ -36,12 +36,10 @@ extension Coordinator {
             forgetsToCheck = []
             return
         }
-        var requests = forgetsToCheck
-        for shard in changed { requests.formUnion(pendingForgets.retraining(shard)) }
-        forgetsToCheck = []
         var concerned: [(pending: LedgerSnapshot.PendingForget, entry: CheckChoices.Entry)] = []
         var affected = Set(changed)
-        let (pending, gone) = pendingForgets.inOrder(requests)
+        let (pending, gone) = pendingForgets.concerned(forgetsToCheck, retraining: changed)
+        forgetsToCheck = []
         for request in gone { affected.formUnion(choices.drop(request)) }
         for pending in pending {
             let before = choices[pending.id]
@@ -186,6 +184,17 @@ extension Coordinator {
         }
     }
 
+    /// A check for which the worker's training of the manifest is wanted.
+    func shardToCheck(of manifest: String, by worker: KnownWorker) -> Int? {
+        index.unchecked.lazy.map(\.shard).first { shard in
+            let work = WorkItem.check(shard: shard)
+            guard let check = check(of: shard), isWantedCheck(shard: shard, manifest: manifest), !isPaused(work),
+                !tasks.isWorked(on: work)
+            else { return false }
+            return checker(for: check, among: [worker]) != nil
+        }
+    }
+
     private func idleForChecks(beforeTraining: Bool) -> [KnownWorker] {
         free.compactMap { roster[$0] }.filter { worker in
             guard !tasks.hasWorker(worker.id) else { return false }
@@ -279,6 +288,8 @@ extension Coordinator {
         let trainer = trainer(of: check)
         // One that is away for a moment goes on with it.
         guard !tasks.isWorked(on: .check(shard: check.shard)) else { return false }
+        // Those of before a restart are about to come, and one may have the training done.
+        if now < startedUntil, roster.isAnybodyExpected(at: now) { return false }
         return !roster.hasLive { $0.id != trainer && mayCheck($0.id, check) }
             || exhausted { $0 == .check(shard: check.shard) } != nil
     }

@@ -51,10 +51,10 @@ extension Coordinator {
     /// The shard's data, or somebody's copy of it, is another one.
     mutating func noteStaleCopies(of shard: Int) {
         for worker in roster.holders(of: shard) {
-            if let copy = roster[worker]?.copy(of: shard) { noteStaleCopy(copy, of: worker) }
+            if let copy = roster.copy(of: shard, at: worker) { noteStaleCopy(copy, of: worker) }
         }
         guard !staleCopies.isEmpty else { return }
-        for worker in staleCopies.workers(withShard: shard) where roster[worker]?.copy(of: shard) == nil {
+        for worker in staleCopies.workers(withShard: shard) where roster.copy(of: shard, at: worker) == nil {
             staleCopies.set([], of: worker, shard: shard, first: staleFrom)
         }
     }

@@ -59,7 +59,7 @@ extension Coordinator {
                 number,
                 ShardPlacement.Shard(
                     index: number, owner: owners[number], busy: task != nil, wanted: wantsTraining(shard),
-                    holders: here.filter { roster[$0]?.holds(shard: number, manifest: shard.manifest) ?? false },
+                    holders: here.filter { roster.holds($0, shard: number, manifest: shard.manifest) },
                     partial: here, avoid: failure(of: shard.work)?.worker)
             )
         }
@@ -113,7 +113,7 @@ extension Coordinator {
         guard pendingForgets.newest != nil, !staleCopies.isEmpty, !index.outdated.isEmpty else { return }
         for id in index.outdated.keys.sorted() where tasks.load(of: id).copies == 0 {
             guard let worker = roster[id], let peer = worker.peer,
-                let shard = firstShard(of: index.outdated[id], where: { isOutdated($0, at: worker) })
+                let shard = outdatedShard(at: worker)
             else { continue }
             let task = give(.copy(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
@@ -124,6 +124,10 @@ extension Coordinator {
                     specification: settings.configuration.training, adapter: adapter ?? "", to: worker.holder),
                 to: peer)
         }
+    }
+
+    private func outdatedShard(at worker: KnownWorker) -> LedgerSnapshot.Shard? {
+        firstShard(of: index.outdated[worker.id]) { isOutdated($0, at: worker) }
     }
 
     private func isOutdated(_ shard: LedgerSnapshot.Shard, at worker: KnownWorker) -> Bool {
@@ -143,10 +147,10 @@ extension Coordinator {
         if copy.releaseSent != nil { return true }
         guard let shard = shard(copy.shard), shard.prompts > 0 else { return true }
         let isStale = !copy.isExactly(shard.manifest)
-        guard let owner = owners[shard.index].flatMap({ roster[$0] }), owner.isLive else { return isStale }
-        if owner.id != worker.id {
+        guard let owner = owners[shard.index], roster.isLive(owner) else { return isStale }
+        if owner != worker.id {
             // While the owner trains, a copy elsewhere is of no use; a worker that trains the same gives it up.
-            return isStale || !shard.isCurrent || owner.holds(shard: shard.index, manifest: shard.manifest)
+            return isStale || !shard.isCurrent || roster.holds(owner, shard: shard.index, manifest: shard.manifest)
         }
         // A request that concerns it need not wait until it can be brought up to date.
         let cannotBeUpdated = !tasks.isBusy(shard.index) && failure(of: .copy(shard: shard.index)) != nil

@@ -25,6 +25,7 @@ extension Collection where Element: LosslessStringConvertible {
     package var listed: String { listed(within: WireLimits.listedBytes) }
 
     /// - Parameter bytes: of the names; the first one is there however long it is.
+    @inlinable
     package func listed(within bytes: Int) -> String {
         var (list, named) = ("", 0)
         for element in self {
