@@ -62,6 +62,26 @@ struct WorkerLinksTests {
         #expect(!links.isOverfull && links.due(at: 0).isEmpty)
     }
 
+    @Test("Before that, no more is made for whoever has much waiting, and at last for nobody")
+    func heldBack() throws {
+        var links = links {
+            $0.held = 6 << 20
+            $0.heldInAll = 8 << 20
+        }
+        func may() -> [Bool] { peers.map { links.mayHand(to: $0) } }
+        #expect(may() == [true, true, true, true])
+        // More than half of what may wait for one.
+        for _ in 0..<4 { _ = try links.send(long(1 << 20), to: peers[0], at: 0) }
+        #expect(may() == [false, true, true, true])
+        // More than half of what may wait for all: only who has nothing waiting.
+        _ = try links.send(long(1 << 20), to: peers[1], at: 0)
+        #expect(may() == [false, false, true, true])
+        for _ in 0..<2 { _ = try links.send(long(1 << 20), to: peers[1], at: 0) }
+        #expect(may() == [false, false, false, false] && !links.isOverfull && links.due(at: 0).isEmpty)
+        links.remove(peers[0])
+        #expect(may() == [true, true, true, true])
+    }
+
     @Test("Above the bound of unfinished messages only the oldest goes on, and the others after it")
     func unfinished() throws {
         var links = links { $0.unfinishedInAll = 80 << 10 }

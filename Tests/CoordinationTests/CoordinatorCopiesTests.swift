@@ -154,4 +154,24 @@ struct CoordinatorCopiesTests {
         fixture.ask(forget("host:b"), id: "4")
         #expect(fixture.commands.isEmpty && fixture.errors.isEmpty && fixture.replies.count == 1)
     }
+
+    @Test("A copy that could not be brought up to date is deleted as soon as a request concerns it, of whatever shard")
+    func failedCopy() {
+        var snapshot = CoordinatorFixture.snapshot(shards: 2, adapters: true)
+        var fixture = CoordinatorFixture(snapshot)
+        fixture.hello("a", copies: [ShardCopy(shard: 0, manifest: "old", prompts: 10, adapter: nil)])
+        for id in 1...TaskID(CoordinatorLimits.attempts) {
+            #expect(fixture.assignments.map(\.task) == [id] && fixture.assignments.map(\.shard) == [0])
+            fixture.say(.failed(task: id, code: ErrorCode(rawValue: "test"), message: "no room"), by: "a")
+        }
+        #expect(fixture.assignments.isEmpty)
+        #expect(fixture.messages(to: "a").allSatisfy { if case .release = $0 { false } else { true } })
+        snapshot.shards[1].manifest = "m1-after"
+        snapshot.shards[1].adapter = nil
+        snapshot.pendingForgets = [
+            LedgerSnapshot.PendingForget(id: "f", received: Date(timeIntervalSince1970: 0), waitingFor: [1])
+        ]
+        fixture.feed(.ledgerChanged(snapshot))
+        #expect(fixture.messages(to: "a").contains { if case .release(shard: 0) = $0 { true } else { false } })
+    }
 }

@@ -41,11 +41,11 @@ struct CoordinatorOperationTests {
         #expect(fixture.replies.isEmpty)
         fixture.feed(.ledger(command.id, .forgotten(outcome("f", shards: [0]), quarantined("f"))))
         #expect(fixture.coordinator.activeAdapters.map(\.name) == ["a1"])
-        guard case .forgetAccepted(let report, _) = fixture.replies.first else {
+        guard case .forgetAccepted(.running, let accepted) = fixture.replies.first else {
             Issue.record("no acceptance")
             return
         }
-        #expect(report.id == "f")
+        #expect(accepted.request == "f")
         #expect(fixture.assignments.map(\.manifest) == ["m0-after"])
     }
 

@@ -5,10 +5,14 @@ import Testing
 
 @Suite("Workers that come back")
 struct CoordinatorReturnTests {
-    private func training(_ shard: Int, task: TaskID, share: Double = 0) -> HeldTask {
+    private func training(
+        _ shard: Int, task: TaskID, share: Double = 0, manifest: String? = nil,
+        specification: TrainingSpecification = CoordinatorFixture.specification
+    ) -> HeldTask {
         HeldTask(
             task: task,
-            training: .init(shard: shard, manifest: "m\(shard)", specification: CoordinatorFixture.specification),
+            content: .training(
+                .init(shard: shard, manifest: manifest ?? "m\(shard)", specification: specification)),
             share: share)
     }
 
@@ -82,11 +86,10 @@ struct CoordinatorReturnTests {
     @Test("A training of other data or of another specification is not taken back")
     func otherData() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2), firstTask: 1000)
-        var old = training(0, task: 7)
-        old.training?.manifest = "before a forget"
-        var other = training(1, task: 8)
-        other.training?.specification.seed += 1
-        fixture.hello("a", work: [old, other])
+        let old = training(0, task: 7, manifest: "before a forget")
+        var another = CoordinatorFixture.specification
+        another.seed += 1
+        fixture.hello("a", work: [old, training(1, task: 8, specification: another)])
         #expect(welcome(fixture, "a") == [])
         #expect(fixture.assignments.count == 1)
     }

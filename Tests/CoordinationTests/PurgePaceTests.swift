@@ -24,4 +24,24 @@ struct PurgePaceTests {
             #expect((pause - 250...pause + 750).contains(waited), "after \(took) ms")
         }
     }
+
+    @Test("A purge that fails is tried again no sooner than one that succeeded is followed by another")
+    func failure() throws {
+        var snapshot = CoordinatorFixture.snapshot(shards: 1)
+        snapshot.purgePending = true
+        var fixture = CoordinatorFixture(snapshot)
+        fixture.hello("a")
+        let full = ClientError(code: .diskFull, message: "full")
+        for (took, pause) in [(500, 25_000), (250, 12_500)] as [(Int64, Int64)] {
+            let purge = try #require(fixture.commands.first { $0.command == .purge })
+            fixture.wait(took, beating: ["a"])
+            fixture.feed(.ledger(purge.id, .failed(full)))
+            var waited: Int64 = 0
+            while waited < 60_000, !fixture.commands.contains(where: { $0.command == .purge }) {
+                fixture.wait(250, beating: ["a"])
+                waited += 250
+            }
+            #expect((pause - 250...pause + 750).contains(waited), "after \(took) ms")
+        }
+    }
 }

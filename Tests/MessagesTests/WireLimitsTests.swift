@@ -46,13 +46,32 @@ struct WireLimitsTests {
             work: Array(
                 repeating: HeldTask(
                     task: .max,
-                    training: .init(shard: 4095, manifest: digest, specification: WireSamples.specification),
-                    share: 1.0 / 3), count: WireLimits.heldTasks))
+                    content: .training(
+                        .init(shard: 4095, manifest: digest, specification: WireSamples.specification)),
+                    share: 1.0 / 3), count: WireLimits.heldTasks - 1)
+                + [
+                    HeldTask(
+                        task: .max,
+                        content: .margins(
+                            adapter: digest, rule: .nonDecomposed,
+                            digests: Array(repeating: digest, count: WireLimits.heldPrompts)))
+                ])
         #expect(try WorkerMessage(frames: WorkerMessage.hello(hello).frames()) == .hello(hello))
         #expect(WireLimits.header <= WireLimits.frame)
         let goodbye = WorkerMessage.goodbye(deleted: Array(WireLimits.shards))
         #expect(try WorkerMessage(frames: goodbye.frames()) == goodbye)
         #expect(WireLimits.queuedMessages >= WireLimits.copies)
+    }
+
+    @Test("Of tasks that name too many prompts a hello names no more than the ids")
+    func heldPrompts() {
+        let digests = Array(repeating: digest, count: WireLimits.heldPrompts - 1)
+        let held = (1...3).map {
+            HeldTask(task: $0, content: .margins(adapter: "a", rule: .nonDecomposed, digests: digests), share: 0.5)
+        }
+        let fitting = held.fittingHello
+        #expect(fitting.map(\.task) == [1, 2, 3] && fitting.map(\.share) == [0.5, 0.5, 0.5])
+        #expect(fitting[0] == held[0] && fitting[1].content == nil && fitting[2].content == nil)
     }
 
     @Test("The manifest of the largest shard is one message, with a key for each of its prompts")

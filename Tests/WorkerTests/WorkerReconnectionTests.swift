@@ -45,8 +45,11 @@ struct WorkerReconnectionTests {
         #expect(held.map(\.task) == [1, 2])
         #expect(held.first?.share == 0.25)
         #expect(
-            held.first?.training
-                == .init(shard: 0, manifest: Toy.manifest(prompts).digest, specification: specification))
+            held.map(\.content) == [
+                .training(
+                    .init(shard: 0, manifest: Toy.manifest(prompts).digest, specification: specification)),
+                .replay(manifest: Toy.manifest(prompts).digest, specification: specification),
+            ])
         #expect(driver.handle(.connected(goingOnWith: [1, 2])).isEmpty)
         #expect(driver.handle(.progress(job.id, progress(2, of: 4))).sent.count == 1)
         let end = driver.handle(.finished(job.id, .trained(report, adapter: [1])))
@@ -77,8 +80,10 @@ struct WorkerReconnectionTests {
         driver.handle(.disconnected)
         #expect(driver.handle(.finished(job.id, .embedded(values: [1], tokens: 2, seconds: 3))).isEmpty)
         let result = WorkerMessage.embedded(task: 3, tokens: 2, seconds: 3, values: [1])
+        let content = HeldTask.Content.embeddings(
+            EmbeddingSource(layer: 1, pooling: .mean), digests: prompts.map(\.digest))
         for _ in 0..<2 {
-            #expect(driver.state.heldTasks == [HeldTask(task: 3, share: 1)])
+            #expect(driver.state.heldTasks == [HeldTask(task: 3, content: content, share: 1)])
             #expect(driver.handle(.connected(goingOnWith: [3])) == [.send(result)])
             driver.handle(.disconnected)
         }

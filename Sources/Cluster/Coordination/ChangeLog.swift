@@ -17,6 +17,7 @@ struct ChangeLog: Sendable {
         let begin = read[reader.rawValue]
         guard begin < shards.count else { return [] }
         read[reader.rawValue] = shards.count
+        guard begin + 1 < shards.count else { return [shards[begin]] }
         var previous: Int?
         return shards[begin...].sorted().filter { shard in
             defer { previous = shard }

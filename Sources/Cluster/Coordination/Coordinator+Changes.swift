@@ -42,19 +42,38 @@ extension Coordinator {
     mutating func collect() {
         changes.note(tasks.touchedShards)
         changes.note(roster.touchedShards)
-        changes.note(checks.touched)
-        shardsToCheck.formUnion(checks.touched)
         changes.note(pendingForgets.touchedShards)
+        if !checks.touched.isEmpty {
+            changes.note(checks.touched)
+            shardsToCheck.formUnion(checks.touched)
+            checks.touched = []
+        }
+        collectWorkers()
+        if !pendingForgets.touchedRequests.isEmpty {
+            forgetsToAdvance.formUnion(pendingForgets.touchedRequests)
+            forgetsToCheck.formUnion(pendingForgets.touchedRequests)
+            pendingForgets.touchedRequests = []
+        }
+        if !writes.touched.isEmpty {
+            for subject in writes.touched { note(subject) }
+            writes.touched = []
+        }
+        // What is empty stays as it is, and what it has room for: most steps change nothing.
+        tasks.touchedShards.removeAll(keepingCapacity: true)
+        roster.touchedShards.removeAll(keepingCapacity: true)
+        pendingForgets.touchedShards.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func collectWorkers() {
+        guard !tasks.touchedWorkers.isEmpty || !roster.touchedWorkers.isEmpty else { return }
+        var previous: String?
+        for worker in (tasks.touchedWorkers + roster.touchedWorkers).sorted() where worker != previous {
+            noteLoad(of: worker)
+            previous = worker
+        }
         let membership = roster.touchedWorkers
-        for worker in Set(tasks.touchedWorkers + membership) { noteLoad(of: worker) }
+        (tasks.touchedWorkers, roster.touchedWorkers) = ([], [])
         for worker in membership { noteMembership(of: worker) }
-        forgetsToAdvance.formUnion(pendingForgets.touchedRequests)
-        forgetsToCheck.formUnion(pendingForgets.touchedRequests)
-        for subject in writes.touched { note(subject) }
-        (tasks.touchedShards, tasks.touchedWorkers) = ([], [])
-        (roster.touchedShards, roster.touchedWorkers) = ([], [])
-        (checks.touched, writes.touched) = ([], [])
-        (pendingForgets.touchedShards, pendingForgets.touchedRequests) = ([], [])
     }
 
     private mutating func noteLoad(of worker: String) {
@@ -75,7 +94,7 @@ extension Coordinator {
         for failure in failures { noteFailure(failure.work) }
         // Whether another worker could train what they want trained: of three one is neither the trainer nor the one that
         // failed at it last.
-        if pendingForgets.hasReady, roster.liveCount < 3 {
+        if pendingForgets.hasReady, roster.liveCount < 3 || now < startedUntil {
             for shard in checks.open { forgetsToAdvance.formUnion(pendingForgets.ready(retraining: shard)) }
         }
     }
@@ -130,8 +149,7 @@ extension Coordinator {
         facts.isLagging = isToBeTrained(shard)
         let isFree = !tasks.isBusy(number)
         facts.isTrainable = isFree && wantsTraining(shard)
-        let owner = facts.owner.flatMap { roster[$0] }
-        let copy = owner?.copy(of: number)
+        let copy = facts.owner.flatMap { roster.copy(of: number, at: $0) }
         let isExact = copy?.isExactly(shard.manifest) ?? false
         let isReleased = copy?.releaseSent != nil
         facts.isToBeKept = isFree && shard.prompts > 0 && shard.isCurrent && !isExact && !isReleased

@@ -33,6 +33,8 @@ package struct Coordinator: Sendable {
     var membershipChanged: CoordinatorInstant {
         didSet { alarms.add(.anything, at: membershipChanged.advanced(bySeconds: CoordinatorLimits.settleSeconds)) }
     }
+    /// Until when workers of before the start are waited for.
+    let startedUntil: CoordinatorInstant
     /// nil: before the first one.
     var lastTick: CoordinatorInstant?
 
@@ -102,9 +104,10 @@ package struct Coordinator: Sendable {
         self.purges = PurgePace(at: now)
         self.arithmetic = settings.arithmetic
         self.nextTask = settings.firstTask
+        startedUntil = now.advanced(bySeconds: CoordinatorLimits.reservationSeconds.lowerBound)
         roster.remember(copies, at: now)
         alarms.add(.anything, at: now.advanced(bySeconds: CoordinatorLimits.settleSeconds))
-        alarms.add(.everything, at: now.advanced(bySeconds: CoordinatorLimits.reservationSeconds.lowerBound))
+        alarms.add(.everything, at: startedUntil)
         adopt(snapshot.pendingForgets)
         changes.note(snapshot.shards.map(\.index))
         refresh()
@@ -140,7 +143,7 @@ package struct Coordinator: Sendable {
         actions = []
         hasReturned = []
         for event in events { take(event) }
-        if !events.allSatisfy(isQuiet) { reconcile() }
+        if events.contains(where: { !isQuiet($0) }) { reconcile() }
         defer { actions = [] }
         return actions
     }

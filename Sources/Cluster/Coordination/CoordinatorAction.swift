@@ -147,7 +147,7 @@ package enum LedgerCommand: Sendable, Equatable {
 package enum CoordinatorReply: Sendable {
     /// The operation was accepted or is known; `result` once it is done.
     case operation(OperationReport, result: OperationResult?)
-    case forgetAccepted(OperationReport, ForgetOutcome)
+    case forgetAccepted(OperationReport.State, ForgetOutcome)
     case status(StatusReport)
     /// The ledger has it that an operator declared a disk destroyed.
     case forgottenCopy(CopySettlement)

@@ -28,6 +28,9 @@ package enum CoordinatorLimits {
     /// Forget requests running at once; more are refused with `busy`. Each keeps some hundred bytes of the process, whatever
     /// the number of shards and workers.
     package static let runningForgets = 250_000
+    /// Bytes of the bodies of requests that are kept to tell a repetition from another request, all together. Of a forget
+    /// request whose body is not kept the ledger tells; other requests are short, and as few as the operations.
+    package static let requestBytes = 32 << 20
     /// Entries of `operations` and of `pending_forgets` in a status; it says how many there are in all.
     package static let listed = 256
     /// Tasks that a line of progress names.

@@ -23,13 +23,27 @@ struct Operation: Sendable {
 
     /// The request's id.
     var id: String
-    /// nil: found pending in the ledger after a restart, and nobody repeated it since.
-    var request: ClientRequest?
+    /// nil: found pending in the ledger after a restart, and nobody repeated it since; or too much to be kept.
+    private(set) var request: ClientRequest?
+    /// What it takes in memory, about.
+    private(set) var requestBytes: Int
     var course: Course
     var started: CoordinatorInstant
     var phase: Phase
     /// Restarts of an evaluation, verification or comparison; parts of earlier runs are dropped.
     var generation = 0
+
+    init(
+        id: String, request: ClientRequest?, course: Course, started: CoordinatorInstant, phase: Phase
+    ) {
+        (self.id, self.request, self.course, self.started, self.phase) = (id, request, course, started, phase)
+        requestBytes = request?.keptBytes ?? 0
+    }
+
+    mutating func setRequest(_ new: ClientRequest?) {
+        request = new
+        requestBytes = new?.keptBytes ?? 0
+    }
 
     var kind: String {
         switch course {
@@ -79,6 +93,16 @@ struct Operation: Sendable {
     }
 }
 
+extension ClientRequest {
+    /// What a copy of it takes, about.
+    fileprivate var keptBytes: Int {
+        guard case .forget(let wanted) = self else { return 0 }
+        let text = MemoryLayout<String>.size
+        return wanted.users.reduce(0) { $0 + $1.utf8.count + text }
+            + wanted.interactions.reduce(0) { $0 + $1.user.utf8.count + $1.item.utf8.count + 4 * text }
+    }
+}
+
 /// A forget request from its commit to its certificate.
 struct Forgetting: Sendable {
     enum Outcome: Sendable {
@@ -107,8 +131,12 @@ struct Forgetting: Sendable {
         var hasEnded: Bool { !workers.isEmpty || isSuperseded }
     }
 
-    /// Whether somebody waits for what the ledger says.
-    var isAsked: Bool {
-        if case .unknown(let waiters) = outcome { !waiters.isEmpty } else { false }
+    var isUnknown: Bool {
+        if case .unknown = outcome { true } else { false }
+    }
+
+    /// Who waits for what the ledger says.
+    var waiters: [ClientTicket] {
+        if case .unknown(let waiters) = outcome { waiters } else { [] }
     }
 }

@@ -12,12 +12,14 @@ struct Operations: Sendable {
     private var latest = 0
     private(set) var runningForgets = 0
     private(set) var runningOthers = 0
+    /// Of the bodies of requests that are kept.
+    private(set) var requestBytes = 0
     /// Ids of those that are no forget requests, and of which something may yet become.
-    private var openOthers: [SequencedID] = []
+    private var openOthers: ChunkedList<SequencedID> = []
     /// Ids of forget requests of which something may yet become, and of operations that are being committed.
-    private var forgets: [SequencedID] = []
+    private var forgets: ChunkedList<SequencedID> = []
     /// Ids of those of which nothing more becomes.
-    private var ended: [SequencedID] = []
+    private var ended: ChunkedList<SequencedID> = []
     /// Ids of those whose parts, as far as they were given out, may belong to an earlier run now.
     var restarted: Set<String> = []
     /// Whether one of them that is no forget request is another one now.
@@ -41,8 +43,8 @@ struct Operations: Sendable {
     /// Of many those that run and are no forget requests, then the oldest forget requests, then those that ended last; in the
     /// order in which they came.
     func first(_ count: Int) -> [Operation] {
-        var chosen = openOthers.prefix(count)
-        chosen += (forgets.prefix(count - chosen.count))
+        var chosen = Array(openOthers.prefix(count))
+        chosen += forgets.prefix(count - chosen.count)
         chosen += ended.suffix(count - chosen.count)
         return chosen.sorted().compactMap { entries[$0.id]?.operation }
     }
@@ -51,6 +53,7 @@ struct Operations: Sendable {
         latest += 1
         if !operation.isForget { areReadersTouched = true }
         entries[operation.id] = Entry(operation: operation, sequence: latest)
+        countRequest(of: operation.id, before: 0)
         count(SequencedID(sequence: latest, id: operation.id), Standing(operation), by: 1)
     }
 
@@ -58,7 +61,9 @@ struct Operations: Sendable {
         guard let sequence = entries[id]?.sequence, let before = entries[id].map({ Standing($0.operation) }) else {
             return
         }
+        let bytes = entries[id]?.operation.requestBytes ?? 0
         entries[id]?.operation.change(change)
+        countRequest(of: id, before: bytes)
         if !before.isForget { areReadersTouched = true }
         guard let after = entries[id].map({ Standing($0.operation) }), before != after else { return }
         if before.generation != after.generation || before.isRunning != after.isRunning { restarted.insert(id) }
@@ -70,12 +75,22 @@ struct Operations: Sendable {
     mutating func remove(_ id: String) {
         guard let entry = entries.removeValue(forKey: id) else { return }
         restarted.insert(id)
+        requestBytes -= entry.operation.requestBytes
         count(SequencedID(sequence: entry.sequence, id: id), Standing(entry.operation), by: -1)
     }
 
     /// Drops the oldest that ended, but for so many.
     mutating func dropEnded(keeping kept: Int) {
         while ended.count > kept { remove(ended[0].id) }
+    }
+
+    /// A body for which there is no room is not kept.
+    private mutating func countRequest(of id: String, before: Int) {
+        guard let bytes = entries[id]?.operation.requestBytes, bytes != before else { return }
+        requestBytes += bytes - before
+        guard requestBytes > CoordinatorLimits.requestBytes else { return }
+        entries[id]?.operation.setRequest(nil)
+        requestBytes -= bytes
     }
 
     /// What is counted.
@@ -109,8 +124,9 @@ struct SequencedID: Hashable, Comparable, Sendable {
     static func < (left: SequencedID, right: SequencedID) -> Bool { left.sequence < right.sequence }
 }
 
-extension Array where Element: Comparable {
-    /// Of a sorted array: position of the first that is not smaller.
+/// Of sorted ones without doubles.
+extension RandomAccessCollection where Self: RangeReplaceableCollection, Element: Comparable, Index == Int {
+    /// Position of the first that is not smaller.
     func lowerBound(_ element: Element) -> Int {
         var (low, high) = (0, count)
         while low < high {
@@ -120,7 +136,7 @@ extension Array where Element: Comparable {
         return low
     }
 
-    /// Of a sorted array without doubles: puts the element in, or takes it out.
+    /// Puts the element in, or takes it out.
     mutating func set(_ element: Element, isIn: Bool) {
         let position = lowerBound(element)
         let isThere = position < count && self[position] == element

@@ -84,11 +84,13 @@ struct PendingWrites: Sendable {
     }
 
     /// - Returns: when it is to be tried again.
-    mutating func keepForRetry(_ entry: Entry, error: ClientError, at now: CoordinatorInstant) -> CoordinatorInstant {
+    mutating func keepForRetry(
+        _ entry: Entry, error: ClientError, at now: CoordinatorInstant, notBefore: CoordinatorInstant
+    ) -> CoordinatorInstant {
         let range = CoordinatorLimits.ledgerRetrySeconds
         let pause = min(range.upperBound, range.lowerBound * Double(1 << min(entry.attempts - 1, 10)))
         var entry = entry
-        let time = now.advanced(bySeconds: pause)
+        let time = max(notBefore, now.advanced(bySeconds: pause))
         entry.phase = .waiting(until: time, error)
         insert(entry)
         retried.append(entry.id)
@@ -130,6 +132,13 @@ struct PendingWrites: Sendable {
         subjects[subject, default: []].append(entry.id)
         if case .publish = entry.command { publications += 1 }
         touched.append(subject)
+    }
+
+    /// What the ledger is asked to forget under the request's id.
+    func forgetting(_ request: String) -> ClientRequest.ForgetRequest? {
+        entries(about: .forget(request)).lazy.compactMap { entry in
+            if case .forget(_, let wanted) = entry.command { wanted } else { nil }
+        }.first
     }
 
     func isPublishing(shard: Int, manifest: String) -> Bool {

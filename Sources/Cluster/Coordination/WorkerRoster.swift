@@ -43,6 +43,17 @@ struct WorkerRoster: Sendable {
     /// Ids, sorted.
     func holders(of shard: Int) -> [String] { holders[shard] ?? [] }
 
+    /// What the worker's disk may hold of the shard.
+    func copy(of shard: Int, at id: String) -> KnownCopy? { index(of: id).flatMap { workers[$0].copy(of: shard) } }
+
+    /// Whether the worker's copy is known to be exactly this manifest.
+    func holds(_ id: String, shard: Int, manifest: String) -> Bool {
+        index(of: id).map { workers[$0].holds(shard: shard, manifest: manifest) } ?? false
+    }
+
+    /// Ids of those that are here, sorted.
+    func liveHolders(of shard: Int) -> [String] { holders[shard]?.filter { isLive($0) } ?? [] }
+
     /// Whether a live worker is one for which it holds.
     func hasLive(where condition: (borrowing KnownWorker) -> Bool) -> Bool {
         for position in workers.indices where workers[position].isLive && condition(workers[position]) { return true }

@@ -12,23 +12,13 @@ extension CoordinatorLoop {
         case .send(let peer, let message):
             switch message {
             case .cancel, .release, .drop:
-                // Behind the dispatches that were asked for before it: those wait for the ledger.
-                onLedger { _ in
-                    guard let parcel = try? Parcel(message) else { return }
-                    inbox.post(.send(peer, parcel))
-                }
+                waitingTasks.note(message, to: peer)
+                sendBehindLedger(message, to: peer)
             default: send(peer, message)
             }
         case .dispatch(let peer, let dispatch):
-            onLedger { service in
-                do {
-                    inbox.post(.send(peer, try Parcel(service.message(for: dispatch))))
-                } catch {
-                    inbox.post(
-                        .event(
-                            .undelivered(peer: peer, task: dispatch.task, ClientError(of: error))))
-                }
-            }
+            waitingTasks.add(dispatch, for: peer)
+            handOut()
         case .reply(let ticket, let reply): self.reply(ticket, with: reply)
         case .ledger(let id, let command): write(command, id)
         case .loadMissing(let rows, let limit):
@@ -64,6 +54,36 @@ extension CoordinatorLoop {
             onLedger { try? $0.ledger.noteSuperseded(by: other.known, at: Date()) }
             giveWay(to: other)
         case .log(let line): logger.info("\(line)")
+        }
+    }
+
+    /// Behind the tasks that the ledger's thread was asked for before.
+    private func sendBehindLedger(_ message: CoordinatorMessage, to peer: PeerID) {
+        let inbox = process.inbox
+        onLedger { _ in
+            guard let parcel = try? Parcel(message) else { return }
+            inbox.post(.send(peer, parcel))
+        }
+    }
+
+    /// Has tasks made whole, as many as there is room for.
+    func handOut() {
+        let inbox = process.inbox
+        for entry in waitingTasks.begin(where: { links.mayHand(to: $0) }) {
+            let peer = entry.peer
+            switch entry.work {
+            case .drop(let adapters): sendBehindLedger(.drop(adapters: adapters), to: peer)
+            case .dispatch(let dispatch):
+                onLedger { service in
+                    do {
+                        inbox.post(.dispatched(peer, try Parcel(service.message(for: dispatch))))
+                    } catch {
+                        inbox.post(.dispatched(peer, nil))
+                        inbox.post(
+                            .event(.undelivered(peer: peer, task: dispatch.task, ClientError(of: error))))
+                    }
+                }
+            }
         }
     }
 
@@ -128,7 +148,7 @@ extension CoordinatorLoop {
                 })
         case .operation(let report, nil):
             return ClientReply(encoded { try ReplyCoding.encode(OperationReply<String>(report: report, result: nil)) })
-        case .forgetAccepted(let report, let outcome) where report.state == .running && noted.contains(ticket):
+        case .forgetAccepted(.running, let outcome) where noted.contains(ticket):
             return ClientReply(encoded { try ReplyCoding.encode(ForgetReply(outcome: outcome)) })
         default: return nil
         }

@@ -47,6 +47,7 @@ final class CoordinatorLoop {
     var admission = WorkerAdmission()
     var peerLog = PeerLog()
     var links = WorkerLinks()
+    var waitingTasks = WaitingTasks()
     /// Bytes that had come from workers that are quiet when they were last looked at.
     var quietBytes: [PeerID: UInt64] = [:]
 
@@ -179,6 +180,10 @@ final class CoordinatorLoop {
         case .facts(let new): facts = new
         case .decoded(let arrival, let message): receiveDecoded(arrival, message)
         case .send(let peer, let parcel): send(peer, parcel)
+        case .dispatched(let peer, let parcel):
+            waitingTasks.ended()
+            if let parcel { send(peer, parcel) }
+            handOut()
         case .reply(let ticket, let reply): self.reply(ticket, reply)
         case .noted(let ticket, let reply): replyNoted(ticket, with: reply)
         case .collected(let number, let basis): collected(number, basis)
@@ -229,6 +234,7 @@ final class CoordinatorLoop {
             return true
         } catch {
             links.remove(peer)
+            waitingTasks.remove(peer)
             // A full queue means a peer that reads nothing: it is as good as gone.
             if case ZeroMQError.wouldBlock = error { socket.connections?.close(peer.bytes, because: .unread) }
             if peerLog.admits("peers out of reach") {

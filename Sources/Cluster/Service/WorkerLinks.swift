@@ -150,6 +150,15 @@ package struct WorkerLinks {
 
     package var isOverfull: Bool { heldBytes > limits.heldInAll }
 
+    /// Whether more is to be made for the worker: none where much waits for it; where much waits for all, only for whom nothing
+    /// does, and where most of what may wait does, for nobody. So whoever reads slowly holds up nobody else, and connections are
+    /// closed only if that was not enough.
+    package func mayHand(to peer: PeerID) -> Bool {
+        let own = links[peer]?.heldBytes ?? 0
+        let mayAnybody = heldBytes <= limits.heldInAll / 4 * 3
+        return mayAnybody && (own == 0 || own <= limits.held / 2 && heldBytes <= limits.heldInAll / 2)
+    }
+
     // MARK: parts
 
     /// Taken out, so that what it holds is not copied when it changes.

@@ -60,6 +60,7 @@ struct ModelWorker {
     /// Content names of adapters in memory, and scoring tasks that wait for some.
     private(set) var adapters: Set<String> = []
     private var waiting: [CoordinatorMessage.ScoreTask] = []
+    private var contents: [TaskID: HeldTask.Content] = [:]
     private var nextJob = 1
     /// What it fails at, for tests of failures.
     var failsTraining = false
@@ -76,6 +77,7 @@ struct ModelWorker {
         results = []
         adapters = []
         waiting = []
+        contents = [:]
     }
 
     /// Everything goes on; adapters are asked for anew.
@@ -87,11 +89,30 @@ struct ModelWorker {
             let training = HeldTask.Training(
                 shard: value.shard, manifest: value.manifest.name, specification: value.specification)
             let isTraining = value.adapter == nil && value.correction == nil
-            return HeldTask(task: assignment.id, training: isTraining ? training : nil)
+            return HeldTask(task: assignment.id, content: isTraining ? .training(training) : nil)
         }
-        let answers = jobs.filter { if case .answer = $0.work { true } else { false } }.map { HeldTask(task: $0.task) }
-        return results.map { HeldTask(task: $0.task, share: 1) } + trainings + answers
-            + waiting.map { HeldTask(task: $0.task) }
+        let answers = jobs.filter { if case .answer = $0.work { true } else { false } }.map {
+            HeldTask(task: $0.task, content: contents[$0.task])
+        }
+        return results.map { HeldTask(task: $0.task, content: contents[$0.task], share: 1) } + trainings + answers
+            + waiting.map { HeldTask(task: $0.task, content: contents[$0.task]) }
+    }
+
+    /// What another start of the coordinator may know the task by.
+    private static func content(of message: CoordinatorMessage) -> (TaskID, HeldTask.Content)? {
+        switch message {
+        case .replay(let task, let specification, let prompts):
+            let entries = prompts.map { ShardManifest.Entry(id: $0.id, digest: $0.digest) }
+            return (task, .replay(manifest: ShardManifest(entries: entries).name, specification: specification))
+        case .score(let score) where score.adapters.count == 1 && score.weights.isEmpty:
+            return (
+                score.task,
+                .margins(adapter: score.adapters[0], rule: score.rule, digests: score.prompts.map(\.digest))
+            )
+        case .embed(let task, let source, let prompts):
+            return (task, .embeddings(source, digests: prompts.map(\.digest)))
+        default: return nil
+        }
     }
 
     private mutating func connect(goingOnWith tasks: [TaskID]) -> [Effect] {
@@ -163,6 +184,7 @@ struct ModelWorker {
     }
 
     mutating func receive(_ message: CoordinatorMessage) -> [Effect] {
+        if let (task, content) = Self.content(of: message) { contents[task] = content }
         let effects = take(message)
         return keeping(effects)
     }

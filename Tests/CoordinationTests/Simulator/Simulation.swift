@@ -593,7 +593,10 @@ struct Simulation {
             if clients[index].isEnded { clients[index].endedAt = clients[index].endedAt ?? now }
         }
         switch reply {
-        case .forgetAccepted(let report, _), .operation(let report, _):
+        case .forgetAccepted(let state, _):
+            clients[index].isAcknowledged = true
+            clients[index].isEnded = state == .done
+        case .operation(let report, _):
             clients[index].isAcknowledged = true
             clients[index].isEnded = report.state == .done || (report.state == .failed && report.kind != "forget")
         case .failure(let error):

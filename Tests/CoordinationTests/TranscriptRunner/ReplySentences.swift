@@ -7,12 +7,12 @@ extension ActionSentences {
         switch reply {
         case .operation(let report, let result):
             return ["reply to \(request): \(sentence(report))"] + (result.map { lines($0) } ?? [])
-        case .forgetAccepted(let report, let outcome):
+        case .forgetAccepted(let state, let outcome):
             let correcting = outcome.correcting ?? []
             return [
                 "reply to \(request): accepted, of \(outcome.shards.shards); waits for \(outcome.waitingFor.shards)"
-                    + (correcting.isEmpty ? "" : ", corrects \(correcting.shards)"),
-                "  \(sentence(report))",
+                    + (correcting.isEmpty ? "" : ", corrects \(correcting.shards)")
+                    + (state == .running ? "" : "; it is \(state.rawValue)")
             ]
         case .status(let status): return ["reply to \(request): \(status.activity)"] + lines(status)
         case .forgottenCopy(let settlement):

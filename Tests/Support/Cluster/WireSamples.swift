@@ -38,9 +38,16 @@ package enum WireSamples {
                 threads: 2, copies: [],
                 work: [
                     HeldTask(
-                        task: .max, training: .init(shard: 4095, manifest: "m", specification: specification),
+                        task: .max,
+                        content: .training(.init(shard: 4095, manifest: "m", specification: specification)),
                         share: 1),
                     HeldTask(task: 3),
+                    HeldTask(task: 4, content: .replay(manifest: "m", specification: specification)),
+                    HeldTask(
+                        task: 5, content: .margins(adapter: "a", rule: .nonDecomposed, digests: ["d1", "d2"])),
+                    HeldTask(
+                        task: 6,
+                        content: .embeddings(EmbeddingSource(layer: 1, pooling: .mean), digests: ["d1"])),
                 ])),
         .lacks(task: 7, adapters: ["a", "b"]),
         .heartbeat, .need(task: .max, digests: ["d1", "d2"]),

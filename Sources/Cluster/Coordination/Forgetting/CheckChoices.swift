@@ -1,37 +1,42 @@
 /// Which shards are to be checked for which forget requests, and what came of it.
 struct CheckChoices: Sendable {
-    private var shards: [String: [Int]] = [:]
-    private var counts: [Int: Int] = [:]
-    /// Double checks of a request's shards once these were retrained, by shard.
-    private var noted: [String: [Forgetting.Check]] = [:]
+    /// What is known of one request's.
+    struct Entry: Equatable, Sendable {
+        /// Shards that it wants checked.
+        var shards: [Int] = []
+        /// Double checks of its shards once these were retrained, by shard.
+        var noted: [Forgetting.Check] = []
 
-    var isEmpty: Bool { shards.isEmpty && noted.isEmpty }
-
-    func checks(of request: String) -> [Forgetting.Check] { noted[request] ?? [] }
-
-    mutating func note(_ checks: [Forgetting.Check], of request: String) {
-        noted[request] = checks.isEmpty ? nil : checks
+        /// nil: the shard has had no clean adapter since.
+        func check(of shard: Int) -> Forgetting.Check? { noted.first { $0.shard == shard } }
     }
+
+    private var entries: [String: Entry] = [:]
+    private var counts: [Int: Int] = [:]
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    subscript(request: String) -> Entry { entries[request] ?? Entry() }
 
     /// Whether any request wants the shard checked.
     func isChosen(_ shard: Int) -> Bool { counts[shard] != nil }
 
-    /// - Parameter chosen: what the request wants checked from now on.
-    /// - Returns: what it wanted before, and what it wants.
-    mutating func set(_ chosen: [Int], by request: String) -> [Int] {
-        let before = shards[request] ?? []
-        guard before != chosen else { return chosen }
-        for shard in before { counts[shard] = counts[shard].flatMap { $0 > 1 ? $0 - 1 : nil } }
-        for shard in chosen { counts[shard, default: 0] += 1 }
-        shards[request] = chosen.isEmpty ? nil : chosen
-        return before + chosen
+    /// - Parameter before: what was known of the request.
+    mutating func set(_ entry: Entry, of request: String, before: Entry) {
+        guard entry != before else { return }
+        if entry.shards != before.shards {
+            for shard in before.shards { counts[shard] = counts[shard].flatMap { $0 > 1 ? $0 - 1 : nil } }
+            for shard in entry.shards { counts[shard, default: 0] += 1 }
+        }
+        entries[request] = entry.shards.isEmpty && entry.noted.isEmpty ? nil : entry
     }
 
     /// The request is not pending any more.
     ///
     /// - Returns: what it wanted.
     mutating func drop(_ request: String) -> [Int] {
-        noted[request] = nil
-        return set([], by: request)
+        guard let entry = entries[request] else { return [] }
+        set(Entry(), of: request, before: entry)
+        return entry.shards
     }
 }

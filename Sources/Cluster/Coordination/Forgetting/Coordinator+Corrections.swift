@@ -65,7 +65,7 @@ extension Coordinator {
     }
 
     private func shardToPrepare(by worker: KnownWorker) -> LedgerSnapshot.Shard? {
-        index.owned[worker.id]?.sorted().lazy.compactMap(shard).first { shard in
+        firstShard(of: index.owned[worker.id]) { shard in
             guard shard.prompts > 0, shard.isCurrent, shard.adapter != nil, owners[shard.index] == worker.id else {
                 return false
             }

@@ -36,37 +36,39 @@ extension Coordinator {
             forgetsToCheck = []
             return
         }
-        var requests = forgetsToCheck
-        for shard in changed { requests.formUnion(pendingForgets.retraining(shard)) }
-        forgetsToCheck = []
-        var concerned: [(pending: LedgerSnapshot.PendingForget, shards: [Int])] = []
+        var concerned: [(pending: LedgerSnapshot.PendingForget, entry: CheckChoices.Entry)] = []
         var affected = Set(changed)
-        for request in requests where pendingForget(request) == nil { affected.formUnion(choices.drop(request)) }
-        for request in pendingForgets.inOrder(requests) {
-            guard let pending = pendingForget(request) else { continue }
-            let shards = pending.retrained.isEmpty ? [] : checkedShards(of: pending)
-            affected.formUnion(choices.set(shards, by: request))
-            if !pending.retrained.isEmpty { concerned.append((pending, shards)) }
+        let (pending, gone) = pendingForgets.concerned(forgetsToCheck, retraining: changed)
+        forgetsToCheck = []
+        for request in gone { affected.formUnion(choices.drop(request)) }
+        for pending in pending {
+            let before = choices[pending.id]
+            var entry = before
+            entry.shards = pending.retrained.isEmpty ? [] : checkedShards(of: pending)
+            affected.formUnion(entry.shards)
+            if entry.shards != before.shards { affected.formUnion(before.shards) }
+            choices.set(entry, of: pending.id, before: before)
+            if !pending.retrained.isEmpty { concerned.append((pending, entry)) }
         }
         for index in affected.sorted() {
             guard let check = check(of: index) else { continue }
             let isKept = shard(index)?.manifest == check.manifest && (check.isDisputed || choices.isChosen(index))
             if !isKept { checks.end(index) }
         }
-        for (pending, shards) in concerned {
-            for index in shards where check(of: index) == nil && noted(index, of: pending)?.hasEnded != true {
+        for (_, entry) in concerned {
+            for index in entry.shards where check(of: index) == nil && entry.check(of: index)?.hasEnded != true {
                 guard let shard = shard(index) else { continue }
                 checks.begin(ShardCheck(shard: index, manifest: shard.manifest))
                 affected.insert(index)
             }
         }
         for index in affected.sorted() { compare(index) }
-        for (pending, shards) in concerned { noteChecks(of: pending, shards) }
+        for (pending, entry) in concerned { noteChecks(of: pending, entry) }
     }
 
     /// Keeps what is known of the request's checks: its shards may be retrained for others.
-    private mutating func noteChecks(of pending: LedgerSnapshot.PendingForget, _ checked: [Int]) {
-        let before = choices.checks(of: pending.id)
+    private mutating func noteChecks(of pending: LedgerSnapshot.PendingForget, _ entry: CheckChoices.Entry) {
+        let (before, checked) = (entry.noted, entry.shards)
         var now = before
         // A dispute took the adapter away: the request waits for another one.
         now.removeAll { pending.waitingFor.contains($0.shard) }
@@ -94,13 +96,13 @@ extension Coordinator {
         }
         now.sort { $0.shard < $1.shard }
         guard now != before else { return }
-        choices.note(now, of: pending.id)
+        choices.set(CheckChoices.Entry(shards: checked, noted: now), of: pending.id, before: entry)
         forgetsToAdvance.insert(pending.id)
     }
 
     /// What is known of the request's check of the shard; nil: the shard has had no clean adapter since.
     private func noted(_ shard: Int, of pending: LedgerSnapshot.PendingForget) -> Forgetting.Check? {
-        choices.checks(of: pending.id).first { $0.shard == shard }
+        choices[pending.id].check(of: shard)
     }
 
     private mutating func compare(_ index: Int) {
@@ -179,6 +181,17 @@ extension Coordinator {
                 .replay(
                     task: id, specification: settings.configuration.training,
                     .shard(check.shard, manifest: check.manifest)), to: peer)
+        }
+    }
+
+    /// A check for which the worker's training of the manifest is wanted.
+    func shardToCheck(of manifest: String, by worker: KnownWorker) -> Int? {
+        index.unchecked.lazy.map(\.shard).first { shard in
+            let work = WorkItem.check(shard: shard)
+            guard let check = check(of: shard), isWantedCheck(shard: shard, manifest: manifest), !isPaused(work),
+                !tasks.isWorked(on: work)
+            else { return false }
+            return checker(for: check, among: [worker]) != nil
         }
     }
 
@@ -275,6 +288,8 @@ extension Coordinator {
         let trainer = trainer(of: check)
         // One that is away for a moment goes on with it.
         guard !tasks.isWorked(on: .check(shard: check.shard)) else { return false }
+        // Those of before a restart are about to come, and one may have the training done.
+        if now < startedUntil, roster.isAnybodyExpected(at: now) { return false }
         return !roster.hasLive { $0.id != trainer && mayCheck($0.id, check) }
             || exhausted { $0 == .check(shard: check.shard) } != nil
     }

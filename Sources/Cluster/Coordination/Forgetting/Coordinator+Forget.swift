@@ -20,13 +20,16 @@ extension Coordinator {
             $0.course = .forget(forgetting)
         }
         log(
-            "forget \(id.clipped) is durable; shards \(outcome.shards.listed), of which \(outcome.waitingFor.listed) wait "
-                + "for an adapter; to be corrected: \((outcome.correcting ?? []).listed)")
+            "forget \(id.clipped) is durable; shards [\(list(outcome.shards))], of which [\(list(outcome.waitingFor))] wait "
+                + "for an adapter; to be corrected: [\(list(outcome.correcting ?? []))]")
         forgetsToAdvance.insert(id)
         if pendingForget(id) == nil { update(id) { $0.phase = .done(.forget) } }
         refresh()
         guard let operation = operation(id) else { return }
         for waiter in waiters { reply(waiter, acceptance(of: operation)) }
+
+        /// A line has room for the first ones of many.
+        func list(_ shards: [Int]) -> String { shards.listed(within: CoordinatorLimits.text / 4) }
     }
 
     /// After a restart the ledger knows of requests that this value does not.
@@ -48,10 +51,10 @@ extension Coordinator {
     /// The shard's data, or somebody's copy of it, is another one.
     mutating func noteStaleCopies(of shard: Int) {
         for worker in roster.holders(of: shard) {
-            if let copy = roster[worker]?.copy(of: shard) { noteStaleCopy(copy, of: worker) }
+            if let copy = roster.copy(of: shard, at: worker) { noteStaleCopy(copy, of: worker) }
         }
         guard !staleCopies.isEmpty else { return }
-        for worker in staleCopies.workers(withShard: shard) where roster[worker]?.copy(of: shard) == nil {
+        for worker in staleCopies.workers(withShard: shard) where roster.copy(of: shard, at: worker) == nil {
             staleCopies.set([], of: worker, shard: shard, first: staleFrom)
         }
     }
@@ -98,17 +101,16 @@ extension Coordinator {
             update(operation.id) { $0.phase = .running }
         }
         let cleanSince = pending.waitingFor.isEmpty ? forgetting.cleanSince ?? now : nil
+        var forgetting = forgetting
         if cleanSince != forgetting.cleanSince {
-            update(operation.id) {
-                guard case .forget(var forgetting) = $0.course else { return }
-                forgetting.cleanSince = cleanSince
-                $0.course = .forget(forgetting)
-            }
+            forgetting.cleanSince = cleanSince
+            let course = Operation.Course.forget(forgetting)
+            update(operation.id) { $0.course = course }
             if cleanSince != nil {
                 alarms.add(.request(operation.id), at: now.advanced(bySeconds: CoordinatorLimits.releaseSeconds))
             }
         }
-        if !isAsked, isFinishable(operation.id, firstWaiting: firstWaiting) {
+        if !isAsked, isFinishable(pending, forgetting, firstWaiting: firstWaiting) {
             write(.finishForget(request: operation.id, checks: checkResults(for: pending)))
         }
     }
@@ -119,12 +121,19 @@ extension Coordinator {
     /// Rows of the error table are waited for only where the attention in force looks at them, and then only for those of
     /// the request's own shards, as long as they can be had. Tuning the attention anew is no request's business. The purge is:
     /// before it the files hold traces of what was forgotten.
-    func isFinishable(_ id: String, firstWaiting: Int? = nil) -> Bool {
-        guard !snapshot.purgePending, let pending = pendingForget(id), pending.waitingFor.isEmpty,
-            let operation = operation(id), case .forget(let forgetting) = operation.course
-        else { return false }
-        return copiesAreSettled(forgetting, of: id, firstWaiting: firstWaiting) && missingRows(of: pending).isEmpty
-            && areChecked(pending)
+    private func isFinishable(
+        _ pending: LedgerSnapshot.PendingForget, _ forgetting: Forgetting, firstWaiting: Int? = nil
+    ) -> Bool {
+        !snapshot.purgePending && pending.waitingFor.isEmpty
+            && copiesAreSettled(forgetting, of: pending.id, firstWaiting: firstWaiting)
+            && missingRows(of: pending).isEmpty && areChecked(pending)
+    }
+
+    func isFinishable(_ id: String) -> Bool {
+        guard let pending = pendingForget(id), case .forget(let forgetting) = operation(id)?.course else {
+            return false
+        }
+        return isFinishable(pending, forgetting)
     }
 
     /// Whether workers at hand have confirmed their deletions and the ledger has it, or there was time enough for it.
@@ -150,13 +159,5 @@ extension Coordinator {
         guard operation(id)?.isForget == true else { return }
         update(id) { $0.phase = .done(.forget) }
         log("forget \(id.clipped) is done; copies not confirmed: \(unconfirmed)")
-    }
-}
-
-extension [Int] {
-    /// "[1, 2, 3]", and of many the first ones: what an array says of itself costs as much as the rest of the event.
-    fileprivate var listed: String {
-        let named = prefix(CoordinatorLimits.listed).map { String($0) }
-        return "[" + named.joined(separator: ", ") + (count > named.count ? ", …]" : "]")
     }
 }

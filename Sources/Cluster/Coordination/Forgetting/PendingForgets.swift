@@ -3,17 +3,13 @@ import Messages
 /// The snapshot's pending forget requests by what they are asked for. Kept by difference: what an event costs is not to depend
 /// on how many wait, nor on how many shards each of them touches.
 package struct PendingForgets: Sendable {
-    private struct Entry: Sendable {
-        var request: LedgerSnapshot.PendingForget
-        /// Counts those that became pending: a copy that became stale with a request concerns it and all that come after it.
-        let sequence: Int
-    }
-
-    private var entries: [String: Entry] = [:]
-    private var ids: [Int: String] = [:]
+    /// By sequence number, which counts those that became pending: a copy that became stale with a request concerns it and all
+    /// that come after it.
+    private var requests: [Int: LedgerSnapshot.PendingForget] = [:]
+    private var numbers: [String: Int] = [:]
     /// Sequence numbers, of all of them and of those that wait for no shard any more; sorted.
-    private var sequences: [Int] = []
-    private var readySequences: [Int] = []
+    private var sequences: ChunkedList<Int> = []
+    private var readySequences: ChunkedList<Int> = []
     package private(set) var latest = 0
     /// Those that wait for the shard, by shard.
     private var waiting: [Int: Set<Int>] = [:]
@@ -34,28 +30,39 @@ package struct PendingForgets: Sendable {
     package var retrained: Dictionary<Int, Set<Int>>.Keys { taken.keys }
     /// Ids of those that wait for no shard any more, oldest first.
     var hasReady: Bool { !readySequences.isEmpty }
-    package var ready: [String] { readySequences.compactMap { ids[$0] } }
+    package var ready: [String] { readySequences.compactMap { requests[$0]?.id } }
     /// Ids of all of them.
-    var all: Dictionary<Int, String>.Values { ids.values }
-    package var count: Int { entries.count }
+    var all: Dictionary<String, Int>.Keys { numbers.keys }
+    package var count: Int { requests.count }
     /// The last of those that are pending; nil: none is.
     var newest: Int? { sequences.last }
     /// The first ones, oldest first.
     func first(_ count: Int) -> [LedgerSnapshot.PendingForget] {
-        sequences.prefix(count).compactMap { ids[$0].flatMap { entries[$0]?.request } }
+        sequences.prefix(count).compactMap { requests[$0] }
     }
 
-    package subscript(id: String) -> LedgerSnapshot.PendingForget? { entries[id]?.request }
+    package subscript(id: String) -> LedgerSnapshot.PendingForget? { numbers[id].flatMap { requests[$0] } }
 
-    func sequence(of id: String) -> Int? { entries[id]?.sequence }
+    func sequence(of id: String) -> Int? { numbers[id] }
 
-    /// Those of the ids that are pending, oldest first.
-    func inOrder(_ names: some Sequence<String>) -> [String] {
-        names.compactMap { entries[$0]?.sequence }.sorted().compactMap { ids[$0] }
+    /// Those that have one of the ids, or took the adapter of one of the shards away, oldest first; and ids of which none is
+    /// pending.
+    func concerned(
+        _ ids: some Sequence<String>, retraining shards: [Int]
+    ) -> (pending: [LedgerSnapshot.PendingForget], gone: [String]) {
+        var (found, gone): ([Int], [String]) = ([], [])
+        for id in ids {
+            if let number = numbers[id] { found.append(number) } else { gone.append(id) }
+        }
+        for shard in shards { found += taken[shard] ?? [] }
+        found.sort()
+        var previous: Int?
+        let pending = found.compactMap { number -> LedgerSnapshot.PendingForget? in
+            defer { previous = number }
+            return number == previous ? nil : requests[number]
+        }
+        return (pending, gone)
     }
-
-    /// Ids of those that took the shard's adapter away, oldest first.
-    func retraining(_ shard: Int) -> [String] { named(taken[shard] ?? []) }
 
     /// Ids of those that wait for the shard, oldest first.
     func waiting(for shard: Int) -> [String] { named(waiting[shard] ?? []) }
@@ -66,13 +73,13 @@ package struct PendingForgets: Sendable {
         if taken.count <= readySequences.count {
             return named(taken.filter { isReady($0) })
         }
-        return readySequences.filter(taken.contains).compactMap { ids[$0] }
+        return readySequences.filter(taken.contains).compactMap { requests[$0]?.id }
     }
 
     /// Ids of those that wait for no shard any more, of so many that became pending; oldest first.
     func ready(among sequences: Range<Int>) -> [String] {
         let begin = readySequences.lowerBound(sequences.lowerBound)
-        return readySequences[begin...].prefix { $0 < sequences.upperBound }.compactMap { ids[$0] }
+        return readySequences[begin...].prefix { $0 < sequences.upperBound }.compactMap { requests[$0]?.id }
     }
 
     /// - `old`: those that it was made from, or brought up to date with last.
@@ -86,8 +93,8 @@ package struct PendingForgets: Sendable {
         for request in gone where !names.contains(request.id) { remove(request.id) }
         var came: [LedgerSnapshot.PendingForget] = []
         for request in added {
-            if let known = entries[request.id] {
-                if known.request != request { replace(known, by: request) }
+            if let number = numbers[request.id], let known = requests[number] {
+                if known != request { replace(known, at: number, by: request) }
             } else {
                 add(request)
                 came.append(request)
@@ -99,8 +106,8 @@ package struct PendingForgets: Sendable {
     private mutating func add(_ request: LedgerSnapshot.PendingForget) {
         latest += 1
         let sequence = latest
-        entries[request.id] = Entry(request: request, sequence: sequence)
-        ids[sequence] = request.id
+        requests[sequence] = request
+        numbers[request.id] = sequence
         sequences.set(sequence, isIn: true)
         if request.waitingFor.isEmpty { readySequences.set(sequence, isIn: true) }
         for shard in request.waitingFor where Self.add(sequence, to: &waiting[shard]) { touchedShards.append(shard) }
@@ -109,9 +116,10 @@ package struct PendingForgets: Sendable {
     }
 
     /// It keeps its place: only what it wants of which shard is another.
-    private mutating func replace(_ entry: Entry, by request: LedgerSnapshot.PendingForget) {
-        let (old, sequence) = (entry.request, entry.sequence)
-        entries[request.id] = Entry(request: request, sequence: sequence)
+    private mutating func replace(
+        _ old: LedgerSnapshot.PendingForget, at sequence: Int, by request: LedgerSnapshot.PendingForget
+    ) {
+        requests[sequence] = request
         if old.waitingFor.isEmpty != request.waitingFor.isEmpty {
             readySequences.set(sequence, isIn: request.waitingFor.isEmpty)
         }
@@ -125,20 +133,20 @@ package struct PendingForgets: Sendable {
         _ sequence: Int, in sets: inout [Int: Set<Int>], from old: [Int], to new: [Int]
     ) -> [Int] {
         guard old != new else { return [] }
-        let (before, after) = (Set(old), Set(new))
-        return old.filter { !after.contains($0) && remove(sequence, from: &sets[$0]) }
-            + new.filter { !before.contains($0) && add(sequence, to: &sets[$0]) }
+        let stays = Set(old).intersection(new)
+        return old.filter { !stays.contains($0) && remove(sequence, from: &sets[$0]) }
+            + new.filter { !stays.contains($0) && add(sequence, to: &sets[$0]) }
     }
 
     private mutating func remove(_ id: String) {
-        guard let entry = entries.removeValue(forKey: id) else { return }
-        ids[entry.sequence] = nil
-        sequences.set(entry.sequence, isIn: false)
-        readySequences.set(entry.sequence, isIn: false)
-        for shard in entry.request.waitingFor where Self.remove(entry.sequence, from: &waiting[shard]) {
+        guard let sequence = numbers.removeValue(forKey: id), let request = requests.removeValue(forKey: sequence)
+        else { return }
+        sequences.set(sequence, isIn: false)
+        readySequences.set(sequence, isIn: false)
+        for shard in request.waitingFor where Self.remove(sequence, from: &waiting[shard]) {
             touchedShards.append(shard)
         }
-        for shard in entry.request.retrained where Self.remove(entry.sequence, from: &taken[shard]) {
+        for shard in request.retrained where Self.remove(sequence, from: &taken[shard]) {
             touchedShards.append(shard)
         }
         touchedRequests.append(id)
@@ -164,7 +172,9 @@ package struct PendingForgets: Sendable {
         return position < readySequences.count && readySequences[position] == sequence
     }
 
-    private func named(_ sequences: some Sequence<Int>) -> [String] { sequences.sorted().compactMap { ids[$0] } }
+    private func named(_ sequences: some Sequence<Int>) -> [String] {
+        sequences.sorted().compactMap { requests[$0]?.id }
+    }
 }
 
 extension Coordinator {

@@ -31,6 +31,7 @@ struct StaleCopies: Sendable {
     mutating func set(_ manifests: [String], of worker: String, shard: Int, first: Int, concernsAll: Bool = false) {
         let known = firsts[worker]?[shard] ?? [:]
         guard !known.isEmpty || !manifests.isEmpty else { return }
+        if !concernsAll, known.count == manifests.count, manifests.allSatisfy({ known[$0] != nil }) { return }
         var kept: [String: Int] = [:]
         for manifest in manifests { kept[manifest] = concernsAll ? 0 : known[manifest] ?? first }
         if let gone = known.filter({ kept[$0.key] == nil }).values.min() {

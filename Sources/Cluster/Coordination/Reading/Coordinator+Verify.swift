@@ -124,6 +124,21 @@ extension Coordinator {
         update(id) { $0.setPhase(Verification.Phase.replaying(replays)) }
     }
 
+    /// A replay of the manifest that waits to be given out and that the worker may do.
+    func replayToTakeOver(of manifest: String, by worker: KnownWorker) -> OperationPart? {
+        for operation in operations.readers
+        where operation.state == .running && !isPaused(.operation(operation.id)) {
+            guard let replays = operation.replays,
+                let position = replays.todo.first(where: {
+                    replays.items[$0].manifest == manifest && mayReplay(replays.items[$0], of: operation.id, worker)
+                })
+            else { continue }
+            return OperationPart(
+                operation: operation.id, generation: operation.generation, item: .replay(position))
+        }
+        return nil
+    }
+
     func nextReplay(
         _ replays: inout Verification.Replays, of operation: String, for worker: KnownWorker
     ) -> Int? {

@@ -7,10 +7,13 @@ extension Coordinator {
     /// the first ones: the ledger lists no more than so many at a time.
     private func missingValues() -> [MissingValues] {
         func rows(_ shards: [Int]) -> [MissingValues] {
-            let names = shards.lazy.compactMap {
-                self.shard($0)?.adapter.map { MissingValues.margins(adapter: $0.name) }
+            var rows: [MissingValues] = []
+            for number in shards where rows.count < CoordinatorLimits.listedRows {
+                guard let adapter = shard(number)?.adapter else { continue }
+                let row = MissingValues.margins(adapter: adapter.name)
+                if !isPaused(.values(row)) { rows.append(row) }
             }
-            return Array(names.filter { !self.isPaused(.values($0)) }.prefix(CoordinatorLimits.listedRows))
+            return rows
         }
         let embeddings: [MissingValues] = needsEmbeddings ? [.embeddings] : []
         return rows(index.awaitedRows) + embeddings + rows(index.missingRows)

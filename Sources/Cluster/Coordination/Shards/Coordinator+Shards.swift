@@ -54,12 +54,12 @@ extension Coordinator {
                 return (number, nil)
             }
             if task == nil, isAnybodyExpected, isAwaited(shard) { return (number, nil) }
-            let here = roster.holders(of: number).filter(roster.isLive)
+            let here = roster.liveHolders(of: number)
             return (
                 number,
                 ShardPlacement.Shard(
                     index: number, owner: owners[number], busy: task != nil, wanted: wantsTraining(shard),
-                    holders: here.filter { roster[$0]?.holds(shard: number, manifest: shard.manifest) ?? false },
+                    holders: here.filter { roster.holds($0, shard: number, manifest: shard.manifest) },
                     partial: here, avoid: failure(of: shard.work)?.worker)
             )
         }
@@ -81,7 +81,7 @@ extension Coordinator {
     mutating func releaseCopies() {
         var copies: [(worker: String, shard: Int)] = []
         for shard in changes.take(.releases) {
-            copies += roster.holders(of: shard).filter(roster.isLive).map { ($0, shard) }
+            for holder in roster.holders(of: shard) where roster.isLive(holder) { copies.append((holder, shard)) }
         }
         for (id, shard) in copies.sorted(by: { $0 < $1 }) {
             guard let worker = roster[id], let peer = worker.peer, let copy = worker.copy(of: shard),
@@ -113,9 +113,7 @@ extension Coordinator {
         guard pendingForgets.newest != nil, !staleCopies.isEmpty, !index.outdated.isEmpty else { return }
         for id in index.outdated.keys.sorted() where tasks.load(of: id).copies == 0 {
             guard let worker = roster[id], let peer = worker.peer,
-                let shard = index.outdated[id]?.sorted().lazy.compactMap(shard).first(where: {
-                    isOutdated($0, at: worker)
-                })
+                let shard = outdatedShard(at: worker)
             else { continue }
             let task = give(.copy(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
@@ -126,6 +124,10 @@ extension Coordinator {
                     specification: settings.configuration.training, adapter: adapter ?? "", to: worker.holder),
                 to: peer)
         }
+    }
+
+    private func outdatedShard(at worker: KnownWorker) -> LedgerSnapshot.Shard? {
+        firstShard(of: index.outdated[worker.id]) { isOutdated($0, at: worker) }
     }
 
     private func isOutdated(_ shard: LedgerSnapshot.Shard, at worker: KnownWorker) -> Bool {
@@ -145,10 +147,10 @@ extension Coordinator {
         if copy.releaseSent != nil { return true }
         guard let shard = shard(copy.shard), shard.prompts > 0 else { return true }
         let isStale = !copy.isExactly(shard.manifest)
-        guard let owner = owners[shard.index].flatMap({ roster[$0] }), owner.isLive else { return isStale }
-        if owner.id != worker.id {
+        guard let owner = owners[shard.index], roster.isLive(owner) else { return isStale }
+        if owner != worker.id {
             // While the owner trains, a copy elsewhere is of no use; a worker that trains the same gives it up.
-            return isStale || !shard.isCurrent || owner.holds(shard: shard.index, manifest: shard.manifest)
+            return isStale || !shard.isCurrent || roster.holds(owner, shard: shard.index, manifest: shard.manifest)
         }
         // A request that concerns it need not wait until it can be brought up to date.
         let cannotBeUpdated = !tasks.isBusy(shard.index) && failure(of: .copy(shard: shard.index)) != nil
@@ -169,7 +171,7 @@ extension Coordinator {
     /// A trained shard whose data the worker should take into its keeping now.
     func shardToKeep(by worker: KnownWorker) -> LedgerSnapshot.Shard? {
         let settled = now.seconds(since: membershipChanged) >= CoordinatorLimits.settleSeconds
-        return index.toBeKept[worker.id]?.sorted().lazy.compactMap(shard).first { shard in
+        return firstShard(of: index.toBeKept[worker.id]) { shard in
             guard shard.prompts > 0, shard.isCurrent, owners[shard.index] == worker.id,
                 !isPaused(.copy(shard: shard.index)), !tasks.isBusy(shard.index)
             else { return false }
@@ -186,20 +188,36 @@ extension Coordinator {
     /// None while the ledger cannot keep adapters.
     func shardToTrain(by worker: KnownWorker) -> LedgerSnapshot.Shard? {
         guard let candidates = index.trainable[worker.id], !writes.isHeld(.adapters) else { return nil }
-        let shards = candidates.compactMap(shard).filter { shard in
-            !isPaused(shard.work) && !isWaitingForRows(shard) && !tasks.isBusy(shard.index)
-                && worker.copy(of: shard.index)?.releaseSent == nil
+        var training: (turn: Turn, shard: LedgerSnapshot.Shard)?
+        var correction: (turn: Turn, shard: LedgerSnapshot.Shard)?
+        for number in candidates where !tasks.isBusy(number) {
+            guard worker.copy(of: number)?.releaseSent == nil, let shard = shard(number), !isPaused(shard.work),
+                !isWaitingForRows(shard)
+            else { continue }
+            let turn = turn(of: shard, at: worker)
+            if shard.correction == nil {
+                if training.map({ turn < $0.turn }) ?? true { training = (turn, shard) }
+            } else {
+                if correction.map({ turn < $0.turn }) ?? true { correction = (turn, shard) }
+            }
         }
-        func next(_ shards: [LedgerSnapshot.Shard]) -> LedgerSnapshot.Shard? {
-            shards.min { turn(of: $0, at: worker) < turn(of: $1, at: worker) }
-        }
-        let training = next(shards.filter { $0.correction == nil })
-        let correction = next(shards.filter { $0.correction != nil })
-        return worker.correctedLast ? training ?? correction : correction ?? training
+        return (worker.correctedLast ? training ?? correction : correction ?? training)?.shard
     }
 
-    /// Smaller comes first.
-    private func turn(of shard: LedgerSnapshot.Shard, at worker: KnownWorker) -> (Int, TaskID, Int, Int) {
+    /// The first of the shards, by index, for which it holds.
+    func firstShard(
+        of numbers: Set<Int>?, where condition: (LedgerSnapshot.Shard) -> Bool
+    ) -> LedgerSnapshot.Shard? {
+        for number in numbers?.sorted() ?? [] {
+            if let shard = shard(number), condition(shard) { return shard }
+        }
+        return nil
+    }
+
+    /// Smaller comes first; no two shards have the same.
+    private typealias Turn = (Int, TaskID, Int, Int)
+
+    private func turn(of shard: LedgerSnapshot.Shard, at worker: KnownWorker) -> Turn {
         let holds = worker.holds(shard: shard.index, manifest: shard.manifest)
         return (isForgetting(shard) ? 0 : 1, lastTrainings[shard.index] ?? 0, holds ? 0 : 1, shard.index)
     }

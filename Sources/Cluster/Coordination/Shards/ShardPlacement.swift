@@ -80,8 +80,8 @@ struct ShardPlacement: Sendable {
             shards[index]?.owner = owner
             if owner != nil { count(index, by: 1) } else { homeless.insert(index) }
         }
-        balance(\.wantedLoads) { $0.wanted && !$0.busy }
-        balance(\.loads) { !$0.wanted && !$0.busy }
+        balance(wanted: true)
+        balance(wanted: false)
         return moved.sorted().map { ($0, shards[$0]?.owner) }
     }
 
@@ -128,10 +128,11 @@ struct ShardPlacement: Sendable {
             .map { workers[$0] }
     }
 
-    /// Moves shards from the most to the least loaded until they differ by one at most, or nothing can move.
-    private mutating func balance(_ loads: KeyPath<Self, [Int]>, movable: (Shard) -> Bool) {
+    /// Moves shards from the most to the least loaded until they differ by one at most, or nothing can move: of those that wait
+    /// for training, or of the others with a look at all that a worker has.
+    private mutating func balance(wanted: Bool) {
         for _ in shards.indices {
-            let loads = self[keyPath: loads]
+            let loads = wanted ? wantedLoads : self.loads
             guard let lowest = loads.min(), let highest = loads.max(), highest > lowest + 1,
                 let target = loads.firstIndex(of: lowest)
             else { return }
@@ -140,7 +141,7 @@ struct ShardPlacement: Sendable {
                 .sorted { (loads[$1], $0) < (loads[$0], $1) }
             var moving: Int?
             for giver in givers where moving == nil {
-                moving = shardToMove(from: giver, to: workers[target], movable)
+                moving = shardToMove(from: giver, to: workers[target], wanted: wanted)
             }
             guard let moving else { return }
             count(moving, by: -1)
@@ -150,8 +151,8 @@ struct ShardPlacement: Sendable {
         }
     }
 
-    private func shardToMove(from giver: Int, to receiver: String, _ movable: (Shard) -> Bool) -> Int? {
-        owned[giver].compactMap { shards[$0] }.filter { movable($0) && $0.avoid != receiver }
+    private func shardToMove(from giver: Int, to receiver: String, wanted: Bool) -> Int? {
+        owned[giver].compactMap { shards[$0] }.filter { $0.wanted == wanted && !$0.busy && $0.avoid != receiver }
             .min { cost($0, to: receiver) < cost($1, to: receiver) }?.index
     }
 

@@ -70,22 +70,24 @@ extension Coordinator {
     }
 
     private mutating func repeated(_ request: ClientRequest, of known: Operation, for ticket: ClientTicket) {
-        if let first = known.request, first != request {
+        // What is not kept is what the ledger is being asked for, or was.
+        let first = known.request ?? writes.forgetting(known.id).map { .forget($0) }
+        if let first, first != request {
             // The ledger has not said yet whether the other one is the request that it has pending under this id.
-            let isAsked = if case .forget(let forgetting) = known.course { forgetting.isAsked } else { false }
+            let isAsked = if case .forget(let forgetting) = known.course { !forgetting.waiters.isEmpty } else { false }
             return reply(ticket, .failure(isAsked ? .busy : .requestConflict(known.id)))
         }
         if case .committing(let waiters) = known.phase {
             return update(known.id) { $0.phase = .committing(waiters: waiters.adding(ticket)) }
         }
-        if case .forget(var forgetting) = known.course, case .unknown(let waiters) = forgetting.outcome {
-            // Pending since before a restart: the ledger knows what it did, and whether it is the same request.
+        if case .forget(var forgetting) = known.course, first == nil || forgetting.isUnknown {
+            // Pending since before a restart, or long: the ledger knows what it did, and whether it is the same request.
             guard case .forget(let wanted) = request else {
                 return reply(ticket, .failure(.requestConflict(known.id)))
             }
-            forgetting.outcome = .unknown(waiters: waiters.adding(ticket))
+            forgetting.outcome = .unknown(waiters: forgetting.waiters.adding(ticket))
             update(known.id) {
-                $0.request = request
+                $0.setRequest(request)
                 $0.course = .forget(forgetting)
             }
             if !writes.has(.forget(known.id)) { write(.forget(request: known.id, wanted)) }
@@ -150,7 +152,7 @@ extension Coordinator {
 
     func acceptance(of operation: Operation) -> CoordinatorReply {
         if case .forget(let forgetting) = operation.course, case .known(let outcome) = forgetting.outcome {
-            return .forgetAccepted(report(operation), outcome)
+            return .forgetAccepted(operation.state, outcome)
         }
         return .operation(report(operation), result: operation.result)
     }
@@ -174,7 +176,7 @@ extension Coordinator {
             for waiter in waiters { reply(waiter, .failure(error)) }
             forgetting.outcome = .unknown(waiters: [])
             update(id) {
-                $0.request = nil
+                $0.setRequest(nil)
                 $0.course = .forget(forgetting)
             }
         }
@@ -193,10 +195,11 @@ extension Coordinator {
         let first = firstWaitingForCopies
         if blockedFrom < first { forgetsToAdvance.formUnion(pendingForgets.ready(among: blockedFrom..<first)) }
         blockedFrom = first
-        let forgets = forgetsToAdvance
+        var concerned = forgetsToAdvance
         forgetsToAdvance = []
-        guard !forgets.isEmpty || operations.hasReaders else { return }
-        for operation in operations.inOrder(forgets.union(operations.readers.map(\.id))) where operation.isOpen {
+        guard !concerned.isEmpty || operations.hasReaders else { return }
+        for reader in operations.readers { concerned.insert(reader.id) }
+        for operation in operations.inOrder(concerned) where operation.isOpen {
             switch operation.course {
             case .train where operation.state == .running: advanceTraining(operation)
             case .forget(let forgetting):

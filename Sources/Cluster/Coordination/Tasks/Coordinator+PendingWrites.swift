@@ -15,6 +15,7 @@ extension Coordinator {
                 writes.replace(entry.id, by: command)
                 actions.append(.ledger(entry.id, command))
             } else if isStillWanted(entry.command) {
+                if case .purge = entry.command { purges.began(at: now) }
                 actions.append(.ledger(entry.id, entry.command))
             } else {
                 writes.drop(entry.id)
@@ -78,6 +79,7 @@ extension Coordinator {
     }
 
     private mutating func failed(_ entry: PendingWrites.Entry, _ error: ClientError) {
+        if case .purge = entry.command { purges.ended(at: now) }
         switch (entry.command, error.code) {
         case (_, .unread):
             // It is committed. Nobody may be told otherwise, and nobody anything before what follows is known.
@@ -108,7 +110,10 @@ extension Coordinator {
     }
 
     private mutating func retryLater(_ entry: PendingWrites.Entry, _ error: ClientError) {
-        alarms.add(.anything, at: writes.keepForRetry(entry, error: error, at: now))
+        // A purge that fails holds everybody up for as long as one that does not.
+        let isPurge = if case .purge = entry.command { true } else { false }
+        let earliest = isPurge ? purges.notBefore : now
+        alarms.add(.anything, at: writes.keepForRetry(entry, error: error, at: now, notBefore: earliest))
     }
 
     /// The ledger looks again, and takes the adapter away; a worker that kept the training then sends it, or it is trained.
@@ -122,11 +127,12 @@ extension Coordinator {
 
     /// - Parameter dataChanged: prompts may have gone or come, also where no manifest shows it.
     mutating func adopt(_ new: LedgerSnapshot, dataChanged: Bool) {
-        let hadPurge = snapshot.purgePending
+        let (hadPurge, newest) = (snapshot.purgePending, pendingForgets.newest)
         let (shards, haveOtherAdapters, gone, requests) = take(new)
         changes.note(shards)
         shardsToCheck.formUnion(shards)
         for shard in shards { noteStaleCopies(of: shard) }
+        if newest != pendingForgets.newest { noteFailedCopies() }
         if hadPurge, !new.purgePending { forgetsToAdvance.formUnion(pendingForgets.ready) }
         if dataChanged {
             forgetMissingValues()
@@ -144,6 +150,11 @@ extension Coordinator {
         guard operations.hasReaders, dataChanged || haveOtherAdapters else { return }
         restartReadingOperations(gone: gone)
         pinReplays()
+    }
+
+    /// What cannot be brought up to date is deleted as soon as it concerns a request, whichever shards that is about.
+    private mutating func noteFailedCopies() {
+        for failure in failures { if case .copy(let shard) = failure.work { changes.note(shard) } }
     }
 
     // MARK: work of the ledger itself
@@ -184,9 +195,10 @@ extension Coordinator {
 
     private var isEveryMissingRowFailing: Bool {
         guard missesValues else { return true }
-        let rows = (index.awaitedRows + index.missingRows).lazy.compactMap { self.shard($0)?.adapter?.name }
         return (snapshot.missingEmbeddings == 0 || writes.isFailing(.embeddings))
-            && rows.allSatisfy { writes.isFailing(.rows(adapter: $0)) }
+            && (index.awaitedRows + index.missingRows).allSatisfy { number in
+                shard(number)?.adapter.map { writes.isFailing(.rows(adapter: $0.name)) } ?? true
+            }
     }
 
     /// Every shard has its adapter, and every adapter its row of the error table.

@@ -39,7 +39,7 @@ extension Coordinator {
 
     /// A hello names everything that the worker has.
     mutating func settleAll(of worker: KnownWorker, before: KnownWorker?) {
-        guard before.map({ Self.manifests(of: $0) != Self.manifests(of: worker) }) ?? true else { return }
+        guard before.map({ !Self.holdTheSame($0, worker) }) ?? true else { return }
         write(
             .settleCopies(
                 CopySettlement(
@@ -82,7 +82,7 @@ extension Coordinator {
         change(&after)
         roster[worker.id] = after
         let changed = shards.filter { shard in
-            Set(before.copy(of: shard)?.manifests ?? []) != Set(after.copy(of: shard)?.manifests ?? [])
+            !Self.areTheSame(before.copy(of: shard)?.manifests ?? [], after.copy(of: shard)?.manifests ?? [])
         }
         guard !changed.isEmpty else { return }
         let kept = changed.map { CopySettlement.Shard(shard: $0, kept: after.copy(of: $0)?.manifests ?? []) }
@@ -96,8 +96,17 @@ extension Coordinator {
         worker.copies.map { CopySettlement.Shard(shard: $0.shard, kept: $0.manifests) }
     }
 
-    private static func manifests(of worker: KnownWorker) -> [Int: Set<String>] {
-        Dictionary(worker.copies.map { ($0.shard, Set($0.manifests)) }, uniquingKeysWith: { $0.union($1) })
+    /// Copies are sorted by shard.
+    private static func holdTheSame(_ one: KnownWorker, _ other: KnownWorker) -> Bool {
+        one.copies.count == other.copies.count
+            && zip(one.copies, other.copies).allSatisfy { one, other in
+                one.shard == other.shard && areTheSame(one.manifests, other.manifests)
+            }
+    }
+
+    /// Without a look at the order.
+    private static func areTheSame(_ one: [String], _ other: [String]) -> Bool {
+        one == other || Set(one) == Set(other)
     }
 }
 

@@ -39,8 +39,8 @@ extension Coordinator {
                 if task.worker == id { goOn(with: task.id) }
             } else if let task = absence.lapsed.first(where: { $0.id == held.task }), reclaim(task) {
                 continue
-            } else if let training = held.training {
-                adopt(training, as: held, by: id)
+            } else if let content = held.content, held.task < nextTask {
+                adopt(content, as: held, by: id)
             }
         }
         return held.map(\.task).filter { tasks[$0]?.worker == id }
@@ -70,10 +70,45 @@ extension Coordinator {
         return true
     }
 
-    /// A training that a coordinator before this one gave out, or this one long ago: what it is a function of says whether it
-    /// is wanted.
+    /// Work that a coordinator before this one gave out, or this one long ago: what it is a function of says whether it is
+    /// wanted.
+    private mutating func adopt(_ content: HeldTask.Content, as held: HeldTask, by worker: String) {
+        switch content {
+        case .training(let training): adopt(training, as: held, by: worker)
+        case .replay(let manifest, settings.configuration.training):
+            adoptReplay(of: manifest, as: held.task, by: worker)
+        case .margins(let adapter, settings.configuration.rule, let digests):
+            adopt(digests, of: .margins(adapter: adapter), as: held.task, by: worker)
+        case .embeddings(settings.configuration.embedding, let digests):
+            adopt(digests, of: .embeddings, as: held.task, by: worker)
+        case .replay, .margins, .embeddings: break
+        }
+    }
+
+    /// Rows that are missing still, as one chunk.
+    private mutating func adopt(_ digests: [String], of kind: MissingValues, as task: TaskID, by worker: String) {
+        guard !digests.isEmpty, mayCompute(kind), takeOut(digests, of: kind) else { return }
+        tasks.add(
+            CoordinatorTask(id: task, worker: worker, kind: .values(kind, digests: digests), lastNews: now))
+    }
+
+    /// A second training: for a check that is open, or for a verification that was asked for since.
+    private mutating func adoptReplay(of manifest: String, as task: TaskID, by id: String) {
+        guard let worker = roster[id], !writes.isHeld(.adapters) else { return }
+        let kind: CoordinatorTask.Kind
+        if let shard = shardToCheck(of: manifest, by: worker) {
+            kind = .check(shard: shard, manifest: manifest)
+        } else if let part = replayToTakeOver(of: manifest, by: worker), takeOut(part) {
+            kind = .part(part)
+        } else {
+            return
+        }
+        tasks.add(CoordinatorTask(id: task, worker: id, kind: kind, lastNews: now))
+        log("worker \(id) goes on with a training for comparison")
+    }
+
     private mutating func adopt(_ training: HeldTask.Training, as held: HeldTask, by worker: String) {
-        guard training.specification == settings.configuration.training, held.task < nextTask,
+        guard training.specification == settings.configuration.training,
             let shard = shard(training.shard), shard.manifest == training.manifest, shard.correction == nil,
             wantsTraining(shard), !isPaused(shard.work), !writes.isHeld(.adapters),
             makeWay(on: shard.index, for: worker, share: held.share)

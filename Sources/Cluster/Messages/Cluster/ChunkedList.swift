@@ -125,6 +125,36 @@ extension ChunkedList: RandomAccessCollection, MutableCollection, RangeReplaceab
         renumber(from: Swift.max(0, first.chunk - 1))
     }
 
+    @inlinable
+    public mutating func insert(_ element: Element, at position: Int) {
+        guard position < size else { return append(element) }
+        let (chunk, offset) = place(of: position)
+        guard chunks[chunk].count < 2 * Self.full else { return replaceSubrange(position..<position, with: [element]) }
+        chunks[chunk].insert(element, at: offset)
+        move(after: chunk, by: 1)
+    }
+
+    @inlinable
+    @discardableResult
+    public mutating func remove(at position: Int) -> Element {
+        let (chunk, offset) = place(of: position)
+        guard chunks[chunk].count > Self.full / 4 else {
+            let element = chunks[chunk][offset]
+            replaceSubrange(position..<(position + 1), with: [])
+            return element
+        }
+        let element = chunks[chunk].remove(at: offset)
+        move(after: chunk, by: -1)
+        return element
+    }
+
+    /// The chunk has so many more elements than before.
+    @inlinable
+    mutating func move(after chunk: Int, by difference: Int) {
+        for later in starts.indices[(chunk + 1)...] { starts[later] += difference }
+        size += difference
+    }
+
     /// A chunk of which little is left becomes a part of the one before it: there are never many more chunks than elements ask
     /// for.
     @inlinable
@@ -170,6 +200,30 @@ extension ChunkedList: Equatable where Element: Equatable {
         return (removed, added)
     }
 
+    /// Whether two elements are the same bit for bit, and so without a look at what they refer to: most elements of a chunk of
+    /// which one changed are.
+    @inlinable
+    static func haveSameBits(
+        _ old: UnsafeBufferPointer<Element>, _ new: UnsafeBufferPointer<Element>, at place: Int
+    ) -> Bool {
+        let (size, start) = (MemoryLayout<Element>.size, place * MemoryLayout<Element>.stride)
+        let (before, after) = (UnsafeRawBufferPointer(old), UnsafeRawBufferPointer(new))
+        var offset = start
+        while offset + 8 <= start + size {
+            let (left, right) = (
+                before.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
+                after.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            )
+            if left != right { return false }
+            offset += 8
+        }
+        while offset < start + size {
+            if before[offset] != after[offset] { return false }
+            offset += 1
+        }
+        return true
+    }
+
     @inlinable
     static func compare(
         _ old: [Element], _ new: [Element], _ removed: inout [Element], _ added: inout [Element]
@@ -178,7 +232,8 @@ extension ChunkedList: Equatable where Element: Equatable {
             // In place: an element that is taken out to be compared costs more than the comparison.
             old.withUnsafeBufferPointer { before in
                 new.withUnsafeBufferPointer { after in
-                    for place in before.indices where before[place] != after[place] {
+                    for place in before.indices
+                    where !haveSameBits(before, after, at: place) && before[place] != after[place] {
                         removed.append(before[place])
                         added.append(after[place])
                     }

@@ -81,12 +81,12 @@ extension LedgerError: CustomStringConvertible {
         case .requestConflict(let id): "request \(id) was used before for another request"
         case .unknownRequest(let id): "there is no forget request \(id)"
         case .requestUnfinished(let id, let shards):
-            "forget request \(id) waits for the retraining of shard \(shards.map(String.init).listed)"
+            "forget request \(id) waits for the retraining of shard \(shards.listed)"
         case .invalidRequest(let reason): "invalid forget request: \(reason)"
         case .unknownImport(let id): "nothing is there of import \(id); it was finished, or dropped: send it again"
         case .importIncomplete(let id, let expected, let missing):
             "import \(id) should have \(expected) batches; missing: "
-                + (missing.isEmpty ? "none, but there are more" : missing.map(String.init).listed)
+                + (missing.isEmpty ? "none, but there are more" : missing.listed)
         case .promptsDiffer(let changes):
             "nothing was imported: "
                 + changes.map { "--\($0.field.rawValue) is \($0.recorded) in this cluster, not \($0.given)" }

@@ -20,16 +20,22 @@ extension Date {
     }
 }
 
-extension [String] {
+extension Collection where Element: LosslessStringConvertible {
     /// "a, b, c", and of very many the first ones, whole, with how many more there are.
-    package var listed: String {
-        var (length, named) = (0, 0)
-        for name in self {
-            length += name.utf8.count + 2
-            guard length <= WireLimits.listedBytes || named == 0 else { break }
+    package var listed: String { listed(within: WireLimits.listedBytes) }
+
+    /// - Parameter bytes: of the names; the first one is there however long it is.
+    @inlinable
+    package func listed(within bytes: Int) -> String {
+        var (list, named) = ("", 0)
+        for element in self {
+            let name = String(element)
+            guard named == 0 || list.utf8.count + name.utf8.count + 2 <= bytes else { break }
+            if named > 0 { list += ", " }
+            list += name
             named += 1
         }
-        return prefix(named).joined(separator: ", ") + (named < count ? " and \(count - named) more" : "")
+        return list + (named < count ? " and \(count - named) more" : "")
     }
 }
 
@@ -39,7 +45,8 @@ extension String {
 
     /// Text from outside as people may be shown it: nothing in it moves a cursor, breaks a line or turns the writing round.
     package var printable: String {
-        String(
+        if utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return self }
+        return String(
             String.UnicodeScalarView(
                 unicodeScalars.map { scalar in
                     switch scalar.properties.generalCategory {

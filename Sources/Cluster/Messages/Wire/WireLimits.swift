@@ -22,6 +22,8 @@ public enum WireLimits {
 
     /// Tasks that a worker may say it goes on with, and a coordinator may bid it go on with.
     public static let heldTasks = 64
+    /// Prompts that these may name, all together.
+    public static let heldPrompts = 1024
 
     // MARK: a message
 
@@ -37,10 +39,13 @@ public enum WireLimits {
     public static let payloads = shardCount.upperBound + 2
     /// Frames of one message: the empty one, version, kind, id and header; payloads full and begun.
     public static let frames = 5 + workerMessage / payloadFrame + payloads
-    /// Bytes of the JSON header: room for a hello with `copies` copies, and for the lengths of all payloads.
-    public static let header = (64 << 10) + copies * copyBytes + payloads * lengthBytes
+    /// Bytes of the JSON header: room for a hello with `copies` copies and `heldPrompts` digests, and for the lengths of all
+    /// payloads.
+    public static let header = (64 << 10) + copies * copyBytes + heldPrompts * digestBytes + payloads * lengthBytes
     /// Bytes of a copy in a hello: three digests, two numbers and the names of the fields.
     package static let copyBytes = 384
+    /// Bytes of a digest in a list.
+    static let digestBytes = 67
     /// Bytes of a payload's length in the header, with its comma.
     static let lengthBytes = 11
     /// Bytes of a client's request: JSON takes several times its size in memory once it is read.

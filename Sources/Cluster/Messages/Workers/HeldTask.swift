@@ -1,11 +1,30 @@
+import LanguageModels
 import Unlearning
 
-/// A task that a worker goes on with over the loss of a connection, as it tells of it in its hello.
+/// Work that a worker was given on an earlier connection and still has: it computes it, or the result waits to be sent.
 ///
-/// A coordinator that gave the task out knows it by its id. One that was started since knows a training by what it is a pure
-/// function of: specification and manifest.
+/// A coordinator that gave the task out knows it by its id. One that was started since knows it by what the result is a pure
+/// function of, besides what the hello says of base model, precision and arithmetic.
 public struct HeldTask: Codable, Hashable, Sendable {
-    /// What a training of a shard that the worker was assigned is a function of.
+    /// What the result is a function of.
+    public enum Content: Codable, Hashable, Sendable {
+        /// Of a shard that the worker was assigned.
+        case training(Training)
+        /// A second training, for comparison. `manifest`: `ShardManifest.digest` of the prompts.
+        case replay(manifest: String, specification: TrainingSpecification)
+        /// Margins of prompts, by digest, under one adapter.
+        case margins(adapter: String, rule: AggregationRule, digests: [String])
+        case embeddings(EmbeddingSource, digests: [String])
+
+        /// How many prompts it names.
+        package var named: Int {
+            switch self {
+            case .training, .replay: 0
+            case .margins(_, _, let digests), .embeddings(_, let digests): digests.count
+            }
+        }
+    }
+
     public struct Training: Codable, Hashable, Sendable {
         public var shard: Int
         /// `ShardManifest.digest`.
@@ -21,15 +40,29 @@ public struct HeldTask: Codable, Hashable, Sendable {
 
     /// The id under which the worker was last given it.
     public var task: TaskID
-    /// nil: something else than the training of a shard.
-    public var training: Training?
+    /// nil: only whoever gave it out knows what it is for.
+    public var content: Content?
     /// How much of it is done, from 0 to 1.
     public var share: Double
 
-    public init(task: TaskID, training: Training? = nil, share: Double = 0) {
+    public init(task: TaskID, content: Content? = nil, share: Double = 0) {
         self.task = task
-        self.training = training
+        self.content = content
         self.share = share
+    }
+}
+
+extension [HeldTask] {
+    /// As many as a hello has room for, the first ones; those that name too many prompts go without.
+    package var fittingHello: [HeldTask] {
+        var room = WireLimits.heldPrompts
+        return prefix(WireLimits.heldTasks).map { held in
+            guard let named = held.content?.named, named > room else {
+                room -= held.content?.named ?? 0
+                return held
+            }
+            return HeldTask(task: held.task, share: held.share)
+        }
     }
 }
 

@@ -93,6 +93,10 @@ extension WorkerMessage {
             guard hello.work.count <= WireLimits.heldTasks else {
                 throw .tooLarge(what: "hello: tasks", size: hello.work.count, limit: WireLimits.heldTasks)
             }
+            let named = hello.work.reduce(0) { $0.addingSaturated($1.content?.named ?? 0) }
+            guard named <= WireLimits.heldPrompts else {
+                throw .tooLarge(what: "hello: prompts of tasks", size: named, limit: WireLimits.heldPrompts)
+            }
             guard hello.secret.utf8.count <= WireLimits.name else {
                 throw .tooLarge(what: "hello: secret", size: hello.secret.utf8.count, limit: WireLimits.name)
             }

@@ -11,9 +11,13 @@ extension WireNumbers {
         for copy in hello.copies { try check(copy) }
         for held in hello.work {
             try check(held.share, 0...1, "share")
-            guard let training = held.training else { continue }
-            try check(training.shard, WireLimits.shards, "shard")
-            try check { try training.specification.check() }
+            switch held.content {
+            case .training(let training):
+                try check(training.shard, WireLimits.shards, "shard")
+                try check { try training.specification.check() }
+            case .replay(_, let specification): try check { try specification.check() }
+            case .margins, .embeddings, nil: break
+            }
         }
     }
 

@@ -38,6 +38,7 @@ extension CoordinatorLoop {
         }
         giveAll(step.given, to: arrival.peer)
         letGoOn()
+        handOut()
         return step.whole.map { arrival.whole($0) }
     }
 
@@ -47,6 +48,7 @@ extension CoordinatorLoop {
         for peer in links.takeNews() { handle(.alive(peer: peer)) }
         closeDue()
         letGoOn()
+        handOut()
     }
 
     private func letGoOn() {
@@ -59,6 +61,7 @@ extension CoordinatorLoop {
 
     private func cutOff(_ peer: PeerID, because reason: ConnectionClosing) {
         links.remove(peer)
+        waitingTasks.remove(peer)
         socket.connections?.close(peer.bytes, because: reason)
         handle(.unreachable(peer: peer))
     }

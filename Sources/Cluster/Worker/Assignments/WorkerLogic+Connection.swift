@@ -1,25 +1,26 @@
 import Messages
+import Recommendation
 
 /// What becomes of the work when the connection is lost and found again.
 extension WorkerLogic {
     /// For the hello: what is being computed, waits to be, or is done and not known to have come.
     package var heldTasks: [HeldTask] {
         let trainings = assignments.keys.sorted().compactMap { assignments[$0] }.map { assignment in
-            var training: HeldTask.Training?
+            var content: HeldTask.Content?
             if assignment.adapter == nil, assignment.correction == nil {
-                training = HeldTask.Training(
-                    shard: assignment.shard, manifest: assignment.manifestDigest,
-                    specification: assignment.specification)
+                content = .training(
+                    HeldTask.Training(
+                        shard: assignment.shard, manifest: assignment.manifestDigest,
+                        specification: assignment.specification))
             }
-            return HeldTask(task: assignment.id, training: training, share: assignment.job.flatMap { shares[$0] } ?? 0)
+            return HeldTask(task: assignment.id, content: content, share: assignment.job.flatMap { shares[$0] } ?? 0)
         }
         let preparing = preparations.keys.sorted().compactMap { preparations[$0] }.map { HeldTask(task: $0.task) }
         let jobs = tasks.keys.sorted().compactMap { job in
-            tasks[job].map { HeldTask(task: $0, share: shares[job] ?? 0) }
+            tasks[job].map { HeldTask(task: $0, content: computations[job]?.content, share: shares[job] ?? 0) }
         }
-        let done = results.tasks.map { HeldTask(task: $0, share: 1) }
-        let waiting = waitingScores.map { HeldTask(task: $0.task.task) }
-        return Array((done + trainings + preparing + jobs + waiting).prefix(WireLimits.heldTasks))
+        let waiting = waitingScores.map { HeldTask(task: $0.task.task, content: $0.task.content) }
+        return (results.heldTasks + trainings + preparing + jobs + waiting).fittingHello
     }
 
     mutating func connect(goingOnWith tasks: [TaskID]) -> [Action] {
@@ -62,20 +63,48 @@ extension WorkerLogic {
 /// Answers that the coordinator has not confirmed.
 struct HeldResults: Sendable {
     private var held: [(task: TaskID, message: WorkerMessage)] = []
+    /// What they are functions of, as far as that is known.
+    private var contents: [TaskID: HeldTask.Content] = [:]
 
-    var tasks: [TaskID] { held.map(\.task) }
+    var heldTasks: [HeldTask] { held.map { HeldTask(task: $0.task, content: contents[$0.task], share: 1) } }
     var messages: [WorkerMessage] { held.map(\.message) }
 
     mutating func keep(_ message: WorkerMessage) {
         guard let task = message.answeredTask else { return }
-        drop(task)
+        held.removeAll { $0.task == task }
         held.append((task, message))
-        if held.count > WireLimits.heldTasks { held.removeFirst() }
+        if held.count > WireLimits.heldTasks { contents[held.removeFirst().task] = nil }
     }
+
+    /// - Parameter content: of the task's result, which is about to be kept.
+    mutating func note(_ content: HeldTask.Content?, of task: TaskID) { contents[task] = content }
 
     mutating func drop(_ task: TaskID) { drop { $0 == task } }
 
-    mutating func drop(where condition: (TaskID) -> Bool) { held.removeAll { condition($0.task) } }
+    mutating func drop(where condition: (TaskID) -> Bool) {
+        held.removeAll { condition($0.task) }
+        contents = contents.filter { !condition($0.key) }
+    }
+}
+
+extension Job.Computation {
+    /// What another start of the coordinator may know it by; nil: nothing would.
+    var content: HeldTask.Content? {
+        switch self {
+        case .train(let specification, let prompts):
+            .replay(manifest: ShardManifest(of: prompts).digest, specification: specification)
+        case .score(let task, _): task.content
+        case .embed(let source, let prompts): .embeddings(source, digests: prompts.map(\.digest))
+        case .correct, .prepare, .compare: nil
+        }
+    }
+}
+
+extension CoordinatorMessage.ScoreTask {
+    fileprivate var content: HeldTask.Content? {
+        guard adapters.count == 1, weights.isEmpty else { return nil }
+        return .margins(adapter: adapters[0], rule: rule, digests: prompts.map(\.digest))
+    }
 }
 
 extension ShardAssignment {
@@ -90,6 +119,18 @@ extension WorkerMessage {
         switch self {
         case .need(let task, _), .lacks(let task, _): task
         default: nil
+        }
+    }
+}
+
+extension JobOutcome {
+    /// Of a training that has ended the report says it.
+    func content(of computation: Job.Computation?) -> HeldTask.Content? {
+        switch self {
+        case .trained(let report, _) where report.isExact:
+            .replay(manifest: report.manifest, specification: report.specification)
+        case .scored, .embedded: computation?.content
+        case .trained, .prepared, .compared, .cancelled, .failed: nil
         }
     }
 }

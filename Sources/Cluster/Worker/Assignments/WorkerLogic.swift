@@ -42,6 +42,7 @@ package struct WorkerLogic: Sendable {
     var queue = JobQueue()
     /// Tasks of the jobs that belong to no shard.
     var tasks: [JobID: TaskID] = [:]
+    var computations: [JobID: Job.Computation] = [:]
     /// How much of a job is done.
     var shares: [JobID: Double] = [:]
     var results = HeldResults()
@@ -123,6 +124,7 @@ package struct WorkerLogic: Sendable {
     mutating func enqueue(_ computation: Job.Computation, task: TaskID) -> [Action] {
         let job = makeJob(computation)
         tasks[job.id] = task
+        computations[job.id] = computation
         return add(job)
     }
 
@@ -138,7 +140,9 @@ package struct WorkerLogic: Sendable {
     private mutating func finish(_ job: JobID, _ outcome: JobOutcome) -> [Action] {
         shares[job] = nil
         let next = starting(queue.finish(job))
+        let computation = computations.removeValue(forKey: job)
         if let task = tasks.removeValue(forKey: job) {
+            results.note(outcome.content(of: computation), of: task)
             return [answer(outcome, task: task)].compactMap { $0 } + next
         }
         if let actions = prepared(job, outcome) { return actions + next }
@@ -180,7 +184,7 @@ package struct WorkerLogic: Sendable {
     }
 
     mutating func stop(_ job: JobID) -> [Action] {
-        tasks[job] = nil
+        (tasks[job], computations[job]) = (nil, nil)
         return queue.cancel(job) ? [.cancel(job)] : []
     }
 

@@ -1,0 +1,98 @@
+import Coordination
+import Messages
+
+/// Tasks that are to be made whole from the ledger and sent to workers. What is made whole waits in memory until its worker has
+/// read it; so no more are begun than a few at a time, and none for a worker that has not read what was made for it before,
+/// while much waits. A value.
+///
+/// Tasks of one worker keep their order. What takes one of them back takes it out of here.
+package struct WaitingTasks {
+    package enum Work: Sendable, Equatable {
+        case dispatch(Dispatch)
+        /// Behind adapters that wait to be sent: they may be among them.
+        case drop(adapters: [String])
+    }
+
+    package struct Entry: Sendable, Equatable {
+        package var peer: PeerID
+        package var work: Work
+    }
+
+    /// Tasks that the ledger's thread is asked for at once.
+    package static let underWayAtOnce = 16
+
+    /// In the order in which they came.
+    private var waiting: ChunkedList<Entry> = []
+    private var underWay = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { waiting.isEmpty }
+
+    package mutating func add(_ dispatch: Dispatch, for peer: PeerID) {
+        waiting.append(Entry(peer: peer, work: .dispatch(dispatch)))
+    }
+
+    /// One that was begun is whole, or will never be.
+    package mutating func ended() { underWay -= 1 }
+
+    /// What is to be begun now.
+    ///
+    /// - Parameter mayHand: whether more is to be made for the worker.
+    package mutating func begin(where mayHand: (PeerID) -> Bool) -> [Entry] {
+        guard !waiting.isEmpty else { return [] }
+        var begun: [Entry] = []
+        var heldBack: Set<PeerID> = []
+        var position = 0
+        while position < waiting.count, underWay < Self.underWayAtOnce {
+            let entry = waiting[position]
+            guard !heldBack.contains(entry.peer), mayHand(entry.peer) else {
+                heldBack.insert(entry.peer)
+                position += 1
+                continue
+            }
+            waiting.remove(at: position)
+            if case .dispatch = entry.work { underWay += 1 }
+            begun.append(entry)
+        }
+        return begun
+    }
+
+    /// Takes out what the message to the worker makes superfluous. A drop of adapters is repeated behind those that wait.
+    package mutating func note(_ message: CoordinatorMessage, to peer: PeerID) {
+        guard !waiting.isEmpty else { return }
+        switch message {
+        case .cancel(let task): remove(of: peer) { $0.task == task }
+        case .release(let shard): remove(of: peer) { $0.shard == shard }
+        case .drop(let adapters):
+            let isWaiting = waiting.contains { entry in
+                if case .dispatch(.adapters) = entry.work { entry.peer == peer } else { false }
+            }
+            if isWaiting { waiting.append(Entry(peer: peer, work: .drop(adapters: adapters))) }
+        default: break
+        }
+    }
+
+    /// The connection is gone.
+    package mutating func remove(_ peer: PeerID) { remove(of: peer) { _ in true } }
+
+    private mutating func remove(of peer: PeerID, where condition: (Dispatch) -> Bool) {
+        for position in waiting.indices.reversed() where waiting[position].peer == peer {
+            if case .dispatch(let dispatch) = waiting[position].work, condition(dispatch) {
+                waiting.remove(at: position)
+            }
+        }
+    }
+}
+
+extension Dispatch {
+    /// The shard whose copy on the worker's disk it is about.
+    fileprivate var shard: Int? {
+        switch self {
+        case .assign(_, let shard, _, _, _, _), .correct(_, let shard, _, _, _), .prepare(_, let shard, _, _),
+            .prompts(_, let shard, _, _):
+            shard
+        case .replay, .embed, .adapters, .score, .compare: nil
+        }
+    }
+}
