@@ -32,9 +32,9 @@ struct PurgePaceTests {
         var fixture = CoordinatorFixture(snapshot)
         fixture.hello("a")
         let full = ClientError(code: .diskFull, message: "full")
-        for (took, pause) in [(500, 25_000), (250, 12_500)] as [(Int64, Int64)] {
+        for (took, pause) in [(120, 24_000), (60, 12_000)] as [(Int64, Int64)] {
             let purge = try #require(fixture.commands.first { $0.command == .purge })
-            fixture.wait(took, beating: ["a"])
+            fixture.sleep(took)
             fixture.feed(.ledger(purge.id, .failed(full)))
             var waited: Int64 = 0
             while waited < 60_000, !fixture.commands.contains(where: { $0.command == .purge }) {

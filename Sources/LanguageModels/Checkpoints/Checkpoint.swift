@@ -25,6 +25,9 @@ public protocol Tokenizer: Sendable {
     func encode(_ text: String) -> [Int32]
     /// The same for what people wrote: no control token is formed from it, and none that the model has no embedding for.
     func encode(written text: String) -> [Int32]
+    /// Special tokens that the tokenizer's files put in front of every text, such as the one that begins a sequence. A model
+    /// that was trained with one answers differently without it.
+    var beginning: [Int32] { get }
     func decode(_ ids: [Int32]) -> String
     var vocabularySize: Int { get }
 }
@@ -33,9 +36,12 @@ extension Tokenizer {
     /// Of a tokenizer without control tokens.
     public func encode(written text: String) -> [Int32] { encode(text) }
 
-    /// A prompt as a model of this context reads it: of one that is too long the end, where the question stands. So no
-    /// text makes a computation fail that others take part in.
+    public var beginning: [Int32] { [] }
+
+    /// A prompt as a model of this context reads it: behind `beginning`, of one that is too long the end, where the question
+    /// stands. So no text makes a computation fail that others take part in.
     public func encode(prompt text: String, context: Int) -> [Int32] {
-        Array(encode(written: text).suffix(context))
+        let beginning = beginning.prefix(context)
+        return beginning + encode(written: text).suffix(context - beginning.count)
     }
 }

@@ -24,9 +24,13 @@ enum HuggingFaceCheckpoint {
             throw LanguageModelError.missingTokenizer(path: directory)
         }
         let file = try MappedFile(path: path)
-        return try file.withBytes {
+        var (tokenizer, digest) = try file.withBytes {
             (try BytePairTokenizer(json: JSONParser.parse($0, path: path), path: path), SHA256.hash(data: $0))
         }
+        if let configuration = try TokenizerConfiguration(directory: directory) {
+            tokenizer.beginning = try configuration.beginning(tokenizer)
+        }
+        return (tokenizer, tokenizer.digest(ofFile: digest))
     }
 
     private static func tensors(

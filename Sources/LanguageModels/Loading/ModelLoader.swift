@@ -50,7 +50,8 @@ public enum ModelLoader {
         let tensors = try source.tensors(configuration)
         let tokenizer = try BytePairTokenizer(gguf: source.gguf).forPrompts(rows: configuration.vocabulary, path: path)
         let checkpoint = try StoredCheckpoint(
-            configuration: configuration, tensors: tensors, tokenizer: source.tokenizerDigest())
+            configuration: configuration, tensors: tensors,
+            tokenizer: tokenizer.digest(ofFile: source.tokenizerDigest()))
         return try LoadedModel(checkpoint: checkpoint, tokenizer: tokenizer, path: path)
     }
 }

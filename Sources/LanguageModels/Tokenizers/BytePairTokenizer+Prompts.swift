@@ -1,3 +1,5 @@
+import Crypto
+
 extension BytePairTokenizer {
     /// The same over a model with this many embedding rows, and for texts that people wrote: `encode(written:)`.
     ///
@@ -6,7 +8,7 @@ extension BytePairTokenizer {
     ///
     /// - Throws: `LanguageModelError.unsupportedCheckpoint`.
     func forPrompts(rows: Int, path: String) throws -> BytePairTokenizer {
-        if let token = model.largestID, token >= rows {
+        if let token = ([model.largestID].compactMap(\.self) + beginning).max(), token >= rows {
             throw LanguageModelError.unsupportedCheckpoint(
                 path: path, reason: "its tokenizer makes the token \(token), its embeddings have \(rows) rows")
         }
@@ -19,5 +21,15 @@ extension BytePairTokenizer {
         encode(
             text, addedTokens: formable?.asItStands ?? addedTokens,
             normalizedTokens: formable?.normalized ?? normalizedTokens)
+    }
+
+    /// Names the tokenizer as part of the base model: what it puts in front of texts may stand in another file than the rest.
+    /// Releases that left it out made other adapters with such a model.
+    func digest(ofFile digest: SHA256Digest) -> SHA256Digest {
+        guard !beginning.isEmpty else { return digest }
+        var hash = SHA256()
+        hash.update(data: Array(digest))
+        for id in beginning { withUnsafeBytes(of: id.littleEndian) { hash.update(bufferPointer: $0) } }
+        return hash.finalize()
     }
 }

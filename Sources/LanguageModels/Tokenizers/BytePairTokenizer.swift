@@ -20,6 +20,7 @@ struct BytePairTokenizer: Tokenizer {
     let tokens: [String?]
     /// Ids whose text is not in the byte alphabet.
     let plain: Set<Int32>
+    var beginning: [Int32] = []
     /// Those of the added tokens that texts from outside may form; nil: all.
     var formable: (asItStands: AddedTokens, normalized: AddedTokens)?
 

@@ -35,12 +35,32 @@ extension BytePairTokenizer {
             normalizedTokens: AddedTokens([]),
             addsPrefixSpace: try gguf.bool("tokenizer.ggml.add_space_prefix") ?? false, tokens: tokens,
             plain: Set(added.map { Int32($0) }))
+        beginning = try Self.beginning(gguf, isAddedUnlessSaid: splitting.addsBeginning)
+    }
+
+    /// llama.cpp puts the token that begins a sequence in front of a text where the file asks for it; of Llama 3's family also
+    /// where it does not say.
+    private static func beginning(_ gguf: GGUFFile, isAddedUnlessSaid: Bool) throws -> [Int32] {
+        let path = gguf.file.path
+        for behind in ["add_eos_token", "add_sep_token"] where try gguf.bool("tokenizer.ggml.\(behind)") == true {
+            throw LanguageModelError.unsupportedCheckpoint(
+                path: path, reason: "it asks for a token behind every text (tokenizer.ggml.\(behind))")
+        }
+        guard try gguf.bool("tokenizer.ggml.add_bos_token") ?? isAddedUnlessSaid else { return [] }
+        guard let id = try gguf.integer("tokenizer.ggml.bos_token_id").flatMap(Int32.init(exactly:)), id >= 0 else {
+            throw LanguageModelError.malformedFile(
+                path: path,
+                reason: "a token begins every text (tokenizer.ggml.add_bos_token), and bos_token_id does not say which")
+        }
+        return [id]
     }
 
     private struct Splitting {
         var preTokenizer: PreTokenizer
         var normalizer = Normalizer.none
         var ignoresMerges = false
+        /// Whether a text begins with a special token where the file does not say.
+        var addsBeginning = false
     }
 
     /// llama.cpp names the splitting by the model family that uses it.
@@ -51,7 +71,8 @@ extension BytePairTokenizer {
         case "gpt-2":
             return Splitting(preTokenizer: PreTokenizer(steps: [.pattern(.gpt2)]))
         case "llama-bpe", "llama-v3", "llama3":
-            return Splitting(preTokenizer: PreTokenizer(steps: [.pattern(.llama3)]), ignoresMerges: true)
+            return Splitting(
+                preTokenizer: PreTokenizer(steps: [.pattern(.llama3)]), ignoresMerges: true, addsBeginning: true)
         case "qwen2":
             return Splitting(preTokenizer: PreTokenizer(steps: [.pattern(.qwen2)]), normalizer: .composed)
         default:

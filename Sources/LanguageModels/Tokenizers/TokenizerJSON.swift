@@ -2,7 +2,7 @@ extension BytePairTokenizer {
     /// Reads a `tokenizer.json` of the reference `tokenizers` library.
     ///
     /// What the library can do and this package cannot is refused by name, so that no text is ever encoded differently.
-    /// Post-processors are ignored: they only add special tokens around the text.
+    /// A post-processor may put special tokens in front of the text (`beginning`), nothing behind it: there the answer stands.
     init(json: JSONValue, path: String) throws {
         let reader = TokenizerJSON(json: json, path: path)
         let splitting = try reader.splitting()
@@ -19,6 +19,7 @@ extension BytePairTokenizer {
             normalizer: try reader.normalizer(), preTokenizer: PreTokenizer(steps: splitting.steps), model: model,
             addedTokens: AddedTokens(added), normalizedTokens: AddedTokens(normalized),
             addsPrefixSpace: splitting.addsPrefixSpace, tokens: texts, plain: plain)
+        beginning = try PostProcessor(json["post_processor"], path: path).beginning
     }
 }
 

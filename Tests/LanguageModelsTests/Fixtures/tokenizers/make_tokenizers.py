@@ -3,9 +3,10 @@
 make_tokenizers.py SMOLLM2_TOKENIZER_JSON   (made with tokenizers 0.23.3; writes beside itself)
 texts.json: the strings. NAME.json: a tokenizer. NAME.hashes: for every string 8 hexadecimal digits, the beginning of the
 SHA-256 of its ids in decimal, joined by commas. smollm2.hashes is for the real tokenizer, which is not kept here.
+beginning.json: a post-processor as Llama 3 has one, for llama3.json; beginning.hashes: with the token that it adds.
 """
 import hashlib, json, os, random, sys
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 here = os.path.dirname(os.path.abspath(__file__))
 random.seed(20)
@@ -54,10 +55,10 @@ def split(pattern):
     return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), "isolated"), byte_level(False)])
 
 
-def hashes(name, tokenizer):
+def hashes(name, tokenizer, special=False):
     lines = []
     for text in texts:
-        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        ids = tokenizer.encode(text, add_special_tokens=special).ids
         lines.append(hashlib.sha256(",".join(map(str, ids)).encode()).hexdigest()[:8])
     with open(f"{here}/{name}.hashes", "w") as file:
         file.write("\n".join(lines) + "\n")
@@ -95,3 +96,10 @@ build("prefix", models.BPE(unk_token="<unk>", fuse_unk=True), byte_level(True, p
 build("unknown", models.BPE(unk_token="<unk>"), pre_tokenizers.Sequence([pre_tokenizers.Digits(), byte_level(True)]), [],
       limit_alphabet=60)
 hashes("smollm2", Tokenizer.from_file(sys.argv[1]))
+llama3, begin = Tokenizer.from_file(f"{here}/llama3.json"), "<|endoftext|>"
+llama3.post_processor = processors.Sequence([
+    processors.ByteLevel(trim_offsets=False),
+    processors.TemplateProcessing(single=f"{begin} $A", pair=f"{begin} $A {begin} $B:1", special_tokens=[(begin, llama3.token_to_id(begin))])])
+with open(f"{here}/beginning.json", "w") as file:
+    json.dump(json.loads(llama3.to_str())["post_processor"], file)
+hashes("beginning", llama3, special=True)
