@@ -69,7 +69,9 @@ struct WireEdgeNumberTests {
         }
         let replaying = ready(.verify(.init(request: nil)))
         var comparing = ready(.compare(.quick))
-        comparing.feed(.comparisonLoaded(operation: "o", .success(LoadedComparison(cases: 2, basis: "basis"))))
+        comparing.feed(
+            .comparisonLoaded(operation: "o", .success(LoadedComparison(cases: PlannedCase.samples(2), basis: "basis")))
+        )
         return try [
             moment("training", training), moment("reference rows", scoring), moment("embeddings", embedding),
             moment("evaluation", evaluating), moment("attention", attending), moment("replay", replaying),

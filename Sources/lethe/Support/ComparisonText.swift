@@ -5,13 +5,26 @@ import Unlearning
 /// A comparison of methods as tables for people; the JSON has more.
 struct ComparisonText {
     private let report: ComparisonReport
+    private let missing: [PlannedCase]
 
-    init(_ report: ComparisonReport) {
+    /// - Parameter missing: cases that belong to the comparison and are not in the report.
+    init(_ report: ComparisonReport, missing: [PlannedCase] = []) {
         self.report = report
+        self.missing = missing
     }
 
     var text: String {
-        ([header] + [quality, effort, drift, failures].filter { !$0.isEmpty } + [notes]).joined(separator: "\n\n")
+        guard !report.cases.isEmpty else { return [header, gaps].filter { !$0.isEmpty }.joined(separator: "\n\n") }
+        let parts = [gaps, quality, effort, drift, failures].filter { !$0.isEmpty }
+        return ([header] + parts + [notes]).joined(separator: "\n\n")
+    }
+
+    /// What the table does not stand on.
+    private var gaps: String {
+        guard !missing.isEmpty else { return "" }
+        let all = missing.count + report.cases.count
+        return "\(missing.count) of \(all) cases are missing:\n"
+            + missing.map { "  seed \($0.seed), \($0.data)" }.joined(separator: "\n")
     }
 
     var header: String {
