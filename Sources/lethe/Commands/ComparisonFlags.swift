@@ -96,6 +96,10 @@ struct ComparisonFlags: ParsableArguments {
         var attention: [AttentionWeights]
         var descriptions: [ComparisonDescription]
         var figures: [String]
+        /// What can be told of distances to Retrain; `paired` has what both are made of.
+        var intervals: [DistanceInterval]
+        var differences: [DistanceDifference]
+        var paired: [PairedDistances]?
         /// Cases that are not there (yet), and why.
         var missing: [PlannedCase]
         var incomplete: String?
@@ -142,7 +146,8 @@ struct ComparisonFlags: ParsableArguments {
         let printed = Printed(
             cases: report.cases, summary: report.summaries, drift: report.driftSummaries, rows: report.rows,
             sequences: report.sequences, attention: report.attention, descriptions: report.descriptions,
-            figures: written, missing: missing, incomplete: incomplete)
+            figures: written, intervals: report.intervals, differences: report.differences, paired: report.paired,
+            missing: missing, incomplete: incomplete)
         try output.emit(printed) {
             let text = ComparisonText(report, missing: missing).text
             return ([text] + written.map { "written: \($0)" }).joined(separator: "\n")
