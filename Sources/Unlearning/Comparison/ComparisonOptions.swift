@@ -15,6 +15,12 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
     case recEraser = "receraser"
     /// A few steps up the loss of the forgotten prompts, under a cap.
     case gradientAscent = "ascent"
+    /// Away from the original's answers to the forgotten prompts, towards them on retained ones (NegKL among the baselines of
+    /// arXiv 2403.03536).
+    case negativeDivergence = "negkl"
+    /// Towards the answers of an untrained model on the forgotten prompts, of the original on retained ones (arXiv
+    /// 2205.08096).
+    case badTeacher = "bad-t"
     /// arXiv 2403.03536
     case e2urec
     /// arXiv 2307.02147
@@ -35,6 +41,8 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
         case .sisa: "SISA"
         case .recEraser: "RecEraser"
         case .gradientAscent: "Gradient ascent"
+        case .negativeDivergence: "NegKL"
+        case .badTeacher: "Bad-T"
         case .e2urec: "E2URec"
         case .ifru: "IFRU"
         case .ifruDirect: "IFRU, no spillover"
