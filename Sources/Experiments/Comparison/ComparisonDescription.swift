@@ -16,8 +16,8 @@ extension ComparisonDescription {
                 + "factors and order) is what chance alone makes, and no smaller one tells methods apart"),
         ComparisonDescription(
             name: "nearer to Retrain",
-            text: "a method is called nearer than another where its mean Jensen-Shannon divergence from Retrain is smaller by "
-                + "more than two standard errors of the difference, taken prompt by prompt over the same forget sets; the "
+            text: "a method is called nearer than another where its mean Jensen-Shannon divergence from Retrain is "
+                + "smaller by more than two standard errors of the difference, taken prompt by prompt over the same forget sets; the "
                 + "standard error is the larger one of that of the seeds' means and that over prompts of the seeds there "
                 + "are; of all other pairs nothing is said; from few seeds two standard errors are less than 95 in 100 "
                 + "(from three, about 82), and of many pairs some are beyond them by chance"),
@@ -46,10 +46,10 @@ extension ComparisonDescription {
                 + "of the answers to retained prompts"),
         ComparisonDescription(
             name: "NegKL, Bad-T",
-            text: "as gradient ascent, under the same cap, and with as many retained prompts in each step, whose answers "
+            text: "as gradient ascent, under the same cap, with as many retained prompts in each step, whose answers "
                 + "are held at the original's; NegKL (arXiv 2403.03536) goes away from the original's answers to the "
-                + "deleted prompts, after a first step of gradient ascent, without which nothing would move; Bad-T (arXiv "
-                + "2205.08096) goes towards the answers of a model that was not trained, here the base model"),
+                + "deleted prompts, after a first step of gradient ascent, without which nothing moves; Bad-T "
+                + "(arXiv 2205.08096) goes towards the answers of a model that was not trained, here the base model"),
         ComparisonDescription(
             name: "APA",
             text: "the cluster's partition; sample-adaptive attention chosen on validation; exact: in a "

@@ -64,7 +64,9 @@ struct ComparisonText {
     private var nearer: String {
         let (intervals, differences) = (report.intervals, report.differences)
         guard !intervals.isEmpty else { return "" }
-        var rows = [["JSD to Retrain, paired", "mean", "± 2 SE", "SE prompts", "SE seeds", "nearer, beyond 2 SE, than"]]
+        var rows = [
+            ["JSD to Retrain, paired", "mean", "± 2 SE", "SE prompts", "SE seeds", "nearer, beyond 2 SE, than"]
+        ]
         var kind: ForgetKind?
         for interval in intervals {
             if interval.kind != kind {
@@ -77,8 +79,9 @@ struct ComparisonText {
                 $0.kind == interval.kind && $0.method == interval.method && $0.isNearer
             }
             rows.append([
-                "  " + interval.method.name, decimal(interval.distance.mean, 4), plain(interval.standardError.map { 2 * $0 }),
-                plain(interval.distance.promptError), plain(interval.distance.seedError),
+                "  " + interval.method.name, plain(interval.distance.mean),
+                plain(interval.standardError.map { 2 * $0 }), plain(interval.distance.promptError),
+                plain(interval.distance.seedError),
                 than.map(\.than.rawValue).joined(separator: ", "),
             ])
         }
