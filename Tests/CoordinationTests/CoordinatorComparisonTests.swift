@@ -152,8 +152,8 @@ struct CoordinatorComparisonTests {
         var fixture = running(cases: 4, workers: ["a"], kept: [digests[1], String(repeating: "f", count: 64)])
         var next = given(fixture).first
         #expect(end(of: &fixture).state.progress.contains("1 of 4"))
-        let (running, nothing) = try #require(told(&fixture, known: [digests[1]]))
-        #expect(running.state == .running && nothing == ComparedCases(plan: plan))
+        let (begun, nothing) = try #require(told(&fixture, known: [digests[1]]))
+        #expect(begun.state == .running && nothing == ComparedCases(plan: plan))
         for position in [0, 2, 3] {
             let dealt = try #require(next)
             #expect(dealt.position == position)

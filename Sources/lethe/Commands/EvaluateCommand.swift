@@ -22,6 +22,11 @@ struct EvaluateCommand: ParsableCommand {
             forget requests: distance to retraining, quality, time, fairness, and many small requests in sequence. \
             Nothing is forgotten and no adapter of the cluster changes.
 
+            For every kind of forgetting --json has "intervals" (each method's mean distance to Retrain, with its standard \
+            errors over prompts and over seeds), "differences" (of every two methods, over the same prompts; "is_nearer" \
+            beyond two standard errors only) and, of each request, "paired": the means and covariances that both are \
+            made of.
+
             With --resume DIR every finished case (all methods for one seed and one version of the data) is kept in DIR. \
             Stopped with Ctrl-C, or without a coordinator that answers, it prints the table of the cases that there are; \
             "missing" in --json lists the others and "incomplete" says why (exit status 75 when stopped). Asked again with \
