@@ -69,7 +69,9 @@ struct WireEdgeNumberTests {
         }
         let replaying = ready(.verify(.init(request: nil)))
         var comparing = ready(.compare(.quick))
-        comparing.feed(.comparisonLoaded(operation: "o", .success(LoadedComparison(cases: 2, basis: "basis"))))
+        comparing.feed(
+            .comparisonLoaded(operation: "o", .success(LoadedComparison(cases: PlannedCase.samples(2), basis: "basis")))
+        )
         return try [
             moment("training", training), moment("reference rows", scoring), moment("embeddings", embedding),
             moment("evaluation", evaluating), moment("attention", attending), moment("replay", replaying),
@@ -137,7 +139,8 @@ struct WireEdgeNumberTests {
         let report = ComparisonReport(
             cases: Array(ComparisonReport.sample.cases.prefix(1)), rows: Array(ComparisonReport.sample.rows.prefix(1)),
             sequences: Array(ComparisonReport.sample.sequences.prefix(1)),
-            attention: Array(ComparisonReport.sample.attention.prefix(1)))
+            attention: Array(ComparisonReport.sample.attention.prefix(1)),
+            paired: ComparisonReport.sample.paired.map { Array($0.prefix(1)) })
         for frames in try EdgeNumbers.variants(of: WorkerMessage.compared(task: moment.task, report).frames()) {
             try survive(frames, in: moment)
         }

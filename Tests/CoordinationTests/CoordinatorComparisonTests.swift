@@ -34,13 +34,16 @@ struct CoordinatorComparisonTests {
     }
 
     /// A trained cluster with workers, and a comparison whose cases are known.
-    private func running(cases: Int, workers: [String]) -> CoordinatorFixture {
+    private func running(cases: Int, workers: [String], kept: [String]? = nil) -> CoordinatorFixture {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
         for (index, name) in workers.enumerated() { fixture.hello(name, copies: index == 0 ? copies(1) : []) }
-        fixture.ask(.compare(.quick), id: "c")
+        var options = ComparisonOptions.quick
+        options.kept = kept
+        fixture.ask(.compare(options), id: "c")
         #expect(isAsked(fixture))
         fixture.feed(
-            .comparisonLoaded(operation: "c", .success(LoadedComparison(cases: cases, basis: "basis"))))
+            .comparisonLoaded(
+                operation: "c", .success(LoadedComparison(cases: PlannedCase.samples(cases), basis: "basis"))))
         return fixture
     }
 
@@ -49,8 +52,8 @@ struct CoordinatorComparisonTests {
         guard case .operation(let state, let result) = fixture.replies.first else {
             return (OperationReport(id: "", kind: "", state: .failed, progress: "", fraction: 0), nil)
         }
-        guard case .comparison(let report) = result else { return (state, nil) }
-        return (state, report)
+        guard case .comparison(let found) = result else { return (state, nil) }
+        return (state, found.report)
     }
 
     @Test("Every worker gets one case at a time, and the reports come together in the order of the cases")
@@ -83,7 +86,8 @@ struct CoordinatorComparisonTests {
         #expect(end(of: &fixture).state.state == .running)
         fixture.wait(1000, beating: ["a"])
         #expect(isAsked(fixture))
-        fixture.feed(.comparisonLoaded(operation: "c", .success(LoadedComparison(cases: 1, basis: "new"))))
+        fixture.feed(
+            .comparisonLoaded(operation: "c", .success(LoadedComparison(cases: PlannedCase.samples(1), basis: "new"))))
         let new = try #require(given(fixture).first)
         #expect(new.basis == "new")
         fixture.say(.compared(task: new.task, report(8)), by: "a")
@@ -134,6 +138,59 @@ struct CoordinatorComparisonTests {
         #expect(replay)
     }
 
+    /// What a client that keeps cases is told.
+    private func told(_ fixture: inout CoordinatorFixture, known: [String]) -> (OperationReport, ComparedCases)? {
+        fixture.ask(.comparedCases(.init(operation: "c", known: known)), id: "poll")
+        guard case .comparedCases(let report, let cases) = fixture.replies.first else { return nil }
+        return (report, cases)
+    }
+
+    @Test("Cases that the client keeps are not computed, and what is found is told one by one, also while others run")
+    func kept() throws {
+        let plan = PlannedCase.samples(4)
+        let digests = plan.map(\.digest)
+        var fixture = running(cases: 4, workers: ["a"], kept: [digests[1], String(repeating: "f", count: 64)])
+        var next = given(fixture).first
+        #expect(end(of: &fixture).state.progress.contains("1 of 4"))
+        let (begun, nothing) = try #require(told(&fixture, known: [digests[1]]))
+        #expect(begun.state == .running && nothing == ComparedCases(plan: plan))
+        for position in [0, 2, 3] {
+            let dealt = try #require(next)
+            #expect(dealt.position == position)
+            fixture.say(.compared(task: dealt.task, report(UInt64(position))), by: "a")
+            next = given(fixture).first
+            let (state, cases) = try #require(told(&fixture, known: Array(digests[..<position])))
+            #expect(cases.found == [FoundCase(digest: digests[position], report: report(UInt64(position)))])
+            #expect(state.state == (position == 3 ? .done : .running))
+        }
+        // Also after the end, to whoever comes back late.
+        let (done, first) = try #require(told(&fixture, known: []))
+        #expect(done.state == .done && first.found.map(\.digest) == [digests[0]])
+        #expect(try #require(told(&fixture, known: digests)).1.found.isEmpty)
+        #expect(end(of: &fixture).result?.cases.map(\.seed) == [0, 2, 3])
+    }
+
+    @Test("A comparison whose cases are all kept is done at once")
+    func allKept() throws {
+        var fixture = running(cases: 2, workers: ["a"], kept: PlannedCase.samples(2).map(\.digest))
+        #expect(given(fixture).isEmpty)
+        let (report, cases) = try #require(told(&fixture, known: []))
+        #expect(report.state == .done && cases.found.isEmpty && cases.plan.count == 2)
+    }
+
+    @Test("Cases are told of comparisons only")
+    func noComparison() {
+        var fixture = running(cases: 1, workers: ["a"])
+        fixture.ask(.verify(.init(request: nil)), id: "v")
+        fixture.ask(.comparedCases(.init(operation: "v", known: [])), id: "poll")
+        #expect(fixture.errors.map(\.code) == [.invalidRequest])
+        fixture.ask(.comparedCases(.init(operation: "nobody", known: [])), id: "poll")
+        guard case .unknownOperation("nobody") = fixture.replies.first else {
+            Issue.record("another reply")
+            return
+        }
+    }
+
     @Test("A comparison waits until training is done")
     func waits() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
@@ -151,6 +208,13 @@ struct CoordinatorComparisonTests {
         options.seeds = 1000
         fixture.ask(.compare(options), id: "many")
         #expect(fixture.errors.map(\.code) == [.invalidRequest])
+        let many = [String](repeating: String(repeating: "0", count: 64), count: ComparisonOptions.largestKept + 1)
+        for kept in [["no digest"], many] {
+            options = .quick
+            options.kept = kept
+            fixture.ask(.compare(options), id: "kept")
+            #expect(fixture.errors.map(\.code) == [.invalidRequest])
+        }
         var bad = ComparisonReport.sample
         bad.rows[0].effort?.request.seconds = .nan
         fixture.say(.compared(task: task, bad), by: "a")

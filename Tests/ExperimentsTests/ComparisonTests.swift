@@ -109,7 +109,32 @@ struct ComparisonTests {
         let ascent = try #require(report.row(.gradientAscent))
         #expect(ascent.failure?.contains("nothing to forget") == true)
         #expect(ascent.completeness == nil && ascent.effort == nil)
+        for method in [ComparisonMethod.negativeDivergence, .badTeacher] {
+            #expect(report.row(method)?.failure?.contains("nothing to forget") == true)
+        }
         #expect(ComparisonReport(merging: [report]).summaries.first { $0.method == .gradientAscent }?.failed == 1)
+    }
+
+    @Test("What several methods need is trained once: the original, Retrain, and shards that they share")
+    func trainedOnce() throws {
+        let shop = try ComparisonShop()
+        let made = try #require(
+            try shop.cases(
+                options([ForgetKind(.users, 20), ForgetKind(.user, 1)], methods: [.sisa, .apaD, .apaND]),
+                settings: ComparisonShop.settings(partition: .hash)
+            ).first)
+        let model = LetterModel()
+        let report = try MethodComparison.run(model: model, tokenizer: ByteTokenizer(), comparison: made)
+        // Steps of trainings; margins are computed without a slope.
+        let steps = model.slopes.count { $0.contains { $0.yes != 0 } }
+        let (original, sisa) = (try #require(report.row(.original)?.effort), try #require(report.row(.sisa)?.effort))
+        let requests = report.rows.filter { $0.method == .retrain || $0.method == .sisa }
+        let expected = requests.reduce(original.training.steps + sisa.training.steps) {
+            $0 + ($1.effort?.request.steps ?? 0)
+        }
+        #expect(steps == expected)
+        // And each method is charged for all of it.
+        #expect(report.row(.apaD)?.effort?.training.steps == sisa.training.steps)
     }
 
     @Test("Exact methods do not drift in a sequence, and every point is measured")

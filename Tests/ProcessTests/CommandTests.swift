@@ -97,7 +97,7 @@ struct CommandTests {
         let report = try cluster.succeed("evaluate", "--compare", "--quick", "--figures", figures.path)
         let rows = try #require(report["rows"] as? [[String: Any]])
         #expect(Set(rows.compactMap { $0["kind"] as? String }) == ["users:10%", "user"])
-        #expect(rows.count == 22)
+        #expect(rows.count == 26)
         #expect(rows.compactMap { $0["failure"] as? String } == [])
         for row in rows where row["method"] as? String == "retrain" {
             let completeness = row["completeness"] as? [String: Any]
@@ -130,6 +130,56 @@ struct CommandTests {
         ])
         #expect(text.status == 0)
         #expect(String(decoding: text.output, as: UTF8.self).contains("APA(ND)"))
+    }
+
+    @Test("A comparison that is stopped prints what it has, and goes on from there without believing damaged files")
+    func resumedComparison() throws {
+        let cluster = try TestCluster()
+        try cluster.startWorkers(1)
+        _ = try cluster.importRatings(Ratings.csv(users: 12))
+        _ = try cluster.succeed("train", "--wait")
+        let folder = cluster.root.appendingPathComponent("kept")
+        let asked = [
+            "evaluate", "--compare", "--quick", "--seeds", "6", "--methods", "sisa", "--sequence", "0", "--resume",
+            folder.path,
+        ]
+        func names() throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.count == 69 }.sorted()
+        }
+        let client = try LetheProcess(
+            asked + ["--coordinator", cluster.endpoint], log: cluster.root.appendingPathComponent("client.log"))
+        try wait("a first case: \(client.logText)") { (try? names().isEmpty) == false }
+        // Whatever comes next, this one is not computed to its end.
+        cluster.workers[0]?.kill()
+        kill(client.process.processIdentifier, SIGINT)
+        #expect(client.status(within: 30) == 75)
+        #expect(client.logText.contains("cases are missing") && client.logText.contains("SISA"))
+        let first = try names()
+        #expect((1..<6).contains(first.count))
+        // Neither believed nor in the way: one is damaged, one is a stranger's.
+        let damaged = folder.appendingPathComponent(first[0])
+        try Data("{}".utf8).write(to: damaged)
+        try Data("mine".utf8).write(to: folder.appendingPathComponent("notes.txt"))
+        try cluster.startWorker(1)
+        let result = try cluster.command(asked)
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.errors.contains("\(first[0]): ") && result.errors.contains("notes.txt: "))
+        #expect((result.json["missing"] as? [Any])?.isEmpty == true)
+        #expect((result.json["cases"] as? [[String: Any]])?.count == 6)
+        #expect(try names().count == 6 && names().contains(first[0]))
+        // The same again takes no worker.
+        cluster.workers[1]?.kill()
+        let again = try cluster.command(asked)
+        #expect(again.status == 0)
+        #expect((again.json["rows"] as? NSArray) == (result.json["rows"] as? NSArray))
+        // Without a coordinator: what there is.
+        cluster.stop()
+        try FileManager.default.removeItem(at: damaged)
+        let alone = try lethe(asked + ["--coordinator", cluster.endpoint, "--json"])
+        #expect(alone.status == 69)
+        #expect((alone.json["missing"] as? [Any])?.count == 1 && alone.json["incomplete"] is String)
+        #expect((alone.json["cases"] as? [Any])?.count == 5)
+        #expect(try lethe(asked + ["--report", "/nope"]).status == 64)
     }
 
     @Test("A configuration file stands in for flags; unknown keys and changed settings are refused")

@@ -149,6 +149,8 @@ package enum CoordinatorReply: Sendable {
     case operation(OperationReport, result: OperationResult?)
     case forgetAccepted(OperationReport.State, ForgetOutcome)
     case status(StatusReport)
+    /// A comparison's cases, and a report that its client lacks.
+    case comparedCases(OperationReport, ComparedCases)
     /// The ledger has it that an operator declared a disk destroyed.
     case forgottenCopy(CopySettlement)
     /// No operation has this id; the ledger may know it as a forget request.
@@ -163,7 +165,7 @@ package enum OperationResult: Sendable {
     /// The service's report, a JSON object.
     case evaluation([UInt8])
     case verification(VerificationReport)
-    case comparison(ComparisonReport)
+    case comparison(FoundCases)
 }
 
 /// Margins of one split under several models, each in the order of `digests`.

@@ -189,7 +189,7 @@ extension LedgerService {
             // Reads the files of adapters, which needs their keys.
             let result = try verifyReply(verification, operation: report.id)
             return try ReplyCoding.encode(OperationReply(report: report, result: result))
-        case .status, .operation, .unknownOperation:
+        case .status, .operation, .comparedCases, .unknownOperation:
             throw ClientError(code: .busy, message: "the coordinator is starting")
         }
     }
@@ -201,7 +201,8 @@ extension ReadRequest {
         switch reply {
         case .unknownOperation(let id): self = .earlierOperation(id)
         case .operation(let report, .forget?): self = .forget(report)
-        case .operation(let report, .comparison(let comparison)?): self = .comparison(report, comparison)
+        case .operation(let report, .comparison(let found)?): self = .comparison(report, found)
+        case .comparedCases(let report, let cases): self = .comparedCases(report, cases)
         case .operation(let report, .evaluation(let json)?): self = .evaluation(report, json)
         case .operation, .forgetAccepted, .status, .forgottenCopy, .failure: return nil
         }

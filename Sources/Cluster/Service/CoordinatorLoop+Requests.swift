@@ -26,7 +26,7 @@ extension CoordinatorLoop {
             answer(ticket) { service in
                 try ReplyCoding.encode(try service.ledger.plan(forget))
             }
-        case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .forgetCopy:
+        case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .comparedCases, .forgetCopy:
             asking = ticket
             handle(.client(ticket, request))
             asking = nil

@@ -52,6 +52,8 @@ struct ComparedMethods {
                 forget: step.direct.map(\.sample), retained: step.after.training.map(\.sample),
                 configuration: settings.ascent, isCancelled: work.isCancelled)
             return approximate(result.adapter, request: result.cost)
+        case .negativeDivergence: return try taught(.away, after: step)
+        case .badTeacher: return try taught(.incompetentTeacher, after: step)
         case .e2urec:
             let result = try E2URec.unlearn(
                 model: work.model, tokenizer: work.tokenizer, adapter: original.adapter,
@@ -71,6 +73,14 @@ struct ComparedMethods {
         case .apaD: return try apa(.decomposed, after: step)
         case .apaND: return try apa(.nonDecomposed, after: step)
         }
+    }
+
+    private func taught(_ aim: TeacherForgetting.Aim, after step: ComparisonStep) throws -> ComparedOutcome {
+        let result = try TeacherForgetting.unlearn(
+            model: work.model, tokenizer: work.tokenizer, adapter: original.adapter,
+            forget: step.direct.map(\.sample), retained: step.after.training.map(\.sample), aim: aim,
+            configuration: settings.ascent, isCancelled: work.isCancelled)
+        return approximate(result.adapter, request: result.cost)
     }
 
     private func approximate(

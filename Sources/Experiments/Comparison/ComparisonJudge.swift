@@ -12,6 +12,8 @@ struct ComparisonJudge {
     private let forgetSet: [CasePrompt]
     /// Retrain's margins on the forget set.
     private let reference: [Float]
+    /// Of every method judged so far, prompt by prompt.
+    private var distances: [(method: ComparisonMethod, values: [Double])] = []
 
     init(
         comparison: ComparisonCase, batch: ForgetBatch, step: ComparisonStep, retrained: ComparedAdapter,
@@ -29,7 +31,7 @@ struct ComparisonJudge {
     /// The row of a method; one that fails has a row that says so.
     ///
     /// - Throws: `UnlearningError.cancelled` only.
-    func row(_ method: ComparisonMethod, _ outcome: () throws -> ComparedOutcome) throws -> ComparisonRow {
+    mutating func row(_ method: ComparisonMethod, _ outcome: () throws -> ComparedOutcome) throws -> ComparisonRow {
         var row = ComparisonRow(
             seed: comparison.seed, kind: batch.kind, batch: batch.index, method: method,
             forgotten: step.direct.count, rebuilt: step.rebuilt.count, retained: step.after.training.count)
@@ -41,6 +43,8 @@ struct ComparisonJudge {
             guard forgotten.isEmpty || divergence.isComplete, test.allSatisfy(\.isFinite) else {
                 throw UnlearningError.notFinite(what: "an answer")
             }
+            distances.append(
+                (method, zip(forgotten, reference).map { AnswerDivergence.jensenShannon(Double($0), Double($1)) }))
             row.completeness = ComparisonRow.Completeness(
                 divergence: divergence, membership: membership(forgotten, test))
             row.utility = utility(test)
@@ -55,6 +59,11 @@ struct ComparisonJudge {
             row.failure = "\(error)"
         }
         return row
+    }
+
+    /// Of the methods judged so far.
+    var paired: PairedDistances {
+        PairedDistances(seed: comparison.seed, kind: batch.kind, batch: batch.index, distances: distances)
     }
 
     /// Deleted prompts against test prompts; a rebuilt prompt's target is still a member.

@@ -1,5 +1,4 @@
 import Compute
-import Foundation
 import LanguageModels
 import Recommendation
 import Unlearning
@@ -34,71 +33,55 @@ public enum GradientAscent {
         try configuration.check()
         guard !forget.isEmpty else { throw ApproximateError.emptyForgetSet }
         guard !retained.isEmpty else { throw ApproximateError.emptyRetainedSet }
-        let limit = model.configuration.context
         let began = ContinuousClock.now
-        let forgotten = try TokenizedPrompt.all(forget, tokenizer: tokenizer, limit: limit)
-        let probes = try probes(retained, configuration).map {
-            try TokenizedPrompt($0, tokenizer: tokenizer, limit: limit)
+        let forgotten = try TokenizedPrompt.all(forget, tokenizer: tokenizer, limit: model.configuration.context)
+        let brake = try DivergenceBrake(
+            model: model, tokenizer: tokenizer, original: original, retained: retained, configuration: configuration)
+        return try descend(
+            model: model, from: original, batches: batches(forgotten, configuration), brake: brake,
+            learningRate: configuration.learningRate, began: began, isCancelled: isCancelled
+        ) { batch, index, margin in
+            // Down the negated loss.
+            ((batch[index].label ? 1 : 0) - Metrics.probability(margin: margin)) / Double(batch.count)
         }
+    }
+
+    /// Optimiser steps under the brake, one for each batch; the one that the brake holds back is the last.
+    ///
+    /// - `slope`: ∂loss/∂margin of a prompt of a batch, at the margin that it has.
+    static func descend(
+        model: any AnswerModel, from original: Adapter, batches: [[TokenizedPrompt]], brake: DivergenceBrake,
+        learningRate: Double, began: ContinuousClock.Instant, isCancelled: () -> Bool,
+        slope: (_ batch: [TokenizedPrompt], _ index: Int, _ margin: Double) -> Double
+    ) throws -> Result {
+        var brake = brake
         var cost = PhaseCost()
-        func margins(_ values: [Float]) throws -> [Double] {
-            cost.scoredTokens += probes.tokenCount
-            let moved = Adapter(layout: original.layout, values: values)
-            return try model.answerLogits(
-                prompts: probes.map(\.tokens), adapters: AdapterMixture([moved]), weights: nil
-            ).map { Double($0.margin) }
-        }
-        let before = try margins(original.values)
-        guard before.allSatisfy(\.isFinite) else { throw UnlearningError.notFinite(what: "the original's answers") }
-        /// Infinite when anything is not a number.
-        func divergence(_ values: [Float]) throws -> Double {
-            guard values.allSatisfy(\.isFinite) else { return .infinity }
-            let after = try margins(values)
-            let mean =
-                zip(before, after).reduce(0) { $0 + AnswerDivergence.kullbackLeibler($1.0, $1.1) }
-                / Double(before.count)
-            return mean.isFinite ? mean : .infinity
-        }
         var values = original.values
-        var reached = 0.0
-        var isCapped = false
+        var (reached, isCapped) = (0.0, false)
         var optimiser = AdamW(count: values.count)
-        for batch in batches(forgotten, configuration) {
+        for batch in batches where !isCapped {
             if isCancelled() { throw UnlearningError.cancelled }
             let current = Adapter(layout: original.layout, values: values)
             let result = try model.gradient(prompts: batch.map(\.tokens), adapter: current) { index, logits in
-                let probability = Metrics.probability(margin: Double(logits.margin))
-                // Down the negated loss.
-                let slope = Float(((batch[index].label ? 1 : 0) - probability) / Double(batch.count))
+                let slope = Float(slope(batch, index, Double(logits.margin)))
                 return AnswerLogits(yes: slope, no: -slope)
             }
-            var moved = values
-            optimiser.step(&moved, gradient: result.gradient, learningRate: Float(configuration.learningRate))
+            var wanted = values
+            optimiser.step(&wanted, gradient: result.gradient, learningRate: Float(learningRate))
             cost.steps += 1
             cost.trainedTokens += batch.tokenCount
-            var distance = try divergence(moved)
-            for _ in 0..<10 where distance > configuration.divergenceCap {
-                isCapped = true
-                moved = zip(values, moved).map { ($0 + $1) / 2 }
-                distance = try divergence(moved)
-            }
-            if distance <= configuration.divergenceCap { (values, reached) = (moved, distance) }
-            if isCapped { break }
+            let step = try brake.step(from: values, to: wanted)
+            if let taken = step.values { (values, reached) = (taken, step.divergence) }
+            isCapped = step.isCapped
         }
         let result = Adapter(layout: original.layout, values: values)
         try result.checkFinite()
+        cost.scoredTokens = brake.scoredTokens
         cost.seconds = (ContinuousClock.now - began) / .seconds(1)
         return Result(adapter: result, cost: cost, divergence: reached, isCapped: isCapped)
     }
 
-    private static func probes(
-        _ retained: [TrainingPrompt], _ configuration: GradientAscentConfiguration
-    ) -> [TrainingPrompt] {
-        let keyed = retained.map { (FieldHash.number(["ascent probe", String(configuration.seed), $0.id]), $0) }
-        return keyed.sorted { ($0.0, $0.1.id) < ($1.0, $1.1.id) }.prefix(configuration.probes).map(\.1)
-    }
-
-    private static func batches(
+    static func batches(
         _ prompts: [TokenizedPrompt], _ configuration: GradientAscentConfiguration
     ) -> [[TokenizedPrompt]] {
         let all = (0..<configuration.epochs).lazy.flatMap { epoch in

@@ -88,17 +88,18 @@ private final class ComparisonRun {
                     seed: comparison.seed, data: comparison.data, training: before.training.count,
                     validation: before.validation.count, test: before.test.count, shards: comparison.settings.shards,
                     partition: comparison.settings.partition, epochs: comparison.settings.specification.epochs)
-            ], descriptions: ComparisonDescription.all)
+            ], descriptions: ComparisonDescription.all, paired: [])
         for batch in comparison.batches {
             let step = try before.applying(batch, read: work.read)
             let retrained = try work.train(step.after.training)
-            let judge = try ComparisonJudge(
+            var judge = try ComparisonJudge(
                 comparison: comparison, batch: batch, step: step, retrained: retrained, work: work)
             for method in comparison.methods {
                 report.rows.append(
                     try judge.row(method) { try methods.outcome(of: method, after: step, retrained: retrained) })
                 done()
             }
+            report.paired?.append(judge.paired)
         }
         if comparison.methods.contains(where: { $0 == .apaD || $0 == .apaND }) {
             let weights = try methods.attentionWeights(seed: comparison.seed, data: comparison.data)

@@ -137,6 +137,8 @@ struct SeriesStyle {
         case .sisa: self.init("#56b4e9", .triangle)
         case .recEraser: self.init("#0072b2", .triangle)
         case .gradientAscent: self.init("#b5651d", .circle)
+        case .negativeDivergence: self.init("#8c564b", .triangle)
+        case .badTeacher: self.init("#bcbd22", .triangle)
         case .e2urec: self.init("#cc79a7", .circle)
         case .ifru: self.init("#d55e00", .diamond)
         case .ifruDirect: self.init("#e69f00", .diamond)

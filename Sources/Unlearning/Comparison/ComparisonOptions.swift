@@ -15,6 +15,12 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
     case recEraser = "receraser"
     /// A few steps up the loss of the forgotten prompts, under a cap.
     case gradientAscent = "ascent"
+    /// Away from the original's answers to the forgotten prompts, towards them on retained ones (NegKL among the baselines of
+    /// arXiv 2403.03536).
+    case negativeDivergence = "negkl"
+    /// Towards the answers of an untrained model on the forgotten prompts, of the original on retained ones (arXiv
+    /// 2205.08096).
+    case badTeacher = "bad-t"
     /// arXiv 2403.03536
     case e2urec
     /// arXiv 2307.02147
@@ -35,6 +41,8 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
         case .sisa: "SISA"
         case .recEraser: "RecEraser"
         case .gradientAscent: "Gradient ascent"
+        case .negativeDivergence: "NegKL"
+        case .badTeacher: "Bad-T"
         case .e2urec: "E2URec"
         case .ifru: "IFRU"
         case .ifruDirect: "IFRU, no spillover"
@@ -132,12 +140,14 @@ public struct ComparisonOptions: Codable, Hashable, Sendable {
     public var sequence: Int
     /// nil: the cluster's.
     public var epochs: Int?
+    /// Digests of cases that whoever asks has already (`PlannedCase.digest`): they are not computed. nil: none.
+    public var kept: [String]?
 
     public init(
         forget: [ForgetKind] = ["users:5%", "users:10%", "users:20%", "user", "interaction", "noise:10%"].compactMap(
             ForgetKind.init),
         seeds: Int = 3, methods: [ComparisonMethod] = ComparisonMethod.allCases, limit: Int? = nil, sequence: Int = 8,
-        epochs: Int? = nil
+        epochs: Int? = nil, kept: [String]? = nil
     ) {
         self.forget = forget
         self.seeds = seeds
@@ -145,7 +155,11 @@ public struct ComparisonOptions: Codable, Hashable, Sendable {
         self.limit = limit
         self.sequence = sequence
         self.epochs = epochs
+        self.kept = kept
     }
+
+    /// Digests in `kept`, at most: several comparisons of the largest size.
+    public static let largestKept = 4096
 
     /// One seed, a tenth of the users and one user, few prompts, one epoch: shows whether everything works, not which
     /// method is better.
@@ -162,6 +176,10 @@ public struct ComparisonOptions: Codable, Hashable, Sendable {
             (limit.map { (8...(1 << 20)).contains($0) } ?? true, "the limit must be 8 prompts or more"),
             ((0...256).contains(sequence), "a sequence has up to 256 requests"),
             (epochs.map { (1...100).contains($0) } ?? true, "there must be 1 to 100 epochs"),
+            (
+                (kept ?? []).count <= Self.largestKept && (kept ?? []).allSatisfy(PlannedCase.isDigest),
+                "there may be \(Self.largestKept) kept cases, each named by a digest"
+            ),
         ]
         for (holds, reason) in problems where !holds {
             throw UnlearningError.invalidSpecification(reason: reason)

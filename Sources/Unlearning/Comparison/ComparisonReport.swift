@@ -35,23 +35,28 @@ public struct ComparisonReport: Codable, Hashable, Sendable {
     public var sequences: [DriftPoint]
     public var attention: [AttentionWeights]
     public var descriptions: [ComparisonDescription]
+    /// One for each seed and forget request. nil: a report of an earlier release.
+    public var paired: [PairedDistances]?
 
     public init(
         cases: [CaseSummary] = [], rows: [ComparisonRow] = [], sequences: [DriftPoint] = [],
-        attention: [AttentionWeights] = [], descriptions: [ComparisonDescription] = []
+        attention: [AttentionWeights] = [], descriptions: [ComparisonDescription] = [],
+        paired: [PairedDistances]? = nil
     ) {
         self.cases = cases
         self.rows = rows
         self.sequences = sequences
         self.attention = attention
         self.descriptions = descriptions
+        self.paired = paired
     }
 
     /// The reports of several cases as one, in the order given.
     public init(merging reports: [ComparisonReport]) {
         self.init(
             cases: reports.flatMap(\.cases), rows: reports.flatMap(\.rows), sequences: reports.flatMap(\.sequences),
-            attention: reports.flatMap(\.attention), descriptions: reports.first?.descriptions ?? [])
+            attention: reports.flatMap(\.attention), descriptions: reports.first?.descriptions ?? [],
+            paired: reports.contains { $0.paired != nil } ? reports.flatMap { $0.paired ?? [] } : nil)
     }
 }
 
@@ -234,7 +239,7 @@ extension ComparisonReport {
         let pointsAreFine = sequences.allSatisfy {
             fine($0.divergence) && fine($0.test) && fine($0.request) && fine($0.preparation)
         }
-        return rowsAreFine && pointsAreFine
+        return rowsAreFine && pointsAreFine && (paired ?? []).allSatisfy(\.isSound)
             && attention.allSatisfy { $0.tau.isFinite && $0.weights.allSatisfy { $0.allSatisfy(\.isFinite) } }
     }
 }

@@ -40,11 +40,14 @@ public struct ComparisonPlan: Sendable {
             self.seed = seed
             self.noise = noise
         }
+
+        /// `ComparisonCase.data`
+        var data: String { noise.map { "flipped labels, \($0)" } ?? "as recorded" }
     }
 
     public let entries: [Entry]
-    private let options: ComparisonOptions
-    private let settings: ComparisonSettings
+    let options: ComparisonOptions
+    let settings: ComparisonSettings
 
     /// - `settings`: its specification's seed is that of the first case; the next seeds follow.
     /// - Throws: `UnlearningError.invalidSpecification`.
@@ -58,10 +61,11 @@ public struct ComparisonPlan: Sendable {
         let hasOthers = noise.count < options.forget.count
         let first = settings.specification.seed
         let seeds = (0..<UInt64(options.seeds)).map { first &+ $0 }
-        // The longest first: a worker that is left with one of them at the end keeps all others waiting.
-        entries =
-            (hasOthers ? seeds.map { Entry(seed: $0, noise: nil) } : [])
-            + noise.flatMap { kind in seeds.map { Entry(seed: $0, noise: kind) } }
+        // Everything for one seed before the next: whoever stops early has a whole table of fewer seeds. Of one seed the
+        // longest case first, so that workers end at about the same time.
+        entries = seeds.flatMap { seed in
+            (hasOthers ? [Entry(seed: seed, noise: nil)] : []) + noise.map { Entry(seed: seed, noise: $0) }
+        }
     }
 
     /// - Throws: `UnlearningError.noSamples` when there is nothing to train on or to test, or too little to forget.
@@ -86,7 +90,7 @@ public struct ComparisonPlan: Sendable {
             throw UnlearningError.noSamples
         }
         return ComparisonCase(
-            seed: entry.seed, data: entry.noise.map { "flipped labels, \($0)" } ?? "as recorded",
+            seed: entry.seed, data: entry.data,
             people: draft.activities(), training: draft.prompts(of: .train), validation: draft.prompts(of: .validation),
             test: draft.prompts(of: .test), batches: batches,
             sequence: entry.noise == nil ? draft.sequence(of: options.sequence) : [],

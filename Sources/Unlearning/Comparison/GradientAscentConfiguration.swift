@@ -1,4 +1,4 @@
-/// Everything but data and model that determines a forgetting by gradient ascent.
+/// Everything but data and model that determines a forgetting by gradient ascent, and by teachers.
 public struct GradientAscentConfiguration: Codable, Hashable, Sendable {
     /// Passes over the forgotten prompts.
     public var epochs: Int

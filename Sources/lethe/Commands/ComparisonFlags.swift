@@ -32,6 +32,12 @@ struct ComparisonFlags: ParsableArguments {
             "Also write the tables (comparison.md) and figures (SVG) into this folder.", valueName: "dir"))
     var figures: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep every finished case in this folder and take up those that are there: of the same data, base model, "
+                + "settings and seed. Stopped with Ctrl-C it prints what there is.", valueName: "dir"))
+    var resume: String?
+
     @Option(help: ArgumentHelp("Show what --json printed before, instead of comparing.", valueName: "file"))
     var report: String?
 
@@ -49,7 +55,7 @@ struct ComparisonFlags: ParsableArguments {
 
     var isAsked: Bool {
         quick || report != nil || !forget.isEmpty || seeds != nil || methods != nil || figures != nil || limit != nil
-            || sequence != nil || epochs != nil
+            || sequence != nil || epochs != nil || resume != nil
     }
 
     /// Flags over the defaults, or over those of `--quick`.
@@ -90,14 +96,36 @@ struct ComparisonFlags: ParsableArguments {
         var attention: [AttentionWeights]
         var descriptions: [ComparisonDescription]
         var figures: [String]
+        /// What can be told of distances to Retrain; `paired` has what both are made of.
+        var intervals: [DistanceInterval]
+        var differences: [DistanceDifference]
+        var paired: [PairedDistances]?
+        /// Cases that are not there (yet), and why.
+        var missing: [PlannedCase]
+        var incomplete: String?
     }
 
     func run(_ client: ClientOptions) throws {
         try reportingFailures(json: client.json) {
             let directory = try figures.map(Self.directory)
+            if let resume { return try keepOn(resume, client, directory) }
             let report = try report.map(Self.read) ?? Self.compare(options(), client.connect())
             try show(report, directory, client.output)
         }
+    }
+
+    /// Prints what there is also when not all of it is; the exit status then is that of the reason.
+    private func keepOn(_ resume: String, _ client: ClientOptions, _ directory: URL?) throws {
+        var comparison = try ResumableComparison(resume, options: options())
+        let stop = StopRequest()
+        let outcome = try comparison.run(client.connect(), isStopped: { stop.isSet })
+        let (report, missing) = (outcome.cases.report, outcome.cases.missing)
+        guard let reason = outcome.reason.map(CommandFailure.init) else {
+            return try show(report, directory, client.output)
+        }
+        try show(report, directory, client.output, missing: missing, incomplete: reason.message)
+        Output.note("\(reason.message); \(missing.count) of \(outcome.cases.plan.count) cases are missing")
+        throw ExitCode(reason.status.rawValue)
     }
 
     private static func compare(
@@ -110,14 +138,19 @@ struct ComparisonFlags: ParsableArguments {
         return report
     }
 
-    private func show(_ report: ComparisonReport, _ directory: URL?, _ output: Output) throws {
+    private func show(
+        _ report: ComparisonReport, _ directory: URL?, _ output: Output, missing: [PlannedCase] = [],
+        incomplete: String? = nil
+    ) throws {
         let written = try directory.map { try Self.write(report, into: $0) } ?? []
         let printed = Printed(
             cases: report.cases, summary: report.summaries, drift: report.driftSummaries, rows: report.rows,
             sequences: report.sequences, attention: report.attention, descriptions: report.descriptions,
-            figures: written)
+            figures: written, intervals: report.intervals, differences: report.differences, paired: report.paired,
+            missing: missing, incomplete: incomplete)
         try output.emit(printed) {
-            ([ComparisonText(report).text] + written.map { "written: \($0)" }).joined(separator: "\n")
+            let text = ComparisonText(report, missing: missing).text
+            return ([text] + written.map { "written: \($0)" }).joined(separator: "\n")
         }
     }
 

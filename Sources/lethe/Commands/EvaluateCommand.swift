@@ -17,10 +17,21 @@ struct EvaluateCommand: ParsableCommand {
             "APA" is with the attention in force, to the whole prompt; "by history" looks at the user's history alone, as \
             rankings do. --attention measures both at another τ and n than those that validation chose.
 
-            With --compare and any of --quick, --forget, --seeds, --methods, --figures (or --limit, --sequence, --epochs) \
-            unlearning methods are compared instead, on this cluster's data and configuration and on identical forget \
-            requests: distance to retraining, quality, time, fairness, and many small requests in sequence. Nothing is \
-            forgotten and no adapter of the cluster changes.
+            With --compare and any of --quick, --forget, --seeds, --methods, --figures (or --limit, --sequence, --epochs, \
+            --resume) unlearning methods are compared instead, on this cluster's data and configuration and on identical \
+            forget requests: distance to retraining, quality, time, fairness, and many small requests in sequence. \
+            Nothing is forgotten and no adapter of the cluster changes.
+
+            For every kind of forgetting --json has "intervals" (each method's mean distance to Retrain, with its standard \
+            errors over prompts and over seeds), "differences" (of every two methods, over the same prompts; "is_nearer" \
+            beyond two standard errors only) and, of each request, "paired": the means and covariances that both are \
+            made of.
+
+            With --resume DIR every finished case (all methods for one seed and one version of the data) is kept in DIR. \
+            Stopped with Ctrl-C, or without a coordinator that answers, it prints the table of the cases that there are; \
+            "missing" in --json lists the others and "incomplete" says why (exit status 75 when stopped). Asked again with \
+            the same DIR it computes what is missing. Cases of other data, settings, seeds or another base model are never \
+            taken; damaged files are named and computed again.
             """)
 
     @Option(help: "train, validation or test.")
@@ -50,6 +61,9 @@ struct EvaluateCommand: ParsableCommand {
         guard split == .test else { throw ValidationError("methods are compared on the test split") }
         guard attention == nil, !aggregates else {
             throw ValidationError("--attention and --aggregates are not for a comparison of methods")
+        }
+        guard comparison.resume == nil || comparison.report == nil else {
+            throw ValidationError("--resume computes and --report shows: one of them")
         }
         _ = try comparison.options()
     }

@@ -17,7 +17,9 @@ struct ComparisonDocument {
         let parts: [[String]] = [
             ["# Methods of unlearning, side by side", ComparisonText(report).header + ".", Self.reading],
             ["## Distance to retraining, quality and time", image("request-time")],
-            sections { sizes(of: $0) + "\n\n" + quality($1) },
+            sections { kind, summaries in
+                [sizes(of: kind), quality(summaries), nearer(of: kind)].filter { !$0.isEmpty }.joined(separator: "\n\n")
+            },
             ["## Who pays, and what is computed"],
             sections { effort($1) },
             [drift, image("attention"), failures, descriptions],
@@ -64,6 +66,20 @@ struct ComparisonDocument {
                     median($0.preparationSeconds),
                 ]
             })
+    }
+
+    /// What can be told; nothing for a report without paired distances.
+    private func nearer(of kind: ForgetKind) -> String {
+        let differences = report.differences.filter { $0.kind == kind }
+        guard !differences.isEmpty else { return "" }
+        let told = differences.filter(\.isNearer)
+        let sentences = ComparisonMethod.allCases.compactMap { method -> String? in
+            let than = told.filter { $0.method == method }.map(\.than.name)
+            return than.isEmpty ? nil : "\(method.name) than \(than.joined(separator: ", "))"
+        }
+        return "Nearer to Retrain by more than two standard errors of the paired difference: "
+            + (sentences.isEmpty ? "none than any other" : sentences.joined(separator: "; "))
+            + ". Of the other \(differences.count - told.count) pairs nothing is said."
     }
 
     private func effort(_ summaries: [ComparisonSummary]) -> String {

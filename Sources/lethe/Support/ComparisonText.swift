@@ -5,13 +5,26 @@ import Unlearning
 /// A comparison of methods as tables for people; the JSON has more.
 struct ComparisonText {
     private let report: ComparisonReport
+    private let missing: [PlannedCase]
 
-    init(_ report: ComparisonReport) {
+    /// - Parameter missing: cases that belong to the comparison and are not in the report.
+    init(_ report: ComparisonReport, missing: [PlannedCase] = []) {
         self.report = report
+        self.missing = missing
     }
 
     var text: String {
-        ([header] + [quality, effort, drift, failures].filter { !$0.isEmpty } + [notes]).joined(separator: "\n\n")
+        guard !report.cases.isEmpty else { return [header, gaps].filter { !$0.isEmpty }.joined(separator: "\n\n") }
+        let parts = [gaps, quality, nearer, effort, drift, failures].filter { !$0.isEmpty }
+        return ([header] + parts + [notes]).joined(separator: "\n\n")
+    }
+
+    /// What the table does not stand on.
+    private var gaps: String {
+        guard !missing.isEmpty else { return "" }
+        let all = missing.count + report.cases.count
+        return "\(missing.count) of \(all) cases are missing:\n"
+            + missing.map { "  seed \($0.seed), \($0.data)" }.joined(separator: "\n")
     }
 
     var header: String {
@@ -46,6 +59,36 @@ struct ComparisonText {
             ]
         }
     }
+
+    /// Which methods lie nearer to Retrain than which; nothing for a report without paired distances.
+    private var nearer: String {
+        let (intervals, differences) = (report.intervals, report.differences)
+        guard !intervals.isEmpty else { return "" }
+        var rows = [
+            ["JSD to Retrain, paired", "mean", "± 2 SE", "SE prompts", "SE seeds", "nearer, beyond 2 SE, than"]
+        ]
+        var kind: ForgetKind?
+        for interval in intervals {
+            if interval.kind != kind {
+                kind = interval.kind
+                rows.append([])
+                let (seeds, prompts) = (interval.distance.seeds, interval.distance.prompts)
+                rows.append(["forget \(interval.kind), seeds: \(seeds), prompts: \(prompts)"])
+            }
+            let than = differences.filter {
+                $0.kind == interval.kind && $0.method == interval.method && $0.isNearer
+            }
+            rows.append([
+                "  " + interval.method.name, plain(interval.distance.mean),
+                plain(interval.standardError.map { 2 * $0 }), plain(interval.distance.promptError),
+                plain(interval.distance.seedError),
+                than.map(\.than.rawValue).joined(separator: ", "),
+            ])
+        }
+        return table(rows)
+    }
+
+    private func plain(_ value: Double?) -> String { value.map { decimal($0, 4) } ?? "-" }
 
     private var effort: String {
         blocks(
@@ -90,6 +133,7 @@ struct ComparisonText {
         with Retrain's.
         log-loss under core, random, edge: test prompts of the third of the users with the most interactions, of a random \
         third, with the fewest.
+        nearer: differences to Retrain prompt by prompt, beyond two standard errors; of all other pairs nothing is said.
         Means ± deviation over seeds and requests. --json has every row and says how each number is to be read.
         """
     }

@@ -381,7 +381,10 @@ struct Simulation {
                         LoadedSplit(
                             digests: digests, missingEmbeddings: digests, looksAtQuery: parameters != nil))))
         case .loadComparison(let operation, _):
-            answer(.comparisonLoaded(operation: operation, .success(LoadedComparison(cases: 3, basis: ledger.basis))))
+            answer(
+                .comparisonLoaded(
+                    operation: operation, .success(LoadedComparison(cases: PlannedCase.samples(3), basis: ledger.basis))
+                ))
         case .loadForgetShards(let operation, let request):
             answer(
                 .forgetShards(
@@ -596,7 +599,7 @@ struct Simulation {
         case .forgetAccepted(let state, _):
             clients[index].isAcknowledged = true
             clients[index].isEnded = state == .done
-        case .operation(let report, _):
+        case .operation(let report, _), .comparedCases(let report, _):
             clients[index].isAcknowledged = true
             clients[index].isEnded = report.state == .done || (report.state == .failed && report.kind != "forget")
         case .failure(let error):

@@ -19,6 +19,8 @@ extension ActionSentences {
             return [
                 "reply to \(request): noted, of \(settlement.shards.map(\.shard).shards) on worker \(settlement.worker)"
             ]
+        case .comparedCases(let report, let cases):
+            return ["reply to \(request): \(sentence(report))", "  with \(cases.found.count) of its cases"]
         case .unknownOperation(let id): return ["reply to \(request): no operation \(id) is known"]
         case .failure(let error): return ["reply to \(request): refused (\(error.code)): \(error.message)"]
         }
@@ -42,7 +44,7 @@ extension ActionSentences {
                 + report.empty.map { "  shard \($0) is empty" }
                 + report.notCurrent.map { "  shard \($0) is not current" }
                 + report.changed.map { "  shard \($0.shard) changed, to \($0.newAdapter ?? "no adapter yet")" }
-        case .comparison(let report): ["  \(report.cases.count) cases are compared"]
+        case .comparison(let found): ["  \(found.report.cases.count) cases are compared"]
         }
     }
 

@@ -35,7 +35,7 @@ extension TranscriptRunner {
                 digests: digests, missingEmbeddings: digests, looksAtQuery: ledger.adapters.count > 1)
             return [.splitLoaded(operation: operation, .success(loaded))]
         case .loadComparison(let operation, _):
-            let loaded = LoadedComparison(cases: 1, basis: ledger.snapshot.validationDigest)
+            let loaded = LoadedComparison(cases: PlannedCase.samples(1), basis: ledger.snapshot.validationDigest)
             return [.comparisonLoaded(operation: operation, .success(loaded))]
         case .loadForgetShards(let operation, let request):
             guard let record = ledger.records.first(where: { $0.id == request }) else {

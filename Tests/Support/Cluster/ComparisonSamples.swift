@@ -47,3 +47,15 @@ extension ComparisonReport {
         return report
     }()
 }
+
+extension PlannedCase {
+    /// Cases of seeds from 0 on, each with a digest of its own.
+    package static func samples(_ count: Int) -> [PlannedCase] {
+        (0..<count).map { PlannedCase(digest: digest($0), seed: UInt64($0), data: "as recorded") }
+    }
+
+    private static func digest(_ number: Int) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 64 - digits.count) + digits
+    }
+}

@@ -13,9 +13,8 @@ extension Coordinator {
             if let error = exhausted(among: { $0 == .operation(operation.id) }) {
                 return failOperation(operation.id, error)
             }
-            let reports = cases.reports.compactMap { $0 }
-            guard reports.count == cases.reports.count else { return }
-            endOperation(operation.id, .comparison(ComparisonReport(merging: reports)))
+            guard cases.done == cases.count else { return }
+            endOperation(operation.id, .comparison(cases.found))
         }
     }
 
@@ -27,7 +26,8 @@ extension Coordinator {
         case .failure(let error) where error.code == .stale: restart(id)
         case .failure(let error): failOperation(id, error)
         case .success(let loaded):
-            update(id) { $0.setPhase(Comparison.Phase.comparing(Comparison.Cases(loaded))) }
+            let cases = Comparison.Cases(loaded, kept: comparison.options.kept ?? [])
+            update(id) { $0.setPhase(Comparison.Phase.comparing(cases)) }
         }
     }
 
@@ -99,10 +99,20 @@ extension Coordinator {
         succeeded(task.work)
         update(part.operation) {
             $0.setCases {
-                guard $0.reports.indices.contains(position) else { return }
-                $0.reports[position] = report
+                guard $0.found.reports.indices.contains(position) else { return }
+                $0.found.reports[position] = report
             }
         }
+    }
+
+    /// What a client that keeps cases asks for again and again: also while others are under way.
+    mutating func tellCases(_ wanted: ClientRequest.ComparedCasesRequest, to ticket: ClientTicket) {
+        guard let operation = operation(wanted.operation) else {
+            return reply(ticket, .unknownOperation(wanted.operation))
+        }
+        guard case .compare = operation.course else { return reply(ticket, .failure(.noComparison(operation.id))) }
+        let portion = operation.foundCases?.portion(without: Set(wanted.known))
+        reply(ticket, .comparedCases(report(operation), portion ?? ComparedCases()))
     }
 
     // MARK: status
@@ -113,14 +123,14 @@ extension Coordinator {
         let under = tasks(of: operation).compactMap { task in
             task.progress.map { "\($0.step) of \($0.steps)" }
         }
-        return "comparing methods, \(cases.done) of \(cases.reports.count) cases done"
+        return "comparing methods, \(cases.done) of \(cases.count) cases done"
             + (under.isEmpty ? "" : "; under way, rows: \(under.joined(separator: ", "))")
     }
 
     func comparisonFraction(of operation: Operation) -> Double {
-        guard let cases = operation.cases, !cases.reports.isEmpty else { return 0 }
+        guard let cases = operation.cases, cases.count > 0 else { return 0 }
         let under = tasks(of: operation).reduce(0) { $0 + $1.share }
-        return (Double(cases.done) + 0.99 * under) / Double(cases.reports.count)
+        return (Double(cases.done) + 0.99 * under) / Double(cases.count)
     }
 
     private func tasks(of operation: Operation) -> [CoordinatorTask] {
@@ -134,5 +144,9 @@ extension Coordinator {
 extension ClientError {
     package static func invalidComparison(_ error: any Error) -> ClientError {
         ClientError(code: .invalidRequest, message: "\(error)")
+    }
+
+    static func noComparison(_ id: String) -> ClientError {
+        ClientError(code: .invalidRequest, message: "operation \(id) is no comparison of methods")
     }
 }

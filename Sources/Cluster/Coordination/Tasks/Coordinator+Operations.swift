@@ -23,6 +23,9 @@ extension Coordinator {
             refresh()
             guard let operation = operation(id) else { return reply(ticket, .unknownOperation(id)) }
             reply(ticket, .operation(report(operation), result: operation.result))
+        case .comparedCases(let wanted):
+            refresh()
+            tellCases(wanted, to: ticket)
         case .train, .forget, .evaluate, .verify, .compare: begin(request, for: ticket)
         case .forgetCopy(let wanted): declare(wanted, for: ticket)
         case .importRows, .finishImport, .query, .adapters, .lineage, .exportAdapter, .audit, .access:

@@ -20,6 +20,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case compare(ComparisonOptions)
     case status
     case operation(id: String)
+    /// Which cases a comparison consists of, and a report that the client lacks. As `operation`, for who keeps cases.
+    case comparedCases(ComparedCasesRequest)
     case adapters
     /// Which training prompts are in which shard, and the validation prompts' margins under each adapter.
     case lineage
@@ -31,6 +33,17 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case audit(AuditRequest)
     /// Declares the disk of a worker that is away destroyed.
     case forgetCopy(ForgetCopyRequest)
+
+    public struct ComparedCasesRequest: Codable, Sendable, Equatable {
+        public var operation: String
+        /// Digests of cases that are not to be sent.
+        public var known: [String]
+
+        public init(operation: String, known: [String]) {
+            self.operation = operation
+            self.known = known
+        }
+    }
 
     public struct ForgetCopyRequest: Codable, Sendable, Equatable {
         /// Id, or name if only one worker has it.

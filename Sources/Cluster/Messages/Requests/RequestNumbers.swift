@@ -12,6 +12,8 @@ extension WireNumbers {
         case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .adapters, .lineage, .exportAdapter,
             .access:
             break
+        case .comparedCases(let wanted):
+            try checkCount(wanted.known.count, 0...ComparisonOptions.largestKept, "known")
         case .audit(let audit): try check(audit.after, WireLimits.entries, "after")
         case .forgetCopy(let copy):
             if let shard = copy.shard { try check(shard, WireLimits.shards, "shard") }

@@ -115,7 +115,7 @@ extension ClientRequest {
         switch self {
         case .forget(let forget): forget.dryRun
         case .importRows, .finishImport, .query, .adapters, .lineage, .exportAdapter, .access, .audit: true
-        case .train, .evaluate, .verify, .compare, .status, .operation, .forgetCopy: false
+        case .train, .evaluate, .verify, .compare, .status, .operation, .comparedCases, .forgetCopy: false
         }
     }
 }

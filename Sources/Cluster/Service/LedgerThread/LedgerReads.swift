@@ -29,8 +29,10 @@ final class LedgerReads {
                 return .success(
                     try ReplyCoding.encode(OperationReply(report: report, result: try ForgetReply(evidence))))
             case .earlierOperation(let id): return .success(try earlierOperation(id))
-            case .comparison(let report, let result):
-                return .success(try ReplyCoding.encode(OperationReply(report: report, result: result)))
+            case .comparison(let report, let found):
+                return .success(try ReplyCoding.encode(OperationReply(report: report, result: found.report)))
+            case .comparedCases(let report, let cases):
+                return .success(try ReplyCoding.encode(OperationReply(report: report, result: cases)))
             case .evaluation(let report, let json):
                 let result = try ReplyCoding.decode(EvaluateReply.self, from: Data(json))
                 return .success(try ReplyCoding.encode(OperationReply(report: report, result: result)))
@@ -70,7 +72,8 @@ enum ReadRequest: Sendable {
     case forget(OperationReport)
     /// An operation that this coordinator does not know (any more).
     case earlierOperation(String)
-    case comparison(OperationReport, ComparisonReport)
+    case comparison(OperationReport, FoundCases)
+    case comparedCases(OperationReport, ComparedCases)
     /// The service's report, a JSON object.
     case evaluation(OperationReport, [UInt8])
 

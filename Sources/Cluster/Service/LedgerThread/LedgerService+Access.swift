@@ -77,7 +77,7 @@ extension ClientRequest {
         case .verify: "verify"
         case .compare: "compare"
         case .status: "status"
-        case .operation: Self.operationName
+        case .operation, .comparedCases: Self.operationName
         case .adapters: "adapters"
         case .lineage: "lineage"
         case .exportAdapter: "export"

@@ -4,7 +4,7 @@ import Recommendation
 import Unlearning
 
 extension LedgerService {
-    /// How many cases there are, and whether a worker can be sent the first: the others are about as large.
+    /// Which cases there are, and whether a worker can be sent the first: the others are about as large.
     ///
     /// - Throws: `ClientError` (`no-data`, `too-large`, `invalid-request`).
     func loadComparison(_ options: ComparisonOptions) throws -> LoadedComparison {
@@ -21,7 +21,7 @@ extension LedgerService {
                         + "keep fewer with --limit N")
             }
         }
-        return LoadedComparison(cases: plan.entries.count, basis: try ledger.comparisonBasis())
+        return LoadedComparison(cases: try plan.cases(of: source), basis: try ledger.comparisonBasis())
     }
 
     /// - Throws: `ClientError` with code `stale` when the data is not that of `basis` any more.
