@@ -4,7 +4,7 @@
 /// evaluated, and whatever one side may say the other takes.
 public enum WireLimits {
     /// First byte of compatibility: peers of another version are refused.
-    public static let version: UInt8 = 9
+    public static let version: UInt8 = 10
 
     // MARK: a cluster
 
