@@ -2,6 +2,8 @@
 import PackageDescription
 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+// ChaCha20 without an authenticator.
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let database: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -18,6 +20,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CZeroMQ"),
+        .systemLibrary(name: "CZlib"),
         // Hides the differences between oneDNN 2.x and 3.x behind one small C interface.
         .target(name: "COneDNN", cSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("dnnl")]),
         // Element-wise and attention kernels, dispatched at run time to what the CPU has; optimised in debug builds too.
@@ -26,7 +29,7 @@ let package = Package(
         .target(name: "Compute", dependencies: ["COneDNN", "CKernels"]),
         .target(name: "Files", dependencies: [crypto]),
         .target(name: "LanguageModels", dependencies: ["Compute", "Files", crypto]),
-        .target(name: "Recommendation", dependencies: ["Files", crypto]),
+        .target(name: "Recommendation", dependencies: ["Files", crypto, cryptoExtras]),
         .target(name: "Unlearning", dependencies: ["Compute", "Files", "LanguageModels", "Recommendation", crypto]),
         .target(
             name: "Experiments", dependencies: ["Compute", "Files", "LanguageModels", "Recommendation", "Unlearning"]),
@@ -36,7 +39,9 @@ let package = Package(
             path: "Sources/Cluster/Messages"),
         .target(
             name: "Ledger",
-            dependencies: ["Messages", "Files", "LanguageModels", "Recommendation", "Unlearning", database, crypto],
+            dependencies: [
+                "Messages", "Files", "LanguageModels", "Recommendation", "Unlearning", "CZlib", database, crypto,
+            ],
             path: "Sources/Cluster/Ledger",
             // Its tests look at bytes of records and of staged files, which nobody else may; they run on the release build.
             swiftSettings: [.unsafeFlags(["-enable-testing"])]),

@@ -1,4 +1,5 @@
 import Crypto
+import CryptoExtras
 import Files
 import Foundation
 
@@ -32,15 +33,18 @@ public struct ManifestDigest: Equatable, Sendable {
     /// SHA-256 of `bytes`, in hexadecimal: what a manifest is called by.
     public var hexadecimal: String { sha256(bytes) }
 
-    public mutating func add(_ entry: Entry) { combine(entry, &+) }
+    public mutating func add(_ entry: Entry) { combine(entry.lanes, &+) }
+
+    public mutating func add(_ other: ManifestDigest) { combine(other.lanes, &+) }
+    public mutating func remove(_ other: ManifestDigest) { combine(other.lanes, &-) }
 
     /// What was not added may be removed; the digest is that of no set until it is added.
-    public mutating func remove(_ entry: Entry) { combine(entry, &-) }
+    public mutating func remove(_ entry: Entry) { combine(entry.lanes, &-) }
 
     @inline(__always)
-    private mutating func combine(_ entry: Entry, _ operation: (UInt16, UInt16) -> UInt16) {
+    private mutating func combine(_ others: [UInt16], _ operation: (UInt16, UInt16) -> UInt16) {
         lanes.withUnsafeMutableBufferPointer { sums in
-            entry.lanes.withUnsafeBufferPointer { terms in
+            others.withUnsafeBufferPointer { terms in
                 for index in 0..<min(sums.count, terms.count) { sums[index] = operation(sums[index], terms[index]) }
             }
         }
@@ -73,16 +77,16 @@ extension ManifestDigest {
         ///
         /// The sum's security rests on numbers that look drawn at random for each entry. A stream cipher's output is what
         /// nobody tells from that, as long as a key meets a nonce once; each entry has a key of its own, and uses it for this.
-        /// It comes with an authenticator, which is left alone: nothing is faster here.
         private static func expansion(id: String, digest: String) -> Data {
             let key = SymmetricKey(data: FieldHash.digest(["lethe manifest entry", id, digest]))
-            guard let nonce, let box = try? ChaChaPoly.seal(zeros, using: key, nonce: nonce) else {
-                preconditionFailure("ChaCha20 takes every key of 32 bytes")
-            }
-            return box.ciphertext
+            guard let nonce, let firstBlock,
+                let bytes = try? Insecure.ChaCha20CTR.encrypt(zeros, using: key, counter: firstBlock, nonce: nonce)
+            else { preconditionFailure("ChaCha20 takes every key of 32 bytes") }
+            return bytes
         }
 
         private static let zeros = [UInt8](repeating: 0, count: byteCount)
-        private static let nonce = try? ChaChaPoly.Nonce(data: [UInt8](repeating: 0, count: 12))
+        private static let nonce = try? Insecure.ChaCha20CTR.Nonce(data: [UInt8](repeating: 0, count: 12))
+        private static let firstBlock = try? Insecure.ChaCha20CTR.Counter(offset: 1)
     }
 }

@@ -140,6 +140,8 @@ struct LedgerDamagedRowTests {
             ("embeddings", "vectors", "x'00'"), ("audit", "time", "'secret'"), ("meta", "value", "'secret'"),
             ("forget_shards", "fallback", "'secret'"), ("margins", "margins", "'secret'"),
             ("shards", "summary", "'secret'"),
+            ("forget_requests", "certificate", "'secret'"), ("forget_requests", "certificate", "x'01736563726574'"),
+            ("audit", "detail", "x'01736563726574'"), ("audit", "hash", "x'736563726574'"),
         ])
     func named(table: String, column: String, value: String) throws {
         let (fixture, _) = try base()

@@ -193,6 +193,7 @@ private final class EarlierLedger {
         _ ledger: Ledger, single: InteractionKey?,
         more: (_ user: String, _ time: Int64) -> [(kind: String, parts: [String], time: Int64)]
     ) throws {
+        try ledger.unpackRows()
         let start = Int64(fixture.now.timeIntervalSince1970 * 1000)
         var rows: [(kind: String, parts: [String], time: Int64)] = []
         let users = try ledger.inspect("SELECT kind FROM tombstones").filter { $0 == "user" }.count

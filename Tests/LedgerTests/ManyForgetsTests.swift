@@ -9,22 +9,9 @@ import Testing
 struct ManyForgetsTests {
     @Test("All are gone at once, the rest is as if they had never been there, and no key of theirs is left")
     func many() throws {
-        let isFull = ProcessInfo.processInfo.environment["LETHE_TEST_FULL"] != nil
-        let users = isFull ? 100_000 : 2_000
+        let users = TestRounds.isFull ? 100_000 : 2_000
         let fixture = LedgerFixture(shards: 4)
-        let items = (0..<40).map { Item(id: "m\($0)", title: "Film \($0)") }
-        var numbers = SeededNumbers(5)
-        var data = SyntheticRatings(users: 0, seed: 0)
-        data.items = items
-        for user in 0..<users + 20 {
-            for time in 0..<7 {
-                data.interactions.append(
-                    Interaction(
-                        user: "person \(user)", item: "m\(Int.random(in: 0..<40, using: &numbers))",
-                        timestamp: Int64(time), rating: Double(Int.random(in: 1...5, using: &numbers)),
-                        ordinal: Int64(data.interactions.count)))
-            }
-        }
+        let data = SyntheticRatings.people(users + 20, seed: 5)
         let ledger = try fixture.open()
         try fixture.load(data, into: ledger)
         let named = (0..<users).map { "person \($0)" }

@@ -78,6 +78,7 @@ struct SignedStatementTests {
             try fixture.prepare(ledger)
             _ = try ledger.finishForget(request: user, at: fixture.now)
         }
+        try ledger.unpackRows()
         let raw = try Data(contentsOf: fixture.directory.appendingPathComponent("certificate.key"))
         let key = try Curve25519.Signing.PrivateKey(rawRepresentation: raw)
         var statements: [String: Certificate.Statement] = [:]

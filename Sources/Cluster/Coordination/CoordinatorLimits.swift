@@ -79,8 +79,9 @@ package enum CoordinatorLimits {
     /// How long nothing is purged after a purge began.
     package static let purgeSeconds = 1.0...30.0
     /// How long nothing is purged after a purge, in times that it took: everybody who asks something of the ledger waits for
-    /// it, and a catalogue is written anew by it however little left it.
-    package static let purgePauses = 50.0
+    /// it, and a catalogue is written anew by it however little left it. So it is met by fewer than one acknowledgement in a
+    /// hundred.
+    package static let purgePauses = 200.0
     /// Results of one kind (adapters, embeddings, rows) that the ledger failed to keep and that wait in memory, before no more
     /// of the kind are begun. With a full disk one is enough.
     package static let unwrittenResults = 4

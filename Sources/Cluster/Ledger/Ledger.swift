@@ -81,7 +81,7 @@ package final class Ledger {
     var knownPrompts: (text: Data, value: PromptConfiguration)?
     var sealing = AuditSealing()
     var headPlaces = AuditHeadPlaces()
-    private var checkpointer = Checkpointer()
+    private(set) var checkpointer = Checkpointer()
     /// By forgets since `takeTouched`, also by those that were not committed.
     var touched = ForgottenBasis()
     /// Adapters that were found damaged or lost and are still to be taken away (`dropIfDamaged`).

@@ -184,4 +184,20 @@ extension LedgerSchema {
                     WHERE kind IN ('audit finding', 'audit finding accepted');
                 """)
     }
+
+    /// What a request leaves is stored packed, and hashes as bytes (`ClosedRequest`, `StoredHash`). Rows of before stay as they
+    /// are: blobs are packed, texts are not.
+    static func packedEvidence(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- For whoever reads this file without Lethe: what `PackedText` begins with.
+                CREATE TABLE packing_dictionaries (number INTEGER PRIMARY KEY, text TEXT NOT NULL);
+                -- Certificates of before version 3 are looked for among these at every start.
+                CREATE INDEX forget_requests_unpacked ON forget_requests (number) WHERE typeof(certificate) = 'text';
+                """)
+        let first = PackingDictionary.first
+        try db.execute(
+            sql: "INSERT INTO packing_dictionaries (number, text) VALUES (?, ?)",
+            arguments: [first.number, first.text])
+    }
 }

@@ -21,6 +21,7 @@ enum LedgerSchema {
         migrator.registerMigration("imports in portions", migrate: importsInPortions)
         migrator.registerMigration("counted embeddings", migrate: countedEmbeddings)
         migrator.registerMigration("reference prompts", migrate: referencePrompts)
+        migrator.registerMigration("packed evidence", migrate: packedEvidence)
         return migrator
     }
 

@@ -101,6 +101,10 @@ package final class CoordinatorProcess: Sendable {
             service.whenDataChanges = { [unowned service] in inbox.post(service.changed()) }
             service.publishFacts()
             return service
+        } gainsFromCompany: {
+            // Closed in the transaction of the next acknowledgement, a request costs no syncs of its own, and whoever asks
+            // right after an acknowledgement does not wait for the closing's.
+            if case .write(let write) = $0 { write.command?.finishedRequest != nil } else { false }
         } perform: {
             $0.perform($1)
             return false

@@ -3,7 +3,8 @@ import ZeroMQ
 
 /// A thread of its own for a state that is not `Sendable`: the ledger's database, the query engine's decoder.
 ///
-/// Work is done in the order in which it was given; what came meanwhile is handed over together.
+/// Work is done in the order in which it was given; what came meanwhile is handed over together. Work that gains from company
+/// may wait for it a moment.
 final class SerialThread<State, Work: Sendable>: Sendable {
     private enum Item: Sendable {
         case work(Work)
@@ -15,10 +16,17 @@ final class SerialThread<State, Work: Sendable>: Sendable {
 
     /// Makes the state on the thread and waits for it.
     ///
-    /// - Parameter perform: returns whether it has more to do: then it is called again without waiting.
+    /// For how long work waits that gains from company, unless it is so much that it has enough in itself.
+    static var companyPatience: Duration { .milliseconds(10) }
+    static var company: Int { 8 }
+
+    /// - Parameters:
+    ///   - gainsFromCompany: work that is handed over `companyPatience` later where nothing else is there to be done.
+    ///   - perform: returns whether it has more to do: then it is called again without waiting.
     /// - Throws: whatever `make` throws.
     init(
         name: String, make: @escaping @Sendable () throws -> State,
+        gainsFromCompany: @escaping @Sendable (Work) -> Bool = { _ in false },
         perform: @escaping @Sendable (State, [Work]) -> Bool
     ) throws {
         let inbox = try Mailbox<Item>()
@@ -30,7 +38,7 @@ final class SerialThread<State, Work: Sendable>: Sendable {
             do {
                 let state = try make()
                 started.post(nil)
-                Self.serve(state, inbox, perform)
+                Self.serve(state, inbox, gainsFromCompany, perform)
             } catch {
                 started.post(error)
             }
@@ -53,16 +61,27 @@ final class SerialThread<State, Work: Sendable>: Sendable {
         _ = ended.take()
     }
 
-    private static func serve(_ state: State, _ inbox: Mailbox<Item>, _ perform: (State, [Work]) -> Bool) {
+    private static func serve(
+        _ state: State, _ inbox: Mailbox<Item>, _ gainsFromCompany: (Work) -> Bool, _ perform: (State, [Work]) -> Bool
+    ) {
         var hasMore = false
         while true {
             var works: [Work] = []
             var isLast = false
-            for item in hasMore ? inbox.drain() : inbox.take() {
-                switch item {
-                case .work(let work): if !isLast { works.append(work) }
-                case .stop: isLast = true
+            func add(_ items: [Item]) {
+                for item in items {
+                    switch item {
+                    case .work(let work): if !isLast { works.append(work) }
+                    case .stop: isLast = true
+                    }
                 }
+            }
+            add(hasMore ? inbox.drain() : inbox.take())
+            let end = ContinuousClock.now + companyPatience
+            while !hasMore, !isLast, (1..<company).contains(works.count), works.allSatisfy(gainsFromCompany) {
+                let items = inbox.take(timeout: end - .now)
+                add(items)
+                if items.isEmpty { break }
             }
             hasMore = perform(state, works)
             if isLast { return }

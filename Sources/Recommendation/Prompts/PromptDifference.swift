@@ -53,6 +53,10 @@ public struct PromptDifference<Old: PromptVersion, New: PromptVersion> where Old
 
     /// No id occurs twice in a list; should it, its first prompt counts.
     public init(from old: [Old], to new: [New]) {
+        guard !old.isEmpty, !new.isEmpty else {
+            (deleted, rebuilt, added, unchanged) = (old, [], new, 0)
+            return
+        }
         let wanted = Dictionary(new.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var deleted: [Old] = []
         var rebuilt: [Change] = []

@@ -23,6 +23,9 @@ extension BenchCommand {
         @Option(help: "Connections that ask at the same time, each for its share of the targets.")
         var clients = 1
 
+        @Option(help: "Begin no request of a connection sooner than so many seconds after the one before.")
+        var every = 0.0
+
         @Flag(help: "Only ask what would happen.")
         var dryRun = false
 
@@ -60,6 +63,7 @@ extension BenchCommand {
 
         func validate() throws {
             guard (1...1024).contains(clients) else { throw ValidationError("--clients must be from 1 to 1024") }
+            guard (0...3600).contains(every) else { throw ValidationError("--every must be from 0 to 3600") }
         }
 
         func run() throws {
@@ -73,7 +77,7 @@ extension BenchCommand {
                 stride(from: first, to: requests.count, by: clients).map { requests[$0] }
             }
             try reportingFailures(json: client.json) {
-                let asking = try BenchClients(shares: shares, seconds: seconds) { try client.connect() }
+                let asking = try BenchClients(shares: shares, seconds: seconds, every: every) { try client.connect() }
                 var (times, status): ([Double], [Double]) = ([], [])
                 let wall = try timed { (times, status) = try asking.run() }
                 guard !times.isEmpty else { throw CommandFailure(.usage, "--seconds must be above 0") }

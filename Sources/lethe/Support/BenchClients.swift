@@ -9,14 +9,18 @@ struct BenchClients {
     let shares: [[ClientRequest]]
     /// No further request is begun after so many seconds.
     let seconds: Double
+    /// Seconds between the beginnings of a client's requests, at least.
+    let every: Double
     /// Asks for the status again and again meanwhile.
     private let observer: CoordinatorClient
     private static let pause = 0.05
 
     /// Connects as many as there are shares, and waits until each is connected.
-    init(shares: [[ClientRequest]], seconds: Double, connect: () throws -> CoordinatorClient) throws {
+    init(shares: [[ClientRequest]], seconds: Double, every: Double = 0, connect: () throws -> CoordinatorClient) throws
+    {
         self.shares = shares
         self.seconds = seconds
+        self.every = every
         func connected() throws -> CoordinatorClient {
             let client = try connect()
             try client.call(.status, patience: .seconds(600))
@@ -48,13 +52,17 @@ struct BenchClients {
         for (index, share) in shares.enumerated() {
             // Nobody else uses it from here on.
             nonisolated(unsafe) let client = clients[index]
-            let seconds = seconds
+            let (seconds, every) = (seconds, every)
             let thread = Thread {
                 let result = Result {
                     let clock = ContinuousClock()
                     let deadline = clock.now + .seconds(min(seconds, 1e9))
                     var times: [Double] = []
-                    for request in share where clock.now < deadline {
+                    var next = clock.now
+                    for request in share {
+                        Thread.sleep(forTimeInterval: max(0, (next - clock.now) / .seconds(1)))
+                        guard clock.now < deadline else { break }
+                        next = clock.now + .seconds(every)
                         times.append(try timed { try client.call(request, patience: .seconds(600)) })
                     }
                     return times

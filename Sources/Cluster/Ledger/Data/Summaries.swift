@@ -10,10 +10,22 @@ struct Summaries {
         var prompts = 0
         var likes = 0
 
-        mutating func count(_ prompt: StoredPrompt, _ entry: ManifestDigest.Entry, added: Bool) {
-            if added { digest.add(entry) } else { digest.remove(entry) }
-            prompts += added ? 1 : -1
-            if prompt.prompt.label { likes += added ? 1 : -1 }
+        mutating func count(_ prompt: StoredPrompt, _ entry: ManifestDigest.Entry) {
+            digest.add(entry)
+            prompts += 1
+            if prompt.prompt.label { likes += 1 }
+        }
+
+        mutating func add(_ other: Summary) {
+            digest.add(other.digest)
+            prompts += other.prompts
+            likes += other.likes
+        }
+
+        mutating func remove(_ other: Summary) {
+            digest.remove(other.digest)
+            prompts -= other.prompts
+            likes -= other.likes
         }
     }
 
@@ -37,26 +49,56 @@ struct Summaries {
     /// Counts a prompt where it is counted anew.
     mutating func recount(_ prompt: StoredPrompt) {
         let entry = ManifestDigest.Entry(id: prompt.id, digest: prompt.digest)
-        splits[prompt.split]?.count(prompt, entry, added: true)
-        if prompt.isReference { references?.count(prompt, entry, added: true) }
-        if let shard = prompt.shard { shards[shard]?.count(prompt, entry, added: true) }
+        splits[prompt.split]?.count(prompt, entry)
+        if prompt.isReference { references?.count(prompt, entry) }
+        if let shard = prompt.shard { shards[shard]?.count(prompt, entry) }
     }
 
-    mutating func add(_ prompt: StoredPrompt, _ db: Database) throws { try count(prompt, added: true, db) }
-    mutating func remove(_ prompt: StoredPrompt, _ db: Database) throws { try count(prompt, added: false, db) }
+    mutating func add(_ prompts: [StoredPrompt], _ db: Database) throws {
+        for part in Self.summed(prompts) { try combine(part, { $0.add($1) }, db) }
+    }
 
-    private mutating func count(_ prompt: StoredPrompt, added: Bool, _ db: Database) throws {
-        let entry = ManifestDigest.Entry(id: prompt.prompt.id, digest: prompt.digest)
-        let split = prompt.prompt.split
-        if splits[split] == nil { splits[split] = try Self.read(split, db) }
-        splits[split]?.count(prompt, entry, added: added)
-        if prompt.isReference {
-            if references == nil { references = try Self.readReferences(db) }
-            references?.count(prompt, entry, added: added)
+    mutating func remove(_ prompts: [StoredPrompt], _ db: Database) throws {
+        for part in Self.summed(prompts) { try combine(part, { $0.remove($1) }, db) }
+    }
+
+    /// Of these prompts alone. Expanding their entries is most of what somebody's prompts cost.
+    private static func summed(_ prompts: [StoredPrompt]) -> [Summaries] {
+        guard !prompts.isEmpty else { return [] }
+        return prompts.concurrentlyByParts { prompts in
+            var sums = Summaries()
+            for prompt in prompts {
+                let entry = ManifestDigest.Entry(id: prompt.id, digest: prompt.digest)
+                sums.splits[prompt.split, default: Summary()].count(prompt, entry)
+                if prompt.isReference {
+                    var references = sums.references ?? Summary()
+                    sums.references = nil
+                    references.count(prompt, entry)
+                    sums.references = references
+                }
+                if let shard = prompt.shard { sums.shards[shard, default: Summary()].count(prompt, entry) }
+            }
+            return sums
         }
-        if let shard = prompt.shard {
-            if shards[shard] == nil { shards[shard] = try Self.read(shard: shard, db) }
-            shards[shard]?.count(prompt, entry, added: added)
+    }
+
+    private mutating func combine(
+        _ sums: Summaries, _ operation: (inout Summary, Summary) -> Void, _ db: Database
+    ) throws {
+        for (split, sum) in sums.splits {
+            var known = try splits[split] ?? Self.read(split, db)
+            operation(&known, sum)
+            splits[split] = known
+        }
+        if let sum = sums.references {
+            var known = try references ?? Self.readReferences(db)
+            operation(&known, sum)
+            references = known
+        }
+        for (shard, sum) in sums.shards {
+            var known = try shards[shard] ?? Self.read(shard: shard, db)
+            operation(&known, sum)
+            shards[shard] = known
         }
     }
 

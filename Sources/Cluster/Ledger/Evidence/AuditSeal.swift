@@ -88,12 +88,13 @@ extension Ledger {
             db,
             // As the index has it: the log is not read through.
             sql: """
-                SELECT kind, detail FROM audit WHERE kind IN ('audit finding', 'audit finding accepted')
+                SELECT sequence, kind, detail FROM audit WHERE kind IN ('audit finding', 'audit finding accepted')
                 ORDER BY sequence DESC LIMIT 1
                 """)
         guard let last, try last.value("kind", in: "audit") == Ledger.finding else { return nil }
-        let detail: Data = try last.value("detail", in: "audit")
-        return (try? JSONDecoder().decode(Finding.self, from: detail))?.finding
+        let sequence = try last.count("sequence", in: "audit")
+        let detail = try last.packedText("detail", in: "audit", of: "entry \(sequence)")
+        return (try? JSONDecoder().decode(Finding.self, from: Data(detail.utf8)))?.finding
             ?? "the log was changed from outside"
     }
 
@@ -138,8 +139,8 @@ extension Ledger {
     /// Whether the log holds the head's entry.
     func contains(_ head: AuditHead, _ db: Database) throws -> Bool {
         if head.sequence == 0 { return head.hash == Ledger.noHash }
-        return try String.fetchOne(db, sql: "SELECT hash FROM audit WHERE sequence = ?", arguments: [head.sequence])
-            == head.hash
+        return try Row.fetchOne(db, sql: "SELECT hash FROM audit WHERE sequence = ?", arguments: [head.sequence])?
+            .hash("hash", in: "audit") == head.hash
     }
 
     /// Counted in the log, where no head is there to count on from.

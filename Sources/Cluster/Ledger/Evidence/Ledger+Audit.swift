@@ -40,7 +40,9 @@ extension Ledger {
         try db.execute(
             sql: "INSERT INTO audit (sequence, time, kind, detail, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
             arguments: [
-                entry.sequence, entry.time.milliseconds, entry.kind, entry.detail, entry.previous, entry.hash,
+                entry.sequence, entry.time.milliseconds, entry.kind,
+                PackedText.pack(Data(entry.detail.utf8))?.databaseValue ?? entry.detail.databaseValue,
+                StoredHash.value(entry.previous), StoredHash.value(entry.hash),
             ])
         return entry
     }
@@ -75,10 +77,11 @@ extension AuditEntry {
     }
 
     init(row: Row) throws {
+        let sequence = try row.count("sequence", in: "audit")
         self.init(
-            sequence: try row.count("sequence", in: "audit"), time: try row.date("time", in: "audit"),
-            kind: try row.value("kind", in: "audit"), detail: try row.value("detail", in: "audit"),
-            previous: try row.value("previous", in: "audit"), hash: try row.value("hash", in: "audit"))
+            sequence: sequence, time: try row.date("time", in: "audit"), kind: try row.value("kind", in: "audit"),
+            detail: try row.packedText("detail", in: "audit", of: "entry \(sequence)"),
+            previous: try row.hash("previous", in: "audit"), hash: try row.hash("hash", in: "audit"))
     }
 
     /// SHA-256, in hexadecimal, of the entry's lines: previous, sequence, milliseconds since 1970, kind, detail.

@@ -16,7 +16,7 @@ extension Ledger {
             var reading = AuditReading()
             let rows = try Row.fetchCursor(db, sql: "SELECT * FROM audit ORDER BY sequence")
             while let row = try rows.next() {
-                if let finding = try reading.take(AuditEntry(row: row)) {
+                if let finding = try reading.take(row) {
                     return AuditVerdict(entries: reading.entries, finding: finding)
                 }
             }
@@ -52,20 +52,21 @@ extension Ledger {
     private func requestFinding(_ log: AuditReading, _ db: Database) throws -> String? {
         var (requests, certificates) = (0, 0)
         let rows = try Row.fetchCursor(
-            db, sql: "SELECT id, audit, certificate FROM forget_requests ORDER BY number")
+            db, sql: "SELECT id, audit, outcome, certificate FROM forget_requests ORDER BY number")
         while let row = try rows.next() {
             let id: String = try row.value("id", in: "forget_requests")
-            let entry: String = try row.value("audit", in: "forget_requests")
-            let certificate: String? = try row.optional("certificate", in: "forget_requests")
+            let entry = try row.hash("audit", in: "forget_requests")
+            let isClosed = try !row.decode(DatabaseValue.self, forColumn: "certificate").isNull
             requests += 1
             guard log.forgets.contains(entry) else { return "the log has no entry for forget request \(id)" }
-            guard let certificate else { continue }
+            guard isClosed else { continue }
             certificates += 1
             guard log.finishes.contains(Ledger.auditName(ofRequest: id)) || log.finishes.contains(id) else {
                 return "the log has no entry for the certificate of request \(id)"
             }
-            guard let statement = try? JSONDecoder().decode(Certificate.self, from: Data(certificate.utf8)).statement
-            else { return "the certificate of request \(id) cannot be read" }
+            guard let statement = try? ClosedRequest(row: row)?.certificate.statement else {
+                return "the certificate of request \(id) cannot be read"
+            }
             guard statement.auditHead == entry, statement.request == id else {
                 return "the certificate of request \(id) is another one's, or names another entry of the log"
             }
@@ -89,8 +90,14 @@ private struct AuditReading {
     var finishes: Set<String> = []
 
     /// Returns what is wrong with the entry.
-    mutating func take(_ entry: AuditEntry) -> String? {
+    mutating func take(_ row: Row) throws -> String? {
         let expected = entries + 1
+        let entry: AuditEntry
+        do {
+            entry = try AuditEntry(row: row)
+        } catch LedgerError.corrupt(_, let reason) {
+            return "entry \(expected) of the log cannot be read: \(reason)"
+        }
         guard entry.sequence == expected else { return "entry \(expected) of the log is missing" }
         guard entry.previous == (last?.hash ?? Ledger.noHash) else {
             return "entry \(expected) of the log is not chained to the one before it"

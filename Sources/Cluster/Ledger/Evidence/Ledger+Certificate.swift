@@ -34,12 +34,14 @@ extension Ledger {
                     doubleChecks: checks, unconfirmed: try UnconfirmedCopy.all(ofRequest: number, db),
                     copiesRecordedSince: try copiesRecordedSince(db),
                     exactness: try exactness(of: shards, db), specification: try digest(of: configuration.training),
-                    arithmetic: arithmetic, auditHead: row.value("audit", in: "forget_requests"),
+                    arithmetic: arithmetic, auditHead: row.hash("audit", in: "forget_requests"),
                     auditHeadAtFinish: try auditHead(db)),
                 signedBy: signingKey)
             try db.execute(
-                sql: "UPDATE forget_requests SET finished = ?, certificate = ? WHERE number = ?",
-                arguments: [time.milliseconds, try JSONEncoder.stable.text(certificate), number])
+                sql: "UPDATE forget_requests SET finished = ? WHERE number = ?",
+                arguments: [time.milliseconds, number])
+            try ClosedRequest(outcome: record.outcome, certificate: certificate).store(inRequest: number, db)
+            for shard in shards { try close(shard, request: number, db) }
             let detail = [
                 "request": Ledger.auditName(ofRequest: id), "certificate": certificate.jws.digest,
             ]
@@ -62,7 +64,8 @@ extension Ledger {
         }
         return try read { db in
             func entry(_ hash: String) throws -> String? {
-                try String.fetchOne(db, sql: "SELECT kind FROM audit WHERE hash = ?", arguments: [hash])
+                try String.fetchOne(
+                    db, sql: "SELECT kind FROM audit WHERE hash IN (?, ?)", arguments: [StoredHash.value(hash), hash])
             }
             if try entry(certificate.statement.auditHead) != "forget" {
                 findings.append("the audit log has no entry for the acknowledgement that the certificate names")
@@ -109,7 +112,7 @@ extension Ledger {
     }
 
     private func auditHead(_ db: Database) throws -> String? {
-        try String.fetchOne(db, sql: "SELECT hash FROM audit ORDER BY sequence DESC LIMIT 1")
+        try Row.fetchOne(db, sql: "SELECT hash FROM audit ORDER BY sequence DESC LIMIT 1")?.hash("hash", in: "audit")
     }
 
     /// SHA-256, in hexadecimal, of the specification as JSON with sorted keys.
@@ -135,6 +138,16 @@ extension Ledger {
                 fallback: try row.optionalChoice("fallback", in: table),
                 training: try row.optionalJSON("training", in: table))
         }
+    }
+
+    /// Of a shard of a finished request the certificate says everything; what is asked for later is which requests rest on an
+    /// adapter (`quarantine`).
+    private func close(_ shard: Certificate.Shard, request: Int64, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                UPDATE forget_shards SET new_adapter = ?, old_adapter = NULL, old_manifest = '', new_manifest = NULL,
+                approximation = NULL, fallback = NULL, training = NULL WHERE request = ? AND shard = ?
+                """, arguments: [shard.newAdapter.map(StoredHash.value), request, shard.index])
     }
 
     /// Approximate as soon as one shard is: whoever reads only the first word is not misled.
@@ -182,10 +195,11 @@ extension ForgetRecord {
     init(row: Row) throws {
         let table = "forget_requests"
         let finished = try row.optionalDate("finished", in: table)
+        let closed = try ClosedRequest(row: row)
         self.init(
-            outcome: try row.json("outcome", in: table), state: finished == nil ? .pending : .finished,
-            method: try row.choice("method", in: table), finished: finished,
-            certificate: try row.optionalJSON("certificate", in: table),
+            outcome: try closed?.outcome ?? row.json("outcome", in: table),
+            state: finished == nil ? .pending : .finished, method: try row.choice("method", in: table),
+            finished: finished, certificate: closed?.certificate,
             bridge: try row.optionalChoice("bridge", in: table))
     }
 }

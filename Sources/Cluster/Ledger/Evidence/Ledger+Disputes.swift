@@ -20,8 +20,8 @@ extension Ledger {
                 db,
                 sql: """
                     SELECT request, finished FROM forget_shards JOIN forget_requests ON number = request
-                    WHERE shard = ? AND new_adapter = ? ORDER BY request
-                    """, arguments: [dispute.shard, dispute.published])
+                    WHERE shard = ? AND new_adapter IN (?, ?) ORDER BY request
+                    """, arguments: [dispute.shard, dispute.published, StoredHash.value(dispute.published)])
             let adapter = Supplement.DisputedAdapter(
                 shard: dispute.shard, adapter: dispute.published, other: dispute.other, workers: dispute.workers)
             for row in rows {

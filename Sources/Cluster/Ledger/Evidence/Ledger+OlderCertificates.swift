@@ -20,8 +20,8 @@ extension Ledger {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT number, certificate FROM forget_requests
-                    WHERE certificate IS NOT NULL AND certificate NOT LIKE '%"jws":%' ORDER BY number
+                    SELECT number, outcome, certificate FROM forget_requests
+                    WHERE typeof(certificate) = 'text' AND certificate NOT LIKE '%"jws":%' ORDER BY number
                     """)
         }
         guard !older.isEmpty else { return }
@@ -30,9 +30,8 @@ extension Ledger {
                 let old: Unwrapped = try row.json("certificate", in: "forget_requests")
                 guard try isOurs(old, db) else { continue }
                 let new = try Certificate(statement: old.statement, signedBy: signingKey)
-                try db.execute(
-                    sql: "UPDATE forget_requests SET certificate = ? WHERE number = ?",
-                    arguments: [try JSONEncoder.stable.text(new), row.value("number", in: "forget_requests") as Int64])
+                let closed = ClosedRequest(outcome: try row.json("outcome", in: "forget_requests"), certificate: new)
+                try closed.store(inRequest: row.value("number", in: "forget_requests"), db)
             }
             try audit(db, "certificates in a new form", ["certificates": older.count], at: time)
         }

@@ -27,10 +27,10 @@ extension Ledger {
     ) throws {
         guard
             let row = try Row.fetchOne(
-                db, sql: "SELECT id, certificate FROM forget_requests WHERE number = ? AND certificate IS NOT NULL",
-                arguments: [number])
+                db, sql: "SELECT * FROM forget_requests WHERE number = ? AND certificate IS NOT NULL",
+                arguments: [number]),
+            let certificate = try ClosedRequest(row: row)?.certificate
         else { return }
-        let certificate: Certificate = try row.json("certificate", in: "forget_requests")
         let table = "forget_copies"
         let copies = try Row.fetchAll(
             db,
@@ -53,7 +53,7 @@ extension Ledger {
             signedBy: signingKey)
         try db.execute(
             sql: "INSERT INTO supplements (request, statement) VALUES (?, ?)",
-            arguments: [number, supplement.jws.compact])
+            arguments: [number, supplement.stored])
     }
 }
 
@@ -62,17 +62,29 @@ extension Supplement {
     ///
     /// - Parameter path: of the database, for errors.
     static func all(ofRequest id: String, _ db: Database, at path: String) throws -> [Supplement] {
-        try String.fetchAll(
+        try Row.fetchAll(
             db,
             sql: """
                 SELECT statement FROM supplements
                 WHERE request = (SELECT number FROM forget_requests WHERE id = ?) ORDER BY number
                 """, arguments: [id]
-        ).map { text in
-            guard let jws = SignedStatement(compact: text) else {
-                throw LedgerError.corrupt(path: path, reason: "a supplement is no signed statement")
+        ).map { row in
+            let packed = try row.packedBytes("statement", in: "supplements", of: "request \(id)")
+            let jws =
+                if let packed {
+                    SignedStatement(lines: packed)
+                } else {
+                    SignedStatement(compact: try row.value("statement", in: "supplements"))
+                }
+            guard let jws else {
+                throw LedgerError.corrupt(path: path, reason: "a supplement of request \(id) is no signed statement")
             }
             return try Supplement(jws: jws)
         }
+    }
+
+    /// Packed (`SignedStatement.lines`), or the JWS where it cannot be.
+    fileprivate var stored: DatabaseValue {
+        jws.lines.flatMap(PackedText.pack)?.databaseValue ?? jws.compact.databaseValue
     }
 }

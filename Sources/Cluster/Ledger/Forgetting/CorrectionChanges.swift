@@ -64,7 +64,7 @@ struct CorrectionChanges {
 }
 
 extension StoredPrompt {
-    fileprivate var trainingShard: Int? { prompt.split == .train ? shard : nil }
+    var trainingShard: Int? { prompt.split == .train ? shard : nil }
 }
 
 extension Ledger {

@@ -51,10 +51,15 @@ struct PersonForgetting {
     /// Training prompts that shards lose or get otherwise.
     var shards: Set<Int> {
         let difference = change.difference
-        return Set(
-            (difference.deleted + difference.rebuilt.flatMap { [$0.old, $0.new] } + difference.added)
-                .filter { $0.split == .train }.compactMap(\.shard)
-        ).union(seenBy)
+        var shards = Set(seenBy)
+        for prompt in difference.deleted { if let shard = prompt.trainingShard { shards.insert(shard) } }
+        for prompt in difference.added { if let shard = prompt.trainingShard { shards.insert(shard) } }
+        for change in difference.rebuilt {
+            for shard in [change.old.trainingShard, change.new.trainingShard] {
+                if let shard { shards.insert(shard) }
+            }
+        }
+        return shards
     }
 
     /// What is to be recognised for ever of single interactions, as every door spells them.

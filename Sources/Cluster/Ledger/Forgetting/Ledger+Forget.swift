@@ -20,11 +20,11 @@ extension Ledger {
         let fingerprint = try self.fingerprint(request)
         return try commit { db in
             if let known = try Row.fetchOne(
-                db, sql: "SELECT fingerprint, outcome FROM forget_requests WHERE id = ?", arguments: [requestID])
+                db, sql: "SELECT * FROM forget_requests WHERE id = ?", arguments: [requestID])
             {
                 let before: Data = try known.value("fingerprint", in: "forget_requests")
                 guard before == fingerprint else { throw LedgerError.requestConflict(id: requestID) }
-                return try known.json("outcome", in: "forget_requests")
+                return try ForgetRecord(row: known).outcome
             }
             let method = try ForgetProcedure(request, default: configuration.method)
             var selection = try select(request, db)
@@ -79,7 +79,7 @@ extension Ledger {
         let hash = try audit(db, "forget", detail, at: time)
         try db.execute(
             sql: "UPDATE forget_requests SET outcome = ?, audit = ? WHERE number = ?",
-            arguments: [try JSONEncoder.stable.text(outcome), hash, number])
+            arguments: [try JSONEncoder.stable.text(outcome), StoredHash.value(hash), number])
         return outcome
     }
 

@@ -20,6 +20,7 @@ extension Ledger {
                 try db.execute(
                     sql: "DELETE FROM margins WHERE adapter NOT IN (SELECT serial FROM adapters)")
             }
+            checkpointer.settle()
             try queue.writeWithoutTransaction { db in
                 // A statement that gives rows: each step frees a page.
                 _ = try Row.fetchAll(db, sql: "PRAGMA incremental_vacuum(\(Self.pagesFreedAtOnce))")

@@ -38,14 +38,12 @@ enum SigningKeyFile {
     /// Names the key of what is signed: of the log's head or, in ledgers of earlier versions, of the last certificate.
     private static func keyID(_ db: Database) throws -> String? {
         if let head = try Meta.auditHead.value(SignedStatement.self, db) { return head.keyID }
-        let certificate = try String.fetchOne(
-            db,
-            sql: """
-                SELECT certificate FROM forget_requests WHERE certificate IS NOT NULL ORDER BY number DESC LIMIT 1
-                """)
-        return try certificate.map {
-            SignedStatement.keyID(try JSONDecoder().decode(Signed.self, from: Data($0.utf8)).publicKey)
-        }
+        let row = try Row.fetchOne(
+            db, sql: "SELECT * FROM forget_requests WHERE certificate IS NOT NULL ORDER BY number DESC LIMIT 1")
+        guard let row else { return nil }
+        if let closed = try? ClosedRequest(row: row) { return SignedStatement.keyID(closed.certificate.publicKey) }
+        let signed: Signed = try row.json("certificate", in: "forget_requests")
+        return SignedStatement.keyID(signed.publicKey)
     }
 
     /// What certificates of all versions have.

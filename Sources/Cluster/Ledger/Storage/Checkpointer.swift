@@ -30,6 +30,10 @@ struct Checkpointer {
         connection?.asyncWriteWithoutTransaction { _ = try? $0.checkpoint(.passive) }
     }
 
+    /// Waits for the one that is under way: SQLite refuses a checkpoint beside another at once, however long it may wait for
+    /// other locks.
+    func settle() { connection?.writeWithoutTransaction { _ in } }
+
     /// Before the ledger's own connection: who closes the database last empties its log.
     mutating func close() {
         try? connection?.close()

@@ -25,11 +25,17 @@ public struct Certificate: Codable, Hashable, Sendable {
         publicKey = key.publicKey.rawRepresentation
     }
 
+    package init(jws: SignedStatement, publicKey: Data) throws {
+        self.jws = jws
+        statement = try jws.decoded(Statement.self)
+        self.publicKey = publicKey
+    }
+
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        jws = try container.decode(SignedStatement.self, forKey: .jws)
-        statement = try jws.decoded(Statement.self)
-        publicKey = try container.decode(Data.self, forKey: .publicKey)
+        try self.init(
+            jws: container.decode(SignedStatement.self, forKey: .jws),
+            publicKey: container.decode(Data.self, forKey: .publicKey))
     }
 
     public func encode(to encoder: any Encoder) throws {

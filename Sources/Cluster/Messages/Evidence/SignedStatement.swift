@@ -28,7 +28,8 @@ public struct SignedStatement: Codable, Hashable, Sendable {
     /// 64 bytes.
     public let signature: Data
     private let signed: Data
-    private let header: Data
+    /// JSON.
+    package let header: Data
 
     /// - `type`: of the payload, for the header.
     package init(_ payload: some Encodable, type: String, signedBy key: Curve25519.Signing.PrivateKey) throws {
@@ -53,6 +54,11 @@ public struct SignedStatement: Codable, Hashable, Sendable {
         self.payload = payload
         self.signature = signature
         signed = Data((parts[0] + "." + parts[1]).utf8)
+    }
+
+    /// Of the parts that the compact form is made of; nil: not of that form.
+    package init?(header: Data, payload: Data, signature: Data) {
+        self.init(compact: [header, payload, signature].map(\.base64URL).joined(separator: "."))
     }
 
     public init(from decoder: any Decoder) throws {
@@ -104,16 +110,21 @@ extension JSONEncoder {
 
 extension Data {
     /// RFC 4648, section 5, without padding.
-    var base64URL: String {
-        String(
-            base64EncodedString().compactMap { character -> Character? in
-                switch character {
-                case "+": "-"
-                case "/": "_"
-                case "=": nil
-                default: character
-                }
-            })
+    package var base64URL: String {
+        let encoded = base64EncodedData()
+        return String(unsafeUninitializedCapacity: encoded.count) { text in
+            var count = 0
+            for byte in encoded where byte != UInt8(ascii: "=") {
+                text[count] =
+                    switch byte {
+                    case UInt8(ascii: "+"): UInt8(ascii: "-")
+                    case UInt8(ascii: "/"): UInt8(ascii: "_")
+                    default: byte
+                    }
+                count += 1
+            }
+            return count
+        }
     }
 
     /// nil: other characters, padding, or unused bits that are not zero: every text has one reading and back.

@@ -7,9 +7,11 @@ import Messages
 extension LedgerService {
     /// Writes of one transaction at most: others are not to wait longer for it than they would notice.
     static let writesTogether = 32
-    /// Requests closed with them, however few are acknowledged: as many as those otherwise, so that neither keeps the other
-    /// waiting for long.
-    static let finishesTogether = 8
+    /// Requests closed with those that are acknowledged: a quarter more than they are, so that what waits to be closed grows
+    /// shorter and costs nobody who waits for an acknowledgement much more than closing their own would.
+    static func finishesTogether(acknowledged: Int) -> Int { acknowledged + max(1, acknowledged / 4) }
+    /// Requests closed together where nobody waits: who comes right then is not to notice.
+    static let finishesAlone = 8
 
     func perform(_ works: [LedgerWork]) {
         var waiting: [LedgerWrite] = []
@@ -51,7 +53,7 @@ extension LedgerService {
         guard later != nil, write.command?.finishedRequest != nil else { return false }
         let finishing = waiting.count { $0.command?.finishedRequest != nil }
         let others = waiting.count - finishing + rest.count { $0.acknowledges }
-        return finishing >= (others == 0 ? Self.writesTogether : max(Self.finishesTogether, others))
+        return finishing >= (others == 0 ? Self.finishesAlone : Self.finishesTogether(acknowledged: others))
     }
 
     /// Somebody whose record does not open must not keep everybody else from going on.

@@ -106,13 +106,8 @@ extension Ledger {
             change.new.isEmpty
             ? [:] : Dictionary(change.old.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let new = Dictionary(change.new.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        for prompt in change.old {
-            let replacement = new[prompt.id]
-            if replacement?.isCounted(like: prompt) != true { try summaries.remove(prompt, db) }
-        }
-        for prompt in change.new where old[prompt.id]?.isCounted(like: prompt) != true {
-            try summaries.add(prompt, db)
-        }
+        try summaries.remove(change.old.filter { new[$0.id]?.isCounted(like: $0) != true }, db)
+        try summaries.add(change.new.filter { old[$0.id]?.isCounted(like: $0) != true }, db)
         if change.before == nil && change.after != nil { summaries.people += 1 }
         if change.before != nil && change.after == nil { summaries.people -= 1 }
         let (before, after) = (change.before?.person.interactions ?? [], change.after?.interactions ?? [])

@@ -33,11 +33,16 @@ struct PromptContext {
             if let split = kept.split { splits[row.key] = split }
             if let shard = kept.shard { shards[row.key] = shard }
         }
-        return builder.prompts(user: person.name, interactions: rows, titles: { titles[$0] }, splits: splits).map {
-            prompt in
+        var personShard = shard
+        if let hashPartition, hashPartition.method == .userHash {
+            personShard = hashPartition.shard(of: PartitionSample(id: "", user: person.name))
+        }
+        let prompts = builder.prompts(user: person.name, interactions: rows, titles: { titles[$0] }, splits: splits)
+        let digests = prompts.concurrentlyByParts { $0.map(\.digest) }.joined()
+        return zip(prompts, digests).map { prompt, digest in
             StoredPrompt(
-                prompt: prompt, digest: TrainingPrompt(prompt).digest,
-                shard: place(of: prompt, personShard: shard, recorded: shards[prompt.target]),
+                prompt: prompt, digest: digest,
+                shard: place(of: prompt, personShard: personShard, recorded: shards[prompt.target]),
                 isReference: prompt.split == .validation && references.contains(prompt.id))
         }
     }
@@ -55,10 +60,11 @@ struct PromptContext {
     /// nil: no training prompt, or to be dealt out by `partition`.
     private func place(of prompt: Prompt, personShard: Int?, recorded: Int?) -> Int? {
         guard prompt.split == .train else { return nil }
-        if let hashPartition {
-            return hashPartition.shard(of: PartitionSample(id: prompt.id, user: prompt.user))
+        switch partition {
+        case .hash: return hashPartition?.shard(of: PartitionSample(id: prompt.id, user: prompt.user))
+        case .user, .userHash: return personShard
+        case .semantic: return recorded
         }
-        return partition == .user ? personShard : recorded
     }
 }
 
