@@ -43,10 +43,14 @@ struct E2URecLossTests {
             #expect(most < more && more < original)
             #expect(E2URecLosses.forgettingTeacher(original: original, augmented: original - 1, alpha: 2) > original)
         }
-        // z = ln σ(±m): only the answer that gained is pushed down, by α times its gain.
-        let gain = log(1 / (1 + exp(-2.0))) - log(1 / (1 + exp(-1.0)))
-        let teacher = E2URecLosses.forgettingTeacher(original: 1, augmented: 2, alpha: 2)
-        #expect(abs(teacher - (1 - 2 * gain)) < 1e-12)
+        // z = ±m/2: only the answer that gained is pushed down, by α times its gain; also one that was certain.
+        for original in [1.0, 40] {
+            let (yes, no) = (0.5 * original, -0.5 * original)
+            let (moreYes, lessNo) = (0.5 * (original + 1.5), -0.5 * (original + 1.5))
+            let paper = (yes - 2 * max(moreYes - yes, 0)) - (no - 2 * max(lessNo - no, 0))
+            let teacher = E2URecLosses.forgettingTeacher(original: original, augmented: original + 1.5, alpha: 2)
+            #expect(abs(teacher - paper) < 1e-12)
+        }
     }
 
     @Test("Extreme margins give finite losses and slopes")

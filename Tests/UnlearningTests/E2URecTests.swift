@@ -11,7 +11,8 @@ struct E2URecTests {
     private static let specification = TrainingSpecification(
         base: "base", precision: .f32, lora: lora, seed: 3, epochs: 12, batch: 16, learningRate: 0.005)
     private static let configuration = E2URecConfiguration(
-        augmentedLearningRate: 0.02, pairEpochs: 2, batch: 8, learningRate: 0.01)
+        alpha: 2, augmentedEpochs: 1, augmentedLearningRate: 0.02, forgetEpochs: 1, pairEpochs: 2, batch: 8,
+        learningRate: 0.01)
 
     /// People who say the opposite of everybody else.
     private static let forget = letterPrompts(16, seed: 7).enumerated().map { index, prompt in
@@ -58,6 +59,36 @@ struct E2URecTests {
         let kept = Metrics(
             margins: try Self.margins(Self.retained, result.student.adapter), labels: Self.retained.map(\.label))
         #expect(try #require(kept.auc) > 0.99)
+    }
+
+    @Test("Of itself the teacher knows how often labels say yes, and the student follows until it is there")
+    func adapts() throws {
+        let original = try Self.train(Self.forget + Self.retained)
+        var configuration = Self.configuration
+        (configuration.alpha, configuration.forgetEpochs) = (nil, 40)
+        let result = try Self.unlearn(original, configuration: configuration)
+        let report = result.report
+        let prior = log(Double(Self.retained.count { $0.label } + 1) / Double(Self.retained.count { !$0.label } + 1))
+        let margins = try Self.margins(Self.forget, original)
+        let losses = zip(Self.forget, margins).map { prompt, margin in
+            let sign = prompt.label ? 1.0 : -1
+            return log1p(exp(-min(sign * Double(margin), sign * prior)))
+        }
+        let expected = losses.reduce(0, +) / Double(losses.count)
+        #expect(abs(try #require(report.teacherLoss) - expected) < 1e-6)
+        #expect(report.augmenting == PhaseCost() && report.forgetLosses.count < 40)
+        let reference = try Self.margins(Self.forget, Self.train(Self.retained))
+        let before = DivergenceSummary(margins: margins, reference: reference)
+        let after = DivergenceSummary(
+            margins: try Self.margins(Self.forget, result.student.adapter), reference: reference)
+        #expect(try #require(after.jensenShannon) < #require(before.jensenShannon))
+        // Where there is nothing to unlearn, nothing is unlearnt: the original is its own teacher.
+        let innocent = try Self.train(Self.retained)
+        let own = try Self.margins(Self.forget, innocent)
+        let student = try Self.margins(
+            Self.forget, Self.unlearn(innocent, configuration: configuration).student.adapter)
+        let moved = try #require(DivergenceSummary(margins: student, reference: own).jensenShannon)
+        #expect(try moved < 0.1 * #require(before.jensenShannon))
     }
 
     @Test("The result says that it is approximate, of which adapter and how often corrected")

@@ -6,8 +6,9 @@ import Recommendation
 /// Forgets by teaching a student two things at once (arXiv 2403.03536): on the forget set, what a model would say that
 /// had not learnt it; on retained prompts, what the original says and the labels.
 ///
-/// 1. The augmented model: the original adapter trained further on the forget set alone.
-/// 2. The forgetting teacher answers with what the original says, less α times what the augmented model gained.
+/// 1. The augmented model: the original adapter trained further on the forget set alone; only where α is given.
+/// 2. The forgetting teacher answers with what the original says, less α times what the augmented model gained; without a
+///    given α, no surer of a label than its frequency makes it.
 /// 3. The student starts as the original adapter, first learns from the forgetting teacher alone, then from pairs of a
 ///    forget and a retained batch with the loss β·L_forget + (1 − β)·L_remember.
 ///

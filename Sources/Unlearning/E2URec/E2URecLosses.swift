@@ -13,21 +13,17 @@ package enum E2URecLosses {
         package var slope: Double
     }
 
-    /// The margin of the forgetting teacher z_f = z_o − α·ReLU(z_a − z_o), where z are the log-probabilities of the two
-    /// answers under the original (o) and the augmented (a) model.
+    /// The margin of the forgetting teacher z_f = z_o − α·ReLU(z_a − z_o) of the original's (o) and the augmented (a)
+    /// model's logits.
     ///
-    /// The paper writes raw logits. A softmax does not see a constant added to both logits, the ReLU of their difference
-    /// does: two models with equal answers could have different teachers. Log-probabilities have no such freedom. One of
-    /// the two differences is positive, unless the answers agree: that of the answer which the augmented model learnt. It
-    /// also follows that an answer of which the original is already certain has next to nothing to gain, and so is hardly
-    /// unlearnt.
+    /// A softmax does not see a constant added to both logits, the ReLU of their difference does: two models with equal answers
+    /// could have different teachers. So logits are taken with a mean of zero, as ±m/2. Of the differences ±(m_a − m_o)/2 the ReLU
+    /// keeps one, that of the answer which the augmented model learnt, and m_f = m_o − (α/2)·(m_a − m_o).
+    ///
+    /// Log-probabilities would have no such freedom either, but end at zero: where the original has memorised an answer nothing
+    /// is left to gain, and nothing would be unlearnt.
     package static func forgettingTeacher(original: Double, augmented: Double, alpha: Double) -> Double {
-        func teacher(_ sign: Double) -> Double {
-            let before = AnswerDivergence.logProbability(margin: sign * original)
-            let after = AnswerDivergence.logProbability(margin: sign * augmented)
-            return before - alpha * max(after - before, 0)
-        }
-        return teacher(1) - teacher(-1)
+        original - 0.5 * alpha * (augmented - original)
     }
 
     /// KL(softmax z_f ‖ softmax z_u).

@@ -3,7 +3,7 @@ public struct E2URecProgress: Hashable, Sendable {
     public enum Phase: String, Codable, CaseIterable, Sendable { case augmenting, forgetting, pairing }
 
     public var phase: Phase
-    /// Steps done over all phases, of `steps`.
+    /// Steps done over all phases, of `steps` or fewer: the phase of forgetting may end early.
     public var step: Int
     public var steps: Int
     /// Loss of the step, in nats.
@@ -30,6 +30,8 @@ public struct E2URecReport: Codable, Hashable, Sendable {
     public var forgetting: PhaseCost
     /// The student on pairs of batches.
     public var pairing: PhaseCost
+    /// Mean loss of the forget set's labels under the forgetting teacher, in nats; nil in reports of before.
+    public var teacherLoss: Double?
     /// Mean loss of the first and of the last epoch of each of the student's phases, in nats; empty without steps.
     public var forgetLosses: [Double]
     public var pairLosses: [Double]

@@ -31,7 +31,8 @@ struct E2URecRun {
 
     private var forgetBatches: Int { (forget.count + configuration.batch - 1) / configuration.batch }
     private var steps: Int {
-        forgetBatches * (configuration.augmentedEpochs + configuration.forgetEpochs + configuration.pairEpochs)
+        let augmenting = configuration.alpha == nil ? 0 : configuration.augmentedEpochs
+        return forgetBatches * (augmenting + configuration.forgetEpochs + configuration.pairEpochs)
     }
 
     mutating func result() throws -> (Adapter, E2URecReport) {
@@ -40,31 +41,44 @@ struct E2URecRun {
             forgotten: forget.count, retained: retained.count, parameters: original.layout.count,
             augmenting: PhaseCost(), teaching: PhaseCost(), forgetting: PhaseCost(), pairing: PhaseCost(),
             forgetLosses: [], pairLosses: [])
-        let augmented = try augment(&report.augmenting)
+        let augmented = configuration.alpha == nil ? nil : try augment(&report.augmenting)
         let plan = pairs()
         // Only those retained prompts are asked about that the student will see.
         let needed = Set(plan.joined().flatMap(\.retained)).sorted()
         let began = clock.now
         let forgetMargins = try margins(forget, adapter: original, what: "the original's answers")
-        let augmentedMargins = try margins(forget, adapter: augmented, what: "the augmented model's answers")
-        let neededMargins = try margins(needed.map { retained[$0] }, adapter: original, what: "the original's answers")
-        report.teaching.scoredTokens = 2 * forget.tokenCount + needed.map { retained[$0] }.tokenCount
-        report.teaching.seconds = (clock.now - began) / .seconds(1)
-        let teacher = zip(forgetMargins, augmentedMargins).map {
-            E2URecLosses.forgettingTeacher(original: $0, augmented: $1, alpha: configuration.alpha)
+        let augmentedMargins = try augmented.map {
+            try margins(forget, adapter: $0, what: "the augmented model's answers")
         }
+        let neededMargins = try margins(needed.map { retained[$0] }, adapter: original, what: "the original's answers")
+        report.teaching.scoredTokens =
+            (augmented == nil ? 1 : 2) * forget.tokenCount + needed.map { retained[$0] }.tokenCount
+        report.teaching.seconds = (clock.now - began) / .seconds(1)
+        let labels = forget.map(\.label)
+        let goal: E2URecTeacher
+        if let augmentedMargins, let alpha = configuration.alpha {
+            goal = E2URecTeacher(original: forgetMargins, augmented: augmentedMargins, labels: labels, alpha: alpha)
+        } else {
+            goal = E2URecTeacher(original: forgetMargins, labels: labels, retained: retained.map(\.label))
+        }
+        let teacher = goal.margins
+        report.teacherLoss = goal.loss
         var remembered = [Double](repeating: 0, count: retained.count)
         for (index, margin) in zip(needed, neededMargins) { remembered[index] = margin }
 
         var student = original
         var optimiser = AdamW(count: student.values.count, weightDecay: Float(configuration.weightDecay))
+        // As the student answered each of them last.
+        var answers = forgetMargins
         for epoch in 0..<configuration.forgetEpochs {
+            if epoch > 0, goal.isReached(by: answers, labels: labels) { break }
             var losses = 0.0
             for batch in batches(of: forget, count: forgetBatches, epoch: epoch, use: "forget") {
                 losses += try learn(
                     &student, &optimiser, rate: configuration.learningRate, phase: .forgetting,
                     prompts: batch.map { forget[$0] }, cost: &report.forgetting
                 ) { index, margin in
+                    answers[batch[index]] = margin
                     let value = E2URecLosses.forget(student: margin, teacher: teacher[batch[index]])
                     return value.scaled(1 / Double(batch.count))
                 }

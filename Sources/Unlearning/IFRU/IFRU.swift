@@ -10,6 +10,10 @@ import Recommendation
 /// beyond the training's: by a cap on how far the answers to retained prompts may move, and by comparing predicted with
 /// actual changes of their margins.
 ///
+/// g and the curvature vanish where the training's prompts are memorised. A preparation that was calibrated knows whether the
+/// linearised training, solved again without what is forgotten (`DualRegression`, `InfluenceRefit`), comes nearer to a
+/// retraining than such a step; then that is the correction, of all prompts of the request at once.
+///
 /// The result is approximate: to first order, around weights that saw the forgotten data.
 public enum IFRU {
     public struct Result: Sendable {
@@ -48,13 +52,25 @@ public enum IFRU {
             configuration: configuration)
         let named = try NamedPrompts(request, preparation: preparation, model: model, tokenizer: tokenizer)
         if isCancelled() { throw UnlearningError.cancelled }
-        let gradient = try work.gradient(of: named, report: &report)
+        let probes = work.needsProbes ? named.probes(among: retained) : []
+        let solve: (inout IFRUReport) throws -> ([Float], predicted: [Double])
+        if let known = work.preparedRefit {
+            let refit = try work.refit(of: named, report: &report)
+            solve = {
+                try work.correct(
+                    by: refit, as: known, retainedRows: named.retainedRows, probes: probes, report: &$0)
+            }
+        } else {
+            let gradient = try work.gradient(of: named, report: &report)
+            solve = {
+                try work.correct(
+                    along: gradient, retainedRows: named.retainedRows, probes: probes, report: &$0)
+            }
+        }
         report.gradient.seconds = (clock.now - began) / .seconds(1)
         if isCancelled() { throw UnlearningError.cancelled }
         let solving = clock.now
-        let (values, predicted) = try work.correct(
-            along: gradient, retainedRows: named.retainedRows,
-            probes: work.needsProbes ? named.probes(among: retained) : [], report: &report)
+        let (values, predicted) = try solve(&report)
         if configuration.damping == .prepared { report.calibration = preparation.calibration }
         report.forgottenMargins = MarginChange(of: named.forgotten, predicted: predicted)
         report.solving.seconds = (clock.now - solving) / .seconds(1)
@@ -91,7 +107,7 @@ public struct IFRUReport: Codable, Hashable, Sendable {
     public var corrections: Int
     /// Prompts that needed a backward pass.
     public var backwardPrompts = 0
-    /// λ, and the share of the full step that was taken.
+    /// λ of a step or ρ of a refit, and the share of the full step that was taken.
     public var damping = 0.0
     public var step = 0.0
     /// Mean KL divergence of the retained prompts' answers, in nats, as predicted.

@@ -25,6 +25,12 @@ public struct InfluenceTrial: Codable, Hashable, Sendable {
     /// Of the mean curvature. A training ends long before its loss is at a minimum: then a λ far above the curvature
     /// comes nearest to what it would have done without a prompt.
     static let multiples = (-4...10).map { pow(10, Double($0) / 2) }
+    /// ρ of a refit, of the rows' mean square ‖∇m‖²: from a regression that reaches every label to one that hardly learns.
+    static let ridges = (-14...0).map { pow(10, Double($0) / 2) }
+    /// Those that come nearest by prediction are tried out.
+    static let refits = 6
+    /// Of the reply of what is retained.
+    static let shares = [0, 0.5, 1.0]
     /// Retained prompts whose actual margin change is compared with the predicted one.
     static let probes = 32
 
@@ -34,22 +40,37 @@ public struct InfluenceTrial: Codable, Hashable, Sendable {
 
 /// λ as a trial chose it, and what the trial showed.
 public struct InfluenceCalibration: Codable, Hashable, Sendable {
-    /// λ.
+    /// How a request is solved.
+    public enum Solution: String, Codable, CaseIterable, Sendable {
+        /// One damped Gauss–Newton step from the adapter, as in arXiv 2307.02147.
+        case step
+        /// The linearised training solved again without what is forgotten, or what it gave taken back: `DualRegression`.
+        case refit
+    }
+
+    /// nil, in reports of before: a step.
+    public var solution: Solution?
+    /// λ of a step; ρ of a refit.
     public var damping: Double
-    /// What was left between predicted and actual margins: requests with a tolerance below it use probes again.
+    /// Of a refit: how much of what the retained prompts would reply is in it, from 0 to 1; see `InfluenceRefit`.
+    public var share: Double?
+    /// What was left between predicted and actual margins, or of a refit of the distance before: requests with a tolerance below
+    /// it use probes again.
     public var disagreement: Double
     /// Prompts that were left out.
     public var prompts: Int
     /// Mean Jensen–Shannon divergence, in nats, on these prompts to the training without them: of the adapter as it is, and
-    /// as predicted of its correction.
+    /// of its correction, as predicted of a step, as measured of a refit.
     public var distanceBefore: Double
     public var distanceAfter: Double
 }
 
 extension InfluencePreparation {
-    /// The same with λ chosen by a trial: the adapter is trained once more without some prompts, and of all λ whose
-    /// predictions come true the one is taken that comes nearest to that training on them. Requests then need neither trials
-    /// nor probes. Where no λ's full step is within the tolerance, λ stays open and every request tries for itself.
+    /// The same with solution and λ chosen by a trial: the adapter is trained once more without some prompts, and of all steps
+    /// and refits whose predictions come true the one is taken that comes nearest to that training on them. Requests then need
+    /// neither trials nor probes. Where nothing is within the tolerance, λ stays open and every request tries for itself.
+    ///
+    /// Where the adapter has hardly fitted its prompts the two are much alike; where it has memorised them, only a refit moves.
     ///
     /// - `prompts`: those that the preparation was made from, at least four.
     /// - `progress`: of the training.
@@ -82,9 +103,18 @@ extension InfluencePreparation {
             named.entry.row.map { (row: $0, margin: Double(logits.margin)) }
         }
         var copy = self
-        copy.calibration = try work.calibration(
+        let probes = named.probes(among: retained)
+        var best = try work.calibration(
             along: work.gradient(of: named, report: &report), targets: targets, retainedRows: named.retainedRows,
-            probes: named.probes(among: retained), report: &report)
+            probes: probes, report: &report)
+        if trial.configuration.damping == .prepared,
+            let refit = try work.refitCalibration(
+                of: named, targets: targets, probes: probes, isCancelled: isCancelled, report: &report),
+            refit.distanceAfter < best?.distanceAfter ?? .infinity
+        {
+            best = refit
+        }
+        try copy.take(best)
         var spent = report.solving + report.gradient
         spent.seconds = (clock.now - began) / .seconds(1)
         spent.trainedTokens += trained.report.tokens

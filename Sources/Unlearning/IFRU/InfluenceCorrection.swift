@@ -23,8 +23,7 @@ struct InfluenceCorrection {
         }
         for (prompt, entry) in named.direct { include(prompt, entry) }
         if configuration.spillover {
-            let kept = try important(named.rebuilt, report: &report)
-            for change in kept {
+            for change in try important(named.rebuilt, report: &report) {
                 include(change.old, change.entry)
                 fresh.append((change.new, -1))
             }
@@ -50,7 +49,7 @@ struct InfluenceCorrection {
     }
 
     /// The rebuilt prompts without the least important ones.
-    private func important(
+    func important(
         _ rebuilt: [NamedPrompts.Rebuilt], report: inout IFRUReport
     ) throws -> [NamedPrompts.Rebuilt] {
         let dropped = Int((configuration.pruning * Double(rebuilt.count)).rounded(.down))
@@ -148,7 +147,7 @@ struct InfluenceCorrection {
                 solver: solver, solution: candidate.solution, step: 1, probes: probes, report: &report)
             guard let disagreement = trial.disagreement, disagreement <= configuration.tolerance else { continue }
             return InfluenceCalibration(
-                damping: trial.damping, disagreement: disagreement, prompts: targets.count,
+                solution: .step, damping: trial.damping, disagreement: disagreement, prompts: targets.count,
                 distanceBefore: distance(nil), distanceAfter: candidate.distance)
         }
         return nil
@@ -196,33 +195,57 @@ struct InfluenceCorrection {
             values: zip(adapter.values, move).map(+), damping: solution.damping, step: step,
             predicted: solution.marginChanges.map { $0 * factor })
         guard !probes.isEmpty else { return trial }
-        // Those whose answers are to change most: there a wrong prediction shows first.
-        let chosen = probes.sorted {
-            (-abs(trial.predicted[$0.row]), $0.row) < (-abs(trial.predicted[$1.row]), $1.row)
-        }.prefix(configuration.probes)
-        let prompts = try chosen.map {
-            try TokenizedPrompt($0.prompt, tokenizer: tokenizer, limit: model.configuration.context)
-        }
-        guard trial.values.allSatisfy(\.isFinite) else {
-            trial.disagreement = .infinity
-            return trial
-        }
-        let moved = Adapter(layout: adapter.layout, values: trial.values)
-        let logits = try model.answerLogits(
-            prompts: prompts.map(\.tokens), adapters: AdapterMixture([moved]), weights: nil)
-        report.solving.scoredTokens += prompts.tokenCount
+        let chosen = mostMoved(probes, by: trial.predicted)
+        trial.disagreement = try disagreement(
+            of: trial.values, predicted: trial.predicted, on: chosen, cost: &report.solving)
+        return trial
+    }
+
+    /// Those whose answers are to change most: there a wrong prediction shows first.
+    func mostMoved(
+        _ probes: [(row: Int, prompt: TrainingPrompt)], by predicted: [Double]
+    ) -> [(row: Int, prompt: TrainingPrompt)] {
+        Array(
+            probes.sorted { (-abs(predicted[$0.row]), $0.row) < (-abs(predicted[$1.row]), $1.row) }
+                .prefix(configuration.probes))
+    }
+
+    /// ‖actual − predicted‖ ÷ ‖predicted‖ of the margins of some rows' prompts.
+    func disagreement(
+        of values: [Float], predicted: [Double], on chosen: [(row: Int, prompt: TrainingPrompt)], cost: inout PhaseCost
+    ) throws -> Double {
+        guard values.allSatisfy(\.isFinite) else { return .infinity }
+        let margins = try self.margins(of: values, reading: chosen.map { try read($0.prompt) }, cost: &cost)
+        return disagreement(margins, predicted: predicted, rows: chosen.map(\.row))
+    }
+
+    func read(_ prompt: TrainingPrompt) throws -> TokenizedPrompt {
+        try TokenizedPrompt(prompt, tokenizer: tokenizer, limit: model.configuration.context)
+    }
+
+    /// The same where the margins are known.
+    func disagreement(_ margins: [Double], predicted: [Double], rows: [Int]) -> Double {
         var (error, size) = (0.0, 0.0)
-        for (probe, logits) in zip(chosen, logits) {
-            let predicted = trial.predicted[probe.row]
-            let difference = Double(logits.margin) - Double(preparation.margins[probe.row]) - predicted
+        for (row, margin) in zip(rows, margins) {
+            let difference = margin - Double(preparation.margins[row]) - predicted[row]
             error += difference * difference
-            size += predicted * predicted
+            size += predicted[row] * predicted[row]
         }
         // Changes that the arithmetic itself could make tell nothing about the prediction.
-        let least = Self.resolution * Self.resolution * Double(chosen.count)
+        let least = Self.resolution * Self.resolution * Double(rows.count)
         let ratio = (error / max(size, least)).squareRoot()
-        trial.disagreement = ratio.isNaN ? .infinity : ratio
-        return trial
+        return ratio.isNaN ? .infinity : ratio
+    }
+
+    /// Margins under moved factors.
+    func margins(
+        of values: [Float], reading prompts: [TokenizedPrompt], cost: inout PhaseCost
+    ) throws -> [Double] {
+        cost.scoredTokens += prompts.tokenCount
+        let moved = Adapter(layout: adapter.layout, values: values)
+        return try model.answerLogits(
+            prompts: prompts.map(\.tokens), adapters: AdapterMixture([moved]), weights: nil
+        ).map { Double($0.margin) }
     }
 
     /// The largest step, at most 1, whose predicted divergence stays under the cap.
@@ -244,7 +267,7 @@ struct InfluenceCorrection {
     }
 
     /// Mean KL divergence of the rows' answers before from those after, as predicted.
-    private func divergence(_ changes: [Double], scale: Double, rows: [Int]) -> Double {
+    func divergence(_ changes: [Double], scale: Double, rows: [Int]) -> Double {
         let sum = rows.reduce(0.0) { sum, row in
             let margin = Double(preparation.margins[row])
             return sum + AnswerDivergence.kullbackLeibler(margin, margin + scale * changes[row])

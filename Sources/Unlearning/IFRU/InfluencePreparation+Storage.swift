@@ -5,14 +5,15 @@ import LanguageModels
 /// read: numbers are copied as they lie, part by part. They are kept sealed, since rows tell about people; sealing also finds
 /// every change.
 ///
-///     8 bytes     "LETHEIF4"
+///     8 bytes     "LETHEIF5"; preparations of before have other numbers after it and are refused, so made anew
 ///     UInt64      length of the header
 ///     header      JSON: adapter, corrections, calibration, cost, entries, parameters, margins' count
-///     Float       margins [n]
+///     Float       margins [n], margins under the base model [n]
+///     Double      coefficients of a refit [n], where one is calibrated
 ///     Double      M·Mᵀ [n, n], eigenvalues [n], eigenvectors [n, n]
 ///     Float       M [n, P]
 extension InfluencePreparation {
-    private static let magic: [UInt8] = Array("LETHEIF4".utf8)
+    private static let magic: [UInt8] = Array("LETHEIF5".utf8)
 
     private struct Header: Codable {
         var adapter: String
@@ -33,8 +34,8 @@ extension InfluencePreparation {
                 adapter: adapter, corrections: corrections, calibration: calibration, cost: cost,
                 entries: entries, parameters: parameters, references: referenceCount))
         try put(Data(Self.magic) + Self.bytes(of: [UInt64(header.count)]) + header)
-        try put(Self.bytes(of: margins[...]))
-        for numbers in [gram, eigen.values, eigen.vectors] { try put(Self.bytes(of: numbers[...])) }
+        for numbers in [margins, start] { try put(Self.bytes(of: numbers[...])) }
+        for numbers in [coefficients, gram, eigen.values, eigen.vectors] { try put(Self.bytes(of: numbers[...])) }
         // Row by row, so that not all of them are copied at once.
         for row in 0..<referenceCount { try put(Self.bytes(of: rows.row(row))) }
     }
@@ -67,15 +68,18 @@ extension InfluencePreparation {
         // Products of numbers from outside: bounded by what is left before anything is allocated.
         guard n > 0, width > 0, n <= left, width <= left, n <= left / width, n <= left / n
         else { throw malformed("its header announces \(n) rows of \(width)") }
-        let expected = 4 * n + 16 * n * n + 8 * n + 4 * n * width
+        let refitted = header.calibration?.solution == .refit ? n : 0
+        let expected = 8 * n + 8 * refitted + 16 * n * n + 8 * n + 4 * n * width
         guard left == expected else { throw malformed("its numbers have \(left) bytes instead of \(expected)") }
         let margins = try take(Float.self, n)
+        let start = try take(Float.self, n)
+        let coefficients = try take(Double.self, refitted)
         let gram = try take(Double.self, n * n)
         let values = try take(Double.self, n)
         let vectors = try take(Double.self, n * n)
         let matrix = try take(Float.self, n * width)
-        guard Vectors.areFinite(margins), Vectors.areFinite(matrix),
-            [gram, values, vectors].allSatisfy({ $0.allSatisfy(\.isFinite) })
+        guard Vectors.areFinite(margins), Vectors.areFinite(start), Vectors.areFinite(matrix),
+            [coefficients, gram, values, vectors].allSatisfy({ $0.allSatisfy(\.isFinite) })
         else { throw UnlearningError.notFinite(what: "the stored preparation") }
         let numbered = header.entries.compactMap(\.row).sorted()
         guard numbered == Array(0..<n) else { throw malformed("its rows do not belong to its prompts") }
@@ -83,10 +87,11 @@ extension InfluencePreparation {
         guard zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 }) else { throw malformed("its prompts are not in order") }
         self.init(
             adapter: header.adapter, corrections: header.corrections, entries: header.entries, margins: margins,
-            rows: InfluenceMatrix(width: width, values: matrix), gram: gram,
+            start: start, rows: InfluenceMatrix(width: width, values: matrix), gram: gram,
             eigen: SymmetricEigen(size: n, values: values, vectors: vectors))
         cost = header.cost
         calibration = header.calibration
+        self.coefficients = coefficients
     }
 
     private static func bytes<Number: BitwiseCopyable>(of numbers: ArraySlice<Number>) -> Data {

@@ -7,7 +7,8 @@ import Recommendation
 ///
 /// For n reference prompts it holds the gradients ∇m_i of the two-way margins with respect to the adapter (rows of M,
 /// `[n, P]`), M·Mᵀ, and the eigendecomposition of J·Jᵀ, where J = diag(√w)·M and w_i = σ(m_i)·(1 − σ(m_i)). JᵀJ/n is the
-/// Gauss–Newton matrix of the mean loss; the one decomposition serves every damping λ.
+/// Gauss–Newton matrix of the mean loss; the one decomposition serves every damping λ. For a refit it holds the margins that
+/// the training began with, and once calibrated the dual coefficients of the regression over all rows.
 ///
 /// Rows are made from people's prompts: with a forgetting a preparation has to be deleted, or replaced by the one that an
 /// `InfluenceSuccessor` makes.
@@ -37,10 +38,14 @@ public struct InfluencePreparation: Hashable, Sendable {
     public let entries: [Entry]
     /// Margins m_i of the rows.
     public let margins: [Float]
+    /// Margins m⁰_i of the rows under the base model.
+    package let start: [Float]
     /// Made by `calibrated(…)`; nil: λ is open.
     public internal(set) var calibration: InfluenceCalibration?
     /// What the preparation took; to be reported beside the time of a request.
     public internal(set) var cost: PhaseCost
+    /// α of `DualRegression` over all rows at the calibrated ρ; empty unless a refit was calibrated.
+    package internal(set) var coefficients: [Double]
     package let rows: InfluenceMatrix
     /// M·Mᵀ `[n, n]`.
     package let gram: [Double]
@@ -57,6 +62,12 @@ public struct InfluencePreparation: Hashable, Sendable {
     /// Mean of the n eigenvalues of JᵀJ/n that can differ from zero: the unit of relative damping.
     public var meanCurvature: Double {
         margins.isEmpty ? 0 : eigen.values.reduce(0, +) / Double(margins.count) / Double(margins.count)
+    }
+
+    /// Mean of ‖∇m_i‖²: the unit of ρ.
+    package var meanSquare: Double {
+        let count = referenceCount
+        return count == 0 ? 0 : (0..<count).reduce(0.0) { $0 + gram[$1 * count + $1] } / Double(count)
     }
 
     /// √w_i of each row.
@@ -100,13 +111,18 @@ public struct InfluencePreparation: Hashable, Sendable {
         }
         var entries = prompts.map { Entry(id: $0.id, digest: $0.digest, label: $0.label, row: nil) }
         for (row, position) in chosen.enumerated() { entries[position].row = row }
-        try self.init(adapter: adapter.contentName, corrections: 0, entries: entries, margins: margins, rows: rows)
+        let start = try Self.startMargins(model: model, prompts: chosen.map { prompts[$0] }, isCancelled: isCancelled)
+        try self.init(
+            adapter: adapter.contentName, corrections: 0, entries: entries, margins: margins, start: start, rows: rows)
+        let tokens = chosen.map { prompts[$0] }.tokenCount
         cost = PhaseCost(
-            seconds: (clock.now - began) / .seconds(1), trainedTokens: chosen.map { prompts[$0] }.tokenCount)
+            seconds: (clock.now - began) / .seconds(1), scoredTokens: tokens, trainedTokens: tokens)
     }
 
     /// Completes rows and margins by what follows from them.
-    init(adapter: String, corrections: Int, entries: [Entry], margins: [Float], rows: InfluenceMatrix) throws {
+    init(
+        adapter: String, corrections: Int, entries: [Entry], margins: [Float], start: [Float], rows: InfluenceMatrix
+    ) throws {
         let gram = try rows.gram()
         let roots = Self.rootWeights(margins)
         var weighted = gram
@@ -117,18 +133,20 @@ public struct InfluencePreparation: Hashable, Sendable {
         // J·Jᵀ has no negative eigenvalues; rounding may leave some a little below zero, which a small λ must not meet.
         let values = eigen.values.map { max($0, 0) }
         self.init(
-            adapter: adapter, corrections: corrections, entries: entries, margins: margins, rows: rows, gram: gram,
-            eigen: SymmetricEigen(size: eigen.size, values: values, vectors: eigen.vectors))
+            adapter: adapter, corrections: corrections, entries: entries, margins: margins, start: start, rows: rows,
+            gram: gram, eigen: SymmetricEigen(size: eigen.size, values: values, vectors: eigen.vectors))
     }
 
     init(
-        adapter: String, corrections: Int, entries: [Entry], margins: [Float], rows: InfluenceMatrix, gram: [Double],
-        eigen: SymmetricEigen
+        adapter: String, corrections: Int, entries: [Entry], margins: [Float], start: [Float], rows: InfluenceMatrix,
+        gram: [Double], eigen: SymmetricEigen
     ) {
         self.adapter = adapter
         self.corrections = corrections
         self.entries = entries
         self.margins = margins
+        self.start = start
+        coefficients = []
         self.rows = rows
         self.gram = gram
         self.eigen = eigen

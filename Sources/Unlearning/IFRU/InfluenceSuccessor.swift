@@ -19,6 +19,7 @@ public struct InfluenceSuccessor: Sendable {
     let entries: [InfluencePreparation.Entry]
     let rows: InfluenceMatrix
     let margins: [Float]
+    let start: [Float]
     let calibration: InfluenceCalibration?
 
     /// - Throws: `ApproximateError.preparationOfAnotherAdapter` when the result is not of this preparation;
@@ -46,6 +47,7 @@ public struct InfluenceSuccessor: Sendable {
         entries = kept
         rows = preparation.rows.selecting(old)
         margins = old.map { preparation.margins[$0] + Float(result.predicted[$0]) }
+        start = old.map { preparation.start[$0] }
         calibration = preparation.calibration
     }
 
@@ -77,11 +79,13 @@ public struct InfluenceSuccessor: Sendable {
         }
         guard !margins.isEmpty else { throw ApproximateError.noReferenceRows }
         if isCancelled() { throw UnlearningError.cancelled }
+        let start = try start + InfluencePreparation.startMargins(model: model, prompts: new, isCancelled: isCancelled)
         var made = try InfluencePreparation(
             adapter: found, corrections: corrections, entries: entries.sorted { $0.id < $1.id }, margins: margins,
-            rows: rows)
-        made.calibration = calibration
-        made.cost = PhaseCost(seconds: (clock.now - began) / .seconds(1), trainedTokens: new.tokenCount)
+            start: start, rows: rows)
+        try made.take(calibration)
+        made.cost = PhaseCost(
+            seconds: (clock.now - began) / .seconds(1), scoredTokens: new.tokenCount, trainedTokens: new.tokenCount)
         return made
     }
 }

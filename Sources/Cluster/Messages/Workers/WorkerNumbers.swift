@@ -69,6 +69,7 @@ extension WireNumbers {
         ]
         for case let count? in counts { try check(count, 0...(2 * WireLimits.prompts), "a number of prompts") }
         if let influence { try check(influence.corrections, WireLimits.corrections, "corrections") }
+        try checkFinite([corrected?.teacherLoss].compactMap { $0 }, "teacherLoss")
         try checkFinite(corrected?.forgetLosses ?? [], "forgetLosses")
         try checkFinite(corrected?.pairLosses ?? [], "pairLosses")
         try checkFinite(influence.map(Self.numbers) ?? [], "ifru")
@@ -78,7 +79,7 @@ extension WireNumbers {
         let calibration = report.calibration
         return [
             report.damping, report.step, report.predictedDivergence, report.disagreement, calibration?.damping,
-            calibration?.disagreement, calibration?.distanceBefore, calibration?.distanceAfter,
+            calibration?.share, calibration?.disagreement, calibration?.distanceBefore, calibration?.distanceAfter,
             report.forgottenMargins?.meanFromLabel, report.forgottenMargins?.largest,
         ].compactMap { $0 }
     }
