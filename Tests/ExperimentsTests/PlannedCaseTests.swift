@@ -44,7 +44,7 @@ struct PlannedCaseTests {
         let changes: [(inout ComparisonSettings) -> Void] = [
             { $0.specification.base = "another" }, { $0.specification.learningRate *= 2 },
             { $0.specification.seed += 100 }, { $0.specification.epochs += 1 }, { $0.shards += 1 },
-            { $0.partition = .hash }, { $0.embedding.layer += 1 }, { $0.ascent.steps += 1 }, { $0.e2urec.alpha += 1 },
+            { $0.partition = .hash }, { $0.embedding.layer += 1 }, { $0.ascent.steps += 1 }, { $0.e2urec.alpha = 3 },
             { $0.ifru.spillover.toggle() }, { $0.influenceReferences += 1 },
         ]
         for change in changes { #expect(known.isDisjoint(with: try names(shop, settings: change))) }

@@ -39,14 +39,15 @@ struct OlderDataDirectory {
         training: Toy.specification(seed: 3), embedding: EmbeddingSource(layer: 1, pooling: .last), shards: 3,
         partition: .semantic, seed: 7, rule: .decomposed, whenNoAdapter: .refuse,
         corrections: CorrectionConfiguration(
-            e2urec: E2URecConfiguration(batch: 4),
+            e2urec: E2URecConfiguration(alpha: 2, forgetEpochs: 1, pairEpochs: 1, batch: 4),
             ifru: IFRUConfiguration(damping: .relative([0.5, 5]), importance: .margin)))
 
     private static let corrected = ClusterConfiguration(
         training: Toy.specification(seed: 5), embedding: EmbeddingSource(layer: 0, pooling: .mean), shards: 2,
         partition: .userHash, seed: 1, method: .ifru,
         corrections: CorrectionConfiguration(
-            e2urec: E2URecConfiguration(batch: 4), ifru: IFRUConfiguration(tolerance: 1_000)))
+            e2urec: E2URecConfiguration(alpha: 2, forgetEpochs: 1, pairEpochs: 1, batch: 4),
+            ifru: IFRUConfiguration(tolerance: 1_000)))
 
     func open() throws -> Ledger {
         try Ledger(directory: directory, configuration: configuration, at: now)
