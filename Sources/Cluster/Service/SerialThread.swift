@@ -14,12 +14,12 @@ final class SerialThread<State, Work: Sendable>: Sendable {
     private let inbox: Mailbox<Item>
     private let ended: Mailbox<Void>
 
-    /// Makes the state on the thread and waits for it.
-    ///
     /// For how long work waits that gains from company, unless it is so much that it has enough in itself.
     static var companyPatience: Duration { .milliseconds(10) }
     static var company: Int { 8 }
 
+    /// Makes the state on the thread and waits for it.
+    ///
     /// - Parameters:
     ///   - gainsFromCompany: work that is handed over `companyPatience` later where nothing else is there to be done.
     ///   - perform: returns whether it has more to do: then it is called again without waiting.
