@@ -62,6 +62,24 @@ public struct ManifestDigest: Equatable, Sendable {
 }
 
 extension ManifestDigest {
+    /// What an entry's numbers are made of.
+    package struct EntryHash: Equatable, Sendable {
+        package static let byteCount = 32
+
+        /// 32.
+        package let bytes: [UInt8]
+
+        /// - Parameters:
+        ///   - id: `TrainingPrompt.id`
+        ///   - digest: `TrainingPrompt.digest`
+        package init(id: String, digest: String) {
+            bytes = FieldHash.digest(["lethe manifest entry", id, digest]).withUnsafeBytes { [UInt8]($0) }
+        }
+
+        /// Bytes that were one's before.
+        init(bytes: ArraySlice<UInt8>) { self.bytes = Array(bytes) }
+    }
+
     /// One entry's numbers: computed once, added to and removed from as many sets as it belongs to.
     public struct Entry: Equatable, Sendable {
         fileprivate let lanes: [UInt16]
@@ -69,16 +87,18 @@ extension ManifestDigest {
         /// - Parameters:
         ///   - id: `TrainingPrompt.id`
         ///   - digest: `TrainingPrompt.digest`
-        public init(id: String, digest: String) {
-            lanes = Self.expansion(id: id, digest: digest).withUnsafeBytes { ManifestDigest.lanes(ofLittleEndian: $0) }
+        public init(id: String, digest: String) { self.init(EntryHash(id: id, digest: digest)) }
+
+        package init(_ hash: EntryHash) {
+            lanes = Self.expansion(of: hash).withUnsafeBytes { ManifestDigest.lanes(ofLittleEndian: $0) }
         }
 
         /// The key stream of ChaCha20 (RFC 8439: nonce 0, from block 1) under the entry's field hash.
         ///
         /// The sum's security rests on numbers that look drawn at random for each entry. A stream cipher's output is what
         /// nobody tells from that, as long as a key meets a nonce once; each entry has a key of its own, and uses it for this.
-        private static func expansion(id: String, digest: String) -> Data {
-            let key = SymmetricKey(data: FieldHash.digest(["lethe manifest entry", id, digest]))
+        private static func expansion(of hash: EntryHash) -> Data {
+            let key = SymmetricKey(data: hash.bytes)
             guard let nonce, let firstBlock,
                 let bytes = try? Insecure.ChaCha20CTR.encrypt(zeros, using: key, counter: firstBlock, nonce: nonce)
             else { preconditionFailure("ChaCha20 takes every key of 32 bytes") }

@@ -32,7 +32,7 @@ package enum CoordinatorLimits {
     /// request whose body is not kept the ledger tells; other requests are short, and as few as the operations.
     package static let requestBytes = 32 << 20
     /// Entries of `operations` and of `pending_forgets` in a status; it says how many there are in all.
-    package static let listed = 256
+    package static let listed = 64
     /// Tasks that a line of progress names.
     package static let namedTasks = 8
     /// Clients waiting for the commit of one request that was repeated while it ran.

@@ -185,6 +185,16 @@ extension LedgerSchema {
                 """)
     }
 
+    /// What of a person's prompts is in counts and digests. Rows of before have none until they are written again; their
+    /// prompts are made instead.
+    static func summariesOfPeople(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- summary: PersonSummary, sealed under the person's key.
+                ALTER TABLE people ADD COLUMN summary BLOB;
+                """)
+    }
+
     /// What a request leaves is stored packed, and hashes as bytes (`ClosedRequest`, `StoredHash`). Rows of before stay as they
     /// are: blobs are packed, texts are not.
     static func packedEvidence(_ db: Database) throws {

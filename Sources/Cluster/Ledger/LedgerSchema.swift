@@ -22,6 +22,7 @@ enum LedgerSchema {
         migrator.registerMigration("counted embeddings", migrate: countedEmbeddings)
         migrator.registerMigration("reference prompts", migrate: referencePrompts)
         migrator.registerMigration("packed evidence", migrate: packedEvidence)
+        migrator.registerMigration("summaries of people", migrate: summariesOfPeople)
         return migrator
     }
 

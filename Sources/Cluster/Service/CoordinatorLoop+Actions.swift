@@ -125,6 +125,7 @@ extension CoordinatorLoop {
     /// The request has its entry in the audit log, if it leaves one, or gets it here.
     func replyNoted(_ ticket: ClientTicket, with reply: CoordinatorReply) {
         if let ready = ready(reply, for: ticket) { return self.reply(ticket, ready) }
+        if case .status(let report) = reply, let facts { return answer(ticket, report, facts) }
         if let request = ReadRequest(reply) { return read(request, ticket) }
         let inbox = process.inbox
         onLedger { service in
@@ -134,22 +135,27 @@ extension CoordinatorLoop {
         }
     }
 
-    /// A reply for which nothing has to be asked of the ledger or written into it.
+    /// Beside the socket's thread: in a large cluster a status is long, and nobody else is to wait for its JSON.
+    private func answer(_ ticket: ClientTicket, _ report: StatusReport, _ facts: LedgerFacts) {
+        let status = StatusReply(
+            report: report, statistics: facts.statistics, attention: facts.attention,
+            certificateKey: process.publicKey, questions: questions.counts)
+        let (inbox, budget) = (process.inbox, budget)
+        process.reads.run { _ in
+            guard budget.mayMake(ticket) else { return inbox.post(.reply(ticket, ClientReply(ReplyBudget.refusal))) }
+            let reply = ClientReply(CoordinatorLoop.encoded { try ReplyCoding.encode(status) })
+            budget.made(reply, for: ticket)
+            inbox.post(.reply(ticket, reply))
+        }
+    }
+
+    /// A short reply for which nothing has to be asked of the ledger or written into it.
     private func ready(_ reply: CoordinatorReply, for ticket: ClientTicket) -> ClientReply? {
         switch reply {
-        case .status(let report):
-            guard let facts else { return nil }
-            return ClientReply(
-                encoded {
-                    try ReplyCoding.encode(
-                        StatusReply(
-                            report: report, statistics: facts.statistics, attention: facts.attention,
-                            certificateKey: process.publicKey, questions: questions.counts))
-                })
         case .operation(let report, nil):
-            return ClientReply(encoded { try ReplyCoding.encode(OperationReply<String>(report: report, result: nil)) })
+            return ClientReply(CoordinatorLoop.encoded { try ReplyCoding.encode(OperationReply<String>(report: report, result: nil)) })
         case .forgetAccepted(.running, let outcome) where noted.contains(ticket):
-            return ClientReply(encoded { try ReplyCoding.encode(ForgetReply(outcome: outcome)) })
+            return ClientReply(CoordinatorLoop.encoded { try ReplyCoding.encode(ForgetReply(outcome: outcome)) })
         default: return nil
         }
     }

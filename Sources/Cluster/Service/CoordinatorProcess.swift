@@ -101,13 +101,8 @@ package final class CoordinatorProcess: Sendable {
             service.whenDataChanges = { [unowned service] in inbox.post(service.changed()) }
             service.publishFacts()
             return service
-        } gainsFromCompany: {
-            // Closed in the transaction of the next acknowledgement, a request costs no syncs of its own, and whoever asks
-            // right after an acknowledgement does not wait for the closing's.
-            if case .write(let write) = $0 { write.command?.finishedRequest != nil } else { false }
         } perform: {
             $0.perform($1)
-            return false
         }
         let threads = options.threads
         let cache = options.weightCache
@@ -120,7 +115,7 @@ package final class CoordinatorProcess: Sendable {
             arithmetic.post(try ArithmeticFingerprint.compute(precision: precision, model: decoder))
             return QueryEngine(tokenizer: model.tokenizer, decoder: decoder)
         } perform: { engine, works in
-            engine.perform(works) { inbox.post(.engine($0)) }
+            engine.perform(works) { inbox.post(.engine($0)) } ? .now : .none
         }
         let identity = opened.drain().first
         guard let source = identity?.source else {
@@ -130,7 +125,7 @@ package final class CoordinatorProcess: Sendable {
         decoding = try SerialThread(name: "requests") {
         } perform: { _, arrivals in
             for arrival in arrivals { inbox.post(.decoded(arrival.head, arrival.decoded)) }
-            return false
+            return .none
         }
         publicKey = identity?.publicKey ?? Data()
         let fingerprint = arithmetic.drain().first

@@ -3,8 +3,7 @@ import ZeroMQ
 
 /// A thread of its own for a state that is not `Sendable`: the ledger's database, the query engine's decoder.
 ///
-/// Work is done in the order in which it was given; what came meanwhile is handed over together. Work that gains from company
-/// may wait for it a moment.
+/// Work is done in the order in which it was given; what came meanwhile is handed over together.
 final class SerialThread<State, Work: Sendable>: Sendable {
     private enum Item: Sendable {
         case work(Work)
@@ -14,20 +13,14 @@ final class SerialThread<State, Work: Sendable>: Sendable {
     private let inbox: Mailbox<Item>
     private let ended: Mailbox<Void>
 
-    /// For how long work waits that gains from company, unless it is so much that it has enough in itself.
-    static var companyPatience: Duration { .milliseconds(10) }
-    static var company: Int { 8 }
-
     /// Makes the state on the thread and waits for it.
     ///
     /// - Parameters:
-    ///   - gainsFromCompany: work that is handed over `companyPatience` later where nothing else is there to be done.
-    ///   - perform: returns whether it has more to do: then it is called again without waiting.
+    ///   - perform: returns whether it has more to do, and when: then it is called again though nothing was given.
     /// - Throws: whatever `make` throws.
     init(
         name: String, make: @escaping @Sendable () throws -> State,
-        gainsFromCompany: @escaping @Sendable (Work) -> Bool = { _ in false },
-        perform: @escaping @Sendable (State, [Work]) -> Bool
+        perform: @escaping @Sendable (State, [Work]) -> SerialThreadRest
     ) throws {
         let inbox = try Mailbox<Item>()
         let started = try Mailbox<(any Error)?>()
@@ -38,7 +31,7 @@ final class SerialThread<State, Work: Sendable>: Sendable {
             do {
                 let state = try make()
                 started.post(nil)
-                Self.serve(state, inbox, gainsFromCompany, perform)
+                Self.serve(state, inbox, perform)
             } catch {
                 started.post(error)
             }
@@ -62,38 +55,43 @@ final class SerialThread<State, Work: Sendable>: Sendable {
     }
 
     private static func serve(
-        _ state: State, _ inbox: Mailbox<Item>, _ gainsFromCompany: (Work) -> Bool, _ perform: (State, [Work]) -> Bool
+        _ state: State, _ inbox: Mailbox<Item>, _ perform: (State, [Work]) -> SerialThreadRest
     ) {
-        var hasMore = false
+        var rest = SerialThreadRest.none
         while true {
+            let items =
+                switch rest {
+                case .none: inbox.take()
+                case .now: inbox.drain()
+                case .by(let instant): inbox.take(timeout: instant - .now)
+                }
             var works: [Work] = []
             var isLast = false
-            func add(_ items: [Item]) {
-                for item in items {
-                    switch item {
-                    case .work(let work): if !isLast { works.append(work) }
-                    case .stop: isLast = true
-                    }
+            for item in items {
+                switch item {
+                case .work(let work): if !isLast { works.append(work) }
+                case .stop: isLast = true
                 }
             }
-            add(hasMore ? inbox.drain() : inbox.take())
-            let end = ContinuousClock.now + companyPatience
-            while !hasMore, !isLast, (1..<company).contains(works.count), works.allSatisfy(gainsFromCompany) {
-                let items = inbox.take(timeout: end - .now)
-                add(items)
-                if items.isEmpty { break }
-            }
-            hasMore = perform(state, works)
+            rest = perform(state, works)
             if isLast { return }
         }
     }
+}
+
+/// What a serial thread has left to do when nothing new is given.
+enum SerialThreadRest: Sendable {
+    case none
+    case now
+    /// At this time at the latest, or with what is given before.
+    case by(ContinuousClock.Instant)
 }
 
 extension SerialThread where Work == @Sendable (State) -> Void {
     convenience init(name: String, make: @escaping @Sendable () throws -> State) throws {
         try self.init(name: name, make: make) { state, works in
             for work in works { work(state) }
-            return false
+            return .none
         }
     }
 

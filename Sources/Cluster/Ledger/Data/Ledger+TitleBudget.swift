@@ -10,11 +10,7 @@ extension Ledger {
         var ids: Set<String> = []
         var hasLongTitles = false
         if let context = try promptContext(db) {
-            let configuration = context.builder.configuration
-            // What is below the equal share of one title is cut in no prompt.
-            let share = configuration.titleBytes / (configuration.historyLength + 1)
-            let long = Set(
-                context.catalogue.entries.filter { ($0.value.title?.utf8.count ?? 0) > share }.map(\.value.token))
+            let long = Set(context.catalogue.entries.values.filter(context.isLong).map(\.token))
             hasLongTitles = !long.isEmpty
             if hasLongTitles {
                 try forEachPrompt(of: .everything, db) { _, prompt in
@@ -29,6 +25,12 @@ extension Ledger {
         return found
     }
 
+    /// Whether any of the person's prompts may be on the list.
+    func mayBeShortened(_ person: Person, _ context: PromptContext) -> Bool {
+        guard cachedShortened?.hasLongTitles == true else { return false }
+        return person.interactions.contains { context.catalogue[$0.item].map(context.isLong) ?? false }
+    }
+
     /// Brings the list up to date with what becomes of one person.
     func countShortened(_ change: PersonChange, _ db: Database) throws {
         guard cachedShortened?.hasLongTitles == true, let context = try promptContext(db) else { return }
@@ -37,5 +39,13 @@ extension Ledger {
             for id in gone { cachedShortened?.remove(id) }
             for id in there { cachedShortened?.insert(id) }
         }
+    }
+}
+
+extension PromptContext {
+    /// Whether the title may be cut beside others: what is below the equal share of one is cut in no prompt.
+    func isLong(_ item: Catalogue.Entry) -> Bool {
+        let configuration = builder.configuration
+        return (item.title?.utf8.count ?? 0) > configuration.titleBytes / (configuration.historyLength + 1)
     }
 }

@@ -62,6 +62,29 @@ struct Summaries {
         for part in Self.summed(prompts) { try combine(part, { $0.remove($1) }, db) }
     }
 
+    mutating func add(_ person: PersonSummary, _ db: Database) throws {
+        try combine(Self.summed(person), { $0.add($1) }, db)
+    }
+
+    mutating func remove(_ person: PersonSummary, _ db: Database) throws {
+        try combine(Self.summed(person), { $0.remove($1) }, db)
+    }
+
+    private static func summed(_ person: PersonSummary) -> Summaries {
+        var sums = Summaries()
+        for part in person.parts {
+            let sum = Summary(digest: part.entries.digest, prompts: part.prompts, likes: part.likes)
+            sums.splits[part.place.split, default: Summary()].add(sum)
+            if part.place.isReference {
+                var references = sums.references ?? Summary()
+                references.add(sum)
+                sums.references = references
+            }
+            if let shard = part.place.shard { sums.shards[shard, default: Summary()].add(sum) }
+        }
+        return sums
+    }
+
     /// Of these prompts alone. Expanding their entries is most of what somebody's prompts cost.
     private static func summed(_ prompts: [StoredPrompt]) -> [Summaries] {
         guard !prompts.isEmpty else { return [] }

@@ -19,8 +19,14 @@ struct ForgetEffect {
 
     /// Adds one person's changes.
     mutating func count(_ forgetting: PersonForgetting) {
-        counts.interactions += forgetting.removed.count
+        counts.interactions += forgetting.interactions
         for shard in forgetting.seenBy where shards[shard] == nil { shards[shard] = Shard() }
+        for part in forgetting.change.leaving?.parts ?? [] {
+            counts.promptsDeleted[part.place.split] += part.prompts
+            guard let shard = part.place.shard else { continue }
+            shards[shard, default: Shard()].deleted += part.prompts
+            shards[shard, default: Shard()].leaving += part.prompts
+        }
         let difference = forgetting.change.difference
         for prompt in difference.deleted {
             counts.promptsDeleted[prompt.split] += 1
@@ -41,17 +47,16 @@ struct ForgetEffect {
 /// What becomes of one person when something of theirs is forgotten; nothing is written yet.
 struct PersonForgetting {
     var change: PersonChange
-    /// Interactions that go.
+    /// That go.
+    var interactions: Int
+    /// Those of them that were named one by one.
     var removed: [Interaction]
     /// Shards whose adapter saw one of them, or will see it in a correction.
     var seenBy: [Int] = []
-    /// Whether single interactions were named.
-    var isPartial: Bool
-
     /// Training prompts that shards lose or get otherwise.
     var shards: Set<Int> {
         let difference = change.difference
-        var shards = Set(seenBy)
+        var shards = Set(seenBy).union(change.leaving?.members.keys ?? [:].keys)
         for prompt in difference.deleted { if let shard = prompt.trainingShard { shards.insert(shard) } }
         for prompt in difference.added { if let shard = prompt.trainingShard { shards.insert(shard) } }
         for change in difference.rebuilt {
@@ -64,8 +69,7 @@ struct PersonForgetting {
 
     /// What is to be recognised for ever of single interactions, as every door spells them.
     var tombstones: [Tombstone] {
-        guard isPartial else { return [] }
-        return removed.flatMap { row -> [Tombstone] in
+        removed.flatMap { row -> [Tombstone] in
             let key = InteractionKey(user: row.user.normalised, item: row.item.normalised, timestamp: row.timestamp)
             return [.interaction(key), .pair(user: key.user, item: key.item)]
         }
@@ -74,43 +78,54 @@ struct PersonForgetting {
 
 extension Ledger {
     /// Person by person, by number: so that a request may name many more than fit in memory.
+    ///
+    /// - Parameter method: what needs the prompts of whole people, too; nil: nothing is changed.
     func forEachForgetting(
-        _ selection: ForgetSelection, _ db: Database, _ body: (inout PersonForgetting) throws -> Void
+        _ selection: ForgetSelection, _ method: ForgetProcedure?, _ db: Database,
+        _ body: (inout PersonForgetting) throws -> Void
     ) throws {
         let context = try promptContext(db)
-        let catalogue = try catalogue(db)
         var epochs: [Int: Int64]?
         for choice in selection.people {
             guard let known = try choice.known ?? person(choice.id, db) else { continue }
-            var person = known.person
-            person.interactions = known.person.interactions.filter { kept in
-                guard let places = choice.interactions else { return false }
-                return !places.contains(ForgetSelection.Place(item: kept.item, timestamp: kept.timestamp))
+            let isNamed = { (kept: Person.Kept) in
+                choice.interactions?.contains(ForgetSelection.Place(item: kept.item, timestamp: kept.timestamp)) ?? true
             }
-            let isGone = person.interactions.isEmpty
-            var removed: [Interaction] = []
-            var seen: Set<Person.Seen> = []
-            for (kept, row) in zip(known.person.interactions, try known.person.interactions(catalogue)) {
-                let place = ForgetSelection.Place(item: kept.item, timestamp: kept.timestamp)
-                guard choice.interactions?.contains(place) ?? true else { continue }
-                removed.append(row)
-                seen.formUnion(kept.seen)
-            }
+            let going = known.person.interactions.filter(isNamed)
+            let seen = Set(going.flatMap(\.seen))
             var seenBy: [Int] = []
             if !seen.isEmpty {
                 let current = try epochs ?? epochsOfAll(db)
                 epochs = current
                 seenBy = Set(seen.filter { current[$0.shard] == $0.epoch }.map(\.shard)).sorted()
             }
-            let old = try prompts(of: known, context)
-            let new = isGone ? [] : try context?.prompts(of: person, shard: known.shard) ?? []
-            var change = PersonChange(
-                before: known, after: isGone ? nil : person, shard: known.shard, old: old, new: new, renewsKey: true)
-            if configuration.partition == .semantic { try change.recordPlaces(catalogue) }
+            var named = known.person
+            named.interactions = choice.interactions == nil ? [] : going
             var forgetting = PersonForgetting(
-                change: change, removed: removed, seenBy: seenBy, isPartial: choice.interactions != nil)
+                change: try change(known, keeping: { !isNamed($0) }, method, context, db), interactions: going.count,
+                removed: try named.interactions(catalogue(db)), seenBy: seenBy)
             try body(&forgetting)
         }
+    }
+
+    private func change(
+        _ known: KnownPerson, keeping isKept: (Person.Kept) -> Bool, _ method: ForgetProcedure?,
+        _ context: PromptContext?, _ db: Database
+    ) throws -> PersonChange {
+        var person = known.person
+        person.interactions.removeAll { !isKept($0) }
+        let isGone = person.interactions.isEmpty
+        // A correction keeps the prompts, and the list of shortened ones names them.
+        if isGone, method?.correction == nil, let summary = known.summary,
+            method == nil || context.map({ !mayBeShortened(known.person, $0) }) ?? true
+        {
+            return PersonChange(leaving: summary, of: known)
+        }
+        var change = PersonChange(
+            before: known, after: isGone ? nil : person, shard: known.shard, old: try prompts(of: known, context),
+            new: isGone ? [] : try context?.prompts(of: person, shard: known.shard) ?? [], renewsKey: true)
+        if configuration.partition == .semantic { try change.recordPlaces(catalogue(db)) }
+        return change
     }
 
     /// Of all shards.

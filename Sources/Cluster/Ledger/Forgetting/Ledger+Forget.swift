@@ -100,7 +100,7 @@ extension Ledger {
                 dropped[shard] = try quarantine(shard, method, request: request, at: time, db)
             }
         }
-        try forEachForgetting(selection, db) { forgetting in
+        try forEachForgetting(selection, method, db) { forgetting in
             // Before anything of a shard changes: what becomes of its adapter depends on how it is.
             let known = Set(effect.shards.keys)
             effect.count(forgetting)

@@ -13,7 +13,7 @@ extension Ledger {
             let selection = try select(request, db)
             var effect = ForgetEffect()
             effect.counts.users = selection.wholeUsers
-            try forEachForgetting(selection, db) { effect.count($0) }
+            try forEachForgetting(selection, nil, db) { effect.count($0) }
             for lookup in selection.damaged {
                 for shard in try damagedShards(lookup, db) where effect.shards[shard] == nil {
                     effect.shards[shard] = ForgetEffect.Shard()

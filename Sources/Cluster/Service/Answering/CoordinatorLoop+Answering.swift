@@ -82,7 +82,7 @@ extension CoordinatorLoop {
             case .drop(let number): process.engine.post(.drop(number))
             case .answer(let id, let result, let basis):
                 guard let ticket = inFlight.ticket(of: id) else { continue }
-                let reply = ClientReply(result.flatMap { reply in encoded { try ReplyCoding.encode(reply) } })
+                let reply = ClientReply(result.flatMap { reply in CoordinatorLoop.encoded { try ReplyCoding.encode(reply) } })
                 if case .success(let json) = reply.outcome, let basis,
                     case .query(let query)? = inFlight.request(of: id)
                 {
@@ -108,7 +108,7 @@ extension CoordinatorLoop {
         self.reply(ticket, reply)
     }
 
-    func encoded(_ body: () throws -> Data) -> Result<Data, ClientError> {
+    static func encoded(_ body: () throws -> Data) -> Result<Data, ClientError> {
         do {
             return .success(try body())
         } catch {

@@ -5,17 +5,14 @@ import Messages
 
 /// Group commit: writes that wait together are one transaction, so that its syncs are paid once.
 extension LedgerService {
-    /// Writes of one transaction at most: others are not to wait longer for it than they would notice.
-    static let writesTogether = 32
-    /// Requests closed with those that are acknowledged: a quarter more than they are, so that what waits to be closed grows
-    /// shorter and costs nobody who waits for an acknowledgement much more than closing their own would.
-    static func finishesTogether(acknowledged: Int) -> Int { acknowledged + max(1, acknowledged / 4) }
-    /// Requests closed together where nobody waits: who comes right then is not to notice.
-    static let finishesAlone = 8
+    /// Writes of one transaction at most, beside the requests that are closed with them: others are not to wait longer for it
+    /// than they would notice.
+    static let writesTogether = 16
 
-    func perform(_ works: [LedgerWork]) {
+    /// Returns when to be called again though nothing is given: requests wait to be closed.
+    func perform(_ works: [LedgerWork]) -> SerialThreadRest {
         var waiting: [LedgerWrite] = []
-        for (position, work) in works.enumerated() {
+        for work in works {
             switch work {
             case .call(let body):
                 commit(&waiting)
@@ -28,9 +25,8 @@ extension LedgerService {
                 commit(&waiting)
                 waiting = [write]
                 commit(&waiting)
-            case .write(let write) where isToWait(write, behind: waiting, works[(position + 1)...]):
-                // Behind what came meanwhile.
-                later?(.write(write))
+            case .write(let write) where write.command?.finishedRequest != nil && later != nil:
+                closings.add(write, at: .now)
             case .write(var write):
                 if write.command == nil {
                     guard owesEntry(for: write.access) else {
@@ -44,16 +40,9 @@ extension LedgerService {
             }
         }
         commit(&waiting)
-    }
-
-    /// Whether a request is closed later, since others wait to be acknowledged.
-    private func isToWait(
-        _ write: LedgerWrite, behind waiting: [LedgerWrite], _ rest: ArraySlice<LedgerWork>
-    ) -> Bool {
-        guard later != nil, write.command?.finishedRequest != nil else { return false }
-        let finishing = waiting.count { $0.command?.finishedRequest != nil }
-        let others = waiting.count - finishing + rest.count { $0.acknowledges }
-        return finishing >= (others == 0 ? Self.finishesAlone : Self.finishesTogether(acknowledged: others))
+        let due = closings.takeDue(at: .now)
+        if !due.isEmpty { commitTogether(due) }
+        return closings.next.map { .by($0) } ?? .none
     }
 
     /// Somebody whose record does not open must not keep everybody else from going on.
@@ -70,7 +59,7 @@ extension LedgerService {
         if waiting.count == 1 && waiting[0].command?.isShort != true {
             commitAlone(waiting[0])
         } else {
-            commitTogether(waiting)
+            commitTogether(waiting + closings.take(besides: waiting.count(where: \.acknowledges), at: .now))
         }
     }
 

@@ -20,6 +20,7 @@ final class LedgerService {
     var whenDataChanges: (() -> Void)?
     /// Has something done after what waits already.
     var later: (@Sendable (LedgerWork) -> Void)?
+    var closings = Closings<LedgerWrite>()
     /// Who waits for an import.
     var importWaiters: [String: [ImportWaiter]] = [:]
     /// Imports whose next portion waits already.

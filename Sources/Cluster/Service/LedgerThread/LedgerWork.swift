@@ -9,13 +9,6 @@ enum LedgerWork: Sendable {
     case write(LedgerWrite)
 }
 
-extension LedgerWork {
-    /// Whether a client waits for it.
-    var acknowledges: Bool {
-        if case .write(let write) = self { write.command?.clientRequest != nil } else { false }
-    }
-}
-
 /// A write, or only the entry of the audit log for a request, and who wants to know what came of it.
 struct LedgerWrite: Sendable {
     /// nil: only the entry.
@@ -24,6 +17,9 @@ struct LedgerWrite: Sendable {
     var access: Access?
     /// Called once it is durable, or failed. An entry alone is always `nil`.
     var done: @Sendable (LedgerService, LedgerOutcome?) -> Void
+
+    /// Whether a client waits for it.
+    var acknowledges: Bool { command?.clientRequest != nil }
 }
 
 extension LedgerCommand {

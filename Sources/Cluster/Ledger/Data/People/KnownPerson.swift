@@ -14,10 +14,19 @@ struct KnownPerson {
     /// Under the partition by user.
     var shard: Int?
     var person: Person
+    /// `PersonSummary`, sealed; nil: not read, or written by a release that had none.
+    var sealedSummary: Data?
+
+    /// nil: there is none that opens. What it says follows from the record as well.
+    var summary: PersonSummary? {
+        sealedSummary.flatMap { try? SealedBytes.open($0, key: key, context: SymmetricKey.summaryContext) }
+            .flatMap { try? PersonSummary(decoding: $0) }
+    }
 }
 
 extension SymmetricKey {
     static let recordContext = "record"
+    static let summaryContext = "summary"
 
     var forEmbeddings: SymmetricKey { derived(for: "embeddings") }
     /// Of the adapter with this serial.
@@ -50,7 +59,10 @@ extension Ledger {
         _ body: (KnownPerson) throws -> Void
     ) throws {
         let statement = try db.makeStatement(
-            sql: "SELECT * FROM people WHERE id > ? AND \(condition) ORDER BY id LIMIT \(Self.peopleAtOnce)")
+            sql: """
+                SELECT \(Self.recordColumns) FROM people WHERE id > ? AND \(condition)
+                ORDER BY id LIMIT \(Self.peopleAtOnce)
+                """)
         var last = Int64.min
         while true {
             let rows = try Row.fetchAll(statement, arguments: StatementArguments([last]) + arguments)
@@ -64,6 +76,8 @@ extension Ledger {
     }
 
     private static let peopleAtOnce = 256
+    /// What a pass over everybody reads.
+    static let recordColumns = "id, lookup, slot, key, shard, record"
 
     /// Whose record does not open is set aside by the next `setDamagedPeopleAside`.
     ///
@@ -98,6 +112,7 @@ extension Ledger {
         }
         return KnownPerson(
             id: try row.value("id", in: "people"), lookup: lookup, reference: reference, key: key,
-            shard: try row.optional("shard", in: "people"), person: try Person(decoding: bytes))
+            shard: try row.optional("shard", in: "people"), person: try Person(decoding: bytes),
+            sealedSummary: row.hasColumn("summary") ? try row.optional("summary", in: "people") : nil)
     }
 }

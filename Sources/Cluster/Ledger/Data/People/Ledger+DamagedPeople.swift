@@ -12,7 +12,7 @@ extension Ledger {
         if let cachedCatalogue { return cachedCatalogue }
         let catalogue = try Catalogue(db)
         damagedPeople = []
-        let rows = try Row.fetchCursor(db, sql: "SELECT * FROM people ORDER BY id")
+        let rows = try Row.fetchCursor(db, sql: "SELECT \(Self.recordColumns) FROM people ORDER BY id")
         while let row = try rows.next() {
             do {
                 for kept in try open(row).person.interactions { try catalogue.use(kept.item) }

@@ -43,7 +43,8 @@ extension Ledger {
         _ change: PersonChange, _ summaries: inout Summaries, uses: inout [Int64: Int],
         newKey: () throws -> (reference: KeyReference, key: SymmetricKey), _ db: Database
     ) throws -> Int64? {
-        try count(change, &summaries, uses: &uses, db)
+        let summary = PersonSummary(of: change.new)
+        try count(change, summary, &summaries, uses: &uses, db)
         try countShortened(change, db)
         guard let person = change.after else {
             guard let before = change.before else { return nil }
@@ -64,6 +65,7 @@ extension Ledger {
         }
         guard let place, let key else { return nil }
         let record = try Self.sealed(person.encoded, key, SymmetricKey.recordContext)
+        let sealedSummary = try Self.sealed(summary.encoded, key, SymmetricKey.summaryContext)
         let validation = change.new.count { $0.prompt.split == .validation }
         let reference = change.new.count(where: \.isReference)
         let undealt = change.new.count { $0.prompt.split == .train && $0.shard == nil }
@@ -72,24 +74,25 @@ extension Ledger {
             id = before.id
             try db.cachedStatement(
                 sql: """
-                    UPDATE people SET slot = ?, key = ?, shard = ?, validation = ?, reference = ?, undealt = ?, record = ?
+                    UPDATE people SET slot = ?, key = ?, shard = ?, validation = ?, reference = ?, undealt = ?,
+                        record = ?, summary = ?
                     WHERE id = ?
                     """
             ).execute(
                 arguments: [
-                    place.slot, place.id, change.shard, validation, reference, undealt, record, id,
+                    place.slot, place.id, change.shard, validation, reference, undealt, record, sealedSummary, id,
                 ])
         } else {
             try db.cachedStatement(
                 sql: """
-                    INSERT INTO people (lookup, slot, key, shard, validation, reference, undealt, wanting, record)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
+                    INSERT INTO people
+                        (lookup, slot, key, shard, validation, reference, undealt, wanting, record, summary)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
                     """
             ).execute(
                 arguments: [
                     lookup(person.name.inTodaysSpelling).bytes, place.slot, place.id, change.shard, validation,
-                    reference,
-                    undealt, record,
+                    reference, undealt, record, sealedSummary,
                 ])
             id = db.lastInsertedRowID
         }
@@ -100,14 +103,18 @@ extension Ledger {
 
     /// Counts the prompts, the interactions and the items' uses.
     private func count(
-        _ change: PersonChange, _ summaries: inout Summaries, uses: inout [Int64: Int], _ db: Database
+        _ change: PersonChange, _ summary: PersonSummary, _ summaries: inout Summaries, uses: inout [Int64: Int],
+        _ db: Database
     ) throws {
-        let old =
-            change.new.isEmpty
-            ? [:] : Dictionary(change.old.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        let new = Dictionary(change.new.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        try summaries.remove(change.old.filter { new[$0.id]?.isCounted(like: $0) != true }, db)
-        try summaries.add(change.new.filter { old[$0.id]?.isCounted(like: $0) != true }, db)
+        if let leaving = change.leaving { try summaries.remove(leaving, db) }
+        if change.old.isEmpty {
+            try summaries.add(summary, db)
+        } else {
+            let old = Dictionary(change.old.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+            let new = Dictionary(change.new.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+            try summaries.remove(change.old.filter { new[$0.id]?.isCounted(like: $0) != true }, db)
+            try summaries.add(change.new.filter { old[$0.id]?.isCounted(like: $0) != true }, db)
+        }
         if change.before == nil && change.after != nil { summaries.people += 1 }
         if change.before != nil && change.after == nil { summaries.people -= 1 }
         let (before, after) = (change.before?.person.interactions ?? [], change.after?.interactions ?? [])
@@ -117,7 +124,8 @@ extension Ledger {
     }
 
     private func writeMembers(_ change: PersonChange, id: Int64, _ db: Database) throws {
-        let (old, new) = (PersonChange.members(change.old), PersonChange.members(change.new))
+        let old = change.leaving?.members ?? PersonChange.members(change.old)
+        let new = PersonChange.members(change.new)
         for shard in Set(old.keys).union(new.keys).sorted() where old[shard] != new[shard] {
             if let count = new[shard] {
                 try db.cachedStatement(

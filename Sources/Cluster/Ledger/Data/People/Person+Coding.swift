@@ -152,12 +152,12 @@ extension Person.Kept {
         self.timestamp = try timestamp &+ reader.signedInteger()
         self.ordinal = try ordinal &+ reader.signedInteger()
         split = parts.recordedSplit
-        shard = parts.contains(.shard) ? try reader.shard() : nil
+        shard = parts.contains(.shard) ? try reader.number() : nil
         guard parts.contains(.seen) else { return }
         let count = try reader.count(ofAtLeast: 2)
         seen.reserveCapacity(count)
         for _ in 0..<count {
-            seen.append(Person.Seen(shard: try reader.shard(), epoch: try reader.integer()))
+            seen.append(Person.Seen(shard: try reader.number(), epoch: try reader.integer()))
         }
     }
 }

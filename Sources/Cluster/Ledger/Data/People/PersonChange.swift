@@ -10,6 +10,8 @@ struct PersonChange {
     /// Under the partition by user; of the person from now on.
     var shard: Int?
     var old: [StoredPrompt]
+    /// In place of `old`, where a whole person goes: then no prompt has to be made.
+    private(set) var leaving: PersonSummary?
     var new: [StoredPrompt]
     var difference: PromptDifference<StoredPrompt, StoredPrompt>
     /// Something is forgotten: what was sealed for the person becomes noise.
@@ -30,6 +32,12 @@ struct PersonChange {
         self.new = new
         self.renewsKey = renewsKey
         difference = PromptDifference(from: old, to: new)
+    }
+
+    /// A whole person goes.
+    init(leaving summary: PersonSummary, of person: KnownPerson) {
+        self.init(before: person, after: nil, shard: person.shard, old: [], new: [], renewsKey: true)
+        leaving = summary
     }
 
     /// Training prompts that the difference takes away or replaces.

@@ -33,6 +33,9 @@ struct RecordWriter {
         withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
+    /// As they are, without their number.
+    mutating func raw(_ other: [UInt8]) { bytes.append(contentsOf: other) }
+
     /// Its length in bytes of UTF-8, then these.
     mutating func text(_ text: String) {
         varint(text.utf8.count)
@@ -71,9 +74,9 @@ struct RecordReader {
 
     mutating func integer() throws(LedgerError) -> Int64 { Int64(bitPattern: try varint()) }
 
-    mutating func shard() throws(LedgerError) -> Int {
-        guard let shard = Int(exactly: try integer()) else { throw .record("has a number too large for this machine") }
-        return shard
+    mutating func number() throws(LedgerError) -> Int {
+        guard let number = Int(exactly: try integer()) else { throw .record("has a number too large for this machine") }
+        return number
     }
 
     mutating func signedInteger() throws(LedgerError) -> Int64 {
@@ -94,6 +97,12 @@ struct RecordReader {
         var bits: UInt64 = 0
         for shift in stride(from: UInt64(0), to: 64, by: 8) { bits |= UInt64(try byte()) << shift }
         return Double(bitPattern: bits)
+    }
+
+    mutating func raw(_ count: Int) throws(LedgerError) -> [UInt8] {
+        guard (0...remaining).contains(count) else { throw .record("ends early") }
+        defer { position += count }
+        return Array(bytes[position..<position + count])
     }
 
     mutating func text() throws(LedgerError) -> String {
