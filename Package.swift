@@ -29,7 +29,7 @@ let package = Package(
         .target(name: "Compute", dependencies: ["COneDNN", "CKernels"]),
         .target(name: "Files", dependencies: [crypto]),
         .target(name: "LanguageModels", dependencies: ["Compute", "Files", crypto]),
-        .target(name: "Recommendation", dependencies: ["Files", crypto, cryptoExtras]),
+        .target(name: "Recommendation", dependencies: ["Files", "CZlib", crypto, cryptoExtras]),
         .target(name: "Unlearning", dependencies: ["Compute", "Files", "LanguageModels", "Recommendation", crypto]),
         .target(
             name: "Experiments", dependencies: ["Compute", "Files", "LanguageModels", "Recommendation", "Unlearning"]),
@@ -83,7 +83,8 @@ let package = Package(
         .testTarget(
             name: "LanguageModelsTests", dependencies: ["LanguageModels", "Files"], resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "RecommendationTests", dependencies: ["Recommendation", crypto], resources: [.copy("Fixtures")]),
+            name: "RecommendationTests", dependencies: ["Recommendation", "CZlib", crypto],
+            resources: [.copy("Fixtures")]),
         .target(
             name: "TrainingTestSupport",
             dependencies: ["Compute", "LanguageModels", "Recommendation", "Unlearning"], path: "Tests/Support/Training"),

@@ -3,15 +3,17 @@ public enum RecommendationError: Error, Hashable, Sendable {
     case missingFile(path: String, wanted: String)
     case unreadableFile(path: String, reason: String)
     /// The file's header lacks a column that is needed.
-    case missingColumn(file: String, column: String, header: String)
+    case missingColumn(file: String, column: ColumnMeaning, header: String)
     /// Neither the rows nor a file beside them say what the items are called.
     case missingTitles(path: String, wanted: String)
     /// A column beside a person may hold the items' titles or the person's own words.
     case doubtfulTitle(file: String, column: String)
     /// Rows call one item by different titles, so what they hold is not the item's.
     case conflictingTitles(file: String, line: Int, item: String, column: String)
-    /// No file has the column that was declared to be the title.
-    case noSuchTitleColumn(path: String, column: String)
+    /// No file has a column that was declared.
+    case noSuchColumn(path: String, column: String, meaning: ColumnMeaning, seen: String)
+    /// What was declared about columns and events cannot be meant.
+    case invalidColumns(reason: String)
     /// A line of a list of users and interactions.
     case invalidTarget(reason: String)
     case invalidConfiguration(reason: String)
@@ -23,7 +25,9 @@ extension RecommendationError: CustomStringConvertible {
         case .missingFile(let path, let wanted): "\(path): found no \(wanted)"
         case .unreadableFile(let path, let reason): "\(path): cannot be read: \(reason)"
         case .missingColumn(let file, let column, let header):
-            "\(file): no column for \(column) in its first line: \(header)"
+            "\(file): nothing says what is the \(column.name); there are: \(header); known for it are "
+                + column.recognised.joined(separator: ", ") + "; or name it: --columns \(column.name)=NAME"
+                + Self.withoutRatings(column)
         case .missingTitles(let path, let wanted): "\(path): nothing says what the items are called; wanted \(wanted)"
         case .doubtfulTitle(let file, let column):
             "\(file): the column \(column) stands beside a person, so it may be that person's and is not taken for the "
@@ -33,9 +37,18 @@ extension RecommendationError: CustomStringConvertible {
             "\(file):\(line): item \(item) has another title here than before, so the column \(column) does not hold the "
                 + "items' titles: nothing is taken; put the titles into a file of their own (item_id, title), or name the "
                 + "right column (--title-column NAME)"
-        case .noSuchTitleColumn(let path, let column): "\(path): nothing has a column \(column.prefix(80))"
+        case .noSuchColumn(let path, let column, let meaning, let seen):
+            "\(path): nothing has the column \(column.prefix(80)) that is declared for the \(meaning.name); there are: "
+                + "\(seen); known without being declared are " + meaning.recognised.joined(separator: ", ")
+        case .invalidColumns(let reason): reason
         case .invalidTarget(let reason): reason
         case .invalidConfiguration(let reason): "invalid prompt configuration: \(reason)"
         }
+    }
+
+    private static func withoutRatings(_ column: ColumnMeaning) -> String {
+        guard column == .rating else { return "" }
+        return "; where nobody rates: --rating 1 if every row is a like, or --columns event=NAME with "
+            + "--events view=0,cart=1,purchase=1"
     }
 }

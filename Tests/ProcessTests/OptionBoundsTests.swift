@@ -26,7 +26,7 @@ struct OptionBoundsTests {
                 prompts,
                 [
                     "history", "like-above", "fraction", "validation-fraction", "test-fraction", "sample-seed",
-                    "title-bytes",
+                    "title-bytes", "rating", "events", "columns", "encoding", "time-unit",
                 ])
             + each(["worker", "--model", "/nowhere", "--data", "/proc/nowhere"], ["threads", "precision"])
             + each(["score", "--model", "/nowhere", "--prompts", "/nowhere"], ["threads"])

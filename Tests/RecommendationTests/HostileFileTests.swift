@@ -130,7 +130,7 @@ struct HostileFileTests {
         let csv = try folder.write("r.csv", "user,item,stars and stripes\na,b,1\n")
         #expect(
             throws: RecommendationError.missingColumn(
-                file: csv, column: "the rating", header: "user,item,stars and stripes")
+                file: csv, column: .rating, header: "user, item, stars and stripes")
         ) { try ReadData(.csv, csv) }
         let untitled = try folder.write("s.csv", "user,item,rating\na,b,1\n")
         #expect {

@@ -103,7 +103,7 @@ struct ReaderTests {
         let data = try ReadData(.csv, folder.path)
         #expect(
             data.items.map(\.title) == [
-                "Flesh &amp; \"Tones\" written by M. J. Rose", "Décision written by Judith Rae",
+                "Flesh & \"Tones\" written by M. J. Rose", "Décision written by Judith Rae",
             ])
         #expect(data.interactions.map(\.rating) == [0, 5])
         #expect(data.report.refused == 0)

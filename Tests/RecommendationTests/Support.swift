@@ -45,9 +45,16 @@ struct ReadData {
     var report = ImportReport()
     var largestBatch = 0
 
-    init(_ format: RatingsReader.Format, _ path: String, size: Int = 64) throws {
+    init(_ format: RatingsReader.Format, _ path: String, _ rules: ReadingRules = ReadingRules(), size: Int = 64) throws
+    {
+        try self.init(format, [path], rules, size: size)
+    }
+
+    init(
+        _ format: RatingsReader.Format, _ paths: [String], _ rules: ReadingRules = ReadingRules(), size: Int = 64
+    ) throws {
         var data = (items: [Item](), interactions: [Interaction](), largest: 0)
-        report = try RatingsReader(format: format, path: path).forEachBatch(size: size) { batch in
+        report = try RatingsReader(format: format, paths: paths, rules: rules).forEachBatch(size: size) { batch in
             data.items += batch.items
             data.interactions += batch.interactions
             data.largest = max(data.largest, batch.items.count + batch.interactions.count)
@@ -99,5 +106,11 @@ extension ImportReport {
         var report = self
         report.files = []
         return report
+    }
+}
+
+extension ReadingRules {
+    init(_ columns: String) throws {
+        self.init(columns: try DeclaredColumns(parsing: columns))
     }
 }

@@ -68,9 +68,7 @@ struct TitleColumnTests {
         func read(_ rows: String) throws -> [Item] {
             let folder = try TemporaryFolder()
             let file = try folder.write("r.csv", "user,item,rating,Name\n" + rows)
-            var items: [Item] = []
-            try RatingsReader(format: .csv, path: file, titleColumn: "name").forEachBatch { items += $0.items }
-            return items
+            return try ReadData(.csv, file, ReadingRules("title=name")).items
         }
         #expect(try read("a,i,4,Film\nb,i,2,Film\n") == [Item(id: "i", title: "Film")])
         #expect(throws: RecommendationError.self) { try read("a,i,4,Ann\nb,i,2,Ben\n") }

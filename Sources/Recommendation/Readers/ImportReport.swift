@@ -25,6 +25,8 @@ public struct ImportReport: Codable, Hashable, Sendable {
     public var refused: Int
     /// The first refused lines.
     public var samples: [RefusedLine]
+    /// Refused rows by reason, in the order in which the reasons first occur.
+    public var reasons: [RefusalCount]
     /// The files, in the order in which they were read, then those that were not.
     public var files: [SourceReport]
 
@@ -33,13 +35,14 @@ public struct ImportReport: Codable, Hashable, Sendable {
 
     public init(
         read: Int = 0, kept: Int = 0, items: Int = 0, refused: Int = 0, samples: [RefusedLine] = [],
-        files: [SourceReport] = []
+        reasons: [RefusalCount] = [], files: [SourceReport] = []
     ) {
         self.read = read
         self.kept = kept
         self.items = items
         self.refused = refused
         self.samples = samples
+        self.reasons = reasons
         self.files = files
     }
 
@@ -50,11 +53,19 @@ public struct ImportReport: Codable, Hashable, Sendable {
         }.map(\.file)
     }
 
-    mutating func refuse(file: String, line: Int, reason: String) {
+    mutating func refuse(_ refusal: Refusal, file: String, line: Int, row: Row? = nil) {
         refused += 1
         if samples.count < Self.sampleLimit {
-            samples.append(RefusedLine(file: file, line: line, reason: reason))
+            samples.append(RefusedLine(file: file, line: line, reason: refusal.text))
         }
+        let position = reasons.firstIndex { $0.reason == refusal.kind.rawValue } ?? reasons.count
+        if position == reasons.count { reasons.append(RefusalCount(reason: refusal.kind.rawValue)) }
+        reasons[position].rows += 1
+        guard reasons[position].examples.count < RefusalCount.exampleLimit else { return }
+        reasons[position].examples.append(
+            RefusalCount.Example(
+                file: file, line: line, user: row?.user.flatMap { try? Identifier.canonical($0) },
+                item: row?.item.flatMap { try? Identifier.canonical($0) }))
     }
 }
 

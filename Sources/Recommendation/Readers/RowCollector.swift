@@ -10,23 +10,30 @@ struct RowCollector {
     /// A table or a line of items was there.
     private var hasItemRows = false
     private var ordinal: Int64 = 0
+    private let rules: ReadingRules
+    /// By file. Only looked up.
+    private var forms: [String: ValueForms] = [:]
 
     /// Longest accepted title, in bytes.
     static let longestTitle = 4096
 
-    init(size: Int, body: @escaping (ReaderBatch) throws -> Void) {
+    init(size: Int, rules: ReadingRules, body: @escaping (ReaderBatch) throws -> Void) {
         self.size = max(1, size)
+        self.rules = rules
         self.body = body
     }
 
+    /// To be called when the file has been read.
     mutating func note(_ file: SourceReport) {
+        var file = file
+        file.forms = forms[file.file] ?? ValueForms()
         report.files.append(file)
     }
 
-    mutating func refuse(_ reason: String, file: String, line: Int, isRating: Bool) {
+    mutating func refuse(_ refusal: Refusal, file: String, line: Int, isRating: Bool, row: Row? = nil) {
         report.read += 1
         if isRating { ordinal += 1 }
-        report.refuse(file: file, line: line, reason: reason)
+        report.refuse(refusal, file: file, line: line, row: row)
     }
 
     /// A row of a file that holds items only.
@@ -34,13 +41,13 @@ struct RowCollector {
         do {
             let item = try Self.item(of: row)
             guard catalogue.updateValue("", forKey: item.id) == nil else {
-                throw Refusal("item \(item.id) was named before")
+                throw Refusal(.repeatedItem, "item \(item.id) was named before")
             }
             hasItemRows = true
             report.read += 1
             try hand(out: item)
         } catch let refusal as Refusal {
-            refuse(refusal.reason, file: file, line: line, isRating: false)
+            refuse(refusal, file: file, line: line, isRating: false, row: row)
         }
     }
 
@@ -48,8 +55,11 @@ struct RowCollector {
     ///
     /// - Throws: `RecommendationError.doubtfulTitle`, `.conflictingTitles`; whatever the receiver throws.
     mutating func takeRating(_ row: Row, titleColumn: String? = nil, file: String, line: Int) throws {
+        var row = row
+        // Beside a table of items a name that only may be the title is somebody's: that table's column was meant.
+        if row.isTitleOnlyDeclared, hasItemRows { row.title = nil }
         do {
-            let interaction = try Self.interaction(of: row, ordinal: ordinal)
+            let (interaction, written) = try interaction(of: row)
             if let known = catalogue[interaction.item] {
                 // What a table of items says counts; among rows of ratings all must say the same.
                 if !known.isEmpty, row.hasTitle, try Self.item(of: row).title != known {
@@ -60,7 +70,7 @@ struct RowCollector {
                 if row.title == nil, let column = row.doubtfulTitle, !hasItemRows {
                     throw RecommendationError.doubtfulTitle(file: file, column: column)
                 }
-                guard row.title != nil else { throw Refusal("item \(interaction.item) has no title") }
+                guard row.title != nil else { throw Refusal(.untitled, "item \(interaction.item) has no title") }
                 let item = try Self.item(of: row)
                 catalogue[item.id] = item.title
                 try hand(out: item)
@@ -68,10 +78,11 @@ struct RowCollector {
             report.read += 1
             report.kept += 1
             ordinal += 1
+            note(interaction.timestamp, written, file: file)
             batch.interactions.append(interaction)
             try flushIfFull()
         } catch let refusal as Refusal {
-            refuse(refusal.reason, file: file, line: line, isRating: true)
+            refuse(refusal, file: file, line: line, isRating: true, row: row)
         }
     }
 
@@ -92,57 +103,83 @@ struct RowCollector {
         if batch.items.count + batch.interactions.count >= size { try flush() }
     }
 
-    private struct Refusal: Error {
-        var reason: String
-
-        init(_ reason: String) { self.reason = reason }
+    /// How a row's values are written.
+    private struct Written {
+        var time: Timestamps.Form?
+        var hasComma = false
     }
 
-    private static func interaction(of row: Row, ordinal: Int64) throws -> Interaction {
-        let user = try id(row.user, of: "user")
-        let item = try id(row.item, of: "item")
-        guard let text = row.rating?.trimmed, !text.isEmpty else { throw Refusal("no rating") }
-        guard let rating = Double(text), rating.isFinite else { throw Refusal("rating \(shown(text)) is not a number") }
-        return Interaction(
-            user: user, item: item, timestamp: try timestamp(row.timestamp), rating: rating, ordinal: ordinal)
+    private mutating func note(_ time: Int64, _ written: Written, file: String) {
+        guard written.time != nil || written.hasComma else { return }
+        if let form = written.time { forms[file, default: ValueForms()].add(time: time, form) }
+        if written.hasComma { forms[file, default: ValueForms()].addDecimalComma() }
     }
 
-    /// 0 without such a column.
-    private static func timestamp(_ text: String?) throws -> Int64 {
-        guard let text = text?.trimmed else { return 0 }
-        guard let seconds = Timestamps.seconds(text) else {
-            throw Refusal(
-                text.isEmpty ? "no timestamp" : "timestamp \(shown(text)) is neither seconds nor an ISO 8601 date")
+    private func interaction(of row: Row) throws(Refusal) -> (Interaction, Written) {
+        let user = try Self.id(row.user, of: "user")
+        let item = try Self.id(row.item, of: "item")
+        let (rating, hasComma) = try rating(of: row)
+        let time = try time(row.timestamp)
+        let interaction = Interaction(
+            user: user, item: item, timestamp: time?.seconds ?? 0, rating: rating, ordinal: ordinal)
+        return (interaction, Written(time: time?.form, hasComma: hasComma))
+    }
+
+    private func rating(of row: Row) throws(Refusal) -> (value: Double, hasComma: Bool) {
+        switch rules.ratings {
+        case .every(let rating): return (rating, false)
+        case .events(let weights):
+            guard let event = row.event?.trimmingBlanks, !event.isEmpty else { throw Refusal(.noEvent) }
+            guard let weight = weights[event] else {
+                throw Refusal(.event, "event \(Self.shown(event)) has no weight")
+            }
+            return (weight, false)
+        case .column:
+            guard let text = row.rating?.trimmingBlanks, !text.isEmpty else { throw Refusal(.noRating) }
+            guard let rating = WrittenNumber.value(text) else {
+                throw Refusal(.rating, "rating \(Self.shown(text)) is not a number")
+            }
+            return rating
         }
-        return seconds
     }
 
-    private static func id(_ text: String?, of what: String) throws -> String {
+    /// nil without such a column.
+    private func time(_ text: String?) throws(Refusal) -> (seconds: Int64, form: Timestamps.Form)? {
+        guard let text = text?.trimmingBlanks else { return nil }
+        guard let time = Timestamps.read(text, unit: rules.timeUnit) else {
+            throw text.isEmpty
+                ? Refusal(.noTime, "no timestamp")
+                : Refusal(.time, "timestamp \(Self.shown(text)) is neither seconds nor an ISO 8601 date")
+        }
+        return time
+    }
+
+    private static func id(_ text: String?, of what: String) throws(Refusal) -> String {
         do {
             return try Identifier.canonical(text ?? "")
-        } catch .empty {
-            throw Refusal("no \(what)")
-        } catch .tooLong(let bytes) {
-            throw Refusal("\(what) id of \(bytes) bytes")
-        } catch .controlCharacter {
-            throw Refusal("\(what) id with a control character")
+        } catch {
+            switch error {
+            case .empty: throw Refusal(what == "user" ? .noUser : .noItem)
+            case .tooLong(let bytes): throw Refusal(.identifier, "\(what) id of \(bytes) bytes")
+            case .controlCharacter: throw Refusal(.identifier, "\(what) id with a control character")
+            }
         }
     }
 
     /// `Toy Story (1995)` where the year stands in a column of its own; `Emma written by Jane Austen` where there is an
-    /// author (arXiv 2305.00447); else the title as it is, with control characters made spaces.
-    private static func item(of row: Row) throws -> Item {
+    /// author (arXiv 2305.00447); else the title as it is, with HTML's entities decoded and control characters made spaces.
+    private static func item(of row: Row) throws(Refusal) -> Item {
         let id = try id(row.item, of: "item")
-        guard var title = row.title, row.hasTitle else {
-            throw Refusal("item \(id) has no title")
+        guard row.hasTitle, var title = row.title.map(HTMLEntities.decoded) else {
+            throw Refusal(.untitled, "item \(id) has no title")
         }
         if let author = row.author, !author.isEmpty {
-            title += " written by \(author)"
+            title += " written by \(HTMLEntities.decoded(author))"
         } else if let year = row.year, !year.isEmpty, !title.hasSuffix("(\(year))") {
             title += " (\(year))"
         }
         guard title.utf8.count <= longestTitle else {
-            throw Refusal("item \(id) has a title of \(title.utf8.count) bytes")
+            throw Refusal(.longTitle, "item \(id) has a title of \(title.utf8.count) bytes")
         }
         if title.unicodeScalars.contains(where: isControl) {
             title = String(String.UnicodeScalarView(title.unicodeScalars.map { isControl($0) ? " " : $0 }))
@@ -156,17 +193,4 @@ struct RowCollector {
 
     /// The beginning of a text, for messages.
     private static func shown(_ text: String) -> String { "\"\(text.prefix(40))\"" }
-}
-
-extension Row {
-    fileprivate var hasTitle: Bool { title?.contains { !$0.isWhitespace } ?? false }
-}
-
-extension String {
-    /// Without blanks around it.
-    fileprivate var trimmed: String {
-        guard let first = firstIndex(where: { !$0.isWhitespace }), let last = lastIndex(where: { !$0.isWhitespace })
-        else { return "" }
-        return String(self[first...last])
-    }
 }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// What an import took of one file.
 public struct SourceReport: Codable, Hashable, Sendable {
     public enum Use: String, Codable, Sendable {
@@ -9,7 +7,7 @@ public struct SourceReport: Codable, Hashable, Sendable {
     }
 
     public struct Column: Codable, Hashable, Sendable {
-        /// user, item, rating, timestamp, title, year or author.
+        /// user, item, rating, event, timestamp, title, year or author.
         public var meaning: String
         /// As in the header, or "field 3" where there is none.
         public var name: String
@@ -23,6 +21,8 @@ public struct SourceReport: Codable, Hashable, Sendable {
     public var unusedColumns: [String]
     /// Why nothing was taken of the file.
     public var reason: String?
+    /// How the rows that were taken are written.
+    public var forms = ValueForms()
 
     init(file: String, use: Use, columns: [Column] = [], unusedColumns: [String] = [], reason: String? = nil) {
         self.file = file
@@ -34,7 +34,7 @@ public struct SourceReport: Codable, Hashable, Sendable {
 
     init(_ table: SourceFiles.Table, use: Use, reason: String? = nil) {
         self.init(
-            file: (table.path as NSString).lastPathComponent, use: use,
+            file: table.file.name, use: use,
             columns: use == .unused ? [] : table.columns.used,
             unusedColumns: use == .unused ? table.columns.names : table.columns.unused, reason: reason)
     }
@@ -50,6 +50,6 @@ public struct SourceReport: Codable, Hashable, Sendable {
         }
         let taken = columns.map { $0.meaning == $0.name ? $0.name : "\($0.meaning) from \($0.name)" }
         return "\(file): \(use.rawValue); " + taken.joined(separator: ", ")
-            + (unusedColumns.isEmpty ? "" : "; not used: \(unused)")
+            + (unusedColumns.isEmpty ? "" : "; not used: \(unused)") + forms.text.map { "; " + $0 }.joined()
     }
 }

@@ -4,7 +4,7 @@ public enum SourceText {
     ///
     /// - Throws: `RecommendationError.unreadableFile`, also when a line is longer than 1 MiB.
     public static func lines(of path: String) throws -> [(number: Int, text: String)] {
-        let reader = try LineReader(path: path)
+        let reader = try LineReader(SourceFile(path))
         var lines: [(number: Int, text: String)] = []
         while let line = try reader.next() {
             guard !line.isTooLong else {
@@ -19,7 +19,7 @@ public enum SourceText {
     /// What an object of JSON lines names, by the names that an import knows. nil: not an object with each key once.
     public static func target(json line: String) throws(RecommendationError) -> NamedTarget? {
         guard let object = JSONFields(Array(line.utf8)[...]) else { return nil }
-        let columns = Columns(header: object.keys, in: .ratings, titleColumn: nil)
+        let columns = Columns(header: object.keys, in: .ratings)
         let known = [columns.user, columns.item, columns.rating, columns.timestamp].compactMap(\.self)
         if let other = object.keys.indices.first(where: { !known.contains($0) }) {
             throw .invalidTarget(reason: "nobody knows what the key \(object.keys[other].prefix(40)) means")

@@ -14,11 +14,26 @@ struct ImportCommand: ParsableCommand {
 
             How prompts are made is recorded at the first import; options that are left out stay as they are recorded, and \
             others are refused.
+
+            Columns and keys that are known by their names; capitals, blanks, points and underscores do not count, and a \
+            title or name of an item must say whose it is where a person stands beside:
+            \(ColumnMeaning.allRecognised)
+
+            Times are ISO 8601 dates, or seconds, milliseconds, microseconds or nanoseconds since 1970 by their magnitude. \
+            Ratings may have a decimal comma.
             """)
 
     @OptionGroup var data: DataOptions
     @Flag(help: "Make all prompts anew with other settings than the recorded ones; their shards are trained again.")
     var changePrompts = false
+
+    @Flag(
+        help: """
+            Change nothing: read everything and print what an import would take, refuse and make of it. Needs no cluster.
+            """)
+    var check = false
+    @Option(help: "With --check: this base model's tokenizer counts the tokens of the prompts.")
+    var model: String?
 
     @OptionGroup var client: ClientOptions
 
@@ -47,19 +62,28 @@ struct ImportCommand: ParsableCommand {
         var files: [SourceReport]
         /// Files of ratings without time: their order is the file's.
         var filesWithoutTime: [String]
+        /// Refused rows by reason.
+        var refusals: [RefusalCount]
         /// Prompts whose titles were too long together, and the first ids of these.
         var promptsShortened: Int
         var shortened: [String]
     }
 
     func run() throws {
+        if check {
+            try reportingFailures(json: client.json) {
+                try ImportCheck(data: data, model: model, client: client).run()
+            }
+            return
+        }
         try client.withClient { coordinator in
+            guard model == nil else { throw CommandFailure(.usage, "--model goes with --check") }
             let prompts = try data.configuration()
             let importID = UUID().uuidString.lowercased()
             var batches = 0
             var progress = ProgressLine()
             var rows = 0
-            let report = try data.reader.forEachBatch { batch in
+            let report = try data.reader().forEachBatch { batch in
                 try coordinator.call(
                     .importRows(
                         .init(
@@ -85,7 +109,7 @@ struct ImportCommand: ParsableCommand {
                 promptsAdded: done.outcome.promptsAdded, promptsRebuilt: done.outcome.promptsRebuilt,
                 promptsRemoved: done.outcome.promptsRemoved, shardsChanged: done.outcome.shardsChanged,
                 likes: done.likes, shardsOfOneLabel: done.shardsOfOneLabel ?? [], files: report.files,
-                filesWithoutTime: report.filesWithoutTime,
+                filesWithoutTime: report.filesWithoutTime, refusals: report.reasons,
                 promptsShortened: done.outcome.promptsShortened ?? 0, shortened: done.outcome.shortened ?? [])
             try client.output.emit(summary) { text(summary) }
         }

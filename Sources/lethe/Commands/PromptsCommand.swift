@@ -33,7 +33,7 @@ struct PromptsCommand: ParsableCommand {
         try reportingFailures(json: json) {
             let configuration = try data.configuration()
             var set = PromptSet(configuration: configuration)
-            let report = try data.reader.forEachBatch { batch in set.add(batch) }
+            let report = try data.reader().forEachBatch { batch in set.add(batch) }
             try data.requireRatings(report)
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -47,6 +47,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let failure as CommandFailure: self = failure
         case let error as ClientError: self.init(Self.status(of: error.code), error.message)
         case let error as LanguageModelError: self.init(.badInput, error.description)
+        case RecommendationError.invalidColumns(let reason): self.init(.usage, reason)
         case let error as RecommendationError: self.init(.badInput, error.description)
         case let error as ZeroMQError: self.init(.badInput, error.description)
         case UnlearningError.invalidSpecification(let reason): self.init(.usage, reason)

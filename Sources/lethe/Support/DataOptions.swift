@@ -2,6 +2,7 @@ import ArgumentParser
 import Recommendation
 
 extension RatingsReader.Format: ExpressibleByArgument {}
+extension TextEncoding: ExpressibleByArgument {}
 extension Split: ExpressibleByArgument {}
 extension SplitMethod: ExpressibleByArgument {}
 extension PromptConfiguration.Domain: ExpressibleByArgument {}
@@ -11,15 +12,57 @@ struct DataOptions: ParsableArguments {
     @Option(help: "How the files are written: recbole, movielens, csv or jsonl.")
     var format: RatingsReader.Format
 
-    @Argument(help: "A folder, a ratings file, or the common beginning of the files' names.")
-    var path: String
+    @Argument(
+        help: """
+            Folders, ratings files, or the common beginning of the files' names; several are read in this order. - is \
+            standard input. Files may be packed with gzip.
+            """)
+    var paths: [String]
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Which column or key means what: user=customer_id,item=product_id,rating=stars,time=created_at,title=name. Of \
+            JSON also paths (user=customer.id); of files without names in the first line positions (user=1,item=2). \
+            Meanings: user, item, rating, time, title, year, author, event. What is left out is known by its name.
+            """, valueName: "MEANING=COLUMN,…"))
+    var columns: String?
 
     @Option(
         help: """
-            The column or key that holds the items' titles, where its name does not say so. Beside a person only names \
-            like item_title, movie_title or book_title do, and a title must be the same in all rows of an item.
+            The column or key that holds the items' titles; as title= in --columns. Beside a person only names like \
+            item_title, movie_title or book_title are known, and a title must be the same in all rows of an item.
             """)
     var titleColumn: String?
+
+    @Option(
+        help: """
+            The rating of every row, where nobody rates: 1 makes every row a like, 0 none. Then a rating above 0 is a like \
+            unless --like-above says otherwise.
+            """)
+    var rating: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Ratings by what happened: view=0,cart=1,purchase=1, from the column event (or --columns event=NAME). Then a \
+            weight above 0 is a like unless --like-above says otherwise. Rows of other events are refused.
+            """, valueName: "EVENT=WEIGHT,…"))
+    var events: String?
+
+    @Option(
+        help: """
+            How the files' text is encoded: utf-8, windows-1252, iso-8859-1, utf-16le or utf-16be. A byte order mark says \
+            more. [default: UTF-8, and Windows-1252 where it is not]
+            """)
+    var encoding: TextEncoding?
+
+    @Option(
+        help: """
+            What times that are numbers count since 1970: seconds, milliseconds, microseconds or nanoseconds. A cluster \
+            into which an older release imported milliseconds keeps them with seconds. [default: by their magnitude]
+            """)
+    var timeUnit: TimeUnit?
 
     @Option(
         name: .customLong("protocol"),
@@ -39,7 +82,10 @@ struct DataOptions: ParsableArguments {
             """)
     var titleBytes: Int?
 
-    @Option(help: "A rating above this is a like. [default: as recorded, or 3 for movies, 5 for books]")
+    @Option(
+        help: """
+            A rating above this is a like. [default: as recorded, or 3 for movies, 5 for books; 0 with --rating or --events]
+            """)
     var likeAbove: Double?
 
     @Option(
@@ -55,11 +101,14 @@ struct DataOptions: ParsableArguments {
     @Option(help: "Key of the hash that samples prompts. [default: as recorded, or 0]")
     var sampleSeed: UInt64?
 
-    /// The options that stand on the command line.
+    /// Ratings do not come from a column, so that scales of stars mean nothing.
+    private var isImplicit: Bool { rating != nil || events != nil }
+
+    /// The options that stand on the command line, or follow from what does.
     var given: [PromptField] {
         let isGiven: [(PromptField, Bool)] = [
             (.method, method != nil), (.domain, domain != nil), (.history, history != nil),
-            (.likeAbove, likeAbove != nil), (.fraction, fraction != nil),
+            (.likeAbove, likeAbove != nil || isImplicit), (.fraction, fraction != nil),
             (.validationFraction, validationFraction != nil), (.testFraction, testFraction != nil),
             (.sampleSeed, sampleSeed != nil), (.titleBytes, titleBytes != nil),
         ]
@@ -72,14 +121,38 @@ struct DataOptions: ParsableArguments {
     func configuration() throws -> PromptConfiguration {
         let configuration = PromptConfiguration(
             method: method ?? .leaveLast, domain: domain ?? .movie, historyLength: history ?? 10,
-            likeAbove: likeAbove ?? (domain == .book ? 5 : 3), trainFraction: fraction ?? 1,
+            likeAbove: likeAbove ?? (isImplicit ? 0 : domain == .book ? 5 : 3), trainFraction: fraction ?? 1,
             validationFraction: validationFraction ?? 1, testFraction: testFraction ?? 1, seed: sampleSeed ?? 0,
             titleBytes: titleBytes ?? PromptConfiguration.defaultTitleBytes)
         _ = try PromptBuilder(configuration: configuration)
         return configuration
     }
 
-    var reader: RatingsReader { RatingsReader(format: format, path: path, titleColumn: titleColumn) }
+    /// - Throws: `CommandFailure`, `RecommendationError.invalidColumns` for options that contradict each other.
+    func reader() throws -> RatingsReader {
+        var declared = try columns.map { try DeclaredColumns(parsing: $0) } ?? DeclaredColumns()
+        if let titleColumn { try declared.declare(.title, titleColumn) }
+        let ratings: RatingSource
+        switch (rating, events) {
+        case (nil, nil):
+            guard declared[.event] == nil else {
+                throw CommandFailure(
+                    .usage, "an event has no weight without --events view=0,cart=1,purchase=1")
+            }
+            ratings = .column
+        case (let rating?, nil):
+            guard rating.isFinite else { throw CommandFailure(.usage, "--rating must be a finite number") }
+            ratings = .every(rating)
+        case (nil, let events?): ratings = .events(try EventWeights(parsing: events))
+        case (_?, _?): throw CommandFailure(.usage, "--rating and --events exclude each other")
+        }
+        if ratings != .column, declared[.rating] != nil {
+            throw CommandFailure(.usage, "a column of ratings is declared, so --rating and --events mean nothing")
+        }
+        return RatingsReader(
+            format: format, paths: paths,
+            rules: ReadingRules(columns: declared, ratings: ratings, encoding: encoding, timeUnit: timeUnit?.form))
+    }
 
     /// - Throws: `CommandFailure` with the first refused lines when no rating was taken: such an import did nothing.
     func requireRatings(_ report: ImportReport) throws {
@@ -87,7 +160,22 @@ struct DataOptions: ParsableArguments {
         let reasons = report.samples.prefix(3).map { "\($0.file):\($0.line): \($0.reason)" }
         throw CommandFailure(
             .badInput,
-            (["\(path) gave no rating: \(report.read) lines read, \(report.refused) refused"] + reasons
+            (["\(paths.joined(separator: " ")) gave no rating: \(report.read) lines read, \(report.refused) refused"]
+                + reasons
                 + report.files.map(\.text)).joined(separator: "\n"))
+    }
+}
+
+/// What numbers count since 1970.
+enum TimeUnit: String, CaseIterable, ExpressibleByArgument {
+    case seconds, milliseconds, microseconds, nanoseconds
+
+    var form: Timestamps.Form {
+        switch self {
+        case .seconds: .seconds
+        case .milliseconds: .milliseconds
+        case .microseconds: .microseconds
+        case .nanoseconds: .nanoseconds
+        }
     }
 }

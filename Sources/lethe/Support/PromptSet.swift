@@ -1,46 +1,95 @@
 import Recommendation
 
-/// Interactions in memory, for making prompts without a cluster.
+/// Interactions in memory, for making prompts without a cluster. Users and items are numbers here, so that one interaction
+/// takes 32 bytes.
 struct PromptSet {
+    private struct Row {
+        var timestamp: Int64
+        var ordinal: Int64
+        var rating: Double
+        var item: Int32
+    }
+
     let configuration: PromptConfiguration
-    private var titles: [String: String] = [:]
+    private var items: [Item] = []
+    private var itemNumbers: [String: Int32] = [:]
     /// In the order in which the file first names them.
-    private var users: [String] = []
-    private var interactions: [String: [Interaction]] = [:]
-    /// Where in its user's interactions each one stands.
-    private var seen: [InteractionKey: Int] = [:]
+    private(set) var users: [String] = []
+    private var userNumbers: [String: Int] = [:]
+    /// By user.
+    private var rows: [[Row]] = []
 
     init(configuration: PromptConfiguration) {
         self.configuration = configuration
     }
 
     mutating func add(_ batch: ReaderBatch) {
-        for item in batch.items { titles[item.id] = item.title }
-        for interaction in batch.interactions {
-            if let position = seen[interaction.key] {
-                // As in the cluster: a later rating under the same key corrects it.
-                interactions[interaction.user]?[position].rating = interaction.rating
-                continue
+        for item in batch.items {
+            if let number = itemNumbers[item.id] {
+                items[Int(number)] = item
+            } else {
+                itemNumbers[item.id] = Int32(items.count)
+                items.append(item)
             }
-            seen[interaction.key] = interactions[interaction.user]?.count ?? 0
-            if interactions[interaction.user] == nil { users.append(interaction.user) }
-            interactions[interaction.user, default: []].append(interaction)
+        }
+        for interaction in batch.interactions {
+            // A reader hands out no interaction before its item.
+            guard let item = itemNumbers[interaction.item] else { continue }
+            let user = userNumbers[interaction.user] ?? users.count
+            if user == users.count {
+                userNumbers[interaction.user] = user
+                users.append(interaction.user)
+                rows.append([])
+            }
+            rows[user].append(
+                Row(
+                    timestamp: interaction.timestamp, ordinal: interaction.ordinal, rating: interaction.rating,
+                    item: item))
         }
     }
 
-    /// The prompts of one split: users in file order, each user's by time; under tallrec that is the benchmark's order.
-    func forEachPrompt(split: Split, _ body: (Prompt) throws -> Void) throws {
+    var itemCount: Int { items.count }
+
+    /// Of the user with this number. As in the cluster a later rating under the same key corrects the first.
+    func interactions(of user: Int) -> [Interaction] {
+        var interactions: [Interaction] = []
+        var positions: [InteractionKey: Int] = [:]
+        for row in rows[user] {
+            let interaction = Interaction(
+                user: users[user], item: items[Int(row.item)].id, timestamp: row.timestamp, rating: row.rating,
+                ordinal: row.ordinal)
+            if let known = positions[interaction.key] {
+                interactions[known].rating = interaction.rating
+            } else {
+                positions[interaction.key] = interactions.count
+                interactions.append(interaction)
+            }
+        }
+        return interactions
+    }
+
+    func title(of item: String) -> String? { itemNumbers[item].map { items[Int($0)].title } }
+
+    /// Users in file order with their interactions and prompts, each user's by time; under tallrec that is the benchmark's
+    /// order.
+    func forEachUser(_ body: ([Interaction], [Prompt]) throws -> Void) throws {
         let builder = try PromptBuilder(configuration: configuration)
         var splits: [String: [InteractionKey: Split]] = [:]
         if configuration.method == .tallrec {
             let targets = TallrecSplit.assign(usersInFileOrder: users, configuration: configuration) { user in
-                interactions[user] ?? []
+                userNumbers[user].map(interactions) ?? []
             }
             for target in targets { splits[target.key.user, default: [:]][target.key] = target.split }
         }
-        for user in users {
-            let prompts = builder.prompts(
-                user: user, interactions: interactions[user] ?? [], titles: { titles[$0] }, splits: splits[user] ?? [:])
+        for (number, user) in users.enumerated() {
+            let own = interactions(of: number)
+            try body(
+                own, builder.prompts(user: user, interactions: own, titles: title, splits: splits[user] ?? [:]))
+        }
+    }
+
+    func forEachPrompt(split: Split, _ body: (Prompt) throws -> Void) throws {
+        try forEachUser { _, prompts in
             for prompt in prompts where prompt.split == split { try body(prompt) }
         }
     }

@@ -4,6 +4,10 @@ struct WideText {
     /// Bytes of a code unit, or units of a pair, that the next chunk completes.
     private var rest: [UInt8] = []
 
+    init(isBigEndian: Bool) {
+        self.isBigEndian = isBigEndian
+    }
+
     /// nil: the bytes do not begin with UTF-16's byte order mark.
     init?(byteOrderMark bytes: ArraySlice<UInt8>) {
         if bytes.starts(with: [0xFF, 0xFE]) {

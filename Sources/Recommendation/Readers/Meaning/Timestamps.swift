@@ -1,11 +1,58 @@
 /// What the time column of ratings may hold.
 public enum Timestamps {
-    /// Seconds since 1970 from a whole number, a number with a fraction (which is dropped) or an ISO 8601 date:
-    /// `2004-05-06`, `2004-05-06 07:08`, `2004-05-06T07:08:09.5+02:00`. Without a zone it is UTC. nil: none of these.
-    public static func seconds(_ text: String) -> Int64? {
-        if let seconds = Int64(text) { return seconds }
-        if let value = Double(text) { return Int64(exactly: value.rounded(.down)) }
-        return iso8601(text)
+    /// How a time is written.
+    public enum Form: String, Codable, CaseIterable, Sendable {
+        case date, seconds, milliseconds, microseconds, nanoseconds
+    }
+
+    /// Seconds since 1970 from a number or an ISO 8601 date: `2004-05-06`, `2004-05-06 07:08`,
+    /// `2004-05-06T07:08:09.5+02:00`. Fractions are dropped; a date without a zone is UTC. nil: none of these.
+    public static func seconds(_ text: String) -> Int64? { read(text)?.seconds }
+
+    /// - Parameter unit: of numbers; nil: by their magnitude, which each value has for itself. Seconds reach to the year 5138
+    ///   (10¹¹) then, milliseconds from 1973 and microseconds and nanoseconds alike.
+    public static func read(_ text: String, unit: Form? = nil) -> (seconds: Int64, form: Form)? {
+        if let value = Int64(text) { return scaled(value, unit) }
+        if let number = WrittenNumber.value(text) {
+            return Int64(exactly: number.value.rounded(.down)).map { scaled($0, unit) }
+        }
+        return iso8601(text).map { ($0, .date) }
+    }
+
+    private static func scaled(_ value: Int64, _ unit: Form?) -> (seconds: Int64, form: Form) {
+        let form = unit ?? magnitudes.first { value.magnitude < $0.bound }?.form ?? .nanoseconds
+        let divisor: Int64 =
+            switch form {
+            case .date, .seconds: 1
+            case .milliseconds: 1_000
+            case .microseconds: 1_000_000
+            case .nanoseconds: 1_000_000_000
+            }
+        let (quotient, rest) = value.quotientAndRemainder(dividingBy: divisor)
+        return (rest < 0 ? quotient - 1 : quotient, form)
+    }
+
+    private static let magnitudes: [(bound: UInt64, form: Form)] = [
+        (100_000_000_000, .seconds), (100_000_000_000_000, .milliseconds), (100_000_000_000_000_000, .microseconds),
+    ]
+
+    /// `2004-05-06` of seconds since 1970, for people.
+    public static func day(of seconds: Int64) -> String {
+        // As `dayNumber`, backwards.
+        let days = (seconds >= 0 ? seconds : seconds - 86_399) / 86_400
+        guard abs(days) < 3_000_000 else { return "\(seconds) s" }
+        let shifted = days + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let month = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * month + 2) / 5 + 1
+        let year = yearOfEra + era * 400 + (month >= 10 ? 1 : 0)
+        func padded(_ number: Int64, _ width: Int) -> String {
+            String(repeating: "0", count: max(0, width - "\(number)".count)) + "\(number)"
+        }
+        return "\(padded(year, 4))-\(padded(month < 10 ? month + 3 : month - 9, 2))-\(padded(day, 2))"
     }
 
     private static func iso8601(_ text: String) -> Int64? {
@@ -52,6 +99,8 @@ public enum Timestamps {
         /// Seconds east of UTC; 0 without a zone, nil when it cannot be read.
         mutating func zone() -> Int64? {
             if isAtEnd || take("Z") { return 0 }
+            // Between time and zone some databases put a blank.
+            if take(" "), take("U") { return take("T") && take("C") ? 0 : nil }
             let isEast = take("+")
             guard isEast || take("-"), let hours = digits(2) else { return nil }
             _ = take(":")

@@ -65,9 +65,37 @@ enum DelimitedText {
         }
     }
 
-    /// UTF-8, or ISO 8859-1 when it is not valid UTF-8.
+    /// The content of a field that stands in quotes because quotes stand in it, as pandas writes `"The ""Great"" Film"` and
+    /// as nobody who quotes nothing would; every other field as it is.
+    static func unquotedSparingly(_ field: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let quote = UInt8(ascii: "\"")
+        guard field.count >= 4, field.first == quote, field.last == quote else { return field }
+        let inner = field.dropFirst().dropLast()
+        var (content, isSecond, hasQuote) = ([UInt8](), false, false)
+        for byte in inner {
+            if byte == quote, !isSecond {
+                (isSecond, hasQuote) = (true, true)
+                continue
+            }
+            guard !isSecond || byte == quote else { return field }
+            isSecond = false
+            content.append(byte)
+        }
+        return hasQuote && !isSecond ? content[...] : field
+    }
+
+    /// The separator that a first line `sep=;` declares, as spreadsheets write and read it.
+    static func declaredSeparator(_ line: ArraySlice<UInt8>) -> UInt8? {
+        let bare = line.filter { $0 != UInt8(ascii: "\"") }
+        guard bare.count == 5, bare.prefix(4).map({ $0 | 0x20 }).elementsEqual("sep=".utf8.map { $0 | 0x20 }) else {
+            return nil
+        }
+        return bare[4]
+    }
+
+    /// UTF-8, or Windows-1252, which ISO 8859-1 is part of, when it is not valid UTF-8.
     static func text(_ field: ArraySlice<UInt8>) -> String {
         String(validating: field, as: UTF8.self)
-            ?? String(String.UnicodeScalarView(field.map { Unicode.Scalar($0) }))
+            ?? String(String.UnicodeScalarView(field.map(Windows1252.scalar)))
     }
 }

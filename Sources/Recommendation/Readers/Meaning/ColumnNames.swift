@@ -1,14 +1,21 @@
 /// The names that columns and keys are known by, normalised.
 enum ColumnNames {
-    static let user = ["userid", "user", "uid", "reviewerid"]
-    static let item = [
-        "itemid", "item", "iid", "movieid", "isbn", "bookid", "asin", "parentasin", "productid",
+    static let user = [
+        "userid", "user", "uid", "reviewerid", "customerid", "customer", "memberid", "visitorid", "clientid",
+        "accountid", "profileid", "personid",
     ]
-    static let rating = ["rating", "bookrating", "score", "stars", "overall"]
+    static let item = [
+        "itemid", "item", "iid", "movieid", "isbn", "bookid", "asin", "parentasin", "productid", "product", "sku",
+        "articleid", "filmid", "songid", "trackid", "gameid", "showid", "animeid", "recipeid", "courseid", "businessid",
+    ]
+    static let rating = ["rating", "bookrating", "score", "stars", "overall", "ratingvalue", "userrating", "grade"]
     static let timestamp = [
         "timestamp", "time", "unixreviewtime", "unixtime", "datetime", "date", "createdat", "created", "ratedat",
         "ratingtime", "ratingdate", "reviewdate", "reviewedat", "updatedat", "watchedat", "readat",
     ]
+
+    /// What happened, where ratings come from events.
+    static let event = ["event", "eventtype", "eventname", "action", "behavior", "behaviour", "behaviortype"]
 
     /// An item's title by the item's own name: also known beside a person.
     static let itemsOwnTitle = [

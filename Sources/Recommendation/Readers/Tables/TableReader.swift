@@ -7,14 +7,14 @@ struct TableReader {
     private static let longestRow = 20
 
     func read(into collector: inout RowCollector) throws {
-        let lines = try table.lines ?? LineReader(path: table.path)
-        if table.lines == nil, table.hasHeader { _ = try lines.next() }
-        collector.note(SourceReport(table, use: isRatings ? .ratings : .items))
+        let lines = try table.lines ?? LineReader(table.file)
+        if table.lines == nil {
+            for _ in 0..<table.headerLines { _ = try lines.next() }
+        }
         let titleColumn = table.columns.title.map(table.columns.name)
         while let line = try lines.next() {
             if line.isTooLong {
-                let reason = "longer than \(LineReader.longestLine) bytes"
-                collector.refuse(reason, file: lines.name, line: line.number, isRating: isRatings)
+                collector.refuse(.longLine, file: lines.name, line: line.number, isRating: isRatings)
                 continue
             }
             if line.bytes.isEmpty { continue }
@@ -27,26 +27,32 @@ struct TableReader {
                     try collector.takeItem(row, file: lines.name, line: line.number)
                 }
             case .failure(let refusal):
-                collector.refuse(refusal.reason, file: lines.name, line: line.number, isRating: isRatings)
+                collector.refuse(refusal, file: lines.name, line: line.number, isRating: isRatings)
             }
         }
-    }
-
-    private struct Refusal: Error {
-        var reason: String
+        collector.note(SourceReport(table, use: isRatings ? .ratings : .items))
     }
 
     private func fields(of line: Line, more lines: LineReader) throws -> Result<[ArraySlice<UInt8>], Refusal> {
         switch table.separation {
         case .plain(let separator):
             return checked(DelimitedText.split(line.bytes, separator: separator))
+        case .sparing(let separator):
+            let plain = DelimitedText.split(line.bytes, separator: [separator])
+            if table.columns.count.contains(plain.count) { return .success(plain.map(DelimitedText.unquotedSparingly)) }
+            let closed = DelimitedText.quoted(line.bytes, separator: separator, backslash: false)
+            if let closed, case .success = checked(closed) { return checked(closed) }
+            if closed == nil, let fields = try continued(line, separator: separator, more: lines) {
+                return .success(fields)
+            }
+            return checked(plain)
         case .quoted(let separator):
             let closed = closedFields(of: line.bytes, separator: separator)
             if let closed, case .success = checked(closed) { return checked(closed) }
             if closed == nil, let fields = try continued(line, separator: separator, more: lines) {
                 return .success(fields)
             }
-            return closed.map(checked) ?? .failure(Refusal(reason: "a quote is not closed"))
+            return closed.map(checked) ?? .failure(Refusal(.quote))
         }
     }
 
@@ -81,6 +87,6 @@ struct TableReader {
         let wanted = table.columns.count
         if wanted.contains(fields.count) { return .success(fields) }
         let limit = fields.count < wanted.lowerBound ? wanted.lowerBound : wanted.upperBound
-        return .failure(Refusal(reason: "\(fields.count) fields instead of \(limit)"))
+        return .failure(Refusal(.fields, "\(fields.count) fields instead of \(limit)"))
     }
 }

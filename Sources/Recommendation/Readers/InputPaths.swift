@@ -1,0 +1,101 @@
+import Foundation
+
+/// The paths that an import was given, and what was said about them.
+struct InputPaths {
+    var paths: [String]
+    var rules: ReadingRules
+
+    /// For messages about all of them.
+    var text: String { paths.joined(separator: " ") }
+
+    var hasOnlyOneFile: Bool { paths.count == 1 && !SourceFile.isFolder(paths[0]) }
+
+    /// Of several paths the files go by the path, so that files of the same name are told apart.
+    func file(_ path: String) -> SourceFile {
+        let goesByPath = paths.count > 1 && path != SourceFile.standardInput
+        return SourceFile(path, name: goesByPath ? path : nil, encoding: rules.encoding)
+    }
+
+    /// Files in a folder with one of the endings, packed or not, sorted by name.
+    func files(in folder: String, endings: [String]) throws -> [SourceFile] {
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: folder)
+                .filter { endings.contains(SourceFile.ending(of: $0)) }
+                .sorted()
+                .map { file((folder as NSString).appendingPathComponent($0)) }
+                .filter(\.isRegular)
+        } catch {
+            throw RecommendationError.unreadableFile(path: folder, reason: error.localizedDescription)
+        }
+    }
+
+    /// The files beside those that were named one by one, each once.
+    func beside(endings: [String]) throws -> [SourceFile] {
+        let named = paths.filter { !SourceFile.isFolder($0) && $0 != SourceFile.standardInput }
+        // By name: the same file may be spelled with another path.
+        let names = named.map(\.lastPathComponent)
+        var folders: [String] = []
+        for folder in named.map(Self.folder) where !folders.contains(folder) { folders.append(folder) }
+        return try folders.flatMap { try files(in: $0, endings: endings) }.filter {
+            !names.contains($0.path.lastPathComponent)
+        }
+    }
+
+    /// Files of the folders that no report names yet: this format does not read them.
+    func others(than known: [SourceReport]) throws -> [SourceReport] {
+        let names = Set(known.map(\.file))
+        return try paths.filter(SourceFile.isFolder).flatMap { folder in
+            try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+                .map { file((folder as NSString).appendingPathComponent($0)) }
+                .filter { !names.contains($0.name) && !SourceFile.isFolder($0.path) }
+        }
+        .prefix(SourceReport.namesLimit)
+        .map { file in
+            let objection = FileContents.objection(to: Self.firstBytes(of: file)[...], path: file.path)
+            return SourceReport(
+                file: file.name, use: .unused, reason: objection ?? "the format does not read it")
+        }
+    }
+
+    /// None of what cannot be opened or is no file: it is not read either way.
+    private static func firstBytes(of file: SourceFile) -> [UInt8] {
+        guard file.isRegular, let handle = FileHandle(forReadingAtPath: file.path) else { return [] }
+        defer { try? handle.close() }
+        let bytes = try? handle.read(upToCount: 8)
+        // gz of another format is none inside another.
+        return bytes.map { Array($0) }.flatMap { $0.starts(with: FileContents.gzip) ? nil : $0 } ?? []
+    }
+
+    static func folder(of path: String) -> String {
+        let folder = (path as NSString).deletingLastPathComponent
+        return folder.isEmpty ? "." : folder
+    }
+
+    func requireExisting(_ file: SourceFile, wanted: String = "file") throws {
+        guard file.exists else { throw RecommendationError.missingFile(path: file.path, wanted: wanted) }
+    }
+
+    /// - Throws: `RecommendationError.noSuchColumn` when a declared column is nowhere that it could be.
+    func requireDeclared(ratings: [Columns], items: [Columns]) throws {
+        guard !rules.columns.arePositions else { return }
+        for declaration in rules.columns.all {
+            let isOfItems = [.item, .title, .year, .author].contains(declaration.meaning)
+            let headers = (isOfItems ? ratings + items : ratings).map(\.names)
+            let isThere = headers.contains { header in
+                rules.columns.position(
+                    of: declaration.meaning, in: header, normalised: header.map(ColumnNames.normalised)) != nil
+            }
+            if !isThere {
+                var seen: [String] = []
+                for name in headers.joined() where !seen.contains(name) { seen.append(name) }
+                throw RecommendationError.noSuchColumn(
+                    path: text, column: declaration.column, meaning: declaration.meaning, seen: Self.shown(seen))
+            }
+        }
+    }
+
+    /// Names of columns, for messages.
+    static func shown(_ names: [String]) -> String {
+        names.prefix(SourceReport.namesLimit).map { String($0.prefix(80)) }.joined(separator: ", ")
+    }
+}

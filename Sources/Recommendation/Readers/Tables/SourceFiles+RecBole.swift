@@ -1,0 +1,100 @@
+import Foundation
+
+/// `NAME.inter`, or `NAME.part1.inter`, `NAME.part2.inter`, … (as RecBole's benchmarks have them), and `NAME.item`.
+extension SourceFiles {
+    static func recbole(_ inputs: InputPaths) throws -> SourceFiles {
+        var ratings: [Table] = []
+        var items: [Table] = []
+        for path in inputs.paths {
+            let (parts, item) = try recboleFiles(path, inputs)
+            for file in parts where !ratings.contains(where: { $0.file == file }) {
+                let table = try tabbed(file, inputs.rules, kind: .ratings)
+                try requireRatings(table)
+                ratings.append(table)
+            }
+            if !items.contains(where: { $0.file == item }) {
+                let table = try tabbed(item, inputs.rules, kind: .items)
+                for meaning in [(ColumnMeaning.item, table.columns.item), (.title, table.columns.title)]
+                where meaning.1 == nil {
+                    throw missingColumn(table, meaning.0)
+                }
+                items.append(table)
+            }
+        }
+        try inputs.requireDeclared(ratings: ratings.map(\.columns), items: items.map(\.columns))
+        return SourceFiles(items: items, ratings: ratings)
+    }
+
+    /// Of ratings the titles of `.inter` are nobody's: they stand in `.item`.
+    private static func tabbed(_ file: SourceFile, _ rules: ReadingRules, kind: Columns.Kind) throws -> Table {
+        var table = try headed(file, rules, separation: .sparing(UInt8(ascii: "\t")), kind: kind)
+        if kind == .ratings { (table.columns.title, table.columns.doubtfulTitle) = (nil, nil) }
+        return table
+    }
+
+    private static func recboleFiles(
+        _ path: String, _ inputs: InputPaths
+    ) throws -> (parts: [SourceFile], item: SourceFile) {
+        let parts = try recboleParts(path, inputs)
+        guard let first = parts.first else {
+            throw RecommendationError.missingFile(path: path, wanted: "file \(path).inter")
+        }
+        let stem = Self.stem(of: first.path)
+        // Of a part the titles stand beside the whole.
+        let wanted = [stem, (stem as NSString).deletingPathExtension].flatMap { [$0 + ".item", $0 + ".item.gz"] }
+        guard let item = wanted.map(inputs.file).first(where: \.exists) else {
+            throw RecommendationError.missingTitles(path: path, wanted: "file \(wanted[0])")
+        }
+        return (parts, item)
+    }
+
+    private static func recboleParts(_ path: String, _ inputs: InputPaths) throws -> [SourceFile] {
+        if SourceFile.isFolder(path) {
+            let found = try inputs.files(in: path, endings: ["inter"])
+            let stems = found.map { Self.stem(of: $0.path) }
+            let named = (path as NSString).appendingPathComponent(path.lastPathComponent)
+            if let whole = stems.firstIndex(of: named) ?? (found.count == 1 ? 0 : nil) { return [found[whole]] }
+            let wholes = stems.map { ($0 as NSString).deletingPathExtension }
+            guard let whole = wholes.first, wholes.allSatisfy({ $0 == whole }), !stems.contains(whole) else {
+                throw RecommendationError.missingFile(
+                    path: path, wanted: found.isEmpty ? "file NAME.inter" : "single .inter file; name one of them")
+            }
+            return found.sorted { isInOrder($0.path, $1.path) }
+        }
+        let stem = Self.stem(of: path)
+        let whole = [stem + ".inter", stem + ".inter.gz"].map(inputs.file).first(where: \.exists)
+        if let whole { return [whole] }
+        let parts = try inputs.files(in: InputPaths.folder(of: path), endings: ["inter"]).filter {
+            (Self.stem(of: $0.path) as NSString).deletingPathExtension.lastPathComponent == stem.lastPathComponent
+        }
+        return parts.sorted { isInOrder($0.path, $1.path) }
+    }
+
+    /// Without the endings of the format.
+    private static func stem(of path: String) -> String {
+        let bare = path.hasSuffix(".gz") ? String(path.dropLast(3)) : path
+        for ending in [".inter", ".item"] where bare.hasSuffix(ending) { return String(bare.dropLast(ending.count)) }
+        return path
+    }
+
+    /// Numbers in names count as numbers: part 2 comes before part 10.
+    static func isInOrder(_ left: String, _ right: String) -> Bool {
+        func pieces(_ text: String) -> [(number: String, text: String)] {
+            var pieces: [(number: String, text: String)] = []
+            var wasDigit = false
+            for character in text {
+                let isDigit = ("0"..."9").contains(character)
+                if pieces.isEmpty || isDigit != wasDigit { pieces.append(("", "")) }
+                wasDigit = isDigit
+                let last = pieces.count - 1
+                if isDigit { pieces[last].number.append(character) } else { pieces[last].text.append(character) }
+            }
+            return pieces.map { (String($0.number.drop { $0 == "0" }), $0.text) }
+        }
+        for (left, right) in zip(pieces(left), pieces(right)) where left != right {
+            if left.text != right.text { return left.text < right.text }
+            return (left.number.count, left.number) < (right.number.count, right.number)
+        }
+        return left < right
+    }
+}

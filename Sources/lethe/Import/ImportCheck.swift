@@ -1,0 +1,101 @@
+import Client
+import Foundation
+import LanguageModels
+import Recommendation
+
+/// Reads everything as an import would, sends nothing, and says what would come of it.
+struct ImportCheck {
+    let data: DataOptions
+    /// Whose tokenizer counts; nil: tokens are not known.
+    let model: String?
+    let client: ClientOptions
+
+    func run() throws {
+        let configuration = try data.configuration()
+        let tokenizer = try model.map { try ModelLoader.load(path: $0) }
+        var set = PromptSet(configuration: configuration)
+        var progress = ProgressLine()
+        var rows = 0
+        let report = try data.reader().forEachBatch { batch in
+            set.add(batch)
+            rows += batch.interactions.count
+            progress.show("\(rows) rows read")
+        }
+        progress.end()
+        try data.requireRatings(report)
+        var check = CheckReport(report, set)
+        let builder = try PromptBuilder(configuration: configuration)
+        var sample = EvenSample<String>(limit: Self.promptsToCount)
+        try set.forEachUser { interactions, prompts in
+            check.add(interactions, prompts, configuration)
+            for prompt in prompts {
+                if builder.shortens(prompt, titles: set.title) { check.promptsShortened += 1 }
+                if tokenizer != nil, prompt.split == .train { sample.add(prompt.text) }
+            }
+        }
+        if let tokenizer {
+            addTokens(to: &check, sample.elements, tokenizer)
+        } else {
+            check.notKnown.append("tokens and training time are not known without a base model (--model)")
+        }
+        try client.output.emit(check) { check.text }
+    }
+
+    /// Prompts whose tokens are counted; the others are taken to be as long.
+    private static let promptsToCount = 2000
+
+    private func addTokens(to check: inout CheckReport, _ prompts: [String], _ model: LoadedModel) {
+        guard !prompts.isEmpty else { return }
+        let context = model.checkpoint.configuration.context
+        let counts = prompts.map { model.tokenizer.encode(prompt: $0, context: context).count }
+        let mean = Double(counts.reduce(0, +)) / Double(counts.count)
+        let epoch = mean * Double(check.prompts.train)
+        let speed = tokensPerSecond()
+        check.tokens = CheckReport.Tokens(
+            counted: counts.count, meanOfPrompt: mean, longestPrompt: counts.max() ?? 0, epoch: Int(epoch.rounded()),
+            secondsOfEpoch: speed.map { epoch / $0 })
+        if speed == nil {
+            check.notKnown.append(
+                "the training time is not known without a coordinator whose cluster has trained before")
+        }
+    }
+
+    /// Of the cluster's last training. nil: no coordinator answers, or its cluster never trained; both are usual here.
+    private func tokensPerSecond() -> Double? {
+        struct Status: Decodable {
+            struct Statistics: Decodable {
+                var speed: Double?
+
+                private enum CodingKeys: String, CodingKey { case speed = "tokens_per_second" }
+            }
+            var statistics: Statistics
+        }
+        guard let coordinator = try? client.connect(),
+            let reply = try? coordinator.call(.status, patience: .seconds(2)),
+            let status = try? JSONDecoder().decode(Status.self, from: reply.body),
+            let speed = status.statistics.speed, speed > 0
+        else { return nil }
+        return speed
+    }
+}
+
+/// At most so many of a sequence whose length nobody knows, evenly from all of it.
+struct EvenSample<Element> {
+    let limit: Int
+    private(set) var elements: [Element] = []
+    private var step = 1
+    private var seen = 0
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    mutating func add(_ element: @autoclosure () -> Element) {
+        defer { seen += 1 }
+        guard seen.isMultiple(of: step) else { return }
+        elements.append(element())
+        guard elements.count > limit else { return }
+        elements = elements.enumerated().filter { $0.offset.isMultiple(of: 2) }.map(\.element)
+        step *= 2
+    }
+}

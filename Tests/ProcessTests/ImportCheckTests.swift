@@ -1,0 +1,118 @@
+import Foundation
+import PeerTestSupport
+import Testing
+
+@Suite("Looking at data before it is imported", .waiting)
+struct ImportCheckTests {
+    private let shop = "customer_id;product_id;stars;created_at\n"
+
+    /// A shop's files; nobody's fourth customer bought enough.
+    private func write(to folder: URL) throws -> (orders: String, products: String) {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let orders = folder.appendingPathComponent("orders.csv")
+        let products = folder.appendingPathComponent("products.csv")
+        var rows = shop
+        for customer in 0..<4 {
+            for day in 0..<(customer == 3 ? 2 : 6) {
+                rows += "c\(customer);p\(day);\((customer + day) % 5 + 1),5;2024-0\(day + 1)-02T10:00:00+01:00\n"
+            }
+        }
+        rows += "c9;p1;none;2024-01-01\nc8;p2;a secret;2024-01-01\nc7;p77;4;2024-01-01\n"
+        try Data(rows.utf8).write(to: orders)
+        let titles = (0..<6).map { "p\($0),Lamp &amp; shade \($0)\n" }.joined()
+        try Data(("product_id,name\n" + titles).utf8).write(to: products)
+        return (orders.path, products.path)
+    }
+
+    @Test("The page says what would be taken, refused and asked, and needs no coordinator")
+    func page() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-test-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let files = try write(to: folder)
+        let arguments = ["import", "--check", "--format", "csv", files.orders, "--history", "3"]
+        let result = try lethe(arguments + ["--json"])
+        #expect(result.status == 0, "\(result.errors)")
+        let page = result.json
+        #expect(page["schema_version"] as? Int == 1)
+        #expect(page["rows_kept"] as? Int == 20 && page["rows_refused"] as? Int == 3)
+        #expect(page["users"] as? Int == 4 && page["users_with_prompts"] as? Int == 3)
+        #expect(page["prompts"] as? [String: Int] == ["train": 3, "validation": 3, "test": 3])
+        let refusals = try #require(page["refusals"] as? [[String: Any]])
+        #expect(refusals.compactMap { $0["rows"] as? Int } == [2, 1])
+        let text = try lethe(arguments)
+        let shown = String(decoding: text.output, as: UTF8.self)
+        for part in [
+            "user from customer_id", "ISO 8601 dates, from 2024-01-02 to 2024-06-02", "decimal comma", "user c9",
+        ] {
+            #expect(shown.contains(part), "\(part) is missing in \(shown)")
+        }
+        #expect(shown.contains("tokens and training time are not known") && !shown.contains("secret"))
+    }
+
+    @Test("A check changes nothing, counts tokens with a model, and the import does what it said")
+    func nothingChanges() throws {
+        let cluster = try TestCluster()
+        let files = try write(to: cluster.root.appendingPathComponent("shop"))
+        let arguments = ["import", "--format", "csv", files.orders, files.products, "--history", "3"]
+        let check = try cluster.command(arguments + ["--check", "--model", cluster.model.path])
+        #expect(check.status == 0, "\(check.errors)")
+        let tokens = try #require(check.json["tokens"] as? [String: Any])
+        #expect((tokens["epoch"] as? Int ?? 0) > 0 && tokens["seconds_of_epoch"] == nil)
+        let before = try #require(try cluster.succeed("status")["statistics"] as? [String: Any])
+        #expect(before["interactions"] as? Int == 0)
+        let done = try cluster.command(arguments)
+        #expect(done.status == 0, "\(done.errors)")
+        #expect(done.json["prompts"] as? NSDictionary == check.json["prompts"] as? NSDictionary)
+        #expect(done.json["likes"] as? NSDictionary == check.json["likes"] as? NSDictionary)
+        let after = try #require(try cluster.succeed("status")["statistics"] as? [String: Any])
+        #expect(after["interactions"] as? Int == check.json["interactions"] as? Int)
+    }
+
+    @Test("Standard input is read, packed too")
+    func standardInput() throws {
+        let csv = "user,item,rating,item_title\na,i,4,T\nb,i,2,T\n"
+        let command = "printf '%s' '\(csv)' | gzip | '\(LetheBinary.url.path)' import --check --format csv - --json"
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", command]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        let page = try #require(try JSONSerialization.jsonObject(with: output) as? [String: Any])
+        #expect(page["users"] as? Int == 2)
+    }
+
+    @Test("Likes without ratings have a threshold of their own, and a cluster with another one refuses them")
+    func implicit() throws {
+        let cluster = try TestCluster()
+        let file = cluster.root.appendingPathComponent("likes.csv").path
+        try Data("user,item,item_title\na,i,T\nb,i,T\n".utf8).write(to: URL(fileURLWithPath: file))
+        let check = try cluster.succeed("import", "--check", "--format", "csv", file, "--rating", "1")
+        #expect(check["interaction_likes"] as? Int == 2)
+        let stars = cluster.root.appendingPathComponent("stars.csv").path
+        try Data(Ratings.csv(users: 2).utf8).write(to: URL(fileURLWithPath: stars))
+        _ = try cluster.succeed("import", "--format", "csv", stars)
+        let refused = try cluster.command("import", "--format", "csv", file, "--rating", "1")
+        #expect(refused.status == 65 && refused.errors.contains("--like-above is 3.0 in this cluster, not 0.0"))
+    }
+
+    @Test(
+        "Options that contradict each other are wrong arguments",
+        arguments: [
+            ["--rating", "1", "--events", "view=0"], ["--columns", "event=did"], ["--columns", "rating"],
+            ["--columns", "rating=stars", "--rating", "1"], ["--title-column", "a", "--columns", "title=b"],
+            ["--events", "view"], ["--rating", "nan"], ["--encoding", "ebcdic"], ["--time-unit", "date"],
+        ])
+    func contradictions(options: [String]) throws {
+        #expect(try lethe(["import", "--check", "--format", "csv", "/nowhere"] + options).status == 64)
+    }
+
+    @Test("The help lists the names that are known")
+    func help() throws {
+        let help = String(decoding: try lethe(["help", "import"]).output, as: UTF8.self)
+        #expect(["reviewerid", "createdat", "--columns", "stars"].allSatisfy { help.contains($0) })
+    }
+}

@@ -1,0 +1,108 @@
+import Recommendation
+import Testing
+
+@Suite("Declared columns")
+struct DeclaredColumnsTests {
+    private let declared = "user=who,item=what,rating=how,time=when,title=called"
+
+    @Test(
+        "Columns of CSV, TSV and files with double colons mean what was declared",
+        arguments: [",", ";", "\t", "|", "::"])
+    func tables(separator: String) throws {
+        let folder = try TemporaryFolder()
+        let rows = [
+            ["who", "what", "how", "when", "called"], ["a", "i", "4", "10", "T"], ["b", "i", "2", "11", "T"],
+        ]
+        let text = rows.map { $0.joined(separator: separator) + "\n" }.joined()
+        let data = try ReadData(.csv, folder.write("r.csv", text), ReadingRules(declared))
+        #expect(data.users == ["a", "b"])
+        #expect(data.interactions.map(\.rating) == [4, 2] && data.interactions.map(\.timestamp) == [10, 11])
+        #expect(data.items == [Item(id: "i", title: "T")])
+    }
+
+    @Test("A shop's files need no declaration where the names say it, and one where they do not")
+    func shop() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("products.csv", "product_id,name\np1,Lamp\n")
+        let known = try folder.write("orders.csv", "customer_id,product_id,stars,created_at\nc1,p1,4,2024-01-02\n")
+        #expect(try ReadData(.csv, known).titles == ["p1": "Lamp"])
+        let own = try TemporaryFolder()
+        try own.write("artikel.csv", "artikel_nr;bezeichnung\np1;Lampe\n")
+        let orders = try own.write("verkauf.csv", "kunde;artikel_nr;note\nc1;p1;4,5\n")
+        let rules = try ReadingRules("user=kunde,item=artikel_nr,rating=note,title=bezeichnung")
+        let data = try ReadData(.csv, orders, rules)
+        #expect(data.titles == ["p1": "Lampe"])
+        #expect(data.interactions == [Interaction(user: "c1", item: "p1", timestamp: 0, rating: 4.5, ordinal: 0)])
+    }
+
+    @Test("Files without names in the first line are read by positions")
+    func positions() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write("r.csv", "10::a::i::4::T\n11::b::i::2::T\n")
+        let data = try ReadData(.csv, file, ReadingRules("time=1,user=2,item=3,rating=4,title=5"))
+        #expect(data.users == ["a", "b"])
+        #expect(data.report.files.first?.columns.contains { $0.name == "field 2" && $0.meaning == "user" } == true)
+        try folder.write("items.csv", "item_id,title\ni,Lamp\n")
+        #expect(try ReadData(.csv, file, ReadingRules("time=1,user=2,item=3,rating=4")).titles == ["i": "Lamp"])
+        #expect {
+            try ReadData(.csv, file, ReadingRules("user=2,item=3,rating=9"))
+        } throws: { "\($0)".contains("nothing says what is the rating") }
+    }
+
+    @Test("Values inside objects of JSON are named by their path")
+    func paths() throws {
+        let folder = try TemporaryFolder()
+        let line = #"{"a":{"who":"u1","b":{"c":[1],"what":7}},"how":4,"x.y":"T"}"#
+        let rules = try ReadingRules("user=a.who,item=a.b.what,rating=how,title=x.y")
+        let data = try ReadData(.jsonl, folder.write("r.jsonl", line + "\n"), rules)
+        #expect(data.interactions == [Interaction(user: "u1", item: "7", timestamp: 0, rating: 4, ordinal: 0)])
+        #expect(data.titles == ["7": "T"])
+        let known = #"{"customer":{"id":"u"},"product":{"id":"p","name":"Lamp"},"rating":{"value":3}}"#
+        #expect(try ReadData(.jsonl, folder.write("s.jsonl", known + "\n")).titles == ["p": "Lamp"])
+    }
+
+    @Test("A declared column that is nowhere is named with what is there and what would be known")
+    func unknown() throws {
+        let folder = try TemporaryFolder()
+        let table = try folder.write("r.csv", "user,item,stars,item_title\na,i,4,T\n")
+        let lines = try folder.write("r.jsonl", #"{"user":1,"item":2,"stars":4,"item_title":"T"}"# + "\n")
+        for (format, file) in [(RatingsReader.Format.csv, table), (.jsonl, lines)] {
+            #expect {
+                try ReadData(format, file, ReadingRules("time=bought_at"))
+            } throws: { error in
+                ["bought_at", "stars", "created", "time"].allSatisfy { "\(error)".contains($0) }
+            }
+        }
+    }
+
+    @Test("A missing column is named with what is there, what would be known and how to declare it")
+    func missing() throws {
+        let folder = try TemporaryFolder()
+        let table = try folder.write("r.csv", "user,item,how,item_title\na,i,4,T\n")
+        let lines = try folder.write("r.jsonl", #"{"user":1,"item":2,"how":4,"item_title":"T"}"# + "\n")
+        for (format, file) in [(RatingsReader.Format.csv, table), (.jsonl, lines)] {
+            #expect {
+                try ReadData(format, file)
+            } throws: { error in
+                ["how", "stars", "--columns rating=NAME", "--rating 1", "--events"].allSatisfy {
+                    "\(error)".contains($0)
+                }
+            }
+        }
+    }
+
+    @Test("Declarations that cannot be meant are refused", arguments: ["user", "user=", "who=a", "user=a,user=b", ""])
+    func broken(text: String) {
+        #expect(throws: RecommendationError.self) { try DeclaredColumns(parsing: text) }
+    }
+
+    @Test("A name that is declared to be the title is the items' table's where there is one")
+    func titleOfItems() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("items.csv", "item_id,name\ni,Lamp\n")
+        let file = try folder.write("r.csv", "user,item,rating,name\na,i,4,Ann Baker\nb,j,4,Ben Smith\n")
+        let data = try ReadData(.csv, file, ReadingRules("title=name"))
+        #expect(data.titles == ["i": "Lamp"])
+        #expect(data.report.samples.map(\.reason) == ["item j has no title"])
+    }
+}
