@@ -59,7 +59,7 @@ struct BytePairTokenizer: Tokenizer {
         var ids: [Int32] = []
         ids.reserveCapacity(text.utf8.count / 3 + 8)
         var mergers = Mergers()
-        // The empty text is a piece, too, so that `first` means the place in the text.
+        // The first piece of the first piece begins the text: nothing but a token can stand before the others.
         for (place, piece) in addedTokens.split(text[...]).enumerated() {
             guard case .text(let part) = piece else {
                 if case .token(let id) = piece { ids.append(id) }

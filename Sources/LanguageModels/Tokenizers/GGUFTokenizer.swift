@@ -74,8 +74,10 @@ extension BytePairTokenizer {
         }
         let model = try ScoredPieceModel(pieces: pieces, count: tokens.count, bytes: bytes, path: path)
         // Unused pieces stand for what they are merged from, which SentencePiece and llama.cpp do not agree on.
-        for (index, token) in tokens.enumerated() where types[index] == 5 && model.canMerge(to: token) {
-            throw unsupported("the token \(token), which is unused and can be merged")
+        // Real ones are short; a hostile one would cost the square of its length.
+        for (index, token) in tokens.enumerated()
+        where types[index] == 5 && (token.utf8.count > 512 || model.canMerge(to: token)) {
+            throw unsupported("the token \(token.prefix(64)), which is unused and can be merged")
         }
         let added = Self.addedTokens(tokens, types)
         let isPrefixed = try gguf.bool("tokenizer.ggml.add_space_prefix") ?? true
