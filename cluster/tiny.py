@@ -18,12 +18,13 @@ def write(folder, seed=1):
     (folder / "tokenizer.json").write_text(json.dumps({
         "version": "1.0", "added_tokens": [], "normalizer": None, "pre_tokenizer": level, "post_processor": None,
         "decoder": level, "model": {"type": "BPE", "vocab": symbols(), "merges": [], "fuse_unk": False,
-                                    "byte_fallback": False}}))
+                                    "byte_fallback": False, "ignore_merges": True}}))
     (folder / "model.safetensors").write_bytes(tensors(seed))
 
 
 def symbols():
-    """Byte-level BPE without a single merge: every byte has the character that GPT-2 gives it."""
+    """Byte-level BPE without a single merge: every byte has the character that GPT-2 gives it. The answers are tokens, in the places
+    of two bytes that no text has."""
     found, spare = {}, 256
     for byte in range(256):
         if 33 <= byte <= 126 or 161 <= byte <= 172 or 174 <= byte <= 255:
@@ -31,6 +32,8 @@ def symbols():
         else:
             found[chr(spare)] = byte
             spare += 1
+    del found[chr(0xF5)], found[chr(0xF6)]
+    found["Yes"], found["No"] = 0xF5, 0xF6
     return found
 
 

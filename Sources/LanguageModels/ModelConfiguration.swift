@@ -1,6 +1,12 @@
 /// The shape of a Llama-family decoder.
 public struct ModelConfiguration: Codable, Hashable, Sendable {
-    public enum Family: String, Codable, Sendable { case llama, qwen2, mistral }
+    public enum Family: String, Codable, Sendable { case llama, qwen2, mistral, qwen3, smollm3, phi3 }
+
+    /// What is done to the query and the key of each head before they are turned.
+    public enum HeadNorm: String, Codable, Sendable {
+        /// RMSNorm over the head's dimensions with weights that all heads share (Qwen 3, arXiv 2505.09388).
+        case rms
+    }
 
     public var family: Family
     public var vocabulary: Int
@@ -20,11 +26,16 @@ public struct ModelConfiguration: Codable, Hashable, Sendable {
     public var tiedEmbeddings: Bool
     /// Qwen2 adds a bias to the query, key and value projections.
     public var attentionBias: Bool
+    /// nil: nothing. Optional, as what follows, so that the digest of a model without it stays what it was.
+    public var headNorm: HeadNorm?
+    /// Layers in which positions turn nothing (SmolLM 3; arXiv 2501.18795); nil: none.
+    public var layersWithoutRope: [Int]?
 
     public init(
         family: Family, vocabulary: Int, hidden: Int, layers: Int, heads: Int, keyValueHeads: Int, headDimension: Int,
         intermediate: Int, context: Int, ropeTheta: Double, rmsNormEpsilon: Double, tiedEmbeddings: Bool,
-        attentionBias: Bool, ropeScaling: RopeScaling? = nil
+        attentionBias: Bool, ropeScaling: RopeScaling? = nil, headNorm: HeadNorm? = nil,
+        layersWithoutRope: [Int]? = nil
     ) {
         self.family = family
         self.vocabulary = vocabulary
@@ -40,6 +51,8 @@ public struct ModelConfiguration: Codable, Hashable, Sendable {
         self.rmsNormEpsilon = rmsNormEpsilon
         self.tiedEmbeddings = tiedEmbeddings
         self.attentionBias = attentionBias
+        self.headNorm = headNorm
+        self.layersWithoutRope = layersWithoutRope
     }
 
     /// Inputs and outputs of a linear layer.

@@ -55,7 +55,7 @@ struct AdapterFileTests {
             "\($0)".contains("alpha")
         }
         let wider = AdapterLayout(model: Self.model, configuration: .init(rank: 2, alpha: 6, targets: [.query, .up]))
-        #expect(throws: LanguageModelError.missingTensor(name: wider.sites[1].nameA)) {
+        #expect(throws: LanguageModelError.adapterMismatch(reason: "it lacks the tensor \(wider.sites[1].nameA)")) {
             try Adapter(safetensors: bytes, layout: wider)
         }
         let narrower = AdapterLayout(model: Self.model, configuration: .init(rank: 2, alpha: 6, targets: [.query]))
@@ -79,7 +79,8 @@ struct AdapterFileTests {
                 try Adapter(safetensors: Array(bytes[..<length]), layout: adapter.layout)
             }
         }
-        #expect(throws: LanguageModelError.missingTensor(name: adapter.layout.sites[0].nameA)) {
+        let first = adapter.layout.sites[0].nameA
+        #expect(throws: LanguageModelError.adapterMismatch(reason: "it lacks the tensor \(first)")) {
             try Adapter(safetensors: SafetensorsWriter.bytes(of: []), layout: adapter.layout)
         }
     }
@@ -125,11 +126,57 @@ struct AdapterFileTests {
         #expect(try reason("\"velora_config\": null", "\"future_option\": 3").contains("future_option"))
         #expect(try reason("\"peft_type\": \"LORA\"", "\"peft_type\": \"IA3\"").contains("IA3"))
         #expect(try reason("\"down_proj\"", "\"lm_head\"").contains("lm_head"))
-        #expect(try reason("\"down_proj\"", "\"k_proj\"").contains("has no tensor"))
+        #expect(try reason("\"down_proj\"", "\"k_proj\"").contains("the adapter does not fit: it lacks the tensor"))
         #expect(try reason("\"r\": 2", "\"r\": 0").contains("rank"))
         #expect(try reason("\"r\": 2", "\"r\": 1000000").contains("rank"))
         #expect(try reason("\"r\": 2", "\"r\": 3").contains("has the shape"))
         #expect(try reason("\"init_lora_weights\": true", "\"init_lora_weights\": \"pissa\"").contains("pissa"))
+    }
+
+    @Test("Target modules may be the ends of paths or an expression; the factors show which were meant")
+    func targets() throws {
+        let original = String(decoding: try Fixtures.bytes("adapter/adapter_config.json"), as: UTF8.self)
+        func reason(_ targets: String, _ change: (inout [SafetensorsWriter.Tensor]) -> Void = { _ in }) throws -> String
+        {
+            let pattern = try Regex(#""target_modules": (\[[^\]]*\]|"[^"]*")"#)
+            let config = original.replacing(pattern, with: "\"target_modules\": \(targets)")
+            try #require(config != original)
+            var tensors = try SafetensorsReader.tensors(Fixtures.bytes("adapter/adapter_model.safetensors"))
+            change(&tensors)
+            return try withTemporaryDirectory { directory in
+                try write(config, to: "\(directory)/adapter_config.json")
+                try write(SafetensorsWriter.bytes(of: tensors), to: "\(directory)/adapter_model.safetensors")
+                do {
+                    let adapter = try Adapter(directory: directory, model: Self.model)
+                    return adapter.layout.configuration.targets.map(\.rawValue).joined(separator: " ")
+                } catch let error as LanguageModelError {
+                    return "\(error)"
+                }
+            }
+        }
+        let paths = #"["self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"]"#
+        #expect(try reason(paths) == "q_proj v_proj down_proj")
+        #expect(
+            try reason(#"["model.layers.0.self_attn.q_proj", "layers.1.self_attn.q_proj", "v_proj", "down_proj"]"#)
+                == "q_proj v_proj down_proj")
+        #expect(try reason(#"".*\\.(q_proj|v_proj|down_proj)""#) == "q_proj v_proj down_proj")
+        #expect(try reason(#""all-linear""#) == "q_proj v_proj down_proj")
+        #expect(try reason(#"["mlp.q_proj"]"#).contains("mlp.q_proj"))
+        #expect(try reason(#"["a.model.layers.0.self_attn.q_proj"]"#).contains("a.model.layers.0"))
+        #expect(try reason("7").contains("neither a list"))
+        #expect(
+            try reason(#"".*""#) { $0.removeAll { $0.name.contains("layers.0.mlp") } }.contains("it lacks the tensor"))
+        #expect(try reason(#"".*""#) { $0 = [] }.contains("no factors"))
+        func named(_ tensors: inout [SafetensorsWriter.Tensor], keep: Bool) {
+            let copies = tensors.map { tensor in
+                var copy = tensor
+                copy.name = tensor.name.replacing(".weight", with: ".default.weight")
+                return copy
+            }
+            tensors = keep ? tensors + copies : copies
+        }
+        #expect(try reason(paths) { named(&$0, keep: false) } == "q_proj v_proj down_proj")
+        #expect(try reason(paths) { named(&$0, keep: true) }.contains("twice"))
     }
 
     @Test("rsLoRA's scale alpha / √rank is kept")

@@ -113,8 +113,8 @@ struct BeginningTokenTests {
         #expect(
             reason {
                 $0.set("tokenizer.ggml.add_bos_token", flag(true))
-                $0.set("tokenizer.ggml.bos_token_id", .integer(4))
-            }.contains("makes the token 4"))
+                $0.set("tokenizer.ggml.bos_token_id", .integer(8))
+            }.contains("makes the token 8"))
     }
 
     @Test("tokenizer_config.json decides for Llama's classes, and must not contradict tokenizer.json otherwise")
@@ -126,7 +126,8 @@ struct BeginningTokenTests {
                     {"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
                      "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"Y"}},
                        {"Sequence":{"id":"A"}}],"special_tokens":{"Y":{"ids":[2]}}},
-                     "model":{"type":"BPE","vocab":{"s":0,"o":1,"Y":2,"N":3},"merges":[]}}
+                     "model":{"type":"BPE","vocab":{"s":0,"o":1,"Y":2,"N":3,"e":4,"Ye":5,"Yes":6,"No":7},
+                      "merges":["Y e","Ye s","N o"]}}
                     """
             }
             return try withTemporaryDirectory { directory in

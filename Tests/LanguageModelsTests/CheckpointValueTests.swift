@@ -15,7 +15,7 @@ struct CheckpointValueTests {
 
     @Test(
         "Every tensor is bit-equal to what Transformers and gguf-py decode",
-        arguments: [("tiny-llama", "tiny-llama"), ("tiny.gguf", "tiny")])
+        arguments: [("tiny-llama", "tiny-llama"), ("tiny.gguf", "tiny"), ("quantised.gguf", "quantised")])
     func valuesEqualTheReference(file: String, hashes: String) throws {
         let checkpoint = try ModelLoader.load(path: Fixtures.path("checkpoints/\(file)")).checkpoint
         let expected = try Self.expected(hashes)

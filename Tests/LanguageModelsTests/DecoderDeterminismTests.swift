@@ -39,7 +39,7 @@ struct DecoderDeterminismTests {
         #expect(try run(decoder, model) == expected)
     }
 
-    @Test("Results in bf16 are close to those in f32", arguments: [TinyModel.llama, .qwen2])
+    @Test("Results in bf16 are close to those in f32", arguments: [TinyModel.llama, .qwen2, .qwen3])
     func precision(model: TinyModel) throws {
         let prompts = TinyModel.prompts(10)
         let (exact, logits) = try model.decoder(.f32).gradient(prompts: prompts, adapter: model.adapter()) {

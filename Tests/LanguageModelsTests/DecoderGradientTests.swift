@@ -26,7 +26,8 @@ struct DecoderGradientTests {
     }
 
     @Test(
-        "The gradient of every factor equals finite differences", arguments: [TinyModel.llama, .qwen2],
+        "The gradient of every factor equals finite differences",
+        arguments: [TinyModel.llama, .qwen2, .qwen3, .smollm3],
         LinearSite.allCases)
     func everySite(model: TinyModel, site: LinearSite) throws {
         let decoder = try model.decoder()

@@ -24,7 +24,7 @@ struct DecoderReferenceTests {
         return try JSONDecoder().decode(Reference.self, from: Data(contentsOf: #require(url)))
     }
 
-    @Test("Base logits equal those of Transformers", arguments: [TinyModel.llama, .qwen2])
+    @Test("Base logits equal those of Transformers", arguments: TinyModel.families)
     func baseLogits(model: TinyModel) throws {
         let reference = try Self.reference(model)
         let logits = try model.decoder().answerLogits(prompts: reference.prompts, adapters: nil, weights: nil)
@@ -34,7 +34,7 @@ struct DecoderReferenceTests {
         }
     }
 
-    @Test("Logits under an adapter equal those of PEFT", arguments: [TinyModel.llama, .qwen2])
+    @Test("Logits under an adapter equal those of PEFT", arguments: TinyModel.families)
     func adapterLogits(model: TinyModel) throws {
         let reference = try Self.reference(model)
         let logits = try model.decoder().answerLogits(
@@ -45,7 +45,7 @@ struct DecoderReferenceTests {
         }
     }
 
-    @Test("Adapter gradients equal those of PEFT at all seven sites", arguments: [TinyModel.llama, .qwen2])
+    @Test("Adapter gradients equal those of PEFT at all seven sites", arguments: TinyModel.families)
     func gradients(model: TinyModel) throws {
         let reference = try Self.reference(model)
         let (gradient, _) = try model.decoder().gradient(prompts: reference.prompts, adapter: model.adapter()) {
@@ -58,7 +58,7 @@ struct DecoderReferenceTests {
         }
     }
 
-    @Test("Embeddings equal Transformers' hidden states", arguments: [TinyModel.llama, .qwen2])
+    @Test("Embeddings equal Transformers' hidden states", arguments: TinyModel.families)
     func embeddings(model: TinyModel) throws {
         let reference = try Self.reference(model)
         let decoder = try model.decoder()

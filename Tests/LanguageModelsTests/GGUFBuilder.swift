@@ -25,7 +25,7 @@ struct GGUFBuilder {
     var tensorCount: UInt64?
     var keyCount: UInt64?
 
-    /// A Llama of one block with hidden size 4, two heads and a vocabulary of 4.
+    /// A Llama of one block with hidden size 4, two heads and a vocabulary of 8.
     static func tiny(architecture: String = "llama", bias: Bool = false) -> GGUFBuilder {
         func key(_ name: String) -> String { "\(architecture).\(name)" }
         func tensor(_ name: String, _ dimensions: [UInt64]) -> Tensor {
@@ -34,7 +34,7 @@ struct GGUFBuilder {
                 name: name, dimensions: dimensions, type: 0, data: littleEndian((0..<count).map(Float.init)))
         }
         var tensors = [
-            tensor("token_embd.weight", [4, 4]), tensor("output_norm.weight", [4]),
+            tensor("token_embd.weight", [4, 8]), tensor("output_norm.weight", [4]),
             tensor("blk.0.attn_norm.weight", [4]), tensor("blk.0.ffn_norm.weight", [4]),
             tensor("blk.0.attn_q.weight", [4, 8]), tensor("blk.0.attn_k.weight", [4, 4]),
             tensor("blk.0.attn_v.weight", [4, 4]), tensor("blk.0.attn_output.weight", [8, 4]),
@@ -54,7 +54,8 @@ struct GGUFBuilder {
                 (key("attention.head_count_kv"), .integer(1)), (key("attention.key_length"), .integer(4)),
                 (key("attention.layer_norm_rms_epsilon"), .float(1e-5)), (key("rope.freq_base"), .float(100)),
                 ("tokenizer.ggml.model", .text("gpt2")), ("tokenizer.ggml.pre", .text("gpt-2")),
-                ("tokenizer.ggml.tokens", .texts(["s", "o", "Y", "N"])), ("tokenizer.ggml.merges", .texts([])),
+                ("tokenizer.ggml.tokens", .texts(["s", "o", "Y", "N", "e", "Ye", "Yes", "No"])),
+                ("tokenizer.ggml.merges", .texts(["Y e", "Ye s", "N o"])),
             ], tensors: tensors)
     }
 

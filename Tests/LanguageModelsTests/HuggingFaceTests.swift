@@ -6,13 +6,14 @@ import Testing
 struct DirectoryBuilder {
     var config: [String: String] = [
         "model_type": "\"llama\"", "hidden_size": "4", "num_attention_heads": "2", "num_key_value_heads": "1",
-        "head_dim": "4", "num_hidden_layers": "1", "intermediate_size": "6", "vocab_size": "4",
+        "head_dim": "4", "num_hidden_layers": "1", "intermediate_size": "6", "vocab_size": "8",
         "max_position_embeddings": "16", "rms_norm_eps": "1e-5", "rope_theta": "100.0",
         "tie_word_embeddings": "true",
     ]
     var tokenizer: String? = """
         {"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
-         "model":{"type":"BPE","vocab":{"s":0,"o":1,"Y":2,"N":3},"merges":[]}}
+         "model":{"type":"BPE","vocab":{"s":0,"o":1,"Y":2,"N":3,"e":4,"Ye":5,"Yes":6,"No":7},
+                  "merges":["Y e","Ye s","N o"]}}
         """
     var tensors: [SafetensorsWriter.Tensor]
     /// The file as it stands; nil for what the tensors give.
@@ -20,7 +21,7 @@ struct DirectoryBuilder {
 
     init(bias: Bool = false) {
         let shapes: [(String, [Int])] = [
-            ("model.embed_tokens.weight", [4, 4]), ("model.norm.weight", [4]),
+            ("model.embed_tokens.weight", [8, 4]), ("model.norm.weight", [4]),
             ("model.layers.0.input_layernorm.weight", [4]), ("model.layers.0.post_attention_layernorm.weight", [4]),
             ("model.layers.0.self_attn.q_proj.weight", [8, 4]), ("model.layers.0.self_attn.k_proj.weight", [4, 4]),
             ("model.layers.0.self_attn.v_proj.weight", [4, 4]), ("model.layers.0.self_attn.o_proj.weight", [4, 8]),
@@ -182,8 +183,8 @@ struct HuggingFaceTests {
         var builder = DirectoryBuilder()
         builder.config["tie_word_embeddings"] = "false"
         #expect(throws: LanguageModelError.missingTensor(name: "lm_head.weight")) { try builder.load() }
-        builder.tensors.append(.init(name: "lm_head.weight", shape: [4, 4], floats: [Float](repeating: 2, count: 16)))
-        #expect(try builder.load().floats(of: "lm_head.weight") == [Float](repeating: 2, count: 16))
+        builder.tensors.append(.init(name: "lm_head.weight", shape: [8, 4], floats: [Float](repeating: 2, count: 32)))
+        #expect(try builder.load().floats(of: "lm_head.weight") == [Float](repeating: 2, count: 32))
         builder.config["tie_word_embeddings"] = nil
         #expect(try !builder.load().configuration.tiedEmbeddings, "tied is not the default of these families")
     }
@@ -195,10 +196,10 @@ struct HuggingFaceTests {
             (0x0400, 0x1p-14), (0x7c00, .infinity), (0xfc00, -.infinity), (0x3555, 0x1.554p-2),
         ]
         var halves = values.map(\.half) + [0x7e00]
-        while halves.count < 16 { halves.append(0x8000) }
+        while halves.count < 32 { halves.append(0x8000) }
         var builder = DirectoryBuilder()
         builder.tensors[0] = .init(
-            name: "model.embed_tokens.weight", encoding: .f16, shape: [4, 4],
+            name: "model.embed_tokens.weight", encoding: .f16, shape: [8, 4],
             bytes: halves.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8($0 >> 8)] })
         let floats = try builder.load().floats(of: "model.embed_tokens.weight")
         #expect(Array(floats[..<values.count]) == values.map(\.value))
@@ -288,7 +289,7 @@ struct HuggingFaceTests {
                 #expect(throws: LanguageModelError.self, "\(length)") { try ModelLoader.load(path: directory) }
             }
             try write(whole, to: path)
-            #expect(try ModelLoader.load(path: directory).answerTokens == (0, 1))
+            #expect(try ModelLoader.load(path: directory).answerTokens == (6, 7))
         }
     }
 

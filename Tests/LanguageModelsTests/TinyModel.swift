@@ -7,17 +7,22 @@ struct TinyModel: Checkpoint {
 
     init(
         family: ModelConfiguration.Family = .llama, layers: Int = 3, hidden: Int = 32, heads: Int = 4,
-        keyValueHeads: Int = 2, intermediate: Int = 48, context: Int = 256, ropeTheta: Double = 10000,
-        ropeScaling: RopeScaling? = nil
+        keyValueHeads: Int = 2, headDimension: Int? = nil, intermediate: Int = 48, context: Int = 256,
+        ropeTheta: Double = 10000, ropeScaling: RopeScaling? = nil, layersWithoutRope: [Int]? = nil
     ) {
         configuration = ModelConfiguration(
             family: family, vocabulary: 96, hidden: hidden, layers: layers, heads: heads, keyValueHeads: keyValueHeads,
-            headDimension: hidden / heads, intermediate: intermediate, context: context, ropeTheta: ropeTheta,
-            rmsNormEpsilon: 1e-5, tiedEmbeddings: true, attentionBias: family == .qwen2, ropeScaling: ropeScaling)
+            headDimension: headDimension ?? hidden / heads, intermediate: intermediate, context: context,
+            ropeTheta: ropeTheta, rmsNormEpsilon: 1e-5, tiedEmbeddings: true, attentionBias: family == .qwen2,
+            ropeScaling: ropeScaling, headNorm: family == .qwen3 ? .rms : nil, layersWithoutRope: layersWithoutRope)
     }
 
     static let llama = TinyModel()
     static let qwen2 = TinyModel(family: .qwen2, ropeTheta: 1_000_000)
+    static let qwen3 = TinyModel(family: .qwen3, headDimension: 12, ropeTheta: 1_000_000)
+    static let smollm3 = TinyModel(family: .smollm3, ropeTheta: 2_000_000, layersWithoutRope: [1])
+    static let phi3 = TinyModel(family: .phi3)
+    static let families: [TinyModel] = [.llama, .qwen2, .qwen3, .smollm3, .phi3]
     static let answerTokens: (yes: Int32, no: Int32) = (11, 12)
 
     var digest: String { "tiny-\(configuration.family)-\(configuration.layers)-\(configuration.hidden)" }
@@ -28,6 +33,7 @@ struct TinyModel: Checkpoint {
         let parts = name.split(separator: ".").map(String.init)
         guard parts.count >= 5, let layer = Int(parts[2]), layer < configuration.layers else { return nil }
         if parts[3].contains("layernorm") { return [configuration.hidden] }
+        if parts[4].hasSuffix("_norm") { return [configuration.headDimension] }
         guard let site = LinearSite(rawValue: parts[4]) else { return nil }
         let (inputs, outputs) = configuration.shape(of: site)
         if parts.last == "weight" { return [outputs, inputs] }

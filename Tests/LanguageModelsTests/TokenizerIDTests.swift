@@ -25,7 +25,11 @@ struct TokenizerIDTests {
     }
 
     @Test(
-        "Ids equal the reference library's", arguments: ["digits", "llama3", "qwen2", "prefix", "unknown"])
+        "Ids equal the reference library's",
+        arguments: [
+            "digits", "llama3", "qwen2", "prefix", "unknown", "tekken", "o200k", "llama2", "phi3", "metaspace", "words",
+            "gaps", "fused",
+        ])
     func idsEqualTheReference(name: String) throws {
         #expect(try Self.differences(Self.load(name), name) == [])
     }
@@ -46,8 +50,10 @@ struct TokenizerIDTests {
 
     @Test("Decoding gives back the text where every byte has a symbol")
     func decodingInverts() throws {
-        let tokenizer = try Self.load("llama3")
-        for text in try Self.texts() { #expect(tokenizer.decode(tokenizer.encode(text)) == text) }
+        for name in ["llama3", "llama2", "tekken"] {
+            let tokenizer = try Self.load(name)
+            for text in try Self.texts() { #expect(tokenizer.decode(tokenizer.encode(text)) == text) }
+        }
     }
 
     @Test("Ids out of range decode to nothing")

@@ -37,15 +37,30 @@ struct TokenizerRefusalTests {
     func unknownParts() throws {
         #expect(try reason(file(normalizer: #"{"type":"Lowercase"}"#)).contains("Lowercase"))
         #expect(try reason(file(preTokenizer: #"{"type":"Whitespace"}"#)).contains("Whitespace"))
-        #expect(try reason(file(preTokenizer: #"{"type":"Metaspace"}"#)).contains("Metaspace"))
-        #expect(try reason(file(preTokenizer: "null")).contains("no pre-tokenizer"))
+        let metaspace = #"{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"}"#
+        let sequence = #"{"type":"Sequence","pretokenizers":[\#(metaspace),{"type":"Digits"}]}"#
+        #expect(try reason(file(preTokenizer: sequence)).contains("Metaspace"))
+        #expect(try reason(file(preTokenizer: #"{"type":"Digits"}"#)).contains("Digits without ByteLevel"))
+        let scheme = #"{"type":"Metaspace","replacement":"▁","prepend_scheme":"last"}"#
+        #expect(try reason(file(preTokenizer: scheme)).contains("last"))
+        let contradiction = #"{"type":"Metaspace","add_prefix_space":false,"prepend_scheme":"first"}"#
+        #expect(try reason(file(preTokenizer: contradiction)).contains("contradict"))
+        let prepend = #"{"type":"Prepend","prepend":"▁"}"#
+        #expect(try reason(file(normalizer: prepend, preTokenizer: metaspace)).contains("Prepend"))
+        let regex = #"{"type":"Replace","pattern":{"Regex":" +"},"content":"▁"}"#
+        #expect(try reason(file(normalizer: regex)).contains("Replace"))
+        let longer = #"{"type":"Replace","pattern":{"String":"a"},"content":"aa"}"#
+        #expect(try reason(file(normalizer: longer)).contains("Replace"))
+        #expect(
+            try reason(file(normalizer: #"{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"NFKC"}]}"#))
+                .contains("NFKC"))
         #expect(try reason(file(model: #"{"type":"Unigram","vocab":[]}"#)).contains("Unigram"))
         let split = #"{"type":"Split","pattern":{"Regex":"\\w+"},"behavior":"Isolated","invert":false}"#
         #expect(try reason(file(preTokenizer: split)).contains(#"\w+"#))
         let dropout = #"{"type":"BPE","dropout":0.1,"vocab":{"a":0},"merges":[]}"#
         #expect(try reason(file(model: dropout)).contains("dropout"))
         let fallback = #"{"type":"BPE","byte_fallback":true,"vocab":{"a":0},"merges":[]}"#
-        #expect(try reason(file(model: fallback)).contains("byte_fallback"))
+        #expect(try reason(file(model: fallback)).contains("byte_fallback beside ByteLevel"))
     }
 
     @Test("Contradictions are named")

@@ -27,8 +27,13 @@ extension Adapter {
         let path = "\(directory)/\(Self.configurationName)"
         let file = try MappedFile(path: path)
         let json = try file.withBytes { try JSONParser.parse($0, path: path) }
-        let layout = AdapterLayout(model: model, configuration: try LoRAConfiguration(peft: json, model: model))
         let weights = try MappedFile(path: "\(directory)/\(Self.weightsName)")
+        let adapted = try weights.withBytes { bytes in
+            try SafetensorsHeader(bytes, path: weights.path).entries.compactMap { PEFTName($0.name)?.site }
+        }
+        let layout = AdapterLayout(
+            model: model,
+            configuration: try LoRAConfiguration(peft: json, model: model, adapted: Set(adapted)))
         try self.init(layout: layout, path: weights.path) { body in try weights.withBytes(body) }
         try checkFinite()
     }
@@ -87,7 +92,8 @@ extension LoRAConfiguration {
     /// Ways to draw the first A and B that leave the base model as it is.
     private static let initialisations: Set<String> = ["gaussian", "eva", "orthogonal"]
 
-    init(peft json: JSONValue, model: ModelConfiguration) throws {
+    /// - Parameter adapted: the sites that the weights have factors for.
+    init(peft json: JSONValue, model: ModelConfiguration, adapted: Set<LinearSite>) throws {
         func mismatch(_ reason: String) -> LanguageModelError { .adapterMismatch(reason: reason) }
         guard let members = json.members else { throw mismatch("its configuration is not a JSON object") }
         let kind = json["peft_type"]?.string ?? "unknown"
@@ -109,20 +115,41 @@ extension LoRAConfiguration {
             rank: rank,
             // rsLoRA (arXiv 2312.03732) scales by alpha / √rank.
             alpha: usesRootOfRank ? alpha * Double(rank).squareRoot() : alpha,
-            targets: try Self.targets(json["target_modules"]))
+            targets: try Self.targets(json["target_modules"], adapted: adapted))
     }
 
-    private static func targets(_ value: JSONValue?) throws -> [LinearSite] {
-        guard let names = value?.array, !names.isEmpty else {
-            throw LanguageModelError.adapterMismatch(reason: "target_modules is not a list of module names")
+    /// PEFT takes the ends of modules' paths ("q_proj", "self_attn.q_proj", "layers.0.self_attn.q_proj") or a regular expression
+    /// ("all-linear" is one in a word). What a path or an expression chose shows in the factors that were saved: no expression
+    /// of somebody else's is run. The layout then demands those factors of every layer, and none besides.
+    private static func targets(_ value: JSONValue?, adapted: Set<LinearSite>) throws -> [LinearSite] {
+        func mismatch(_ reason: String) -> LanguageModelError { .adapterMismatch(reason: reason) }
+        let saved = LinearSite.allCases.filter(adapted.contains)
+        if value?.string != nil {
+            guard !saved.isEmpty else { throw mismatch("its weights hold no factors for the blocks' linear layers") }
+            return saved
         }
-        return try names.map { name in
-            guard let site = name.string.flatMap(LinearSite.init(rawValue:)) else {
-                throw LanguageModelError.adapterMismatch(
-                    reason: "the target module \(name.string ?? "(none)"); the blocks' linear layers are supported")
+        guard let names = value?.array, !names.isEmpty else {
+            throw mismatch("target_modules is neither a list of module names nor an expression")
+        }
+        let sites = try names.map { name in
+            guard let site = name.string.flatMap(Self.site(ofModule:)) else {
+                throw mismatch("the target module \(name.string ?? "(none)"); the blocks' linear layers are supported")
             }
             return site
         }
+        return Set(sites).count == sites.count ? sites : LinearSite.allCases.filter(Set(sites).contains)
+    }
+
+    private static func site(ofModule path: String) -> LinearSite? {
+        let parts = path.split(separator: ".", omittingEmptySubsequences: false)
+        guard let site = parts.last.flatMap({ LinearSite(rawValue: String($0)) }) else { return nil }
+        // A path is the end of a module's: "model.layers.3.self_attn.q_proj".
+        let whole = "model.layers.*.\(site.module)".split(separator: ".")
+        guard parts.count <= whole.count else { return nil }
+        let fits = zip(parts.reversed(), whole.reversed()).allSatisfy { part, expected in
+            expected == "*" ? UInt16(part) != nil : part == expected
+        }
+        return fits ? site : nil
     }
 }
 

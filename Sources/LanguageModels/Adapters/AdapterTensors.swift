@@ -9,6 +9,22 @@ extension AdapterLayout.Site {
     private var module: String { "base_model.model.model.layers.\(layer).\(site.module)" }
 }
 
+/// A factor's name in a file of PEFT's. A checkpoint of a training has the adapter's own name in it, "lora_A.default.weight".
+struct PEFTName: Hashable {
+    var site: LinearSite?
+    /// As `AdapterLayout.Site` spells it.
+    var name: String
+
+    /// nil: no factor of a LoRA.
+    init?(_ stored: String) {
+        var parts = stored.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard let factor = parts.lastIndex(where: { ["lora_A", "lora_B"].contains($0) }), factor > 0 else { return nil }
+        if parts.count == factor + 3, parts[factor + 1] == "default" { parts.remove(at: factor + 1) }
+        site = LinearSite(rawValue: parts[factor - 1])
+        name = parts.joined(separator: ".")
+    }
+}
+
 extension Adapter {
     static let alphaKey = "lora_alpha"
 
@@ -46,10 +62,15 @@ extension Adapter {
                     reason: "it was made with alpha \(alpha), not \(layout.configuration.alpha)")
             }
             var entries: [String: SafetensorsHeader.Entry] = [:]
-            for entry in header.entries { entries[entry.name] = entry }
+            for entry in header.entries {
+                let name = PEFTName(entry.name)?.name ?? entry.name
+                guard entries.updateValue(entry, forKey: name) == nil else {
+                    throw LanguageModelError.adapterMismatch(reason: "it holds the tensor \(name) twice")
+                }
+            }
             for part in layout.parts {
                 guard let entry = entries.removeValue(forKey: part.name) else {
-                    throw LanguageModelError.missingTensor(name: part.name)
+                    throw LanguageModelError.adapterMismatch(reason: "it lacks the tensor \(part.name)")
                 }
                 guard entry.shape == part.shape else {
                     throw LanguageModelError.wrongShape(name: part.name, expected: part.shape, found: entry.shape)

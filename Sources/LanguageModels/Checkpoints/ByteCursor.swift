@@ -36,10 +36,14 @@ struct ByteCursor {
         return length
     }
 
+    /// What is preceded by its length as 64 bits.
+    mutating func bytes(of what: String) throws -> UnsafeRawBufferPointer {
+        try take(length(of: "the length of \(what)"), of: what)
+    }
+
     /// A string preceded by its length as 64 bits.
     mutating func string(of what: String) throws -> String {
-        let length = try length(of: "the length of \(what)")
-        let slice = try take(length, of: what)
+        let slice = try bytes(of: what)
         guard let text = String(validating: slice, as: UTF8.self) else { throw malformed("\(what) is not UTF-8") }
         return text
     }

@@ -2,10 +2,11 @@ import Crypto
 
 /// Translates a GGUF file of llama.cpp into Hugging Face's names and layouts.
 struct GGUFCheckpoint {
-    let gguf: GGUFFile
+    let parts: GGUFParts
+    var gguf: GGUFFile { parts.first }
 
-    init(file: MappedFile) throws {
-        gguf = try GGUFFile(file: file)
+    init(path: String) throws {
+        parts = try GGUFParts(path: path)
     }
 
     private var path: String { gguf.file.path }
@@ -19,9 +20,11 @@ struct GGUFCheckpoint {
         guard let architecture = try gguf.string("general.architecture") else {
             throw LanguageModelError.malformedFile(path: path, reason: "general.architecture is missing")
         }
-        let families: [String: ModelConfiguration.Family] = ["llama": .llama, "qwen2": .qwen2]
+        let families: [String: ModelConfiguration.Family] = [
+            "llama": .llama, "qwen2": .qwen2, "qwen3": .qwen3, "smollm3": .smollm3, "phi3": .phi3,
+        ]
         guard let family = families[architecture] else {
-            throw unsupported("the architecture \(architecture); llama and qwen2 are supported")
+            throw unsupported("the architecture \(architecture); llama, qwen2, qwen3, smollm3 and phi3 are supported")
         }
         func required(_ key: String) throws -> Int {
             guard let value = try gguf.integer("\(architecture).\(key)") else {
@@ -38,22 +41,39 @@ struct GGUFCheckpoint {
                 path: path, reason: "\(architecture).attention.layer_norm_rms_epsilon is missing")
         }
         try refuseWhatTheDecoderLacks(architecture, headDimension: headDimension)
-        guard let embedding = gguf.tensors["token_embd.weight"], embedding.shape.count == 2 else {
+        guard let embedding = parts.shape(of: "token_embd.weight"), embedding.count == 2 else {
             throw LanguageModelError.missingTensor(name: "token_embd.weight")
         }
         let context = try required("context_length")
         let window = try gguf.integer("\(architecture).attention.sliding_window") ?? 0
         let configuration = ModelConfiguration(
-            family: family, vocabulary: embedding.shape[0], hidden: hidden, layers: try required("block_count"),
-            heads: heads, keyValueHeads: try gguf.integer("\(architecture).attention.head_count_kv") ?? heads,
+            family: family, vocabulary: embedding[0], hidden: hidden, layers: try required("block_count"),
+            heads: heads,
+            keyValueHeads: try gguf.integer("\(architecture).attention.head_count_kv") ?? heads,
             headDimension: headDimension, intermediate: try required("feed_forward_length"),
             // Within the window, attention with and without one are the same.
             context: window > 0 ? min(context, window) : context,
             ropeTheta: try gguf.float("\(architecture).rope.freq_base") ?? 10000, rmsNormEpsilon: epsilon,
-            tiedEmbeddings: gguf.tensors["output.weight"] == nil, attentionBias: family == .qwen2,
-            ropeScaling: try ropeScaling(architecture))
+            tiedEmbeddings: parts.shape(of: "output.weight") == nil, attentionBias: family == .qwen2,
+            ropeScaling: try ropeScaling(architecture), headNorm: family == .qwen3 ? .rms : nil,
+            layersWithoutRope: family == .smollm3 ? Self.layersWithoutRope(try required("block_count")) : nil)
         try configuration.validate(path: path)
+        try refuseUnusedTensors(configuration)
         return configuration
+    }
+
+    /// llama.cpp's files of SmolLM 3 do not say which: every fourth.
+    private static func layersWithoutRope(_ layers: Int) -> [Int]? {
+        guard (4...4096).contains(layers) else { return nil }
+        return Array(stride(from: 3, to: layers, by: 4))
+    }
+
+    /// A tensor of a block that this decoder does not use makes it another decoder.
+    private func refuseUnusedTensors(_ configuration: ModelConfiguration) throws {
+        let used = Set(configuration.expectedTensors.compactMap { Self.source(of: $0.name, configuration)?.name })
+        if let name = parts.names.first(where: { $0.hasPrefix("blk.") && !used.contains($0) }) {
+            throw unsupported("the tensor \(name), which a \(configuration.family.rawValue) decoder does not have")
+        }
     }
 
     private func refuseWhatTheDecoderLacks(_ architecture: String, headDimension: Int) throws {
@@ -66,7 +86,10 @@ struct GGUFCheckpoint {
         if let experts = try gguf.integer("\(architecture).expert_count"), experts > 0 {
             throw unsupported("a mixture of \(experts) experts")
         }
-        for name in gguf.tensors.keys.sorted() {
+        if let factor = try gguf.float("\(architecture).rope.scaling.attn_factor"), factor != 1 {
+            throw unsupported("attention scaled by \(factor) (rope.scaling.attn_factor)")
+        }
+        for name in parts.names {
             if name.hasPrefix("rope_freqs") || name.hasPrefix("rope_factors"), name != "rope_freqs.weight" {
                 throw unsupported("scaled rope frequencies (the tensor \(name))")
             }
@@ -85,18 +108,11 @@ struct GGUFCheckpoint {
             try gguf.float("\(architecture).rope.scaling.factor") ?? gguf.float("\(architecture).rope.scale_linear")
             ?? 0
         let linear = type == "linear" && factor != 0 && factor != 1
-        guard let tensor = gguf.tensors["rope_freqs.weight"] else { return linear ? .linear(factor: factor) : nil }
+        guard let stored = try parts.stored("rope_freqs.weight") else { return linear ? .linear(factor: factor) : nil }
         guard !linear else { throw unsupported("rope scaling by \(factor) together with the tensor rope_freqs.weight") }
-        guard tensor.type == 0, tensor.shape.count == 1 else {
+        guard stored.encoding == .f32, stored.shape.count == 1 else {
             throw unsupported("the tensor rope_freqs.weight is no vector of F32")
         }
-        let (start, overflow) = gguf.dataStart.addingReportingOverflow(tensor.offset)
-        guard !overflow else {
-            throw LanguageModelError.malformedFile(
-                path: path, reason: "the tensor rope_freqs.weight reaches beyond the end of the file")
-        }
-        let stored = try StoredTensor(
-            name: "rope_freqs.weight", file: gguf.file, encoding: .f32, shape: tensor.shape, start: start)
         guard stored.shape[0] <= 1 << 16 else { throw unsupported("the tensor rope_freqs.weight is too long") }
         return .divisors(stored.floats())
     }
@@ -105,28 +121,28 @@ struct GGUFCheckpoint {
     func tensors(_ configuration: ModelConfiguration) throws -> [String: StoredTensor] {
         var translated: [String: StoredTensor] = [:]
         for (name, _) in configuration.expectedTensors {
-            guard let source = Self.ggufName(name), let tensor = gguf.tensors[source] else {
+            guard let source = Self.source(of: name, configuration), var stored = try parts.stored(source.name) else {
                 throw LanguageModelError.missingTensor(name: name)
             }
-            guard let encoding = Self.encodings[tensor.type] else {
-                throw unsupported(
-                    "the tensor \(source) has ggml's encoding \(tensor.type); "
-                        + "F32, F16, BF16, Q8_0, Q4_0 and Q4_1 are supported")
+            if let rows = source.rows {
+                guard let part = stored.rows(rows) else {
+                    throw LanguageModelError.malformedFile(
+                        path: path, reason: "the tensor \(source.name) of shape \(stored.shape) has no rows \(rows)")
+                }
+                stored = part
             }
-            let (start, overflow) = gguf.dataStart.addingReportingOverflow(tensor.offset)
-            guard !overflow else {
-                throw LanguageModelError.malformedFile(
-                    path: path, reason: "the tensor \(source) reaches beyond the end of the file")
-            }
-            var stored = try StoredTensor(
-                name: source, file: gguf.file, encoding: encoding, shape: tensor.shape, start: start)
-            if configuration.family == .llama {
+            if [.llama, .smollm3].contains(configuration.family) {
                 if name.hasSuffix("q_proj.weight") { stored.interleavedHeads = configuration.heads }
                 if name.hasSuffix("k_proj.weight") { stored.interleavedHeads = configuration.keyValueHeads }
             }
             translated[name] = stored
         }
-        try refuseOverlaps(translated.map { ($0.key, $0.value.range) }, path: path)
+        // By file, in their order.
+        let files = Set(translated.values.map(\.file.path))
+        for file in files.sorted() {
+            try refuseOverlaps(
+                translated.filter { $0.value.file.path == file }.map { ($0.key, $0.value.range) }, path: file)
+        }
         return translated
     }
 
@@ -142,14 +158,21 @@ struct GGUFCheckpoint {
         return hash.finalize()
     }
 
-    private static let encodings: [UInt32: TensorEncoding] = [
-        0: .f32, 1: .f16, 2: .q4Block, 3: .q4MinimumBlock, 8: .q8Block, 30: .bf16,
-    ]
+    /// The file's tensor for one of the decoder, and its rows where the file stacks several.
+    private static func source(
+        of name: String, _ configuration: ModelConfiguration
+    ) -> (name: String, rows: Range<Int>?)? {
+        if configuration.family == .phi3, let (fused, rows) = configuration.fusedSource(of: name) {
+            return ggufName(fused).map { ($0, rows) }
+        }
+        return ggufName(name).map { ($0, nil) }
+    }
 
     private static let modules: [String: String] = [
         "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q",
         "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
-        "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+        "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm", "self_attn.qkv_proj": "attn_qkv",
+        "mlp.gate_up_proj": "ffn_up", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
     ]
 
     /// "model.layers.3.self_attn.q_proj.weight" → "blk.3.attn_q.weight".

@@ -7,7 +7,10 @@ enum GGUFValue {
     case string(String)
     case strings([String])
     case integers([Int64])
-    /// An array that no model property needs (floats, booleans, nested arrays); read past, not kept.
+    case floats([Float])
+    /// A string, or an array of strings, that is not UTF-8. Where nobody asks for it, it does no harm.
+    case notText
+    /// An array that no model property needs (booleans, nested arrays); read past, not kept.
     case skipped
 }
 
@@ -58,10 +61,13 @@ struct GGUFFile {
             throw cursor.malformed("\(tensorCount) tensors and \(keyCount) keys do not fit into the file")
         }
         for _ in 0..<keyCount {
-            let key = try cursor.string(of: "a metadata key")
+            let name = String(validating: try cursor.bytes(of: "a metadata key"), as: UTF8.self)
+            let key = name ?? "a key that is not UTF-8"
             let start = cursor.position
             let type = try cursor.number(UInt32.self, of: "the type of \(key)")
             let value = try Self.value(of: type, key: key, depth: 0, from: &cursor)
+            // Nobody asks for it.
+            guard name != nil else { continue }
             guard metadata.updateValue(value, forKey: key) == nil else {
                 throw cursor.malformed("the key \(key) occurs twice")
             }
@@ -116,7 +122,7 @@ struct GGUFFile {
         case 5: .signed(Int64(try cursor.number(Int32.self, of: key)))
         case 6: .float(Double(Float(bitPattern: try cursor.number(UInt32.self, of: key))))
         case 7: .bool(try cursor.number(UInt8.self, of: key) != 0)
-        case 8: .string(try cursor.string(of: key))
+        case 8: String(validating: try cursor.bytes(of: key), as: UTF8.self).map { .string($0) } ?? .notText
         case 9: try array(key: key, depth: depth, from: &cursor)
         case 10: .unsigned(try cursor.number(UInt64.self, of: key))
         case 11: .signed(try cursor.number(Int64.self, of: key))
@@ -136,14 +142,23 @@ struct GGUFFile {
         case 8:
             var strings: [String] = []
             strings.reserveCapacity(count)
-            for _ in 0..<count { strings.append(try cursor.string(of: key)) }
-            return .strings(strings)
+            for _ in 0..<count {
+                let bytes = try cursor.bytes(of: key)
+                if let text = String(validating: bytes, as: UTF8.self) { strings.append(text) }
+            }
+            return strings.count == count ? .strings(strings) : .notText
         case 4:
             let raw = try cursor.take(count * size, of: key)
             return .integers((0..<count).map { Int64(raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self)) })
         case 5:
             let raw = try cursor.take(count * size, of: key)
             return .integers((0..<count).map { Int64(raw.loadUnaligned(fromByteOffset: $0 * 4, as: Int32.self)) })
+        case 6:
+            let raw = try cursor.take(count * size, of: key)
+            return .floats(
+                (0..<count).map {
+                    Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self)))
+                })
         case 9:
             for _ in 0..<count { _ = try array(key: key, depth: depth + 1, from: &cursor) }
             return .skipped
@@ -157,19 +172,25 @@ struct GGUFFile {
 extension GGUFFile {
     func string(_ key: String) throws -> String? {
         guard let value = metadata[key] else { return nil }
-        guard case .string(let text) = value else { throw wrongType(key, "a string") }
+        guard case .string(let text) = value else { throw wrongType(key, "a string in UTF-8") }
         return text
     }
 
     func strings(_ key: String) throws -> [String]? {
         guard let value = metadata[key] else { return nil }
-        guard case .strings(let texts) = value else { throw wrongType(key, "an array of strings") }
+        guard case .strings(let texts) = value else { throw wrongType(key, "an array of strings in UTF-8") }
         return texts
     }
 
     func integers(_ key: String) throws -> [Int64]? {
         guard let value = metadata[key] else { return nil }
         guard case .integers(let numbers) = value else { throw wrongType(key, "an array of 32-bit integers") }
+        return numbers
+    }
+
+    func floats(_ key: String) throws -> [Float]? {
+        guard let value = metadata[key] else { return nil }
+        guard case .floats(let numbers) = value else { throw wrongType(key, "an array of 32-bit numbers") }
         return numbers
     }
 

@@ -4,6 +4,22 @@ struct HuggingFaceConfiguration {
     let config: JSONValue
     let path: String
 
+    /// Of a model of text and images, what it says of the decoder of its text.
+    init(config: JSONValue, path: String) {
+        self.path = path
+        guard let text = config["text_config"]?.members, config["model_type"]?.string.flatMap(Self.family) == nil else {
+            self.config = config
+            return
+        }
+        // What holds for the whole model holds for its decoder.
+        let shared = ["tie_word_embeddings", "quantization_config"].compactMap { key in
+            config[key].map { (key: key, value: $0) }
+        }
+        self.config = .object(text + shared)
+    }
+
+    private static func family(_ type: String) -> ModelConfiguration.Family? { .init(rawValue: type) }
+
     private func unsupported(_ reason: String) -> LanguageModelError {
         .unsupportedCheckpoint(path: path, reason: reason)
     }
@@ -12,7 +28,8 @@ struct HuggingFaceConfiguration {
     func configuration() throws -> ModelConfiguration {
         let type = try string("model_type")
         guard let type, let family = ModelConfiguration.Family(rawValue: type) else {
-            throw unsupported("the model type \(type ?? "(none)"); llama, mistral and qwen2 are supported")
+            throw unsupported(
+                "the model type \(type ?? "(none)"); llama, mistral, qwen2, qwen3, smollm3 and phi3 are supported")
         }
         try refuseWhatTheDecoderLacks(family)
         let hidden = try required("hidden_size")
@@ -26,12 +43,14 @@ struct HuggingFaceConfiguration {
         let configuration = ModelConfiguration(
             family: family, vocabulary: try required("vocab_size"), hidden: hidden,
             layers: try required("num_hidden_layers"), heads: heads,
-            keyValueHeads: try integer("num_key_value_heads") ?? heads,
-            headDimension: try integer("head_dim") ?? hidden / heads, intermediate: try required("intermediate_size"),
-            context: context, ropeTheta: try ropeTheta(),
-            rmsNormEpsilon: try number("rms_norm_eps", in: config) ?? 1e-6,
-            tiedEmbeddings: try bool("tie_word_embeddings") ?? false, attentionBias: family == .qwen2,
-            ropeScaling: try ropeScaling())
+            keyValueHeads: try keyValueHeads(family) ?? heads,
+            headDimension: try headDimension(family) ?? hidden / heads, intermediate: try required("intermediate_size"),
+            context: context, ropeTheta: try ropeTheta(family),
+            rmsNormEpsilon: try number("rms_norm_eps", in: config) ?? (family == .phi3 ? 1e-5 : 1e-6),
+            // Transformers leaves out what is its class's own default.
+            tiedEmbeddings: try bool("tie_word_embeddings") ?? (family == .smollm3), attentionBias: family == .qwen2,
+            ropeScaling: try ropeScaling(), headNorm: family == .qwen3 ? .rms : nil,
+            layersWithoutRope: family == .smollm3 ? try layersWithoutRope() : nil)
         try configuration.validate(path: path)
         return configuration
     }
@@ -51,10 +70,44 @@ struct HuggingFaceConfiguration {
     }
 
     private func slidingWindow(_ family: ModelConfiguration.Family) throws -> Int? {
-        if family == .qwen2, !(try bool("use_sliding_window") ?? false) { return nil }
-        guard let window = try integer("sliding_window") else { return nil }
+        if [.qwen2, .qwen3, .smollm3].contains(family), !(try bool("use_sliding_window") ?? false) { return nil }
+        let usual = family == .mistral && isAbsent("sliding_window") ? 4096 : nil
+        guard let window = try integer("sliding_window") ?? usual else { return nil }
         guard window > 0 else { throw unsupported("sliding_window is \(window)") }
         return window
+    }
+
+    /// Not even null, which Transformers takes for a value.
+    private func isAbsent(_ key: String) -> Bool { config.members?.contains { $0.key == key } != true }
+
+    /// nil: as many as there are heads.
+    private func keyValueHeads(_ family: ModelConfiguration.Family) throws -> Int? {
+        let usual: [ModelConfiguration.Family: Int] = [.mistral: 8, .qwen2: 32, .qwen3: 32, .smollm3: 4]
+        return try integer("num_key_value_heads") ?? (isAbsent("num_key_value_heads") ? usual[family] : nil)
+    }
+
+    /// nil: the heads share the hidden size.
+    private func headDimension(_ family: ModelConfiguration.Family) throws -> Int? {
+        try integer("head_dim") ?? (family == .qwen3 && isAbsent("head_dim") ? 128 : nil)
+    }
+
+    /// Of `no_rope_layers` Transformers reads 1 as a layer with rope.
+    private func layersWithoutRope() throws -> [Int]? {
+        let layers = try required("num_hidden_layers")
+        guard (1...4096).contains(layers) else { return nil }
+        guard let flags = config["no_rope_layers"] else {
+            let interval = try integer("no_rope_layer_interval") ?? 4
+            guard interval > 0 else { throw unsupported("no_rope_layer_interval is \(interval)") }
+            let still = (0..<layers).filter { ($0 + 1) % interval == 0 }
+            return still.isEmpty ? nil : still
+        }
+        let values = flags.array?.compactMap(\.integer) ?? []
+        guard values.count == layers, values.count == flags.array?.count, values.allSatisfy({ $0 == 0 || $0 == 1 })
+        else {
+            throw wrongType("no_rope_layers", "a 0 or a 1 for each layer")
+        }
+        let still = values.indices.filter { values[$0] == 0 }
+        return still.isEmpty ? nil : still
     }
 
     private func ropeScaling() throws -> RopeScaling? {
@@ -100,9 +153,9 @@ struct HuggingFaceConfiguration {
         }
     }
 
-    private func ropeTheta() throws -> Double {
+    private func ropeTheta(_ family: ModelConfiguration.Family) throws -> Double {
         let nested = try config["rope_parameters"].flatMap { try number("rope_theta", in: $0) }
-        return try nested ?? number("rope_theta", in: config) ?? 10000
+        return try nested ?? number("rope_theta", in: config) ?? (family == .smollm3 ? 2_000_000 : 10000)
     }
 
     private func wrongType(_ key: String, _ expected: String) -> LanguageModelError {

@@ -30,6 +30,29 @@ struct StoredTensor: Sendable {
         range = start..<end
     }
 
+    /// Some of the rows, where a file stacks several matrices; nil where there are fewer.
+    func rows(_ rows: Range<Int>) -> StoredTensor? {
+        guard shape.count == 2, shape[0] > 0, rows.lowerBound >= 0, rows.upperBound <= shape[0],
+            interleavedHeads == nil
+        else { return nil }
+        // Encodings divide rows into whole blocks.
+        let rowBytes = range.count / shape[0]
+        var part = self
+        part.shape[0] = rows.count
+        part.range =
+            range.lowerBound + rows.lowerBound * rowBytes..<range.lowerBound + rows.upperBound * rowBytes
+        return part
+    }
+
+    /// Whether the values are those of another tensor.
+    func holdsSame(as other: StoredTensor) -> Bool {
+        guard shape == other.shape else { return false }
+        guard encoding == other.encoding else { return floats() == other.floats() }
+        return file.withBytes { own in
+            other.file.withBytes { theirs in own[range].elementsEqual(theirs[other.range]) }
+        }
+    }
+
     /// All values as 32-bit floats, row-major, rows in Hugging Face's order.
     func floats() -> [Float] {
         let count = shape.reduce(1, *)
@@ -125,6 +148,10 @@ extension ModelConfiguration {
                 let (inputs, outputs) = shape(of: site)
                 let module = "\(block).\(site.module)"
                 expected.append(("\(module).weight", [outputs, inputs]))
+                if headNorm != nil, [.query, .key].contains(site) {
+                    let norm = site == .query ? "q_norm" : "k_norm"
+                    expected.append(("\(block).self_attn.\(norm).weight", [headDimension]))
+                }
                 if attentionBias, [.query, .key, .value].contains(site) {
                     expected.append(("\(module).bias", [outputs]))
                 }
@@ -153,6 +180,10 @@ extension ModelConfiguration {
         guard headDimension % 2 == 0 else {
             throw LanguageModelError.unsupportedCheckpoint(
                 path: path, reason: "the head dimension \(headDimension) is odd, so it cannot be rotated")
+        }
+        if let layer = layersWithoutRope?.first(where: { !(0..<layers).contains($0) }) {
+            throw LanguageModelError.unsupportedCheckpoint(
+                path: path, reason: "layer \(layer), said to be without rope, does not exist")
         }
         if let problem = ropeScaling?.problem(headDimension: headDimension) {
             throw LanguageModelError.unsupportedCheckpoint(path: path, reason: problem)

@@ -15,6 +15,8 @@ public final class Decoder: AnswerModel {
     let buffers: DecoderBuffers
     let meter: DecoderMeter
     private var rotary: RotaryTables
+    /// Of the layers without rope; without positions where there are none.
+    private var still: RotaryTables
     private var factors: LowRankFactors?
 
     /// Scoring keeps nothing for a backward: a micro-batch may be larger, and fewer of them repeat a shared beginning.
@@ -33,6 +35,7 @@ public final class Decoder: AnswerModel {
         buffers = DecoderBuffers(weights: weights, threads: self.threads)
         meter = try DecoderMeter(threads: self.threads)
         rotary = RotaryTables(model: weights.configuration, positions: 0)
+        still = rotary
     }
 
     public func answerLogits(
@@ -136,8 +139,12 @@ public final class Decoder: AnswerModel {
         let longest = Int(tree.positions.max() ?? 0) + 1
         if rotary.positions < longest {
             rotary = RotaryTables(model: configuration, positions: (longest + 511) / 512 * 512)
+            if configuration.layersWithoutRope != nil {
+                still = RotaryTables(model: configuration, positions: rotary.positions, turns: false)
+            }
         }
-        return try DecoderPass(decoder: self, tree: tree, lowRank: lowRank, training: training, rotary: rotary)
+        return try DecoderPass(
+            decoder: self, tree: tree, lowRank: lowRank, training: training, rotary: (rotary, still))
     }
 
     /// The factors of these adapters, in memory that is kept for the next call of the same shape.

@@ -12,6 +12,8 @@ struct LayerBuffers {
     let query: UnsafeMutableRawPointer
     let key: UnsafeMutableRawPointer
     let value: UnsafeMutableRawPointer
+    /// Query and key before the norm of their heads, 32-bit `[tokens, (heads + kv) · d]`; nothing where there is no such norm.
+    let headInput: UnsafeMutablePointer<Float>
     let attended: UnsafeMutableRawPointer
     /// log Σ exp of the scores `[tokens, heads]`.
     let logSum: UnsafeMutablePointer<Float>
@@ -155,7 +157,9 @@ final class DecoderBuffers {
                 attentionInput: carver.take(backward * hidden * size), mlpInput: carver.take(backward * hidden * size),
                 attentionRstd: carver.floats(backward), mlpRstd: carver.floats(backward),
                 query: carver.take(rows * queryWidth * size), key: carver.take(rows * keyWidth * size),
-                value: carver.take(rows * keyWidth * size), attended: carver.take(rows * queryWidth * size),
+                value: carver.take(rows * keyWidth * size),
+                headInput: carver.floats(model.headNorm == nil ? 0 : backward * (queryWidth + keyWidth)),
+                attended: carver.take(rows * queryWidth * size),
                 logSum: carver.floats(rows * model.heads),
                 gateUp: carver.take(backward * 2 * model.intermediate * size),
                 lowRank: carver.floats(rows * need.lowRankColumns))

@@ -21,7 +21,9 @@ final class DecoderPass {
     let products: DecoderProducts
     let buffers: DecoderBuffers
     let meter: DecoderMeter
-    let rotary: RotaryTables
+    /// For layers with rope and without.
+    let rotary: (turning: RotaryTables, still: RotaryTables)
+    let layersWithoutRope: Set<Int>
     let tree: TokenTree
     let lowRank: LowRank?
     let training: Bool
@@ -33,7 +35,8 @@ final class DecoderPass {
     let answerGroups: [Int32]
 
     init(
-        decoder: Decoder, tree: TokenTree, lowRank: LowRank?, training: Bool, rotary: RotaryTables
+        decoder: Decoder, tree: TokenTree, lowRank: LowRank?, training: Bool,
+        rotary: (turning: RotaryTables, still: RotaryTables)
     ) throws {
         weights = decoder.weights
         model = decoder.configuration
@@ -43,6 +46,7 @@ final class DecoderPass {
         buffers = decoder.buffers
         meter = decoder.meter
         self.rotary = rotary
+        layersWithoutRope = Set(decoder.configuration.layersWithoutRope ?? [])
         self.tree = tree
         self.lowRank = lowRank
         self.training = training

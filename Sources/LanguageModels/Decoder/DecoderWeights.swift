@@ -114,13 +114,14 @@ struct PackedProducts: Sendable {
 struct WeightLayout: Sendable {
     enum Part: Hashable, Sendable {
         case product(FrozenProduct)
-        case attentionNorm, mlpNorm, bias
+        case attentionNorm, mlpNorm, bias, queryNorm, keyNorm
         /// Embeddings as elements, the final norm and the two answer rows in 32 bits.
         case embedding, finalNorm, answer
     }
 
     private let productOffsets: [Int]
     private let normOffsets: (attention: Int, mlp: Int, bias: Int)
+    private let headNormOffsets: (query: Int, key: Int)
     private let layerBytes: Int
     private let ends: (embedding: Int, finalNorm: Int, answer: Int)
     let bytes: Int
@@ -134,6 +135,8 @@ struct WeightLayout: Sendable {
         productOffsets = FrozenProduct.allCases.map { take(products[$0].packedBytes) }
         let width = FrozenProduct.projection.shape(model).outputs
         normOffsets = (take(4 * model.hidden), take(4 * model.hidden), take(model.attentionBias ? 4 * width : 0))
+        let head = model.headNorm == nil ? 0 : 4 * model.headDimension
+        headNormOffsets = (take(head), take(head))
         layerBytes = at
         at = layerBytes * model.layers
         ends = (
@@ -148,6 +151,8 @@ struct WeightLayout: Sendable {
         case .attentionNorm: layer * layerBytes + normOffsets.attention
         case .mlpNorm: layer * layerBytes + normOffsets.mlp
         case .bias: layer * layerBytes + normOffsets.bias
+        case .queryNorm: layer * layerBytes + headNormOffsets.query
+        case .keyNorm: layer * layerBytes + headNormOffsets.key
         case .embedding: ends.embedding
         case .finalNorm: ends.finalNorm
         case .answer: ends.answer

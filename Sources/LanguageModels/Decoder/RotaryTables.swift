@@ -6,13 +6,14 @@ final class RotaryTables {
     let sine: [Float]
     let positions: Int
 
-    init(model: ModelConfiguration, positions: Int) {
+    /// - Parameter turns: false for tables that turn nothing, for layers without rope.
+    init(model: ModelConfiguration, positions: Int, turns: Bool = true) {
         let half = model.headDimension / 2
         var (cosine, sine) = ([Float](), [Float]())
         cosine.reserveCapacity(positions * half)
         sine.reserveCapacity(positions * half)
         // As Transformers does: frequencies and angles in 32 bits.
-        let frequencies = model.rotaryFrequencies
+        let frequencies = turns ? model.rotaryFrequencies : [Float](repeating: 0, count: half)
         for position in 0..<positions {
             for frequency in frequencies {
                 let angle = Double(Float(position) * frequency)

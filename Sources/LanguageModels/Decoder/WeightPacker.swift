@@ -40,6 +40,12 @@ struct WeightPacker {
             try copy(prefix + "input_layernorm.weight", [model.hidden], .attentionNorm, layer: layer, memory)
             try copy(prefix + "post_attention_layernorm.weight", [model.hidden], .mlpNorm, layer: layer, memory)
             if model.attentionBias { try packBias(layer: layer, memory) }
+            if model.headNorm != nil {
+                for (name, part) in [("q_norm", WeightLayout.Part.queryNorm), ("k_norm", .keyNorm)] {
+                    try copy(
+                        prefix + "self_attn.\(name).weight", [model.headDimension], part, layer: layer, memory)
+                }
+            }
         }
         try packEnds(memory)
         try census.refuse()

@@ -4,25 +4,50 @@ import Foundation
 public struct LoadedModel: Sendable {
     public let checkpoint: any Checkpoint
     public let tokenizer: any Tokenizer
-    /// Token ids whose logits decide an answer: the last token of "Yes" and of "No".
+    /// Token ids whose logits decide an answer: those of "Yes" and of "No" behind a prompt.
     public let answerTokens: (yes: Int32, no: Int32)
+    /// What its user should know and may put right, a sentence each.
+    public let warnings: [String]
 
-    /// - Throws: `LanguageModelError.unsupportedCheckpoint` when the tokenizer cannot tell "Yes" from "No".
-    public init(checkpoint: any Checkpoint, tokenizer: any Tokenizer, path: String) throws {
-        guard let yes = tokenizer.encode("Yes").last, let no = tokenizer.encode("No").last, yes != no else {
+    /// The end of every prompt, behind which the answer stands (TALLRec's, arXiv 2305.00447).
+    public static let endOfPrompts = "### Response:\n"
+
+    /// - Throws: `LanguageModelError.unsupportedCheckpoint` when an answer is not one token behind a prompt: the probability of
+    ///   a part of a word says nothing of the word.
+    public init(checkpoint: any Checkpoint, tokenizer: any Tokenizer, path: String, warnings: [String] = []) throws {
+        self.checkpoint = checkpoint
+        self.tokenizer = tokenizer
+        self.warnings = warnings
+        answerTokens = (
+            try Self.token(of: "Yes", tokenizer, path: path), try Self.token(of: "No", tokenizer, path: path)
+        )
+        guard answerTokens.yes != answerTokens.no else {
             throw LanguageModelError.unsupportedCheckpoint(
                 path: path, reason: "its tokenizer does not tell \"Yes\" from \"No\"")
         }
-        self.checkpoint = checkpoint
-        self.tokenizer = tokenizer
-        answerTokens = (yes, no)
+    }
+
+    private static func token(of answer: String, _ tokenizer: any Tokenizer, path: String) throws -> Int32 {
+        let prompt = tokenizer.encode(written: endOfPrompts)
+        let whole = tokenizer.encode(written: endOfPrompts + answer)
+        guard whole.starts(with: prompt) else {
+            throw LanguageModelError.unsupportedCheckpoint(
+                path: path, reason: "in its tokenizer the answer \"\(answer)\" joins the end of the prompt")
+        }
+        let tokens = whole.dropFirst(prompt.count)
+        guard tokens.count == 1, let token = tokens.first else {
+            throw LanguageModelError.unsupportedCheckpoint(
+                path: path,
+                reason: "in its tokenizer the answer \"\(answer)\" is \(tokens.count) tokens behind a prompt, not one")
+        }
+        return token
     }
 }
 
 /// Opens base models.
 public enum ModelLoader {
     /// - Parameter path: a GGUF file, or a directory that holds either a Hugging Face checkpoint (`config.json`,
-    ///   `tokenizer.json`, safetensors) or exactly one `.gguf` file.
+    ///   `tokenizer.json`, safetensors) or exactly one model in `.gguf` files. Of a model in several parts, the first.
     /// - Throws: `LanguageModelError`.
     public static func load(path: String) throws -> LoadedModel {
         var isDirectory: ObjCBool = false
@@ -36,7 +61,7 @@ public enum ModelLoader {
         let names = listing.sorted()
         if names.contains("config.json") { return try HuggingFaceCheckpoint.load(directory: path) }
         let ggufs = names.filter { $0.lowercased().hasSuffix(".gguf") }
-        if ggufs.count == 1 { return try loadGGUF(path: "\(path)/\(ggufs[0])") }
+        if let first = GGUFParts.first(of: ggufs) { return try loadGGUF(path: "\(path)/\(first)") }
         throw LanguageModelError.unsupportedCheckpoint(
             path: path,
             reason: ggufs.isEmpty
@@ -45,7 +70,7 @@ public enum ModelLoader {
     }
 
     private static func loadGGUF(path: String) throws -> LoadedModel {
-        let source = try GGUFCheckpoint(file: MappedFile(path: path))
+        let source = try GGUFCheckpoint(path: path)
         let configuration = try source.configuration()
         let tensors = try source.tensors(configuration)
         let tokenizer = try BytePairTokenizer(gguf: source.gguf).forPrompts(rows: configuration.vocabulary, path: path)

@@ -23,6 +23,7 @@ struct AddedTokens: Sendable {
     private var byFirst = [[Int]](repeating: [], count: 256)
 
     var isEmpty: Bool { tokens.isEmpty }
+    var all: [Token] { tokens.map(\.token) }
 
     init(_ added: [Token]) {
         for token in added where !token.content.isEmpty {

@@ -13,14 +13,22 @@ extension BytePairTokenizer {
                 path: path, reason: "its tokenizer makes the token \(token), its embeddings have \(rows) rows")
         }
         var tokenizer = self
-        tokenizer.formable = (addedTokens.formable(rows: rows), normalizedTokens.formable(rows: rows))
+        // No merge may do what spelling out does not.
+        let controls = (addedTokens.all + normalizedTokens.all).filter(\.isControl).compactMap { token in
+            spelling.tokens[Int(token.id)].map { (text: $0, id: token.id) }
+        }
+        var formableModel = model
+        if case .merges(let pairs) = model { formableModel = .merges(pairs.unable(toForm: controls)) }
+        tokenizer.formable = (
+            addedTokens.formable(rows: rows), normalizedTokens.formable(rows: rows), formableModel
+        )
         return tokenizer
     }
 
     func encode(written text: String) -> [Int32] {
         encode(
             text, addedTokens: formable?.asItStands ?? addedTokens,
-            normalizedTokens: formable?.normalized ?? normalizedTokens)
+            normalizedTokens: formable?.normalized ?? normalizedTokens, model: formable?.model ?? model)
     }
 
     /// Names the tokenizer as part of the base model: what it puts in front of texts may stand in another file than the rest.

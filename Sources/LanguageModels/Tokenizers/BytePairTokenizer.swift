@@ -1,150 +1,108 @@
 import Foundation
 
-/// Byte-level byte-pair encoding, as GPT-2, SmolLM2, Llama 3 and Qwen 2 use it.
+/// Byte-pair encoding: byte-level, as GPT-2, SmolLM2, Llama 3 and Qwen use it, or over characters, as SentencePiece makes it
+/// for Llama 2, Mistral and Phi 3.
 ///
-/// Ids equal those of the reference `tokenizers` library, also where a vocabulary lacks symbols for some bytes: without
-/// an unknown token such bytes vanish.
+/// Ids equal those of the reference `tokenizers` library (those of SentencePiece for a GGUF file's scores), also where a
+/// vocabulary lacks symbols: without an unknown token they vanish.
 struct BytePairTokenizer: Tokenizer {
-    enum Normalizer: Hashable, Sendable { case none, composed }
+    /// What merges the symbols of a word.
+    enum Model: Sendable {
+        case merges(BytePairModel)
+        case scores(ScoredPieceModel)
 
-    let normalizer: Normalizer
+        var largestID: Int32? {
+            switch self {
+            case .merges(let model): model.largestID
+            case .scores(let model): model.largestID
+            }
+        }
+    }
+
+    /// What is done with blanks before a text is split.
+    enum Blanks: Hashable, Sendable {
+        case asTheyAre
+        /// A text that does not begin with a blank gets one.
+        case prefixed
+        case marked(Metaspace)
+    }
+
+    let normalizations: [Normalization]
+    let blanks: Blanks
     let preTokenizer: PreTokenizer
-    let model: BytePairModel
+    let model: Model
     /// Found in the text as it stands.
     let addedTokens: AddedTokens
     /// Found in the normalised text.
     let normalizedTokens: AddedTokens
-    /// Whether a text that does not begin with a blank gets one.
-    let addsPrefixSpace: Bool
-    /// Text of every id; for ordinary tokens in the byte alphabet.
-    let tokens: [String?]
-    /// Ids whose text is not in the byte alphabet.
-    let plain: Set<Int32>
+    let spelling: TokenSpelling
     var beginning: [Int32] = []
-    /// Those of the added tokens that texts from outside may form; nil: all.
-    var formable: (asItStands: AddedTokens, normalized: AddedTokens)?
+    /// Those of the added tokens that texts from outside may form, and the model for them; nil: all.
+    var formable: (asItStands: AddedTokens, normalized: AddedTokens, model: Model)?
 
-    var vocabularySize: Int { tokens.count }
-
-    func encode(_ text: String) -> [Int32] {
-        encode(text, addedTokens: addedTokens, normalizedTokens: normalizedTokens)
+    /// Whether a text that begins with a letter gets a blank in front.
+    var isPrefixed: Bool {
+        switch blanks {
+        case .asTheyAre: normalizations.contains { if case .prepended = $0 { true } else { false } }
+        case .prefixed: true
+        case .marked(let metaspace): metaspace.prefix != .never
+        }
     }
 
-    func encode(_ text: String, addedTokens: AddedTokens, normalizedTokens: AddedTokens) -> [Int32] {
+    var vocabularySize: Int { spelling.tokens.count }
+
+    func encode(_ text: String) -> [Int32] {
+        encode(text, addedTokens: addedTokens, normalizedTokens: normalizedTokens, model: model)
+    }
+
+    func encode(_ text: String, addedTokens: AddedTokens, normalizedTokens: AddedTokens, model: Model) -> [Int32] {
         var ids: [Int32] = []
         ids.reserveCapacity(text.utf8.count / 3 + 8)
-        var merger = BytePairMerger()
-        for piece in addedTokens.split(text[...]) {
-            switch piece {
-            case .token(let id): ids.append(id)
-            case .text(let part): encode(normalized: normalize(part), normalizedTokens, with: &merger, into: &ids)
+        var mergers = Mergers()
+        // The first piece of the first piece begins the text: nothing but a token can stand before the others.
+        for (place, piece) in addedTokens.split(text[...]).enumerated() {
+            guard case .text(let part) = piece else {
+                if case .token(let id) = piece { ids.append(id) }
+                continue
+            }
+            for (index, piece) in normalizedTokens.split(normalizations.applied(to: part)).enumerated() {
+                switch piece {
+                case .token(let id): ids.append(id)
+                case .text(let part):
+                    encode(part, isFirst: place == 0 && index == 0, model, with: &mergers, into: &ids)
+                }
             }
         }
         return ids
     }
 
-    private func normalize(_ text: Substring) -> Substring {
-        guard normalizer == .composed, text.utf8.contains(where: { $0 >= 0x80 }) else { return text }
-        return text.precomposedStringWithCanonicalMapping[...]
+    /// The buffers of both kinds of merging.
+    private struct Mergers {
+        var pairs = BytePairMerger()
+        var scores = ScoreMerger()
     }
 
     private func encode(
-        normalized text: Substring, _ normalizedTokens: AddedTokens, with merger: inout BytePairMerger,
-        into ids: inout [Int32]
+        _ text: Substring, isFirst: Bool, _ model: Model, with mergers: inout Mergers, into ids: inout [Int32]
     ) {
-        for piece in normalizedTokens.split(text) {
-            switch piece {
-            case .token(let id): ids.append(id)
-            case .text(let part):
-                let prefixed = addsPrefixSpace && part.utf8.first != 0x20 ? (" " + part)[...] : part
-                let scalars = ScalarText(prefixed)
-                let words = preTokenizer.split(scalars)
-                var bytes = String(prefixed)
-                bytes.withUTF8 { utf8 in
-                    for word in words {
-                        let range = scalars.offsets[word.lowerBound]..<scalars.offsets[word.upperBound]
-                        model.encode(UnsafeBufferPointer(rebasing: utf8[range]), with: &merger, into: &ids)
-                    }
+        let marked: Substring
+        switch blanks {
+        case .asTheyAre: marked = text
+        case .prefixed: marked = text.utf8.first != 0x20 ? (" " + text)[...] : text
+        case .marked(let metaspace): marked = metaspace.applied(to: text, isFirst: isFirst)
+        }
+        let words = preTokenizer.byteRanges(marked)
+        var bytes = String(marked)
+        bytes.withUTF8 { utf8 in
+            for word in words {
+                let word = UnsafeBufferPointer(rebasing: utf8[word])
+                switch model {
+                case .merges(let model): model.encode(word, with: &mergers.pairs, into: &ids)
+                case .scores(let model): model.encode(word, with: &mergers.scores, into: &ids)
                 }
             }
         }
     }
 
-    /// The text of the ids, special tokens written out; bytes that are no UTF-8 become U+FFFD, unknown ids nothing.
-    func decode(_ ids: [Int32]) -> String {
-        var bytes: [UInt8] = []
-        for id in ids {
-            guard id >= 0, Int(id) < tokens.count, let token = tokens[Int(id)] else { continue }
-            let decoded = plain.contains(id) ? nil : ByteAlphabet.bytes(of: token)
-            bytes.append(contentsOf: decoded ?? Array(token.utf8))
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-}
-
-/// The vocabulary and the merges of a byte-level tokenizer.
-struct BytePairModel: Sendable {
-    /// Keyed by the bytes that a token stands for.
-    private var vocabulary: TokenTable
-    private var merges: MergeTable
-    /// Id of each single byte; −1 where the vocabulary lacks it.
-    private var byteIDs: [Int32]
-    var unknown: Int32?
-    /// Several unknown bytes in a row become one unknown token.
-    var fusesUnknown = false
-    /// Of the whole vocabulary, and of what bytes and merges make.
-    private var largest: (known: Int32?, made: Int32?) = (nil, nil)
-    /// A word that is a token is taken whole.
-    var ignoresMerges = false
-
-    /// - Throws: `.malformedFile` when a merge joins or makes a token that is not in the vocabulary.
-    init(
-        tokens: some Sequence<(token: String, id: Int32)>, count: Int,
-        merges pairs: some Collection<(Substring, Substring)>, path: String
-    ) throws {
-        vocabulary = TokenTable(capacity: count)
-        for (token, id) in tokens {
-            guard let bytes = ByteAlphabet.bytes(of: token) else { continue }
-            vocabulary.insert(bytes, id: id)
-            largest.known = max(largest.known ?? id, id)
-        }
-        let table = vocabulary
-        byteIDs = (0..<256).map { table.id(of: [UInt8($0)]) ?? -1 }
-        merges = MergeTable(capacity: pairs.count)
-        for (rank, pair) in pairs.enumerated() {
-            guard let left = ByteAlphabet.bytes(of: String(pair.0)), let right = ByteAlphabet.bytes(of: String(pair.1)),
-                let leftID = table.id(of: left), let rightID = table.id(of: right), let id = table.id(of: left + right)
-            else {
-                throw LanguageModelError.malformedFile(
-                    path: path, reason: "merge \(rank) of the tokenizer needs a token that is not in its vocabulary")
-            }
-            merges.insert(leftID, rightID, rank: UInt32(rank), id: id)
-            largest.made = max(largest.made ?? id, id)
-        }
-        largest.made = (byteIDs.filter { $0 >= 0 } + [largest.made].compactMap { $0 }).max()
-    }
-
-    /// Of all that it can make of a text.
-    var largestID: Int32? {
-        [ignoresMerges ? largest.known : largest.made, unknown].compactMap { $0 }.max()
-    }
-
-    func encode(_ word: UnsafeBufferPointer<UInt8>, with merger: inout BytePairMerger, into ids: inout [Int32]) {
-        if ignoresMerges, let id = vocabulary.id(of: word) {
-            ids.append(id)
-            return
-        }
-        merger.begin()
-        var lastWasUnknown = false
-        for byte in word {
-            let id = byteIDs[Int(byte)]
-            if id >= 0 {
-                merger.add(id)
-            } else if let unknown, !(fusesUnknown && lastWasUnknown) {
-                merger.add(unknown)
-            }
-            lastWasUnknown = id < 0
-        }
-        merger.finish(merges, into: &ids)
-    }
+    func decode(_ ids: [Int32]) -> String { spelling.text(of: ids) }
 }

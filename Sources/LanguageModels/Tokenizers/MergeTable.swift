@@ -10,6 +10,9 @@ struct MergeTable: Sendable {
         var pair: UInt64 = .max
         var rank: UInt32 = 0
         var id: Int32 = 0
+
+        var left: Int32 { Int32(truncatingIfNeeded: pair >> 32) }
+        var right: Int32 { Int32(truncatingIfNeeded: pair) }
     }
 
     private var slots: [Slot]
@@ -31,6 +34,19 @@ struct MergeTable: Sendable {
     func merge(_ left: Int32, _ right: Int32) -> Merge? {
         let slot = slots[find(Self.pair(left, right))]
         return slot.pair == .max ? nil : Merge(rank: slot.rank, id: slot.id)
+    }
+
+    func makes(oneOf ids: Set<Int32>) -> Bool {
+        slots.contains { $0.pair != .max && ids.contains($0.id) }
+    }
+
+    /// The same without the merges that make one of these tokens.
+    func without(_ ids: Set<Int32>) -> MergeTable {
+        var table = MergeTable(capacity: count)
+        for slot in slots where slot.pair != .max && !ids.contains(slot.id) {
+            table.insert(slot.left, slot.right, rank: slot.rank, id: slot.id)
+        }
+        return table
     }
 
     @inline(__always)

@@ -7,9 +7,19 @@ struct PreTokenizer: Hashable, Sendable {
         /// Numbers apart from everything else, one by one or in runs.
         case digits(individual: Bool)
         case pattern(SplitPattern)
+        /// A word ends before each of these.
+        case before(Unicode.Scalar)
     }
 
     var steps: [Step]
+
+    /// Ranges of bytes in UTF-8, in order, that cover the text.
+    func byteRanges(_ text: Substring) -> [Range<Int>] {
+        // Without steps nobody asks for the classes of characters.
+        guard !steps.isEmpty else { return text.isEmpty ? [] : [0..<text.utf8.count] }
+        let scalars = ScalarText(text)
+        return split(scalars).map { scalars.offsets[$0.lowerBound]..<scalars.offsets[$0.upperBound] }
+    }
 
     /// Ranges of scalars, in order, that cover the text.
     func split(_ text: ScalarText) -> [Range<Int>] {
@@ -21,6 +31,7 @@ struct PreTokenizer: Hashable, Sendable {
                 switch step {
                 case .digits(let individual): Self.splitDigits(text, piece, individual: individual, into: &next)
                 case .pattern(let pattern): pattern.split(text, piece, into: &next)
+                case .before(let mark): Self.split(text, piece, before: mark, into: &next)
                 }
             }
             pieces = next
@@ -39,6 +50,17 @@ struct PreTokenizer: Hashable, Sendable {
                 pieces.append(start..<index)
                 start = index
             }
+        }
+        pieces.append(start..<piece.upperBound)
+    }
+
+    private static func split(
+        _ text: ScalarText, _ piece: Range<Int>, before mark: Unicode.Scalar, into pieces: inout [Range<Int>]
+    ) {
+        var start = piece.lowerBound
+        for index in piece.dropFirst() where text.values[index] == mark.value {
+            pieces.append(start..<index)
+            start = index
         }
         pieces.append(start..<piece.upperBound)
     }

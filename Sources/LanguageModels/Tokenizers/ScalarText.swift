@@ -21,8 +21,12 @@ enum ScalarClass: UInt8 {
     /// library: training depends on them.
     private static let unicodeVersion = 16
 
+    fileprivate static func isKnown(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.age.map { $0.major <= unicodeVersion } ?? true
+    }
+
     private init(properties scalar: Unicode.Scalar) {
-        if let age = scalar.properties.age, age.major > Self.unicodeVersion {
+        guard Self.isKnown(scalar) else {
             self = .other
             return
         }
@@ -30,6 +34,30 @@ enum ScalarClass: UInt8 {
         case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: self = .letter
         case .decimalNumber, .letterNumber, .otherNumber: self = .number
         default: self = scalar.properties.isWhitespace ? .space : .other
+        }
+    }
+}
+
+/// What the patterns that split before capitals ask.
+enum LetterCase: Hashable {
+    /// `\p{Lu}` and `\p{Lt}`
+    case capital
+    /// `\p{Ll}`
+    case small
+    /// `\p{Lm}`, `\p{Lo}` and `\p{M}`, which both of their classes hold.
+    case either
+    case none
+
+    init(_ scalar: Unicode.Scalar) {
+        guard ScalarClass.isKnown(scalar) else {
+            self = .none
+            return
+        }
+        switch scalar.properties.generalCategory {
+        case .uppercaseLetter, .titlecaseLetter: self = .capital
+        case .lowercaseLetter: self = .small
+        case .modifierLetter, .otherLetter, .nonspacingMark, .spacingMark, .enclosingMark: self = .either
+        default: self = .none
         }
     }
 }
@@ -57,4 +85,8 @@ struct ScalarText {
     }
 
     var count: Int { values.count }
+
+    func letterCase(_ index: Int) -> LetterCase {
+        Unicode.Scalar(values[index]).map { LetterCase($0) } ?? .none
+    }
 }

@@ -41,6 +41,17 @@ struct TokenTable: Sendable {
         token.withUnsafeBufferPointer { id(of: $0) }
     }
 
+    /// The same without these ids.
+    func without(_ removed: Set<Int32>) -> TokenTable {
+        var table = TokenTable(capacity: ids.count)
+        bytes.withUnsafeBufferPointer { all in
+            for entry in ids.indices where !removed.contains(ids[entry]) {
+                table.insert(UnsafeBufferPointer(rebasing: all[bounds[entry]..<bounds[entry + 1]]), id: ids[entry])
+            }
+        }
+        return table
+    }
+
     /// The slot that holds the token, or the free one where it belongs.
     private func find(_ token: UnsafeBufferPointer<UInt8>) -> Int {
         let mask = slots.count - 1

@@ -28,7 +28,13 @@ struct TokenizerConfiguration {
             throw unsupported("asks for a token behind every text (add_eos_token)")
         }
         let isAsked = json["add_bos_token"]?.bool
-        guard Self.rebuilding.contains(json["tokenizer_class"]?.string ?? "") else {
+        let isPrefixed = json["add_prefix_space"]?.bool
+        if let isPrefixed, isPrefixed != tokenizer.isPrefixed, Self.rebuilding.contains(tokenizerClass) {
+            throw unsupported(
+                "says add_prefix_space \(isPrefixed), and tokenizer.json " + (isPrefixed ? "adds no blank" : "adds one")
+            )
+        }
+        guard Self.rebuilding.contains(tokenizerClass) else {
             guard let isAsked, isAsked == tokenizer.beginning.isEmpty else { return tokenizer.beginning }
             throw unsupported(
                 "says add_bos_token \(isAsked), and the post-processor of tokenizer.json adds "
@@ -38,11 +44,13 @@ struct TokenizerConfiguration {
         guard let name = json["bos_token"]?.string ?? json["bos_token"]?["content"]?.string else {
             throw unsupported("asks for a token in front of every text and has no bos_token")
         }
-        guard let id = tokenizer.tokens.firstIndex(of: name) else {
+        guard let id = tokenizer.spelling.tokens.firstIndex(of: name) else {
             throw unsupported("has the bos_token \(name), which the tokenizer does not know")
         }
         return [Int32(id)]
     }
+
+    private var tokenizerClass: String { json["tokenizer_class"]?.string ?? "" }
 
     private func unsupported(_ reason: String) -> LanguageModelError {
         .unsupportedCheckpoint(path: path, reason: "it " + reason)

@@ -6,7 +6,14 @@ extension BytePairTokenizer {
     init(json: JSONValue, path: String) throws {
         let reader = TokenizerJSON(json: json, path: path)
         let splitting = try reader.splitting()
-        let (model, tokens) = try reader.model()
+        let normalizations = try [Normalization](json["normalizer"], path: path)
+        if case .marked = splitting.blanks,
+            normalizations.contains(where: { if case .prepended = $0 { true } else { false } })
+        {
+            throw LanguageModelError.unsupportedCheckpoint(
+                path: path, reason: "the tokenizer has a Metaspace pre-tokenizer behind a Prepend normalizer")
+        }
+        let (model, tokens) = try reader.model(isByteLevel: splitting.isByteLevel)
         let (added, normalized) = try reader.addedTokens()
         var texts = tokens
         var plain: Set<Int32> = []
@@ -15,10 +22,23 @@ extension BytePairTokenizer {
             texts[Int(token.id)] = token.content
             plain.insert(token.id)
         }
+        var mark = Normalization.mark
+        if case .marked(let metaspace) = splitting.blanks { mark = metaspace.mark }
+        let isPrefixed = splitting.blanks != .asTheyAre || normalizations.contains(.prepended(String(mark)))
         self.init(
-            normalizer: try reader.normalizer(), preTokenizer: PreTokenizer(steps: splitting.steps), model: model,
-            addedTokens: AddedTokens(added), normalizedTokens: AddedTokens(normalized),
-            addsPrefixSpace: splitting.addsPrefixSpace, tokens: texts, plain: plain)
+            normalizations: normalizations, blanks: splitting.blanks,
+            preTokenizer: PreTokenizer(steps: splitting.steps), model: .merges(model),
+            addedTokens: AddedTokens(added),
+            // Found in normalised texts, they are normalised themselves.
+            normalizedTokens: AddedTokens(
+                normalized.map { token in
+                    var token = token
+                    token.content = String(normalizations.applied(to: token.content[...]))
+                    return token
+                }),
+            spelling: TokenSpelling(
+                alphabet: splitting.isByteLevel ? .bytes : .marked(mark, isPrefixed: isPrefixed), tokens: texts,
+                plain: plain))
         beginning = try PostProcessor(json["post_processor"], path: path).beginning
     }
 }
@@ -46,28 +66,24 @@ private struct TokenizerJSON {
 
     private func type(_ value: JSONValue) -> String { value["type"]?.string ?? "unknown" }
 
-    func normalizer() throws -> BytePairTokenizer.Normalizer {
-        guard let normalizer = json["normalizer"] else { return .none }
-        switch type(normalizer) {
-        case "NFC": return .composed
-        case "Sequence" where normalizer["normalizers"]?.array?.isEmpty == true: return .none
-        default: throw unsupported("the normalizer \(type(normalizer)); NFC is supported")
-        }
-    }
-
     struct Splitting {
         var steps: [PreTokenizer.Step] = []
-        var addsPrefixSpace = false
+        var blanks = BytePairTokenizer.Blanks.asTheyAre
         var isByteLevel = false
     }
 
+    /// Byte-level tokenizers have a ByteLevel pre-tokenizer, behind others that split; SentencePiece's have Metaspace or none.
     func splitting() throws -> Splitting {
-        guard let preTokenizer = json["pre_tokenizer"] else {
-            throw unsupported("no pre-tokenizer, as SentencePiece's have none; only byte-level BPE is supported")
-        }
         var splitting = Splitting()
+        guard let preTokenizer = json["pre_tokenizer"] else { return splitting }
         let isSequence = type(preTokenizer) == "Sequence"
         let parts = isSequence ? preTokenizer["pretokenizers"]?.array ?? [] : [preTokenizer]
+        if parts.count == 1, type(parts[0]) == "Metaspace" {
+            let metaspace = try Metaspace(parts[0], path: path)
+            splitting.blanks = .marked(metaspace)
+            if metaspace.splits { splitting.steps = [.before(metaspace.mark)] }
+            return splitting
+        }
         for part in parts {
             guard !splitting.isByteLevel else { throw unsupported("\(type(part)) behind ByteLevel") }
             switch type(part) {
@@ -76,16 +92,20 @@ private struct TokenizerJSON {
             case "Split": splitting.steps.append(.pattern(try pattern(of: part)))
             case "ByteLevel":
                 splitting.isByteLevel = true
-                splitting.addsPrefixSpace = part["add_prefix_space"]?.bool ?? true
-                guard !splitting.addsPrefixSpace || splitting.steps.isEmpty else {
+                let addsPrefix = part["add_prefix_space"]?.bool ?? true
+                guard !addsPrefix || splitting.steps.isEmpty else {
                     throw unsupported("ByteLevel with add_prefix_space behind another pre-tokenizer")
                 }
+                if addsPrefix { splitting.blanks = .prefixed }
                 if part["use_regex"]?.bool ?? true { splitting.steps.append(.pattern(.gpt2)) }
-            default: throw unsupported("the pre-tokenizer \(type(part)); ByteLevel, Digits and Split are supported")
+            default:
+                throw unsupported(
+                    "the pre-tokenizer \(type(part)); ByteLevel, with Digits and Split before it, or Metaspace alone are "
+                        + "supported")
             }
         }
-        guard splitting.isByteLevel else {
-            throw unsupported("no ByteLevel pre-tokenizer; only byte-level BPE is supported")
+        guard splitting.isByteLevel || parts.isEmpty else {
+            throw unsupported("the pre-tokenizer \(type(parts[0])) without ByteLevel")
         }
         return splitting
     }
@@ -96,14 +116,16 @@ private struct TokenizerJSON {
             let found = split["pattern"]?["Regex"]?.string ?? split["pattern"]?["String"]?.string ?? "(none)"
             throw unsupported("the unknown splitting pattern \(found)")
         }
-        guard split["behavior"]?.string == "Isolated", split["invert"]?.bool != true else {
-            throw unsupported("a Split that does not isolate what it finds")
+        // The known patterns find all of a text: to drop what they do not find is the same as to isolate what they do.
+        switch (split["behavior"]?.string ?? "(none)", split["invert"]?.bool ?? false) {
+        case ("Isolated", _), ("Removed", true): break
+        default: throw unsupported("a Split that does not isolate what it finds")
         }
         return pattern
     }
 
     /// The model and the token of each id.
-    func model() throws -> (BytePairModel, [String?]) {
+    func model(isByteLevel: Bool) throws -> (BytePairModel, [String?]) {
         guard let model = json["model"] else { throw malformed("the tokenizer has no model") }
         // Old files leave the type out; byte-pair encoding is the one with merges.
         let kind = model["type"]?.string ?? (model["merges"] == nil ? "unknown" : "BPE")
@@ -112,7 +134,8 @@ private struct TokenizerJSON {
         for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
             if let affix = model[key]?.string, !affix.isEmpty { throw unsupported("\(key) \"\(affix)\"") }
         }
-        if model["byte_fallback"]?.bool == true { throw unsupported("byte_fallback; byte-level BPE is supported") }
+        let byteFallback = model["byte_fallback"]?.bool ?? false
+        guard !(byteFallback && isByteLevel) else { throw unsupported("byte_fallback beside ByteLevel") }
         guard let vocabulary = model["vocab"]?.members, let merges = model["merges"]?.array else {
             throw malformed("the tokenizer's model lacks vocab or merges")
         }
@@ -128,12 +151,15 @@ private struct TokenizerJSON {
         var pairs: [(Substring, Substring)] = []
         pairs.reserveCapacity(merges.count)
         for merge in merges { pairs.append(try pair(merge)) }
-        var pairModel = try BytePairModel(tokens: entries, count: entries.count, merges: pairs, path: path)
+        var pairModel = try BytePairModel(
+            tokens: entries, count: entries.count, merges: pairs,
+            alphabet: isByteLevel ? .bytes : .characters(byteFallback: byteFallback), path: path)
         if let unknown = model["unk_token"]?.string {
-            guard let id = entries.first(where: { $0.token == unknown })?.id else {
+            pairModel.unknown = entries.first { Array($0.token.utf8) == Array(unknown.utf8) }?.id
+            // The library looks it up when it needs it, and fails where it stands among the added tokens alone.
+            guard pairModel.unknown != nil || !pairModel.canMeetUnknown else {
                 throw malformed("the unknown token \(unknown) is not in the vocabulary")
             }
-            pairModel.unknown = id
         }
         pairModel.fusesUnknown = model["fuse_unk"]?.bool ?? false
         pairModel.ignoresMerges = model["ignore_merges"]?.bool ?? false

@@ -105,6 +105,7 @@ struct DoctorCommand: ParsableCommand {
                 check: "base model", ok: true,
                 found:
                     "\(shape.family.rawValue), \(shape.layers) layers, digest \(model.checkpoint.digest.prefix(16)), all weights finite"
+                    + model.warnings.map { "; \($0)" }.joined()
             )
         } catch {
             return Check(

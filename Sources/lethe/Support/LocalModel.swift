@@ -33,6 +33,7 @@ struct LocalModel {
     init(_ options: LocalModelOptions) throws {
         try within(OptionBounds.threads, options.threads, "--threads")
         let model = try ModelLoader.load(path: options.model)
+        for warning in model.warnings { Output.note("warning: \(warning)") }
         precision = options.precision ?? .preferred
         tokenizer = model.tokenizer
         let weights = try DecoderWeights(

@@ -24,7 +24,7 @@ enum TinyModelDirectory {
         ]
     }
 
-    /// Byte-level BPE without a single merge.
+    /// Byte-level BPE without a single merge; the answers are tokens, in the places of two bytes that no text has.
     private static var tokenizer: [String: Any] {
         var symbols: [String: Int] = [:]
         var next: UInt32 = 256
@@ -32,7 +32,8 @@ enum TinyModelDirectory {
             let isPrintable = (33...126).contains(byte) || (161...172).contains(byte) || (174...255).contains(byte)
             let scalar = Unicode.Scalar(isPrintable ? byte : next) ?? " "
             if !isPrintable { next += 1 }
-            symbols[String(Character(scalar))] = Int(byte)
+            let answer = [0xf5: "Yes", 0xf6: "No"][byte]
+            symbols[answer ?? String(Character(scalar))] = Int(byte)
         }
         let level: [String: Any] = [
             "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true,
@@ -42,6 +43,7 @@ enum TinyModelDirectory {
             "post_processor": NSNull(), "decoder": level,
             "model": [
                 "type": "BPE", "vocab": symbols, "merges": [Any](), "fuse_unk": false, "byte_fallback": false,
+                "ignore_merges": true,
             ] as [String: Any],
         ]
     }

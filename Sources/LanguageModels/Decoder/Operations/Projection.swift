@@ -1,7 +1,8 @@
 import CKernels
 import Compute
 
-// Projection: h = rmsnorm(x), [q k v] = h·Wqkv + low-rank part + bias; then q and k are turned by their positions (rotary).
+// Projection: h = rmsnorm(x), [q k v] = h·Wqkv + low-rank part + bias; the norm of each head of q and k, where the model has
+// one (HeadNorm.swift); then q and k are turned by their positions (rotary), but in layers without rope.
 //   input     x [rows, hidden] in 32 bits
 //   output    q [rows, heads·d], k and v [rows, kv·d] as elements, in the layer's buffers: attention's backward reads them
 //   kept      x as elements (`attentionInput`) and 1/rms (`attentionRstd`), from which h is made again
@@ -23,6 +24,7 @@ extension DecoderPass {
         lowRankForward(
             .projection, layer: index, rows, input: scratch.input, result: scratch.wide, thread: thread)
         meter.measure(.projection, thread: thread, operations: 0) {
+            headNormForward(index, rows, projections: scratch.wide)
             withProjection(layer: index) { projection in
                 tree.positions.withUnsafeBufferPointer { positions in
                     guard let positions = positions.baseAddress else { return }
@@ -44,6 +46,7 @@ extension DecoderPass {
             operations: further ? operations(.projectionBackward, rows: count) : 0
         ) {
             turnBack(index, rows, into: scratch.projection, scratch: scratch)
+            headNormBackward(index, rows, gradient: scratch.projection, floats: scratch.wide)
             guard further else { return }
             try multiply(
                 .projectionBackward, .float32, rows: rows.padded, layer: index, from: scratch.projection,
@@ -83,6 +86,7 @@ extension DecoderPass {
     }
 
     private func withProjection(layer: Int, _ body: (UnsafePointer<lethe_projection>) -> Void) {
+        let rotary = layersWithoutRope.contains(layer) ? rotary.still : rotary.turning
         rotary.cosine.withUnsafeBufferPointer { cosine in
             rotary.sine.withUnsafeBufferPointer { sine in
                 var projection = lethe_projection()

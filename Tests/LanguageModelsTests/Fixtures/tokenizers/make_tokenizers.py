@@ -1,6 +1,6 @@
 """Small byte-level tokenizers and the ids the reference `tokenizers` library gives, as hashes.
 
-make_tokenizers.py SMOLLM2_TOKENIZER_JSON   (made with tokenizers 0.23.3; writes beside itself)
+make_tokenizers.py [SMOLLM2_TOKENIZER_JSON]   (made with tokenizers 0.23.3; writes beside itself)
 texts.json: the strings. NAME.json: a tokenizer. NAME.hashes: for every string 8 hexadecimal digits, the beginning of the
 SHA-256 of its ids in decimal, joined by commas. smollm2.hashes is for the real tokenizer, which is not kept here.
 beginning.json: a post-processor as Llama 3 has one, for llama3.json; beginning.hashes: with the token that it adds.
@@ -72,7 +72,8 @@ def build(name, model, pre_tokenizer, alphabet, normalizer=None, added=(), strin
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"] + ([model.unk_token] if model.unk_token else [])
     trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=special, show_progress=False, initial_alphabet=alphabet,
                                   **trainer)
-    tokenizer.train_from_iterator(TITLES * 3 + WORDS * 3 + texts[9:400], trainer)
+    # A base model's tokenizer must have a token for each answer.
+    tokenizer.train_from_iterator(TITLES * 3 + WORDS * 3 + texts[9:400] + ["Yes", "No"] * 200, trainer)
     for token in added:
         tokenizer.add_special_tokens([token]) if token.special else tokenizer.add_tokens([token])
     tokenizer.save(f"{here}/{name}.json", pretty=False)
@@ -95,7 +96,8 @@ build("qwen2", models.BPE(), split(QWEN2), full, normalizers.NFC(), added=[
 build("prefix", models.BPE(unk_token="<unk>", fuse_unk=True), byte_level(True, prefix=True), [], strings=True, limit_alphabet=60)
 build("unknown", models.BPE(unk_token="<unk>"), pre_tokenizers.Sequence([pre_tokenizers.Digits(), byte_level(True)]), [],
       limit_alphabet=60)
-hashes("smollm2", Tokenizer.from_file(sys.argv[1]))
+if len(sys.argv) > 1:
+    hashes("smollm2", Tokenizer.from_file(sys.argv[1]))
 llama3, begin = Tokenizer.from_file(f"{here}/llama3.json"), "<|endoftext|>"
 llama3.post_processor = processors.Sequence([
     processors.ByteLevel(trim_offsets=False),
