@@ -92,9 +92,10 @@ extension Socket {
     }
 }
 
-/// Whole milliseconds, at least 0 and at most what libzmq's 32-bit options can hold.
+/// Whole milliseconds, rounded up, at least 0 and at most what libzmq's 32-bit options can hold.
 func milliseconds(_ duration: Duration) -> Int32 {
     let (seconds, attoseconds) = duration.components
     if seconds >= 2_000_000 { return 2_000_000_000 }
-    return Int32(max(0, seconds * 1000 + attoseconds / 1_000_000_000_000_000))
+    // Rounded up: whoever waits for less than a millisecond is not to spin.
+    return Int32(max(0, seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
 }

@@ -53,6 +53,14 @@ struct ClosingsTests {
         #expect(closed == Array(0...21))
     }
 
+    @Test("At the end all are taken at once")
+    func end() {
+        var closings = waiting(20)
+        _ = closings.take(besides: 1, at: start)
+        #expect(closings.takeAll() == Array(2..<20))
+        #expect(closings.takeAll().isEmpty && closings.next == nil)
+    }
+
     @Test("Whether few or many wait, each is taken once and in its order")
     func order() {
         var closings = Closings<Int>()

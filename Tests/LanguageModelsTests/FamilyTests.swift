@@ -98,13 +98,15 @@ struct FamilyTests {
         #expect(try first("mlp.up_proj") == 24)
         #expect(checkpoint.shape(of: "model.layers.0.mlp.up_proj.weight") == [6, 4])
         #expect(
-            reason {
-                _ = try load("phi3") { builder in
-                    fuse(&builder)
-                    builder.tensors[builder.tensors.count - 1] = tensor(
-                        "model.layers.0.mlp.gate_up_proj.weight", [11, 4])
-                }
-            }.contains("has no rows 6..<12"))
+            [11, 13].allSatisfy { rows in
+                reason {
+                    _ = try load("phi3") { builder in
+                        fuse(&builder)
+                        builder.tensors[builder.tensors.count - 1] = tensor(
+                            "model.layers.0.mlp.gate_up_proj.weight", [rows, 4])
+                    }
+                }.contains("is no stack of 12 rows")
+            })
         #expect(reason { _ = try load("phi3") }.contains("no tensor model.layers.0.self_attn.q_proj.weight"))
     }
 

@@ -135,7 +135,9 @@ struct PersonSummaryTests {
         var random = SeededNumbers(6)
         for _ in 0..<300 {
             var damaged = bytes
-            for _ in 0..<3 { damaged[Int.random(in: 0..<40, using: &random)] = UInt8.random(in: 0...255, using: &random) }
+            for _ in 0..<3 {
+                damaged[Int.random(in: 0..<40, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
             // Refused or something else, never a crash.
             _ = try? PersonSummary(decoding: damaged)
         }

@@ -105,4 +105,29 @@ struct DeclaredColumnsTests {
         #expect(data.titles == ["i": "Lamp"])
         #expect(data.report.samples.map(\.reason) == ["item j has no title"])
     }
+
+    @Test("Who did what is where it was declared to be, or nowhere: other names are not guessed in its place")
+    func notGuessed() throws {
+        let folder = try TemporaryFolder()
+        let lines = try folder.write(
+            "r.jsonl",
+            """
+            {"customer":{"ref":"c1"},"user":"clerk7","item":"i","rating":4,"item_title":"T"}
+            {"customer":null,"user":"clerk7","item":"i","rating":5}
+
+            """)
+        let data = try ReadData(.jsonl, lines, ReadingRules("user=customer.ref"))
+        #expect(data.users == ["c1"])
+        #expect(data.report.refused == 1)
+    }
+
+    @Test("A table of products whose item has no known name is named, with what to do")
+    func unnamedItems() throws {
+        let folder = try TemporaryFolder()
+        let orders = try folder.write("orders.csv", "customer_id,product_id,stars\nc1,p1,4\n")
+        let products = try folder.write("products.csv", "id,name\np1,Lamp\n")
+        #expect("") {
+            try ReadData(.csv, [orders, products])
+        } throws: { "\($0)".contains("products.csv") && "\($0)".contains("names the item") }
+    }
 }

@@ -28,10 +28,10 @@ struct HostileFileTests {
                 RefusedLine(file: "u.data", line: 5, reason: "no user"),
                 RefusedLine(file: "u.data", line: 6, reason: "rating \"nan\" is not a number"),
                 RefusedLine(
-                    file: "u.data", line: 7, reason: "timestamp \"soon\" is neither seconds nor an ISO 8601 date"),
+                    file: "u.data", line: 7, reason: "timestamp \"soon\" is neither a number nor an ISO 8601 date"),
                 RefusedLine(file: "u.data", line: 9, reason: "5 fields instead of 4"),
                 RefusedLine(
-                    file: "u.data", line: 10, reason: "timestamp \"1e300\" is neither seconds nor an ISO 8601 date"),
+                    file: "u.data", line: 10, reason: "timestamp \"1e300\" is neither a number nor an ISO 8601 date"),
                 RefusedLine(file: "u.data", line: 11, reason: "no rating"),
             ])
     }

@@ -100,4 +100,56 @@ struct JSONShapesTests {
         #expect(data.users == ["a"])
         #expect(data.report.reasons.map(\.rows) == [1, 3])
     }
+
+    @Test("Several arrays behind one another are refused by name: only the first would be read")
+    func arrays() throws {
+        #expect("") {
+            try read("[\(object("a"))]\n[\(object("b"))]\n")
+        } throws: { "\($0)".contains("another array follows in line 2") }
+    }
+
+    @Test("A broken file that nobody named is told, and stops nothing")
+    func brokenBeside() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("export.json", "[{\"a\":1},")
+        let data = try ReadData(.jsonl, folder.write("orders.jsonl", object("a") + "\n"))
+        #expect(data.users == ["a"])
+        #expect(data.report.files.contains { $0.file == "export.json" && $0.use == .unused })
+    }
+
+    @Test("An event without a person is no item")
+    func anonymousEvent() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write(
+            "r.jsonl",
+            """
+            {"event":"view","item":"i1","label":"Lamp"}
+            {"user":"a","event":"view","item":"i2","label":"Chair"}
+
+            """)
+        var rules = try ReadingRules("title=label")
+        rules.ratings = .events(try EventWeights(parsing: "view=1"))
+        let data = try ReadData(.jsonl, file, rules)
+        #expect(data.users == ["a"] && data.titles == ["i2": "Chair"])
+    }
+
+    @Test("Objects without the time that others have are said to count as the oldest")
+    func untimed() throws {
+        let data = try read(
+            #"{"user":"a","item":"i","rating":4,"item_title":"T","time":1700000000}"# + "\n"
+                + #"{"user":"a","item":"i","rating":4}"# + "\n")
+        #expect(data.report.files.first?.text.contains("1 rows have no time") == true)
+    }
+
+    @Test("Keys that mean something in ever other spellings are counted for a few of them only")
+    func spellings() throws {
+        let rows = (0..<3000).map { number in
+            let (blanks, points) = (number % 60, number / 60)
+            let key = "us" + String(repeating: "_", count: blanks) + "er" + String(repeating: ".", count: points)
+            return #"{"\#(key)":"a","item":"i","rating":4,"item_title":"T"}"#
+        }
+        let data = try read(rows.joined(separator: "\n"))
+        #expect(data.interactions.count == 3000)
+        #expect(try #require(data.report.files.first).columns.count < 20)
+    }
 }

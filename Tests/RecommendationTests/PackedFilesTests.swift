@@ -90,4 +90,24 @@ struct PackedFilesTests {
         let report = try ReadData(.csv, folder.path).report
         #expect(report.files.last?.reason?.contains("zstd -d") == true)
     }
+
+    @Test("Very many short members are expanded together")
+    func shortMembers() throws {
+        let folder = try TemporaryFolder()
+        let parts = (0..<3000).flatMap { gzipped("u\($0),i,4,T\n") }
+        let file = try folder.write("r.csv.gz", gzipped("user,item,rating,item_title\n") + parts)
+        #expect(try ReadData(.csv, file).interactions.count == 3000)
+    }
+
+    @Test("A damaged file of a folder stops the import as one that was named does")
+    func damagedInFolder() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("1.csv", csv)
+        var damaged = gzipped("user,item,rating,item_title\nc,i,4,T\n")
+        damaged[damaged.count - 6] ^= 0x55
+        try folder.write("2.csv.gz", damaged)
+        #expect("") {
+            try ReadData(.csv, folder.path)
+        } throws: { "\($0)".contains("2.csv.gz") }
+    }
 }

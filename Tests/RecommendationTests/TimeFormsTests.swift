@@ -64,4 +64,10 @@ struct TimeFormsTests {
         #expect(text.contains("times are milliseconds and ISO 8601 dates, from 2023-11-14 to 2024-01-02"))
         #expect(text.contains("1 ratings have a decimal comma"))
     }
+
+    @Test("The day of every number of seconds can be said", arguments: [Int64.min, .min + 1, -1, 0, .max])
+    func days(seconds: Int64) {
+        #expect(!Timestamps.day(of: seconds).isEmpty)
+        #expect(Timestamps.day(of: -1) == "1969-12-31" && Timestamps.day(of: 0) == "1970-01-01")
+    }
 }

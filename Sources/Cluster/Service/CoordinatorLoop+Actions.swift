@@ -143,7 +143,7 @@ extension CoordinatorLoop {
         let (inbox, budget) = (process.inbox, budget)
         process.reads.run { _ in
             guard budget.mayMake(ticket) else { return inbox.post(.reply(ticket, ClientReply(ReplyBudget.refusal))) }
-            let reply = ClientReply(CoordinatorLoop.encoded { try ReplyCoding.encode(status) })
+            let reply = ClientReply(Self.encoded { try ReplyCoding.encode(status) })
             budget.made(reply, for: ticket)
             inbox.post(.reply(ticket, reply))
         }
@@ -153,9 +153,10 @@ extension CoordinatorLoop {
     private func ready(_ reply: CoordinatorReply, for ticket: ClientTicket) -> ClientReply? {
         switch reply {
         case .operation(let report, nil):
-            return ClientReply(CoordinatorLoop.encoded { try ReplyCoding.encode(OperationReply<String>(report: report, result: nil)) })
+            let reply = OperationReply<String>(report: report, result: nil)
+            return ClientReply(Self.encoded { try ReplyCoding.encode(reply) })
         case .forgetAccepted(.running, let outcome) where noted.contains(ticket):
-            return ClientReply(CoordinatorLoop.encoded { try ReplyCoding.encode(ForgetReply(outcome: outcome)) })
+            return ClientReply(Self.encoded { try ReplyCoding.encode(ForgetReply(outcome: outcome)) })
         default: return nil
         }
     }

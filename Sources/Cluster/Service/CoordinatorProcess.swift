@@ -70,6 +70,7 @@ package final class CoordinatorProcess: Sendable {
         self.options = options
         self.logger = logger
         let model = try ModelLoader.load(path: options.model)
+        for warning in model.warnings { logger.warning("\(warning)") }
         let precision = options.precision ?? .preferred
         let configuration = options.clusterConfiguration(model: model, precision: precision)
         let shape = model.checkpoint.configuration
@@ -150,6 +151,7 @@ package final class CoordinatorProcess: Sendable {
             // Who closes the database last empties its log.
             reads.stop()
             store.run { service in
+                service.commitClosings()
                 service.noteCounted(isEnd: true)
                 try? service.ledger.close()
             }

@@ -21,8 +21,8 @@ extension Adapter {
     /// Reads an adapter that PEFT or `write(toDirectory:baseModelName:)` saved for a base model of this shape.
     ///
     /// - Throws: `.missingFile`; `.adapterMismatch` when the configuration asks for anything that a plain LoRA of one rank
-    ///   on all layers cannot represent; `.missingTensor`, `.wrongShape` or `.malformedFile` when the weights are not
-    ///   complete; `.notFinite`.
+    ///   on all layers cannot represent, or when a factor is missing; `.wrongShape` or `.malformedFile` for its weights;
+    ///   `.notFinite`.
     public init(directory: String, model: ModelConfiguration) throws {
         let path = "\(directory)/\(Self.configurationName)"
         let file = try MappedFile(path: path)

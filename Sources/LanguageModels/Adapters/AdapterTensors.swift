@@ -42,8 +42,8 @@ extension Adapter {
 
     /// Reads what `safetensorsBytes()` or PEFT wrote. 16-bit floats are widened, which loses nothing.
     ///
-    /// - Throws: `.malformedFile`; `.missingTensor` or `.wrongShape` when the file does not fill the layout;
-    ///   `.adapterMismatch` when it holds anything else or was written for another alpha.
+    /// - Throws: `.malformedFile`; `.wrongShape` for a factor of another shape; `.adapterMismatch` when a factor is missing,
+    ///   when the file holds anything else or was written for another alpha.
     public init(safetensors bytes: [UInt8], layout: AdapterLayout) throws {
         try self.init(layout: layout, path: "adapter") { body in try bytes.withUnsafeBytes(body) }
     }

@@ -125,9 +125,10 @@ struct GGUFCheckpoint {
                 throw LanguageModelError.missingTensor(name: name)
             }
             if let rows = source.rows {
-                guard let part = stored.rows(rows) else {
+                guard let part = stored.rows(rows.range, of: rows.total) else {
                     throw LanguageModelError.malformedFile(
-                        path: path, reason: "the tensor \(source.name) of shape \(stored.shape) has no rows \(rows)")
+                        path: path,
+                        reason: "the tensor \(source.name) of shape \(stored.shape) is no stack of \(rows.total) rows")
                 }
                 stored = part
             }
@@ -161,7 +162,7 @@ struct GGUFCheckpoint {
     /// The file's tensor for one of the decoder, and its rows where the file stacks several.
     private static func source(
         of name: String, _ configuration: ModelConfiguration
-    ) -> (name: String, rows: Range<Int>?)? {
+    ) -> (name: String, rows: StackedRows?)? {
         if configuration.family == .phi3, let (fused, rows) = configuration.fusedSource(of: name) {
             return ggufName(fused).map { ($0, rows) }
         }

@@ -30,9 +30,9 @@ struct StoredTensor: Sendable {
         range = start..<end
     }
 
-    /// Some of the rows, where a file stacks several matrices; nil where there are fewer.
-    func rows(_ rows: Range<Int>) -> StoredTensor? {
-        guard shape.count == 2, shape[0] > 0, rows.lowerBound >= 0, rows.upperBound <= shape[0],
+    /// One of the matrices that a file stacks; nil where the stack has another number of rows.
+    func rows(_ rows: Range<Int>, of total: Int) -> StoredTensor? {
+        guard shape.count == 2, shape[0] == total, total > 0, rows.lowerBound >= 0, rows.upperBound <= total,
             interleavedHeads == nil
         else { return nil }
         // Encodings divide rows into whole blocks.
@@ -180,6 +180,9 @@ extension ModelConfiguration {
         guard headDimension % 2 == 0 else {
             throw LanguageModelError.unsupportedCheckpoint(
                 path: path, reason: "the head dimension \(headDimension) is odd, so it cannot be rotated")
+        }
+        guard headNorm == nil || !attentionBias else {
+            throw LanguageModelError.unsupportedCheckpoint(path: path, reason: "it has both norms of heads and biases")
         }
         if let layer = layersWithoutRope?.first(where: { !(0..<layers).contains($0) }) {
             throw LanguageModelError.unsupportedCheckpoint(

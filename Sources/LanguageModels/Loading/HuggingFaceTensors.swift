@@ -44,7 +44,7 @@ struct HuggingFaceTensors {
 
     /// The decoder's tensors under the names of `ModelConfiguration.expectedTensors`; those that are not there are left out.
     func stored(_ names: [String], _ configuration: ModelConfiguration) throws -> [String: StoredTensor] {
-        var sources: [(name: String, source: String, rows: Range<Int>?)] = []
+        var sources: [(name: String, source: String, rows: StackedRows?)] = []
         for name in names {
             if configuration.family == .phi3, let (source, rows) = configuration.fusedSource(of: name) {
                 sources.append((name, spelling.name(source), rows))
@@ -64,9 +64,10 @@ struct HuggingFaceTensors {
                 tensors[name] = whole
                 continue
             }
-            guard let part = whole.rows(rows) else {
+            guard let part = whole.rows(rows.range, of: rows.total) else {
                 throw LanguageModelError.malformedFile(
-                    path: directory, reason: "the tensor \(source) of shape \(whole.shape) has no rows \(rows)")
+                    path: directory,
+                    reason: "the tensor \(source) of shape \(whole.shape) is no stack of \(rows.total) rows")
             }
             tensors[name] = part
         }
@@ -105,9 +106,15 @@ struct HuggingFaceTensors {
     }
 }
 
+/// Rows of one of the matrices that a file stacks, and of all of them.
+struct StackedRows {
+    var range: Range<Int>
+    var total: Int
+}
+
 extension ModelConfiguration {
     /// Phi 3 stacks query, key and value, and gate and up: the tensor and the rows in which a site's weights lie there.
-    func fusedSource(of name: String) -> (source: String, rows: Range<Int>)? {
+    func fusedSource(of name: String) -> (source: String, rows: StackedRows)? {
         let (query, keys) = (heads * headDimension, keyValueHeads * headDimension)
         let parts: [(site: LinearSite, module: String, rows: Range<Int>)] = [
             (.query, "self_attn.qkv_proj", 0..<query), (.key, "self_attn.qkv_proj", query..<query + keys),
@@ -115,7 +122,11 @@ extension ModelConfiguration {
             (.gate, "mlp.gate_up_proj", 0..<intermediate), (.up, "mlp.gate_up_proj", intermediate..<2 * intermediate),
         ]
         for part in parts where name.hasSuffix(".\(part.site.module).weight") {
-            return (String(name.dropLast("\(part.site.module).weight".count)) + "\(part.module).weight", part.rows)
+            let total = [.gate, .up].contains(part.site) ? 2 * intermediate : query + 2 * keys
+            return (
+                String(name.dropLast("\(part.site.module).weight".count)) + "\(part.module).weight",
+                StackedRows(range: part.rows, total: total)
+            )
         }
         return nil
     }

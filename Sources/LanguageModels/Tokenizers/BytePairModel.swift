@@ -13,7 +13,7 @@ struct BytePairModel: Sendable {
     private var vocabulary: TokenTable
     private var merges: MergeTable
     /// Id of each single byte; −1 where the vocabulary lacks it.
-    private let byteIDs: [Int32]
+    private var byteIDs: [Int32]
     /// Id of the token that stands for each byte, "<0x0A>"; −1 where the vocabulary lacks it.
     private let fallbackIDs: [Int32]
     var unknown: Int32?
@@ -82,8 +82,10 @@ struct BytePairModel: Sendable {
             Self.bytes(of: token.text, alphabet).flatMap { vocabulary.id(of: $0) } == token.id
         }
         let ids = Set(formed.map(\.id))
-        guard !ids.isEmpty, ignoresMerges || alphabet != .bytes || merges.makes(oneOf: ids) else { return self }
+        let isMade = merges.makes(oneOf: ids) || byteIDs.contains(where: ids.contains)
+        guard !ids.isEmpty, ignoresMerges || alphabet != .bytes || isMade else { return self }
         var model = self
+        model.byteIDs = byteIDs.map { ids.contains($0) ? -1 : $0 }
         model.vocabulary = vocabulary.without(ids)
         model.merges = merges.without(ids)
         return model

@@ -94,11 +94,14 @@ struct BytePairTokenizer: Tokenizer {
         let words = preTokenizer.byteRanges(marked)
         var bytes = String(marked)
         bytes.withUTF8 { utf8 in
-            for word in words {
-                let word = UnsafeBufferPointer(rebasing: utf8[word])
-                switch model {
-                case .merges(let model): model.encode(word, with: &mergers.pairs, into: &ids)
-                case .scores(let model): model.encode(word, with: &mergers.scores, into: &ids)
+            switch model {
+            case .merges(let model):
+                for word in words {
+                    model.encode(UnsafeBufferPointer(rebasing: utf8[word]), with: &mergers.pairs, into: &ids)
+                }
+            case .scores(let model):
+                for word in words {
+                    model.encode(UnsafeBufferPointer(rebasing: utf8[word]), with: &mergers.scores, into: &ids)
                 }
             }
         }

@@ -33,6 +33,9 @@ extension [Normalization] {
         reduce(text) { text, step in step.applied(to: text) }
     }
 
+    /// Far beyond any real tokenizer's: every text and every added token is written out with them.
+    private static var limits: (steps: Int, prefix: Int) { (16, 64) }
+
     /// - Throws: `LanguageModelError.unsupportedCheckpoint` for a step of another kind.
     init(_ json: JSONValue?, path: String) throws {
         func unsupported(_ reason: String) -> LanguageModelError {
@@ -44,6 +47,9 @@ extension [Normalization] {
         case "NFC": self = [.composed]
         case "Prepend":
             guard let prefix = json["prepend"]?.string else { throw unsupported("a normalizer Prepend of nothing") }
+            guard prefix.utf8.count <= Self.limits.prefix else {
+                throw unsupported("a normalizer Prepend of \(prefix.utf8.count) bytes")
+            }
             self = prefix.isEmpty ? [] : [.prepended(prefix)]
         case "Replace":
             guard let pattern = json["pattern"]?["String"]?.string?.unicodeScalars, pattern.count == 1,
@@ -53,6 +59,7 @@ extension [Normalization] {
             self = [.replaced(old, by: new)]
         case "Sequence":
             for step in json["normalizers"]?.array ?? [] { self += try [Normalization](step, path: path) }
+            guard count <= Self.limits.steps else { throw unsupported("\(count) normalizers") }
         case let type: throw unsupported("the normalizer \(type); NFC, Prepend and Replace are supported")
         }
     }

@@ -49,12 +49,15 @@ struct ScoredPieceModel: Sendable {
         (bytes + [ranks.lastIndex { $0 != .max }.map { Int32($0) }].compactMap { $0 }).max()
     }
 
-    /// Whether two pieces together make this text.
+    /// Whether merging can make this text: a character, or two that are pieces or characters.
     func canMerge(to text: String) -> Bool {
         let bytes = Array(text.utf8)
-        return bytes.indices.dropFirst().contains { cut in
-            pieces.id(of: Array(bytes[..<cut])) != nil && pieces.id(of: Array(bytes[cut...])) != nil
+        func isMade(_ part: ArraySlice<UInt8>) -> Bool {
+            guard let first = part.first else { return false }
+            return UTF8.width(first: first) == part.count || pieces.id(of: Array(part)) != nil
         }
+        return text.unicodeScalars.count == 1
+            || bytes.indices.dropFirst().contains { isMade(bytes[..<$0]) && isMade(bytes[$0...]) }
     }
 
     func encode(_ word: UnsafeBufferPointer<UInt8>, with merger: inout ScoreMerger, into ids: inout [Int32]) {

@@ -15,6 +15,13 @@ extension BytePairTokenizer {
         }
         let (model, tokens) = try reader.model(isByteLevel: splitting.isByteLevel)
         let (added, normalized) = try reader.addedTokens()
+        // The library takes the vocabulary's word for an id, whatever stands with the added token.
+        let contents = Dictionary((added + normalized).map { (Array($0.content.utf8), $0) }) { first, _ in first }
+        for (id, text) in tokens.enumerated() {
+            guard let text, let token = contents[Array(text.utf8)], Int(token.id) != id else { continue }
+            throw LanguageModelError.malformedFile(
+                path: path, reason: "the added token \(text) has the id \(token.id), and \(id) in the vocabulary")
+        }
         var texts = tokens
         var plain: Set<Int32> = []
         for token in added + normalized {
@@ -24,7 +31,12 @@ extension BytePairTokenizer {
         }
         var mark = Normalization.mark
         if case .marked(let metaspace) = splitting.blanks { mark = metaspace.mark }
-        let isPrefixed = splitting.blanks != .asTheyAre || normalizations.contains(.prepended(String(mark)))
+        let isPrefixed =
+            switch splitting.blanks {
+            case .asTheyAre: normalizations.contains(.prepended(String(mark)))
+            case .prefixed: true
+            case .marked(let metaspace): metaspace.prefix != .never
+            }
         self.init(
             normalizations: normalizations, blanks: splitting.blanks,
             preTokenizer: PreTokenizer(steps: splitting.steps), model: .merges(model),

@@ -110,8 +110,11 @@ struct RowCollector {
     }
 
     private mutating func note(_ time: Int64, _ written: Written, file: String) {
-        guard written.time != nil || written.hasComma else { return }
-        if let form = written.time { forms[file, default: ValueForms()].add(time: time, form) }
+        if let form = written.time {
+            forms[file, default: ValueForms()].add(time: time, form)
+        } else {
+            forms[file, default: ValueForms()].addUntimed()
+        }
         if written.hasComma { forms[file, default: ValueForms()].addDecimalComma() }
     }
 
@@ -149,7 +152,7 @@ struct RowCollector {
         guard let time = Timestamps.read(text, unit: rules.timeUnit) else {
             throw text.isEmpty
                 ? Refusal(.noTime, "no timestamp")
-                : Refusal(.time, "timestamp \(Self.shown(text)) is neither seconds nor an ISO 8601 date")
+                : Refusal(.time, "timestamp \(Self.shown(text)) is neither a number nor an ISO 8601 date")
         }
         return time
     }

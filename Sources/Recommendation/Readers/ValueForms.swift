@@ -10,6 +10,8 @@ public struct ValueForms: Codable, Hashable, Sendable {
     /// Seconds since 1970.
     public private(set) var earliest: Int64?
     public private(set) var latest: Int64?
+    /// Rows without a time.
+    public private(set) var untimed = 0
     /// Ratings with a decimal comma.
     public private(set) var decimalCommas = 0
 
@@ -22,6 +24,8 @@ public struct ValueForms: Codable, Hashable, Sendable {
         earliest = min(earliest ?? time, time)
         latest = max(latest ?? time, time)
     }
+
+    mutating func addUntimed() { untimed += 1 }
 
     mutating func addDecimalComma() { decimalCommas += 1 }
 
@@ -40,6 +44,7 @@ public struct ValueForms: Codable, Hashable, Sendable {
                     + Timestamps.day(of: latest))
         }
         if decimalCommas > 0 { parts.append("\(decimalCommas) ratings have a decimal comma") }
+        if earliest != nil, untimed > 0 { parts.append("\(untimed) rows have no time and count as the oldest") }
         return parts
     }
 }

@@ -28,6 +28,9 @@ struct ForgetCommand: ParsableCommand {
     @Option(help: "A file of targets.")
     var file: String?
 
+    @Option(help: "What times that are numbers count since 1970, as at the import. [default: by their magnitude]")
+    var timeUnit: TimeUnit?
+
     @Option(help: "apa retrains exactly, e2urec and ifru correct approximately. [default: the cluster's]")
     var method: String?
 
@@ -47,7 +50,7 @@ struct ForgetCommand: ParsableCommand {
 
     func run() throws {
         try reportingFailures(json: client.json) {
-            var targets = ForgetTargets()
+            var targets = ForgetTargets(unit: timeUnit?.form)
             for user in user { try targets.addUser(user) }
             for text in interaction { try targets.addInteraction(text) }
             if let file { try targets.addFile(file) }

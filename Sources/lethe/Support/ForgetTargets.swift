@@ -4,6 +4,8 @@ import Recommendation
 
 /// Collects what to forget from flags and files.
 struct ForgetTargets {
+    /// Of times that are numbers, as the import was told; nil: by their magnitude.
+    var unit: Timestamps.Form?
     var users: [String] = []
     var interactions: [ClientRequest.ForgetRequest.Target] = []
 
@@ -22,8 +24,8 @@ struct ForgetTargets {
 
     private mutating func add(user: String, item: String, timestamp: String?) throws {
         let seconds = try timestamp.map { text in
-            guard let seconds = Timestamps.seconds(text.trimmingCharacters(in: .whitespaces)) else {
-                throw CommandFailure(.usage, "\(text) is no timestamp: neither seconds nor an ISO 8601 date")
+            guard let seconds = Timestamps.read(text.trimmingCharacters(in: .whitespaces), unit: unit)?.seconds else {
+                throw CommandFailure(.usage, "\(text) is no timestamp: neither a number nor an ISO 8601 date")
             }
             return seconds
         }

@@ -53,6 +53,7 @@ struct PersonForgetting {
     var removed: [Interaction]
     /// Shards whose adapter saw one of them, or will see it in a correction.
     var seenBy: [Int] = []
+
     /// Training prompts that shards lose or get otherwise.
     var shards: Set<Int> {
         let difference = change.difference

@@ -82,7 +82,8 @@ extension CoordinatorLoop {
             case .drop(let number): process.engine.post(.drop(number))
             case .answer(let id, let result, let basis):
                 guard let ticket = inFlight.ticket(of: id) else { continue }
-                let reply = ClientReply(result.flatMap { reply in CoordinatorLoop.encoded { try ReplyCoding.encode(reply) } })
+                let reply = ClientReply(
+                    result.flatMap { reply in Self.encoded { try ReplyCoding.encode(reply) } })
                 if case .success(let json) = reply.outcome, let basis,
                     case .query(let query)? = inFlight.request(of: id)
                 {

@@ -38,6 +38,8 @@ package struct Closings<Write> {
     /// What is closed in a transaction of its own.
     package mutating func takeDue(at now: ContinuousClock.Instant) -> [Write] { now < due ? [] : take(Self.alone) }
 
+    package mutating func takeAll() -> [Write] { take(count) }
+
     private mutating func take(_ most: Int) -> [Write] {
         let end = min(waiting.count, taken + most)
         defer {

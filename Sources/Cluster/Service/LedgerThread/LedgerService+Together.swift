@@ -45,6 +45,12 @@ extension LedgerService {
         return closings.next.map { .by($0) } ?? .none
     }
 
+    /// What waits to be closed, before the ledger is.
+    func commitClosings() {
+        let waiting = closings.takeAll()
+        if !waiting.isEmpty { commitTogether(waiting) }
+    }
+
     /// Somebody whose record does not open must not keep everybody else from going on.
     private func setDamagedPeopleAside() {
         guard ledger.hasDamagedPeople else { return }

@@ -1,8 +1,8 @@
 import CKernels
 import Compute
 
-// Projection: h = rmsnorm(x), [q k v] = h·Wqkv + low-rank part + bias; the norm of each head of q and k, where the model has
-// one (HeadNorm.swift); then q and k are turned by their positions (rotary), but in layers without rope.
+// Projection: h = rmsnorm(x), [q k v] = h·Wqkv + low-rank part; the norm of each head of q and k (HeadNorm.swift) or the
+// bias, where the model has one; then q and k are turned by their positions (rotary), but in layers without rope.
 //   input     x [rows, hidden] in 32 bits
 //   output    q [rows, heads·d], k and v [rows, kv·d] as elements, in the layer's buffers: attention's backward reads them
 //   kept      x as elements (`attentionInput`) and 1/rms (`attentionRstd`), from which h is made again

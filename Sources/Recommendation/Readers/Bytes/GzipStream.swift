@@ -52,8 +52,10 @@ final class GzipStream {
     ///
     /// - Parameter more: the next bytes of the file; empty at its end.
     func next(_ more: () throws -> [UInt8]) throws -> [UInt8] {
+        var text: [UInt8] = []
         while true {
             if consumed == input.count {
+                if !text.isEmpty { return text }
                 input = try more()
                 (consumed, bytesIn) = (0, bytesIn + input.count)
                 if input.isEmpty {
@@ -62,10 +64,12 @@ final class GzipStream {
                 }
             }
             if isBetweenMembers, try !beginMember() { continue }
-            let text = try expand()
-            bytesOut += text.count
+            let expanded = try expand()
+            bytesOut += expanded.count
             guard bytesOut <= Self.harmless || bytesOut / Self.greatestRatio <= bytesIn else { throw Failure.bomb }
-            if !text.isEmpty { return text }
+            // Members may be short: they go on together.
+            text += expanded
+            if text.count >= Self.piece { return text }
         }
     }
 
@@ -79,17 +83,16 @@ final class GzipStream {
     }
 
     private func expand() throws(Failure) -> [UInt8] {
-        var text = [UInt8](repeating: 0, count: Self.piece)
-        let (left, room) = (input.count - consumed, text.count)
-        var (unread, unused) = (left, room)
-        let status = input.withUnsafeMutableBufferPointer { input in
-            text.withUnsafeMutableBufferPointer { text in
+        let left = input.count - consumed
+        var (unread, status) = (left, Z_OK)
+        let text = [UInt8](unsafeUninitializedCapacity: Self.piece) { text, count in
+            input.withUnsafeMutableBufferPointer { input in
                 stream.pointee.next_in = input.baseAddress.map { $0 + consumed }
                 stream.pointee.avail_in = UInt32(left)
-                (stream.pointee.next_out, stream.pointee.avail_out) = (text.baseAddress, UInt32(room))
-                let status = inflate(stream, Z_NO_FLUSH)
-                (unread, unused) = (Int(stream.pointee.avail_in), Int(stream.pointee.avail_out))
-                return status
+                (stream.pointee.next_out, stream.pointee.avail_out) = (text.baseAddress, UInt32(Self.piece))
+                status = inflate(stream, Z_NO_FLUSH)
+                unread = Int(stream.pointee.avail_in)
+                count = Self.piece - Int(stream.pointee.avail_out)
             }
         }
         consumed = input.count - unread
@@ -100,7 +103,6 @@ final class GzipStream {
         case Z_MEM_ERROR: throw .noMemory
         default: throw .damaged
         }
-        text.removeLast(unused)
         return text
     }
 }

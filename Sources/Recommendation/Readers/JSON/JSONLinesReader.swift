@@ -31,10 +31,14 @@ struct JSONLinesReader {
         var seen: [String: Seen] = [:]
         for file in files where file.isRegular { seen[file.path] = try read(file, .items, into: &collector) }
         if !files.contains(where: { (seen[$0.path]?.items ?? 0) > 0 }) {
-            // A file beside that cannot be read is none of ours.
-            for file in try inputs.beside(endings: Self.endings) where (try? JSONRecords(file)) != nil {
-                let found = try read(file, .items, into: &collector)
-                if found.items > 0 { collector.note(found.report(file)) }
+            for file in try inputs.beside(endings: Self.endings) {
+                do {
+                    let found = try read(file, .items, into: &collector)
+                    if found.items > 0 { collector.note(found.report(file)) }
+                } catch RecommendationError.unreadableFile(_, let reason) {
+                    // Nobody named it.
+                    collector.note(SourceReport(file: file.name, use: .unused, reason: reason))
+                }
             }
         }
         for file in files {
@@ -74,7 +78,7 @@ struct JSONLinesReader {
             }
             let isKnown = columns.names == object.keys
             if !isKnown { columns = Columns(header: object.keys, rules: inputs.rules) }
-            let isItem = columns.isOfItems && columns.rating == nil
+            let isItem = columns.isOfItems && columns.rating == nil && columns.event == nil
             guard taking == .both || (taking == .items) == isItem else { continue }
             seen.add(columns, isItem: isItem, isKnown: isKnown)
             do {
@@ -115,10 +119,15 @@ struct JSONLinesReader {
         mutating func add(_ columns: Columns, isItem: Bool, isKnown: Bool) {
             if isItem { items += 1 } else { ratings += 1 }
             guard !isKnown || names.isEmpty else { return }
-            for column in columns.used where !used.contains(column) { used.append(column) }
-            // Whoever makes up keys shall not fill the memory; what has a meaning is kept.
+            // Whoever makes up keys shall not fill the memory, nor keys that mean something in ever other spellings.
+            for column in columns.used
+            where !used.contains(column) && used.count(where: { $0.meaning == column.meaning }) < Self.spellings {
+                used.append(column)
+            }
             for name in columns.names where names.count < Self.limit && !names.contains(name) { names.append(name) }
-            for column in columns.used where !names.contains(column.name) { names.append(column.name) }
+            for column in columns.used where used.contains(column) && !names.contains(column.name) {
+                names.append(column.name)
+            }
         }
 
         mutating func add(_ other: Seen) {
@@ -129,6 +138,8 @@ struct JSONLinesReader {
         }
 
         private static let limit = 1000
+        /// Of one meaning.
+        private static let spellings = 10
 
         func report(_ file: SourceFile) -> SourceReport {
             guard items + ratings > 0 else {

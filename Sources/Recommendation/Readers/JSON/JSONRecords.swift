@@ -48,6 +48,11 @@ final class JSONElements {
                 (isInside, isAfter) = (false, true)
                 advance(byte)
             } else {
+                if isAfter, byte == UInt8(ascii: "[") {
+                    throw RecommendationError.unreadableFile(
+                        path: source.source.path,
+                        reason: "another array follows in line \(line); make it one array, or one object a line")
+                }
                 // What stands behind the array is no object of it, and is refused as a whole.
                 return try element(toTheEnd: isAfter)
             }

@@ -35,6 +35,9 @@ struct Columns {
     /// Whether it is a table of items: nothing in it is a person's.
     var isOfItems: Bool { hasTitles && user == nil && !isPersonal }
 
+    /// A title and nobody, but nothing says whose title it is.
+    var isOfUnnamedItems: Bool { item == nil && title != nil && user == nil && !isPersonal }
+
     /// What a row of ratings needs and this one does not have.
     var missingOfRatings: ColumnMeaning? {
         if user == nil { return .user }
@@ -76,6 +79,8 @@ struct Columns {
             if let index = ColumnMeaning.allCases.firstIndex(of: meaning), let position = declared[index] {
                 return position
             }
+            // Who did what stands where it was declared to stand, or nowhere.
+            guard rules.columns[meaning] == nil || ![.user, .rating, .event].contains(meaning) else { return nil }
             return wanted.lazy.compactMap { positions[$0] }.first
         }
         self.init(

@@ -39,7 +39,8 @@ public enum Timestamps {
     /// `2004-05-06` of seconds since 1970, for people.
     public static func day(of seconds: Int64) -> String {
         // As `dayNumber`, backwards.
-        let days = (seconds >= 0 ? seconds : seconds - 86_399) / 86_400
+        let (whole, rest) = seconds.quotientAndRemainder(dividingBy: 86_400)
+        let days = rest < 0 ? whole - 1 : whole
         guard abs(days) < 3_000_000 else { return "\(seconds) s" }
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097

@@ -9,16 +9,18 @@ extension SourceFiles {
         for path in inputs.paths {
             if SourceFile.isFolder(path) {
                 for file in try inputs.files(in: path, endings: endings) {
-                    do {
-                        tables.append(try headed(file, inputs.rules))
-                    } catch {
-                        unused.append(SourceReport(file: file.name, use: .unused, reason: "\(error)"))
-                    }
+                    tables.append(try headed(file, inputs.rules))
                 }
             } else {
                 let file = inputs.file(path)
                 try inputs.requireExisting(file)
                 let table = try headed(file, inputs.rules, kind: inputs.hasOnlyOneFile ? .ratings : nil)
+                if !inputs.hasOnlyOneFile, table.columns.isOfUnnamedItems {
+                    throw RecommendationError.missingFile(
+                        path: file.path,
+                        wanted: "column that names the item (call it item_id or product_id, as in the orders); "
+                            + "there are: " + InputPaths.shown(table.columns.names))
+                }
                 if inputs.hasOnlyOneFile || !table.columns.isOfItems { try requireRatings(table) }
                 tables.append(table)
             }
