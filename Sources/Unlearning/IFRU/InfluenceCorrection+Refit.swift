@@ -43,8 +43,8 @@ extension InfluenceCorrection {
         return (values, solution.marginChanges)
     }
 
-    /// Of the ρ and shares that leave no more than the tolerance of the distance and stay under the divergence cap, the one whose margins, as the model gives them,
-    /// come nearest to `targets`; nil if there is none.
+    /// Of the ρ and shares that leave no more than the tolerance of the distance and stay under the divergence cap, the one
+    /// whose margins, as the model gives them, come nearest to `targets`; nil if there is none.
     func refitCalibration(
         of named: NamedPrompts, targets: [(row: Int, margin: Double)],
         probes: [(row: Int, prompt: TrainingPrompt)], isCancelled: () -> Bool, report: inout IFRUReport
