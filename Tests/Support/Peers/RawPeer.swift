@@ -2,14 +2,24 @@ import Foundation
 
 /// A peer that speaks ZMTP 3.1 by hand, so that it can break its rules.
 package final class RawPeer {
-    package struct Failure: Error {}
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+
+        init(_ what: String) { description = what }
+
+        /// Of the last system call.
+        static func system(_ call: String) -> Failure { Failure("\(call): \(String(cString: strerror(errno)))") }
+    }
 
     private let descriptor: Int32
 
     /// Connects, and shakes hands unless it is to stay silent.
     package init(_ endpoint: String, greets: Bool = true, identity: [UInt8] = [], receiveBuffer: Int32? = nil) throws {
-        guard let port = endpoint.split(separator: ":").last.flatMap({ UInt16($0) }) else { throw Failure() }
+        guard let port = endpoint.split(separator: ":").last.flatMap({ UInt16($0) }) else {
+            throw Failure("\(endpoint) has no port")
+        }
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { throw Failure.system("socket") }
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         }
@@ -21,20 +31,20 @@ package final class RawPeer {
         let connected = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
         }
-        guard connected == 0 else { throw Failure() }
+        guard connected == 0 else { throw Failure.system("connect") }
         guard greets else { return }
         let head: [UInt8] = [0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0x7F, 3, 1] + Array("NULL".utf8)
         let ready =
             Array("\u{5}READY\u{B}Socket-Type".utf8) + [0, 0, 0, 6] + Array("DEALER".utf8)
             + Array("\u{8}Identity".utf8) + [0, 0, 0, UInt8(identity.count)] + identity
         guard send(head + [UInt8](repeating: 0, count: 64 - head.count)), send([4, UInt8(ready.count)] + ready)
-        else { throw Failure() }
+        else { throw Failure("closed before the greeting") }
         // libzmq takes no message before it has said that it is ready itself: a greeting of 64 bytes and a command.
         var answer = [UInt8](repeating: 0, count: 4096)
         var count = 0
         while count <= 66 {
             let received = recv(descriptor, &answer, answer.count, 0)
-            guard received > 0 else { throw Failure() }
+            guard received > 0 else { throw Failure("closed during the greeting") }
             count += received
         }
     }
