@@ -130,4 +130,19 @@ struct DeclaredColumnsTests {
             try ReadData(.csv, [orders, products])
         } throws: { "\($0)".contains("products.csv") && "\($0)".contains("names the item") }
     }
+
+    @Test("A declared column that is not there is named, with what is there, however many files there are")
+    func unknownColumn() throws {
+        let folder = try TemporaryFolder()
+        let orders = try folder.write("orders.csv", "customer_id,product_id,stars\nc1,p1,4\n")
+        let more = try folder.write("more.csv", "customer_id,product_id,stars\nc2,p1,4\n")
+        try folder.write("products.csv", "product_id,name\np1,Lamp\n")
+        for paths in [[orders], [orders, more]] {
+            #expect("") {
+                try ReadData(.csv, paths, ReadingRules("user=kunde"))
+            } throws: {
+                "\($0)".contains("the column kunde that is declared for the user") && "\($0)".contains("customer_id")
+            }
+        }
+    }
 }

@@ -21,7 +21,9 @@ extension SourceFiles {
                         wanted: "column that names the item (call it item_id or product_id, as in the orders); "
                             + "there are: " + InputPaths.shown(table.columns.names))
                 }
-                if inputs.hasOnlyOneFile || !table.columns.isOfItems { try requireRatings(table) }
+                if inputs.hasOnlyOneFile || !table.columns.isOfItems {
+                    try requireRatings(table, inputs.rules)
+                }
                 tables.append(table)
             }
         }
@@ -46,7 +48,7 @@ extension SourceFiles {
         // The table that says most about persons is the one that was meant.
         let likeliest = tables.first { $0.columns.user != nil && $0.columns.item != nil }
         if let likeliest, let missing = likeliest.columns.missingOfRatings {
-            return missingColumn(likeliest, missing)
+            return missingColumn(likeliest, missing, inputs.rules)
         }
         let seen = tables.map { "\($0.file.name) has \(InputPaths.shown($0.columns.names))" }
         return .missingFile(
@@ -118,12 +120,18 @@ extension SourceFiles {
         return .quoted(separators[counts.firstIndex(of: most) ?? 0])
     }
 
-    /// - Throws: `RecommendationError.missingColumn`.
-    static func requireRatings(_ table: Table) throws {
-        if let missing = table.columns.missingOfRatings { throw missingColumn(table, missing) }
+    /// - Throws: `RecommendationError.missingColumn`, `.noSuchColumn`.
+    static func requireRatings(_ table: Table, _ rules: ReadingRules) throws {
+        if let missing = table.columns.missingOfRatings { throw missingColumn(table, missing, rules) }
     }
 
-    static func missingColumn(_ table: Table, _ missing: ColumnMeaning) -> RecommendationError {
-        .missingColumn(file: table.file.path, column: missing, header: InputPaths.shown(table.columns.names))
+    static func missingColumn(
+        _ table: Table, _ missing: ColumnMeaning, _ rules: ReadingRules
+    ) -> RecommendationError {
+        let (path, seen) = (table.file.path, InputPaths.shown(table.columns.names))
+        guard let declared = rules.columns[missing], !rules.columns.arePositions else {
+            return .missingColumn(file: path, column: missing, header: seen)
+        }
+        return .noSuchColumn(path: path, column: declared, meaning: missing, seen: seen)
     }
 }

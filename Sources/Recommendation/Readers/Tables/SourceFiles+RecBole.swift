@@ -9,14 +9,14 @@ extension SourceFiles {
             let (parts, item) = try recboleFiles(path, inputs)
             for file in parts where !ratings.contains(where: { $0.file == file }) {
                 let table = try tabbed(file, inputs.rules, kind: .ratings)
-                try requireRatings(table)
+                try requireRatings(table, inputs.rules)
                 ratings.append(table)
             }
             if !items.contains(where: { $0.file == item }) {
                 let table = try tabbed(item, inputs.rules, kind: .items)
                 for meaning in [(ColumnMeaning.item, table.columns.item), (.title, table.columns.title)]
                 where meaning.1 == nil {
-                    throw missingColumn(table, meaning.0)
+                    throw missingColumn(table, meaning.0, inputs.rules)
                 }
                 items.append(table)
             }
