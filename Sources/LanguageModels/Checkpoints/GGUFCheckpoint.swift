@@ -125,7 +125,7 @@ struct GGUFCheckpoint {
                 throw LanguageModelError.missingTensor(name: name)
             }
             if let rows = source.rows {
-                guard let part = stored.rows(rows.range, of: rows.total) else {
+                guard let part = stored.part(rows) else {
                     throw LanguageModelError.malformedFile(
                         path: path,
                         reason: "the tensor \(source.name) of shape \(stored.shape) is no stack of \(rows.total) rows")

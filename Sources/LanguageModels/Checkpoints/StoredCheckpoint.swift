@@ -31,9 +31,10 @@ struct StoredTensor: Sendable {
     }
 
     /// One of the matrices that a file stacks; nil where the stack has another number of rows.
-    func rows(_ rows: Range<Int>, of total: Int) -> StoredTensor? {
-        guard shape.count == 2, shape[0] == total, total > 0, rows.lowerBound >= 0, rows.upperBound <= total,
-            interleavedHeads == nil
+    func part(_ stacked: StackedRows) -> StoredTensor? {
+        let rows = stacked.range
+        guard shape.count == 2, shape[0] == stacked.total, shape[0] > 0, rows.lowerBound >= 0,
+            rows.upperBound <= shape[0], interleavedHeads == nil
         else { return nil }
         // Encodings divide rows into whole blocks.
         let rowBytes = range.count / shape[0]
