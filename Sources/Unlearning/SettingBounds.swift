@@ -8,6 +8,8 @@ extension TrainingSpecification {
     public static let learningRateBounds = 1e-12...100.0
     public static let warmupBounds = 0...1_000_000_000
     public static let weightDecayBounds = 0.0...100.0
+    public static let dropoutBounds = 0.0...0.9
+    public static let heldOutBounds = 0.0...0.5
 }
 
 extension ClosedRange<Int> {

@@ -19,11 +19,16 @@ public struct TrainingSpecification: Codable, Hashable, Sendable {
     public var learningRate: Double
     public var warmupSteps: Int
     public var weightDecay: Double
+    public var schedule: RateSchedule
+    /// Share of the features that an adapter reads that a step leaves out (`FeatureDropout`).
+    public var dropout: Double
+    /// Share of a shard's prompts that are not trained on; which epoch's adapter is kept is chosen by them.
+    public var heldOut: Double
 
     public init(
         base: String, precision: Precision, lora: LoRAConfiguration = LoRAConfiguration(), seed: UInt64 = 0,
         epochs: Int = 2, batch: Int = Self.defaultBatch, learningRate: Double = 1e-3, warmupSteps: Int = 0,
-        weightDecay: Double = 0
+        weightDecay: Double = 0, schedule: RateSchedule = .constant, dropout: Double = 0, heldOut: Double = 0
     ) {
         self.base = base
         self.precision = precision
@@ -34,6 +39,50 @@ public struct TrainingSpecification: Codable, Hashable, Sendable {
         self.learningRate = learningRate
         self.warmupSteps = warmupSteps
         self.weightDecay = weightDecay
+        self.schedule = schedule
+        self.dropout = dropout
+        self.heldOut = heldOut
+    }
+}
+
+// What came later is written only where it is used, so that the digest of a specification without it stays what it was.
+extension TrainingSpecification {
+    private enum CodingKeys: String, CodingKey {
+        case base, precision, lora, seed, epochs, batch, learningRate, warmupSteps, weightDecay
+        case schedule, dropout, heldOut
+    }
+
+    public init(from decoder: any Swift.Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            base: try container.decode(String.self, forKey: .base),
+            precision: try container.decode(Precision.self, forKey: .precision),
+            lora: try container.decode(LoRAConfiguration.self, forKey: .lora),
+            seed: try container.decode(UInt64.self, forKey: .seed),
+            epochs: try container.decode(Int.self, forKey: .epochs),
+            batch: try container.decode(Int.self, forKey: .batch),
+            learningRate: try container.decode(Double.self, forKey: .learningRate),
+            warmupSteps: try container.decode(Int.self, forKey: .warmupSteps),
+            weightDecay: try container.decode(Double.self, forKey: .weightDecay),
+            schedule: try container.decodeIfPresent(RateSchedule.self, forKey: .schedule) ?? .constant,
+            dropout: try container.decodeIfPresent(Double.self, forKey: .dropout) ?? 0,
+            heldOut: try container.decodeIfPresent(Double.self, forKey: .heldOut) ?? 0)
+    }
+
+    public func encode(to encoder: any Swift.Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(base, forKey: .base)
+        try container.encode(precision, forKey: .precision)
+        try container.encode(lora, forKey: .lora)
+        try container.encode(seed, forKey: .seed)
+        try container.encode(epochs, forKey: .epochs)
+        try container.encode(batch, forKey: .batch)
+        try container.encode(learningRate, forKey: .learningRate)
+        try container.encode(warmupSteps, forKey: .warmupSteps)
+        try container.encode(weightDecay, forKey: .weightDecay)
+        if schedule != .constant { try container.encode(schedule, forKey: .schedule) }
+        if dropout != 0 { try container.encode(dropout, forKey: .dropout) }
+        if heldOut != 0 { try container.encode(heldOut, forKey: .heldOut) }
     }
 }
 

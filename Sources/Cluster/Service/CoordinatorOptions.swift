@@ -42,6 +42,9 @@ package struct CoordinatorOptions: Sendable {
     package var learningRate = 1e-3
     package var warmupSteps = 0
     package var weightDecay = 0.0
+    package var schedule = RateSchedule.constant
+    package var dropout = 0.0
+    package var heldOut = 0.0
     package var rule = AggregationRule.nonDecomposed
     /// nil: the default for the model's depth.
     package var embedding: EmbeddingSource?

@@ -6,8 +6,9 @@ extension Adapter {
 
     /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT reads them; creates the directory.
     ///
-    /// - `baseModelName`: what PEFT shows as the base model, a path or a name.
-    public func write(toDirectory directory: String, baseModelName: String) throws {
+    /// - `baseModelName`: where PEFT finds the base model, a path or a name of the Hugging Face Hub; nil: whoever loads the
+    ///   adapter says it.
+    public func write(toDirectory directory: String, baseModelName: String?) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let configuration = PEFTConfiguration(layout.configuration, baseModelName: baseModelName)
         let encoder = JSONEncoder()
@@ -43,7 +44,7 @@ extension Adapter {
 private struct PEFTConfiguration: Encodable {
     var type = "LORA"
     var task = "CAUSAL_LM"
-    var baseModel: String
+    var baseModel: String?
     var rank: Int
     var alpha: Double
     var dropout = 0
@@ -71,7 +72,7 @@ private struct PEFTConfiguration: Encodable {
         case usesDoRA = "use_dora"
     }
 
-    init(_ configuration: LoRAConfiguration, baseModelName: String) {
+    init(_ configuration: LoRAConfiguration, baseModelName: String?) {
         baseModel = baseModelName
         rank = configuration.rank
         alpha = configuration.alpha

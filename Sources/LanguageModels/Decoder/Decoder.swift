@@ -10,6 +10,7 @@ public final class Decoder: AnswerModel {
     public var configuration: ModelConfiguration { weights.configuration }
     public let threads: Int
     public let tokenBudget: Int
+    public static let usualTokenBudget = 1024
     let pool: ThreadPool
     let products: DecoderProducts
     let buffers: DecoderBuffers
@@ -26,13 +27,14 @@ public final class Decoder: AnswerModel {
     /// - `tokenBudget`: tokens computed at once in training, those of shared beginnings counted once. The last bits of a
     ///   result may depend on it.
     /// - Throws: `ComputeError` when threads or memory cannot be had.
-    public init(weights: DecoderWeights, threads: Int, tokenBudget: Int = 1024) throws {
+    public init(weights: DecoderWeights, threads: Int, tokenBudget: Int = Decoder.usualTokenBudget) throws {
         self.weights = weights
         self.threads = max(1, threads)
         self.tokenBudget = max(1, tokenBudget)
         pool = try ThreadPool(count: self.threads)
         products = DecoderProducts(weights: weights)
-        buffers = DecoderBuffers(weights: weights, threads: self.threads)
+        buffers = DecoderBuffers(
+            model: weights.configuration, element: weights.element, threads: self.threads)
         meter = try DecoderMeter(threads: self.threads)
         rotary = RotaryTables(model: weights.configuration, positions: 0)
         still = rotary

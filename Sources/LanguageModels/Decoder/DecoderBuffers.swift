@@ -105,10 +105,18 @@ final class DecoderBuffers {
     // Two sets of partial adapter gradients [blocks, gradientCount], for even and odd layers.
     private(set) var partials: [UnsafeMutablePointer<Float>] = []
 
-    init(weights: DecoderWeights, threads: Int) {
-        model = weights.configuration
-        element = weights.element
+    init(model: ModelConfiguration, element: Element, threads: Int) {
+        self.model = model
+        self.element = element
         self.threads = threads
+    }
+
+    /// What `prepare` takes at most.
+    func bytes(_ need: Need) -> Int {
+        var (shared, own) = (Carver(), Carver())
+        layOut(need, &shared)
+        _ = threadScratch(need, &own)
+        return shared.used + threads * own.used
     }
 
     /// Lays the memory out for a micro-batch.

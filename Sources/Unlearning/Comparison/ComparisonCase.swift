@@ -113,6 +113,10 @@ public struct ComparisonSettings: Codable, Hashable, Sendable {
         try ascent.check()
         try e2urec.check()
         try ifru.check()
+        guard specification.heldOut == 0 else {
+            throw UnlearningError.invalidSpecification(
+                reason: "methods are compared on trainings that learn from all prompts; this one holds some out")
+        }
         guard (1...65_536).contains(shards), (1...(1 << 20)).contains(influenceReferences) else {
             throw UnlearningError.invalidSpecification(
                 reason: "there must be from 1 to 65536 shards and from 1 to \(1 << 20) reference rows")

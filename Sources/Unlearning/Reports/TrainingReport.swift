@@ -13,7 +13,7 @@ public struct TrainingReport: Codable, Hashable, Sendable {
     public var specification: TrainingSpecification
     /// Optimiser steps.
     public var steps: Int
-    /// Prompt tokens of the data times epochs.
+    /// Prompt tokens of the data times epochs; those of held-out prompts, which are scored only, do not count.
     public var tokens: Int
     /// From the first prompt that is read to the adapter's name. Of all fields only this and the next are no function of the
     /// inputs.
@@ -22,17 +22,20 @@ public struct TrainingReport: Codable, Hashable, Sendable {
     public var computeSeconds: Double
     /// Mean loss of each epoch in nats, every prompt under the adapter of its step. Empty of a correction.
     public var epochLosses: [Double]
+    /// nil: no prompts were held out.
+    public var heldOut: HeldOutReport?
     /// nil: trained from the initial adapter.
     public var correction: CorrectionReport?
 
     private enum CodingKeys: String, CodingKey {
-        case adapter, manifest, prompts, specification, steps, tokens, seconds, computeSeconds, epochLosses
+        case adapter, manifest, prompts, specification, steps, tokens, seconds, computeSeconds, epochLosses, heldOut
         case correction = "approximation"
     }
 
     public init(
         adapter: String, manifest: String, prompts: Int, specification: TrainingSpecification, steps: Int, tokens: Int,
-        seconds: Double, computeSeconds: Double, epochLosses: [Double], correction: CorrectionReport? = nil
+        seconds: Double, computeSeconds: Double, epochLosses: [Double], heldOut: HeldOutReport? = nil,
+        correction: CorrectionReport? = nil
     ) {
         self.adapter = adapter
         self.manifest = manifest
@@ -43,6 +46,7 @@ public struct TrainingReport: Codable, Hashable, Sendable {
         self.seconds = seconds
         self.computeSeconds = computeSeconds
         self.epochLosses = epochLosses
+        self.heldOut = heldOut
         self.correction = correction
     }
 

@@ -5,9 +5,10 @@ import Recommendation
 
 /// Trains one LoRA adapter on the prompts of one shard (arXiv 2404.10327, 2305.00447).
 ///
-/// Two-way logistic loss on the margin, mean over the batch; AdamW (arXiv 1711.05101) with linear warm-up, then a constant
-/// rate. In each epoch the samples come in the order of a keyed hash of (seed, epoch, sample id), cut into batches; the
-/// last batch may be smaller. Of a prompt that is longer than the model's context its end is read.
+/// Two-way logistic loss on the margin, mean over the batch; AdamW (arXiv 1711.05101) with linear warm-up, then the rate of
+/// the schedule. In each epoch the samples come in the order of a keyed hash of (seed, epoch, sample id), cut into batches;
+/// the last batch may be smaller. Of a prompt that is longer than the model's context its end is read. Where prompts are held
+/// out, the adapter is that of the epoch after which their loss was smallest.
 public enum AdapterTraining {
     /// A pure function of the model, the samples and the specification: not of the order of `samples`.
     ///
@@ -24,8 +25,12 @@ public enum AdapterTraining {
         let start = clock.now
         try specification.check()
         let manifest = ShardManifest(of: samples)
-        let samples = try tokenized(samples, tokenizer: tokenizer, limit: model.configuration.context)
+        let all = try tokenized(samples, tokenizer: tokenizer, limit: model.configuration.context)
+        let split = specification.split(all.map(\.id))
+        let samples = split.trained.map { all[$0] }
+        var validation = HeldOutSelection(split.heldOut.map { all[$0] })
         let layout = AdapterLayout(model: model.configuration, configuration: specification.lora)
+        let dropout = FeatureDropout(specification)
         var adapter = Adapter.initial(layout: layout, seed: specification.seed)
         var optimiser = AdamW(count: layout.count, weightDecay: Float(specification.weightDecay))
         let tokensOfEpoch = samples.reduce(0) { $0 + $1.tokens.count }
@@ -40,13 +45,17 @@ public enum AdapterTraining {
                 let batch = order[start..<min(start + specification.batch, order.count)].map { samples[$0] }
                 let began = clock.now
                 step += 1
-                let result = try model.gradient(prompts: batch.map(\.tokens), adapter: adapter) { index, logits in
+                var seen = adapter
+                dropout?.mask(&seen.values, layout: layout, step: step)
+                var result = try model.gradient(prompts: batch.map(\.tokens), adapter: seen) { index, logits in
                     let probability = Metrics.probability(margin: Double(logits.margin))
                     let slope = Float((probability - (batch[index].label ? 1 : 0)) / Double(batch.count))
                     return AnswerLogits(yes: slope, no: -slope)
                 }
+                dropout?.mask(&result.gradient, layout: layout, step: step)
                 optimiser.step(
-                    &adapter.values, gradient: result.gradient, learningRate: specification.learningRate(step: step))
+                    &adapter.values, gradient: result.gradient,
+                    learningRate: specification.learningRate(step: step, of: steps))
                 computing += clock.now - began
                 let sum = zip(result.logits, batch).reduce(0) { $0 + loss(margin: $1.0.margin, label: $1.1.label) }
                 guard sum.isFinite else { throw UnlearningError.notFinite(what: "the loss of step \(step)") }
@@ -58,7 +67,9 @@ public enum AdapterTraining {
                         totalTokens: tokensOfEpoch * specification.epochs))
             }
             epochLosses.append(epochLoss / Double(samples.count))
+            try validation?.judge(adapter, model: model, isCancelled: isCancelled)
         }
+        if let best = validation?.best { adapter = best }
         guard adapter.values.allSatisfy(\.isFinite) else {
             throw UnlearningError.notFinite(what: "the adapter after step \(step)")
         }
@@ -66,12 +77,12 @@ public enum AdapterTraining {
         return TrainedAdapter(
             adapter: adapter,
             report: TrainingReport(
-                adapter: name, manifest: manifest.digest, prompts: samples.count, specification: specification,
+                adapter: name, manifest: manifest.digest, prompts: all.count, specification: specification,
                 steps: step, tokens: tokens, seconds: (clock.now - start) / .seconds(1),
-                computeSeconds: computing / .seconds(1), epochLosses: epochLosses))
+                computeSeconds: computing / .seconds(1), epochLosses: epochLosses, heldOut: validation?.report))
     }
 
-    /// Optimiser steps that a training will take.
+    /// Optimiser steps that a training on so many prompts, besides those held out, will take.
     public static func stepCount(samples: Int, specification: TrainingSpecification) -> Int {
         specification.epochs * ((samples + specification.batch - 1) / specification.batch)
     }
@@ -83,12 +94,12 @@ public enum AdapterTraining {
     }
 
     /// −log of the probability of the right answer, without a bound: a margin that is not a number must show.
-    private static func loss(margin: Float, label: Bool) -> Double {
+    static func loss(margin: Float, label: Bool) -> Double {
         let signed = Double(label ? margin : -margin)
         return max(-signed, 0) + log1p(exp(-abs(signed)))
     }
 
-    private struct Sample {
+    struct Sample {
         var id: String
         var tokens: [Int32]
         var label: Bool
@@ -112,12 +123,6 @@ public enum AdapterTraining {
 }
 
 extension TrainingSpecification {
-    /// The rate of a step, counted from 1: rises linearly over the warm-up steps, then stays.
-    func learningRate(step: Int) -> Float {
-        guard step < warmupSteps else { return Float(learningRate) }
-        return Float(learningRate * Double(step) / Double(warmupSteps))
-    }
-
     /// - Throws: `UnlearningError.invalidSpecification`.
     public func check() throws {
         let problems: [(Bool, String)] = [
@@ -138,6 +143,8 @@ extension TrainingSpecification {
                 Self.weightDecayBounds.contains(weightDecay),
                 "the weight decay must be \(Self.weightDecayBounds.inWords)"
             ),
+            (Self.dropoutBounds.contains(dropout), "the dropout must be \(Self.dropoutBounds.inWords)"),
+            (Self.heldOutBounds.contains(heldOut), "the share held out must be \(Self.heldOutBounds.inWords)"),
         ]
         for (holds, reason) in problems where !holds {
             throw UnlearningError.invalidSpecification(reason: reason)

@@ -44,64 +44,6 @@ struct AdaptersCommand: ParsableCommand {
             }
         }
     }
-
-    struct Export: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Write every adapter as a PEFT directory, with a provenance.json that says how it was made.",
-            discussion: "The files are yours: who may read them follows your umask.")
-
-        @Argument(help: "Where to; one folder shard-K for each shard.")
-        var directory: String
-
-        @OptionGroup var client: ClientOptions
-
-        private struct Summary: Encodable {
-            var directories: [String]
-            /// Those of `directories` whose adapter was corrected, not trained.
-            var approximate: [String]
-        }
-
-        /// `provenance.json`, beside the adapter: PEFT's own files have no place for it.
-        private struct Provenance: Encodable {
-            var name: String
-            var method: String
-            var exact: Bool
-            var created: String
-            var approximation: CorrectionReport?
-        }
-
-        func run() throws {
-            try client.withClient { coordinator in
-                let listed = try ReplyCoding.decode(AdaptersReply.self, from: coordinator.call(.adapters).body)
-                guard !listed.adapters.isEmpty else {
-                    throw CommandFailure(.notReady, "there is no adapter to export; run `lethe train` first")
-                }
-                var written: [String] = []
-                var approximate: [String] = []
-                for adapter in listed.adapters {
-                    let reply = try coordinator.call(.exportAdapter(name: adapter.name))
-                    guard let bytes = reply.payloads.first else {
-                        throw CommandFailure(.failed, "the reply holds no adapter")
-                    }
-                    let target = URL(fileURLWithPath: directory).appendingPathComponent("shard-\(adapter.shard)")
-                    let layout = AdapterLayout(model: listed.model, configuration: adapter.training.specification.lora)
-                    try Adapter(safetensors: bytes, layout: layout)
-                        .write(toDirectory: target.path, baseModelName: adapter.training.specification.base)
-                    let provenance = Provenance(
-                        name: adapter.name, method: adapter.method, exact: adapter.training.isExact,
-                        created: adapter.created,
-                        approximation: adapter.training.correction)
-                    try ReplyCoding.encode(provenance)
-                        .write(to: target.appendingPathComponent("provenance.json"), options: .atomic)
-                    written.append(target.path)
-                    if !adapter.training.isExact { approximate.append(target.path) }
-                }
-                try client.output.emit(Summary(directories: written, approximate: approximate)) {
-                    written.map { approximate.contains($0) ? "\($0) (approximate)" : $0 }.joined(separator: "\n")
-                }
-            }
-        }
-    }
 }
 
 extension AdaptersReply {

@@ -83,6 +83,24 @@ struct CoordinatorFlags: ParsableArguments {
     var weightDecay: Double?
 
     @Option(
+        help: "After the warm-up the rate stays (constant) or falls until the end (linear). [default: constant]")
+    var schedule: RateSchedule?
+
+    @Option(
+        help: """
+            Share of the features that an adapter reads that each step leaves out, \
+            \(TrainingSpecification.dropoutBounds.inWords). [default: 0]
+            """)
+    var dropout: Double?
+
+    @Option(
+        help: """
+            Share of a shard's prompts, \(TrainingSpecification.heldOutBounds.inWords), that are not trained on: the adapter \
+            of the epoch that they like best is kept. [default: 0]
+            """)
+    var heldOut: Double?
+
+    @Option(
         help:
             "Rank of the adapters, \(TrainingSpecification.rankBounds.inWords) and no more than the model's hidden size. [default: 8]"
     )
@@ -172,6 +190,9 @@ extension CoordinatorFlags {
         merged.learningRate = learningRate ?? file.learningRate
         merged.warmupSteps = warmupSteps ?? file.warmupSteps
         merged.weightDecay = weightDecay ?? file.weightDecay
+        merged.schedule = try schedule ?? file.value(file.schedule, RateSchedule.init(rawValue:))
+        merged.dropout = dropout ?? file.dropout
+        merged.heldOut = heldOut ?? file.heldOut
         merged.rank = rank ?? file.rank
         merged.alpha = alpha ?? file.alpha
         if targets.isEmpty {
@@ -234,6 +255,11 @@ extension CoordinatorFlags {
             TrainingSpecification.warmupBounds, warmupSteps ?? options.warmupSteps, "--warmup-steps")
         options.weightDecay = try within(
             TrainingSpecification.weightDecayBounds, weightDecay ?? options.weightDecay, "--weight-decay")
+        options.schedule = schedule ?? options.schedule
+        options.dropout = try within(
+            TrainingSpecification.dropoutBounds, dropout ?? options.dropout, "--dropout")
+        options.heldOut = try within(
+            TrainingSpecification.heldOutBounds, heldOut ?? options.heldOut, "--held-out")
         options.rule = rule ?? options.rule
         options.embedding = try embeddingLayer.map {
             EmbeddingSource(layer: try within(0...4096, $0, "--embedding-layer"), pooling: .mean)

@@ -10,8 +10,14 @@ struct DoctorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Check this machine; every failure comes with its fix.")
 
-    @Option(help: "Also check that this base model loads.")
+    @Option(help: "Also check that this base model loads, and say what training with it takes here.")
     var model: String?
+
+    @Option(help: "Training workers on this machine, \(OptionBounds.threads.inWords), for what they take together.")
+    var workers = 1
+
+    @Option(help: "Prompts of a shard, for how long a training takes.")
+    var prompts = 1000
 
     @Option(help: "Also check that a coordinator answers there. [env: LETHE_COORDINATOR]")
     var coordinator: String?
@@ -32,17 +38,35 @@ struct DoctorCommand: ParsableCommand {
     private struct Report: Encodable {
         var ok: Bool
         var checks: [Check]
+        /// With a model.
+        var forecast: WorkerForecast?
+    }
+
+    func validate() throws {
+        _ = try within(OptionBounds.threads, workers, "--workers")
+        guard (1...WorkerForecast.mostPrompts).contains(prompts) else {
+            throw ValidationError("--prompts must be from 1 to \(WorkerForecast.mostPrompts)")
+        }
     }
 
     func run() throws {
         try reportingFailures(json: json) {
             var checks = [processor(), memory(), messaging(), arithmetic()]
-            if let model { checks.append(load(model)) }
+            var forecast: WorkerForecast?
+            if let model {
+                let loaded = Result { try ModelLoader.load(path: model) }
+                checks.append(load(loaded))
+                if case .success(let loaded) = loaded {
+                    let made = Result { try WorkerForecast(loaded, workers: workers, prompts: prompts) }
+                    checks.append(Self.check(made))
+                    forecast = try? made.get()
+                }
+            }
             if let data { checks.append(directory(data)) }
             if let endpoint = coordinator ?? ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] {
                 checks.append(reach(endpoint))
             }
-            let report = Report(ok: checks.allSatisfy(\.ok), checks: checks)
+            let report = Report(ok: checks.allSatisfy(\.ok), checks: checks, forecast: forecast)
             try Output(json: json).emit(report) {
                 checks.map { check in
                     "\(check.ok ? "ok  " : "FAIL") \(check.check): \(check.found)"
@@ -96,9 +120,23 @@ struct DoctorCommand: ParsableCommand {
         }
     }
 
-    private func load(_ path: String) -> Check {
+    private static func check(_ forecast: Result<WorkerForecast, any Error>) -> Check {
         do {
-            let model = try ModelLoader.load(path: path)
+            let forecast = try forecast.get()
+            return Check(
+                check: "training", ok: forecast.fits, found: forecast.text,
+                fix: forecast.fits
+                    ? nil : "run fewer workers here, or choose a smaller base model or a machine with more memory")
+        } catch {
+            return Check(
+                check: "training", ok: false, found: CommandFailure(error).message,
+                fix: "choose a base model of another shape, or check oneDNN")
+        }
+    }
+
+    private func load(_ loaded: Result<LoadedModel, any Error>) -> Check {
+        do {
+            let model = try loaded.get()
             try model.checkpoint.requireFiniteWeights()
             let shape = model.checkpoint.configuration
             return Check(

@@ -15,6 +15,9 @@ struct ConfigurationFile: Decodable {
     var learningRate: Double?
     var warmupSteps: Int?
     var weightDecay: Double?
+    var schedule: String?
+    var dropout: Double?
+    var heldOut: Double?
     var rank: Int?
     var alpha: Double?
     var targets: [String]?
@@ -34,10 +37,11 @@ struct ConfigurationFile: Decodable {
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case data, model, listen, shards, partition, seed, epochs, batch, rank, alpha, targets, rule, method, precision
-        case threads, keys, allow, prepare, e2urec, ifru
+        case threads, keys, allow, prepare, e2urec, ifru, schedule, dropout
         case learningRate = "learning_rate"
         case warmupSteps = "warmup_steps"
         case weightDecay = "weight_decay"
+        case heldOut = "held_out"
         case embeddingLayer = "embedding_layer"
         case whenNoAdapter = "when_no_adapter"
         case weightCache = "weight_cache"

@@ -23,6 +23,7 @@ struct LocalModelOptions: ParsableArguments {
 }
 
 extension TrainingSpecification.Precision: ExpressibleByArgument {}
+extension RateSchedule: ExpressibleByArgument {}
 
 /// A base model loaded for this process alone.
 struct LocalModel {

@@ -95,6 +95,9 @@ extension ClusterConfiguration {
         try same("learning rate") { $0.training.learningRate }
         try same("warm-up steps") { $0.training.warmupSteps }
         try same("weight decay") { $0.training.weightDecay }
+        try same("schedule of the learning rate") { $0.training.schedule.rawValue }
+        try same("dropout") { $0.training.dropout }
+        try same("share held out") { $0.training.heldOut }
         try same("embedding layer") { $0.embedding.layer }
         try same("embedding pooling") { $0.embedding.pooling.rawValue }
         // Whatever a later version adds to the specification is covered too.

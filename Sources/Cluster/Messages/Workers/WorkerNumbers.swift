@@ -42,6 +42,12 @@ extension WireNumbers {
         try check(report.computeSeconds, WireLimits.seconds, "computeSeconds")
         try checkCount(report.epochLosses.count, WireLimits.epochs, "epochLosses")
         try checkFinite(report.epochLosses, "epochLosses")
+        if let held = report.heldOut {
+            try check(held.prompts, 0...WireLimits.prompts, "heldOut.prompts")
+            try check(held.epoch, WireLimits.epochs, "heldOut.epoch")
+            try checkCount(held.epochLosses.count, WireLimits.epochs, "heldOut.epochLosses")
+            try checkFinite(held.epochLosses, "heldOut.epochLosses")
+        }
         if let correction = report.correction { try check(correction) }
     }
 

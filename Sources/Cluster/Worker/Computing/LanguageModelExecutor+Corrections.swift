@@ -12,12 +12,15 @@ extension LanguageModelExecutor {
         let (clock, start) = (ContinuousClock(), ContinuousClock.now)
         let adapter = try Adapter(safetensors: correction.original, model: model.configuration)
         successors[adapter.contentName] = nil
+        // What was held out left nothing in the adapter that a correction could take away.
+        let request = correction.request.learned(by: specification)
+        let learned = specification.learned(of: retained)
         let corrected: (adapter: Adapter, report: CorrectionReport)
         switch correction.method {
         case .e2urec(let configuration):
             let result = try E2URec.unlearn(
                 model: model, tokenizer: tokenizer, adapter: adapter, provenance: correction.provenance,
-                forget: correction.request.direct + correction.request.rebuilt.map(\.old), retained: retained,
+                forget: request.direct + request.rebuilt.map(\.old), retained: learned,
                 configuration: configuration
             ) {
                 progress(.steps($0.step, of: $0.steps, loss: $0.loss))
@@ -30,7 +33,7 @@ extension LanguageModelExecutor {
                     provenance: result.student.provenance, method: correction.method, e2urec: result.report)
             )
         case .ifru(let configuration):
-            let trained = correction.request.trainedPrompts(retained: retained)
+            let trained = request.trainedPrompts(retained: learned)
             let isReady = preparation?.isOf(adapter: adapter, prompts: trained) ?? false
             let prepared =
                 if isReady, let preparation {
@@ -41,17 +44,17 @@ extension LanguageModelExecutor {
                         trial: InfluenceTrial(specification: specification, configuration: configuration),
                         progress: progress, isCancelled: isCancelled)
                 }
-            let changed = Set((correction.request.rebuilt.map(\.new) + correction.request.added).map(\.id))
+            let changed = Set((request.rebuilt.map(\.new) + request.added).map(\.id))
             let result = try IFRU.unlearn(
                 model: model, tokenizer: tokenizer, adapter: adapter, provenance: correction.provenance,
-                preparation: prepared, request: correction.request,
-                retained: retained.filter { !changed.contains($0.id) }, configuration: configuration,
+                preparation: prepared, request: request,
+                retained: learned.filter { !changed.contains($0.id) }, configuration: configuration,
                 isCancelled: isCancelled)
             guard result.report.isWithinTolerance else {
                 throw ApproximateError.predictionsDoNotHold(
                     disagreement: result.report.disagreement ?? 0, tolerance: configuration.tolerance)
             }
-            if isReady { try keepSuccessor(of: prepared, after: result, of: correction.request) }
+            if isReady { try keepSuccessor(of: prepared, after: result, of: request) }
             corrected = (
                 result.corrected.adapter,
                 CorrectionReport(
@@ -73,6 +76,7 @@ extension LanguageModelExecutor {
         adapter: Adapter, prompts: [TrainingPrompt], trial: InfluenceTrial, progress: (TrainingProgress) -> Void,
         isCancelled: () -> Bool
     ) throws -> InfluencePreparation {
+        let prompts = trial.specification.learned(of: prompts)
         if let ready = try succeeding(adapter: adapter, prompts: prompts, isCancelled: isCancelled) { return ready }
         // Rows first, then the steps of the trial's training.
         let isTried = trial.isWorthwhile(prompts: prompts.count)

@@ -1,0 +1,174 @@
+import Foundation
+import Messages
+import Unlearning
+
+/// The README.md of an export: what the adapters are, what they were made of, and how to load them with PEFT, alone and together.
+///
+/// Its head is the metadata that the Hugging Face Hub reads of a model card.
+struct ModelCard {
+    var adapters: [AdaptersReply.Adapter]
+    /// A Hub name or a path; nil: not named.
+    var baseModel: String?
+    /// What is to be known of the base model that was named; nil: nothing.
+    var baseModelNote: String?
+    /// Of the log's newest entries, oldest first.
+    var audit: [AuditReply.Entry]
+    /// Of the whole cluster.
+    var statistics: LedgerStatistics
+    /// Raw Ed25519 public key that certificates are verified with.
+    var certificateKey: Data
+
+    private static let listedCertificates = 20
+
+    var text: String {
+        [head, introduction, shards, training, evidence, loading].joined(separator: "\n\n") + "\n"
+    }
+
+    private var head: String {
+        let base = baseModel.map { "base_model: \(Self.quoted($0))\n" } ?? ""
+        return """
+            ---
+            \(base)library_name: peft
+            tags:
+            - lora
+            - recommendation
+            - machine-unlearning
+            - lethe
+            ---
+            """
+    }
+
+    private var introduction: String {
+        let exact = adapters.allSatisfy(\.training.isExact)
+        let approximate = adapters.filter { !$0.training.isExact }.map { String($0.shard) }
+        return """
+            # LoRA adapters of a recommender that can forget
+
+            \(adapters.count == 1 ? "One adapter" : "\(adapters.count) adapters, one a shard of the data,") over one frozen base \
+            model, trained by Lethe (APA, arXiv 2404.10327). Asked in TALLRec's form whether a person will like an item, the model \
+            answers "Yes." or "No."; a score is σ(logit(Yes) − logit(No)) at the last position of the prompt.
+
+            \(exact
+                ? "Every adapter is what training on its shard's retained data gives, bit for bit."
+                : "The adapters of shards \(approximate.joined(separator: ", ")) were corrected approximately, not trained anew; "
+                    + "their provenance.json says how. The others are what training on the retained data gives, bit for bit.")
+            The base model's digest is `\(adapters.first?.training.specification.base ?? "")`.\(baseModelNote.map { " \($0)" } ?? "")
+            """
+    }
+
+    private var shards: String {
+        let rows = adapters.map { adapter in
+            let loss = adapter.training.epochLosses.last.map { decimal($0, 3) } ?? ""
+            return "| `shard-\(adapter.shard)` | \(adapter.training.prompts) | \(adapter.method) | "
+                + "\(adapter.training.isExact ? "yes" : "no") | \(adapter.created) | \(loss) | `\(adapter.name)` |"
+        }
+        return """
+            ## What they were made of
+
+            The cluster has \(statistics.users) people, \(statistics.items) items and \(statistics.interactions) interactions.
+
+            | folder | training prompts | method | exact | made | loss of the last epoch, nats | SHA-256 of the adapter |
+            |---|---|---|---|---|---|---|
+            \(rows.joined(separator: "\n"))
+            """
+    }
+
+    private var training: String {
+        guard let adapter = adapters.first else { return "" }
+        let specification = adapter.training.specification
+        var said = [
+            "rank \(specification.lora.rank)", "α \(PlainNumber.text(specification.lora.alpha))",
+            "on \(specification.lora.targets.map(\.rawValue).joined(separator: ", "))",
+            "\(specification.epochs) epochs", "batch \(specification.batch)",
+            "rate \(PlainNumber.text(specification.learningRate)) (\(specification.schedule.rawValue))",
+            "\(specification.precision.rawValue)", "seed \(specification.seed)",
+        ]
+        if specification.dropout > 0 { said.append("dropout \(PlainNumber.text(specification.dropout))") }
+        if specification.heldOut > 0 {
+            said.append("a share of \(PlainNumber.text(specification.heldOut)) held out to choose the epoch")
+        }
+        return """
+            Training: \(said.joined(separator: ", ")). SHA-256 of the specification: `\(adapter.specificationDigest)`.
+            """
+    }
+
+    private struct Finish: Decodable {
+        /// SHA-256 of the request's id and of its certificate.
+        var request: String?
+        var certificate: String?
+    }
+
+    private var evidence: String {
+        let key = certificateKey.base64EncodedString()
+        var parts = [
+            """
+            ## What was forgotten
+
+            \(statistics.forgetRequests) forget requests were acknowledged. Certificates are signed with the Ed25519 key `\(key)`.
+            """
+        ]
+        if let last = audit.last {
+            parts.append("The audit log had \(last.sequence) entries then; the last one's hash is `\(last.hash)`.")
+        }
+        let rows = audit.filter { $0.kind == "finish" }.suffix(Self.listedCertificates).reversed().map { entry in
+            let detail = try? JSONDecoder().decode(Finish.self, from: Data(entry.detail.utf8))
+            let (request, certificate) = (detail?.request ?? "", detail?.certificate ?? "")
+            return "| \(entry.sequence) | \(entry.time) | `\(request)` | `\(certificate)` |"
+        }
+        if !rows.isEmpty {
+            parts.append(
+                """
+                The newest certificates, by entry of the audit log; requests are named by the SHA-256 of their ids:
+
+                | entry | finished | request | SHA-256 of the certificate |
+                |---|---|---|---|
+                \(rows.joined(separator: "\n"))
+                """)
+        }
+        return parts.joined(separator: "\n\n")
+    }
+
+    private var loading: String {
+        let names = adapters.map { "\"shard-\($0.shard)\"" }.joined(separator: ", ")
+        let base = baseModel.map(Self.quoted) ?? "\"PATH OR NAME OF THE BASE MODEL\""
+        return """
+            ## Loading
+
+            One adapter\(baseModel == nil ? " (no base model was named in the export: name it here)" : ""):
+
+            ```python
+            from peft import PeftModel
+            from transformers import AutoModelForCausalLM
+
+            base = AutoModelForCausalLM.from_pretrained(\(base))
+            model = PeftModel.from_pretrained(base, "shard-\(adapters.first?.shard ?? 0)")
+            ```
+
+            All together with equal weights (what Lethe does where validation finds no better ones; APA(ND): the products B·A are
+            added, which PEFT calls `cat`):
+
+            ```python
+            names = [\(names)]
+            model = PeftModel.from_pretrained(base, names[0], adapter_name=names[0])
+            for name in names[1:]:
+                model.load_adapter(name, adapter_name=name)
+            model.add_weighted_adapter(names, [1 / len(names)] * len(names), "mixture", combination_type="cat")
+            model.set_adapter("mixture")
+            ```
+
+            Sample-adaptive weights belong to a query: `lethe query --explain` prints them, and they go where the equal ones stand.
+            """
+    }
+
+    /// A string of YAML and of Python alike.
+    private static func quoted(_ text: String) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+    }
+}
+
+/// Numbers as people write them.
+enum PlainNumber {
+    static func text(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }
+}
