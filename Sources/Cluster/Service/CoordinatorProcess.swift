@@ -157,17 +157,18 @@ package final class CoordinatorProcess: Sendable {
             }
             store.stop()
         }
-        let socket = try bind()
-        let endpoint = socket.endpoint
-        try AtomicFile.write(Data((endpoint + "\n").utf8), to: endpointFile.path)
-        logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
-        if let generation = settings.generation { logger.info("generation \(generation.counter)") }
-        ready(endpoint)
         store.run { [store] service in
             service.later = { work in store.post(work) }
             service.continueImports()
         }
+        // Before anybody can connect: those who wait for this port may take every descriptor that the process is allowed.
         let (snapshot, copies) = try initialState()
+        let socket = try bind()
+        let endpoint = socket.endpoint
+        try announce(endpoint, in: endpointFile)
+        logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
+        if let generation = settings.generation { logger.info("generation \(generation.counter)") }
+        ready(endpoint)
         for case let damage? in snapshot.shards.map(\.damage) {
             logger.error(
                 "shard \(damage.shard) answers nothing until it has an adapter again",
@@ -176,6 +177,19 @@ package final class CoordinatorProcess: Sendable {
         let loop = CoordinatorLoop(process: self, socket: socket.socket, snapshot: snapshot, copies: copies)
         try loop.run()
         logger.notice("stopped")
+    }
+
+    /// Writes down where the coordinator listens. Who came in such numbers that no descriptor is left is turned away soon.
+    private func announce(_ endpoint: String, in file: URL) throws {
+        let end = ContinuousClock.now + .seconds(10)
+        while true {
+            do {
+                return try AtomicFile.write(Data((endpoint + "\n").utf8), to: file.path)
+            } catch {
+                guard [EMFILE, ENFILE].contains(error.code), ContinuousClock.now < end else { throw error }
+                Thread.sleep(forTimeInterval: 0.01)
+            }
+        }
     }
 
     /// Ends `run` soon. From any thread.
