@@ -1,7 +1,7 @@
 import Compute
 
 /// What training with a base model will take of this machine, from its shape alone: no weight is read.
-public struct DecoderForecast: Hashable, Sendable {
+public struct DecoderForecast: Sendable {
     /// Packed weights. Processes that share a weight cache on one machine have them once.
     public let weightBytes: Int
     /// What a training worker has besides: activations and gradients of a micro-batch, scratch space, adapter and optimiser.

@@ -74,7 +74,7 @@ extension SampleAdaptiveAttention {
                 return zip(weights, sortedMargins).reduce(0) { $0 + $1.0 * $1.1[sample] }
             }
             let metrics = Metrics(margins: mixed, labels: scoredLabels)
-            placements.append(Self.placements(margins: mixed, labels: scoredLabels))
+            placements.append(AUCDifference.placements(margins: mixed, labels: scoredLabels))
             trials.append(
                 AttentionTrial(parameters: candidate, logLoss: metrics.logLoss ?? .infinity, auc: metrics.auc))
         }
@@ -92,37 +92,13 @@ extension SampleAdaptiveAttention {
         return (trials[chosen].parameters, trials)
     }
 
-    /// For each sample the share of samples of the other label that it is on the right side of, ties counted half: their
-    /// mean over either label is the AUC.
-    private static func placements(margins: [Float], labels: [Bool]) -> [Double] {
-        let groups = [false, true].map { label in
-            zip(margins, labels).filter { $0.1 == label }.map(\.0).sorted()
-        }
-        return zip(margins, labels).map { margin, label in
-            let others = groups[label ? 0 : 1]
-            guard !others.isEmpty else { return 0.5 }
-            let below = others.partitioningIndex { $0 >= margin }
-            let notAbove = others.partitioningIndex { $0 > margin }
-            let share = Double(below + notAbove) / Double(2 * others.count)
-            return label ? share : 1 - share
-        }
-    }
-
     /// Whether an AUC is less than another on the same samples by no more than so many standard errors of the difference.
     private static func isAsGood(
         _ placements: [Double], as best: [Double], labels: [Bool], within errors: Double
     ) -> Bool {
-        var (difference, variance) = (0.0, 0.0)
-        for label in [false, true] {
-            let differences = zip(zip(best, placements), labels).filter { $0.1 == label }.map { $0.0.0 - $0.0.1 }
-            guard differences.count > 1 else { return true }
-            let count = Double(differences.count)
-            let mean = differences.reduce(0, +) / count
-            difference = mean
-            variance += differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (count - 1) / count
-        }
+        guard let gain = AUCDifference(placements: best, over: placements, labels: labels) else { return true }
         // Rounding alone is no difference.
-        return difference <= max(errors * variance.squareRoot(), 1e-7)
+        return gain.difference <= max(errors * gain.standardError, 1e-7)
     }
 
     /// Simplest first. τ = 0 occurs once: n does not matter then.

@@ -1,4 +1,5 @@
 import Compute
+import Recommendation
 
 /// Validation samples that can be searched by cosine similarity.
 struct Neighbourhood: Hashable, Sendable {
@@ -40,17 +41,5 @@ struct Neighbourhood: Hashable, Sendable {
             if best.count > count { best.removeLast() }
         }
         return best.map(\.sample)
-    }
-}
-
-extension Array {
-    /// The first position whose element satisfies a predicate that holds from some position on.
-    func partitioningIndex(where predicate: (Element) -> Bool) -> Int {
-        var (low, high) = (0, count)
-        while low < high {
-            let middle = (low + high) / 2
-            if predicate(self[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
     }
 }

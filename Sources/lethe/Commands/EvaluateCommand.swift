@@ -80,13 +80,13 @@ struct EvaluateCommand: ParsableCommand {
             try client.output.emit(result) {
                 let rows = result.variants.map { variant in
                     [
-                        variant.name, number(variant.auc), number(variant.aucStandardError), number(variant.accuracy),
-                        number(variant.logLoss),
+                        variant.name, number(variant.auc), number(variant.aucStandardError),
+                        variant.aboveBase.map(Self.text) ?? "", number(variant.accuracy), number(variant.logLoss),
                         decimal(variant.tokensPerSecond, 0),
                     ]
                 }
                 let chance = result.variants.filter { $0.tellsFromChance == false }.map(\.name)
-                return table([["model", "AUC", "± SE", "accuracy", "log-loss", "tokens/s"]] + rows)
+                return table([["model", "AUC", "± SE", "above base ± SE", "accuracy", "log-loss", "tokens/s"]] + rows)
                     + "\n\(result.prompts) \(result.split) prompts; attention τ \(decimal(result.tau, 1)), "
                     + "n \(result.neighbours)" + (result.exact ? "" : "; some adapters are approximate")
                     + (chance.isEmpty
@@ -110,6 +110,11 @@ struct EvaluateCommand: ParsableCommand {
             throw ValidationError("--attention: \(reason)")
         }
         return parameters
+    }
+
+    /// Of the same prompts, so that it tells more than the two errors beside each other.
+    private static func text(_ gain: AUCDifference) -> String {
+        "\(gain.difference < 0 ? "−" : "+")\(decimal(abs(gain.difference))) ± \(decimal(gain.standardError))"
     }
 
     private func number(_ value: Double?) -> String {

@@ -163,8 +163,12 @@ public struct EvaluateReply: Codable, Sendable {
         public var logLoss: Double?
         /// Prompt tokens a second that the workers reached, each with its own threads.
         public var tokensPerSecond: Double
+        /// By how much the AUC is above the base model's on the same prompts, paired. nil: of the base model itself, with fewer
+        /// than two prompts of a label, or of a coordinator of an older release.
+        public var aboveBase: AUCDifference?
 
-        public init(name: String, _ metrics: Metrics, tokensPerSecond: Double) {
+        public init(name: String, _ metrics: Metrics, tokensPerSecond: Double, aboveBase: AUCDifference? = nil) {
+            self.aboveBase = aboveBase
             self.name = name
             auc = metrics.auc
             aucStandardError = metrics.aucStandardError

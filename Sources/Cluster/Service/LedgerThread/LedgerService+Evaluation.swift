@@ -62,16 +62,19 @@ extension LedgerService {
         }
         let attention = try preparedAttention(scores.parameters)
         let approximate = attention.members.filter { !$0.exact }.map(\.name)
+        let base = scores.series.first { if case .base = $0.model { true } else { false } }?.margins
         var variants = scores.series.map { series in
-            variant(
-                series.model.title(approximate: approximate), margins: series.margins, labels: wanted,
-                tokens: series.tokens, seconds: series.seconds)
+            var isBase: Bool { if case .base = series.model { true } else { false } }
+            return variant(
+                series.model.title(approximate: approximate), margins: series.margins, over: isBase ? nil : base,
+                labels: wanted, tokens: series.tokens, seconds: series.seconds)
         }
         let single = scores.series.filter { if case .adapter = $0.model { true } else { false } }
         if single.count > 1 {
             variants.append(
                 variant(
-                    "mean of outputs", margins: MeanOfOutputs.margins(single.map(\.margins)), labels: wanted,
+                    "mean of outputs", margins: MeanOfOutputs.margins(single.map(\.margins)), over: base,
+                    labels: wanted,
                     tokens: single.map(\.tokens).saturatedSum, seconds: single.reduce(0) { $0 + $1.seconds }))
         }
         let reply = EvaluateReply(
@@ -83,11 +86,12 @@ extension LedgerService {
     }
 
     private func variant(
-        _ name: String, margins: [Float], labels: [Bool], tokens: Int, seconds: Double
+        _ name: String, margins: [Float], over base: [Float]?, labels: [Bool], tokens: Int, seconds: Double
     ) -> EvaluateReply.Variant {
         EvaluateReply.Variant(
             name: name, Metrics(margins: margins, labels: labels),
-            tokensPerSecond: seconds > 0 ? Double(tokens) / seconds : 0)
+            tokensPerSecond: seconds > 0 ? Double(tokens) / seconds : 0,
+            aboveBase: base.flatMap { AUCDifference(margins: margins, over: $0, labels: labels) })
     }
 }
 

@@ -1,0 +1,11 @@
+extension Array {
+    /// The first position whose element satisfies a predicate that holds from some position on.
+    package func partitioningIndex(where predicate: (Element) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if predicate(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}
