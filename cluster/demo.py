@@ -43,6 +43,30 @@ def example_users(data, options):
     return ranked[len(ranked) // 2], ranked[-1]
 
 
+def bar(share, width=24):
+    """A bar of so many columns, to an eighth of one."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    return ("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8]).ljust(width + 1)
+
+
+def aggregate(evaluated):
+    """The row of what answers queries."""
+    return next(row for row in evaluated["variants"] if row["name"].startswith(("APA", "equal weights")))
+
+
+def picture(user, other, before, other_before, after, retrained, workers):
+    """What the cluster says of two people, before and after one of them is forgotten."""
+    others = {row["item"]: row["probability"] for row in other_before["items"]}
+    later = {row["item"]: row["probability"] for row in after["items"]}
+    left, right = f"user {user} likes", f"user {other} likes"
+    say(f"  {'':26}  {left:28}  {'after':7}  {right}")
+    for row in before["items"]:
+        item, old, new = row["title"][:26], others[row["item"]], later[row["item"]]
+        say(f"  {item:26}  {bar(row['probability'], 20)} {row['probability']:.2f}   {'unknown':7}  {bar(old, 10)} {old:.2f} → {new:.2f}")
+    say(f"  {'':26}  {'before':28}  {'':7}  before → after")
+    say("  shards: " + ", ".join(f"{shard} {'retrained' if shard in retrained else 'untouched'}" for shard in range(workers)))
+
+
 def main():
     arguments = parse()
     started = time.monotonic()
@@ -74,6 +98,7 @@ def main():
         user, other = example_users(data, options)
         step(f"asking what user {user} would like")
         before = cluster.run("query_before", "query", "--user", user, "--item", *ITEMS)
+        other_before = cluster.run("query_other", "query", "--user", other, "--item", *ITEMS)
 
         step(f"forgetting user {user}: first only the plan")
         plan = cluster.run("plan", "forget", "--user", user, "--dry-run")
@@ -94,14 +119,20 @@ def main():
 
     total = time.monotonic() - started
     step("what came out")
-    table([("model", "AUC", "accuracy", "log-loss")] + [
-        (row["name"], *(f"{row[key]:.3f}" for key in ("auc", "accuracy", "log_loss"))) for row in evaluated["variants"]])
-    say(f"  {evaluated['prompts']} test prompts, {imported['prompts']['train']} for training: numbers this small vary; --full has enough of both"
-        if not arguments.full else f"  {evaluated['prompts']} test prompts")
+    def above(row):
+        gain = row.get("above_base")
+        return f"{gain['difference']:+.3f} ± {gain['standard_error']:.3f}" if gain else ""
+
+    table([("model", "AUC", "", "above base ± SE", "log-loss")] + [
+        (row["name"], f"{row['auc']:.3f}", bar((row["auc"] - 0.5) * 2.5), above(row), f"{row['log_loss']:.3f}")
+        for row in evaluated["variants"]])
+    gain = aggregate(evaluated).get("above_base")
+    errors = gain["difference"] / gain["standard_error"] if gain and gain["standard_error"] else 0
+    say(f"  {evaluated['prompts']} test prompts, {imported['prompts']['train']} for training; bars from AUC .5 to .9. "
+        + (f"The recommender has learned: {errors:.1f} standard errors above the base model." if errors > 2
+           else f"So few prompts do not tell the recommender from the base model ({errors:.1f} standard errors)."))
     say()
-    table([("P(like)", "item")] + [(f"{row['probability']:.3f}", row["title"]) for row in before["items"]])
-    weights = ", ".join(f"shard {row['shard']} {row['weight']:.2f}" for row in before["adapters"])
-    say(f"  user {user} before forgetting; weights: {weights}")
+    picture(user, other, before, other_before, after, retrained, arguments.workers)
     say()
     say(f"  Forgetting user {user} retrained {len(retrained)} of {arguments.workers} shards: {retraining} tokens, where all shards "
         f"have {full_training} ({full_training / max(retraining, 1):.1f} x less).")
