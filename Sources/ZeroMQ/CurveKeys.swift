@@ -132,7 +132,9 @@ private enum Certificate {
     /// As editors and shells of other systems save it: with a byte order mark, or as UTF-16.
     private static func text(of file: Data) -> String {
         let mark = [UInt8](file.prefix(2))
-        if mark == [0xFF, 0xFE] || mark == [0xFE, 0xFF], let text = String(data: file, encoding: .utf16) { return text }
+        if [[0xFF, 0xFE], [0xFE, 0xFF]].contains(mark), let text = String(data: file, encoding: .utf16) {
+            return text
+        }
         let text = String(decoding: file, as: UTF8.self)
         return text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text
     }

@@ -125,7 +125,8 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
             guard inet_pton(AF_INET, String(text), &address) == 1 else { throw Objection("\(text) is no IPv4 address") }
             return .ipv4(String(text))
         }
-        let isName = text.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || "0123456789-._".contains($0.description) }
+        let others = "0123456789-._".unicodeScalars
+        let isName = text.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || others.contains($0) }
         guard isName, text.utf8.count <= 253 else { throw Objection("\(text) is no name of a host") }
         return .name(String(text))
     }

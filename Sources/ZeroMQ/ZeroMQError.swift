@@ -33,7 +33,8 @@ public enum ZeroMQError: Error, Hashable, Sendable, CustomStringConvertible {
         case .unreachable: "no such peer is connected"
         case .interrupted: "interrupted by a signal"
         case .addressInUse(let endpoint): "\(endpoint) is already in use"
-        case .malformedEndpoint(let endpoint, let reason): "\(endpoint.isEmpty ? "\"\"" : endpoint) is no endpoint: \(reason)"
+        case .malformedEndpoint(let endpoint, let reason):
+            "\(endpoint.isEmpty ? "nothing" : endpoint) is no endpoint: \(reason)"
         case .invalidEndpoint(let endpoint): "\(endpoint) is not an endpoint that can be used here"
         case .messageTooLarge: "a message above the limits was dropped"
         case .unwelcome: "a message of a peer that chose its own identity was dropped"

@@ -94,7 +94,8 @@ struct SocketTests {
         #expect(throws: ZeroMQError.addressInUse(endpoint: endpoint)) { try second.bind(endpoint) }
         #expect(throws: ZeroMQError.invalidEndpoint("nonsense")) { try second.bind("nonsense") }
         let reason = "the port is missing: write tcp://nowhere:7070"
-        #expect(throws: ZeroMQError.malformedEndpoint("tcp://nowhere", reason: reason)) { try second.connect("tcp://nowhere") }
+        let malformed = ZeroMQError.malformedEndpoint("tcp://nowhere", reason: reason)
+        #expect(throws: malformed) { try second.connect("tcp://nowhere") }
     }
 
     @Test("A context that is shut down ends waiting")

@@ -105,13 +105,14 @@ public final class CoordinatorClient {
 
     private var silence: ClientError {
         let unresolved = try? Endpoint(endpoint, for: .connecting).unresolved
-        let cause = unresolved.map { "\($0.reason)" } ?? "is it running, and are the keys right?"
+        let cause = unresolved?.reason ?? "is it running, and are the keys right?"
         return ClientError(code: .unreachable, message: "no answer from a coordinator at \(endpoint); \(cause)")
     }
 
     /// A name that was never known is a slip of the pen; one that is gone for a while may come again with its coordinator.
     private func requireName() throws {
-        guard !isKnown, let unresolved = try Endpoint(endpoint, for: .connecting).unresolved, unresolved.isCertain else {
+        guard !isKnown, let unresolved = try Endpoint(endpoint, for: .connecting).unresolved, unresolved.isCertain
+        else {
             return
         }
         throw ClientError(code: .unreachable, message: "no coordinator at \(endpoint): \(unresolved.reason)")

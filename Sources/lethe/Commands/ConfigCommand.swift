@@ -52,7 +52,9 @@ struct ConfigCommand: ParsableCommand {
             throw CommandFailure(
                 .notReady, "a coordinator has \(data) open: ask it, with `lethe config --coordinator ENDPOINT`")
         }
-        guard let recorded else { throw CommandFailure(.badInput, "\(data) holds no cluster: there is no ledger.sqlite") }
+        guard let recorded else {
+            throw CommandFailure(.badInput, "\(data) holds no cluster: there is no ledger.sqlite")
+        }
         var flags = try CoordinatorFlags.parse([])
         flags.data = data
         flags = try flags.overriding(file: config)

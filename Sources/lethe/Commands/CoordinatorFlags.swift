@@ -286,7 +286,8 @@ extension RecordedConfiguration? {
         }
         guard FileManager.default.fileExists(atPath: path) else {
             throw CommandFailure(
-                .badInput, "the base model was \(path) at the last start and is not there any more: name it with --model")
+                .badInput,
+                "the base model was \(path) at the last start and is not there any more: name it with --model")
         }
         return path
     }

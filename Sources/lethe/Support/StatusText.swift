@@ -59,7 +59,8 @@ package struct StatusText {
 
     /// The coordinator's line names every training with its progress, which stands in a table here.
     private var activity: String {
-        for (verb, kind) in [("training", "train"), ("correcting", "correct")] where report.activity.hasPrefix(verb + " ") {
+        for (verb, kind) in [("training", "train"), ("correcting", "correct")]
+        where report.activity.hasPrefix(verb + " ") {
             let shards = report.workers.flatMap(\.tasks).filter { $0.kind == kind }.compactMap(\.shard).sorted()
             guard !shards.isEmpty else { continue }
             let list = shards.map(String.init).joined(separator: ", ")

@@ -32,8 +32,8 @@ package struct Terminal: Sendable {
     }
 
     package enum Colour: Int, Sendable {
-        case red = 31, green, yellow
-        case bold = 1, faint = 2
+        case red = 31
+        case faint = 2
     }
 
     package func coloured(_ text: String, _ colour: Colour) -> String {
