@@ -73,9 +73,8 @@ run_build() {
     log=$(mktemp "${TMPDIR:-/tmp}/lethe-build.XXXXXX")
     "$@" </dev/null 2>&1 | show_build "$log" || status=$?
     if [ "$status" != 0 ]; then
-        grep -E '(error|fatal): |: error:' "$log" | sort -u | head -n 20 >&2 || true
         say "the end of the build's log, which is kept in $log:"
-        tail -n 30 "$log" >&2
+        grep -v '^\[[0-9]*/[0-9]*\] ' "$log" | tail -n 40 >&2 || true
         fail "the build failed"
     fi
     rm -f "$log"
