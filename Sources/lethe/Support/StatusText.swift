@@ -70,16 +70,21 @@ package struct StatusText {
     }
 
     private var progressTable: String {
-        let rows = progressing.map { worker, task in
-            let (step, steps) = (task.step ?? 0, task.steps ?? 0)
-            return [
-                task.kind, task.shard.map(String.init) ?? "-",
-                terminal.bar(steps > 0 ? Double(step) / Double(steps) : 0), "\(step) of \(steps)",
-                task.loss.map { decimal($0) } ?? "-", task.tokensPerSecond.map { decimal($0, 0) } ?? "-",
-                task.secondsRemaining.map { "\(decimal($0, 0)) s" } ?? "-", String(worker.id.prefix(8)),
-            ]
-        }
-        return table([["task", "shard", "done", "step", "loss", "tokens/s", "left", "worker"]] + rows)
+        let head = ["task", "shard", "done", "step", "loss", "tokens/s", "left", "worker"]
+        return table([head] + progressing.map { progressRow($0.task, of: $0.worker) })
+    }
+
+    private func progressRow(_ task: StatusReport.Task, of worker: StatusReport.Worker) -> [String] {
+        let (step, steps) = (task.step ?? 0, max(1, task.steps ?? 1))
+        var row: [String] = [task.kind]
+        row.append(task.shard.map(String.init) ?? "-")
+        row.append(terminal.bar(Double(step) / Double(steps)))
+        row.append("\(step) of \(steps)")
+        row.append(task.loss.map { decimal($0) } ?? "-")
+        row.append(task.tokensPerSecond.map { decimal($0, 0) } ?? "-")
+        row.append(task.secondsRemaining.map { decimal($0, 0) + " s" } ?? "-")
+        row.append(String(worker.id.prefix(8)))
+        return row
     }
 
     private var shardTable: String {
