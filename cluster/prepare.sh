@@ -44,10 +44,46 @@ prepare_verifier() {
     export LETHE_TEST_PYTHON=/usr/bin/python3
 }
 
+# Whether a line on standard error may overwrite itself.
+is_terminal() { [ -t 2 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ]; }
+
+# show_build LOG: keeps what a build says in LOG and shows how far it is, on a terminal in one line, else now and then.
+show_build() {
+    local log=$1 line columns=80 next=0 overwrites=
+    if is_terminal; then
+        overwrites=1
+        columns=$(tput cols 2>/dev/null || echo 80)
+    fi
+    while IFS= read -r line || [ -n "$line" ]; do
+        printf '%s\n' "$line" >>"$log"
+        [[ "$line" =~ ^\[([0-9]+)/([0-9]+)\]\ (.*)$ ]] || continue
+        if [ -n "$overwrites" ]; then
+            printf '\r\033[K%s' "${line:0:columns-1}" >&2
+        elif [ "$SECONDS" -ge "$next" ]; then
+            say "  step ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]}"
+            next=$((SECONDS + 60))
+        fi
+    done
+    [ -z "$overwrites" ] || printf '\r\033[K' >&2
+}
+
+# run_build COMMAND…: one that builds; when it fails, what is wrong and the end of what it said.
+run_build() {
+    local log status=0
+    log=$(mktemp "${TMPDIR:-/tmp}/lethe-build.XXXXXX")
+    "$@" </dev/null 2>&1 | show_build "$log" || status=$?
+    if [ "$status" != 0 ]; then
+        say "the end of the build's log, which is kept in $log:"
+        grep -v '^\[[0-9]*/[0-9]*\] ' "$log" | tail -n 40 >&2 || true
+        fail "the build failed"
+    fi
+    rm -f "$log"
+}
+
 prepare_build() {
     say "building (release; the first time takes some minutes)"
-    (cd "$repository" && swift build -c release --product lethe >&2) || fail "the build failed"
-    LETHE=$(cd "$repository" && swift build -c release --show-bin-path)/lethe
+    run_build swift build --package-path "$repository" -c release --product lethe
+    LETHE=$(swift build --package-path "$repository" -c release --show-bin-path)/lethe
     export LETHE
 }
 

@@ -115,7 +115,7 @@ private enum Certificate {
         }
         guard file.count <= 65_536 else { throw .invalidKey(reason: "\(path) is no key file") }
         var fields: [String: String] = [:]
-        for line in String(decoding: file, as: UTF8.self).split(separator: "\n") {
+        for line in text(of: file).split(whereSeparator: \.isNewline) {
             guard let equals = line.firstIndex(of: "=") else { continue }
             let name = line[..<equals].trimmingCharacters(in: .whitespaces)
             let value = line[line.index(after: equals)...].trimmingCharacters(in: .whitespaces)
@@ -127,6 +127,16 @@ private enum Certificate {
             fields[name] = String(value.dropFirst().dropLast())
         }
         return fields
+    }
+
+    /// As editors and shells of other systems save it: with a byte order mark, or as UTF-16.
+    private static func text(of file: Data) -> String {
+        let mark = [UInt8](file.prefix(2))
+        if [[0xFF, 0xFE], [0xFE, 0xFF]].contains(mark), let text = String(data: file, encoding: .utf16) {
+            return text
+        }
+        let text = String(decoding: file, as: UTF8.self)
+        return text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text
     }
 
     static func write(_ text: String, to path: String, mode: mode_t) throws(ZeroMQError) {

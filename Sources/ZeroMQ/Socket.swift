@@ -74,6 +74,7 @@ public final class Socket {
     /// - Returns: the endpoint as bound, with its port.
     @discardableResult
     public func bind(_ endpoint: String) throws(ZeroMQError) -> String {
+        try choose(for: endpoint, .listening)
         guard zmq_bind(handle, endpoint) == 0 else { throw .last("zmq_bind", endpoint: endpoint) }
         var text = [UInt8](repeating: 0, count: 1024)
         var size = text.count
@@ -83,7 +84,15 @@ public final class Socket {
 
     /// Connects in the background and reconnects for as long as the socket lives.
     public func connect(_ endpoint: String) throws(ZeroMQError) {
+        try choose(for: endpoint, .connecting)
         guard zmq_connect(handle, endpoint) == 0 else { throw .last("zmq_connect", endpoint: endpoint) }
+    }
+
+    /// IPv6 where the endpoint has it. What is no endpoint of a network is libzmq's to judge: sockets of one process connect
+    /// by names of their own.
+    private func choose(for text: String, _ use: Endpoint.Use) throws(ZeroMQError) {
+        guard text.hasPrefix("tcp:") else { return }
+        try setIPv6(try Endpoint(text, for: use).needsIPv6)
     }
 
     /// Queues one multipart message, whole or not at all; never waits.
@@ -175,7 +184,7 @@ public final class Socket {
         if tooLarge { throw .messageTooLarge }
         return Message(
             frames: frames, user: property(Property.user, of: &message), key: property(Property.key, of: &message),
-            address: property(Property.address, of: &message))
+            address: property(Property.address, of: &message).map(plainAddress))
     }
 
     /// nil for an empty one too.

@@ -81,6 +81,11 @@ extension Socket {
         }
     }
 
+    /// Of what binds or connects from here on.
+    func setIPv6(_ isOn: Bool) throws(ZeroMQError) {
+        try set(ZMQ_IPV6, isOn ? 1 as Int32 : 0, "ZMQ_IPV6")
+    }
+
     private func set<Value: BitwiseCopyable>(_ option: Int32, _ value: Value, _ name: String) throws(ZeroMQError) {
         let result = withUnsafeBytes(of: value) { zmq_setsockopt(handle, option, $0.baseAddress, $0.count) }
         guard result == 0 else { throw .last(name) }

@@ -41,6 +41,6 @@ struct TCPTraffic: Hashable, Sendable {
             }
         }
         guard isKnown else { return nil }
-        return String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return plainAddress(String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
 }

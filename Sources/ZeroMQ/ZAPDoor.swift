@@ -23,7 +23,7 @@ struct ZAPDoor {
     /// is the server socket's own, whatever RFC 27 says: what the peer claims cannot be seen here.
     mutating func answer(_ request: [[UInt8]], at now: ContinuousClock.Instant) -> Answer? {
         guard request.count >= 8, request[1].isEmpty, request[2] == Array("1.0".utf8) else { return nil }
-        let address = String(decoding: request[5], as: UTF8.self)
+        let address = plainAddress(String(decoding: request[5], as: UTF8.self))
         let start = [request[0], [], request[2], request[3]]
         let mechanism = String(decoding: request[7], as: UTF8.self)
         switch admission {

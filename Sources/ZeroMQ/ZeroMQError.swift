@@ -15,6 +15,8 @@ public enum ZeroMQError: Error, Hashable, Sendable, CustomStringConvertible {
     case addressInUse(endpoint: String)
     /// EINVAL, EPROTONOSUPPORT, ENODEV or EADDRNOTAVAIL for an endpoint.
     case invalidEndpoint(String)
+    /// What is written is no endpoint, whatever this machine has.
+    case malformedEndpoint(String, reason: String)
     /// A multipart message above the receiver's limits; it was read to its end and dropped.
     case messageTooLarge
     /// A message whose sender chose its own identity; it was dropped.
@@ -31,6 +33,8 @@ public enum ZeroMQError: Error, Hashable, Sendable, CustomStringConvertible {
         case .unreachable: "no such peer is connected"
         case .interrupted: "interrupted by a signal"
         case .addressInUse(let endpoint): "\(endpoint) is already in use"
+        case .malformedEndpoint(let endpoint, let reason):
+            "\(endpoint.isEmpty ? "nothing" : endpoint) is no endpoint: \(reason)"
         case .invalidEndpoint(let endpoint): "\(endpoint) is not an endpoint that can be used here"
         case .messageTooLarge: "a message above the limits was dropped"
         case .unwelcome: "a message of a peer that chose its own identity was dropped"

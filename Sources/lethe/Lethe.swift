@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 @main
 struct Lethe: ParsableCommand {
@@ -6,28 +7,59 @@ struct Lethe: ParsableCommand {
         commandName: "lethe",
         abstract: "Trains LLM recommenders that can forget.",
         discussion: """
-            A coordinator deals training data to shards; each worker trains LoRA adapters for the shards it owns; queries are \
-            answered by all adapters together, weighted by how well each does on similar prompts. Forgetting a user \
-            retrains only the shards that held the user's data, and `verify` replays that training byte for byte.
+            A coordinator deals training data to shards; each worker trains a LoRA adapter for every shard it owns; all \
+            adapters together answer a query. To forget somebody retrains only the shards that held the data, and `verify` \
+            replays that, byte for byte.
 
-            Start with `lethe doctor`, then a coordinator and some workers, then import, train, query, forget.
+            A first cluster, on this machine:
 
-            Exit status: 0 success; 1 the request failed; 2 verify found other bytes; 64 wrong arguments; 65 unusable \
-            input; 69 no coordinator answers; 75 not possible at the moment; 77 refused by the coordinator.
+              lethe doctor
+              lethe coordinator --data DIR --model MODEL &
+              lethe worker --model MODEL &
+              lethe import --format csv FILE
+              lethe train --wait
+              lethe query --user ID --top 10
+              lethe forget --user ID --wait
+
+            Exit status: 0 success; 1 the request failed; 2 verify found other bytes; 64 wrong arguments; 65 unusable input; \
+            69 no coordinator answers; 75 not possible at the moment; 77 refused.
             """,
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(
-                name: "Services", subcommands: [CoordinatorCommand.self, WorkerCommand.self, KeysCommand.self]),
-            CommandGroup(
-                name: "Cluster",
+                name: "To run a cluster",
                 subcommands: [
-                    ImportCommand.self, TrainCommand.self, ForgetCommand.self, QueryCommand.self, EvaluateCommand.self,
-                    StatusCommand.self, WorkersCommand.self, AdaptersCommand.self, VerifyCommand.self,
-                    AccessCommand.self, AuditCommand.self,
+                    CoordinatorCommand.self, WorkerCommand.self, KeysCommand.self, ConfigCommand.self,
                 ]),
             CommandGroup(
+                name: "To bring data in and train", subcommands: [ImportCommand.self, TrainCommand.self]),
+            CommandGroup(
+                name: "To ask", subcommands: [QueryCommand.self, EvaluateCommand.self, AdaptersCommand.self]),
+            CommandGroup(
+                name: "To forget, and to show it",
+                subcommands: [ForgetCommand.self, VerifyCommand.self, AccessCommand.self, AuditCommand.self]),
+            CommandGroup(name: "To look after it", subcommands: [StatusCommand.self, WorkersCommand.self]),
+            CommandGroup(
                 name: "Without a cluster",
-                subcommands: [PromptsCommand.self, ScoreCommand.self, BenchCommand.self, DoctorCommand.self]),
+                subcommands: [DoctorCommand.self, PromptsCommand.self, ScoreCommand.self, BenchCommand.self]),
         ])
+
+    /// As in what commands print themselves.
+    static let _errorPrefix = "error: "
+
+    /// What the parser refuses is said like any other failure: with `--json` also as an object on standard output.
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            var command = try parseAsRoot(IdentifierArguments.joined(arguments))
+            try command.run()
+        } catch {
+            let isAsked = arguments.prefix { $0 != "--" }.contains("--json")
+            // Whoever reports by itself ends with a status alone.
+            if isAsked, !(error is ExitCode), exitCode(for: error) != .success {
+                CommandFailure(.usage, message(for: error)).emit(code: ExitStatus.usage.kind)
+            }
+            exit(withError: error)
+        }
+    }
 }

@@ -24,11 +24,13 @@ struct MasterKeyTests {
         for text in ["", "fd:", "fd:-1", "fd:x", "fd:99999999999"] { #expect(MasterKey(text) == nil) }
     }
 
-    @Test("A key is 32 bytes, or 64 digits with or without a line's end")
+    @Test("A key is 32 bytes, or 64 digits with what editors leave around them")
     func forms() throws {
         #expect(try read(key.rawBytes) == key)
         let digits = key.rawBytes.hexadecimal
-        for text in [digits, digits + "\n", digits + "\r\n", digits.uppercased()] {
+        for text in [
+            digits, digits + "\n", digits + "\r\n", digits.uppercased(), digits + "  \r\n\r\n", "\u{FEFF}\(digits)\r\n",
+        ] {
             #expect(try read(text.utf8) == key)
         }
     }
@@ -37,7 +39,7 @@ struct MasterKeyTests {
     func refused() throws {
         let digits = Array(key.rawBytes.hexadecimal.utf8)
         let path = directory.file("master").path
-        for bytes in [[], Array(digits.dropLast()), digits + Array("\n\n".utf8), Array("g".utf8) + digits.dropLast()] {
+        for bytes in [[], Array(digits.dropLast()), digits + Array("\n7\n".utf8), Array("g".utf8) + digits.dropLast()] {
             let error = #expect(throws: LedgerError.self) { try read(bytes) }
             guard case .keyUnusable(path, let reason) = error else {
                 Issue.record("wrong error: \(String(describing: error))")

@@ -15,7 +15,11 @@ struct CommandTests {
         #expect(lines.count == 8)
         for line in lines {
             let object = try #require(try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any])
-            #expect(Set(object.keys) == ["id", "instruction", "input", "output", "user", "item", "timestamp"])
+            #expect(
+                Set(object.keys) == [
+                    "id", "instruction", "input", "output", "user", "item", "timestamp", "schema_version",
+                ])
+            #expect(object["schema_version"] as? Int == 1)
         }
         let prompts = cluster.root.appendingPathComponent("prompts.jsonl")
         try printed.output.write(to: prompts)
@@ -29,7 +33,7 @@ struct CommandTests {
             #expect(result.status == 0, "\(result.errors)")
             return try result.output.split(separator: UInt8(ascii: "\n")).map { line in
                 let object = try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
-                #expect(object?["tokens"] as? Int ?? 0 > 0)
+                #expect(object?["tokens"] as? Int ?? 0 > 0 && object?["schema_version"] as? Int == 1)
                 return try #require(object?["margin"] as? Double)
             }
         }

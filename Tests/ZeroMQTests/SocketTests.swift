@@ -93,7 +93,9 @@ struct SocketTests {
         let second = try Socket(context, .router)
         #expect(throws: ZeroMQError.addressInUse(endpoint: endpoint)) { try second.bind(endpoint) }
         #expect(throws: ZeroMQError.invalidEndpoint("nonsense")) { try second.bind("nonsense") }
-        #expect(throws: ZeroMQError.invalidEndpoint("tcp://nowhere")) { try second.connect("tcp://nowhere") }
+        let reason = "the port is missing: write tcp://nowhere:7070"
+        let malformed = ZeroMQError.malformedEndpoint("tcp://nowhere", reason: reason)
+        #expect(throws: malformed) { try second.connect("tcp://nowhere") }
     }
 
     @Test("A context that is shut down ends waiting")

@@ -32,6 +32,8 @@ public final class CoordinatorClient {
     private let curve: ClientCurve?
     private let memory: GenerationMemory?
     private var socket: Socket
+    /// Whether anything ever came from there.
+    private var isKnown = false
 
     /// - `memory`: where the newest coordinator of each cluster is remembered; nil: nowhere, and any is believed.
     /// - Throws: `ClientError` (`invalid-request`) for an endpoint or keys that cannot be used.
@@ -102,15 +104,25 @@ public final class CoordinatorClient {
     }
 
     private var silence: ClientError {
-        ClientError(
-            code: .unreachable,
-            message: "no answer from a coordinator at \(endpoint); is it running, and are the keys right?")
+        let unresolved = try? Endpoint(endpoint, for: .connecting).unresolved
+        let cause = unresolved?.reason ?? "is it running, and are the keys right?"
+        return ClientError(code: .unreachable, message: "no answer from a coordinator at \(endpoint); \(cause)")
+    }
+
+    /// A name that was never known is a slip of the pen; one that is gone for a while may come again with its coordinator.
+    private func requireName() throws {
+        guard !isKnown, let unresolved = try Endpoint(endpoint, for: .connecting).unresolved, unresolved.isCertain
+        else {
+            return
+        }
+        throw ClientError(code: .unreachable, message: "no coordinator at \(endpoint): \(unresolved.reason)")
     }
 
     private func exchange(
         _ questions: [Question], patience: Duration, whenWorking: (Int, WorkingNotice) throws -> Void,
         whenAnswered: (Int, Result<Reply, ClientError>) -> Void
     ) throws {
+        try requireName()
         let clock = ContinuousClock()
         var open = Array(questions.indices)
         var deadline = clock.now + patience
@@ -125,6 +137,7 @@ public final class CoordinatorClient {
                 while let frames = try socket.receive(
                     maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message)
                 {
+                    isKnown = true
                     let (id, message) = try ClientMessage.decode(frames: frames)
                     // Late answers to earlier requests of this connection are left.
                     guard let position = open.firstIndex(where: { questions[$0].id == id }) else { continue }

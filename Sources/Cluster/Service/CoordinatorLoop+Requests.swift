@@ -39,6 +39,7 @@ extension CoordinatorLoop {
             }
         case .finishImport(let finish): finishImport(finish, ticket)
         case .adapters: read(.adapters, ticket)
+        case .configuration: read(.configuration(process.configuration), ticket)
         case .lineage: answer(ticket) { service in try ReplyCoding.encode(try service.lineage()) }
         case .exportAdapter(let name): exportAdapter(name, ticket)
         case .access(let user):

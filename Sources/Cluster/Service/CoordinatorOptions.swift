@@ -70,9 +70,13 @@ package struct CoordinatorOptions: Sendable {
         self.model = model
     }
 
-    /// Whether the endpoint can only be reached from this machine.
-    var isLoopback: Bool {
-        ["tcp://127.", "tcp://localhost:", "tcp://[::1]:", "ipc://"].contains { endpoint.hasPrefix($0) }
+    /// - Throws: `CoordinatorStartError.endpointUnusable`.
+    func listening() throws(CoordinatorStartError) -> Endpoint {
+        do throws(ZeroMQError) {
+            return try Endpoint(endpoint, for: .listening)
+        } catch {
+            throw .endpointUnusable(error.description)
+        }
     }
 }
 
@@ -80,6 +84,7 @@ package struct CoordinatorOptions: Sendable {
 package enum CoordinatorStartError: Error, CustomStringConvertible, Sendable {
     case keysNeeded(endpoint: String)
     case endpointUnusable(String)
+    case endpointInUse(String)
     /// A setting that does not fit the model.
     case invalidSetting(String)
 
@@ -87,7 +92,9 @@ package enum CoordinatorStartError: Error, CustomStringConvertible, Sendable {
         switch self {
         case .keysNeeded(let endpoint):
             "\(endpoint) can be reached from other machines, so connections must be encrypted: make keys with `lethe keys "
-                + "create` and pass --keys and --allow"
+                + "FILE` and pass --keys and --allow"
+        case .endpointInUse(let endpoint):
+            "\(endpoint) is in use by another process; stop that, or listen elsewhere with --listen"
         case .endpointUnusable(let reason), .invalidSetting(let reason): reason
         }
     }

@@ -64,7 +64,7 @@ package final class CoordinatorProcess: Sendable {
     ///
     /// - Throws: `LanguageModelError`, `LedgerError`, `CoordinatorStartError`.
     package init(options: CoordinatorOptions, logger: Logger) throws {
-        guard options.isLoopback || options.security != nil else {
+        guard try options.listening().isLoopback || options.security != nil else {
             throw CoordinatorStartError.keysNeeded(endpoint: options.endpoint)
         }
         self.options = options
@@ -85,6 +85,7 @@ package final class CoordinatorProcess: Sendable {
         let directory = options.dataDirectory
         let accepted = options.accepted
         let takesOver = options.takesOver
+        let start = options.start
         let keys = KeyOptions(folder: options.keysDirectory, master: options.masterKey)
         let opened = try Mailbox<
             (cluster: String, publicKey: Data, generation: Generation, source: LedgerReader.Source)
@@ -96,6 +97,7 @@ package final class CoordinatorProcess: Sendable {
                 directory: directory, configuration: configuration, keys: keys, accepting: accepted)
             try ledger.requireEmbeddings(ofWidth: shape.hidden, at: Date())
             let generation = try ledger.raiseGeneration(takeOver: takesOver, at: Date())
+            try ledger.record(start)
             opened.post((ledger.cluster, ledger.publicKey, generation, ledger.readerSource))
             let service = LedgerService(ledger: ledger, model: shape)
             service.whenFactsChange = { inbox.post(.facts($0)) }
@@ -230,6 +232,8 @@ package final class CoordinatorProcess: Sendable {
         let socket = try Socket(context, .router, options: socketOptions)
         do {
             return (socket, try socket.bind(options.endpoint))
+        } catch ZeroMQError.addressInUse(let endpoint) {
+            throw CoordinatorStartError.endpointInUse(endpoint)
         } catch {
             throw CoordinatorStartError.endpointUnusable("\(error)")
         }

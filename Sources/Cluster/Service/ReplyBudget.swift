@@ -103,8 +103,8 @@ extension ClientRequest {
         switch self {
         case .forget(let forget): forget.dryRun
         case .train, .evaluate, .verify, .compare, .forgetCopy: false
-        case .importRows, .finishImport, .query, .status, .operation, .comparedCases, .adapters, .lineage,
-            .exportAdapter, .access, .audit:
+        case .importRows, .finishImport, .query, .status, .configuration, .operation, .comparedCases, .adapters,
+            .lineage, .exportAdapter, .access, .audit:
             true
         }
     }

@@ -23,6 +23,11 @@ struct CoordinatorCommand: ParsableCommand {
             an option on the command line wins. What determines the adapters (shards, partition, seed, training) is \
             recorded at the first start and cannot be changed afterwards.
 
+            Started again with --data alone a coordinator goes on as it was started last: also with the same method, rule, \
+            double check and settings of the approximate methods, the base model where it was, and the folder of keys. Given \
+            anew each time are --listen, --keys and --allow, --master-key, --threads and --weight-cache. `lethe config` prints \
+            all of it, in the form of a configuration file.
+
             The approximate methods have a key of their own in the file: {"e2urec": {"beta": 0.4, "alpha": 2, "batch": 16, …}, \
             "ifru": {"damping": "prepared", or a number, or a list of multiples, "probes": 8, "pruning": 0, …}}.
 

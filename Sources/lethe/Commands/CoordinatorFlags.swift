@@ -48,10 +48,12 @@ struct LossFlags: ParsableArguments {
 
 /// The coordinator's options; all are optional here, since each may come from the file.
 struct CoordinatorFlags: ParsableArguments {
-    @Option(help: "Where the ledger and the adapters are kept.")
+    @Option(help: "Where the ledger and the adapters are kept.", completion: .directory)
     var data: String?
 
-    @Option(help: "The base model: a GGUF file or a Hugging Face directory.")
+    @Option(
+        help: "The base model: a GGUF file or a Hugging Face directory. [default: where it was at the last start]",
+        completion: .file())
     var model: String?
 
     @Option(help: "Where to listen; port * picks a free one. [default: tcp://127.0.0.1:7070]")
@@ -128,7 +130,8 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "How data is forgotten unless the request says otherwise: apa, e2urec or ifru. [default: apa]")
     var method: String?
 
-    @Option(help: "Prepare corrections of trained shards ahead of requests: ifru. [default: if it is the method]")
+    @Option(
+        help: "Prepare corrections of trained shards ahead of requests: ifru, or none. [default: if it is the method]")
     var prepare: String?
 
     @Option(
@@ -215,13 +218,17 @@ extension CoordinatorFlags {
         return merged
     }
 
+    /// Options that are left out are those of the folder's last start, or the usual ones in a new folder.
+    ///
     /// - Throws: `CommandFailure` for missing or contradictory options.
     func options() throws -> CoordinatorOptions {
         guard let data else {
             throw CommandFailure(.usage, "--data is missing: a folder for the ledger and the adapters")
         }
-        guard let model else { throw CommandFailure(.usage, "--model is missing: the base model's file or folder") }
-        var options = CoordinatorOptions(dataDirectory: URL(fileURLWithPath: data), model: model)
+        let folder = URL(fileURLWithPath: data)
+        let recorded = try Ledger.recorded(in: folder)
+        var options = CoordinatorOptions(dataDirectory: folder, model: try model ?? recorded.model())
+        if let recorded { options.adopt(recorded) }
         if let method {
             guard let known = ForgetMethod(rawValue: method) else {
                 throw CommandFailure(.usage, "--method \(method): there are apa, e2urec and ifru")
@@ -229,8 +236,10 @@ extension CoordinatorFlags {
             options.method = known
         }
         if let prepare {
-            guard prepare == "ifru" else { throw CommandFailure(.usage, "--prepare \(prepare): only ifru is prepared") }
-            options.corrections.preparesInfluence = true
+            guard ["ifru", "none"].contains(prepare) else {
+                throw CommandFailure(.usage, "--prepare \(prepare): only ifru is prepared, or none")
+            }
+            options.corrections.preparesInfluence = prepare == "ifru"
         }
         if let doubleCheck {
             guard let rule = DoubleCheckRule(doubleCheck) else {
@@ -242,11 +251,11 @@ extension CoordinatorFlags {
         options.shards = try within(OptionBounds.shards, shards ?? options.shards, "--shards")
         options.partition = partition ?? options.partition
         options.seed = seed ?? options.seed
-        options.precision = precision
+        options.precision = precision ?? options.precision
         options.lora = LoRAConfiguration(
-            rank: try within(TrainingSpecification.rankBounds, rank ?? 8, "--rank"),
-            alpha: try within(TrainingSpecification.alphaBounds, alpha ?? 16, "--alpha"),
-            targets: targets.isEmpty ? [.query, .value] : targets)
+            rank: try within(TrainingSpecification.rankBounds, rank ?? options.lora.rank, "--rank"),
+            alpha: try within(TrainingSpecification.alphaBounds, alpha ?? options.lora.alpha, "--alpha"),
+            targets: targets.isEmpty ? options.lora.targets : targets)
         options.epochs = try within(TrainingSpecification.epochBounds, epochs ?? options.epochs, "--epochs")
         options.batch = try within(TrainingSpecification.batchBounds, batch ?? options.batch, "--batch")
         options.learningRate = try within(
@@ -261,16 +270,17 @@ extension CoordinatorFlags {
         options.heldOut = try within(
             TrainingSpecification.heldOutBounds, heldOut ?? options.heldOut, "--held-out")
         options.rule = rule ?? options.rule
-        options.embedding = try embeddingLayer.map {
-            EmbeddingSource(layer: try within(0...4096, $0, "--embedding-layer"), pooling: .mean)
+        if let embeddingLayer {
+            options.embedding = EmbeddingSource(
+                layer: try within(0...4096, embeddingLayer, "--embedding-layer"), pooling: .mean)
         }
         options.whenNoAdapter = whenNoAdapter ?? options.whenNoAdapter
         options.threads = try within(
             OptionBounds.threads, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads")
         options.weightCache = weightCacheDirectory(weightCache)
-        options.keysDirectory = try keysDir.map { path in
-            guard !path.isEmpty else { throw CommandFailure(.usage, "--keys-dir: the name of a folder is missing") }
-            return URL(fileURLWithPath: path)
+        if let keysDir {
+            guard !keysDir.isEmpty else { throw CommandFailure(.usage, "--keys-dir: the name of a folder is missing") }
+            options.keysDirectory = URL(fileURLWithPath: keysDir)
         }
         options.masterKey = try masterKey.map { text in
             guard let source = MasterKey(text) else {
@@ -286,6 +296,26 @@ extension CoordinatorFlags {
             throw CommandFailure(.usage, "--allow needs --keys: without keys there is no encryption")
         }
         return options
+    }
+}
+
+extension RecordedConfiguration? {
+    /// Where the base model was at the last start.
+    ///
+    /// - Throws: `CommandFailure` when that is not known, or the model is not there any more.
+    fileprivate func model() throws -> String {
+        guard let path = self?.start.model else {
+            throw CommandFailure(
+                .usage,
+                "--model is missing: the base model's file or folder"
+                    + (self == nil ? "" : ", which this cluster has not on record yet"))
+        }
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw CommandFailure(
+                .badInput,
+                "the base model was \(path) at the last start and is not there any more: name it with --model")
+        }
+        return path
     }
 }
 

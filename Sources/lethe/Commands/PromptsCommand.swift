@@ -7,7 +7,10 @@ struct PromptsCommand: ParsableCommand {
         commandName: "prompts",
         abstract: "Print the prompts that an import would make, as JSON lines. Needs no cluster.",
         discussion:
-            #"Each line is {"id","instruction","input","output","user","item","timestamp"}; timestamp is the target's."#
+            #"""
+            Each line is {"id","instruction","input","output","user","item","timestamp","schema_version"}; timestamp is the \#
+            target's.
+            """#
     )
 
     @OptionGroup var data: DataOptions
@@ -27,6 +30,8 @@ struct PromptsCommand: ParsableCommand {
         var user: String
         var item: String
         var timestamp: Int64
+        /// On every line, since lines are read one by one.
+        var schemaVersion = Output.schemaVersion
     }
 
     func run() throws {
@@ -35,8 +40,7 @@ struct PromptsCommand: ParsableCommand {
             var set = PromptSet(configuration: configuration)
             let report = try data.reader().forEachBatch { batch in set.add(batch) }
             try data.requireRatings(report)
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            let encoder = JSONEncoder.printed
             try set.forEachPrompt(split: split) { prompt in
                 let line = Line(
                     id: prompt.id, instruction: prompt.instruction, input: prompt.input, output: prompt.output,

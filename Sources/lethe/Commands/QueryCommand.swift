@@ -72,7 +72,7 @@ struct QueryCommand: ParsableCommand {
                 var progress = ProgressLine()
                 defer { progress.end() }
                 let reply = try coordinator.call(questions[0], patience: .seconds(60)) {
-                    progress.show(Self.progress($0))
+                    progress.show(Self.progress($0), fraction: $0.of > 0 ? Double($0.done) / Double($0.of) : nil)
                 }
                 return try client.output.emit(json: reply.body) {
                     QueryText.of(try ReplyCoding.decode(QueryReply.self, from: reply.body))
@@ -113,7 +113,8 @@ struct QueryCommand: ParsableCommand {
         var progress = ProgressLine()
         defer { progress.end() }
         try coordinator.callAll(questions, patience: .seconds(60)) { _, _ in
-            progress.show("\(done) of \(users.count) users answered")
+            progress.show(
+                "\(done) of \(users.count) users answered", fraction: Double(done) / Double(max(1, users.count)))
         } whenAnswered: { position, result in
             done += 1
             do {

@@ -9,7 +9,7 @@ struct ScoreCommand: ParsableCommand {
         commandName: "score",
         abstract: "Score prompts with the base model or one adapter. Needs no cluster.",
         discussion: """
-            Reads JSON lines {"instruction","input",…} and prints, line by line, {"margin","probability","tokens"}: the margin \
+            Reads JSON lines {"instruction","input",…} and prints, line by line, {"margin","probability","tokens","schema_version"}: the margin \
             is the logit of "Yes" minus the logit of "No" at the first answer position.
             """)
 
@@ -28,6 +28,8 @@ struct ScoreCommand: ParsableCommand {
         var margin: Float
         var probability: Double
         var tokens: Int
+        /// On every line, since lines are read one by one.
+        var schemaVersion = Output.schemaVersion
     }
 
     func run() throws {

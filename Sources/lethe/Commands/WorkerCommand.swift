@@ -44,8 +44,7 @@ struct WorkerCommand: ParsableCommand {
     func run() throws {
         PrivateFiles.makePrivate()
         try reportingFailures(json: json) {
-            let endpoint =
-                coordinator ?? ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] ?? "tcp://127.0.0.1:7070"
+            let endpoint = try coordinatorEndpoint(coordinator)
             try within(OptionBounds.threads, model.threads, "--threads")
             guard FileManager.default.fileExists(atPath: model.model) else {
                 throw LanguageModelError.missingFile(path: model.model)
@@ -68,13 +67,7 @@ struct WorkerCommand: ParsableCommand {
                 logger: serviceLogger("worker"))
             let signals = stopOnSignals { process.stop() }
             defer { signals.cancel() }
-            do {
-                try process.run()
-            } catch let error as WorkerError where error == .deletedUntold {
-                throw CommandFailure(.unreachable, error.description)
-            } catch WorkerError.refused(let code, let message) {
-                throw CommandFailure(.refused, "the coordinator refused this worker (\(code)): \(message)")
-            }
+            try process.run()
         }
     }
 }

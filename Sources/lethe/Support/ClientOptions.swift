@@ -21,9 +21,8 @@ struct ClientOptions: ParsableArguments {
 
     /// Connects; nothing is sent before the first request.
     func connect() throws -> CoordinatorClient {
-        let environment = ProcessInfo.processInfo.environment
-        return try CoordinatorClient(
-            endpoint: coordinator ?? environment["LETHE_COORDINATOR"] ?? "tcp://127.0.0.1:7070",
+        try CoordinatorClient(
+            endpoint: try coordinatorEndpoint(coordinator),
             curve: curveKeys(keys: keys, coordinatorKey: coordinatorKey), memory: .standard())
     }
 
@@ -32,6 +31,19 @@ struct ClientOptions: ParsableArguments {
         try reportingFailures(json: json) {
             try body(try connect())
         }
+    }
+}
+
+/// Where the coordinator listens: the option, the environment or this machine.
+///
+/// - Throws: `CommandFailure` that names where a mistake stands.
+func coordinatorEndpoint(_ option: String?) throws -> String {
+    let variable = ProcessInfo.processInfo.environment["LETHE_COORDINATOR"]
+    let text = option ?? variable ?? "tcp://127.0.0.1:7070"
+    do {
+        return try Endpoint(text, for: .connecting).text
+    } catch {
+        throw CommandFailure(.usage, "\(option == nil ? "LETHE_COORDINATOR" : "--coordinator"): \(error)")
     }
 }
 

@@ -9,26 +9,6 @@ import Unlearning
 import Worker
 import ZeroMQ
 
-/// How a command ends. Documented in the README; scripts rely on the numbers.
-enum ExitStatus: Int32 {
-    case success = 0
-    /// The request failed; the message says why.
-    case failed = 1
-    /// `verify` found bytes that differ.
-    case mismatch = 2
-    /// Wrong arguments (ArgumentParser's own number).
-    case usage = 64
-    /// A file or an identifier in the request is not usable.
-    case badInput = 65
-    /// No coordinator answers.
-    case unreachable = 69
-    /// The cluster cannot do this at the moment: no data, no training, no clean adapter.
-    case notReady = 75
-    /// The coordinator refuses this worker or client: other base model, protocol version, precision, arithmetic or key; or
-    /// another coordinator of the cluster came after it.
-    case refused = 77
-}
-
 /// An error with the status the process ends with.
 struct CommandFailure: Error, CustomStringConvertible {
     var status: ExitStatus
@@ -45,23 +25,28 @@ struct CommandFailure: Error, CustomStringConvertible {
     init(_ error: any Error) {
         switch error {
         case let failure as CommandFailure: self = failure
-        case let error as ClientError: self.init(Self.status(of: error.code), error.message)
+        case let error as ClientError: self.init(ExitStatus(error.code), error.message)
         case let error as LanguageModelError: self.init(.badInput, error.description)
         case RecommendationError.invalidColumns(let reason): self.init(.usage, reason)
         case let error as RecommendationError: self.init(.badInput, error.description)
-        case let error as ZeroMQError: self.init(.badInput, error.description)
+        case let error as ZeroMQError: self.init(Self.status(of: error), error.description)
         case UnlearningError.invalidSpecification(let reason): self.init(.usage, reason)
         case let error as TaskFailure: self.init(Self.status(of: error), error.message)
         case let error as FileFailure: self.init(error.isFull ? .failed : .badInput, error.description)
-        case let error as WorkerError: self.init(.badInput, error.description)
+        case let error as WorkerError: self.init(Self.status(of: error), error.description)
+        case let error as CoordinatorStartError:
+            if case .endpointInUse = error {
+                self.init(.notReady, error.description)
+            } else {
+                self.init(.usage, error.description)
+            }
         case LedgerError.invalidConfiguration(let reason): self.init(.usage, reason)
-        case let error as CoordinatorStartError: self.init(.usage, error.description)
         case LedgerError.configurationChanged(let field, let recorded, let given):
             self.init(
                 .usage,
                 "\(field) was \(recorded) when this cluster was first started and cannot be \(given) now; "
                     + "start with the recorded value, or a new cluster in another --data folder")
-        case LedgerError.superseded: self.init(.refused, "\(error)")
+        case let error as LedgerError: self.init(Self.status(of: error), error.description)
         case let error as CocoaError: self.init(.badInput, error.localizedDescription)
         default: self.init(.failed, "\(error)")
         }
@@ -73,17 +58,50 @@ struct CommandFailure: Error, CustomStringConvertible {
         return causes.contains(failure.code) ? .badInput : .failed
     }
 
-    private static func status(of code: ErrorCode) -> ExitStatus {
-        switch code {
-        case .unreachable: .unreachable
+    private static func status(of error: ZeroMQError) -> ExitStatus {
+        switch error {
+        case .malformedEndpoint, .invalidEndpoint: .usage
+        case .addressInUse: .notReady
+        default: .badInput
+        }
+    }
+
+    private static func status(of error: WorkerError) -> ExitStatus {
+        switch error {
+        case .refused: .refused
+        case .dataDirectoryInUse: .notReady
+        case .deletedUntold: .unreachable
+        case .dataDirectory: .badInput
+        }
+    }
+
+    /// Of a coordinator's folder, opened here.
+    private static func status(of error: LedgerError) -> ExitStatus {
+        switch error {
         case .superseded: .refused
-        case .noData, .oneLabel, .notTrained, .noCleanAdapter, .busy, .dataChanged, .workerLive: .notReady
-        case .unknownUser, .unknownItem, .unknownInteraction, .invalidRequest, .unknownOperation, .unknownRequest,
-            .unknownAdapter, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable, .promptsDiffer,
-            .tooLarge:
-            .badInput
+        case .inUse: .notReady
+        case .corrupt, .keyUnusable, .olderThanHead, .storage: .badInput
         default: .failed
         }
+    }
+
+    /// The object that stands on standard output with `--json`.
+    ///
+    /// - `code`: as a coordinator calls it, where one did.
+    func emit(code: String) {
+        struct Report: Encodable {
+            struct Failure: Encodable {
+                var code: String
+                var kind: String
+                var message: String
+                var status: Int32
+            }
+
+            var error: Failure
+        }
+        let failure = Report.Failure(code: code, kind: status.kind, message: message, status: status.rawValue)
+        try? Output(json: true).emit(Report(error: failure)) { "" }
+        fflush(nil)
     }
 }
 
@@ -96,8 +114,8 @@ func reportingFailures(json: Bool, _ body: () throws -> Void) throws {
     } catch {
         let failure = CommandFailure(error)
         if json {
-            let code = (error as? ClientError)?.code.rawValue ?? "failed"
-            try? Output(json: true).emit(["error": ["code": code, "message": failure.message]]) { "" }
+            let code = (error as? ClientError)?.code.rawValue
+            failure.emit(code: code ?? (failure.status == .usage ? failure.status.kind : "failed"))
         }
         Output.note("error: \(failure.message)")
         throw ExitCode(failure.status.rawValue)

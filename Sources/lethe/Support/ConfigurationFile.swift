@@ -77,10 +77,14 @@ struct ConfigurationFile: Decodable {
         guard let object = try? JSONSerialization.jsonObject(with: content) as? [String: Any] else {
             throw CommandFailure(.badInput, "\(path) is no JSON object")
         }
-        let known = Set(CodingKeys.allCases.map(\.rawValue))
+        // What `lethe config --json` says beside the options.
+        let known = Set(CodingKeys.allCases.map(\.rawValue) + ["schema_version", "cluster", "recorded"])
         let unknown = object.keys.filter { !known.contains($0) }.sorted()
         guard unknown.isEmpty else {
             throw CommandFailure(.badInput, "\(path): unknown keys \(unknown.joined(separator: ", "))")
+        }
+        guard object["schema_version"].map({ $0 as? Int == Output.schemaVersion }) ?? true else {
+            throw CommandFailure(.badInput, "\(path): schema_version must be \(Output.schemaVersion)")
         }
         do {
             self = try JSONDecoder().decode(ConfigurationFile.self, from: content)

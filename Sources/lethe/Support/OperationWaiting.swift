@@ -35,10 +35,11 @@ extension CoordinatorClient {
             let report = try ReplyCoding.decode(AcceptedReply.self, from: reply.body).report
             switch report.state {
             case .running:
-                let percent = Int((report.fraction * 100).rounded(.down))
-                progress.show("\(report.kind) \(percent) %: \(report.progress)")
+                progress.show("\(report.kind): \(report.progress)", fraction: report.fraction)
                 Thread.sleep(forTimeInterval: 0.2)
-            case .done: return reply.body
+            case .done:
+                progress.show("\(report.kind): done", fraction: 1)
+                return reply.body
             case .failed: throw report.error ?? ClientError(code: .failed, message: "\(report.kind) failed")
             }
         }

@@ -30,34 +30,6 @@ struct Output {
     static func note(_ text: String) {
         FileHandle.standardError.write(Data((text + "\n").utf8))
     }
-
-}
-
-/// A line of progress on standard error: on a terminal it overwrites itself, in a log it comes every few seconds.
-struct ProgressLine {
-    private static let logInterval = Duration.seconds(5)
-
-    private let isTerminal = isatty(STDERR_FILENO) == 1
-    private var shown = ""
-    private var lastShown: ContinuousClock.Instant?
-
-    mutating func show(_ text: String) {
-        guard text != shown else { return }
-        let now = ContinuousClock.now
-        if isTerminal {
-            FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
-        } else {
-            if let lastShown, now - lastShown < Self.logInterval { return }
-            Output.note(text)
-        }
-        shown = text
-        lastShown = now
-    }
-
-    /// Leaves the line behind.
-    func end() {
-        if isTerminal, !shown.isEmpty { Output.note("") }
-    }
 }
 
 extension JSONEncoder {

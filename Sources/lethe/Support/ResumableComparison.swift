@@ -102,8 +102,7 @@ struct ResumableComparison {
             switch reply.report.state {
             case .running:
                 hasRun = true
-                let percent = Int((reply.report.fraction * 100).rounded(.down))
-                progress.show("\(reply.report.kind) \(percent) %: \(reply.report.progress)")
+                progress.show("\(reply.report.kind): \(reply.report.progress)", fraction: reply.report.fraction)
                 Thread.sleep(forTimeInterval: 0.2)
             // One that an earlier client began left out what that client had, which may be gone since.
             case .done: return (isEarlier && !hasRun) || plan.contains { found[$0.digest] == nil }

@@ -8,15 +8,18 @@ final class TestCluster {
     private(set) var workers: [Int: LetheProcess] = [:]
     private var settings: [String]
     private let limits: String?
+    private let listening: String
     private(set) var endpoint = ""
 
     /// - Parameters:
     ///   - limits: of `ulimit`, for the coordinator.
     ///   - isLocal: over `ipc://` instead of a port.
+    ///   - listening: where, the first time.
     init(
         settings: [String] = ["--partition", "user-hash", "--shards", "3", "--epochs", "2"], limits: String? = nil,
-        isLocal: Bool = false
+        isLocal: Bool = false, listening: String = "tcp://127.0.0.1:*"
     ) throws {
+        self.listening = listening
         self.limits = limits
         root = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-test-\(UUID().uuidString)")
         model = root.appendingPathComponent("model")
@@ -47,7 +50,7 @@ final class TestCluster {
             [
                 "coordinator", "--data", coordinatorDirectory.path, "--model", model.path, "--threads", "1",
                 "--precision", "f32", "--weight-cache", "none",
-                "--listen", endpoint.isEmpty ? "tcp://127.0.0.1:*" : endpoint,
+                "--listen", endpoint.isEmpty ? listening : endpoint,
             ] + settings + arguments,
             log: root.appendingPathComponent("coordinator-\(UUID().uuidString).log"), limits: limits)
         coordinator = process

@@ -40,7 +40,7 @@ package struct AccessEntry: Encodable, Hashable, Sendable {
 
 /// Decides which requests get an entry of the audit log, and which are counted together.
 ///
-/// - Granted: one entry for each request id. Reading where the cluster stands (status, operations, adapters, this log) leaves none; the
+/// - Granted: one entry for each request id. Reading where the cluster stands (status, configuration, operations, adapters, this log) leaves none; the
 ///   batches of an import have entries of their own.
 /// - Queries that were answered are counted for each key; an hour's are one entry. A crash loses the count since the last.
 /// - Refused: the first leaves an entry at once. What the same key is refused of the same kind and for the same reason within
@@ -50,7 +50,9 @@ package struct AccessJournal {
     package static let window: TimeInterval = 3600
     /// Granted requests that are recognised when their clients repeat them.
     package static let remembered = 4096
-    private static let unrecorded: Set<String> = ["status", "operation", "adapters", "audit", "import batch"]
+    private static let unrecorded: Set<String> = [
+        "status", "configuration", "operation", "adapters", "audit", "import batch",
+    ]
 
     private struct Kind: Hashable {
         var by: String

@@ -5,15 +5,15 @@ import Messages
 
 /// Where the key lies that seals all others: a file, or what a parent process or a secret store hands over.
 ///
-/// 32 bytes as they are, or 64 hexadecimal digits and perhaps a line's end.
+/// 32 bytes as they are, or 64 hexadecimal digits, perhaps with a byte order mark before and blanks and line ends around them.
 package enum MasterKey: Hashable, Sendable {
     case file(String)
     /// Open when the process starts; read to its end once and closed.
     case descriptor(Int32)
 
     private static let size = 32
-    /// Two digits a byte and a carriage return with a line feed; one more shows what is too long.
-    private static let readLimit = 2 * size + 3
+    /// Two digits a byte and what may be around them; one more shows what is too long.
+    private static let readLimit = 2 * size + 64
 
     /// - Parameter text: a path, or `fd:` and a number.
     /// - Returns: nil for an empty path or no number of a descriptor.
@@ -59,9 +59,13 @@ package enum MasterKey: Hashable, Sendable {
 
     private static func key(_ bytes: ArraySlice<UInt8>) -> SymmetricKey? {
         if bytes.count == size { return SymmetricKey(data: bytes) }
-        var digits = bytes
-        if digits.last == UInt8(ascii: "\n") { digits.removeLast() }
-        if digits.count == 2 * size + 1, digits.last == UInt8(ascii: "\r") { digits.removeLast() }
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        let text = bytes.starts(with: mark) ? bytes.dropFirst(mark.count) : bytes
+        let blanks = Array(" \t\r\n".utf8)
+        guard let first = text.firstIndex(where: { !blanks.contains($0) }),
+            let last = text.lastIndex(where: { !blanks.contains($0) })
+        else { return nil }
+        let digits = text[first...last]
         guard digits.count == 2 * size else { return nil }
         return [UInt8](hexadecimal: String(decoding: digits, as: UTF8.self)).map { SymmetricKey(data: $0) }
     }

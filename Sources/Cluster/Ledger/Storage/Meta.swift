@@ -29,6 +29,8 @@ enum Meta: String {
     /// Items left the catalogue, and SQLite may have left copies of them.
     case catalogueTraces = "catalogue traces"
     case olderTombstones = "older tombstones"
+    /// Of the last start of a coordinator, a `RecordedStart`.
+    case start = "start options"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         let row = try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])

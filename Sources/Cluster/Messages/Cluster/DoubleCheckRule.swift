@@ -17,6 +17,14 @@ package enum DoubleCheckRule: Hashable, Sendable {
         }
     }
 
+    /// As it is written.
+    package var text: String {
+        switch self {
+        case .one: "one"
+        case .share(let share): Int(exactly: share).map(String.init) ?? "\(share)"
+        }
+    }
+
     /// - `shards`: those that are retrained, in order.
     package func chosen(of shards: [Int], request: String) -> [Int] {
         switch self {

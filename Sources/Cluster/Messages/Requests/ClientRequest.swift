@@ -19,6 +19,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     /// Compares unlearning methods on the cluster's data and configuration.
     case compare(ComparisonOptions)
     case status
+    /// The coordinator's options, those in force and those on record.
+    case configuration
     case operation(id: String)
     /// Which cases a comparison consists of, and a report that the client lacks. As `operation`, for who keeps cases.
     case comparedCases(ComparedCasesRequest)

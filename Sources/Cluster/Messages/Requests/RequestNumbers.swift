@@ -9,8 +9,8 @@ extension WireNumbers {
             if let top = query.top { try check(top, WireLimits.top, "top") }
             if let limit = query.limit { try check(limit, WireLimits.top, "limit") }
             try checkCount(query.items.count, WireLimits.candidates, "items")
-        case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .adapters, .lineage, .exportAdapter,
-            .access:
+        case .train, .forget, .evaluate, .verify, .compare, .status, .configuration, .operation, .adapters, .lineage,
+            .exportAdapter, .access:
             break
         case .comparedCases(let wanted):
             try checkCount(wanted.known.count, 0...ComparisonOptions.largestKept, "known")

@@ -22,6 +22,7 @@ final class LedgerReads {
             switch request {
             case .adapters:
                 return .success(try ReplyCoding.encode(AdaptersReply(model: model, try reader.adapters())))
+            case .configuration(let reply): return .success(try ReplyCoding.encode(reply))
             case .audit(let audit): return .success(try ReplyCoding.encode(try self.audit(audit)))
             case .forget(let report):
                 let id = report.id
@@ -68,6 +69,8 @@ final class LedgerReads {
 enum ReadRequest: Sendable {
     case adapters
     case audit(ClientRequest.AuditRequest)
+    /// What never changes while the coordinator runs.
+    case configuration(ConfigurationReply)
     /// The certificate of a forget request that is done.
     case forget(OperationReport)
     /// An operation that this coordinator does not know (any more).

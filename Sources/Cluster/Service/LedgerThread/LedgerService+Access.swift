@@ -77,6 +77,7 @@ extension ClientRequest {
         case .verify: "verify"
         case .compare: "compare"
         case .status: "status"
+        case .configuration: "configuration"
         case .operation, .comparedCases: Self.operationName
         case .adapters: "adapters"
         case .lineage: "lineage"

@@ -1,0 +1,98 @@
+import Foundation
+import Unlearning
+
+/// A coordinator's options under the names of its configuration file (`lethe coordinator --config`); nil: not known, or as usual.
+///
+/// Keys, the list of who may connect and the master key are never part of it.
+public struct CoordinatorConfiguration: Codable, Equatable, Sendable {
+    public var data: String?
+    public var model: String?
+    public var listen: String?
+    public var shards: Int?
+    public var partition: String?
+    public var seed: UInt64?
+    public var epochs: Int?
+    public var batch: Int?
+    public var learningRate: Double?
+    public var warmupSteps: Int?
+    public var weightDecay: Double?
+    public var schedule: String?
+    public var dropout: Double?
+    public var heldOut: Double?
+    public var rank: Int?
+    public var alpha: Double?
+    public var targets: [String]?
+    public var rule: String?
+    public var embeddingLayer: Int?
+    public var whenNoAdapter: String?
+    public var method: String?
+    /// "ifru" or "none".
+    public var prepare: String?
+    public var doubleCheck: String?
+    public var precision: String?
+    public var threads: Int?
+    public var weightCache: String?
+    public var keysDir: String?
+    public var e2urec: E2URecConfiguration?
+    public var ifru: IFRUConfiguration?
+
+    public init() {}
+
+    /// What the ledger has on record of a cluster.
+    package init(_ cluster: ClusterConfiguration) {
+        shards = cluster.shards
+        partition = cluster.partition.rawValue
+        seed = cluster.seed
+        epochs = cluster.training.epochs
+        batch = cluster.training.batch
+        learningRate = cluster.training.learningRate
+        warmupSteps = cluster.training.warmupSteps
+        weightDecay = cluster.training.weightDecay
+        schedule = cluster.training.schedule.rawValue
+        dropout = cluster.training.dropout
+        heldOut = cluster.training.heldOut
+        rank = cluster.training.lora.rank
+        alpha = cluster.training.lora.alpha
+        targets = cluster.training.lora.targets.map(\.rawValue)
+        rule = cluster.rule.rawValue
+        embeddingLayer = cluster.embedding.layer
+        whenNoAdapter = cluster.whenNoAdapter.rawValue
+        method = cluster.method.rawValue
+        prepare = cluster.corrections.preparesInfluence ? "ifru" : "none"
+        precision = cluster.training.precision.rawValue
+        e2urec = cluster.corrections.e2urec
+        ifru = cluster.corrections.ifru
+    }
+}
+
+/// What `lethe config` shows: the options in force at the top, so that the whole is a configuration file, and beside them what is on
+/// record.
+public struct ConfigurationReply: Codable, Equatable, Sendable {
+    public var effective: CoordinatorConfiguration
+    /// The default of the next start.
+    public var recorded: CoordinatorConfiguration
+    /// nil: there is none yet.
+    public var cluster: String?
+
+    private enum CodingKeys: String, CodingKey { case recorded, cluster }
+
+    public init(effective: CoordinatorConfiguration, recorded: CoordinatorConfiguration, cluster: String?) {
+        self.effective = effective
+        self.recorded = recorded
+        self.cluster = cluster
+    }
+
+    public init(from decoder: any Swift.Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        effective = try CoordinatorConfiguration(from: decoder)
+        recorded = try container.decode(CoordinatorConfiguration.self, forKey: .recorded)
+        cluster = try container.decodeIfPresent(String.self, forKey: .cluster)
+    }
+
+    public func encode(to encoder: any Swift.Encoder) throws {
+        try effective.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(recorded, forKey: .recorded)
+        try container.encodeIfPresent(cluster, forKey: .cluster)
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import Ledger
+import Messages
+
+extension CoordinatorOptions {
+    /// Takes what is on record for what it has instead of the usual: so a start without options goes on as the last one did.
+    /// The model is left as it is.
+    package mutating func adopt(_ recorded: RecordedConfiguration) {
+        let cluster = recorded.cluster
+        shards = cluster.shards
+        partition = cluster.partition
+        seed = cluster.seed
+        precision = cluster.training.precision
+        lora = cluster.training.lora
+        epochs = cluster.training.epochs
+        batch = cluster.training.batch
+        learningRate = cluster.training.learningRate
+        warmupSteps = cluster.training.warmupSteps
+        weightDecay = cluster.training.weightDecay
+        schedule = cluster.training.schedule
+        dropout = cluster.training.dropout
+        heldOut = cluster.training.heldOut
+        rule = cluster.rule
+        embedding = cluster.embedding
+        whenNoAdapter = cluster.whenNoAdapter
+        method = cluster.method
+        corrections = cluster.corrections
+        doubleCheck = recorded.start.doubleCheck.flatMap(DoubleCheckRule.init) ?? doubleCheck
+        keysDirectory = recorded.start.keysDirectory.map { URL(fileURLWithPath: $0) } ?? keysDirectory
+    }
+
+    /// What the ledger remembers of this start.
+    var start: RecordedStart {
+        RecordedStart(
+            model: URL(fileURLWithPath: model).standardizedFileURL.path, doubleCheck: doubleCheck.text,
+            keysDirectory: keysDirectory?.standardizedFileURL.path)
+    }
+
+    /// The options under the names of the configuration file.
+    ///
+    /// - `cluster`: what was made of them, or is on record; nil: what only the model can say is left out.
+    package func configuration(_ cluster: ClusterConfiguration?) -> CoordinatorConfiguration {
+        var all = cluster.map(CoordinatorConfiguration.init) ?? CoordinatorConfiguration()
+        all.data = dataDirectory.standardizedFileURL.path
+        all.model = start.model
+        all.listen = endpoint
+        all.doubleCheck = doubleCheck.text
+        all.threads = threads
+        all.weightCache = weightCache ?? "none"
+        all.keysDir = start.keysDirectory
+        return all
+    }
+}
+
+extension CoordinatorConfiguration {
+    /// What a data directory has on record.
+    package init(_ recorded: RecordedConfiguration) {
+        self.init(recorded.cluster)
+        model = recorded.start.model
+        doubleCheck = recorded.start.doubleCheck
+        keysDir = recorded.start.keysDirectory
+    }
+}
+
+extension CoordinatorProcess {
+    /// For `lethe config`.
+    var configuration: ConfigurationReply {
+        ConfigurationReply(
+            effective: options.configuration(settings.configuration),
+            recorded: CoordinatorConfiguration(
+                RecordedConfiguration(cluster: settings.configuration, start: options.start, name: settings.cluster)),
+            cluster: settings.cluster)
+    }
+}

@@ -1,0 +1,53 @@
+import Messages
+
+/// How a command ends. The table stands in the article ExitStatus; scripts rely on the numbers.
+enum ExitStatus: Int32 {
+    case success = 0
+    /// The request failed; the message says why.
+    case failed = 1
+    /// `verify` found bytes that differ.
+    case mismatch = 2
+    /// Wrong arguments (ArgumentParser's own number).
+    case usage = 64
+    /// A file or an identifier in the request is not usable, or not there.
+    case badInput = 65
+    /// No coordinator answers.
+    case unreachable = 69
+    /// It cannot be done at the moment, and may be later: no data, no training, no clean adapter; a folder or a port that
+    /// another process has.
+    case notReady = 75
+    /// The coordinator refuses this worker or client: other base model, protocol version, precision, arithmetic or key; or
+    /// another coordinator of the cluster came after it.
+    case refused = 77
+
+    /// The name of the kind in JSON.
+    var kind: String {
+        switch self {
+        case .success: "success"
+        case .failed: "failed"
+        case .mismatch: "mismatch"
+        case .usage: "usage"
+        case .badInput: "bad-input"
+        case .unreachable: "unreachable"
+        case .notReady: "not-ready"
+        case .refused: "refused"
+        }
+    }
+
+    /// Of a request that a coordinator did not grant, or a client could not make.
+    init(_ code: ErrorCode) {
+        self =
+            switch code {
+            case .unreachable: .unreachable
+            case .superseded, .otherProtocol, .protocolVersion, .wrongProtocol, .arithmetic, .baseModel, .precision,
+                .duplicateWorker, .foreignID, .full, .invalidHello:
+                .refused
+            case .noData, .oneLabel, .notTrained, .noCleanAdapter, .busy, .dataChanged, .workerLive: .notReady
+            case .unknownUser, .unknownItem, .unknownInteraction, .invalidRequest, .unknownOperation, .unknownRequest,
+                .unknownAdapter, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable, .promptsDiffer,
+                .tooLarge:
+                .badInput
+            default: .failed
+            }
+    }
+}

@@ -1,0 +1,35 @@
+import Foundation
+import Testing
+import ZeroMQ
+
+@Suite("Files of CURVE keys")
+struct KeyFileTests {
+    private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+        "lethe-keys-\(UUID().uuidString)")
+
+    @Test("A key is read from what editors and shells of other systems make of its file")
+    func forms() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let pair = try CurveKeyPair.generate()
+        let path = folder.appendingPathComponent("own").path
+        try pair.write(to: path)
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let crlf = text.replacingOccurrences(of: "\n", with: "\r\n")
+        let fieldsOnly = text.split(separator: "\n").dropFirst().map { $0.trimmingCharacters(in: .whitespaces) }
+        let forms: [(String, Data)] = [
+            ("CRLF", Data(crlf.utf8)), ("CR", Data(text.replacingOccurrences(of: "\n", with: "\r").utf8)),
+            ("mark", Data(("\u{FEFF}" + text).utf8)), ("mark and CRLF", Data(("\u{FEFF}" + crlf).utf8)),
+            ("mark before a field", Data(("\u{FEFF}" + fieldsOnly.joined(separator: "\r\n")).utf8)),
+            ("trailing spaces", Data(text.replacingOccurrences(of: "\n", with: " \t\n").utf8)),
+            ("UTF-16", Data([0xFF, 0xFE]) + (crlf.data(using: .utf16LittleEndian) ?? Data())),
+            ("UTF-16, the other way round", Data([0xFE, 0xFF]) + (crlf.data(using: .utf16BigEndian) ?? Data())),
+        ]
+        for (name, bytes) in forms {
+            try bytes.write(to: URL(fileURLWithPath: path))
+            chmod(path, 0o600)
+            #expect(try CurveKeyPair(contentsOf: path).publicKey == pair.publicKey, "\(name)")
+            #expect(try CurvePublicKey(contentsOf: path) == pair.publicKey, "\(name)")
+        }
+    }
+}
