@@ -32,7 +32,7 @@ struct AdapterFileTests {
         #expect(back == adapter && back.safetensorsBytes() == bytes)
         #expect(adapter.contentName == sha256(bytes) && adapter.contentName.count == 64)
         try withTemporaryDirectory { directory in
-            try adapter.write(toDirectory: "\(directory)/new/folder", baseModelName: "base \"model\"")
+            try adapter.write(toDirectory: "\(directory)/new/folder", model: Self.model, baseModelName: "base \"model\"")
             #expect(try Adapter(directory: "\(directory)/new/folder", model: Self.model) == adapter)
         }
     }
@@ -201,7 +201,7 @@ struct AdapterFileTests {
                 try Adapter(directory: directory, model: Self.model)
             }
             adapter.values[0] = .nan
-            try adapter.write(toDirectory: directory, baseModelName: "base")
+            try adapter.write(toDirectory: directory, model: Self.model, baseModelName: "base")
             #expect(throws: LanguageModelError.notFinite(name: adapter.layout.sites[0].nameA)) {
                 try Adapter(directory: directory, model: Self.model)
             }

@@ -4,22 +4,25 @@ extension Adapter {
     private static let weightsName = "adapter_model.safetensors"
     private static let configurationName = "adapter_config.json"
 
-    /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT reads them; creates the directory.
+    /// Writes `adapter_config.json` and `adapter_model.safetensors` as PEFT reads them; creates the directory. The file's bytes
+    /// are those that the adapter is named by, unless the base model's modules hold several layers in one.
     ///
+    /// - `model`: of the base model.
     /// - `baseModelName`: where PEFT finds the base model, a path or a name of the Hugging Face Hub; nil: whoever loads the
     ///   adapter says it.
-    public func write(toDirectory directory: String, baseModelName: String?) throws {
+    public func write(toDirectory directory: String, model: ModelConfiguration, baseModelName: String?) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let configuration = PEFTConfiguration(layout.configuration, baseModelName: baseModelName)
+        let written = PEFTAdapter(self, model: model)
+        let configuration = PEFTConfiguration(layout.configuration, written, baseModelName: baseModelName)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let target = URL(fileURLWithPath: directory)
-        try Data(safetensorsBytes()).write(to: target.appendingPathComponent(Self.weightsName), options: .atomic)
+        try Data(written.bytes).write(to: target.appendingPathComponent(Self.weightsName), options: .atomic)
         try encoder.encode(configuration)
             .write(to: target.appendingPathComponent(Self.configurationName), options: .atomic)
     }
 
-    /// Reads an adapter that PEFT or `write(toDirectory:baseModelName:)` saved for a base model of this shape.
+    /// Reads an adapter that PEFT or `write(toDirectory:model:baseModelName:)` saved for a base model of this shape.
     ///
     /// - Throws: `.missingFile`; `.adapterMismatch` when the configuration asks for anything that a plain LoRA of one rank
     ///   on all layers cannot represent, or when a factor is missing; `.wrongShape` or `.malformedFile` for its weights;
@@ -29,13 +32,18 @@ extension Adapter {
         let file = try MappedFile(path: path)
         let json = try file.withBytes { try JSONParser.parse($0, path: path) }
         let weights = try MappedFile(path: "\(directory)/\(Self.weightsName)")
-        let adapted = try weights.withBytes { bytes in
+        let dealt = try weights.withBytes { try PEFTAdapter.dealt($0, path: weights.path, model: model) }
+        func withBytes<Value>(_ body: (UnsafeRawBufferPointer) throws -> Value) throws -> Value {
+            if let dealt { return try dealt.withUnsafeBytes(body) }
+            return try weights.withBytes(body)
+        }
+        let adapted = try withBytes { bytes in
             try SafetensorsHeader(bytes, path: weights.path).entries.compactMap { PEFTName($0.name)?.site }
         }
         let layout = AdapterLayout(
             model: model,
             configuration: try LoRAConfiguration(peft: json, model: model, adapted: Set(adapted)))
-        try self.init(layout: layout, path: weights.path) { body in try weights.withBytes(body) }
+        try self.init(layout: layout, path: weights.path) { body in try withBytes(body) }
         try checkFinite()
     }
 }
@@ -55,6 +63,9 @@ private struct PEFTConfiguration: Encodable {
     var initialisesWeights = true
     var usesRootOfRank = false
     var usesDoRA = false
+    /// Of modules whose rank and alpha are not `rank` and `alpha`.
+    var rankPattern: [String: Int]?
+    var alphaPattern: [String: Double]?
 
     enum CodingKeys: String, CodingKey {
         case type = "peft_type"
@@ -70,13 +81,21 @@ private struct PEFTConfiguration: Encodable {
         case initialisesWeights = "init_lora_weights"
         case usesRootOfRank = "use_rslora"
         case usesDoRA = "use_dora"
+        case rankPattern = "rank_pattern"
+        case alphaPattern = "alpha_pattern"
     }
 
-    init(_ configuration: LoRAConfiguration, baseModelName: String?) {
+    init(_ configuration: LoRAConfiguration, _ written: PEFTAdapter, baseModelName: String?) {
         baseModel = baseModelName
-        rank = configuration.rank
-        alpha = configuration.alpha
-        targets = configuration.targets.map(\.rawValue)
+        // Where all modules agree, no pattern is needed.
+        rank = written.ranks.first?.rank ?? configuration.rank
+        let perRank = configuration.alpha / Double(configuration.rank)
+        alpha = rank == configuration.rank ? configuration.alpha : perRank * Double(rank)
+        targets = written.targets
+        let others = written.ranks.filter { $0.rank != rank }
+        guard !others.isEmpty else { return }
+        rankPattern = Dictionary(uniqueKeysWithValues: others.map { ($0.module, $0.rank) })
+        alphaPattern = Dictionary(uniqueKeysWithValues: others.map { ($0.module, perRank * Double($0.rank)) })
     }
 }
 
@@ -116,13 +135,15 @@ extension LoRAConfiguration {
             rank: rank,
             // rsLoRA (arXiv 2312.03732) scales by alpha / √rank.
             alpha: usesRootOfRank ? alpha * Double(rank).squareRoot() : alpha,
-            targets: try Self.targets(json["target_modules"], adapted: adapted))
+            targets: try Self.targets(json["target_modules"], adapted: adapted, model: model))
     }
 
     /// PEFT takes the ends of modules' paths ("q_proj", "self_attn.q_proj", "layers.0.self_attn.q_proj") or a regular expression
     /// ("all-linear" is one in a word). What a path or an expression chose shows in the factors that were saved: no expression
     /// of somebody else's is run. The layout then demands those factors of every layer, and none besides.
-    private static func targets(_ value: JSONValue?, adapted: Set<LinearSite>) throws -> [LinearSite] {
+    private static func targets(
+        _ value: JSONValue?, adapted: Set<LinearSite>, model: ModelConfiguration
+    ) throws -> [LinearSite] {
         func mismatch(_ reason: String) -> LanguageModelError { .adapterMismatch(reason: reason) }
         let saved = LinearSite.allCases.filter(adapted.contains)
         if value?.string != nil {
@@ -132,11 +153,15 @@ extension LoRAConfiguration {
         guard let names = value?.array, !names.isEmpty else {
             throw mismatch("target_modules is neither a list of module names nor an expression")
         }
-        let sites = try names.map { name in
+        let fused = FusedModule.all(of: model)
+        let sites = try names.flatMap { name in
+            if let module = fused.first(where: { $0.name == name.string?.split(separator: ".").last.map(String.init) }) {
+                return module.sites
+            }
             guard let site = name.string.flatMap(Self.site(ofModule:)) else {
                 throw mismatch("the target module \(name.string ?? "(none)"); the blocks' linear layers are supported")
             }
-            return site
+            return [site]
         }
         return Set(sites).count == sites.count ? sites : LinearSite.allCases.filter(Set(sites).contains)
     }

@@ -11,7 +11,9 @@ extension AdapterLayout.Site {
 
 /// A factor's name in a file of PEFT's. A checkpoint of a training has the adapter's own name in it, "lora_A.default.weight".
 struct PEFTName: Hashable {
-    var site: LinearSite?
+    var site: LinearSite? { LinearSite(rawValue: module) }
+    /// "q_proj"
+    var module: String
     /// As `AdapterLayout.Site` spells it.
     var name: String
 
@@ -20,7 +22,7 @@ struct PEFTName: Hashable {
         var parts = stored.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard let factor = parts.lastIndex(where: { ["lora_A", "lora_B"].contains($0) }), factor > 0 else { return nil }
         if parts.count == factor + 3, parts[factor + 1] == "default" { parts.remove(at: factor + 1) }
-        site = LinearSite(rawValue: parts[factor - 1])
+        module = parts[factor - 1]
         name = parts.joined(separator: ".")
     }
 }

@@ -61,7 +61,7 @@ extension AdaptersCommand {
                     let target = root.appendingPathComponent("shard-\(adapter.shard)")
                     let layout = AdapterLayout(model: listed.model, configuration: adapter.training.specification.lora)
                     try Adapter(safetensors: bytes, layout: layout)
-                        .write(toDirectory: target.path, baseModelName: base?.name)
+                        .write(toDirectory: target.path, model: listed.model, baseModelName: base?.name)
                     try AdapterProvenanceFiles(adapter).write(to: target)
                     written.append(target.path)
                     if !adapter.training.isExact { approximate.append(target.path) }
