@@ -32,7 +32,8 @@ struct AdapterFileTests {
         #expect(back == adapter && back.safetensorsBytes() == bytes)
         #expect(adapter.contentName == sha256(bytes) && adapter.contentName.count == 64)
         try withTemporaryDirectory { directory in
-            try adapter.write(toDirectory: "\(directory)/new/folder", model: Self.model, baseModelName: "base \"model\"")
+            try adapter.write(
+                toDirectory: "\(directory)/new/folder", model: Self.model, baseModelName: "base \"model\"")
             #expect(try Adapter(directory: "\(directory)/new/folder", model: Self.model) == adapter)
         }
     }

@@ -47,7 +47,9 @@ struct FusedAdapterTests {
             let config = try #require(json as? [String: Any])
             let module = targets == [.gate] ? "gate_up_proj" : "qkv_proj"
             #expect(config["target_modules"] as? [String] == [module])
-            #expect(config["r"] as? Int == 2 * targets.count && config["lora_alpha"] as? Double == 6.0 * Double(targets.count))
+            #expect(
+                config["r"] as? Int == 2 * targets.count
+                    && config["lora_alpha"] as? Double == 6.0 * Double(targets.count))
             #expect(config["rank_pattern"] == nil)
             let back = try Adapter(directory: directory, model: Self.model())
             for layer in 0..<2 {

@@ -155,7 +155,8 @@ extension LoRAConfiguration {
         }
         let fused = FusedModule.all(of: model)
         let sites = try names.flatMap { name in
-            if let module = fused.first(where: { $0.name == name.string?.split(separator: ".").last.map(String.init) }) {
+            if let module = fused.first(where: { $0.name == name.string?.split(separator: ".").last.map(String.init) })
+            {
                 return module.sites
             }
             guard let site = name.string.flatMap(Self.site(ofModule:)) else {

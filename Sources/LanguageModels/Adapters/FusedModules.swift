@@ -51,7 +51,8 @@ struct FusedModule {
             return [
                 SafetensorsWriter.Tensor(
                     name: "\(path(layer: layer)).lora_A.weight", shape: [width, places.first?.inputs ?? 0], floats: a),
-                SafetensorsWriter.Tensor(name: "\(path(layer: layer)).lora_B.weight", shape: [outputs, width], floats: b),
+                SafetensorsWriter.Tensor(
+                    name: "\(path(layer: layer)).lora_B.weight", shape: [outputs, width], floats: b),
             ]
         }
     }
