@@ -8,7 +8,8 @@ import sys
 def escaped(text):
     """Text as roff takes it: no line begins a request, and hyphens can be copied."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
-    return re.sub(r"(?m)^([.'])", r"\\&\1", text)
+    text = re.sub(r"(?m)^([.'])", r"\\&\1", text)
+    return "".join(letter if letter.isascii() else f"\\[u{ord(letter):04X}]" for letter in text)
 
 
 def paragraphs(text):

@@ -27,20 +27,20 @@ struct Lethe: ParsableCommand {
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(
-                name: "To run a cluster",
+                name: "Cluster",
                 subcommands: [
                     CoordinatorCommand.self, WorkerCommand.self, KeysCommand.self, ConfigCommand.self,
                 ]),
             CommandGroup(
-                name: "To bring data in and train", subcommands: [ImportCommand.self, TrainCommand.self]),
+                name: "Data and training", subcommands: [ImportCommand.self, TrainCommand.self]),
             CommandGroup(
-                name: "To ask", subcommands: [QueryCommand.self, EvaluateCommand.self, AdaptersCommand.self]),
+                name: "Answers", subcommands: [QueryCommand.self, EvaluateCommand.self, AdaptersCommand.self]),
             CommandGroup(
-                name: "To forget, and to show it",
+                name: "Forgetting and evidence",
                 subcommands: [ForgetCommand.self, VerifyCommand.self, AccessCommand.self, AuditCommand.self]),
-            CommandGroup(name: "To look after it", subcommands: [StatusCommand.self, WorkersCommand.self]),
+            CommandGroup(name: "Watching", subcommands: [StatusCommand.self, WorkersCommand.self]),
             CommandGroup(
-                name: "Without a cluster",
+                name: "Local",
                 subcommands: [DoctorCommand.self, PromptsCommand.self, ScoreCommand.self, BenchCommand.self]),
         ])
 
@@ -56,10 +56,20 @@ struct Lethe: ParsableCommand {
         } catch {
             let isAsked = arguments.prefix { $0 != "--" }.contains("--json")
             // Whoever reports by itself ends with a status alone.
-            if isAsked, !(error is ExitCode), exitCode(for: error) != .success {
-                CommandFailure(.usage, message(for: error)).emit(code: ExitStatus.usage.kind)
-            }
-            exit(withError: error)
+            guard isAsked, !(error is ExitCode), exitCode(for: error) != .success else { exit(withError: error) }
+            let cause = objection(to: arguments.filter { $0 != "--json" }) ?? error
+            CommandFailure(.usage, message(for: cause)).emit(code: ExitStatus.usage.kind)
+            exit(withError: cause)
+        }
+    }
+
+    /// What is wrong apart from `--json`, which the parser names first where no command is known.
+    private static func objection(to arguments: [String]) -> (any Error)? {
+        do {
+            _ = try parseAsRoot(IdentifierArguments.joined(arguments))
+            return nil
+        } catch {
+            return exitCode(for: error) == .success ? nil : error
         }
     }
 }

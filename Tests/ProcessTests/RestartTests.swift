@@ -41,8 +41,11 @@ struct RestartTests {
         cluster.stop()
 
         // What it would start with, without starting it.
+        let files = try FileManager.default.subpathsOfDirectory(atPath: cluster.coordinatorDirectory.path).sorted()
         let offline = try lethe(["config", "--data", cluster.coordinatorDirectory.path, "--json"])
         #expect(offline.status == 0, "\(offline.errors)")
+        #expect(
+            try FileManager.default.subpathsOfDirectory(atPath: cluster.coordinatorDirectory.path).sorted() == files)
         for key in first.keys where !["listen", "weight_cache"].contains(key) {
             #expect(offline.json[key] as? NSObject == first[key] as? NSObject, "\(key)")
         }

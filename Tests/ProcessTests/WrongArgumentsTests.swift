@@ -52,6 +52,14 @@ struct WrongArgumentsTests {
         #expect(try lethe(command).output.isEmpty)
     }
 
+    @Test("A command that is not there is named, not the option that it does not have")
+    func unknownCommand() throws {
+        for command in [["no-such-command"], ["bench", "no-such-bench"]] {
+            let error = try lethe(command + ["--json"]).json["error"] as? [String: Any]
+            #expect((error?["message"] as? String)?.contains(command.last ?? "") == true, "\(error ?? [:])")
+        }
+    }
+
     @Test("Help is no error, and what follows -- asks for nothing")
     func help() throws {
         let help = try lethe(["query", "--help", "--json"])
@@ -67,14 +75,15 @@ struct HelpTests {
     func overview() throws {
         let result = try lethe([], environment: ["COLUMNS": "80"])
         let text = String(decoding: result.output, as: UTF8.self)
-        #expect(result.status == 0 && String(decoding: try lethe(["help"]).output, as: UTF8.self) == text)
+        #expect(result.status == 0)
+        #expect(try lethe(["help"]).output == result.output)
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         #expect(lines.filter { $0.count > 80 } == [])
-        for group in ["TO RUN A CLUSTER", "TO BRING DATA IN AND TRAIN", "TO ASK", "TO FORGET", "WITHOUT A CLUSTER"] {
+        for group in ["CLUSTER", "DATA AND TRAINING", "ANSWERS", "FORGETTING AND EVIDENCE", "WATCHING", "LOCAL"] {
             #expect(lines.contains { $0.hasPrefix(group) }, "\(group)")
         }
         // Further lines of an abstract stand where no command does.
-        let start = try #require(lines.firstIndex { $0.hasPrefix("TO RUN") })
+        let start = try #require(lines.firstIndex { $0.hasPrefix("CLUSTER") })
         let listed = lines[start...].filter { $0.hasPrefix("  ") && !$0.hasPrefix("  See") }
         #expect(listed.filter { $0.hasPrefix("   ") } == [])
         for name in [

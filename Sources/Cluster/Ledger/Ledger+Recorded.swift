@@ -41,6 +41,9 @@ extension Ledger {
         let database = directory.appendingPathComponent("ledger.sqlite")
         guard FileManager.default.fileExists(atPath: database.path) else { return nil }
         let lock = try LedgerFiles.lock(directory.appendingPathComponent("ledger.lock"))
+        // A reader of SQLite's makes them where they are not, and leaves them.
+        let made = ["-wal", "-shm"].map { database.path + $0 }.filter { !FileManager.default.fileExists(atPath: $0) }
+        defer { for file in made { unlink(file) } }
         return try withExtendedLifetime(lock) {
             try LedgerFiles.mappingErrors(at: database.path) {
                 var settings = Configuration()

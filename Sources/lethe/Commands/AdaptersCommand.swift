@@ -7,7 +7,7 @@ import Unlearning
 struct AdaptersCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "adapters",
-        abstract: "List the shards' adapters, or export them in PEFT's file format.",
+        abstract: "List the adapters, or export them for PEFT.",
         subcommands: [List.self, Export.self, Lineage.self], defaultSubcommand: List.self)
 
     struct List: ParsableCommand {

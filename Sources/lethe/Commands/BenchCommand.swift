@@ -8,7 +8,7 @@ import Unlearning
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure training and scoring on real prompts, and IFRU on embeddings.",
+        abstract: "Measure training, scoring, ranking and forgetting.",
         subcommands: [Train.self, Score.self, Rank.self, Query.self, Graph.self, Forget.self, Questions.self])
 
     struct Options: ParsableArguments {

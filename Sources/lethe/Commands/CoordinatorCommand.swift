@@ -17,7 +17,7 @@ extension ClusterConfiguration.WhenNoAdapter: ExpressibleByArgument {}
 struct CoordinatorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "coordinator",
-        abstract: "Run the coordinator: it keeps the data, deals it to workers and answers queries.",
+        abstract: "Run the coordinator: it keeps the data and answers.",
         discussion: """
             Every option is also a key of the configuration file (JSON, with underscores: {"shards": 8, "learning_rate": 0.001}); \
             an option on the command line wins. What determines the adapters (shards, partition, seed, training) is \

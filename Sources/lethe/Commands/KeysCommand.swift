@@ -7,7 +7,7 @@ import ZeroMQ
 struct KeysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
-        abstract: "Make a CURVE key pair, or seal a key folder under another master key.",
+        abstract: "Make a CURVE key pair, or seal a key folder anew.",
         subcommands: [MakeKeys.self, RewrapKeys.self], defaultSubcommand: MakeKeys.self)
 }
 

@@ -5,7 +5,7 @@ import Recommendation
 struct PromptsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prompts",
-        abstract: "Print the prompts that an import would make, as JSON lines. Needs no cluster.",
+        abstract: "Print the prompts of an import, as JSON lines.",
         discussion:
             #"""
             Each line is {"id","instruction","input","output","user","item","timestamp","schema_version"}; timestamp is the \#

@@ -7,7 +7,7 @@ import Recommendation
 struct ScoreCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "score",
-        abstract: "Score prompts with the base model or one adapter. Needs no cluster.",
+        abstract: "Score prompts with the base model or one adapter.",
         discussion: """
             Reads JSON lines {"instruction","input",…} and prints, line by line, {"margin","probability","tokens","schema_version"}: the margin \
             is the logit of "Yes" minus the logit of "No" at the first answer position.

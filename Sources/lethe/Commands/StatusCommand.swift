@@ -4,7 +4,7 @@ import Messages
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show workers, shards, progress and pending forget requests.")
+        commandName: "status", abstract: "Show workers, shards, progress and pending requests.")
 
     @Flag(help: "Show it again every second until interrupted.")
     var watch = false

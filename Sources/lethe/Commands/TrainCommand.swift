@@ -6,7 +6,7 @@ import Messages
 struct TrainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
-        abstract: "Train every shard whose adapter is missing or behind its data.",
+        abstract: "Train every shard that is behind its data.",
         discussion: "Training goes on by itself when data is imported or forgotten later. Nothing is trained twice.")
 
     @Flag(help: "Wait until every shard is current.")

@@ -9,7 +9,7 @@ import Worker
 struct WorkerCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker",
-        abstract: "Run a worker: it trains the adapters of the shards it is given.",
+        abstract: "Run a worker: it trains the shards it is given.",
         discussion: """
             A worker may be started and stopped at any time. It keeps its shards on disk and says what it has when it \
             comes back, so that only the difference travels.

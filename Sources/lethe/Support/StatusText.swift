@@ -34,8 +34,8 @@ package struct StatusText {
         var lines =
             [
                 "cluster \(report.cluster)  base \(report.base.prefix(16))  \(report.precision)",
-                "data: \(statistics.users) users, \(statistics.items) items, \(statistics.interactions) interactions; prompts: "
-                    + "\(data.trainPrompts) training, \(data.validationPrompts) validation, \(data.testPrompts) test",
+                "data: \(statistics.users) users, \(statistics.items) items, \(statistics.interactions) interactions",
+                "prompts: \(data.trainPrompts) training, \(data.validationPrompts) validation, \(data.testPrompts) test",
                 activity,
             ] + report.disputes + report.stuck.map(\.text)
         if let count = statistics.promptsShortened, count > 0 {

@@ -42,7 +42,7 @@ package struct Table {
                     text += String(repeating: " ", count: widths[column] - part.count + gap)
                 }
             }
-            return number == 0 ? text : String(text.reversed().drop { $0 == " " }.reversed())
+            return String(text.reversed().drop { $0 == " " }.reversed())
         }.joined(separator: "\n")
     }
 }
