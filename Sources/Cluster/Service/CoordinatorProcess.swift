@@ -98,6 +98,7 @@ package final class CoordinatorProcess: Sendable {
             let generation = try ledger.raiseGeneration(takeOver: takesOver, at: Date())
             opened.post((ledger.cluster, ledger.publicKey, generation, ledger.readerSource))
             let service = LedgerService(ledger: ledger, model: shape)
+            service.checksWords = { try model.tokenizer.check($0) }
             service.whenFactsChange = { inbox.post(.facts($0)) }
             service.whenDataChanges = { [unowned service] in inbox.post(service.changed()) }
             service.publishFacts()
