@@ -16,6 +16,11 @@ extension LanguageModelError: CustomStringConvertible {
             "the base model's weights hold values that are no finite numbers: "
                 + tensors.prefix(8).map { "\($0.name) (\($0.values))" }.joined(separator: ", ")
                 + (tensors.count > 8 ? " and \(tensors.count - 8) more tensors" : "") + "; fetch or convert it again"
+        case .unusableAnswer(let answer, let reason):
+            "\"\(answer)\" cannot answer with this base model: it \(reason); choose words that are one token each (lethe import "
+                + "--template), mind the blank in front"
+        case .unknownControlToken(let token): "the base model's tokenizer has no control token \(token)"
+        case .unknownChatTemplate(let path, let reason): "\(path): \(reason)"
         case .notFinite(let name): "\(name) holds a value that is not finite"
         }
     }

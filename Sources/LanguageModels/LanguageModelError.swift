@@ -12,6 +12,12 @@ public enum LanguageModelError: Error, Hashable, Sendable {
     case emptyPrompt(index: Int)
     case tokenOutOfRange(index: Int, token: Int32)
     case adapterMismatch(reason: String)
+    /// A word that is to answer is not one token behind a prompt.
+    case unusableAnswer(answer: String, reason: String)
+    /// A prompt is to hold a control token that the tokenizer lacks.
+    case unknownControlToken(token: String)
+    /// What chat templates say that are none of the known ones, or that are not there.
+    case unknownChatTemplate(path: String, reason: String)
     /// A tensor holds a NaN or an infinity.
     case notFinite(name: String)
     /// The base model itself does.

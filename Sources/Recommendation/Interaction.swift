@@ -40,9 +40,12 @@ public struct Item: Codable, Hashable, Sendable {
     public var id: String
     /// As shown in prompts: `Toy Story (1995)`.
     public var title: String
+    /// What prompts may show beside the title (`ItemFields`); nil: nothing is said of it.
+    public var fields: [String: String]?
 
-    public init(id: String, title: String) {
+    public init(id: String, title: String, fields: [String: String]? = nil) {
         self.id = id
         self.title = title
+        self.fields = fields
     }
 }

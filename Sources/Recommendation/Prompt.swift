@@ -20,13 +20,20 @@ public struct Prompt: Codable, Hashable, Sendable {
     public var history: [InteractionKey]
     public var instruction: String
     public var input: String
-    /// True: "Yes."; false: "No.".
+    /// True: "Yes."; false: "No."; or what the frame's words say.
     public var label: Bool
+    /// What stands around instruction and input; nil: TALLRec's layout and words.
+    public var frame: PromptFrame?
+    /// How many bytes of the input all questions about the user begin with; nil: TALLRec's text says it itself.
+    public var historyBytes: Int?
 
     public init(
         id: String, user: String, split: Split, target: InteractionKey, history: [InteractionKey], instruction: String,
-        input: String, label: Bool
+        input: String, label: Bool, frame: PromptFrame? = nil,
+        historyBytes: Int? = nil
     ) {
+        self.frame = frame
+        self.historyBytes = historyBytes
         self.id = id
         self.user = user
         self.split = split
@@ -37,10 +44,13 @@ public struct Prompt: Codable, Hashable, Sendable {
         self.label = label
     }
 
-    /// "Yes." or "No.".
-    public var output: String { label ? "Yes." : "No." }
+    /// "Yes." or "No.", or the frame's word as it stands behind the prompt.
+    public var output: String {
+        if let words = frame?.words { return label ? words.yes : words.no }
+        return label ? "Yes." : "No."
+    }
     /// The text that the model reads, up to the answer position.
-    public var text: String { PromptTemplate.text(instruction: instruction, input: input) }
+    public var text: String { TrainingPrompt(self).text }
 }
 
 /// The Alpaca layout that TALLRec uses (arXiv 2305.00447).
@@ -48,6 +58,10 @@ public enum PromptTemplate {
     public static let header =
         "Below is an instruction that describes a task, paired with an input that provides further context. "
         + "Write a response that appropriately completes the request.\n\n"
+
+    static let before = header + "### Instruction:\n"
+    static let between = "\n\n### Input:\n"
+    static let after = "\n\n### Response:\n"
 
     /// How the question about the target begins; the target's kind and title follow.
     static let question = "Whether the user will like the target "
@@ -58,6 +72,6 @@ public enum PromptTemplate {
     }
 
     public static func text(instruction: String, input: String) -> String {
-        "\(header)### Instruction:\n\(instruction)\n\n### Input:\n\(input)\n\n### Response:\n"
+        before + instruction + between + input + after
     }
 }

@@ -1,6 +1,6 @@
 /// How interactions become prompts. Part of what determines every adapter, so it is stored with the data.
 public struct PromptConfiguration: Codable, Hashable, Sendable {
-    public enum Domain: String, Codable, CaseIterable, Sendable { case movie, book }
+    public typealias Domain = PromptNoun
 
     public var method: SplitMethod
     public var domain: Domain
@@ -18,13 +18,17 @@ public struct PromptConfiguration: Codable, Hashable, Sendable {
     /// tokenizer makes no more tokens than bytes: with the default a prompt stays within a context of 8,192 tokens,
     /// whatever titles say and in whatever script.
     public var titleBytes: Int
+    /// The words; nil: TALLRec's (`PromptWording.tallrec`).
+    public var template: PromptWording?
+    /// What an instruct model wants around a prompt; nil: nothing.
+    public var chat: ChatMarkers?
 
     public static let defaultTitleBytes = 4096
 
     public init(
         method: SplitMethod = .leaveLast, domain: Domain = .movie, historyLength: Int = 10, likeAbove: Double = 3,
         trainFraction: Double = 1, validationFraction: Double = 1, testFraction: Double = 1, seed: UInt64 = 0,
-        titleBytes: Int = Self.defaultTitleBytes
+        titleBytes: Int = Self.defaultTitleBytes, template: PromptWording? = nil, chat: ChatMarkers? = nil
     ) {
         self.method = method
         self.domain = domain
@@ -35,6 +39,8 @@ public struct PromptConfiguration: Codable, Hashable, Sendable {
         self.testFraction = testFraction
         self.seed = seed
         self.titleBytes = titleBytes
+        self.template = template
+        self.chat = chat
     }
 }
 
@@ -42,7 +48,7 @@ extension PromptConfiguration {
     public static let historyBounds = 1...1000
     public static let titleByteBounds = 64...1_000_000
 
-    /// Also reads what was recorded before titles had a budget.
+    /// Also reads what was recorded before titles had a budget, and before there were templates.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         try self.init(
@@ -54,6 +60,8 @@ extension PromptConfiguration {
             validationFraction: container.decode(Double.self, forKey: .validationFraction),
             testFraction: container.decode(Double.self, forKey: .testFraction),
             seed: container.decode(UInt64.self, forKey: .seed),
-            titleBytes: container.decodeIfPresent(Int.self, forKey: .titleBytes) ?? Self.defaultTitleBytes)
+            titleBytes: container.decodeIfPresent(Int.self, forKey: .titleBytes) ?? Self.defaultTitleBytes,
+            template: container.decodeIfPresent(PromptWording.self, forKey: .template),
+            chat: container.decodeIfPresent(ChatMarkers.self, forKey: .chat))
     }
 }

@@ -8,6 +8,8 @@ public enum PromptField: String, Codable, CaseIterable, Hashable, Sendable {
     case testFraction = "test-fraction"
     case sampleSeed = "sample-seed"
     case titleBytes = "title-bytes"
+    case template
+    case chat = "chat-template"
 
     /// A setting that is not what it was.
     public struct Change: Codable, Hashable, Sendable {
@@ -19,7 +21,7 @@ public enum PromptField: String, Codable, CaseIterable, Hashable, Sendable {
     public func text(in configuration: PromptConfiguration) -> String {
         switch self {
         case .method: configuration.method.rawValue
-        case .domain: configuration.domain.rawValue
+        case .domain: configuration.domain.text
         case .history: "\(configuration.historyLength)"
         case .likeAbove: "\(configuration.likeAbove)"
         case .fraction: "\(configuration.trainFraction)"
@@ -27,6 +29,8 @@ public enum PromptField: String, Codable, CaseIterable, Hashable, Sendable {
         case .testFraction: "\(configuration.testFraction)"
         case .sampleSeed: "\(configuration.seed)"
         case .titleBytes: "\(configuration.titleBytes)"
+        case .template: configuration.template.map { "sha256:\($0.digest.prefix(16))" } ?? "none"
+        case .chat: configuration.chat.map { "\($0.style) sha256:\($0.digest.prefix(16))" } ?? "none"
         }
     }
 
@@ -41,6 +45,8 @@ public enum PromptField: String, Codable, CaseIterable, Hashable, Sendable {
         case .testFraction: configuration.testFraction = given.testFraction
         case .sampleSeed: configuration.seed = given.seed
         case .titleBytes: configuration.titleBytes = given.titleBytes
+        case .template: configuration.template = given.template
+        case .chat: configuration.chat = given.chat
         }
     }
 }

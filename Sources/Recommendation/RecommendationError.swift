@@ -17,6 +17,8 @@ public enum RecommendationError: Error, Hashable, Sendable {
     /// A line of a list of users and interactions.
     case invalidTarget(reason: String)
     case invalidConfiguration(reason: String)
+    /// A template, a noun, answer words or chat markers that cannot be prompts' words.
+    case invalidTemplate(reason: String)
 }
 
 extension RecommendationError: CustomStringConvertible {
@@ -34,7 +36,7 @@ extension RecommendationError: CustomStringConvertible {
                 + "items' title; if it is the title, rename it to item_title or declare it (--title-column \(column)), "
                 + "else put the titles into a file of their own (item_id, title)"
         case .conflictingTitles(let file, let line, let item, let column):
-            "\(file):\(line): item \(item) has another title here than before, so the column \(column) does not hold the "
+            "\(file):\(line): item \(item) has another title or field here than before, so the column \(column) does not hold the "
                 + "items' titles: nothing is taken; put the titles into a file of their own (item_id, title), or name the "
                 + "right column (--title-column NAME)"
         case .noSuchColumn(let path, let column, let meaning, let seen):
@@ -42,6 +44,7 @@ extension RecommendationError: CustomStringConvertible {
                 + "\(seen); known without being declared are " + meaning.recognised.joined(separator: ", ")
         case .invalidColumns(let reason): reason
         case .invalidTarget(let reason): reason
+        case .invalidTemplate(let reason): "the words of prompts cannot be used: \(reason)"
         case .invalidConfiguration(let reason): "invalid prompt configuration: \(reason)"
         }
     }

@@ -5,8 +5,16 @@ public struct TrainingPrompt: Codable, Hashable, Sendable {
     public var instruction: String
     public var input: String
     public var label: Bool
+    /// What stands around instruction and input, and the words that answer; nil: TALLRec's.
+    public var frame: PromptFrame?
+    /// How many bytes of the input all questions about the user begin with; nil: TALLRec's text says it itself.
+    public var historyBytes: Int?
 
-    public init(id: String, instruction: String, input: String, label: Bool) {
+    public init(
+        id: String, instruction: String, input: String, label: Bool, frame: PromptFrame? = nil, historyBytes: Int? = nil
+    ) {
+        self.frame = frame
+        self.historyBytes = historyBytes
         self.id = id
         self.instruction = instruction
         self.input = input
@@ -14,21 +22,37 @@ public struct TrainingPrompt: Codable, Hashable, Sendable {
     }
 
     public init(_ prompt: Prompt) {
-        self.init(id: prompt.id, instruction: prompt.instruction, input: prompt.input, label: prompt.label)
+        self.init(
+            id: prompt.id, instruction: prompt.instruction, input: prompt.input, label: prompt.label,
+            frame: prompt.frame, historyBytes: prompt.historyBytes)
     }
 
     /// The same without the question: what all prompts about one user's candidates share.
     public var historyAlone: TrainingPrompt {
         var prompt = self
-        prompt.input = PromptTemplate.history(ofInput: input)
+        if let historyBytes {
+            prompt.input = String(decoding: input.utf8.prefix(max(0, historyBytes)), as: UTF8.self)
+        } else {
+            prompt.input = PromptTemplate.history(ofInput: input)
+        }
         return prompt
     }
 
-    public var text: String { PromptTemplate.text(instruction: instruction, input: input) }
+    public var text: String {
+        frame?.text(instruction: instruction, input: input)
+            ?? PromptTemplate.text(instruction: instruction, input: input)
+    }
 
-    /// SHA-256, in hexadecimal, of id, instruction, input and label: changes when the prompt is rebuilt.
+    /// The text as a tokenizer takes it: which of it are control tokens.
+    public var parts: [PromptPart] {
+        frame?.parts(instruction: instruction, input: input)
+            ?? [.written(PromptTemplate.text(instruction: instruction, input: input))]
+    }
+
+    /// SHA-256, in hexadecimal, of id, instruction, input and label, and of the frame where there is one: changes when the
+    /// prompt is rebuilt, and with the words that answer it.
     public var digest: String {
-        FieldHash.hexadecimal([id, instruction, input, label ? "1" : "0"])
+        FieldHash.hexadecimal([id, instruction, input, label ? "1" : "0"] + (frame?.fields ?? []))
     }
 }
 

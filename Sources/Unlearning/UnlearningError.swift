@@ -5,6 +5,8 @@ public enum UnlearningError: Error, Hashable, Sendable {
     /// `sample` is the prompt's id.
     case emptyPrompt(sample: String)
     case duplicateSample(id: String)
+    /// Two prompts of one task are answered by different words or stand in different layouts.
+    case differentWords(sample: String, other: String)
     /// A NaN or an infinity.
     case notFinite(what: String)
     case cancelled
@@ -20,6 +22,8 @@ extension UnlearningError: CustomStringConvertible {
         case .invalidSpecification(let reason): "invalid specification: \(reason)"
         case .emptyPrompt(let sample): "prompt \(sample) has no tokens"
         case .duplicateSample(let id): "sample \(id) occurs twice"
+        case .differentWords(let sample, let other):
+            "the prompts \(sample) and \(other) have different templates or answer words; an adapter has one pair"
         case .notFinite(let what): "\(what) holds a value that is not a finite number"
         case .cancelled: "cancelled"
         case .wrongShape(let what, let expected, let found): "\(what) has \(found) values instead of \(expected)"

@@ -36,7 +36,8 @@ struct ImportConfigurationTests {
         let before = try ledger.snapshot()
         let other = PromptConfiguration(
             method: .tallrec, domain: .book, historyLength: 9, likeAbove: 2, trainFraction: 0.5,
-            validationFraction: 0.25, testFraction: 0.75, seed: 3, titleBytes: 2048)
+            validationFraction: 0.25, testFraction: 0.75, seed: 3, titleBytes: 2048, template: .tallrec,
+            chat: ChatMarkers(style: "ChatML", open: "<|im_start|>user\n", close: "<|im_end|>\n", controls: []))
         for field in PromptField.allCases {
             let error = #expect(throws: LedgerError.self) { try importAgain(ledger, other, given: [field]) }
             let (recorded, given) = (field.text(in: fixture.prompts), field.text(in: other))

@@ -195,6 +195,14 @@ extension LedgerSchema {
                 """)
     }
 
+    static func fieldsOfItems(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- fields: what prompts may show beside the title, a JSON object of texts; NULL: nothing is said of the item.
+                ALTER TABLE items ADD COLUMN fields TEXT;
+                """)
+    }
+
     /// What a request leaves is stored packed, and hashes as bytes (`ClosedRequest`, `StoredHash`). Rows of before stay as they
     /// are: blobs are packed, texts are not.
     static func packedEvidence(_ db: Database) throws {

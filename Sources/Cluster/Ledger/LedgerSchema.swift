@@ -23,6 +23,7 @@ enum LedgerSchema {
         migrator.registerMigration("reference prompts", migrate: referencePrompts)
         migrator.registerMigration("packed evidence", migrate: packedEvidence)
         migrator.registerMigration("summaries of people", migrate: summariesOfPeople)
+        migrator.registerMigration("fields of items", migrate: fieldsOfItems)
         return migrator
     }
 

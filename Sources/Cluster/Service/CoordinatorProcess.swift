@@ -100,6 +100,7 @@ package final class CoordinatorProcess: Sendable {
             try ledger.record(start)
             opened.post((ledger.cluster, ledger.publicKey, generation, ledger.readerSource))
             let service = LedgerService(ledger: ledger, model: shape)
+            service.checksWords = { try model.tokenizer.check($0) }
             service.whenFactsChange = { inbox.post(.facts($0)) }
             service.whenDataChanges = { [unowned service] in inbox.post(service.changed()) }
             service.publishFacts()

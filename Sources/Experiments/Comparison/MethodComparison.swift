@@ -31,6 +31,7 @@ public enum MethodComparison {
         progress: (ComparisonProgress) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws -> ComparisonReport {
         try comparison.check()
+        let model = try model.answering(comparison.prompts, tokenizer)
         return try withoutActuallyEscaping(progress) { progress in
             try withoutActuallyEscaping(isCancelled) { isCancelled in
                 let run = ComparisonRun(

@@ -25,6 +25,12 @@ public protocol Tokenizer: Sendable {
     func encode(_ text: String) -> [Int32]
     /// The same for what people wrote: no control token is formed from it, and none that the model has no embedding for.
     func encode(written text: String) -> [Int32]
+    /// The same for a prompt with control tokens of its own, each where it stands.
+    ///
+    /// - Throws: `LanguageModelError.unknownControlToken`.
+    func encode(_ pieces: [TextPiece]) throws -> [Int32]
+    /// Whether a text is one of the control tokens.
+    func isControl(_ token: String) -> Bool
     /// Special tokens that the tokenizer's files put in front of every text, such as the one that begins a sequence. A model
     /// that was trained with one answers differently without it.
     var beginning: [Int32] { get }

@@ -22,6 +22,11 @@ public struct AnswerLogits: Hashable, Sendable {
 public protocol AnswerModel: AnyObject {
     var configuration: ModelConfiguration { get }
 
+    /// The same model, its answers being other tokens. It computes in this one's memory: both belong to one thread.
+    ///
+    /// - Throws: `LanguageModelError.tokenOutOfRange`; `.unusableAnswer` of a model whose answers are fixed.
+    func answering(with tokens: AnswerTokens) throws -> any AnswerModel
+
     /// Logits under the base model (`adapters == nil`) or under a mixture.
     ///
     /// - `prompts`: token ids of each prompt; the answer position is the last token.
@@ -39,6 +44,13 @@ public protocol AnswerModel: AnyObject {
 
     /// Hidden representations under the base model, `[prompts, hidden]`, row by row.
     func embeddings(prompts: [[Int32]], source: EmbeddingSource) throws -> [Float]
+}
+
+extension AnswerModel {
+    public func answering(with tokens: AnswerTokens) throws -> any AnswerModel {
+        throw LanguageModelError.unusableAnswer(
+            answer: "\(tokens.yes) \(tokens.no)", reason: "is of a model with answers of its own, \(type(of: self))")
+    }
 }
 
 /// Which hidden state of the base model stands for a prompt (the APA paper leaves layer and pooling open).

@@ -19,6 +19,8 @@ public final class Decoder: AnswerModel {
     /// Of the layers without rope; without positions where there are none.
     private var still: RotaryTables
     private var factors: LowRankFactors?
+    /// This decoder with other answers, the last that was asked for.
+    private var other: (tokens: AnswerTokens, decoder: Decoder)?
 
     /// Scoring keeps nothing for a backward: a micro-batch may be larger, and fewer of them repeat a shared beginning.
     var scoringBudget: Int { 4 * tokenBudget }
@@ -38,6 +40,27 @@ public final class Decoder: AnswerModel {
         meter = try DecoderMeter(threads: self.threads)
         rotary = RotaryTables(model: weights.configuration, positions: 0)
         still = rotary
+    }
+
+    /// With the memory, the threads and the meter of another one.
+    private init(_ decoder: Decoder, weights: DecoderWeights) {
+        self.weights = weights
+        threads = decoder.threads
+        tokenBudget = decoder.tokenBudget
+        pool = decoder.pool
+        products = decoder.products
+        buffers = decoder.buffers
+        meter = decoder.meter
+        rotary = decoder.rotary
+        still = decoder.still
+    }
+
+    public func answering(with tokens: AnswerTokens) throws -> any AnswerModel {
+        if tokens == weights.answerTokens { return self }
+        if let other, other.tokens == tokens { return other.decoder }
+        let decoder = Decoder(self, weights: try weights.answering(with: tokens))
+        other = (tokens, decoder)
+        return decoder
     }
 
     public func answerLogits(

@@ -11,7 +11,13 @@ public final class DecoderWeights: Sendable {
     let element: Element
     let products: PackedProducts
     let layout: WeightLayout
+    /// Those whose logits are computed.
+    public let answerTokens: AnswerTokens
     private let region: WeightRegion
+    /// Where further answer rows are read.
+    private let checkpoint: any Checkpoint
+    /// Of answers that are not those of the region, `[2, hidden]`.
+    private let ownAnswers: AnswerRows?
 
     /// - `answerTokens`: the ids whose logits are wanted.
     /// - `cacheDirectory`: where the packed weights are kept for the next process; nil keeps them in memory only.
@@ -31,6 +37,9 @@ public final class DecoderWeights: Sendable {
         let packer = WeightPacker(
             checkpoint: checkpoint, precision: precision, element: element, products: products, layout: layout,
             answerTokens: answerTokens)
+        self.checkpoint = checkpoint
+        self.answerTokens = AnswerTokens(yes: answerTokens.yes, no: answerTokens.no)
+        ownAnswers = nil
         region = try WeightRegion.open(
             directory: cacheDirectory,
             key: WeightRegion.Key(
@@ -42,6 +51,29 @@ public final class DecoderWeights: Sendable {
                     "finite",
                 ].joined(separator: "\n")),
             bytes: layout.bytes, fill: packer.pack)
+    }
+
+    /// The same weights for other answers; only these two rows are read anew.
+    private init(_ weights: DecoderWeights, tokens: AnswerTokens, rows: AnswerRows) {
+        configuration = weights.configuration
+        precision = weights.precision
+        digest = weights.digest
+        element = weights.element
+        products = weights.products
+        layout = weights.layout
+        region = weights.region
+        checkpoint = weights.checkpoint
+        answerTokens = tokens
+        ownAnswers = rows
+    }
+
+    /// - Throws: `LanguageModelError.tokenOutOfRange`, and what reading the checkpoint throws.
+    func answering(with tokens: AnswerTokens) throws -> DecoderWeights {
+        try Self.check(configuration, answerTokens: (tokens.yes, tokens.no))
+        let packer = WeightPacker(
+            checkpoint: checkpoint, precision: precision, element: element, products: products, layout: layout,
+            answerTokens: (tokens.yes, tokens.no))
+        return DecoderWeights(self, tokens: tokens, rows: AnswerRows(try packer.answerRows()))
     }
 
     private static func check(_ model: ModelConfiguration, answerTokens: (yes: Int32, no: Int32)) throws {
@@ -66,8 +98,22 @@ public final class DecoderWeights: Sendable {
     }
 
     func floats(_ part: WeightLayout.Part, layer: Int = 0) -> UnsafePointer<Float> {
-        pointer(part, layer: layer).assumingMemoryBound(to: Float.self)
+        if part == .answer, let ownAnswers { return UnsafePointer(ownAnswers.pointer) }
+        return pointer(part, layer: layer).assumingMemoryBound(to: Float.self)
     }
+}
+
+/// Two rows of the output table, in memory that stays where it is.
+private final class AnswerRows: @unchecked Sendable {
+    /// Nobody writes here after `init`.
+    let pointer: UnsafeMutablePointer<Float>
+
+    init(_ rows: [Float]) {
+        pointer = .allocate(capacity: rows.count)
+        pointer.initialize(from: rows, count: rows.count)
+    }
+
+    deinit { pointer.deallocate() }
 }
 
 /// The four frozen products of a block, forward and backward: query, key and value as one, gate and up as one.

@@ -115,11 +115,20 @@ struct WeightPacker {
         lethe_to_element(element.kernel, table, memory + layout.offset(.embedding, layer: 0), table.count)
         try copy("model.norm.weight", [model.hidden], .finalNorm, layer: 0, memory)
         if !model.tiedEmbeddings { table = try tensor("lm_head.weight", shape, rounded: true) }
-        for (index, token) in [answerTokens.yes, answerTokens.no].enumerated() {
-            let row = Array(table[(Int(token) * model.hidden)..<(Int(token + 1) * model.hidden)])
-            (memory + layout.offset(.answer, layer: 0) + 4 * index * model.hidden)
-                .copyMemory(from: row, byteCount: 4 * row.count)
-        }
+        let rows = answerRows(in: table)
+        (memory + layout.offset(.answer, layer: 0)).copyMemory(from: rows, byteCount: 4 * rows.count)
+    }
+
+    /// Rows of the output table as they are packed, `[2, hidden]`.
+    func answerRows() throws -> [Float] {
+        let model = checkpoint.configuration
+        let name = model.tiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight"
+        return answerRows(in: try tensor(name, [model.vocabulary, model.hidden], rounded: true))
+    }
+
+    private func answerRows(in table: [Float]) -> [Float] {
+        let hidden = checkpoint.configuration.hidden
+        return [answerTokens.yes, answerTokens.no].flatMap { table[(Int($0) * hidden)..<((Int($0) + 1) * hidden)] }
     }
 }
 

@@ -18,29 +18,13 @@ public struct LoadedModel: Sendable {
         self.checkpoint = checkpoint
         self.tokenizer = tokenizer
         self.warnings = warnings
-        answerTokens = (
-            try Self.token(of: "Yes", tokenizer, path: path), try Self.token(of: "No", tokenizer, path: path)
-        )
-        guard answerTokens.yes != answerTokens.no else {
+        do {
+            let tokens = try tokenizer.answerTokens(yes: "Yes", no: "No", behind: [.written(Self.endOfPrompts)])
+            answerTokens = (tokens.yes, tokens.no)
+        } catch LanguageModelError.unusableAnswer(let answer, let reason) {
             throw LanguageModelError.unsupportedCheckpoint(
-                path: path, reason: "its tokenizer does not tell \"Yes\" from \"No\"")
+                path: path, reason: "in its tokenizer the answer \"\(answer)\" \(reason)")
         }
-    }
-
-    private static func token(of answer: String, _ tokenizer: any Tokenizer, path: String) throws -> Int32 {
-        let prompt = tokenizer.encode(written: endOfPrompts)
-        let whole = tokenizer.encode(written: endOfPrompts + answer)
-        guard whole.starts(with: prompt) else {
-            throw LanguageModelError.unsupportedCheckpoint(
-                path: path, reason: "in its tokenizer the answer \"\(answer)\" joins the end of the prompt")
-        }
-        let tokens = whole.dropFirst(prompt.count)
-        guard tokens.count == 1, let token = tokens.first else {
-            throw LanguageModelError.unsupportedCheckpoint(
-                path: path,
-                reason: "in its tokenizer the answer \"\(answer)\" is \(tokens.count) tokens behind a prompt, not one")
-        }
-        return token
     }
 }
 

@@ -58,9 +58,20 @@ struct BytePairTokenizer: Tokenizer {
     func encode(_ text: String, addedTokens: AddedTokens, normalizedTokens: AddedTokens, model: Model) -> [Int32] {
         var ids: [Int32] = []
         ids.reserveCapacity(text.utf8.count / 3 + 8)
+        encode(
+            text[...], isFirst: true, addedTokens: addedTokens, normalizedTokens: normalizedTokens, model: model,
+            into: &ids)
+        return ids
+    }
+
+    /// - Parameter isFirst: nothing stands in front of the text.
+    func encode(
+        _ text: Substring, isFirst: Bool, addedTokens: AddedTokens, normalizedTokens: AddedTokens, model: Model,
+        into ids: inout [Int32]
+    ) {
         var mergers = Mergers()
         // The first piece of the first piece begins the text: nothing but a token can stand before the others.
-        for (place, piece) in addedTokens.split(text[...]).enumerated() {
+        for (place, piece) in addedTokens.split(text).enumerated() {
             guard case .text(let part) = piece else {
                 if case .token(let id) = piece { ids.append(id) }
                 continue
@@ -69,11 +80,10 @@ struct BytePairTokenizer: Tokenizer {
                 switch piece {
                 case .token(let id): ids.append(id)
                 case .text(let part):
-                    encode(part, isFirst: place == 0 && index == 0, model, with: &mergers, into: &ids)
+                    encode(part, isFirst: isFirst && place == 0 && index == 0, model, with: &mergers, into: &ids)
                 }
             }
         }
-        return ids
     }
 
     /// The buffers of both kinds of merging.

@@ -2,7 +2,7 @@ import Files
 
 /// Makes prompts from one user's interactions: a pure function of these, the titles and the configuration.
 ///
-/// The layout is TALLRec's (arXiv 2305.00447). A user's interactions are sorted by time, those that share a timestamp by
+/// The layout is TALLRec's (arXiv 2305.00447), or the configuration's template. A user's interactions are sorted by time, those that share a timestamp by
 /// their order in the file. Every interaction with `historyLength` others before it can be a target; the history is the
 /// `historyLength` interactions right before it. An interaction whose item has no title is treated as absent.
 ///
@@ -19,9 +19,10 @@ import Files
 /// nobody else's data.
 public struct PromptBuilder: Sendable {
     public let configuration: PromptConfiguration
+    let pieces: PromptPieces
 
     /// - Throws: `RecommendationError.invalidConfiguration` when the history length is not positive, a fraction is
-    ///   outside 0...1 or a number is not finite.
+    ///   outside 0...1 or a number is not finite; `.invalidTemplate`.
     public init(configuration: PromptConfiguration) throws {
         guard PromptConfiguration.historyBounds.contains(configuration.historyLength) else {
             throw RecommendationError.invalidConfiguration(reason: "the history length must be from 1 to 1000")
@@ -39,31 +40,41 @@ public struct PromptBuilder: Sendable {
                 reason: "the \(split.rawValue) fraction \(configuration.fraction(of: split)) is outside 0...1")
         }
         self.configuration = configuration
+        pieces = try PromptPieces(
+            configuration.template, noun: configuration.domain, chat: configuration.chat)
+    }
+
+    /// What stands around all prompts, and the words that answer them; nil: TALLRec's.
+    public var frame: PromptFrame? { pieces.frame }
+
+    /// What prompts call an item: `titles` below are such texts. The title itself unless the template shows fields.
+    public func name(title: String, fields: [String: String]?) -> String {
+        pieces.item.text(title: title, fields: fields ?? [:])
     }
 
     /// All prompts of one user, oldest target first, after sampling.
     ///
     /// - `interactions`: the user's retained interactions, in any order; those of other users are ignored.
-    /// - `titles`: the title of an item, nil when the catalogue does not have it.
+    /// - `titles`: what prompts call an item (`name`), nil when the catalogue does not have it.
     /// - `splits`: under tallrec the split of each recorded target; ignored under leave-last.
     public func prompts(
         user: String, interactions: [Interaction], titles: (String) -> String?, splits: [InteractionKey: Split] = [:]
     ) -> [Prompt] {
         let sequence = titled(interactions.sequence(of: user), titles)
         guard sequence.count > configuration.historyLength else { return [] }
-        let instruction = instruction
         let keys = sequence.map(\.interaction.key)
-        var text = PromptText(sequence.map { (title: $0.title, isLiked: isLiked($0.interaction)) }, configuration)
+        var text = PromptText(sequence.map { (title: $0.title, isLiked: isLiked($0.interaction)) }, budget, pieces)
         return (configuration.historyLength..<sequence.count).compactMap { position in
             let id = Self.promptID(target: keys[position])
             guard let split = split(at: position, of: sequence.count, recorded: splits[keys[position]]),
                 isSampled(id: id, split: split)
             else { return nil }
             let history = (position - configuration.historyLength)..<position
+            let input = text.input(history: history, target: position)
             return Prompt(
                 id: id, user: user, split: split, target: keys[position], history: Array(keys[history]),
-                instruction: instruction, input: text.input(history: history, target: position),
-                label: isLiked(sequence[position].interaction))
+                instruction: pieces.instruction, input: input.text, label: isLiked(sequence[position].interaction),
+                frame: pieces.frame, historyBytes: input.historyBytes)
         }
     }
 
@@ -79,11 +90,13 @@ public struct PromptBuilder: Sendable {
     /// The prompt that asks whether the user will like an item.
     public func queryPrompt(_ history: QueryHistory, item: Item) -> QueryPrompt {
         let titles =
-            history.shown.map { (title: $0.title, isLiked: isLiked($0.interaction)) } + [(item.title, false)]
-        var text = PromptText(titles, configuration)
+            history.shown.map { (title: $0.title, isLiked: isLiked($0.interaction)) }
+            + [(name(title: item.title, fields: item.fields), false)]
+        var text = PromptText(titles, budget, pieces)
+        let input = text.input(history: 0..<history.shown.count, target: history.shown.count)
         let prompt = TrainingPrompt(
-            id: FieldHash.hexadecimal(["query", history.user, item.id]), instruction: instruction,
-            input: text.input(history: 0..<history.shown.count, target: history.shown.count), label: false)
+            id: FieldHash.hexadecimal(["query", history.user, item.id]), instruction: pieces.instruction,
+            input: input.text, label: false, frame: pieces.frame, historyBytes: input.historyBytes)
         return QueryPrompt(
             user: history.user, item: item.id, history: history.shown.map(\.interaction.key), prompt: prompt)
     }
@@ -114,15 +127,12 @@ public struct PromptBuilder: Sendable {
 
     private func isLiked(_ interaction: Interaction) -> Bool { interaction.rating > configuration.likeAbove }
 
-    private var instruction: String {
-        "Given the user's preference and unpreference, identify whether the user will like the target "
-            + "\(configuration.domain.rawValue) by answering \"Yes.\" or \"No.\"."
-    }
+    var budget: TitleBudget { TitleBudget(bytes: configuration.titleBytes) }
 
     /// Whether the titles of the prompt with this target are shortened.
     public func shortens(_ prompt: Prompt, titles: (String) -> String?) -> Bool {
         let shown = (prompt.history + [prompt.target]).compactMap { titles($0.item) }
-        return TitleBudget(bytes: configuration.titleBytes).fitting(shown) != shown
+        return budget.fitting(shown) != shown
     }
 }
 

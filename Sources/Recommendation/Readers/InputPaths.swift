@@ -78,6 +78,7 @@ struct InputPaths {
     /// - Throws: `RecommendationError.noSuchColumn` when a declared column is nowhere that it could be.
     func requireDeclared(ratings: [Columns], items: [Columns]) throws {
         guard !rules.columns.arePositions else { return }
+        try requireFields((ratings + items).map(\.names))
         for declaration in rules.columns.all {
             let isOfItems = [.item, .title, .year, .author].contains(declaration.meaning)
             let headers = (isOfItems ? ratings + items : ratings).map(\.names)
@@ -91,6 +92,25 @@ struct InputPaths {
                 throw RecommendationError.noSuchColumn(
                     path: text, column: declaration.column, meaning: declaration.meaning, seen: Self.shown(seen))
             }
+        }
+    }
+
+    private func requireFields(_ headers: [[String]]) throws {
+        let declared = rules.columns.fields
+        let undeclared = rules.itemFields.filter { name in !declared.contains { $0.name == name } }
+        for (column, reason) in declared.map({ ($0.column, "is declared for field:\($0.name)") })
+            + undeclared.map({ ($0, "the template shows") })
+        {
+            let isThere = headers.contains { header in
+                DeclaredColumns.position(
+                    of: column, in: header, normalised: header.map(ColumnNames.normalised)) != nil
+            }
+            if isThere { continue }
+            var seen: [String] = []
+            for name in headers.joined() where !seen.contains(name) { seen.append(name) }
+            throw RecommendationError.invalidColumns(
+                reason: "\(text): nothing has the column \(column.prefix(80)) that \(reason); there are: \(Self.shown(seen)); "
+                    + "name another one: --columns field:NAME=COLUMN")
         }
     }
 

@@ -7,6 +7,8 @@ struct RowCollector {
     /// By id, the items handed out: the title that rows of ratings gave, "" for those of a table of items. Only looked up,
     /// so its order does not matter.
     private var catalogue: [String: String] = [:]
+    /// By id, what rows of ratings said of items beside their titles. Only looked up.
+    private var fieldsOfRatings: [String: [String: String]] = [:]
     /// A table or a line of items was there.
     private var hasItemRows = false
     private var ordinal: Int64 = 0
@@ -62,6 +64,11 @@ struct RowCollector {
             let (interaction, written) = try interaction(of: row)
             if let known = catalogue[interaction.item] {
                 // What a table of items says counts; among rows of ratings all must say the same.
+                if !known.isEmpty, !row.fields.isEmpty, Self.fields(of: row) != fieldsOfRatings[interaction.item] {
+                    throw RecommendationError.conflictingTitles(
+                        file: file, line: line, item: interaction.item,
+                        column: "of " + row.fields.keys.sorted().map { "field:\($0)" }.joined(separator: ", "))
+                }
                 if !known.isEmpty, row.hasTitle, try Self.item(of: row).title != known {
                     throw RecommendationError.conflictingTitles(
                         file: file, line: line, item: interaction.item, column: titleColumn ?? "title")
@@ -73,6 +80,7 @@ struct RowCollector {
                 guard row.title != nil else { throw Refusal(.untitled, "item \(interaction.item) has no title") }
                 let item = try Self.item(of: row)
                 catalogue[item.id] = item.title
+                fieldsOfRatings[item.id] = item.fields
                 try hand(out: item)
             }
             report.read += 1
@@ -187,7 +195,11 @@ struct RowCollector {
         if title.unicodeScalars.contains(where: isControl) {
             title = String(String.UnicodeScalarView(title.unicodeScalars.map { isControl($0) ? " " : $0 }))
         }
-        return Item(id: id, title: title)
+        return Item(id: id, title: title, fields: fields(of: row))
+    }
+
+    private static func fields(of row: Row) -> [String: String]? {
+        row.fields.isEmpty ? nil : ItemFields.canonical(row.fields.mapValues(HTMLEntities.decoded))
     }
 
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {

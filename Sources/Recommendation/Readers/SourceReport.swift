@@ -7,7 +7,7 @@ public struct SourceReport: Codable, Hashable, Sendable {
     }
 
     public struct Column: Codable, Hashable, Sendable {
-        /// user, item, rating, event, timestamp, title, year or author.
+        /// user, item, rating, event, timestamp, title, year or author; field:NAME.
         public var meaning: String
         /// As in the header, or "field 3" where there is none.
         public var name: String

@@ -169,6 +169,13 @@ public struct ComparisonCase: Codable, Hashable, Sendable {
         self.settings = settings
     }
 
+    /// All versions of all prompts.
+    public var prompts: [TrainingPrompt] {
+        let changes = (batches + sequence).flatMap { [$0.training, $0.validation, $0.test] }
+        return (training + validation + test).map(\.prompt)
+            + changes.flatMap { $0.replaced.map(\.new.prompt) + $0.added.map(\.prompt) }
+    }
+
     /// Prompts of all lists.
     public var promptCount: Int {
         (batches + sequence).reduce(training.count + validation.count + test.count) { sum, batch in

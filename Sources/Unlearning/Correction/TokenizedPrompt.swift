@@ -11,7 +11,7 @@ package struct TokenizedPrompt {
 
     /// - Throws: `UnlearningError.emptyPrompt`.
     package init(_ prompt: TrainingPrompt, tokenizer: any Tokenizer, limit: Int) throws {
-        let tokens = tokenizer.encode(prompt: prompt.text, context: limit)
+        let tokens = try tokenizer.encode(prompt, context: limit)
         guard !tokens.isEmpty else { throw UnlearningError.emptyPrompt(sample: prompt.id) }
         id = prompt.id
         digest = prompt.digest

@@ -39,6 +39,7 @@ public enum E2URec {
         guard forget.count <= retained.count else {
             throw ApproximateError.forgetSetLargerThanRetained(forget: forget.count, retained: retained.count)
         }
+        let model = try model.answering([retained, forget].joined(), tokenizer)
         let limit = model.configuration.context
         let forgotten = try TokenizedPrompt.all(forget, tokenizer: tokenizer, limit: limit)
         let kept = try TokenizedPrompt.all(retained, tokenizer: tokenizer, limit: limit)

@@ -42,6 +42,7 @@ public enum IFRU {
             throw ApproximateError.preparationOfAnotherAdapter(expected: preparation.adapter, found: found)
         }
         guard preparation.referenceCount > 0 else { throw ApproximateError.noReferenceRows }
+        let model = try model.answering([retained, request.prompts].joined(), tokenizer)
         let clock = ContinuousClock()
         let began = clock.now
         var report = IFRUReport(

@@ -83,6 +83,7 @@ extension InfluencePreparation {
         guard prompts.count >= InfluenceTrial.fewestPrompts else { throw UnlearningError.noSamples }
         let clock = ContinuousClock()
         let began = clock.now
+        let model = try model.answering(prompts, tokenizer)
         let (left, retained) = split(prompts, seed: trial.specification.seed)
         let trained = try AdapterTraining.train(
             model: model, tokenizer: tokenizer, samples: retained, specification: trial.specification,

@@ -90,6 +90,7 @@ public struct InfluencePreparation: Hashable, Sendable {
     ) throws {
         let clock = ContinuousClock()
         let began = clock.now
+        let model = try model.answering(prompts, tokenizer)
         let prompts = try TokenizedPrompt.all(prompts, tokenizer: tokenizer, limit: model.configuration.context)
         let count = min(references ?? prompts.count, prompts.count)
         guard count > 0 else { throw ApproximateError.noReferenceRows }

@@ -23,6 +23,9 @@ public struct InfluenceRequest: Codable, Hashable, Sendable {
     /// Prompts that the training did not have before.
     public var added: [TrainingPrompt]
 
+    /// All versions of all of them.
+    var prompts: [TrainingPrompt] { direct + rebuilt.flatMap { [$0.old, $0.new] } + added }
+
     public init(direct: [TrainingPrompt], rebuilt: [Rebuilt] = [], added: [TrainingPrompt] = []) {
         self.direct = direct
         self.rebuilt = rebuilt

@@ -15,7 +15,7 @@ public enum AdapterTraining {
     /// - `progress`: called after every optimiser step.
     /// - `isCancelled`: asked before every optimiser step.
     /// - Throws: `UnlearningError.noSamples`, `.emptyPrompt`, `.duplicateSample`, `.notFinite`,
-    ///   `.cancelled`, `.invalidSpecification`; whatever the model throws.
+    ///   `.differentWords`, `.cancelled`, `.invalidSpecification`; `LanguageModelError.unusableAnswer`; whatever the model throws.
     public static func train(
         model: any AnswerModel, tokenizer: any Tokenizer, samples: [TrainingPrompt],
         specification: TrainingSpecification, progress: (TrainingProgress) -> Void = { _ in },
@@ -24,6 +24,7 @@ public enum AdapterTraining {
         let clock = ContinuousClock()
         let start = clock.now
         try specification.check()
+        let model = try model.answering(samples, tokenizer)
         let manifest = ShardManifest(of: samples)
         let all = try tokenized(samples, tokenizer: tokenizer, limit: model.configuration.context)
         let split = specification.split(all.map(\.id))
@@ -115,7 +116,7 @@ public enum AdapterTraining {
             throw UnlearningError.duplicateSample(id: one.id)
         }
         return try sorted.map { prompt in
-            let tokens = tokenizer.encode(prompt: prompt.text, context: limit)
+            let tokens = try tokenizer.encode(prompt, context: limit)
             guard !tokens.isEmpty else { throw UnlearningError.emptyPrompt(sample: prompt.id) }
             return Sample(id: prompt.id, tokens: tokens, label: prompt.label)
         }

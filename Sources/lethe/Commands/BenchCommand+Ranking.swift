@@ -82,9 +82,12 @@ extension BenchCommand {
                 throw CommandFailure(
                     .badInput, "the prompts name \(wanted.count) targets, not \(candidates): give more prompts")
             }
-            return wanted.map { text in
+            return try wanted.map { text in
                 let input = user.input.replacingCharacters(in: own, with: text)
-                return bench.local.tokenizer.encode(PromptTemplate.text(instruction: user.instruction, input: input))
+                var prompt = user
+                prompt.input = input
+                let context = bench.local.decoder.configuration.context
+                return try bench.local.tokenizer.encode(prompt, context: context)
             }
         }
     }

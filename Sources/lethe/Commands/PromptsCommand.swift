@@ -9,7 +9,8 @@ struct PromptsCommand: ParsableCommand {
         discussion:
             #"""
             Each line is {"id","instruction","input","output","user","item","timestamp","schema_version"}; timestamp is the \#
-            target's.
+            target's. With a template there is a "frame", what stands around instruction and input and the words that answer, \#
+            and a "text", the whole prompt.
             """#
     )
 
@@ -32,19 +33,23 @@ struct PromptsCommand: ParsableCommand {
         var timestamp: Int64
         /// On every line, since lines are read one by one.
         var schemaVersion = Output.schemaVersion
+        /// Absent where the words are TALLRec's.
+        var frame: PromptFrame?
+        var text: String?
     }
 
     func run() throws {
         try reportingFailures(json: json) {
             let configuration = try data.configuration()
-            var set = PromptSet(configuration: configuration)
+            var set = try PromptSet(configuration: configuration)
             let report = try data.reader().forEachBatch { batch in set.add(batch) }
             try data.requireRatings(report)
             let encoder = JSONEncoder.printed
             try set.forEachPrompt(split: split) { prompt in
                 let line = Line(
                     id: prompt.id, instruction: prompt.instruction, input: prompt.input, output: prompt.output,
-                    user: prompt.user, item: prompt.target.item, timestamp: prompt.target.timestamp)
+                    user: prompt.user, item: prompt.target.item, timestamp: prompt.target.timestamp,
+                    frame: prompt.frame, text: prompt.frame.map { _ in prompt.text })
                 var data = try encoder.encode(line)
                 data.append(UInt8(ascii: "\n"))
                 try FileHandle.standardOutput.write(contentsOf: data)

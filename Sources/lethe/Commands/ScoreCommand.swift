@@ -9,8 +9,9 @@ struct ScoreCommand: ParsableCommand {
         commandName: "score",
         abstract: "Score prompts with the base model or one adapter.",
         discussion: """
-            Reads JSON lines {"instruction","input",…} and prints, line by line, {"margin","probability","tokens","schema_version"}: the margin \
-            is the logit of "Yes" minus the logit of "No" at the first answer position.
+            Reads JSON lines {"instruction","input",…} and prints, line by line, \
+            {"margin","probability","tokens","schema_version"}: the margin is the logit of "Yes" minus the logit of "No" at the \
+            first answer position; lines with a "frame", as prompts of a template have it, are answered in its words.
             """)
 
     @OptionGroup var model: LocalModelOptions
@@ -39,10 +40,11 @@ struct ScoreCommand: ParsableCommand {
             let mixture = try adapter.map {
                 AdapterMixture([try Adapter(directory: $0, model: local.decoder.configuration)])
             }
-            let ids = samples.map {
-                local.tokenizer.encode(prompt: $0.text, context: local.decoder.configuration.context)
+            let ids = try samples.map {
+                try local.tokenizer.encode($0, context: local.decoder.configuration.context)
             }
-            let logits = try local.decoder.answerLogits(prompts: ids, adapters: mixture, weights: nil)
+            let model = try local.decoder.answering(samples, local.tokenizer)
+            let logits = try model.answerLogits(prompts: ids, adapters: mixture, weights: nil)
             let encoder = JSONEncoder.printed
             for (tokens, logits) in zip(ids, logits) {
                 let line = Line(

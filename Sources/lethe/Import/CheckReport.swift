@@ -41,11 +41,14 @@ struct CheckReport: Encodable {
     var promptsShortened = 0
     /// With which the prompts were counted; a cluster that has data goes on with its own.
     var settings: [Setting]
+    /// The prompt of an invented person with its answer, word for word.
+    var example: String
     var tokens: Tokens?
     /// Why tokens or times are not known.
     var notKnown: [String] = []
 
-    init(_ report: ImportReport, _ set: PromptSet) {
+    init(_ report: ImportReport, _ set: PromptSet, example: Prompt) {
+        self.example = example.text + example.output
         (rowsRead, rowsKept, rowsRefused) = (report.read, report.kept, report.refused)
         (refusals, files, filesWithoutTime) = (report.reasons, report.files, report.filesWithoutTime)
         (users, items) = (set.users.count, set.itemCount)
@@ -108,6 +111,8 @@ extension CheckReport {
                 lines.append("an epoch takes one worker about \(Self.duration(seconds)) at the cluster's last speed")
             }
         }
+        lines.append("the prompt of an invented person, with its answer:")
+        lines += example.split(separator: "\n", omittingEmptySubsequences: false).map { "    " + $0 }
         lines += notKnown
         lines.append("counted with " + settings.map { "--\($0.name) \($0.value)" }.joined(separator: " "))
         return lines.joined(separator: "\n")

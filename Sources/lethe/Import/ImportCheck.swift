@@ -2,6 +2,7 @@ import Client
 import Foundation
 import LanguageModels
 import Recommendation
+import Unlearning
 
 /// Reads everything as an import would, sends nothing, and says what would come of it.
 struct ImportCheck {
@@ -13,7 +14,7 @@ struct ImportCheck {
     func run() throws {
         let configuration = try data.configuration()
         let tokenizer = try model.map { try ModelLoader.load(path: $0) }
-        var set = PromptSet(configuration: configuration)
+        var set = try PromptSet(configuration: configuration)
         var progress = ProgressLine()
         var rows = 0
         let report = try data.reader().forEachBatch { batch in
@@ -23,18 +24,19 @@ struct ImportCheck {
         }
         progress.end()
         try data.requireRatings(report)
-        var check = CheckReport(report, set)
         let builder = try PromptBuilder(configuration: configuration)
-        var sample = EvenSample<String>(limit: Self.promptsToCount)
+        var check = CheckReport(report, set, example: builder.example)
+        var sample = EvenSample<TrainingPrompt>(limit: Self.promptsToCount)
         try set.forEachUser { interactions, prompts in
             check.add(interactions, prompts, configuration)
             for prompt in prompts {
                 if builder.shortens(prompt, titles: set.title) { check.promptsShortened += 1 }
-                if tokenizer != nil, prompt.split == .train { sample.add(prompt.text) }
+                if tokenizer != nil, prompt.split == .train { sample.add(TrainingPrompt(prompt)) }
             }
         }
         if let tokenizer {
-            addTokens(to: &check, sample.elements, tokenizer)
+            if let frame = builder.frame { try tokenizer.tokenizer.check(frame) }
+            try addTokens(to: &check, sample.elements, tokenizer)
         } else {
             check.notKnown.append("tokens and training time are not known without a base model (--model)")
         }
@@ -44,10 +46,10 @@ struct ImportCheck {
     /// Prompts whose tokens are counted; the others are taken to be as long.
     private static let promptsToCount = 2000
 
-    private func addTokens(to check: inout CheckReport, _ prompts: [String], _ model: LoadedModel) {
+    private func addTokens(to check: inout CheckReport, _ prompts: [TrainingPrompt], _ model: LoadedModel) throws {
         guard !prompts.isEmpty else { return }
         let context = model.checkpoint.configuration.context
-        let counts = prompts.map { model.tokenizer.encode(prompt: $0, context: context).count }
+        let counts = try prompts.map { try model.tokenizer.encode($0, context: context).count }
         let mean = Double(counts.reduce(0, +)) / Double(counts.count)
         let epoch = mean * Double(check.prompts.train)
         let speed = tokensPerSecond()

@@ -66,7 +66,7 @@ struct BenchRun {
         local = try LocalModel(options.model)
         let tokenizer = local.tokenizer
         let context = local.decoder.configuration.context
-        ids = samples.map { tokenizer.encode(prompt: $0.text, context: context) }
+        ids = try samples.map { try tokenizer.encode($0, context: context) }
     }
 
     func measure(

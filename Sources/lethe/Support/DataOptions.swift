@@ -1,11 +1,11 @@
 import ArgumentParser
+import LanguageModels
 import Recommendation
 
 extension RatingsReader.Format: ExpressibleByArgument {}
 extension TextEncoding: ExpressibleByArgument {}
 extension Split: ExpressibleByArgument {}
 extension SplitMethod: ExpressibleByArgument {}
-extension PromptConfiguration.Domain: ExpressibleByArgument {}
 
 /// Where ratings come from and how they become prompts.
 struct DataOptions: ParsableArguments {
@@ -24,7 +24,8 @@ struct DataOptions: ParsableArguments {
             """
             Which column or key means what: user=customer_id,item=product_id,rating=stars,time=created_at,title=name. Of \
             JSON also paths (user=customer.id); of files without names in the first line positions (user=1,item=2). \
-            Meanings: user, item, rating, time, title, year, author, event. What is left out is known by its name.
+            Meanings: user, item, rating, time, title, year, author, event; field:NAME for what the template shows of items. \
+            What is left out is known by its name.
             """, valueName: "MEANING=COLUMN,…"))
     var columns: String?
 
@@ -69,8 +70,29 @@ struct DataOptions: ParsableArguments {
         help: "How prompts are made and split: leave-last or tallrec. [default: as recorded, or leave-last]")
     var method: SplitMethod?
 
-    @Option(help: "What is recommended: movie or book. [default: as recorded, or movie]")
-    var domain: PromptConfiguration.Domain?
+    @Option(
+        help: ArgumentHelp(
+            """
+            What is recommended, as one noun or as singular and plural, in any language: book, lamp:lamps, Lampe:Lampen. \
+            [default: as recorded, or movie]
+            """, valueName: "NOUN[:NOUNS]"))
+    var domain: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            A JSON file with the words of the prompts and of the answers; none: TALLRec's. The article "Words" describes it. \
+            [default: as recorded, or none]
+            """, valueName: "FILE"))
+    var template: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            For instruct models: put the role markers of this base model (a GGUF file or a Hugging Face directory) around \
+            every prompt; none: nothing. [default: as recorded, or none]
+            """, valueName: "MODEL"))
+    var chatTemplate: String?
 
     @Option(help: "Interactions shown in a prompt, from 1 to 1000. [default: as recorded, or 10]")
     var history: Int?
@@ -110,23 +132,41 @@ struct DataOptions: ParsableArguments {
             (.method, method != nil), (.domain, domain != nil), (.history, history != nil),
             (.likeAbove, likeAbove != nil || isImplicit), (.fraction, fraction != nil),
             (.validationFraction, validationFraction != nil), (.testFraction, testFraction != nil),
-            (.sampleSeed, sampleSeed != nil), (.titleBytes, titleBytes != nil),
+            (.sampleSeed, sampleSeed != nil), (.titleBytes, titleBytes != nil), (.template, template != nil), (.chat, chatTemplate != nil),
         ]
         return isGiven.filter(\.1).map(\.0)
     }
 
     /// With the built-in defaults for what is not given.
     ///
-    /// - Throws: `RecommendationError.invalidConfiguration`.
+    /// - Throws: `RecommendationError.invalidConfiguration`, `.invalidTemplate`, `.unreadableFile`; `LanguageModelError` of
+    ///   the model whose chat template is wanted.
     func configuration() throws -> PromptConfiguration {
+        let noun = try domain.map { try PromptNoun(parsing: $0) } ?? .movie
         let configuration = PromptConfiguration(
-            method: method ?? .leaveLast, domain: domain ?? .movie, historyLength: history ?? 10,
-            likeAbove: likeAbove ?? (isImplicit ? 0 : domain == .book ? 5 : 3), trainFraction: fraction ?? 1,
+            method: method ?? .leaveLast, domain: noun, historyLength: history ?? 10,
+            likeAbove: likeAbove ?? (isImplicit ? 0 : noun == .book ? 5 : 3), trainFraction: fraction ?? 1,
             validationFraction: validationFraction ?? 1, testFraction: testFraction ?? 1, seed: sampleSeed ?? 0,
-            titleBytes: titleBytes ?? PromptConfiguration.defaultTitleBytes)
+            titleBytes: titleBytes ?? PromptConfiguration.defaultTitleBytes, template: try wording(),
+            chat: try chatMarkers())
         _ = try PromptBuilder(configuration: configuration)
         return configuration
     }
+
+    private func wording() throws -> PromptWording? {
+        guard let template, template != Self.noFile else { return nil }
+        return try PromptWording(file: template)
+    }
+
+    private func chatMarkers() throws -> ChatMarkers? {
+        guard let chatTemplate, chatTemplate != Self.noFile else { return nil }
+        let wrapping = try ChatWrapping(of: ModelLoader.load(path: chatTemplate), path: chatTemplate)
+        return ChatMarkers(
+            style: wrapping.style, open: wrapping.open, close: wrapping.close, controls: wrapping.controls)
+    }
+
+    /// What says that there shall be none.
+    private static let noFile = "none"
 
     /// - Throws: `CommandFailure`, `RecommendationError.invalidColumns` for options that contradict each other.
     func reader() throws -> RatingsReader {
@@ -151,7 +191,9 @@ struct DataOptions: ParsableArguments {
         }
         return RatingsReader(
             format: format, paths: paths,
-            rules: ReadingRules(columns: declared, ratings: ratings, encoding: encoding, timeUnit: timeUnit?.form))
+            rules: ReadingRules(
+                columns: declared, ratings: ratings, encoding: encoding, timeUnit: timeUnit?.form,
+                itemFields: try wording()?.itemFields() ?? []))
     }
 
     /// - Throws: `CommandFailure` with the first refused lines when no rating was taken: such an import did nothing.

@@ -50,6 +50,7 @@ func readPrompts(_ path: String) throws -> [TrainingPrompt] {
         var instruction: String
         var input: String
         var output: String?
+        var frame: PromptFrame?
     }
     guard let content = FileManager.default.contents(atPath: path) else {
         throw CommandFailure(.badInput, "cannot read \(path)")
@@ -60,7 +61,8 @@ func readPrompts(_ path: String) throws -> [TrainingPrompt] {
             let line = try decoder.decode(Line.self, from: Data(line))
             return TrainingPrompt(
                 id: String(number), instruction: line.instruction, input: line.input,
-                label: line.output?.hasPrefix("Yes") ?? false)
+                label: line.frame.map { line.output == $0.words.yes } ?? line.output?.hasPrefix("Yes") ?? false,
+                frame: line.frame)
         } catch {
             throw CommandFailure(
                 .badInput, "\(path):\(number + 1) is no JSON object with instruction and input (and output)")

@@ -11,6 +11,7 @@ struct PromptSet {
     }
 
     let configuration: PromptConfiguration
+    private let builder: PromptBuilder
     private var items: [Item] = []
     private var itemNumbers: [String: Int32] = [:]
     /// In the order in which the file first names them.
@@ -19,8 +20,10 @@ struct PromptSet {
     /// By user.
     private var rows: [[Row]] = []
 
-    init(configuration: PromptConfiguration) {
+    /// - Throws: as `PromptBuilder`.
+    init(configuration: PromptConfiguration) throws {
         self.configuration = configuration
+        builder = try PromptBuilder(configuration: configuration)
     }
 
     mutating func add(_ batch: ReaderBatch) {
@@ -68,12 +71,14 @@ struct PromptSet {
         return interactions
     }
 
-    func title(of item: String) -> String? { itemNumbers[item].map { items[Int($0)].title } }
+    /// What prompts call the item.
+    func title(of item: String) -> String? {
+        itemNumbers[item].map { builder.name(title: items[Int($0)].title, fields: items[Int($0)].fields) }
+    }
 
     /// Users in file order with their interactions and prompts, each user's by time; under tallrec that is the benchmark's
     /// order.
     func forEachUser(_ body: ([Interaction], [Prompt]) throws -> Void) throws {
-        let builder = try PromptBuilder(configuration: configuration)
         var splits: [String: [InteractionKey: Split]] = [:]
         if configuration.method == .tallrec {
             let targets = TallrecSplit.assign(usersInFileOrder: users, configuration: configuration) { user in

@@ -26,7 +26,7 @@ extension Ledger {
     package func items() throws -> [Item] {
         try read { db in
             try catalogue(db).entries.values
-                .compactMap { entry in entry.title.map { Item(id: entry.token, title: $0) } }
+                .compactMap { entry in entry.title.map { Item(id: entry.token, title: $0, fields: entry.fields) } }
                 .sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
         }
     }

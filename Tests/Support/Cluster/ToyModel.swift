@@ -20,9 +20,16 @@ package final class ToyAnswerModel: AnswerModel {
     /// Microseconds that every gradient takes in addition, so that a training lasts.
     private let delay: UInt32
     private var tables: [Int: [Float]] = [:]
+    /// nil: those of "Yes" and "No". Other answers have other features.
+    private let answers: AnswerTokens?
 
-    package init(delay: Duration = .zero) {
+    package init(delay: Duration = .zero, answers: AnswerTokens? = nil) {
         self.delay = UInt32(delay / .microseconds(1))
+        self.answers = answers
+    }
+
+    package func answering(with tokens: AnswerTokens) throws -> any AnswerModel {
+        ToyAnswerModel(delay: .microseconds(Int(delay)), answers: tokens)
     }
 
     package func answerLogits(
@@ -77,6 +84,10 @@ package final class ToyAnswerModel: AnswerModel {
         }
     }
 
+    private var path: [UInt64] {
+        answers.map { [$0.yes, $0.no].map { UInt64(UInt32(bitPattern: $0)) } } ?? []
+    }
+
     private func bias(_ prompt: [Int32]) -> Float {
         features(prompt, 1)[0] / 4
     }
@@ -84,7 +95,7 @@ package final class ToyAnswerModel: AnswerModel {
     private func features(_ prompt: [Int32], _ count: Int) -> [Float] {
         let table =
             tables[count]
-            ?? CounterGenerator(seed: 5, path: [UInt64(count)]).uniforms(count: 256 * count, low: -1, high: 1)
+            ?? CounterGenerator(seed: 5, path: [UInt64(count)] + path).uniforms(count: 256 * count, low: -1, high: 1)
         tables[count] = table
         var sums = [Float](repeating: 0, count: count)
         for token in prompt {

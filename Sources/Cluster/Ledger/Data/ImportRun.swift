@@ -14,8 +14,8 @@ struct ImportRun {
     private let changesPrompts: Bool
     /// Of all imports that there ever were.
     let number: Int64
-    /// Titles that items had before, of those that have another one now.
-    private var retitled: [Int64: String?] = [:]
+    /// What items were before, of those that prompts call otherwise now.
+    private var renamed: [Int64: Catalogue.Entry] = [:]
     private let catalogue: Catalogue
 
     init(
@@ -48,7 +48,7 @@ struct ImportRun {
     ///
     /// - Parameter isFirst: nobody was there before.
     func concernsOthers(isFirst: Bool) -> Bool {
-        prompts.method == .tallrec || !retitled.isEmpty || (changesPrompts && !isFirst)
+        prompts.method == .tallrec || !renamed.isEmpty || (changesPrompts && !isFirst)
     }
 
     /// Brings one person's record up to date.
@@ -64,42 +64,49 @@ struct ImportRun {
     /// - Throws: `LedgerError.conflictingTitles`: an item has one title, so somebody's text was taken for one.
     mutating func takeItems(importID: String, _ db: Database) throws {
         guard let batches else { return }
-        var titles: [String: String] = [:]
+        var named: [String: StagedItem] = [:]
         var order: [String] = []
         var conflicts: Set<String> = []
         try batches.forEachItem { item in
-            if let known = titles.updateValue(item.title, forKey: item.token) {
-                if known != item.title { conflicts.insert(item.token) }
+            if let known = named.updateValue(item, forKey: item.token) {
+                if known != item { conflicts.insert(item.token) }
             } else {
                 order.append(item.token)
             }
         }
         if let conflict = conflicts.min() { throw LedgerError.conflictingTitles(item: conflict) }
         let hidden = try refused(order, importID: importID)
-        let insert = try db.makeStatement(sql: "INSERT INTO items (id, token, title) VALUES (?, ?, ?)")
-        let update = try db.makeStatement(sql: "UPDATE items SET title = ? WHERE id = ?")
+        let insert = try db.makeStatement(sql: "INSERT INTO items (id, token, title, fields) VALUES (?, ?, ?, ?)")
+        let update = try db.makeStatement(sql: "UPDATE items SET title = ?, fields = ? WHERE id = ?")
         for token in order where !hidden.contains(token) {
-            guard let title = titles[token] else { continue }
+            guard let item = named[token] else { continue }
             guard let known = catalogue.numbers(of: token).first, let entry = catalogue[known] else {
                 ledger.catalogueIsChanging = true
-                let number = catalogue.add(token: token, title: title)
-                try insert.execute(arguments: [number, token, title])
+                let number = catalogue.add(token: token, title: item.title, fields: item.fields)
+                try insert.execute(arguments: [number, token, item.title, try item.fields.map(Self.text)])
                 outcome.itemsChanged += 1
                 continue
             }
-            if entry.title == title { continue }
+            // Of what an import does not mention the catalogue's word stays.
+            let fields = item.fields.map { (entry.fields ?? [:]).merging($0) { $1 } } ?? entry.fields
+            if entry.title == item.title, entry.fields == fields { continue }
             ledger.catalogueIsChanging = true
-            retitled[known] = .some(entry.title)
-            catalogue.setTitle(title, of: known)
-            try update.execute(arguments: [title, known])
+            catalogue.set(title: item.title, fields: fields, of: known)
+            try update.execute(arguments: [item.title, try fields.map(Self.text), known])
             outcome.itemsChanged += 1
+            // Fields that no prompt shows change none.
+            if rebuilding.changesName(of: entry, to: catalogue[known]) { renamed[known] = entry }
         }
         let old = rebuilding.old.map { context in
             var context = context
-            context.titles = retitled
+            context.entries = renamed
             return context
         }
         rebuilding = try Rebuilding(ledger, from: old, to: rebuilding.new, db)
+    }
+
+    private static func text(_ fields: [String: String]) throws -> String {
+        String(decoding: try JSONEncoder.stable.encode(fields), as: UTF8.self)
     }
 
     /// Items that only rows of forgotten people name: they enter the catalogue only with somebody else's row.
@@ -118,7 +125,7 @@ struct ImportRun {
     /// Brings people's records up to date.
     mutating func takeRows(_ db: Database) throws {
         let isBenchmark = prompts.method == .tallrec
-        guard changesPrompts || isBenchmark || !retitled.isEmpty else {
+        guard changesPrompts || isBenchmark || !renamed.isEmpty else {
             try batches?.forEachPerson { try take($1, db) }
             return
         }
@@ -128,16 +135,16 @@ struct ImportRun {
             let merged = try merge(rows, into: known, db)
             if merged != known?.person { records.add(merged, known?.id) }
         }
-        let gainedTitles = retitled.values.contains { $0 == nil }
+        let gainedTitles = renamed.values.contains { $0.title == nil }
         let everybody = changesPrompts || (isBenchmark && (outcome.rowsNew > 0 || gainedTitles))
         var targets: [InteractionKey: Split]?
         if isBenchmark && everybody { targets = try benchmarkSplits(records, db) }
-        if everybody || !retitled.isEmpty {
+        if everybody || !renamed.isEmpty {
             try ledger.forEachPerson(db) { known in
                 let merged = try records.person(known.id)
                 let isConcerned =
                     merged != nil || everybody
-                    || known.person.interactions.contains { retitled.keys.contains($0.item) }
+                    || known.person.interactions.contains { renamed.keys.contains($0.item) }
                 guard isConcerned else { return }
                 let after = try recording(targets, in: merged ?? known.person)
                 try rebuilding.rebuild(from: known, to: after, &outcome, db)

@@ -61,7 +61,11 @@ extension Ledger {
                 arguments: [importID, sequence])
             guard isThere != true else { return }
             var batch = StagedBatch(
-                rows: [], items: items.map { StagedItem(token: $0.id.normalised, title: $0.title) }, refusedItems: [])
+                rows: [],
+                items: items.map {
+                    StagedItem(
+                        token: $0.id.normalised, title: $0.title, fields: $0.fields.flatMap(ItemFields.canonical))
+                }, refusedItems: [])
             batch.rows.reserveCapacity(interactions.count)
             var forgotten = try ForgottenInteractions(ledger: self, db)
             var refused = 0

@@ -46,6 +46,6 @@ extension PromptContext {
     /// Whether the title may be cut beside others: what is below the equal share of one is cut in no prompt.
     func isLong(_ item: Catalogue.Entry) -> Bool {
         let configuration = builder.configuration
-        return (item.title?.utf8.count ?? 0) > configuration.titleBytes / (configuration.historyLength + 1)
+        return (name(item)?.utf8.count ?? 0) > configuration.titleBytes / (configuration.historyLength + 1)
     }
 }

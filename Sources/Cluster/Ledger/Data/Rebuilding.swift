@@ -23,9 +23,12 @@ struct Rebuilding {
         self.old = old
         self.new = new
         epochs = try ledger.epochsOfAdapters(db)
-        let configuration = new.builder.configuration
-        namesShortened = new.catalogue.hasTitle(
-            longerThan: configuration.titleBytes / (configuration.historyLength + 1))
+        namesShortened = new.catalogue.entries.values.contains(where: new.isLong)
+    }
+
+    /// Whether prompts call an item otherwise when the catalogue says something else of it.
+    func changesName(of before: Catalogue.Entry, to after: Catalogue.Entry?) -> Bool {
+        [old, new].compactMap(\.self).contains { $0.name(before) != after.flatMap($0.name) }
     }
 
     /// - Parameters:

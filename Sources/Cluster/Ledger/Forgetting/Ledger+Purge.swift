@@ -52,14 +52,14 @@ extension Ledger {
     }
 
     private func rewriteCatalogue(_ db: Database) throws {
-        let items = try Row.fetchAll(db, sql: "SELECT id, token, title FROM items ORDER BY id")
+        let items = try Row.fetchAll(db, sql: "SELECT id, token, title, fields FROM items ORDER BY id")
         // All pages of table and index go, overwritten, before any is written.
         try db.execute(sql: "DELETE FROM items")
-        let insert = try db.makeStatement(sql: "INSERT INTO items (id, token, title) VALUES (?, ?, ?)")
+        let insert = try db.makeStatement(sql: "INSERT INTO items (id, token, title, fields) VALUES (?, ?, ?, ?)")
         for item in items {
             try insert.execute(arguments: [
                 item.value("id", in: "items") as Int64, item.value("token", in: "items") as String,
-                item.optional("title", in: "items") as String?,
+                item.optional("title", in: "items") as String?, item.optional("fields", in: "items") as String?,
             ])
         }
     }

@@ -11,13 +11,14 @@ extension Ledger {
         try read { db -> ComparisonSource? in
             guard let prompts = try Meta.promptConfiguration.value(PromptConfiguration.self, db) else { return nil }
             let catalogue = try catalogue(db)
+            let context = try promptContext(prompts, db)
             var people: [ComparisonSource.Person] = []
             var titles: [String: String] = [:]
             try forEachPerson(db) { known in
                 let rows = try known.person.interactions(catalogue)
                 var splits: [InteractionKey: Split] = [:]
                 for (kept, row) in zip(known.person.interactions, rows) {
-                    if let title = catalogue[kept.item]?.title { titles[row.item] = title }
+                    if let title = context.title(of: kept.item) { titles[row.item] = title }
                     if let split = kept.split { splits[row.key] = split }
                 }
                 people.append(

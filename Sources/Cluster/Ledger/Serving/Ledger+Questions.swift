@@ -22,7 +22,7 @@ package struct QuestionData: Sendable {
     /// As the person is called in the ledger.
     package var user: String
     package var history: [Interaction]
-    /// Of the history's items.
+    /// What prompts call the history's items.
     package var titles: [String: String]
     package var items: [Item]
 }
@@ -53,9 +53,10 @@ extension Ledger {
             // Whom earlier releases kept under several spellings is asked about under the first.
             guard let known = try people(named: user.normalised, db).first else { throw QuestionObjection.unknownUser }
             let history = try known.person.interactions(catalogue)
+            let context = try promptContext(db)
             var titles: [String: String] = [:]
             for (kept, row) in zip(known.person.interactions, history) {
-                titles[row.item] = catalogue[kept.item]?.title
+                titles[row.item] = context?.title(of: kept.item)
             }
             let items =
                 asked.isEmpty
@@ -73,7 +74,7 @@ extension Ledger {
                 unknown.append(name)
                 return nil
             }
-            return Item(id: entry.token, title: title)
+            return Item(id: entry.token, title: title, fields: entry.fields)
         }
         guard unknown.isEmpty else { throw QuestionObjection.unknownItems(unknown) }
         return items
@@ -85,7 +86,7 @@ extension Ledger {
         for (number, entry) in catalogue.entries where !rated.contains(number) {
             guard let title = entry.title else { continue }
             guard items.count < limit else { throw QuestionObjection.tooManyItems }
-            items.append(Item(id: entry.token, title: title))
+            items.append(Item(id: entry.token, title: title, fields: entry.fields))
         }
         return items.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
     }

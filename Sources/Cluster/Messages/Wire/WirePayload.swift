@@ -14,11 +14,11 @@ enum WirePayload {
 
     package static func bytes(_ prompts: [TrainingPrompt], kind: String) throws(WireError) -> [UInt8] {
         try checkCount(prompts.count, kind: kind)
-        return try WireJSON.encode(prompts, kind: kind)
+        return try WireJSON.encode(TrainingPromptList(prompts), kind: kind)
     }
 
     package static func prompts(_ bytes: [UInt8], kind: String) throws(WireError) -> [TrainingPrompt] {
-        let prompts = try WireJSON.decode([TrainingPrompt].self, from: bytes, kind: kind)
+        let prompts = try WireJSON.decode(TrainingPromptList.self, from: bytes, kind: kind).prompts
         try checkCount(prompts.count, kind: kind)
         return prompts
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Ledger
 import Messages
+import Recommendation
 
 /// Imports are taken in a portion at a time; whatever waits for the ledger goes in between.
 extension LedgerService {
@@ -22,12 +23,27 @@ extension LedgerService {
             if let known = try ledger.importOutcome(requestID: requestID) {
                 return end(importID, known, requestID: requestID)
             }
+            try checkWords(request)
             let progress = try ledger.beginImport(
                 importID: importID, batches: request.batches, prompts: request.prompts, given: request.given,
                 changePrompts: request.changePrompts, at: Date(), requestID: requestID)
             follow(progress, importID, requestID: requestID)
         } catch {
             fail(importID, error)
+        }
+    }
+
+    /// Words that the base model cannot answer in are refused before anything is taken in, not at the first training.
+    private func checkWords(_ request: ClientRequest.FinishImport) throws {
+        let recorded = try ledger.promptConfiguration()
+        let wanted = recorded?.taking(request.given, from: request.prompts) ?? request.prompts
+        do {
+            guard let frame = try PromptBuilder(configuration: wanted).frame else { return }
+            try checksWords?(frame)
+        } catch {
+            // It can never be taken in like this.
+            try ledger.abandonImport(importID: request.importID, at: Date())
+            throw error
         }
     }
 

@@ -31,6 +31,8 @@ final class LedgerService {
     private var factsTold = -1
     /// Fingerprint of the coordinator's own arithmetic, which every worker must have; nil until it is computed.
     var arithmetic: String?
+    /// Whether the base model can answer in the words of prompts; throws where it cannot.
+    var checksWords: ((PromptFrame) throws -> Void)?
     var journal = AccessJournal()
     var unwritten: [AccessEntry] = []
 

@@ -43,7 +43,7 @@ struct OpenQuestion {
     ) throws -> Portion {
         let next = job.items[margins.count..<min(job.items.count, margins.count + count)]
         let prompts = next.map { job.builder.queryPrompt(job.history, item: $0).prompt }
-        let ids = prompts.map { tokenizer.encode(prompt: $0.text, context: context) }
+        let ids = try prompts.map { try tokenizer.encode($0, context: context) }
         var portion = Portion(ids: ids, weights: [], prompts: explains ? prompts.map(\.id) : [], explanations: [])
         let attention = job.attention
         guard attention.looksAtQuery, let first = prompts.first else {
@@ -59,7 +59,7 @@ struct OpenQuestion {
         if shared == nil {
             // What all candidates share is the user's history: with one aggregate for all of them their common beginning is
             // computed once.
-            let history = tokenizer.encode(prompt: first.historyAlone.text, context: context)
+            let history = try tokenizer.encode(first.historyAlone, context: context)
             let query = try embed([history], job.embedding)
             shared = (
                 explains ? try attention.explanations(embeddings: query)?.first : nil,

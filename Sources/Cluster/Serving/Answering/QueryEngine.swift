@@ -101,7 +101,7 @@ package final class QueryEngine {
                 turns[turn].share, tokenizer: tokenizer, context: decoder.configuration.context
             ) { try decoder.embeddings(prompts: $0, source: $1) }
         }
-        let logits = try decoder.answerLogits(
+        let logits = try decoder.answering(job.builder.frame, tokenizer).answerLogits(
             prompts: portions.flatMap(\.ids), adapters: mixture,
             weights: mixture == nil ? nil : portions.flatMap(\.weights))
         let seconds = (clock.now - start) / .seconds(1)

@@ -46,6 +46,15 @@ package struct QueryJob: Sendable {
     /// Of a ranking the adapters are weighed once, by what all candidates share.
     var isRanking: Bool { request.top != nil }
 
-    /// Jobs of one mixture can be computed in one pass.
-    var mixture: [String] { [rule.rawValue] + attention.members.map(\.name) }
+    /// Jobs of one mixture, whose prompts are answered by the same words, can be computed in one pass.
+    var mixture: Mixture {
+        Mixture(rule: rule, members: attention.members.map(\.name), frame: builder.frame)
+    }
+
+    struct Mixture: Hashable {
+        var rule: AggregationRule
+        /// Content names.
+        var members: [String]
+        var frame: PromptFrame?
+    }
 }

@@ -115,6 +115,7 @@ extension LanguageModelExecutor {
         adapter: Adapter, prompts: [TrainingPrompt], isCancelled: () -> Bool
     ) throws -> InfluencePreparation? {
         guard let successor = successors.removeValue(forKey: adapter.contentName) else { return nil }
+        let model = try model.answering(prompts, tokenizer)
         let made = try successor.preparation(model: model, adapter: adapter, isCancelled: isCancelled)
         return made.isOf(adapter: adapter, prompts: prompts) ? made : nil
     }

@@ -51,7 +51,8 @@ package final class LanguageModelExecutor: TaskExecutor {
         prompts: [TrainingPrompt], adapters: [Adapter], rule: AggregationRule, weights: [Float]
     ) throws -> (margins: [Float], tokens: Int) {
         guard !prompts.isEmpty else { return ([], 0) }
-        let tokens = prompts.map { tokenizer.encode(prompt: $0.text, context: model.configuration.context) }
+        let model = try model.answering(prompts, tokenizer)
+        let tokens = try prompts.map { try tokenizer.encode($0, context: model.configuration.context) }
         let mixture = adapters.isEmpty ? nil : AdapterMixture(adapters, rule: rule)
         let logits = try model.answerLogits(
             prompts: tokens, adapters: mixture, weights: weights.isEmpty ? nil : weights)
@@ -74,7 +75,7 @@ package final class LanguageModelExecutor: TaskExecutor {
             )
         }
         guard !prompts.isEmpty else { return ([], 0) }
-        let tokens = prompts.map { tokenizer.encode(prompt: $0.text, context: model.configuration.context) }
+        let tokens = try prompts.map { try tokenizer.encode($0, context: model.configuration.context) }
         return (try model.embeddings(prompts: tokens, source: source), tokens.reduce(0) { $0 + $1.count })
     }
 }

@@ -10,7 +10,7 @@ import Recommendation
 ///     header      JSON, and a line feed
 ///     UInt64      name of a person's key, little-endian; ascending
 ///     UInt64      bytes of the box
-///     box         the person's prompts as a JSON array; and so on for each person
+///     box         the person's prompts as JSON (`TrainingPromptList`); and so on for each person
 enum SealedPrompts {
     static let name = "prompts.sealed"
     private static let format = "lethe-sealed-shard-1"
@@ -62,7 +62,8 @@ enum SealedPrompts {
             guard let key = secrets.people[box.person],
                 let bytes = try? SealedBytes.open(
                     box.bytes, key: key, context: SealContext.prompts(shard: shard, person: box.person)),
-                let prompts = try? WireJSON.decode([TrainingPrompt].self, from: bytes, kind: name), !prompts.isEmpty
+                let prompts = try? WireJSON.decode(TrainingPromptList.self, from: bytes, kind: name).prompts,
+                !prompts.isEmpty
             else {
                 isExact = false
                 continue
@@ -89,7 +90,7 @@ enum SealedPrompts {
                     try sealing(path) {
                         guard let key = secrets.people[person] else { throw SealedBytes.Failure.notOpened }
                         let box = try SealedBytes.seal(
-                            try WireJSON.encode(people[person] ?? [], kind: name), key: key,
+                            try WireJSON.encode(TrainingPromptList(people[person] ?? []), kind: name), key: key,
                             context: SealContext.prompts(shard: shard, person: person))
                         return bytes(of: person) + bytes(of: UInt64(box.count)) + box
                     })

@@ -105,7 +105,7 @@ struct JSONLinesReader {
             timestamp: columns.timestamp.map { object.text($0) ?? "" },
             title: object.text(columns.title), year: object.text(columns.year), author: object.text(columns.author),
             event: object.text(columns.event), doubtfulTitle: columns.doubtfulTitle.map(columns.name),
-            isTitleOnlyDeclared: columns.isTitleOnlyDeclared)
+            isTitleOnlyDeclared: columns.isTitleOnlyDeclared, fields: columns.texts(of: columns.fields, object.text))
     }
 
     /// What the lines of a file were.

@@ -19,6 +19,8 @@ struct Columns {
     var doubtfulTitle: Int?
     /// Of ratings: the title's column is none by its name, and was declared to be it.
     var isTitleOnlyDeclared = false
+    /// What is shown with items, by name.
+    var fields: [(name: String, column: Int)] = []
     /// Where a row's rating comes from.
     var ratings = RatingSource.column
     /// A column tells of a person, by its name.
@@ -106,6 +108,23 @@ struct Columns {
             author = find(.author, ColumnNames.itemsOwnAuthor)
             if title == nil { doubtfulTitle = find(.title, ColumnNames.title) }
         }
+        takeFields(rules, isOfItems: title != nil && user == nil && !isPersonal, normalised: names)
+    }
+
+    /// Undeclared columns are fields in tables of items only: beside a person they may be that person's. A field's column does
+    /// not go into the title as well.
+    private mutating func takeFields(_ rules: ReadingRules, isOfItems: Bool, normalised: [String]) {
+        for field in rules.columns.fields {
+            let column = DeclaredColumns.position(of: field.column, in: names, normalised: normalised)
+            if let column { fields.append((field.name, column)) }
+        }
+        let declared = Set(rules.columns.fields.map(\.name))
+        for name in rules.itemFields where isOfItems && !declared.contains(name) {
+            let column = DeclaredColumns.position(of: name, in: names, normalised: normalised)
+            if let column { fields.append((name, column)) }
+        }
+        if fields.contains(where: { $0.column == year }) { year = nil }
+        if fields.contains(where: { $0.column == author }) { author = nil }
     }
 
     /// Of a table without a header: positions from 1.
@@ -117,6 +136,9 @@ struct Columns {
             user: position(.user), item: position(.item), timestamp: position(.timestamp), title: position(.title),
             count: count...count)
         (year, author) = (position(.year), position(.author))
+        fields = positions.fields.compactMap { field in
+            Int(field.column).flatMap { (1...count).contains($0) ? (field.name, $0 - 1) : nil }
+        }
         self.ratings = ratings
         switch ratings {
         case .column: rating = position(.rating)
@@ -136,11 +158,11 @@ struct Columns {
     var used: [SourceReport.Column] {
         meanings.compactMap { meaning, column in
             column.map { SourceReport.Column(meaning: meaning.rawValue, name: name(of: $0)) }
-        }
+        } + fields.map { SourceReport.Column(meaning: DeclaredColumns.fieldPrefix + $0.name, name: name(of: $0.column)) }
     }
 
     var unused: [String] {
-        let used = meanings.map(\.1)
+        let used = meanings.map(\.1) + fields.map(\.column)
         return names.indices.filter { !used.contains($0) }.map { names[$0] }
     }
 
@@ -156,7 +178,13 @@ struct Columns {
         return Row(
             user: text(user), item: text(item), rating: text(rating), timestamp: text(timestamp), title: text(title),
             year: text(year), author: text(author), event: text(event), doubtfulTitle: doubtfulTitle.map(name),
-            isTitleOnlyDeclared: isTitleOnlyDeclared)
+            isTitleOnlyDeclared: isTitleOnlyDeclared, fields: texts(of: self.fields, text))
+    }
+
+    func texts(of fields: [(name: String, column: Int)], _ text: (Int?) -> String?) -> [String: String] {
+        var texts: [String: String] = [:]
+        for (name, column) in fields { texts[name] = text(column) }
+        return texts
     }
 }
 
@@ -173,6 +201,8 @@ struct Row {
     /// Name of a column that may or may not hold the item's title.
     var doubtfulTitle: String?
     var isTitleOnlyDeclared = false
+    /// What is shown with the item, by name.
+    var fields: [String: String] = [:]
 
     var hasTitle: Bool { title?.contains { !$0.isWhitespace } ?? false }
 }

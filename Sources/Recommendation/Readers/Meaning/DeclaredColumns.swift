@@ -9,9 +9,19 @@ public struct DeclaredColumns: Hashable, Sendable {
     /// Each meaning once.
     public private(set) var all: [Declaration] = []
 
+    /// A column that is shown with an item (`ItemFields`).
+    public struct Field: Hashable, Sendable {
+        public var name: String
+        /// As in `Declaration`.
+        public var column: String
+    }
+
+    /// Each name once.
+    public private(set) var fields: [Field] = []
+
     public init() {}
 
-    /// From `user=customer_id,item=product_id,time=created_at`.
+    /// From `user=customer_id,item=product_id,time=created_at,field:year=release_year`.
     ///
     /// - Throws: `RecommendationError.invalidColumns`.
     public init(parsing text: String) throws(RecommendationError) {
@@ -20,9 +30,15 @@ public struct DeclaredColumns: Hashable, Sendable {
             guard sides.count == 2, !sides[1].isEmpty else {
                 throw .invalidColumns(reason: "\"\(part)\" is not MEANING=COLUMN")
             }
+            if sides[0].hasPrefix(Self.fieldPrefix) {
+                try declare(field: String(sides[0].dropFirst(Self.fieldPrefix.count)), sides[1])
+                continue
+            }
             guard let meaning = ColumnMeaning(name: sides[0]) else {
                 let known = ColumnMeaning.allCases.map(\.name).joined(separator: ", ")
-                throw .invalidColumns(reason: "\"\(sides[0])\" is no meaning; there are \(known)")
+                throw .invalidColumns(
+                    reason: "\"\(sides[0])\" is no meaning; there are \(known) and, for what the template shows of items, "
+                        + "field:NAME")
             }
             try declare(meaning, sides[1])
         }
@@ -36,6 +52,24 @@ public struct DeclaredColumns: Hashable, Sendable {
         if self[meaning] == nil { all.append(Declaration(meaning: meaning, column: column)) }
     }
 
+    static let fieldPrefix = "field:"
+
+    /// - Throws: `RecommendationError.invalidColumns` for what is no name of a field, or has another column already.
+    public mutating func declare(field name: String, _ column: String) throws(RecommendationError) {
+        guard ItemFields.isName(name), name != "title" else {
+            throw .invalidColumns(
+                reason: "\"\(name.prefix(40))\" cannot name a field: letters, digits, _ and -, and not title")
+        }
+        if let known = fields.first(where: { $0.name == name }), known.column != column {
+            throw .invalidColumns(reason: "field:\(name) is declared twice: \(known.column) and \(column)")
+        }
+        guard !fields.contains(where: { $0.name == name }) else { return }
+        guard fields.count < ItemFields.most else {
+            throw .invalidColumns(reason: "more than \(ItemFields.most) fields are declared")
+        }
+        fields.append(Field(name: name, column: column))
+    }
+
     public subscript(meaning: ColumnMeaning) -> String? { all.first { $0.meaning == meaning }?.column }
 
     /// All are positions: the files have no first line of names.
@@ -45,7 +79,10 @@ public struct DeclaredColumns: Hashable, Sendable {
 
     /// Where the declared column stands: by the very name, or by it without capitals and punctuation.
     func position(of meaning: ColumnMeaning, in header: [String], normalised: [String]) -> Int? {
-        guard let column = self[meaning] else { return nil }
+        self[meaning].flatMap { Self.position(of: $0, in: header, normalised: normalised) }
+    }
+
+    static func position(of column: String, in header: [String], normalised: [String]) -> Int? {
         let wanted = ColumnNames.normalised(column)
         return header.firstIndex(of: column) ?? (wanted.isEmpty ? nil : normalised.firstIndex(of: wanted))
     }

@@ -5,11 +5,14 @@ public struct ReadingRules: Hashable, Sendable {
     public var encoding: TextEncoding?
     /// Of times that are numbers; nil: by their magnitude.
     public var timeUnit: Timestamps.Form?
+    /// What a template shows of items; columns of these names are read in tables of items without being declared.
+    public var itemFields: [String]
 
     public init(
         columns: DeclaredColumns = DeclaredColumns(), ratings: RatingSource = .column, encoding: TextEncoding? = nil,
-        timeUnit: Timestamps.Form? = nil
+        timeUnit: Timestamps.Form? = nil, itemFields: [String] = []
     ) {
+        self.itemFields = itemFields
         self.timeUnit = timeUnit
         self.columns = columns
         self.ratings = ratings

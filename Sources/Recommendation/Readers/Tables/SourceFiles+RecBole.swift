@@ -28,7 +28,10 @@ extension SourceFiles {
     /// Of ratings the titles of `.inter` are nobody's: they stand in `.item`.
     private static func tabbed(_ file: SourceFile, _ rules: ReadingRules, kind: Columns.Kind) throws -> Table {
         var table = try headed(file, rules, separation: .sparing(UInt8(ascii: "\t")), kind: kind)
-        if kind == .ratings { (table.columns.title, table.columns.doubtfulTitle) = (nil, nil) }
+        if kind == .ratings {
+            (table.columns.title, table.columns.doubtfulTitle) = (nil, nil)
+            table.columns.fields = []
+        }
         return table
     }
 

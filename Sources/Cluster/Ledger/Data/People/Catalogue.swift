@@ -3,7 +3,7 @@ import GRDB
 import Messages
 import Recommendation
 
-/// The items, in memory: tokens, titles, and how many interactions name each.
+/// The items, in memory: tokens, titles, fields, and how many interactions name each.
 ///
 /// The counts are nowhere on disk: those of two copies of the database would tell by their difference what somebody who was
 /// forgotten in between had.
@@ -12,6 +12,8 @@ final class Catalogue {
         /// As it stands in the ledger.
         var token: String
         var title: String?
+        /// What prompts may show beside the title.
+        var fields: [String: String]?
         var uses = 0
     }
 
@@ -26,16 +28,27 @@ final class Catalogue {
 
     /// Without uses.
     init(_ db: Database) throws {
-        let rows = try Row.fetchCursor(db, sql: "SELECT id, token, title FROM items ORDER BY id")
+        // While an older file is taken over it has no fields yet.
+        let rows = try Row.fetchCursor(db, sql: "SELECT * FROM items ORDER BY id")
         while let row = try rows.next() {
+            let fields: String? = row.hasColumn("fields") ? try row.optional("fields", in: "items") : nil
             put(
-                Entry(token: try row.value("token", in: "items"), title: try row.optional("title", in: "items")),
+                Entry(
+                    token: try row.value("token", in: "items"), title: try row.optional("title", in: "items"),
+                    fields: try fields.map(Self.fields)),
                 at: try row.value("id", in: "items"))
         }
         // No number is used again while somebody's record may name it.
         guard next > 0 else {
             throw LedgerError.corrupt(table: "items", column: "id", reason: "is no possible number")
         }
+    }
+
+    private static func fields(_ text: String) throws -> [String: String] {
+        guard let fields = try? JSONDecoder().decode([String: String].self, from: Data(text.utf8)) else {
+            throw LedgerError.corrupt(table: "items", column: "fields", reason: "is no JSON object of texts")
+        }
+        return fields
     }
 
     subscript(number: Int64) -> Entry? { entries[number] }
@@ -47,20 +60,18 @@ final class Catalogue {
         (numbers[name].map { [$0] } ?? []) + (olderSpellings[name] ?? [])
     }
 
-    /// - Parameter bytes: of UTF-8.
-    func hasTitle(longerThan bytes: Int) -> Bool {
-        entries.values.contains { ($0.title?.utf8.count ?? 0) > bytes }
-    }
-
     // MARK: changes
 
-    func add(token: String, title: String?) -> Int64 {
+    func add(token: String, title: String?, fields: [String: String]? = nil) -> Int64 {
         let number = next
-        put(Entry(token: token, title: title), at: number)
+        put(Entry(token: token, title: title, fields: fields), at: number)
         return number
     }
 
-    func setTitle(_ title: String, of number: Int64) { entries[number]?.title = title }
+    func set(title: String, fields: [String: String]?, of number: Int64) {
+        entries[number]?.title = title
+        entries[number]?.fields = fields
+    }
 
     /// - Throws: `LedgerError.corrupt` for a number that no item has.
     func use(_ number: Int64) throws {

@@ -6,8 +6,8 @@ import Unlearning
 struct PromptContext {
     var builder: PromptBuilder
     var catalogue: Catalogue
-    /// Titles that count in place of the catalogue's.
-    var titles: [Int64: String?] = [:]
+    /// Entries that count in place of the catalogue's.
+    var entries: [Int64: Catalogue.Entry] = [:]
     /// nil: the partition depends on the data, and is recorded.
     var hashPartition: BalancedPartition?
     var partition: PartitionMethod
@@ -47,9 +47,12 @@ struct PromptContext {
         }
     }
 
-    func title(of item: Int64) -> String? {
-        if let title = titles[item] { return title }
-        return catalogue[item]?.title
+    /// What prompts call the item; nil: it has no title.
+    func title(of item: Int64) -> String? { (entries[item] ?? catalogue[item]).flatMap(name) }
+
+    /// The same of an entry.
+    func name(_ entry: Catalogue.Entry) -> String? {
+        entry.title.map { builder.name(title: $0, fields: entry.fields) }
     }
 
     /// Whether the titles of a prompt are too long together.

@@ -1,3 +1,4 @@
+import Foundation
 import Recommendation
 
 /// One row of an import that is not finished.
@@ -10,6 +11,33 @@ struct StagedRow: Equatable, Sendable {
 struct StagedItem: Equatable, Sendable {
     var token: String
     var title: String
+    /// What prompts may show beside the title; nil: nothing is said of it.
+    var fields: [String: String]?
+}
+
+extension StagedItem {
+    /// Title and fields as one text: the title alone, as in releases without fields, or behind it U+0000 and a JSON object.
+    var text: String {
+        get throws {
+            if fields == nil, !title.utf8.contains(0) { return title }
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return title + "\0" + String(decoding: try encoder.encode(fields ?? [:]), as: UTF8.self)
+        }
+    }
+
+    /// nil: no such text.
+    init?(token: String, text: String) {
+        guard let mark = text.utf8.lastIndex(of: 0) else {
+            self.init(token: token, title: text)
+            return
+        }
+        guard
+            let fields = try? JSONDecoder().decode(
+                [String: String].self, from: Data(text.utf8[text.utf8.index(after: mark)...]))
+        else { return nil }
+        self.init(token: token, title: String(text[..<mark]), fields: fields.isEmpty ? nil : fields)
+    }
 }
 
 /// What a client sent at once, without what is refused.

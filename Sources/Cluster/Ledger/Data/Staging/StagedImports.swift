@@ -36,7 +36,7 @@ struct StagedImports: Sendable {
         }
         for piece in batch.items.pieces(of: StagedTextPiece.mostTexts) {
             try file.append(
-                .items, StagedTextPiece.bytes(piece.lazy.flatMap { [$0.token, $0.title] }), count: piece.count)
+                .items, StagedTextPiece.bytes(try piece.flatMap { [$0.token, try $0.text] }), count: piece.count)
         }
         for piece in batch.refusedItems.pieces(of: StagedTextPiece.mostTexts) {
             try file.append(.refused, StagedTextPiece.bytes(piece), count: piece.count)
@@ -93,7 +93,10 @@ struct StagedImports: Sendable {
             try StagedFile(place, key: key).forEachPiece(ofTexts: .items) { texts in
                 guard texts.count.isMultiple(of: 2) else { throw place.corrupt("an item has no title") }
                 for token in stride(from: 0, to: texts.count, by: 2) {
-                    try body(StagedItem(token: texts[token], title: texts[token + 1]))
+                    guard let item = StagedItem(token: texts[token], text: texts[token + 1]) else {
+                        throw place.corrupt("an item's fields cannot be read")
+                    }
+                    try body(item)
                 }
             }
         }

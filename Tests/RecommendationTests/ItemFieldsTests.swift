@@ -1,0 +1,76 @@
+import Foundation
+import Recommendation
+import Testing
+
+@Suite("What files say of items beside their titles")
+struct ItemFieldsTests {
+    @Test("Columns that a template shows are read from RecBole's table of items, and the year stays out of the title then")
+    func recbole() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("d.inter", "user_id:token\titem_id:token\trating:float\ttimestamp:float\nu\ti\t5\t1\n")
+        try folder.write(
+            "d.item", "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\ni\tHeat\t1995\tCrime Drama\n")
+        let plain = try ReadData(.recbole, folder.path + "/d")
+        #expect(plain.items == [Item(id: "i", title: "Heat (1995)")])
+        let shown = try ReadData(.recbole, folder.path + "/d", ReadingRules(itemFields: ["class"]))
+        #expect(shown.items == [Item(id: "i", title: "Heat (1995)", fields: ["class": "Crime Drama"])])
+        let declared = ReadingRules(columns: try DeclaredColumns(parsing: "field:year=release_year,field:genre=class"))
+        #expect(
+            try ReadData(.recbole, folder.path + "/d", declared).items
+                == [Item(id: "i", title: "Heat", fields: ["year": "1995", "genre": "Crime Drama"])])
+    }
+
+    @Test("A CSV table of items and JSON lines give them, too; empty ones are absent")
+    func csvAndJSON() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("orders.csv", "user,item,rating\nu,i,5\nu,j,4\n")
+        try folder.write("items.csv", "item,title,brand\ni,Lampe &amp; Schirm,Müller &amp; Co\nj,Leuchte, \n")
+        let rules = ReadingRules(itemFields: ["brand"])
+        let items = [
+            Item(id: "i", title: "Lampe & Schirm", fields: ["brand": "Müller & Co"]), Item(id: "j", title: "Leuchte"),
+        ]
+        #expect(try ReadData(.csv, folder.path, rules).items == items)
+        let lines = try folder.write(
+            "all.jsonl",
+            """
+            {"item":"i","title":"Lampe & Schirm","brand":"Müller & Co"}
+            {"item":"j","title":"Leuchte","brand":null}
+            {"user":"u","item":"i","rating":5}
+            {"user":"u","item":"j","rating":4}
+
+            """)
+        #expect(try ReadData(.jsonl, lines, rules).items == items)
+    }
+
+    @Test("Beside a person a column is a field only where it is declared, and must say the same in all rows of an item")
+    func besidePersons() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write("r.csv", "user,item,rating,item_title,brand\nu,i,5,Lampe,A\nv,i,4,Lampe,B\n")
+        #expect(throws: RecommendationError.self) { try ReadData(.csv, file, ReadingRules(itemFields: ["farbe"])) }
+        #expect(try ReadData(.csv, file, ReadingRules(itemFields: ["brand"])).items.allSatisfy { $0.fields == nil })
+        let declared = ReadingRules(columns: try DeclaredColumns(parsing: "field:marke=brand"))
+        let error = #expect(throws: RecommendationError.self) { try ReadData(.csv, file, declared) }
+        #expect(error?.description.contains("r.csv:3") == true && error?.description.contains("field:marke") == true)
+    }
+
+    @Test("A declared column that is nowhere, and what names no field, are refused by name")
+    func refused() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write("r.csv", "user,item,rating,item_title\nu,i,5,Lampe\n")
+        let rules = ReadingRules(columns: try DeclaredColumns(parsing: "field:year=jahr"))
+        let error = #expect(throws: RecommendationError.self) { try ReadData(.csv, file, rules) }
+        #expect(error?.description.contains("column jahr") == true && error?.description.contains("field:year") == true)
+        for text in ["field:=a", "field:title=a", "field:a b=c", "field:a=b,field:a=c"] {
+            #expect(throws: RecommendationError.self) { try DeclaredColumns(parsing: text) }
+        }
+        let many = (0...ItemFields.most).map { "field:f\($0)=c" }.joined(separator: ",")
+        #expect(throws: RecommendationError.self) { try DeclaredColumns(parsing: many) }
+    }
+
+    @Test("Values that are too long or hold control characters are absent")
+    func bounds() {
+        let long = String(repeating: "x", count: ItemFields.longestValue + 1)
+        #expect(ItemFields.canonical(["a": " b ", "c": long, "d": "e\u{7}", "f": "", "no name": "x"]) == ["a": "b"])
+        #expect(ItemFields.canonical([:]) == nil)
+    }
+}
