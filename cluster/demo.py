@@ -49,9 +49,15 @@ def bar(share, width=24):
     return ("█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8]).ljust(width + 1)
 
 
+def above(row):
+    """By how much a model's AUC is above the base model's."""
+    gain = row.get("above_base")
+    return f"{gain['difference']:+.3f} ± {gain['standard_error']:.3f}" if gain else ""
+
+
 def aggregate(evaluated):
     """The row of what answers queries."""
-    return next(row for row in evaluated["variants"] if row["name"].startswith(("APA", "equal weights")))
+    return next(row for row in evaluated["variants"] if row["name"].startswith("APA"))
 
 
 def picture(user, other, before, other_before, after, retrained, workers):
@@ -119,10 +125,6 @@ def main():
 
     total = time.monotonic() - started
     step("what came out")
-    def above(row):
-        gain = row.get("above_base")
-        return f"{gain['difference']:+.3f} ± {gain['standard_error']:.3f}" if gain else ""
-
     table([("model", "AUC", "", "above base ± SE", "log-loss")] + [
         (row["name"], f"{row['auc']:.3f}", bar((row["auc"] - 0.5) * 2.5), above(row), f"{row['log_loss']:.3f}")
         for row in evaluated["variants"]])
