@@ -18,7 +18,8 @@ struct Lethe: ParsableCommand {
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(
-                name: "Services", subcommands: [CoordinatorCommand.self, WorkerCommand.self, KeysCommand.self]),
+                name: "Services",
+                subcommands: [CoordinatorCommand.self, WorkerCommand.self, GatewayCommand.self, KeysCommand.self]),
             CommandGroup(
                 name: "Cluster",
                 subcommands: [

@@ -23,6 +23,8 @@ final class LedgerReads {
             case .adapters:
                 return .success(try ReplyCoding.encode(AdaptersReply(model: model, try reader.adapters())))
             case .audit(let audit): return .success(try ReplyCoding.encode(try self.audit(audit)))
+            case .requests(let wanted):
+                return .success(try ReplyCoding.encode(RequestsReply(requests: try reader.requests(wanted))))
             case .forget(let report):
                 let id = report.id
                 guard let evidence = try reader.evidence(ofForget: id) else { throw LedgerError.unknownRequest(id: id) }
@@ -68,6 +70,7 @@ final class LedgerReads {
 enum ReadRequest: Sendable {
     case adapters
     case audit(ClientRequest.AuditRequest)
+    case requests(ClientRequest.RequestsRequest)
     /// The certificate of a forget request that is done.
     case forget(OperationReport)
     /// An operation that this coordinator does not know (any more).

@@ -83,6 +83,7 @@ extension ClientRequest {
         case .exportAdapter: "export"
         case .access: "access"
         case .audit: "audit"
+        case .requests: "requests"
         case .forgetCopy: "forget copy"
         }
     }
