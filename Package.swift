@@ -5,6 +5,7 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 // ChaCha20 without an authenticator.
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let database: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -17,6 +18,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         .systemLibrary(name: "CZeroMQ"),
@@ -69,11 +75,31 @@ let package = Package(
             path: "Sources/Cluster/Worker"),
         .target(
             name: "Client", dependencies: ["Messages", "Files", "ZeroMQ"], path: "Sources/Cluster/Client"),
+        // HTTP before the coordinator.
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "Client", "Messages", "Files", "Recommendation", logging, crypto, lifecycle,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            // Part of the program: it is one file, wherever it is put.
+            resources: [
+                .embedInCode("Dashboard/dashboard.html"), .embedInCode("Dashboard/dashboard.js"),
+                .embedInCode("Dashboard/dashboard.css"), .embedInCode("Documents/openapi.json"),
+            ],
+            // Its tests ask the inside without sockets; they run on the release build.
+            swiftSettings: [.unsafeFlags(["-enable-testing"])]),
         .executableTarget(
             name: "lethe",
             dependencies: [
-                "Client", "Service", "Worker", "Ledger", "Messages", "Experiments", "Unlearning", "Recommendation",
-                "LanguageModels", "Compute", "Files", "ZeroMQ", logging,
+                "Client", "Gateway", "Service", "Worker", "Ledger", "Messages", "Experiments", "Unlearning",
+                "Recommendation", "LanguageModels", "Compute", "Files", "ZeroMQ", logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(name: "PeerTestSupport", path: "Tests/Support/Peers"),
@@ -107,6 +133,14 @@ let package = Package(
             dependencies: [
                 "Coordination", "Ledger", "Serving", "Service", "Worker", "Client", "Experiments", "ClusterTestSupport",
                 "TrainingTestSupport", "ZeroMQ",
+            ]),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Gateway", "Messages", "Recommendation", logging,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ]),
         // Real processes of the real command.
         .testTarget(

@@ -29,7 +29,8 @@ struct Lethe: ParsableCommand {
             CommandGroup(
                 name: "Cluster",
                 subcommands: [
-                    CoordinatorCommand.self, WorkerCommand.self, KeysCommand.self, ConfigCommand.self,
+                    CoordinatorCommand.self, WorkerCommand.self, GatewayCommand.self, KeysCommand.self,
+                    ConfigCommand.self,
                 ]),
             CommandGroup(
                 name: "Data and training", subcommands: [ImportCommand.self, TrainCommand.self]),

@@ -54,11 +54,13 @@ public final class CoordinatorClient {
     /// - `id`: the request's name; repeating one returns the stored reply. nil: a new random one.
     /// - `patience`: how long the coordinator may be silent.
     /// - `whenWorking`: called about once a second while the coordinator works on it; throws to give up.
-    /// - Throws: the coordinator's `ClientError`, or one with code `unreachable` or `superseded`.
+    /// - `isWanted`: asked several times a second; once it says no, the coordinator is left, which drops what only this
+    ///   connection asked for. nil: it stays wanted.
+    /// - Throws: the coordinator's `ClientError`, or one with code `unreachable`, `superseded` or `cancelled`.
     @discardableResult
     public func call(
         _ request: ClientRequest, id: String? = nil, patience: Duration = .seconds(15),
-        whenWorking: (WorkingNotice) throws -> Void = { _ in }
+        whenWorking: (WorkingNotice) throws -> Void = { _ in }, isWanted: (() -> Bool)? = nil
     ) throws -> Reply {
         let id = id ?? UUID().uuidString.lowercased()
         if let objection = ClientName.objection(to: id, of: "a request") {
@@ -66,8 +68,8 @@ public final class CoordinatorClient {
         }
         var answer: Result<Reply, ClientError>?
         try exchange(
-            [try Question(id: id, request)], patience: patience, whenWorking: { try whenWorking($1) },
-            whenAnswered: { answer = $1 })
+            [try Question(id: id, request)], patience: patience, isWanted: isWanted,
+            whenWorking: { try whenWorking($1) }, whenAnswered: { answer = $1 })
         guard let answer else { throw silence }
         return try answer.get()
     }
@@ -75,17 +77,18 @@ public final class CoordinatorClient {
     /// Sends several requests, so that the coordinator can work on them together, and waits for all replies.
     ///
     /// - `whenAnswered`: called with the position of a request and what became of it, as soon as that is known.
-    /// - Throws: `ClientError` with code `unreachable` or `superseded`.
+    /// - `isWanted`: as `call` has it.
+    /// - Throws: `ClientError` with code `unreachable`, `superseded` or `cancelled`.
     public func callAll(
         _ requests: [ClientRequest], patience: Duration = .seconds(15),
         whenWorking: (Int, WorkingNotice) -> Void = { _, _ in },
-        whenAnswered: (Int, Result<Reply, ClientError>) -> Void
+        whenAnswered: (Int, Result<Reply, ClientError>) -> Void, isWanted: (() -> Bool)? = nil
     ) throws {
         for start in stride(from: 0, to: requests.count, by: Self.together) {
             let portion = requests[start..<min(start + Self.together, requests.count)]
             let questions = try portion.map { try Question(id: UUID().uuidString.lowercased(), $0) }
             try exchange(
-                questions, patience: patience, whenWorking: { whenWorking(start + $0, $1) },
+                questions, patience: patience, isWanted: isWanted, whenWorking: { whenWorking(start + $0, $1) },
                 whenAnswered: { whenAnswered(start + $0, $1) })
         }
     }
@@ -119,7 +122,8 @@ public final class CoordinatorClient {
     }
 
     private func exchange(
-        _ questions: [Question], patience: Duration, whenWorking: (Int, WorkingNotice) throws -> Void,
+        _ questions: [Question], patience: Duration, isWanted: (() -> Bool)?,
+        whenWorking: (Int, WorkingNotice) throws -> Void,
         whenAnswered: (Int, Result<Reply, ClientError>) -> Void
     ) throws {
         try requireName()
@@ -133,7 +137,14 @@ public final class CoordinatorClient {
             var retry = min(deadline, clock.now + attempt)
             let poller = Poller([.socket(socket)])
             while clock.now < retry {
-                guard try poller.wait(timeout: retry - clock.now)[0] else { continue }
+                if let isWanted, !isWanted() {
+                    // The old connection is closed: the coordinator notices when it says that it works on it.
+                    socket = try Self.connect(context, endpoint, curve)
+                    throw ClientError(code: .cancelled, message: "nobody waits for the answer any more")
+                }
+                let silence = retry - clock.now
+                let pause = isWanted == nil ? silence : min(silence, Self.glance)
+                guard try poller.wait(timeout: pause)[0] else { continue }
                 while let frames = try socket.receive(
                     maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message)
                 {
@@ -164,6 +175,8 @@ public final class CoordinatorClient {
     }
 
     private static let firstAttempt = Duration.seconds(5)
+    /// How often it is asked whether the answer is wanted.
+    private static let glance = Duration.milliseconds(50)
 
     private func send(
         _ frames: [[UInt8]], until deadline: ContinuousClock.Instant, _ clock: ContinuousClock

@@ -48,6 +48,7 @@ extension CoordinatorLoop {
                 try ReplyCoding.encode(try service.ledger.personalData(user: user))
             }
         case .audit(let audit): read(.audit(audit), ticket)
+        case .requests(let wanted): read(.requests(wanted), ticket)
         case .query(let query): ask(query, ticket)
         }
     }

@@ -104,7 +104,7 @@ extension ClientRequest {
         case .forget(let forget): forget.dryRun
         case .train, .evaluate, .verify, .compare, .forgetCopy: false
         case .importRows, .finishImport, .query, .status, .configuration, .operation, .comparedCases, .adapters,
-            .lineage, .exportAdapter, .access, .audit:
+            .lineage, .exportAdapter, .access, .audit, .requests:
             true
         }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Foundation
+import Gateway
 import LanguageModels
 import Messages
 import Recommendation
@@ -47,6 +48,8 @@ struct CommandFailure: Error, CustomStringConvertible {
                 "\(field) was \(recorded) when this cluster was first started and cannot be \(given) now; "
                     + "start with the recorded value, or a new cluster in another --data folder")
         case let error as LedgerError: self.init(Self.status(of: error), error.description)
+        case GatewayError.listening(let reason): self.init(.notReady, reason)
+        case let error as GatewayError: self.init(.usage, error.description)
         case let error as CocoaError: self.init(.badInput, error.localizedDescription)
         default: self.init(.failed, "\(error)")
         }

@@ -136,5 +136,6 @@ package enum WireSamples {
         .operation(id: "o"),
         .comparedCases(.init(operation: "o", known: PlannedCase.samples(2).map(\.digest))), .adapters,
         .exportAdapter(name: "n"), .audit(.init(after: 7)), .access(user: "u"),
+        .requests(.init(after: 7, limit: 5, pendingOnly: true)),
     ]
 }

@@ -56,6 +56,11 @@ package final class LedgerReader {
         try read { try AuditEntry.page($0, after: sequence, limit: limit) }
     }
 
+    /// Forget requests in the order in which they came.
+    package func requests(_ wanted: ClientRequest.RequestsRequest) throws -> [RequestsReply.Request] {
+        try read { try RequestsReply.Request.page($0, wanted) }
+    }
+
     private func read<Result>(_ work: (Database) throws -> Result) throws -> Result {
         if let displaced { throw displaced }
         do {

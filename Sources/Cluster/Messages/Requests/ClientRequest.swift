@@ -33,6 +33,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case access(user: String)
     /// Entries of the audit log.
     case audit(AuditRequest)
+    /// Forget requests, in the order in which they came.
+    case requests(RequestsRequest)
     /// Declares the disk of a worker that is away destroyed.
     case forgetCopy(ForgetCopyRequest)
 
@@ -176,6 +178,27 @@ public enum ClientRequest: Codable, Sendable, Equatable {
 
         public init(after: Int) {
             self.after = after
+        }
+    }
+
+    public struct RequestsRequest: Codable, Sendable, Equatable {
+        /// Requests of one reply; it has fewer only at the end.
+        public static let largest = 1000
+
+        /// The number of the last request that is known already; 0: none.
+        public var after: Int
+        /// From 1 to `largest`.
+        public var limit: Int
+        /// Only those that are not finished.
+        public var pendingOnly: Bool
+        /// Only the one that its client gave this id; nil: all.
+        public var named: String?
+
+        public init(after: Int, limit: Int = largest, pendingOnly: Bool = false, named: String? = nil) {
+            self.named = named
+            self.after = after
+            self.limit = limit
+            self.pendingOnly = pendingOnly
         }
     }
 

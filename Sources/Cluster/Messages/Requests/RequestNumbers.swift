@@ -15,6 +15,9 @@ extension WireNumbers {
         case .comparedCases(let wanted):
             try checkCount(wanted.known.count, 0...ComparisonOptions.largestKept, "known")
         case .audit(let audit): try check(audit.after, WireLimits.entries, "after")
+        case .requests(let wanted):
+            try check(wanted.after, WireLimits.entries, "after")
+            try check(wanted.limit, 1...ClientRequest.RequestsRequest.largest, "limit")
         case .forgetCopy(let copy):
             if let shard = copy.shard { try check(shard, WireLimits.shards, "shard") }
         }

@@ -24,6 +24,8 @@ final class LedgerReads {
                 return .success(try ReplyCoding.encode(AdaptersReply(model: model, try reader.adapters())))
             case .configuration(let reply): return .success(try ReplyCoding.encode(reply))
             case .audit(let audit): return .success(try ReplyCoding.encode(try self.audit(audit)))
+            case .requests(let wanted):
+                return .success(try ReplyCoding.encode(RequestsReply(requests: try reader.requests(wanted))))
             case .forget(let report):
                 let id = report.id
                 guard let evidence = try reader.evidence(ofForget: id) else { throw LedgerError.unknownRequest(id: id) }
@@ -71,6 +73,7 @@ enum ReadRequest: Sendable {
     case audit(ClientRequest.AuditRequest)
     /// What never changes while the coordinator runs.
     case configuration(ConfigurationReply)
+    case requests(ClientRequest.RequestsRequest)
     /// The certificate of a forget request that is done.
     case forget(OperationReport)
     /// An operation that this coordinator does not know (any more).

@@ -84,6 +84,7 @@ extension ClientRequest {
         case .exportAdapter: "export"
         case .access: "access"
         case .audit: "audit"
+        case .requests: "requests"
         case .forgetCopy: "forget copy"
         }
     }

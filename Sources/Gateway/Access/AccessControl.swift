@@ -1,0 +1,89 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// Who may ask for what. The token file is read again when the operator says so.
+final class AccessControl: Sendable {
+    private let path: String?
+    private let tokens: Guarded<TokenFile?>
+    private let logger: Logger
+
+    /// - Parameter path: of the token file; nil: whoever reaches the gateway may ask for everything, so it must listen on
+    ///   loopback only.
+    /// - Throws: `GatewayError.tokens`.
+    init(path: String?, logger: Logger) throws(GatewayError) {
+        self.path = path
+        self.logger = logger
+        tokens = Guarded(nil)
+        if let path { tokens.set(try Self.read(path)) }
+    }
+
+    /// A file that cannot be read leaves the tokens as they are.
+    func reload() {
+        guard let path else { return }
+        do {
+            let file = try Self.read(path)
+            tokens.set(file)
+            logger.info("tokens were read again", metadata: ["entries": "\(file.entries.count)"])
+        } catch {
+            logger.error("tokens stay as they are: \(error)")
+        }
+    }
+
+    private static func read(_ path: String) throws(GatewayError) -> TokenFile {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw .tokens("\(path) cannot be read")
+        }
+        do {
+            return try TokenFile(parsing: text)
+        } catch {
+            throw .tokens("\(path), \(error)")
+        }
+    }
+
+    /// - Returns: who asks; nil: nobody needs to say so.
+    /// - Throws: `Problem` 401, 403, or 421 where a page of somebody else's asks a gateway without tokens.
+    func admit(_ request: Request, to route: Route) throws(Problem) -> Identity? {
+        guard path != nil else {
+            guard Self.isLocal(host: request.head.authority) else { throw .foreignHost }
+            return nil
+        }
+        guard case .roles(let wanted) = route.access else { return nil }
+        guard let token = Self.bearer(request.headers[.authorization]), let roles = tokens.get()?.roles(of: token)
+        else { throw .unauthenticated }
+        let identity = Identity(roles: roles)
+        guard identity.has(oneOf: wanted) else { throw .forbidden(wanted) }
+        return identity
+    }
+
+    private static func bearer(_ value: String?) -> String? {
+        guard let value, value.lowercased().hasPrefix("bearer ") else { return nil }
+        return value.dropFirst("bearer ".count).trimmingCharacters(in: .whitespaces)
+    }
+
+    /// Whether the host that the client named is this machine: a name of somebody else's that leads here (DNS rebinding) is not.
+    static func isLocal(host: String?) -> Bool {
+        guard var host = host?.lowercased(), !host.isEmpty else { return true }
+        if host.hasPrefix("[") {
+            host = String(host.dropFirst().prefix { $0 != "]" })
+        } else {
+            host = String(host.prefix { $0 != ":" })
+        }
+        return host == "localhost" || ListenAddress.isLoopback(host)
+    }
+}
+
+/// A value behind a lock.
+final class Guarded<Value: Sendable>: @unchecked Sendable {
+    private let lock = NSLock()
+    private var value: Value
+
+    init(_ value: Value) { self.value = value }
+
+    func get() -> Value { lock.withLock { value } }
+    func set(_ new: Value) { lock.withLock { value = new } }
+    func change<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+        try lock.withLock { try body(&value) }
+    }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import Messages
+
+/// Connections to the coordinator, each on a thread of its own, and a bounded queue before them.
+///
+/// The coordinator's client waits on its thread; whoever asks here waits in a task that can be cancelled. A question whose
+/// asker is gone leaves the queue, or its connection is closed, so that the coordinator drops what only it asked for.
+final class ConnectionPool: @unchecked Sendable {
+    typealias Asking = CoordinatorDoor.Asking
+    typealias Answers = CoordinatorDoor.Answers
+
+    private let condition = NSCondition()
+    private var queue: [Job] = []
+    private var isStopped = false
+    private let limit: Int
+
+    /// - Parameters:
+    ///   - waiting: requests that may wait for a connection.
+    ///   - connect: called on each thread, when it is first needed.
+    init(
+        connections: Int, waiting: Int, name: String,
+        connect: @escaping @Sendable () throws -> any CoordinatorConnection
+    ) {
+        limit = waiting
+        for number in 0..<connections {
+            let thread = Thread { [weak self] in
+                var connection: (any CoordinatorConnection)?
+                while let job = self?.next() {
+                    job.end(Self.result(of: job, &connection, connect))
+                    if job.isUnanswerable { self?.failWaiting(like: job) }
+                }
+            }
+            thread.name = "\(name)-\(number)"
+            thread.start()
+        }
+    }
+
+    /// Those that nobody has given up.
+    var waiting: Int { condition.withLock { queue.count(where: \.isOpen) } }
+
+    /// - Throws: `Problem`: the queue is full, or the deadline passed; `ClientError` of the connection; `CancellationError`.
+    func ask(_ asking: Asking) async throws -> Answers {
+        let job = Job(asking)
+        let timer = Task {
+            try await Task.sleep(for: asking.deadline)
+            job.end(.failure(Problem.deadline))
+        }
+        defer { timer.cancel() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                job.begin(continuation)
+                if !enqueue(job) { job.end(.failure(Problem.queueFull)) }
+            }
+        } onCancel: {
+            job.end(.failure(CancellationError()))
+        }
+    }
+
+    /// Nothing is taken any more, and who waits is told.
+    func stop() {
+        let left = condition.withLock {
+            isStopped = true
+            defer { queue = [] }
+            condition.broadcast()
+            return queue
+        }
+        for job in left { job.end(.failure(Problem.draining)) }
+    }
+
+    private func enqueue(_ job: Job) -> Bool {
+        condition.withLock {
+            guard !isStopped else { return false }
+            if queue.count >= limit { queue.removeAll { !$0.isOpen } }
+            guard queue.count < limit else { return false }
+            queue.append(job)
+            condition.signal()
+            return true
+        }
+    }
+
+    private func next() -> Job? {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            while !queue.isEmpty {
+                let job = queue.removeFirst()
+                if job.isOpen { return job }
+            }
+            if isStopped { return nil }
+            condition.wait()
+        }
+    }
+
+    /// Where nobody answers, those who wait would wait for the same.
+    private func failWaiting(like failed: Job) {
+        let left = condition.withLock {
+            defer { queue = [] }
+            return queue
+        }
+        for job in left { job.end(failed.outcome ?? .failure(Problem.draining)) }
+    }
+
+    private static func result(
+        of job: Job, _ connection: inout (any CoordinatorConnection)?,
+        _ connect: () throws -> any CoordinatorConnection
+    ) -> Result<Answers, any Error> {
+        do {
+            let connected = try connection ?? connect()
+            connection = connected
+            return .success(try connected.exchange(job.asking) { job.isOpen })
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+/// One asking: it ends once, by an answer, its deadline or its asker.
+private final class Job: @unchecked Sendable {
+    let asking: CoordinatorDoor.Asking
+    private let lock = NSLock()
+    private var continuation: CheckedContinuation<CoordinatorDoor.Answers, any Error>?
+    private var ended: Result<CoordinatorDoor.Answers, any Error>?
+
+    init(_ asking: CoordinatorDoor.Asking) { self.asking = asking }
+
+    var outcome: Result<CoordinatorDoor.Answers, any Error>? { lock.withLock { ended } }
+    var isOpen: Bool { outcome == nil }
+
+    /// Whether no coordinator answered.
+    var isUnanswerable: Bool {
+        guard case .failure(let error as ClientError)? = outcome else { return false }
+        return error.code == .unreachable
+    }
+
+    func begin(_ continuation: CheckedContinuation<CoordinatorDoor.Answers, any Error>) {
+        let ended = lock.withLock {
+            if self.ended == nil { self.continuation = continuation }
+            return self.ended
+        }
+        if let ended { continuation.resume(with: ended) }
+    }
+
+    func end(_ result: Result<CoordinatorDoor.Answers, any Error>) {
+        let waiting = lock.withLock {
+            defer { continuation = nil }
+            if ended == nil { ended = result }
+            return continuation
+        }
+        waiting?.resume(with: result)
+    }
+}

@@ -1,0 +1,85 @@
+import Client
+import Foundation
+import Messages
+
+/// What the gateway asks of a coordinator: the whole of it, so that tests can stand in its place.
+public struct CoordinatorDoor: Sendable {
+    public struct Asking: Sendable {
+        /// Sent together, by one connection.
+        public var requests: [ClientRequest]
+        /// Of a single request: its name; repeating one gives the stored reply. nil: a random one.
+        public var id: String?
+        /// After which nobody waits any more.
+        public var deadline: Duration
+        /// How long the coordinator may be silent.
+        public var patience: Duration
+
+        public init(
+            _ requests: [ClientRequest], id: String? = nil, deadline: Duration, patience: Duration = .seconds(10)
+        ) {
+            self.requests = requests
+            self.id = id
+            self.deadline = deadline
+            self.patience = patience
+        }
+    }
+
+    /// The reply to each, as the coordinator wrote it.
+    public typealias Answers = [Result<Data, ClientError>]
+
+    /// Of questions; they have connections of their own, so that nobody's forget request waits behind them.
+    ///
+    /// Throws `Problem`, `ClientError` or, when its task is cancelled, `CancellationError`: the coordinator is left then.
+    public var askQuestions: @Sendable (Asking) async throws -> Answers
+    /// Everything else.
+    public var askOther: @Sendable (Asking) async throws -> Answers
+    /// Questions and other requests that wait for a connection.
+    public var waiting: @Sendable () -> (questions: Int, others: Int)
+
+    public init(
+        askQuestions: @escaping @Sendable (Asking) async throws -> Answers,
+        askOther: @escaping @Sendable (Asking) async throws -> Answers,
+        waiting: @escaping @Sendable () -> (questions: Int, others: Int) = { (0, 0) }
+    ) {
+        self.askQuestions = askQuestions
+        self.askOther = askOther
+        self.waiting = waiting
+    }
+
+    /// One request that is no question.
+    func ask(
+        _ request: ClientRequest, id: String? = nil, deadline: Duration = .seconds(30),
+        patience: Duration = .seconds(10)
+    ) async throws -> Data {
+        let asking = Asking([request], id: id, deadline: deadline, patience: patience)
+        guard let answer = try await askOther(asking).first else {
+            throw ClientError(code: .failed, message: "the coordinator gave no answer")
+        }
+        return try answer.get()
+    }
+}
+
+/// One connection to a coordinator. Belongs to one thread.
+protocol CoordinatorConnection {
+    /// - Throws: `ClientError` where the coordinator was not reached, or nobody wants the answers any more.
+    func exchange(_ asking: CoordinatorDoor.Asking, isWanted: @escaping () -> Bool) throws -> CoordinatorDoor.Answers
+}
+
+extension CoordinatorClient: CoordinatorConnection {
+    func exchange(_ asking: CoordinatorDoor.Asking, isWanted: @escaping () -> Bool) throws -> CoordinatorDoor.Answers {
+        if let request = asking.requests.first, asking.requests.count == 1 {
+            do {
+                let reply = try call(request, id: asking.id, patience: asking.patience, isWanted: isWanted)
+                return [.success(reply.body)]
+            } catch let error as ClientError where ![.unreachable, .superseded, .cancelled].contains(error.code) {
+                return [.failure(error)]
+            }
+        }
+        var answers: [CoordinatorDoor.Answers.Element?] = Array(repeating: nil, count: asking.requests.count)
+        try callAll(
+            asking.requests, patience: asking.patience, whenAnswered: { answers[$0] = $1.map(\.body) },
+            isWanted: isWanted)
+        let missing = ClientError(code: .failed, message: "the coordinator gave no answer")
+        return answers.map { $0 ?? .failure(missing) }
+    }
+}

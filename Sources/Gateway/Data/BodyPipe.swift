@@ -1,0 +1,87 @@
+import Dispatch
+import Foundation
+
+/// A body on its way to a reader that wants a file. Memory holds what a pipe holds: who writes waits for who reads.
+final class BodyPipe: Sendable {
+    /// The reader has stopped before the end.
+    struct NobodyReads: Error {}
+
+    private let reading: Guarded<Int32?>
+    private let writing: Guarded<Int32?>
+    private let failure = Guarded<Problem?>(nil)
+    private let written = Guarded(0)
+    private let limit: Int
+    /// Writing to a pipe waits.
+    private let queue = DispatchQueue(label: "lethe.gateway.body")
+
+    /// - Parameter limit: bytes.
+    /// - Throws: `Problem` 500 when the process has no descriptor left.
+    init(limit: Int) throws(Problem) {
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw .internalError }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        reading = Guarded(ends[0])
+        writing = Guarded(ends[1])
+        self.limit = limit
+    }
+
+    deinit {
+        closeReading()
+        Self.close(writing)
+    }
+
+    /// To be opened once, before `closeReading`.
+    var path: String { reading.get().map { "/dev/fd/\($0)" } ?? "/dev/null" }
+
+    /// Why the body did not come to its end; nil: it did.
+    var objection: Problem? { failure.get() }
+
+    /// - Throws: `NobodyReads`; `Problem` 413, or 415 for what is packed: nobody knows how much comes out of it.
+    func write(_ bytes: [UInt8]) async throws {
+        let before = written.get()
+        guard before + bytes.count <= limit else { throw Problem.tooLarge(limit: limit) }
+        if before == 0, bytes.starts(with: [0x1f, 0x8b]) {
+            throw Problem.mediaType(wanted: InteractionsRoute.mediaTypes)
+        }
+        written.set(before + bytes.count)
+        let done = await onQueue { self.writeAll(bytes) }
+        if !done { throw NobodyReads() }
+    }
+
+    /// The end of the body.
+    func finish() async { await onQueue { Self.close(self.writing) } }
+
+    /// The body will not come to its end: what was read of it is not to be used.
+    func fail(_ problem: Problem) async {
+        failure.set(problem)
+        await finish()
+    }
+
+    /// Who writes is told.
+    func closeReading() { Self.close(reading) }
+
+    private func writeAll(_ bytes: [UInt8]) -> Bool {
+        guard let descriptor = writing.get() else { return false }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
+    private func onQueue<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
+        await withCheckedContinuation { continuation in
+            queue.async { continuation.resume(returning: work()) }
+        }
+    }
+
+    private static func close(_ end: Guarded<Int32?>) {
+        end.change { descriptor in
+            if let descriptor { _ = Glibc.close(descriptor) }
+            descriptor = nil
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import Foundation
+import Messages
+import Recommendation
+
+/// Reads a body and sends its batches, on a thread of its own: the reader waits for its bytes.
+struct ImportThread: Sendable {
+    let door: CoordinatorDoor
+    let settings: ImportSettings
+    let pipe: BodyPipe
+
+    /// - Parameter key: under which the import is known for ever; nil: under a random name.
+    /// - Throws: `Problem`, `ClientError`.
+    func run(key: String?) async throws -> ImportSummary {
+        try await withCheckedThrowingContinuation { continuation in
+            let thread = Thread {
+                let result = Result { try read(key: key) }
+                pipe.closeReading()
+                continuation.resume(with: result)
+            }
+            thread.name = "lethe-import"
+            thread.start()
+        }
+    }
+
+    private func read(key: String?) throws -> ImportSummary {
+        let importID = UUID().uuidString.lowercased()
+        let reader = RatingsReader(
+            format: .jsonl, paths: [pipe.path], rules: ReadingRules(timeUnit: settings.unit))
+        var batches = 0
+        let report: ImportReport
+        do {
+            report = try reader.forEachBatch { batch in
+                _ = try ask(
+                    .importRows(
+                        .init(
+                            importID: importID, sequence: batches, items: batch.items,
+                            interactions: batch.interactions)))
+                batches += 1
+            }
+        } catch let error as RecommendationError {
+            if let objection = pipe.objection { throw objection }
+            throw Problem.invalid("\(error)".replacing(pipe.path, with: "the body"))
+        }
+        if let objection = pipe.objection { throw objection }
+        guard report.kept > 0 else {
+            let reasons = report.samples.prefix(3).map { "line \($0.line): \($0.reason)" }
+            throw Problem.invalid(
+                (["the body gives no rating: \(report.read) lines read, \(report.refused) refused"] + reasons)
+                    .joined(separator: "; "))
+        }
+        let finish = ClientRequest.FinishImport(
+            importID: importID, batches: batches, prompts: settings.prompts, given: settings.given)
+        let body = try ask(.finishImport(finish), id: key, deadline: .seconds(600), patience: .seconds(600))
+        return ImportSummary(try ReplyCoding.decode(ImportReply.self, from: body), report)
+    }
+
+    /// This thread waits for the answer.
+    private func ask(
+        _ request: ClientRequest, id: String? = nil, deadline: Duration = .seconds(60),
+        patience: Duration = .seconds(30)
+    ) throws -> Data {
+        let answer = Guarded<Result<Data, any Error>?>(nil)
+        let isThere = DispatchSemaphore(value: 0)
+        let door = door
+        Task {
+            do {
+                answer.set(.success(try await door.ask(request, id: id, deadline: deadline, patience: patience)))
+            } catch {
+                answer.set(.failure(error))
+            }
+            isThere.signal()
+        }
+        isThere.wait()
+        guard let answer = answer.get() else { throw Problem.internalError }
+        return try answer.get()
+    }
+}
+
+/// What an import did, in the words of `lethe import --json`.
+struct ImportSummary: Encodable, Sendable {
+    private struct Refused: Encodable {
+        var line: Int
+        var reason: String
+    }
+
+    /// nil where an earlier import of the same name is told again: its body was not read.
+    private var rowsRead: Int?
+    private var rowsKept: Int?
+    private var rowsRefused: Int?
+    private var refused: [Refused]?
+    private var rowsNew: Int
+    private var rowsAlreadyThere: Int
+    private var rowsCorrected: Int
+    /// Rows of forgotten users or interactions, which stay out.
+    private var rowsForgotten: Int
+    private var prompts: SplitCounts
+    private var promptsAdded: Int
+    private var promptsRebuilt: Int
+    private var promptsRemoved: Int
+    private var shardsChanged: [Int]
+
+    init(_ reply: ImportReply, _ report: ImportReport? = nil) {
+        rowsRead = report?.read
+        rowsKept = report?.kept
+        rowsRefused = report?.refused
+        refused = report?.samples.map { Refused(line: $0.line, reason: $0.reason) }
+        rowsNew = reply.outcome.rowsNew
+        rowsAlreadyThere = reply.outcome.rowsAlreadyThere
+        rowsCorrected = reply.outcome.rowsCorrected
+        rowsForgotten = reply.outcome.rowsRefused
+        prompts = reply.prompts
+        promptsAdded = reply.outcome.promptsAdded
+        promptsRebuilt = reply.outcome.promptsRebuilt
+        promptsRemoved = reply.outcome.promptsRemoved
+        shardsChanged = reply.outcome.shardsChanged
+    }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import Hummingbird
+import Messages
+import Recommendation
+
+/// `POST /v1/interactions`: ratings as JSON lines, taken as `lethe import --format jsonl` takes them, while they come in.
+struct InteractionsRoute {
+    static let mediaTypes = ["application/x-ndjson", "application/jsonl", "application/json-lines"]
+
+    let door: CoordinatorDoor
+    let limits: GatewayLimits
+    let slots: Slots
+
+    var routes: [Route] {
+        [
+            Route(
+                method: .post, path: "/v1/interactions", access: .roles([.data]), endsWithConnection: false,
+                handle: take)
+        ]
+    }
+
+    @Sendable private func take(_ call: Call) async throws -> Response {
+        try call.requireMediaType(Self.mediaTypes)
+        let settings = try ImportSettings(call.query(["domain", "history", "like_above", "time_unit"]))
+        // What was done under this name is told again; nothing of the body is looked at.
+        let key = try ForgettingRoutes.key(of: call)
+        if let key, let known = try await stored(key, settings) { return .json(known) }
+        guard slots.take() else { throw Problem.queueFull }
+        defer { slots.give() }
+        let pipe = try BodyPipe(limit: limits.importBody)
+        async let report = ImportThread(door: door, settings: settings, pipe: pipe).run(key: key)
+        do {
+            for try await buffer in call.request.body { try await pipe.write(Array(buffer.readableBytesView)) }
+            await pipe.finish()
+        } catch is BodyPipe.NobodyReads {
+            // The reader says why.
+        } catch {
+            await pipe.fail(error as? Problem ?? .brokenOff)
+        }
+        return .json(try ReplyCoding.encode(try await report))
+    }
+
+    /// The summary of an import that was finished under the key; nil: none was.
+    private func stored(_ key: String, _ settings: ImportSettings) async throws -> Data? {
+        // Of its one batch nothing was sent: the coordinator knows it only if an import was finished under this id.
+        let probe = ClientRequest.FinishImport(
+            importID: "probe-" + UUID().uuidString.lowercased(), batches: 1, prompts: settings.prompts, given: [])
+        do {
+            let body = try await door.ask(.finishImport(probe), id: key)
+            return try ReplyCoding.encode(ImportSummary(try ReplyCoding.decode(ImportReply.self, from: body)))
+        } catch let error as ClientError where error.code == .invalidRequest {
+            return nil
+        }
+    }
+}
+
+/// How the rows become prompts and times, where a query says so.
+struct ImportSettings: Sendable {
+    var prompts: PromptConfiguration
+    var given: [PromptField] = []
+    var unit: Timestamps.Form?
+
+    /// - Throws: `Problem` 400.
+    init(_ query: [String: String]) throws(Problem) {
+        prompts = PromptConfiguration()
+        if let domain = try query.choice("domain", of: ["movie", "book"]) {
+            prompts.domain = domain == "book" ? .book : .movie
+            prompts.likeAbove = domain == "book" ? 5 : 3
+            given.append(.domain)
+        }
+        if let history = try query.integer("history", PromptConfiguration.historyBounds) {
+            prompts.historyLength = history
+            given.append(.history)
+        }
+        if let text = query["like_above"] {
+            guard let number = Double(text), number.isFinite else {
+                throw .malformed("the parameter like_above must be a number")
+            }
+            prompts.likeAbove = number
+            given.append(.likeAbove)
+        }
+        let units = ["seconds", "milliseconds", "microseconds", "nanoseconds"]
+        switch try query.choice("time_unit", of: units) {
+        case "seconds": unit = .seconds
+        case "milliseconds": unit = .milliseconds
+        case "microseconds": unit = .microseconds
+        case "nanoseconds": unit = .nanoseconds
+        default: unit = nil
+        }
+    }
+}
+
+/// A bounded number of something.
+final class Slots: Sendable {
+    private let free: Guarded<Int>
+
+    init(_ count: Int) { free = Guarded(count) }
+
+    func take() -> Bool {
+        free.change { free in
+            guard free > 0 else { return false }
+            free -= 1
+            return true
+        }
+    }
+
+    func give() { free.change { $0 += 1 } }
+}

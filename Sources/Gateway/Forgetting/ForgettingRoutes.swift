@@ -1,0 +1,130 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Messages
+
+/// Forget requests, from their acceptance to their certificate.
+struct ForgettingRoutes {
+    let door: CoordinatorDoor
+    let limits: GatewayLimits
+    let dueDays: Int
+    let now: @Sendable () -> Date
+
+    var routes: [Route] {
+        let reading = Route.Access.roles([.forget, .audit])
+        return [
+            Route(
+                method: .post, path: "/v1/forget", access: .roles([.forget]), endsWithConnection: false, handle: forget),
+            Route(method: .get, path: "/v1/requests", access: reading, handle: list),
+            Route(method: .get, path: "/v1/requests/{id}", access: reading, handle: one),
+            Route(method: .get, path: "/v1/certificates/{id}", access: reading, handle: certificate),
+        ]
+    }
+
+    private struct Accepted: Encodable {
+        var request: RequestView
+        var outcome: ForgetOutcome
+    }
+
+    private struct Page: Encodable {
+        var requests: [RequestView]
+        /// What to give as `after` for the next page; nil: there is none now.
+        var next: Int?
+    }
+
+    private struct Single: Encodable {
+        var request: RequestView
+        /// What is done for it, one line for people; nil: it is finished.
+        var progress: String?
+        /// Of 1.
+        var fraction: Double?
+        var certificate: Certificate?
+        var unconfirmed: [UnconfirmedCopy]?
+        var supplements: [Supplement]?
+    }
+
+    @Sendable private func forget(_ call: Call) async throws -> Response {
+        let body = try ForgetBody(await call.json(limit: limits.body))
+        let id = try Self.key(of: call) ?? UUID().uuidString.lowercased()
+        let reply = try await door.ask(.forget(body.request), id: id, deadline: .seconds(120), patience: .seconds(60))
+        if body.request.dryRun { return .json(reply) }
+        let accepted = try ReplyCoding.decode(ForgetReply.self, from: reply)
+        let outcome = accepted.outcome
+        let view = try RequestView(try await record(outcome.request), dueDays: dueDays, now: now())
+        var headers: HTTPFields = [:]
+        if let place = outcome.request.addingPercentEncoding(withAllowedCharacters: .alphanumerics) {
+            headers[.location] = "/v1/requests/\(place)"
+        }
+        return .json(
+            try ReplyCoding.encode(Accepted(request: view, outcome: outcome)),
+            status: accepted.certificate == nil ? .accepted : .ok, headers)
+    }
+
+    @Sendable private func list(_ call: Call) async throws -> Response {
+        let query = try call.query(["after", "limit", "state"])
+        let limit = try query.integer("limit", GatewayLimits.page) ?? 100
+        let state = try query.choice("state", of: ["pending", "all"])
+        let reply = try await door.ask(
+            .requests(
+                .init(
+                    after: try query.integer("after", WireLimits.entries) ?? 0, limit: limit,
+                    pendingOnly: state == "pending")))
+        let found = try ReplyCoding.decode(RequestsReply.self, from: reply).requests
+        let page = Page(
+            requests: try found.map { try RequestView($0, dueDays: dueDays, now: now()) },
+            next: found.count == limit ? found.last?.number : nil)
+        return .json(try ReplyCoding.encode(page))
+    }
+
+    @Sendable private func one(_ call: Call) async throws -> Response {
+        let record = try await record(try Self.id(of: call))
+        let body = try await door.ask(.operation(id: record.request))
+        let operation = try ReplyCoding.decode(OperationReply<ForgetReply>.self, from: body)
+        let isRunning = operation.report.state == .running
+        let single = Single(
+            request: try RequestView(record, dueDays: dueDays, now: now()),
+            progress: isRunning ? operation.report.progress : nil,
+            fraction: isRunning ? operation.report.fraction : nil, certificate: operation.result?.certificate,
+            unconfirmed: operation.result?.unconfirmed, supplements: operation.result?.supplements)
+        return .json(try ReplyCoding.encode(single))
+    }
+
+    /// The statement as it was signed: JWS in compact form, byte for byte.
+    @Sendable private func certificate(_ call: Call) async throws -> Response {
+        let record = try await record(try Self.id(of: call))
+        let body = try await door.ask(.operation(id: record.request))
+        let operation = try ReplyCoding.decode(OperationReply<ForgetReply>.self, from: body)
+        guard let certificate = operation.result?.certificate else {
+            throw Problem(
+                status: 409, name: "request-pending", title: "The cluster cannot do this as it is now",
+                detail: "the request is not finished; it is certified then")
+        }
+        return Response(.ok, "application/jose", Data(certificate.jws.compact.utf8))
+    }
+
+    /// - Throws: `Problem` 404.
+    private func record(_ id: String) async throws -> RequestsReply.Request {
+        let reply = try await door.ask(.requests(.init(after: 0, limit: 1, named: id)))
+        guard let record = try ReplyCoding.decode(RequestsReply.self, from: reply).requests.first else {
+            throw Problem.notFound("no forget request has this id", name: ErrorCode.unknownRequest.rawValue)
+        }
+        return record
+    }
+
+    private static func id(of call: Call) throws(Problem) -> String {
+        let id = call.parameters["id"] ?? ""
+        guard ClientName.objection(to: id, of: "a request") == nil else {
+            throw .notFound("no forget request has this id", name: ErrorCode.unknownRequest.rawValue)
+        }
+        return id
+    }
+
+    /// Header fields hold bytes; a name is text.
+    static func key(of call: Call) throws(Problem) -> String? {
+        guard let key = call.header("Idempotency-Key") else { return nil }
+        if let objection = ClientName.objection(to: key, of: "a request") {
+            throw .malformed("Idempotency-Key: \(objection)")
+        }
+        return key
+    }
+}

@@ -1,0 +1,75 @@
+/// How a gateway listens, whom it lets in and what it bounds.
+public struct GatewayOptions: Sendable {
+    public var listen: ListenAddress
+    /// PEM files.
+    public var certificate: (chain: String, key: String)?
+    /// nil: nobody needs a token.
+    public var tokens: String?
+    /// Something before the gateway encrypts.
+    public var isBehindProxy = false
+    /// Days after its receipt at which a forget request is due.
+    public var dueDays = 30
+    /// How long the gateway says that it is not ready before it stops listening.
+    public var drain = Duration.zero
+    public var limits = GatewayLimits()
+
+    public init(listen: ListenAddress) {
+        self.listen = listen
+    }
+
+    /// - Throws: `GatewayError.unprotected`: beyond loopback what goes by is encrypted, and whoever asks shows a token.
+    public func check() throws(GatewayError) {
+        guard listen.isEncrypted == (certificate != nil) else {
+            throw .certificate(
+                listen.isEncrypted
+                    ? "https:// needs --tls-cert and --tls-key"
+                    : "with --tls-cert the gateway listens at https://\(listen.host):\(listen.port)")
+        }
+        if isBehindProxy, tokens == nil {
+            throw .unprotected("--behind-proxy needs --tokens: whatever comes through the proxy comes from anywhere")
+        }
+        guard !listen.isLoopback else { return }
+        guard listen.isEncrypted || isBehindProxy else {
+            throw .unprotected(
+                "beyond loopback the gateway needs --tls-cert and --tls-key, or --behind-proxy where a proxy encrypts")
+        }
+        guard tokens != nil else {
+            throw .unprotected("beyond loopback the gateway needs --tokens (lethe gateway token makes some)")
+        }
+    }
+}
+
+/// What one client, or all together, may take.
+public struct GatewayLimits: Sendable {
+    /// Connections at once.
+    public var connections = 1024
+    /// Seconds without a byte of a request, after which its connection is closed.
+    public var idleSeconds = 60
+    /// Bytes of a body of JSON.
+    public var body = 4 << 20
+    /// Bytes of an import.
+    public var importBody = 1 << 30
+    /// Imports at once.
+    public var imports = 2
+    /// Connections to the coordinator for questions, and for everything else.
+    public var questionConnections = 8
+    public var otherConnections = 4
+    /// Questions that wait for such a connection; other requests.
+    public var waitingQuestions = 256
+    public var waitingOthers = 64
+    /// Live views of the dashboard.
+    public var views = 64
+    /// How long a question may take that names no deadline.
+    public var deadline = Duration.seconds(60)
+
+    public init() {}
+
+    // Of what a request names.
+    static let users = 1...100
+    static let candidates = 1...10_000
+    static let forgotten = 1...10_000
+    static let top = 1...1000
+    static let ranked = 1...10_000
+    static let deadlineMilliseconds = 100...600_000
+    static let page = 1...1000
+}

@@ -1,0 +1,76 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// Finds a request's route, admits it, has it answered and counts it.
+struct GatewayResponder: HTTPResponder {
+    let table: RouteTable
+    let access: AccessControl
+    let metrics: Metrics
+    let logger: Logger
+
+    func respond(to request: Request, context: GatewayContext) async throws -> Response {
+        let start = ContinuousClock.now
+        let (response, route) = await answer(request, closing: context.closing)
+        let passed = ContinuousClock.now - start
+        metrics.add(
+            Metrics.Key(
+                method: RouteTable.methods.contains(request.method) ? request.method.rawValue : "other",
+                route: route?.path ?? "other", status: response.status.code),
+            seconds: Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18)
+        return response
+    }
+
+    /// - Parameter closing: tells when the client has gone; nil: nobody knows.
+    func answer(_ request: Request, closing: ConnectionClosing?) async -> (Response, Route?) {
+        let (route, parameters): (Route, [String: String])
+        switch table.find(request.method, request.uri.path) {
+        case .nothing: return (Response(.notFound("the gateway has no such path")), nil)
+        case .otherMethods(let methods):
+            return (Response(.method(request.method.rawValue, allowed: methods)), nil)
+        case .route(let found, let values): (route, parameters) = (found, values)
+        }
+        do {
+            let identity = try access.admit(request, to: route)
+            let call = Call(request: request, parameters: parameters, identity: identity)
+            let response = try await handle(call, route, closing)
+            return (request.method == .head ? response.createHeadResponse() : response, route)
+        } catch {
+            let problem = Problem(error)
+            if problem.status == 500 { logger.error("\(route.path): \(error)") }
+            return (Response(problem), route)
+        }
+    }
+
+    private func handle(_ call: Call, _ route: Route, _ closing: ConnectionClosing?) async throws -> Response {
+        // What changes something is not to be left half told because somebody hung up.
+        guard route.endsWithConnection else { return try await Task { try await route.handle(call) }.value }
+        guard let closing else { return try await route.handle(call) }
+        let work = Task { try await route.handle(call) }
+        let number = closing.whenClosed { work.cancel() }
+        defer { closing.forget(number) }
+        return try await withTaskCancellationHandler {
+            try await work.value
+        } onCancel: {
+            work.cancel()
+        }
+    }
+}
+
+extension RouteTable {
+    /// Those that metrics name.
+    static let methods: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
+}
+
+/// What is known of a request beside itself.
+struct GatewayContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let closing: ConnectionClosing?
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        closing = ConnectionClosing.of(source.channel)
+    }
+}

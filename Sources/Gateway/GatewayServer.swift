@@ -1,0 +1,146 @@
+import Client
+import Foundation
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import NIOCore
+import NIOSSL
+import ServiceLifecycle
+
+/// HTTP before a coordinator: an own process, or inside the coordinator's.
+///
+/// Questions are forwarded: no answer is made or kept here, so that what an acknowledged forget took away cannot be told
+/// (invariant 2) whichever gateway is asked.
+public struct GatewayServer: Sendable {
+    private let options: GatewayOptions
+    private let access: AccessControl
+    private let pools: (questions: ConnectionPool, others: ConnectionPool)
+    private let responder: GatewayResponder
+    private let draining = Draining()
+    private let encryption: TLSConfiguration?
+    private let logger: Logger
+
+    /// - Parameter connect: makes a connection to the coordinator; called by each thread that needs one.
+    /// - Throws: `GatewayError`; whatever `connect` throws for an endpoint or keys that cannot be used.
+    public init(
+        options: GatewayOptions, logger: Logger, connect: @escaping @Sendable () throws -> CoordinatorClient
+    ) throws {
+        try options.check()
+        // A reader that stops before the end of a pipe is an error of the writer, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        self.options = options
+        self.logger = logger
+        access = try AccessControl(path: options.tokens, logger: logger)
+        encryption = try options.certificate.map(Self.encryption)
+        // Before anything listens: an endpoint that is none is told now.
+        _ = try connect()
+        let limits = options.limits
+        pools = (
+            ConnectionPool(
+                connections: limits.questionConnections, waiting: limits.waitingQuestions, name: "lethe-questions",
+                connect: connect),
+            ConnectionPool(
+                connections: limits.otherConnections, waiting: limits.waitingOthers, name: "lethe-others",
+                connect: connect)
+        )
+        let (questions, others) = pools
+        let door = CoordinatorDoor(
+            askQuestions: { try await questions.ask($0) }, askOther: { try await others.ask($0) },
+            waiting: { (questions.waiting, others.waiting) })
+        let metrics = Metrics()
+        responder = GatewayResponder(
+            table: RouteTable(door: door, metrics: metrics, draining: draining, options: options), access: access,
+            metrics: metrics, logger: logger)
+    }
+
+    /// Serves until `stop` ends, or the group of services that it runs in is told to shut down.
+    ///
+    /// - Parameter whenListening: called with the address, as a client writes it.
+    /// - Throws: `GatewayError.listening`.
+    public func run(
+        until stop: @escaping @Sendable () async -> Void, whenListening: @escaping @Sendable (String) -> Void
+    ) async throws {
+        let address = options.listen
+        let application = Application(
+            responder: responder, server: try server,
+            configuration: .init(
+                address: .hostname(address.host, port: address.port),
+                availableConnectionsDelegate: .maximum(options.limits.connections, logger: logger)),
+            onServerRunning: { channel in
+                whenListening(address.url(port: channel.localAddress?.port ?? address.port))
+            }, logger: quietLogger)
+        var configuration = ServiceGroupConfiguration(services: [application], logger: quietLogger)
+        configuration.maximumGracefulShutdownDuration = .seconds(30)
+        let group = ServiceGroup(configuration: configuration)
+        defer {
+            pools.questions.stop()
+            pools.others.stop()
+        }
+        let stopping = Task {
+            await stop()
+            draining.begin()
+            logger.info("the gateway takes nothing new and finishes what it has begun")
+            try? await Task.sleep(for: options.drain)
+            await group.triggerGracefulShutdown()
+        }
+        defer { stopping.cancel() }
+        do {
+            try await group.run()
+        } catch {
+            throw GatewayError.listening("cannot serve at \(address.url(port: address.port)): \(error)")
+        }
+    }
+
+    /// Reads the tokens again.
+    public func reload() { access.reload() }
+
+    /// The server's own lines say nothing that an operator needs.
+    private var quietLogger: Logger {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        return quiet
+    }
+
+    private var server: HTTPServerBuilder {
+        get throws {
+            let http = HTTPServerBuilder.http1(
+                configuration: .init(
+                    additionalChannelHandlers: [ConnectionClosing.Handler()],
+                    idleTimeout: .seconds(Int64(options.limits.idleSeconds))))
+            return try encryption.map { try .tls(http, tlsConfiguration: $0) } ?? http
+        }
+    }
+
+    private static func encryption(_ files: (chain: String, key: String)) throws(GatewayError) -> TLSConfiguration {
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(files.chain).map(NIOSSLCertificateSource.certificate)
+            let key = try NIOSSLPrivateKey(file: files.key, format: .pem)
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain, privateKey: .privateKey(key))
+            configuration.minimumTLSVersion = .tlsv12
+            configuration.applicationProtocols = ["http/1.1"]
+            return configuration
+        } catch {
+            throw .certificate("\(files.chain) and \(files.key) are no certificate and its key in PEM: \(error)")
+        }
+    }
+}
+
+extension RouteTable {
+    /// Everything that the gateway knows.
+    init(
+        door: CoordinatorDoor, metrics: Metrics, draining: Draining, options: GatewayOptions,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        let (limits, view) = (options.limits, ClusterView(door))
+        routes =
+            QuestionRoutes(door: door, limits: limits).routes
+            + ForgettingRoutes(door: door, limits: limits, dueDays: options.dueDays, now: now).routes
+            + InteractionsRoute(door: door, limits: limits, slots: Slots(limits.imports)).routes
+            + ObservingRoutes(
+                door: door, view: view, metrics: metrics, draining: draining, dueDays: options.dueDays,
+                views: Slots(limits.views), now: now
+            ).routes + HealthRoutes(view: view, draining: draining).routes + PageRoutes().routes
+    }
+}

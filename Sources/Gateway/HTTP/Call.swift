@@ -1,0 +1,111 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// One HTTP request on its way to a handler.
+struct Call: Sendable {
+    var request: Request
+    /// What the path's placeholders hold.
+    var parameters: [String: String] = [:]
+    /// nil: nobody must show a token here.
+    var identity: Identity?
+
+    /// The header's value; nil: it is not there, or not text.
+    func header(_ name: String) -> String? {
+        HTTPField.Name(name).flatMap { request.headers[$0] }
+    }
+
+    /// The kind of the body, in small letters, without parameters.
+    var mediaType: String? {
+        request.headers[.contentType].map { value in
+            value.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
+        }
+    }
+
+    func requireMediaType(_ wanted: [String]) throws(Problem) {
+        let isPlain = ["", "identity"].contains(request.headers[.contentEncoding]?.lowercased() ?? "")
+        guard let mediaType, wanted.contains(mediaType), isPlain else { throw .mediaType(wanted: wanted) }
+    }
+
+    /// The whole body as JSON.
+    ///
+    /// - Throws: `Problem` 400, 413 or 415.
+    func json(limit: Int) async throws -> JSONValue {
+        try requireMediaType(["application/json"])
+        if let length = request.headers[.contentLength].flatMap(Int.init), length > limit {
+            throw Problem.tooLarge(limit: limit)
+        }
+        do {
+            let buffer = try await request.body.collect(upTo: limit)
+            return try JSONValue.parse(Array(buffer.readableBytesView))
+        } catch is NIOTooManyBytesError {
+            throw Problem.tooLarge(limit: limit)
+        } catch {
+            throw error as? Problem ?? .brokenOff
+        }
+    }
+
+    /// The query's values by name.
+    ///
+    /// - Throws: `Problem` 400 for a name that is not known here, or that is there twice.
+    func query(_ known: Set<String>) throws(Problem) -> [String: String] {
+        var values: [String: String] = [:]
+        for pair in (request.uri.query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
+                $0.replacing("+", with: " ").removingPercentEncoding
+            }
+            guard let name = parts[0], let value = parts.count == 1 ? "" : parts[1] else {
+                throw .malformed("the query is no text in UTF-8")
+            }
+            guard known.contains(name) else { throw .malformed("nobody knows the parameter \(name.prefix(40))") }
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw .malformed("the parameter \(name) is there twice")
+            }
+        }
+        return values
+    }
+}
+
+extension [String: String] {
+    /// Of query parameters.
+    func integer(_ name: String, _ bounds: ClosedRange<Int>) throws(Problem) -> Int? {
+        guard let text = self[name] else { return nil }
+        guard let number = Int(text), bounds.contains(number) else {
+            throw .malformed(
+                "the parameter \(name) must be a whole number from \(bounds.lowerBound) to \(bounds.upperBound)")
+        }
+        return number
+    }
+
+    func choice(_ name: String, of choices: [String]) throws(Problem) -> String? {
+        guard let text = self[name] else { return nil }
+        guard choices.contains(text) else {
+            throw .malformed("the parameter \(name) must be one of \(choices.joined(separator: ", "))")
+        }
+        return text
+    }
+}
+
+extension Response {
+    /// Nothing that the gateway says may be kept by anybody on its way.
+    init(_ status: HTTPResponse.Status, _ mediaType: String, _ body: Data, _ more: HTTPFields = [:]) {
+        var headers = more
+        headers[.contentType] = mediaType
+        if headers[.cacheControl] == nil { headers[.cacheControl] = "no-store" }
+        headers[.xContentTypeOptions] = "nosniff"
+        self.init(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    }
+
+    static func json(_ body: Data, status: HTTPResponse.Status = .ok, _ more: HTTPFields = [:]) -> Response {
+        Response(status, "application/json", body, more)
+    }
+
+    init(_ problem: Problem) {
+        var headers: HTTPFields = [:]
+        if let retryAfter = problem.retryAfter { headers[.retryAfter] = String(retryAfter) }
+        if problem.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
+        if !problem.allowed.isEmpty { headers[.allow] = problem.allowed.joined(separator: ", ") }
+        self.init(.init(code: problem.status), Problem.mediaType, problem.json, headers)
+    }
+}

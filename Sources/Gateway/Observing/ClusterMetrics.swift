@@ -1,0 +1,65 @@
+import Foundation
+import Messages
+
+/// What operators act on, of the cluster as it was seen last.
+extension PrometheusText {
+    mutating func add(_ seen: ClusterView.Seen, now: Date) {
+        let (report, statistics) = (seen.status.report, seen.status.statistics)
+        if let questions = seen.status.questions {
+            gauge(
+                "lethe_coordinator_questions_waiting", "Questions that the coordinator has not begun.",
+                Double(questions.waiting))
+            gauge(
+                "lethe_coordinator_questions_computing", "Questions that are being computed.",
+                Double(questions.computing))
+            family("lethe_coordinator_questions_answered_total", "counter", "Since the coordinator was started.")
+            sample("lethe_coordinator_questions_answered_total", [], Double(questions.answered))
+        }
+        family("lethe_shards", "gauge", "Shards by the state of their adapter.")
+        for state in Self.states {
+            sample("lethe_shards", [("state", state.rawValue)], Double(report.shards.count { $0.state == state }))
+        }
+        gauge(
+            "lethe_shards_quarantined", "Shards whose adapter saw what was forgotten, so that it answers nothing.",
+            Double(report.shards.count { $0.quarantinedSince != nil && $0.adapter == nil }))
+        gauge(
+            "lethe_tasks_running", "Tasks that workers have.", Double(report.workers.reduce(0) { $0 + $1.tasks.count }))
+        gauge("lethe_tasks_waiting", "Shards that wait for a worker to train or correct them.", Double(report.waiting))
+        gauge("lethe_workers_live", "Workers that are there.", Double(report.workers.count { $0.state == .live }))
+        gauge("lethe_workers_away", "Workers that were there.", Double(report.workers.count { $0.state == .away }))
+        gauge(
+            "lethe_requests_pending", "Forget requests that are not finished.",
+            Double(report.pendingForgetsTotal ?? report.pendingForgets.count))
+        let oldest = seen.pending.first.flatMap { Date(gatewayTime: $0.received) }
+        gauge(
+            "lethe_requests_oldest_pending_seconds", "Age of the oldest forget request that is not finished; 0: none.",
+            oldest.map { max(0, now.timeIntervalSince($0)) } ?? 0)
+        gauge(
+            "lethe_copies_unconfirmed", "Copies on workers' disks that pending requests wait for.",
+            Double(Set(report.pendingForgets.flatMap(\.unconfirmed)).count))
+        gauge("lethe_duties_stuck", "Work that fails and is tried again.", Double(report.stuck.count))
+        family("lethe_requests_total", "counter", "Forget requests ever accepted.")
+        sample("lethe_requests_total", [], Double(statistics.forgetRequests))
+        gauge("lethe_users", "People in the ledger.", Double(statistics.users))
+    }
+
+    private static let states: [StatusReport.Shard.State] = [
+        .current, .approximate, .bridged, .correcting, .training, .damaged, .quarantined, .outdated, .empty, .untrained,
+    ]
+}
+
+extension StatusReport {
+    /// Shards without an adapter of their present data on which no worker works.
+    fileprivate var waiting: Int {
+        let worked = Set(
+            workers.flatMap(\.tasks).filter { ["train", "correct"].contains($0.kind) }.compactMap(\.shard))
+        return shards.count { shard in
+            switch shard.state {
+            case .current, .approximate, .empty: false
+            // Nobody has asked for a training yet.
+            case .untrained: false
+            default: !worked.contains(shard.shard)
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import Foundation
+import Hummingbird
+
+/// For probes: whether the process lives, and whether it should get requests.
+struct HealthRoutes {
+    let view: ClusterView
+    let draining: Draining
+
+    var routes: [Route] {
+        [
+            Route(method: .get, path: "/healthz", access: .open) { _ in Self.text("ok") },
+            Route(method: .get, path: "/readyz", access: .open) { _ in
+                try await requireReady()
+                return Self.text("ok")
+            },
+            // Of the Open Inference Protocol.
+            Route(method: .get, path: "/v2/health/live", access: .open) { _ in .json(Data(#"{"live":true}"#.utf8)) },
+            Route(method: .get, path: "/v2/health/ready", access: .open) { _ in
+                try await requireReady()
+                return .json(Data(#"{"ready":true}"#.utf8))
+            },
+        ]
+    }
+
+    /// - Throws: `Problem` 503: the gateway is being stopped, or no coordinator answers it.
+    private func requireReady() async throws {
+        if draining.isOn { throw Problem.draining }
+        _ = try await view.seen()
+    }
+
+    private static func text(_ text: String) -> Response { Response(.ok, "text/plain", Data((text + "\n").utf8)) }
+}

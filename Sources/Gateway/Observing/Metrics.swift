@@ -1,0 +1,45 @@
+import Foundation
+
+/// What the gateway counts of itself. Labels are routes and statuses, never anybody's name.
+final class Metrics: Sendable {
+    struct Key: Hashable, Comparable, Sendable {
+        var method: String
+        /// The path as the table has it, or "other".
+        var route: String
+        var status: Int
+
+        static func < (left: Key, right: Key) -> Bool {
+            (left.route, left.method, left.status) < (right.route, right.method, right.status)
+        }
+    }
+
+    struct Histogram: Sendable {
+        /// Upper ends, in seconds.
+        static let bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+        var counts = Array(repeating: 0, count: bounds.count)
+        var count = 0
+        var sum = 0.0
+
+        mutating func add(_ seconds: Double) {
+            count += 1
+            sum += seconds
+            for (index, bound) in Self.bounds.enumerated() where seconds <= bound { counts[index] += 1 }
+        }
+    }
+
+    struct Counted: Sendable {
+        var requests: [Key: Int] = [:]
+        var durations: [String: Histogram] = [:]
+    }
+
+    private let counted = Guarded(Counted())
+
+    func add(_ key: Key, seconds: Double) {
+        counted.change { counted in
+            counted.requests[key, default: 0] += 1
+            counted.durations[key.route, default: Histogram()].add(seconds)
+        }
+    }
+
+    var now: Counted { counted.get() }
+}

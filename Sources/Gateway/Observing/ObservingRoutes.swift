@@ -1,0 +1,123 @@
+import Foundation
+import Hummingbird
+import Messages
+
+/// What the cluster and the gateway say of themselves.
+struct ObservingRoutes {
+    let door: CoordinatorDoor
+    let view: ClusterView
+    let metrics: Metrics
+    let draining: Draining
+    let dueDays: Int
+    let views: Slots
+    let now: @Sendable () -> Date
+
+    var routes: [Route] {
+        [
+            Route(method: .get, path: "/v1/status", access: .any) { _ in .json(try await view.seen().body) },
+            Route(method: .get, path: "/v1/adapters", access: .any) { _ in .json(try await door.ask(.adapters)) },
+            Route(method: .get, path: "/v1/overview", access: .any) { call in
+                .json(try await Overview.json(view.seen(), for: call.identity, dueDays: dueDays, now: now()))
+            },
+            Route(method: .get, path: "/v1/events", access: .any, handle: events),
+            Route(method: .get, path: "/metrics", access: .any, handle: measured),
+        ]
+    }
+
+    /// The gateway's own numbers are there whatever the coordinator does.
+    @Sendable private func measured(_ call: Call) async throws -> Response {
+        var text = PrometheusText()
+        text.add(metrics.now)
+        let waiting = door.waiting()
+        text.gauge(
+            "lethe_gateway_questions_waiting", "Questions that wait for a connection to the coordinator.",
+            Double(waiting.questions))
+        text.gauge(
+            "lethe_gateway_others_waiting", "Other requests that wait for a connection to the coordinator.",
+            Double(waiting.others))
+        let seen = try? await view.seen()
+        text.gauge(
+            "lethe_coordinator_reachable", "1: the coordinator answered within the last second or so; 0: it did not.",
+            seen == nil ? 0 : 1)
+        if let seen { text.add(seen, now: now()) }
+        return Response(.ok, PrometheusText.mediaType, Data(text.text.utf8))
+    }
+
+    /// Server-sent events: an overview whenever it is another one, and a sign of life in between.
+    @Sendable private func events(_ call: Call) async throws -> Response {
+        guard views.take() else { throw Problem.queueFull }
+        let place = ViewPlace(views)
+        let body = ResponseBody { writer in
+            defer { place.leave() }
+            var last = Data()
+            var silent = 0
+            while !draining.isOn {
+                let next = await Self.event(view, call.identity, dueDays, now())
+                if next != last {
+                    try await writer.write(ByteBuffer(bytes: next))
+                    (last, silent) = (next, 0)
+                } else if silent >= Self.silence {
+                    try await writer.write(ByteBuffer(string: ": still here\n\n"))
+                    silent = 0
+                }
+                silent += 1
+                try await Task.sleep(for: ClusterView.age)
+            }
+            try await writer.finish(nil)
+        }
+        var response = Response(status: .ok, body: body)
+        response.headers[.contentType] = "text/event-stream"
+        response.headers[.cacheControl] = "no-store"
+        return response
+    }
+
+    /// Seconds after which a proxy may think that a silent stream is dead.
+    private static let silence = 10
+
+    private static func event(_ view: ClusterView, _ identity: Identity?, _ dueDays: Int, _ now: Date) async -> Data {
+        do {
+            let json = try await Overview.json(view.seen(), for: identity, dueDays: dueDays, now: now)
+            return Data("event: overview\ndata: ".utf8) + json + Data("\n\n".utf8)
+        } catch {
+            return Data("event: problem\ndata: ".utf8) + Problem(error).json + Data("\n\n".utf8)
+        }
+    }
+}
+
+/// Given back once, also when the stream is never written.
+private final class ViewPlace: Sendable {
+    private let slots: Guarded<Slots?>
+
+    init(_ slots: Slots) { self.slots = Guarded(slots) }
+
+    func leave() {
+        let taken = slots.change { slots in
+            defer { slots = nil }
+            return slots
+        }
+        taken?.give()
+    }
+
+    deinit { leave() }
+}
+
+/// What the dashboard shows: the status, and for whom it concerns the requests and the audit log's head.
+enum Overview {
+    private struct Parts: Encodable {
+        var pending: [RequestView]?
+        var latest: [RequestView]?
+        var auditHead: AuditReply.Entry?
+    }
+
+    static func json(_ seen: ClusterView.Seen, for identity: Identity?, dueDays: Int, now: Date) throws -> Data {
+        var parts = Parts()
+        if identity?.has(oneOf: [.forget, .audit]) ?? true {
+            parts.pending = try seen.pending.map { try RequestView($0, dueDays: dueDays, now: now) }
+            parts.latest = try seen.latest.map { try RequestView($0, dueDays: dueDays, now: now) }
+        }
+        if identity?.has(oneOf: [.audit]) ?? true { parts.auditHead = seen.auditHead }
+        // The status is JSON already.
+        return Data(#"{"status":"#.utf8) + seen.body + Data(#","evidence":"#.utf8) + (try ReplyCoding.encode(parts))
+            + Data("}".utf8)
+    }
+}

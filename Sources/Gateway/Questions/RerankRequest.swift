@@ -1,0 +1,109 @@
+import Foundation
+import Messages
+
+/// `POST /rerank` and `/v1/rerank`, as clients of Cohere, Jina and Text Embeddings Inference (TEI) ask.
+///
+/// `query` is a user's id. `documents` (Cohere, Jina) or `texts` (TEI) are items' ids: text, a number, or an object whose `id`,
+/// or else whose `text`, is one. `top_n` bounds the results, `return_documents` or `return_text` repeats the documents,
+/// `raw_scores` (TEI) gives margins instead of probabilities. Other members are left: `model` means nothing here.
+struct RerankRequest: Hashable, Sendable {
+    enum Form: Hashable, Sendable { case documents, texts }
+
+    var form: Form
+    var user: String
+    /// Ids of the documents, in their order.
+    var items: [String]
+    /// As they were sent.
+    var documents: [JSONValue]
+    var top: Int?
+    var returnsDocuments: Bool
+    var isRaw: Bool
+
+    /// - Throws: `Problem` 422, or 404 for names that are nobody's.
+    init(_ value: JSONValue) throws(Problem) {
+        let fields = try JSONFields(value, known: nil)
+        guard let user = try fields.identifier("query", of: .user) else { throw .invalid("query must be a user's id") }
+        guard fields.has("documents") != fields.has("texts") else {
+            throw .invalid("name either documents or texts")
+        }
+        form = fields.has("texts") ? .texts : .documents
+        self.user = user
+        documents = try fields.array(form == .texts ? "texts" : "documents", GatewayLimits.candidates) ?? []
+        items = []
+        for document in documents { items.append(try Self.item(of: document)) }
+        top = try fields.integer("top_n", 1...GatewayLimits.candidates.upperBound)
+        returnsDocuments = try fields.flag(form == .texts ? "return_text" : "return_documents") ?? false
+        let isRaw = try fields.flag("raw_scores") ?? false
+        self.isRaw = form == .texts && isRaw
+    }
+
+    private static func item(of document: JSONValue) throws(Problem) -> String {
+        switch document {
+        case .text(let text): return try NamedKind.item.identifier(text)
+        case .integer(let number): return String(number)
+        case .object(let members):
+            // Neither is an object itself.
+            switch members["id"] ?? members["text"] {
+            case .text(let text)?: return try NamedKind.item.identifier(text)
+            case .integer(let number)?: return String(number)
+            default: throw .invalid("a document that is an object needs an id, or a text that is one")
+            }
+        default: throw .invalid("a document is an item's id, or an object with an id")
+        }
+    }
+
+    var question: ClientRequest { .query(.init(user: user, items: items, top: nil)) }
+}
+
+/// The answer, in the form of who asked.
+struct RerankAnswer {
+    private struct Result: Encodable {
+        var index: Int
+        var relevanceScore: Double
+        var document: Document?
+    }
+
+    private struct Document: Encodable {
+        var id: String
+        var text: String
+    }
+
+    private struct Score: Encodable {
+        var index: Int
+        var score: Double
+        var text: String?
+    }
+
+    private struct Answer: Encodable {
+        var id: String
+        var results: [Result]
+        /// Whether every adapter that took part comes from exact training.
+        var exact: Bool
+    }
+
+    let request: RerankRequest
+    /// To all items, in their order.
+    let reply: QueryReply
+
+    /// Best first; of equals the one that was named first.
+    func json(id: String) throws -> Data {
+        let ranked = reply.items.enumerated().sorted { ($1.element.margin, $0.offset) < ($0.element.margin, $1.offset) }
+            .prefix(request.top ?? .max)
+        switch request.form {
+        case .texts:
+            return try ReplyCoding.encode(
+                ranked.map { index, item in
+                    Score(
+                        index: index, score: request.isRaw ? item.margin : item.probability,
+                        text: request.returnsDocuments ? item.title : nil)
+                })
+        case .documents:
+            let results = ranked.map { index, item in
+                Result(
+                    index: index, relevanceScore: item.probability,
+                    document: request.returnsDocuments ? Document(id: item.item, text: item.title) : nil)
+            }
+            return try ReplyCoding.encode(Answer(id: id, results: results, exact: reply.exact))
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import ArgumentParser
+import Client
+import Foundation
+import Gateway
+import Logging
+import UnixSignals
+
+struct GatewayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gateway",
+        abstract: "Serve HTTP before a coordinator: questions, forget requests, imports, metrics and a dashboard.",
+        discussion: """
+            Describes itself at /openapi.json and shows the cluster at /. Questions are forwarded to the coordinator: a gateway \
+            keeps no answer, no data and no adapter, and any number of them may run.
+
+            On loopback (127.0.0.0/8, ::1) nobody needs a token. Beyond it a gateway needs --tokens, and --tls-cert with --tls-key \
+            or, where a proxy encrypts, --behind-proxy. The token file has a line for each token: ROLE SHA256-HEX NAME, with the \
+            roles query, data, forget, audit and admin; `lethe gateway token` makes one. SIGHUP has it read again.
+
+            At SIGTERM it is not ready any more (/readyz), finishes what it has begun and ends.
+            """,
+        subcommands: [Serve.self, Token.self], defaultSubcommand: Serve.self)
+
+    struct Serve: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Serve HTTP until SIGTERM or SIGINT.")
+
+        @Option(help: "Where to listen: http://HOST:PORT, or https:// with --tls-cert; port 0 is any free one.")
+        var listen = "http://127.0.0.1:8080"
+
+        @Option(help: "The certificate and those that vouch for it, in PEM.")
+        var tlsCert: String?
+
+        @Option(help: "The certificate's private key, in PEM.")
+        var tlsKey: String?
+
+        @Option(help: "The token file: nobody gets in without a token, on loopback neither.")
+        var tokens: String?
+
+        @Flag(help: "A proxy before the gateway encrypts.")
+        var behindProxy = false
+
+        @Option(help: "Days after its receipt at which a forget request is due, from 1 to 3650.")
+        var dueDays = 30
+
+        @Option(
+            help: "Seconds for which the gateway says that it is not ready before it stops listening, from 0 to 600.")
+        var drainSeconds = 0
+
+        @OptionGroup var client: ClientOptions
+
+        func validate() throws {
+            guard (tlsCert == nil) == (tlsKey == nil) else {
+                throw ValidationError("--tls-cert and --tls-key belong together")
+            }
+            guard (1...3650).contains(dueDays) else { throw ValidationError("--due-days must be from 1 to 3650") }
+            guard (0...600).contains(drainSeconds) else {
+                throw ValidationError("--drain-seconds must be from 0 to 600")
+            }
+        }
+
+        func run() throws {
+            try reportingFailures(json: client.json) {
+                var options = GatewayOptions(listen: try ListenAddress(parsing: listen))
+                if let tlsCert, let tlsKey { options.certificate = (tlsCert, tlsKey) }
+                options.tokens = tokens
+                options.isBehindProxy = behindProxy
+                options.dueDays = dueDays
+                options.drain = .seconds(drainSeconds)
+                let client = client
+                let gateway = try GatewayServer(options: options, logger: serviceLogger("gateway")) {
+                    try client.connect()
+                }
+                try waiting { try await Self.serve(gateway, json: client.json) }
+            }
+        }
+
+        private static func serve(_ gateway: GatewayServer, json: Bool) async throws {
+            // Trapped before anybody is told that the gateway listens.
+            let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+            try await gateway.run {
+                for await signal in signals {
+                    guard signal == .sighup else { return }
+                    gateway.reload()
+                }
+            } whenListening: { url in
+                if json {
+                    try? Output(json: true).emit(["url": url]) { "" }
+                    fflush(nil)
+                } else {
+                    Output.note("the gateway listens at \(url); its dashboard is there too")
+                }
+            }
+        }
+    }
+
+    struct Token: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a token and the line that admits it.",
+            discussion:
+                "Append the line to the token file and send the gateway SIGHUP. The token itself is stored nowhere.")
+
+        @Option(help: "What whoever shows it may do: query, data, forget, audit or admin.")
+        var role: Role
+
+        @Option(help: "Whose it is, for people who read the file.")
+        var name: String?
+
+        @Flag(help: "Print one JSON object on standard output.")
+        var json = false
+
+        func run() throws {
+            let made = NewToken(role: role, name: name)
+            try Output(json: json).emit(["token": made.token, "line": made.line]) {
+                "token: \(made.token)\nline:  \(made.line)"
+            }
+        }
+    }
+}
+
+extension Role: ExpressibleByArgument {}
+
+/// Waits on this thread, which is no task's, for what has to be done in one.
+private func waiting(_ body: @escaping @Sendable () async throws -> Void) throws {
+    let result = ResultPlace()
+    let isDone = DispatchSemaphore(value: 0)
+    Task {
+        do {
+            try await body()
+        } catch {
+            result.error = error
+        }
+        isDone.signal()
+    }
+    isDone.wait()
+    if let error = result.error { throw error }
+}
+
+/// Written before the semaphore is signalled, read after.
+private final class ResultPlace: @unchecked Sendable {
+    var error: (any Error)?
+}

@@ -1,0 +1,126 @@
+import Foundation
+import Messages
+import Testing
+
+@testable import Gateway
+
+@Suite("Connections to the coordinator")
+struct ConnectionPoolTests {
+    /// Answers when it is told to; until then it looks whether it is still wanted.
+    private final class Gate: Sendable {
+        let isOpen = Guarded(false)
+        let begun = Guarded(0)
+        let left = Guarded(0)
+        let error = Guarded<ClientError?>(nil)
+    }
+
+    private struct Connection: CoordinatorConnection {
+        let gate: Gate
+
+        func exchange(_ asking: CoordinatorDoor.Asking, isWanted: @escaping () -> Bool) throws
+            -> CoordinatorDoor.Answers
+        {
+            gate.begun.change { $0 += 1 }
+            while !gate.isOpen.get() {
+                guard isWanted() else {
+                    gate.left.change { $0 += 1 }
+                    throw ClientError(code: .cancelled, message: "left")
+                }
+                Thread.sleep(forTimeInterval: 0.002)
+            }
+            if let error = gate.error.get() { throw error }
+            return asking.requests.map { _ in .success(Data("{}".utf8)) }
+        }
+    }
+
+    private func pool(_ gate: Gate, connections: Int = 1, waiting: Int = 2) -> ConnectionPool {
+        ConnectionPool(connections: connections, waiting: waiting, name: "test") { Connection(gate: gate) }
+    }
+
+    private func asking(_ deadline: Duration = .seconds(20)) -> CoordinatorDoor.Asking {
+        CoordinatorDoor.Asking([.status], deadline: deadline)
+    }
+
+    private func wait(_ condition: @Sendable () -> Bool) async throws {
+        for _ in 0..<2000 where !condition() { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(condition())
+    }
+
+    @Test("Who comes when the queue is full is refused at once; those who wait are answered in turn")
+    func full() async throws {
+        let gate = Gate()
+        let pool = pool(gate)
+        let first = Task { try await pool.ask(asking()) }
+        try await wait { gate.begun.get() == 1 }
+        let others = (0..<2).map { _ in Task { try await pool.ask(asking()) } }
+        try await wait { pool.waiting == 2 }
+        await #expect(throws: Problem.queueFull) { try await pool.ask(asking()) }
+        gate.isOpen.set(true)
+        for task in [first] + others { #expect(try await task.value.count == 1) }
+        #expect(gate.begun.get() == 3)
+        pool.stop()
+    }
+
+    @Test("A passed deadline ends the waiting, in the queue and at the coordinator, which is left")
+    func deadline() async throws {
+        let gate = Gate()
+        let pool = pool(gate)
+        let first = Task { try await pool.ask(asking(.milliseconds(80))) }
+        try await wait { gate.begun.get() == 1 }
+        await #expect(throws: Problem.deadline) { try await pool.ask(asking(.milliseconds(20))) }
+        await #expect(throws: Problem.deadline) { try await first.value }
+        try await wait { gate.left.get() == 1 }
+        #expect(gate.begun.get() == 1)
+        pool.stop()
+    }
+
+    @Test("Who is cancelled waits no longer, and takes no place in the queue")
+    func cancellation() async throws {
+        let gate = Gate()
+        let pool = pool(gate)
+        let first = Task { try await pool.ask(asking()) }
+        try await wait { gate.begun.get() == 1 }
+        let others = (0..<2).map { _ in Task { try await pool.ask(asking()) } }
+        try await wait { pool.waiting == 2 }
+        for task in others { task.cancel() }
+        for task in others { await #expect(throws: CancellationError.self) { try await task.value } }
+        let next = Task { try await pool.ask(asking()) }
+        try await wait { pool.waiting == 1 }
+        first.cancel()
+        await #expect(throws: CancellationError.self) { try await first.value }
+        try await wait { gate.left.get() == 1 }
+        gate.isOpen.set(true)
+        #expect(try await next.value.count == 1)
+        pool.stop()
+    }
+
+    @Test("Where no coordinator answers, those who wait are told with the first")
+    func unreachable() async throws {
+        let gate = Gate()
+        gate.error.set(ClientError(code: .unreachable, message: "nobody there"))
+        let pool = pool(gate)
+        let first = Task { try await pool.ask(asking()) }
+        try await wait { gate.begun.get() == 1 }
+        let others = (0..<2).map { _ in Task { try await pool.ask(asking()) } }
+        try await wait { pool.waiting == 2 }
+        gate.isOpen.set(true)
+        for task in [first] + others { await #expect(throws: ClientError.self) { try await task.value } }
+        #expect(gate.begun.get() == 1)
+        pool.stop()
+    }
+
+    @Test("A stopped pool takes nothing, and tells who waits")
+    func stopping() async throws {
+        let gate = Gate()
+        let pool = pool(gate)
+        let first = Task { try await pool.ask(asking()) }
+        try await wait { gate.begun.get() == 1 }
+        let second = Task { try await pool.ask(asking()) }
+        try await wait { pool.waiting == 1 }
+        pool.stop()
+        await #expect(throws: Problem.draining) { try await second.value }
+        await #expect(throws: Problem.queueFull) { try await pool.ask(asking()) }
+        gate.isOpen.set(true)
+        #expect(try await first.value.count == 1)
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Messages
+import NIOCore
+import Testing
+
+@testable import Gateway
+
+@Suite("Imports over HTTP")
+struct InteractionsTests {
+    private static let kind = ["Content-Type": "application/x-ndjson"]
+
+    private static func lines(_ count: Int) -> String {
+        (0..<count).map { number in
+            #"{"user":"u\#(number % 50)","item":"i\#(number % 9)","rating":5,"timestamp":\#(number),"item_title":"Film \#(number % 9)"}"#
+                + "\n"
+        }.joined()
+    }
+
+    @Test("Lines go in as an import's batches; what cannot be read is counted and named")
+    func lines() async throws {
+        let coordinator = FakeCoordinator()
+        let body = Self.lines(9000) + "nonsense\n"
+        let answer = try await TestGateway(coordinator).ask(
+            .post, "/v1/interactions?time_unit=seconds", body, headers: Self.kind)
+        #expect(answer.status == 200, "\(answer.json)")
+        #expect(answer.json["rows_kept"] as? Int == 9000 && answer.json["rows_refused"] as? Int == 1)
+        #expect((answer.json["refused"] as? [[String: Any]])?.first?["line"] as? Int == 9001)
+        var (rows, imports, finished): (Int, Set<String>, [ClientRequest.FinishImport]) = (0, [], [])
+        for request in coordinator.requests {
+            switch request {
+            case .importRows(let batch):
+                rows += batch.interactions.count
+                imports.insert(batch.importID)
+            case .finishImport(let finish): finished.append(finish)
+            default: Issue.record("\(request)")
+            }
+        }
+        #expect(rows == 9000 && imports.count == 1 && finished.map(\.importID) == Array(imports))
+        #expect(finished.first?.batches == coordinator.requests.count - 1 && finished.first?.given == [])
+    }
+
+    @Test("What was imported under a key is told again without reading the body")
+    func repeated() async throws {
+        let coordinator = FakeCoordinator { request, id in
+            if case .finishImport = request, id == "known" {
+                return .success(
+                    try ReplyCoding.encode(ImportReply(outcome: ImportOutcome(rowsNew: 3), prompts: SplitCounts())))
+            }
+            return try FakeReplies.any(request, id)
+        }
+        let gateway = try TestGateway(coordinator)
+        let again = try await gateway.ask(
+            .post, "/v1/interactions", Self.lines(3), headers: Self.kind.merging(["Idempotency-Key": "known"]) { $1 })
+        #expect(again.status == 200 && again.json["rows_new"] as? Int == 3 && again.json["rows_read"] == nil)
+        #expect(coordinator.requests.count == 1)
+        let new = try await gateway.ask(
+            .post, "/v1/interactions", Self.lines(3), headers: Self.kind.merging(["Idempotency-Key": "new"]) { $1 })
+        #expect(new.json["rows_read"] as? Int == 3)
+        #expect(coordinator.asked.get().last?.id == "new")
+    }
+
+    @Test("A body that gives nothing, is too large, packed or of another kind does nothing")
+    func refused() async throws {
+        var limits = GatewayLimits()
+        limits.importBody = 100_000
+        let coordinator = FakeCoordinator()
+        let gateway = try TestGateway(coordinator, limits: limits)
+        func status(_ bytes: [UInt8], _ headers: [String: String] = Self.kind, query: String = "") async throws -> Int {
+            try await gateway.ask(.post, "/v1/interactions" + query, bytes: bytes, headers: headers).status
+        }
+        #expect(try await status([]) == 422)
+        #expect(try await status(Array("one\ntwo\n".utf8)) == 422)
+        #expect(try await status([0x1f, 0x8b, 8, 0]) == 415)
+        #expect(try await status(Array(Self.lines(3).utf8), ["Content-Type": "application/json"]) == 415)
+        #expect(try await status(Array(Self.lines(3).utf8), query: "?domain=song") == 400)
+        #expect(try await status(Array(Self.lines(3).utf8), query: "?like_above=nan") == 400)
+        #expect(try await status(Array(Self.lines(5000).utf8)) == 413)
+        #expect(!coordinator.requests.contains { if case .finishImport = $0 { true } else { false } })
+    }
+
+    @Test("A body that breaks off is not imported, and imports beyond the limit wait for nobody")
+    func broken() async throws {
+        struct Broken: Error {}
+        let coordinator = FakeCoordinator()
+        var limits = GatewayLimits()
+        limits.imports = 1
+        let gateway = try TestGateway(coordinator, limits: limits)
+        var head = HTTPRequest(method: .post, scheme: "http", authority: "localhost", path: "/v1/interactions")
+        head.headerFields[.contentType] = "application/x-ndjson"
+        let (chunks, sender) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
+        let request = Request(head: head, body: RequestBody(asyncSequence: chunks))
+        let answer = Task { await gateway.responder.answer(request, closing: nil).0.status.code }
+        sender.yield(ByteBuffer(string: Self.lines(5000)))
+        for _ in 0..<2000 where coordinator.requests.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        let second = try await gateway.ask(.post, "/v1/interactions", Self.lines(3), headers: Self.kind)
+        #expect(second.status == 429)
+        sender.finish(throwing: Broken())
+        #expect(await answer.value == 400)
+        #expect(!coordinator.requests.contains { if case .finishImport = $0 { true } else { false } })
+        #expect(try await gateway.ask(.post, "/v1/interactions", Self.lines(3), headers: Self.kind).status == 200)
+    }
+}

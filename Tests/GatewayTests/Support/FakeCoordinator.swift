@@ -1,0 +1,103 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import Messages
+import NIOCore
+
+@testable import Gateway
+
+/// Stands in a coordinator's place: a function from requests to replies, and what it was asked.
+final class FakeCoordinator: Sendable {
+    typealias Reply = @Sendable (ClientRequest, String?) async throws -> Result<Data, ClientError>
+
+    let asked = Guarded<[(request: ClientRequest, id: String?)]>([])
+    private let reply: Reply
+
+    init(_ reply: @escaping Reply = { try FakeReplies.any($0, $1) }) {
+        self.reply = reply
+    }
+
+    var requests: [ClientRequest] { asked.get().map(\.request) }
+
+    var door: CoordinatorDoor {
+        let answer: @Sendable (CoordinatorDoor.Asking) async throws -> CoordinatorDoor.Answers = { [self] asking in
+            var answers: CoordinatorDoor.Answers = []
+            for request in asking.requests {
+                asked.change { $0.append((request, asking.id)) }
+                answers.append(try await reply(request, asking.id))
+            }
+            return answers
+        }
+        return CoordinatorDoor(askQuestions: answer, askOther: answer)
+    }
+}
+
+/// The gateway's inside without sockets.
+struct TestGateway {
+    let responder: GatewayResponder
+    let draining = Draining()
+    let metrics = Metrics()
+
+    /// - Parameter tokens: a token file's text; nil: nobody needs one.
+    init(
+        _ coordinator: FakeCoordinator = FakeCoordinator(), tokens: String? = nil,
+        limits: GatewayLimits = GatewayLimits(), now: @escaping @Sendable () -> Date = { Date() }
+    ) throws {
+        var options = GatewayOptions(listen: try ListenAddress(parsing: "http://127.0.0.1:0"))
+        options.limits = limits
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        var path: String?
+        if let tokens {
+            let file = FileManager.default.temporaryDirectory.appendingPathComponent("tokens-\(UUID().uuidString)")
+            try Data(tokens.utf8).write(to: file)
+            path = file.path
+        }
+        responder = GatewayResponder(
+            table: RouteTable(
+                door: coordinator.door, metrics: metrics, draining: draining, options: options, now: now),
+            access: try AccessControl(path: path, logger: logger), metrics: metrics, logger: logger)
+        if let path { try FileManager.default.removeItem(atPath: path) }
+    }
+
+    struct Answer {
+        var status: Int
+        var headers: HTTPFields
+        var body: Data
+
+        var json: [String: Any] { (try? JSONSerialization.jsonObject(with: body) as? [String: Any]) ?? [:] }
+        var problem: String? { (json["type"] as? String)?.replacing("urn:lethe:problem:", with: "") }
+    }
+
+    /// - Parameter body: JSON, unless the headers say otherwise.
+    func ask(
+        _ method: HTTPRequest.Method, _ path: String, _ body: String? = nil, headers: [String: String] = [:],
+        host: String = "localhost"
+    ) async throws -> Answer {
+        try await ask(method, path, bytes: body.map { Array($0.utf8) }, headers: headers, host: host)
+    }
+
+    func ask(
+        _ method: HTTPRequest.Method, _ path: String, bytes: [UInt8]?, headers: [String: String] = [:],
+        host: String = "localhost"
+    ) async throws -> Answer {
+        var head = HTTPRequest(method: method, scheme: "http", authority: host, path: path)
+        if bytes != nil { head.headerFields[.contentType] = "application/json" }
+        for (name, value) in headers { if let name = HTTPField.Name(name) { head.headerFields[name] = value } }
+        let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: bytes ?? [])))
+        let (response, _) = await responder.answer(request, closing: nil)
+        let collected = Guarded(Data())
+        try await response.body.write(CollectingWriter(collected: collected))
+        return Answer(status: response.status.code, headers: response.headers, body: collected.get())
+    }
+}
+
+private struct CollectingWriter: ResponseBodyWriter {
+    let collected: Guarded<Data>
+
+    mutating func write(_ buffer: ByteBuffer) async throws {
+        collected.change { $0 += Data(buffer.readableBytesView) }
+    }
+
+    consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
+}

@@ -1,0 +1,249 @@
+import Foundation
+import FoundationNetworking
+import PeerTestSupport
+import Testing
+
+@Suite("A gateway before a real coordinator", .waiting)
+struct GatewayProcessTests {
+    /// A running gateway; port 0 finds a free one.
+    private final class Server {
+        let process: LetheProcess
+        let url: String
+
+        init(_ cluster: TestCluster, arguments: [String] = []) throws {
+            let process = try LetheProcess(
+                ["gateway", "--coordinator", cluster.endpoint, "--listen", "http://127.0.0.1:0", "--json"] + arguments,
+                log: cluster.root.appendingPathComponent("gateway-\(UUID().uuidString).log"))
+            self.process = process
+            var found: String?
+            try wait("the gateway to listen: \(process.logText)") {
+                guard process.process.isRunning else { throw TestFailure("the gateway ended: \(process.logText)") }
+                let line = process.logText.split(separator: "\n").first { $0.hasPrefix("{") }
+                let object = try line.map { try JSONSerialization.jsonObject(with: Data($0.utf8)) } as? [String: Any]
+                found = object?["url"] as? String
+                return found != nil
+            }
+            url = found ?? ""
+        }
+
+        func ask(
+            _ path: String, body: String? = nil, headers: [String: String] = [:]
+        ) async throws -> (status: Int, body: Data, json: [String: Any]) {
+            var request = URLRequest(url: try #require(URL(string: url + path)))
+            request.timeoutInterval = 60
+            if let body {
+                request.httpMethod = "POST"
+                request.httpBody = Data(body.utf8)
+                request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+            }
+            for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+            let (data, response) = try await URLSession.shared.data(for: request)
+            let json = (try? JSONSerialization.jsonObject(with: data) as? [String: Any]) ?? [:]
+            return ((response as? HTTPURLResponse)?.statusCode ?? 0, data, json)
+        }
+    }
+
+    private static func ratings(users: Int) -> String {
+        Ratings.csv(users: users).split(separator: "\n").dropFirst().map { line in
+            let fields = line.split(separator: ",").map(String.init)
+            return
+                #"{"user":"\#(fields[0])","item":"\#(fields[1])","rating":\#(fields[2]),"timestamp":\#(fields[3]),"item_title":"\#(fields[4])"}"#
+                + "\n"
+        }.joined()
+    }
+
+    @Test("From an import to a certificate, all over HTTP; the answers are the command line's own")
+    func everything() async throws {
+        let cluster = try TestCluster()
+        try cluster.startWorkers(2)
+        let server = try Server(cluster)
+        #expect(try await server.ask("/readyz").status == 200)
+
+        let kind = ["Content-Type": "application/x-ndjson", "Idempotency-Key": "first import"]
+        let rows = Self.ratings(users: 12)
+        let imported = try await server.ask("/v1/interactions", body: rows, headers: kind)
+        #expect(imported.status == 200 && imported.json["rows_new"] as? Int == 180, "\(imported.json)")
+        let again = try await server.ask("/v1/interactions", body: rows, headers: kind)
+        #expect(again.json["rows_new"] as? Int == 180 && again.json["rows_read"] == nil)
+        let unnamed = try await server.ask(
+            "/v1/interactions", body: rows, headers: ["Content-Type": "application/x-ndjson"])
+        #expect(unnamed.json["rows_new"] as? Int == 0 && unnamed.json["rows_already_there"] as? Int == 180)
+        _ = try cluster.succeed("train", "--wait")
+
+        let user = Ratings.name(3)
+        let ranked = try await server.ask(
+            "/v1/rank", body: #"{"user":"\#(user)","candidates":["i1","i2","i3"],"top":2}"#)
+        #expect(ranked.status == 200, "\(ranked.json)")
+        var told = try cluster.succeed("query", "--user", user, "--item", "i1", "i2", "i3", "--top", "2")
+        var answer = ranked.json
+        for key in ["seconds", "schema_version"] { (told[key], answer[key]) = (nil, nil) }
+        #expect(NSDictionary(dictionary: told) == NSDictionary(dictionary: answer))
+        #expect(try await server.ask("/v1/rank", body: #"{"user":"nobody"}"#).status == 404)
+        #expect(try await server.ask("/v1/score", body: #"{"user":"\#(user)","items":["none"]}"#).status == 404)
+
+        let body = #"{"user":"\#(user)"}"#
+        let forgotten = try await server.ask("/v1/forget", body: body, headers: ["Idempotency-Key": "r1"])
+        #expect(forgotten.status == 202, "\(forgotten.json)")
+        #expect(try await server.ask("/v1/rank", body: body).status == 404)
+        var state: String?
+        for _ in 0..<600 where state != "finished" {
+            try await Task.sleep(for: .milliseconds(100))
+            state = (try await server.ask("/v1/requests/r1").json["request"] as? [String: Any])?["state"] as? String
+        }
+        #expect(state == "finished")
+        let certificate = try await server.ask("/v1/certificates/r1")
+        let repeated = try cluster.succeed("forget", "--user", user, "--request-id", "r1")
+        let jws = (repeated["certificate"] as? [String: Any])?["jws"] as? String
+        #expect(certificate.status == 200 && String(decoding: certificate.body, as: UTF8.self) == jws)
+        #expect(try await server.ask("/v1/forget", body: body, headers: ["Idempotency-Key": "r1"]).status == 200)
+        let other = try await server.ask(
+            "/v1/forget", body: #"{"user":"\#(Ratings.name(4))"}"#, headers: ["Idempotency-Key": "r1"])
+        #expect(other.status == 409)
+        let listed = try await server.ask("/v1/requests")
+        #expect((listed.json["requests"] as? [[String: Any]])?.map { $0["request"] as? String } == ["r1"])
+
+        let metrics = String(decoding: try await server.ask("/metrics").body, as: UTF8.self)
+        #expect(metrics.contains("lethe_coordinator_reachable 1\n") && !metrics.contains(user))
+        server.process.process.terminate()
+        #expect(server.process.status(within: 20) == 0)
+        #expect(!server.process.logText.contains(user))
+    }
+
+    @Test(
+        "The examples in Python and JavaScript go from a question to a certificate",
+        arguments: ["python3 gateway.py", "node gateway.mjs"])
+    func examples(command: String) async throws {
+        let words = command.split(separator: " ").map(String.init)
+        guard let program = Self.path(of: words[0]) else { return }
+        let cluster = try TestCluster()
+        try cluster.startWorkers(1)
+        _ = try cluster.importRatings(Ratings.csv(users: 8))
+        _ = try cluster.succeed("train", "--wait")
+        let made = try lethe(["gateway", "token", "--role", "admin", "--json"])
+        let tokens = cluster.root.appendingPathComponent("tokens")
+        try Data("\(made.json["line"] as? String ?? "")\n".utf8).write(to: tokens)
+        let server = try Server(cluster, arguments: ["--tokens", tokens.path])
+        #expect(try await server.ask("/v1/status").status == 401)
+
+        let example = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("cluster/examples/\(words[1])")
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = [example.path, server.url, Ratings.name(2), "i1", "i2", "i3"]
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            ["LETHE_TOKEN": made.json["token"] as? String ?? "", "PYTHONDONTWRITEBYTECODE": "1"]) { $1 }
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let printed = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0, "\(printed)")
+        let lines = printed.split(separator: "\n")
+        #expect(lines.count == 5 && lines.first?.contains("Film") == true, "\(printed)")
+        #expect(lines.last?.split(separator: ".").count == 3, "\(printed)")
+    }
+
+    private static func path(of program: String) -> String? {
+        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(program)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    @Test("SIGHUP has the tokens read again; a file that cannot be read leaves them as they are")
+    func reloading() async throws {
+        let cluster = try TestCluster()
+        let tokens = cluster.root.appendingPathComponent("tokens")
+        let made = try ["query", "query"].map {
+            try lethe(["gateway", "token", "--role", $0, "--json"]).json as? [String: Any] ?? [:]
+        }
+        let (lines, shown) = (made.map { $0["line"] as? String ?? "" }, made.map { $0["token"] as? String ?? "" })
+        try Data(lines[0].utf8).write(to: tokens)
+        let server = try Server(cluster, arguments: ["--tokens", tokens.path])
+        func admitted() async throws -> [Bool] {
+            var admitted: [Bool] = []
+            for token in shown {
+                admitted.append(
+                    try await server.ask("/v1/status", headers: ["Authorization": "Bearer \(token)"]).status == 200)
+            }
+            return admitted
+        }
+        #expect(try await admitted() == [true, false])
+        try Data("\(lines[1])\n# the other one left\n".utf8).write(to: tokens)
+        kill(server.process.process.processIdentifier, SIGHUP)
+        for _ in 0..<200 where try await admitted() != [false, true] { try await Task.sleep(for: .milliseconds(50)) }
+        #expect(try await admitted() == [false, true])
+        try Data("no role at all".utf8).write(to: tokens)
+        kill(server.process.process.processIdentifier, SIGHUP)
+        try wait("the file to be refused") { server.process.logText.contains("tokens stay as they are") }
+        #expect(try await admitted() == [false, true])
+    }
+
+    @Test("What would let anybody in is refused with a line that says what to do")
+    func unprotected() throws {
+        for (arguments, word) in [
+            (["--listen", "http://0.0.0.0:0"], "--tls-cert"),
+            (["--listen", "http://0.0.0.0:0", "--behind-proxy"], "--tokens"),
+            (["--listen", "here"], "http://"), (["--tokens", "/nowhere"], "/nowhere"),
+            (["--listen", "https://127.0.0.1:0", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"], "PEM"),
+        ] {
+            let result = try lethe(["gateway", "--listen", "http://127.0.0.1:0"] + arguments)
+            #expect(result.status == 64 || result.status == 65, "\(arguments)")
+            #expect(result.errors.contains(word), "\(result.errors)")
+        }
+    }
+
+    @Test("A question whose client hangs up is left by the gateway, and by the coordinator")
+    func hangingUp() async throws {
+        let cluster = try TestCluster()
+        let items = (0..<9000).map { "collector,c\($0),5,\($0),\($0) \(String(repeating: "long title ", count: 12))\n" }
+        _ = try cluster.importRatings(Ratings.csv(users: 10) + items.joined())
+        let server = try Server(cluster)
+        let address = try #require(URLComponents(string: server.url))
+        let body = #"{"user":"\#(Ratings.name(2))","top":5,"limit":10000}"#
+        let socket = try HangingClient(port: UInt16(try #require(address.port)))
+        try socket.send(
+            "POST /v1/rank HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        func computing() throws -> Int {
+            (try cluster.succeed("status")["questions"] as? [String: Int])?["computing"] ?? -1
+        }
+        try wait("the question to be computed: \(server.process.logText)") { try computing() == 1 }
+        socket.close()
+        // The coordinator notices when it says that it works on it, about once a second.
+        try wait("the question to be left", seconds: 20) { try computing() == 0 }
+        #expect(try await server.ask("/healthz").status == 200)
+    }
+
+    /// A client that can hang up.
+    private final class HangingClient {
+        private var descriptor: Int32
+
+        init(port: UInt16) throws {
+            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = port.bigEndian
+            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+            let connected = withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            guard connected == 0 else { throw TestFailure("cannot connect: \(errno)") }
+        }
+
+        func send(_ text: String) throws {
+            let bytes = Array(text.utf8)
+            guard write(descriptor, bytes, bytes.count) == bytes.count else {
+                throw TestFailure("cannot send: \(errno)")
+            }
+        }
+
+        func close() {
+            if descriptor >= 0 { _ = Glibc.close(descriptor) }
+            descriptor = -1
+        }
+
+        deinit { close() }
+    }
+}
