@@ -124,6 +124,17 @@ public enum AdapterTraining {
 }
 
 extension TrainingSpecification {
+    /// The rate of a step of `steps`, counted from 1: rises linearly over the warm-up steps, then follows the schedule.
+    package func learningRate(step: Int, of steps: Int) -> Float {
+        guard step >= warmupSteps else { return Float(learningRate * Double(step) / Double(warmupSteps)) }
+        switch schedule {
+        case .constant: return Float(learningRate)
+        case .linear:
+            let first = max(warmupSteps, 1)
+            return Float(learningRate * Double(steps - step + 1) / Double(max(steps - first + 1, 1)))
+        }
+    }
+
     /// - Throws: `UnlearningError.invalidSpecification`.
     public func check() throws {
         let problems: [(Bool, String)] = [
