@@ -20,7 +20,7 @@ struct RestartTests {
     /// What may not be lost between two starts.
     private func options(_ cluster: TestCluster) throws -> [String: Any] {
         var options = try cluster.succeed("config")
-        options["threads"] = nil
+        for key in ["threads", "listen"] { options[key] = nil }
         return options
     }
 

@@ -51,12 +51,12 @@ struct StatusTextTests {
         // What goes over several lines is all there.
         let words = lines.joined(separator: " ").split(separator: " ")
         #expect(words.filter { $0 == "reason" }.count == 12)
-        #expect(words.contains("(approximate") && words.contains("2023-11-14T22:13:20Z,"))
+        #expect(words.contains("(approximate") && words.contains("2023-11-14") && words.contains("22:13"))
     }
 
     @Test("A narrow terminal is kept to, a wide one is used")
     func widths() throws {
-        #expect(try lines(Terminal(width: 60)).filter { $0.count > 60 } == [])
+        #expect(try lines(Terminal(width: 64)).filter { $0.count > 64 } == [])
         let wide = try lines(Terminal(width: 240))
         #expect(wide.contains { $0.contains("a-machine-with-a-very-long-name.in-a-domain.example.org") })
         #expect(wide.count < (try lines(Terminal()).count))

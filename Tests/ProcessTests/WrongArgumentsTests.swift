@@ -101,16 +101,16 @@ struct DashedIdentifierTests {
         let cluster = try TestCluster()
         try cluster.startWorkers(1)
         let ratings = Ratings.csv(users: 6).replacingOccurrences(of: Ratings.name(1), with: "-Ab1")
-            .replacingOccurrences(of: ",i3,", with: ",-3,")
+            .replacingOccurrences(of: ",i4,", with: ",-4,")
         _ = try cluster.importRatings(ratings)
         _ = try cluster.succeed("train", "--wait")
         for spelling in [["--user", "-Ab1"], ["--user=-Ab1"]] {
             #expect(try cluster.command(["access"] + spelling).json["user"] as? String == "-Ab1")
             let plan = try cluster.command(["forget", "--dry-run"] + spelling)
             #expect(plan.json["users"] as? Int == 1, "\(plan.errors)")
-            let answer = try cluster.command(["query"] + spelling + ["--item", "i0", "-3", "i7"])
+            let answer = try cluster.command(["query"] + spelling + ["--item", "i0", "-4", "i7"])
             #expect(
-                (answer.json["items"] as? [[String: Any]])?.compactMap { $0["item"] as? String } == ["i0", "-3", "i7"])
+                (answer.json["items"] as? [[String: Any]])?.compactMap { $0["item"] as? String } == ["i0", "-4", "i7"])
         }
         let both = try cluster.succeed("query", "--user", Ratings.name(2), "-Ab1", "--top", "1")
         #expect(

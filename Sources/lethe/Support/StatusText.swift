@@ -173,8 +173,12 @@ extension StatusReport.Shard {
     fileprivate var methodText: String {
         guard let method else { return "-" }
         guard exact == false else { return method }
-        let since = approximateSince.map { " since \(Date(timeIntervalSince1970: $0).formatted(.iso8601))" } ?? ""
+        // To the minute, and in words that can stand on lines of their own.
+        let since = approximateSince.map { seconds in
+            let time = Date(timeIntervalSince1970: seconds).formatted(.iso8601)
+            return " since \(time.prefix(16).replacing("T", with: " ")) UTC"
+        }
         let count = corrections.map { ", corrections: \($0)" } ?? ""
-        return "\(method) (approximate\(since)\(count))"
+        return "\(method) (approximate\(since ?? "")\(count))"
     }
 }
