@@ -49,10 +49,11 @@ public struct TrainingPrompt: Codable, Hashable, Sendable {
             ?? [.written(PromptTemplate.text(instruction: instruction, input: input))]
     }
 
-    /// SHA-256, in hexadecimal, of id, instruction, input and label, and of the frame where there is one: changes when the
-    /// prompt is rebuilt, and with the words that answer it.
+    /// SHA-256, in hexadecimal, of id, instruction, input and label, and of the frame and of where the history ends where a
+    /// template says so: changes when the prompt is rebuilt, and with the words that answer it.
     public var digest: String {
-        FieldHash.hexadecimal([id, instruction, input, label ? "1" : "0"] + (frame?.fields ?? []))
+        FieldHash.hexadecimal([id, instruction, input, label ? "1" : "0"] + (frame?.fields ?? [])
+                + (historyBytes.map { ["history", String($0)] } ?? []))
     }
 }
 

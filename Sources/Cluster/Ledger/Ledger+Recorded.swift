@@ -41,11 +41,13 @@ extension Ledger {
         let database = directory.appendingPathComponent("ledger.sqlite")
         guard FileManager.default.fileExists(atPath: database.path) else { return nil }
         let lock = try LedgerFiles.lock(directory.appendingPathComponent("ledger.lock"))
-        // A reader of SQLite's makes them where they are not, and leaves them.
-        let made = ["-wal", "-shm"].map { database.path + $0 }.filter { !FileManager.default.fileExists(atPath: $0) }
-        defer { for file in made { unlink(file) } }
         return try withExtendedLifetime(lock) {
-            try LedgerFiles.mappingErrors(at: database.path) {
+            // A reader of SQLite's makes them where they are not, and leaves them. They go while the lock is still held: after that
+            // they may be a coordinator's.
+            let made = ["-wal", "-shm"].map { database.path + $0 }
+                .filter { !FileManager.default.fileExists(atPath: $0) }
+            defer { for file in made { unlink(file) } }
+            return try LedgerFiles.mappingErrors(at: database.path) {
                 var settings = Configuration()
                 settings.readonly = true
                 settings.busyMode = .timeout(5)

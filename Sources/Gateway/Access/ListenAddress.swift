@@ -23,13 +23,16 @@ public struct ListenAddress: Hashable, Sendable {
     /// Whether only this machine reaches it.
     public var isLoopback: Bool { host == "localhost" || Self.isLoopback(host) }
 
-    /// 127.0.0.0/8 and ::1, written as addresses.
+    /// 127.0.0.0/8, ::1 and ::ffff:127.0.0.0/104, written as addresses.
     static func isLoopback(_ host: String) -> Bool {
         var four = in_addr()
         if inet_pton(AF_INET, host, &four) == 1 { return UInt32(bigEndian: four.s_addr) >> 24 == 127 }
         var six = in6_addr()
         guard inet_pton(AF_INET6, host, &six) == 1 else { return false }
-        return withUnsafeBytes(of: &six) { $0.dropLast().allSatisfy { $0 == 0 } && $0.last == 1 }
+        return withUnsafeBytes(of: &six) { bytes in
+            if bytes.dropLast().allSatisfy({ $0 == 0 }), bytes.last == 1 { return true }
+            return bytes.prefix(12).elementsEqual([UInt8](repeating: 0, count: 10) + [0xFF, 0xFF]) && bytes[12] == 127
+        }
     }
 
     /// As a client writes it.

@@ -46,7 +46,8 @@ extension BytePairTokenizer {
     private func control(_ name: String) -> AddedTokens.Token? {
         let bytes = Array(name.utf8)
         return (addedTokens.all + normalizedTokens.all).first { token in
-            token.isControl && spelling.tokens[Int(token.id)].map { Array($0.utf8) == bytes } ?? false
+            token.isControl && Int(token.id) < rows ?? .max
+                && spelling.tokens[Int(token.id)].map { Array($0.utf8) == bytes } ?? false
         }
     }
 }

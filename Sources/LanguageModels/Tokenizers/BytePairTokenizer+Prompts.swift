@@ -19,6 +19,7 @@ extension BytePairTokenizer {
         }
         var formableModel = model
         if case .merges(let pairs) = model { formableModel = .merges(pairs.unable(toForm: controls)) }
+        tokenizer.rows = rows
         tokenizer.formable = (
             addedTokens.formable(rows: rows), normalizedTokens.formable(rows: rows), formableModel
         )

@@ -40,6 +40,9 @@ struct BytePairTokenizer: Tokenizer {
     /// Those of the added tokens that texts from outside may form, and the model for them; nil: all.
     var formable: (asItStands: AddedTokens, normalized: AddedTokens, model: Model)?
 
+    /// Embedding rows of the model, beyond which an id is no token; nil: not known.
+    var rows: Int?
+
     /// Whether a text that begins with a letter gets a blank in front.
     var isPrefixed: Bool {
         switch blanks {

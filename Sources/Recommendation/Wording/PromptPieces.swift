@@ -28,7 +28,7 @@ struct PromptPieces: Sendable {
         try chat?.check()
         let nouns = ["noun": noun.singular, "nouns": noun.plural]
         let known = ["noun", "nouns"]
-        instruction = try TemplateText(wording.instruction, part: "instruction", known: known).text(nouns)
+        let instruction = try TemplateText(wording.instruction, part: "instruction", known: known)
         let history = try TemplateText(wording.history, part: "history", known: known + ["liked", "disliked"])
         guard history.count(of: "liked") + history.count(of: "disliked") > 0 else {
             throw .invalidTemplate(
@@ -44,6 +44,7 @@ struct PromptPieces: Sendable {
         quotes = (Array(wording.quotes[0].utf8), Array(wording.quotes[1].utf8))
         (separator, empty) = (Array(wording.separator.utf8), Array(wording.empty.utf8))
         let layout = try Self.layout(wording.layout, nouns)
+        self.instruction = layout.hasInstruction ? instruction.text(nouns) : ""
         glue = Array(layout.glue.utf8)
         let after = layout.after
         guard !after.isEmpty || chat != nil else {
@@ -62,7 +63,7 @@ struct PromptPieces: Sendable {
 
     private static func layout(
         _ text: String, _ nouns: [String: String]
-    ) throws(RecommendationError) -> (before: String, between: String, glue: String, after: String) {
+    ) throws(RecommendationError) -> (before: String, hasInstruction: Bool, between: String, glue: String, after: String) {
         let layout = try TemplateText(
             text, part: "layout", known: ["noun", "nouns", "instruction", "history", "question"])
         for name in ["history", "question"] where layout.count(of: name) != 1 {
@@ -83,7 +84,7 @@ struct PromptPieces: Sendable {
         func joined(_ range: Range<Int>) -> String { TemplateText.text(pieces[range], nouns) }
         let instruction = layout.position(of: "instruction")
         return (
-            before: instruction.map { joined(0..<$0) } ?? "",
+            before: instruction.map { joined(0..<$0) } ?? "", hasInstruction: instruction != nil,
             between: joined((instruction.map { $0 + 1 } ?? 0)..<history),
             glue: joined((history + 1)..<question), after: joined((question + 1)..<pieces.count)
         )

@@ -84,10 +84,13 @@ extension AdaptersCommand {
             let status = try ReplyCoding.decode(StatusReply.self, from: coordinator.call(.status).body)
             let after = max(0, status.statistics.auditEntries - ClientRequest.AuditRequest.largest)
             let log = try coordinator.call(.audit(.init(after: after)))
+            let configuration = try ReplyCoding.decode(
+                ConfigurationReply.self, from: coordinator.call(.configuration).body)
             return ModelCard(
                 adapters: listed.adapters, baseModel: base?.name, baseModelNote: base?.note,
                 audit: try ReplyCoding.decode(AuditReply.self, from: log.body).entries,
-                statistics: status.statistics, certificateKey: status.certificateKey)
+                statistics: status.statistics, certificateKey: status.certificateKey,
+                prompts: configuration.prompts)
         }
     }
 }

@@ -83,7 +83,11 @@ struct ImportCommand: ParsableCommand {
             var batches = 0
             var progress = ProgressLine()
             var rows = 0
-            let report = try data.reader().forEachBatch { batch in
+            // A new item's fields are read for the template that is on record, too.
+            let recorded = try ReplyCoding.decode(
+                ConfigurationReply.self, from: coordinator.call(.configuration).body
+            ).prompts
+            let report = try data.reader(recorded: recorded).forEachBatch { batch in
                 try coordinator.call(
                     .importRows(
                         .init(

@@ -1,6 +1,7 @@
 import Client
 import Foundation
 import LanguageModels
+import Messages
 import Recommendation
 import Unlearning
 
@@ -12,12 +13,13 @@ struct ImportCheck {
     let client: ClientOptions
 
     func run() throws {
-        let configuration = try data.configuration()
+        let recorded = recordedPrompts()
+        let configuration = try recorded?.taking(data.given, from: data.configuration()) ?? data.configuration()
         let tokenizer = try model.map { try ModelLoader.load(path: $0) }
         var set = try PromptSet(configuration: configuration)
         var progress = ProgressLine()
         var rows = 0
-        let report = try data.reader().forEachBatch { batch in
+        let report = try data.reader(recorded: recorded).forEachBatch { batch in
             set.add(batch)
             rows += batch.interactions.count
             progress.show("\(rows) rows read")
@@ -33,6 +35,9 @@ struct ImportCheck {
                 if builder.shortens(prompt, titles: set.title) { check.promptsShortened += 1 }
                 if tokenizer != nil, prompt.split == .train { sample.add(TrainingPrompt(prompt)) }
             }
+        }
+        if recorded == nil {
+            check.notKnown.append("no coordinator with data answers: prompts are made as a first import would make them")
         }
         if let tokenizer {
             if let frame = builder.frame { try tokenizer.tokenizer.check(frame) }
@@ -62,6 +67,18 @@ struct ImportCheck {
         }
     }
 
+    /// How the cluster makes prompts. nil: no coordinator answers, or nothing was imported; both are usual here.
+    private func recordedPrompts() -> PromptConfiguration? {
+        guard let coordinator = try? client.connect(),
+            let reply = try? coordinator.call(.configuration, patience: Self.patience),
+            let configuration = try? ReplyCoding.decode(ConfigurationReply.self, from: reply.body)
+        else { return nil }
+        return configuration.prompts
+    }
+
+    /// For a coordinator that need not be there.
+    private static let patience = Duration.seconds(2)
+
     /// Of the cluster's last training. nil: no coordinator answers, or its cluster never trained; both are usual here.
     private func tokensPerSecond() -> Double? {
         struct Status: Decodable {
@@ -73,7 +90,7 @@ struct ImportCheck {
             var statistics: Statistics
         }
         guard let coordinator = try? client.connect(),
-            let reply = try? coordinator.call(.status, patience: .seconds(2)),
+            let reply = try? coordinator.call(.status, patience: Self.patience),
             let status = try? JSONDecoder().decode(Status.self, from: reply.body),
             let speed = status.statistics.speed, speed > 0
         else { return nil }

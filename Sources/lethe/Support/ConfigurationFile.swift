@@ -78,7 +78,7 @@ struct ConfigurationFile: Decodable {
             throw CommandFailure(.badInput, "\(path) is no JSON object")
         }
         // What `lethe config --json` says beside the options.
-        let known = Set(CodingKeys.allCases.map(\.rawValue) + ["schema_version", "cluster", "recorded"])
+        let known = Set(CodingKeys.allCases.map(\.rawValue) + ["schema_version", "cluster", "recorded", "prompts"])
         let unknown = object.keys.filter { !known.contains($0) }.sorted()
         guard unknown.isEmpty else {
             throw CommandFailure(.badInput, "\(path): unknown keys \(unknown.joined(separator: ", "))")

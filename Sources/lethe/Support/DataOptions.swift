@@ -132,7 +132,8 @@ struct DataOptions: ParsableArguments {
             (.method, method != nil), (.domain, domain != nil), (.history, history != nil),
             (.likeAbove, likeAbove != nil || isImplicit), (.fraction, fraction != nil),
             (.validationFraction, validationFraction != nil), (.testFraction, testFraction != nil),
-            (.sampleSeed, sampleSeed != nil), (.titleBytes, titleBytes != nil), (.template, template != nil), (.chat, chatTemplate != nil),
+            (.sampleSeed, sampleSeed != nil), (.titleBytes, titleBytes != nil), (.template, template != nil),
+            (.chat, chatTemplate != nil),
         ]
         return isGiven.filter(\.1).map(\.0)
     }
@@ -168,8 +169,9 @@ struct DataOptions: ParsableArguments {
     /// What says that there shall be none.
     private static let noFile = "none"
 
+    /// - Parameter recorded: how the cluster makes prompts; its template's fields are read where none is given here.
     /// - Throws: `CommandFailure`, `RecommendationError.invalidColumns` for options that contradict each other.
-    func reader() throws -> RatingsReader {
+    func reader(recorded: PromptConfiguration? = nil) throws -> RatingsReader {
         var declared = try columns.map { try DeclaredColumns(parsing: $0) } ?? DeclaredColumns()
         if let titleColumn { try declared.declare(.title, titleColumn) }
         let ratings: RatingSource
@@ -193,7 +195,7 @@ struct DataOptions: ParsableArguments {
             format: format, paths: paths,
             rules: ReadingRules(
                 columns: declared, ratings: ratings, encoding: encoding, timeUnit: timeUnit?.form,
-                itemFields: try wording()?.itemFields() ?? []))
+                itemFields: try (template == nil ? recorded?.template : wording())?.itemFields() ?? []))
     }
 
     /// - Throws: `CommandFailure` with the first refused lines when no rating was taken: such an import did nothing.

@@ -1,5 +1,6 @@
 import Foundation
 import Messages
+import Recommendation
 import Unlearning
 
 /// The README.md of an export: what the adapters are, what they were made of, and how to load them with PEFT, alone and together.
@@ -17,11 +18,13 @@ struct ModelCard {
     var statistics: LedgerStatistics
     /// Raw Ed25519 public key that certificates are verified with.
     var certificateKey: Data
+    /// How the cluster makes prompts; nil: not known.
+    var prompts: PromptConfiguration?
 
     private static let listedCertificates = 20
 
     var text: String {
-        [head, introduction, shards, training, evidence, loading].joined(separator: "\n\n") + "\n"
+        [head, introduction, prompt, shards, training, evidence, loading].joined(separator: "\n\n") + "\n"
     }
 
     private var head: String {
@@ -45,14 +48,35 @@ struct ModelCard {
             # LoRA adapters of a recommender that can forget
 
             \(adapters.count == 1 ? "One adapter" : "\(adapters.count) adapters, one a shard of the data,") over one frozen base \
-            model, trained by Lethe (APA, arXiv 2404.10327). Asked in TALLRec's form whether a person will like an item, the model \
-            answers "Yes." or "No."; a score is σ(logit(Yes) − logit(No)) at the last position of the prompt.
+            model, trained by Lethe (APA, arXiv 2404.10327). The model is asked whether a person will like an item, and a score is \
+            σ(logit of the token of \(words.yes) − logit of that of \(words.no)) at the last position of the prompt, each the \
+            first token of the word as it follows the prompt.
 
             \(exact
                 ? "Every adapter is what training on its shard's retained data gives, bit for bit."
                 : "The adapters of shards \(approximate.joined(separator: ", ")) were corrected approximately, not trained anew; "
                     + "their provenance.json says how. The others are what training on the retained data gives, bit for bit.")
             The base model's digest is `\(adapters.first?.training.specification.base ?? "")`.\(baseModelNote.map { " \($0)" } ?? "")
+            """
+    }
+
+    private var frame: PromptFrame? { prompts.flatMap { try? PromptBuilder(configuration: $0).frame } }
+
+    private var words: (yes: String, no: String) {
+        (Self.quoted(frame?.words.yes ?? "Yes"), Self.quoted(frame?.words.no ?? "No"))
+    }
+
+    /// Of a person who does not exist.
+    private var prompt: String {
+        guard let prompts, let builder = try? PromptBuilder(configuration: prompts) else {
+            return "Prompts have TALLRec's form."
+        }
+        return """
+            Prompts look like this (of nobody, about items that do not exist):
+
+            ```text
+            \(builder.example.text)
+            ```
             """
     }
 

@@ -39,7 +39,7 @@ package struct Table {
                 let part = number < cell.count ? cell[number] : ""
                 text += part
                 if column + 1 < cells.count {
-                    text += String(repeating: " ", count: widths[column] - part.count + gap)
+                    text += String(repeating: " ", count: max(0, widths[column] - part.count) + gap)
                 }
             }
             return String(text.reversed().drop { $0 == " " }.reversed())

@@ -68,7 +68,7 @@ func lines(of text: String, _ width: Int, indent: Int = 0) -> [String] {
     let margin = String(repeating: " ", count: min(indent, width / 2))
     var lines: [String] = []
     // What the text begins with, such as an indentation, stays.
-    var line = String(text.prefix { $0 == " " })
+    var line = String(text.prefix { $0 == " " }.prefix(width / 2))
     var isEmpty = true
     for word in text.split(separator: " ") {
         var word = String(word)

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Messages
+import Recommendation
 
 /// What is read beside the ledger, on a connection of its own and from a thread of its own: it waits for no write, and no write
 /// waits for it.
@@ -44,6 +45,11 @@ package final class LedgerReader {
 
     /// By shard; without those that are quarantined.
     package func adapters() throws -> [AdapterRecord] { try read(AdapterRecord.all) }
+
+    /// nil before the first import.
+    package func promptConfiguration() throws -> PromptConfiguration? {
+        try read { try Meta.promptConfiguration.value(PromptConfiguration.self, $0) }
+    }
 
     /// nil: no such request.
     package func evidence(ofForget id: String) throws -> ForgetEvidence? {

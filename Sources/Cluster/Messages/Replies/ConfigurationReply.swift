@@ -1,4 +1,5 @@
 import Foundation
+import Recommendation
 import Unlearning
 
 /// A coordinator's options under the names of its configuration file (`lethe coordinator --config`); nil: not known, or as usual.
@@ -58,7 +59,8 @@ public struct CoordinatorConfiguration: Codable, Equatable, Sendable {
         embeddingLayer = cluster.embedding.layer
         whenNoAdapter = cluster.whenNoAdapter.rawValue
         method = cluster.method.rawValue
-        prepare = cluster.corrections.preparesInfluence ? "ifru" : "none"
+        // With the method ifru it is prepared whatever is said.
+        prepare = cluster.preparesInfluence ? "ifru" : "none"
         precision = cluster.training.precision.rawValue
         e2urec = cluster.corrections.e2urec
         ifru = cluster.corrections.ifru
@@ -73,10 +75,16 @@ public struct ConfigurationReply: Codable, Equatable, Sendable {
     public var recorded: CoordinatorConfiguration
     /// nil: there is none yet.
     public var cluster: String?
+    /// How prompts are made; nil: nothing was imported yet.
+    public var prompts: PromptConfiguration?
 
-    private enum CodingKeys: String, CodingKey { case recorded, cluster }
+    private enum CodingKeys: String, CodingKey { case recorded, cluster, prompts }
 
-    public init(effective: CoordinatorConfiguration, recorded: CoordinatorConfiguration, cluster: String?) {
+    public init(
+        effective: CoordinatorConfiguration, recorded: CoordinatorConfiguration, cluster: String?,
+        prompts: PromptConfiguration? = nil
+    ) {
+        self.prompts = prompts
         self.effective = effective
         self.recorded = recorded
         self.cluster = cluster
@@ -87,6 +95,7 @@ public struct ConfigurationReply: Codable, Equatable, Sendable {
         effective = try CoordinatorConfiguration(from: decoder)
         recorded = try container.decode(CoordinatorConfiguration.self, forKey: .recorded)
         cluster = try container.decodeIfPresent(String.self, forKey: .cluster)
+        prompts = try container.decodeIfPresent(PromptConfiguration.self, forKey: .prompts)
     }
 
     public func encode(to encoder: any Swift.Encoder) throws {
@@ -94,5 +103,6 @@ public struct ConfigurationReply: Codable, Equatable, Sendable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(recorded, forKey: .recorded)
         try container.encodeIfPresent(cluster, forKey: .cluster)
+        try container.encodeIfPresent(prompts, forKey: .prompts)
     }
 }

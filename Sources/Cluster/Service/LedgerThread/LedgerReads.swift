@@ -22,7 +22,9 @@ final class LedgerReads {
             switch request {
             case .adapters:
                 return .success(try ReplyCoding.encode(AdaptersReply(model: model, try reader.adapters())))
-            case .configuration(let reply): return .success(try ReplyCoding.encode(reply))
+            case .configuration(var reply):
+                reply.prompts = try reader.promptConfiguration()
+                return .success(try ReplyCoding.encode(reply))
             case .audit(let audit): return .success(try ReplyCoding.encode(try self.audit(audit)))
             case .requests(let wanted):
                 return .success(try ReplyCoding.encode(RequestsReply(requests: try reader.requests(wanted))))
@@ -71,7 +73,7 @@ final class LedgerReads {
 enum ReadRequest: Sendable {
     case adapters
     case audit(ClientRequest.AuditRequest)
-    /// What never changes while the coordinator runs.
+    /// What never changes while the coordinator runs; how prompts are made is added.
     case configuration(ConfigurationReply)
     case requests(ClientRequest.RequestsRequest)
     /// The certificate of a forget request that is done.

@@ -23,7 +23,8 @@ extension LedgerService {
             if let known = try ledger.importOutcome(requestID: requestID) {
                 return end(importID, known, requestID: requestID)
             }
-            try checkWords(request)
+            // One that is being taken in has passed already; another request for it must not drop it.
+            if try !ledger.importsUnderWay().contains(importID) { try checkWords(request) }
             let progress = try ledger.beginImport(
                 importID: importID, batches: request.batches, prompts: request.prompts, given: request.given,
                 changePrompts: request.changePrompts, at: Date(), requestID: requestID)
