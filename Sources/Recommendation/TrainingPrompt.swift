@@ -52,7 +52,8 @@ public struct TrainingPrompt: Codable, Hashable, Sendable {
     /// SHA-256, in hexadecimal, of id, instruction, input and label, and of the frame and of where the history ends where a
     /// template says so: changes when the prompt is rebuilt, and with the words that answer it.
     public var digest: String {
-        FieldHash.hexadecimal([id, instruction, input, label ? "1" : "0"] + (frame?.fields ?? [])
+        FieldHash.hexadecimal(
+            [id, instruction, input, label ? "1" : "0"] + (frame?.fields ?? [])
                 + (historyBytes.map { ["history", String($0)] } ?? []))
     }
 }

@@ -76,6 +76,16 @@ struct FusedAdapterTests {
             #expect(config["rank_pattern"] as? [String: Int] == ["gate_up_proj": 2, "o_proj": 2])
             #expect(config["alpha_pattern"] as? [String: Double] == ["gate_up_proj": 6, "o_proj": 6])
             #expect(config["base_model_name_or_path"] == nil)
+            let back = try Adapter(directory: directory, model: Self.model())
+            #expect(back.layout.configuration.rank == 4 && back.layout.configuration.scale == 3)
+            for layer in 0..<2 {
+                for site in LinearSite.allCases {
+                    let (old, new) = (
+                        Self.change(adapter, layer: layer, site: site), Self.change(back, layer: layer, site: site)
+                    )
+                    #expect(zip(old, new).allSatisfy { abs($0 - $1) < 1e-4 })
+                }
+            }
         }
     }
 

@@ -34,6 +34,13 @@ struct StatusTextTests {
         return try ReplyCoding.decode(StatusReply.self, from: Data(json.utf8))
     }
 
+    @Test("A name that begins with more blanks than its column is wide is shown all the same")
+    func blanks() {
+        let wide = String(repeating: " ", count: 200) + "x"
+        let text = Table([["worker", "shards"], [wide, String(repeating: "1, ", count: 60)]]).text(width: 40)
+        #expect(text.contains("x") && text.contains("1, 1"))
+    }
+
     private func lines(_ terminal: Terminal) throws -> [String] {
         StatusText(try reply(), on: terminal).text.split(separator: "\n", omittingEmptySubsequences: false).map(
             String.init)

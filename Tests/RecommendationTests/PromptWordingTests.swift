@@ -45,6 +45,17 @@ struct PromptWordingTests {
         #expect(TrainingPrompt(found).historyAlone.text.hasSuffix("Gefiel nicht: „B“\nAntwort:"))
     }
 
+    @Test("A layout without an instruction has none, not TALLRec's; words and the history's end count in the digest")
+    func withoutInstruction() throws {
+        let bare = #"{"layout": "{history}\n{question}\nAntwort:", "yes": " Ja", "no": " Nein"}"#
+        let found = try prompt(json(bare))
+        #expect(found.instruction.isEmpty && found.text.hasPrefix("User Preference: "))
+        var other = TrainingPrompt(found)
+        let digest = other.digest
+        other.historyBytes = other.historyBytes.map { $0 - 1 }
+        #expect(other.historyBytes != nil && other.digest != digest)
+    }
+
     @Test("A template in Japanese, whose question stands in a title as well, is cut where its history ends")
     func japanese() throws {
         let wording = try json(

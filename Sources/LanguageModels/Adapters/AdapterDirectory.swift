@@ -109,6 +109,8 @@ extension LoRAConfiguration {
     private static let understood: Set<String> = [
         "peft_type", "r", "lora_alpha", "target_modules", "bias", "use_rslora", "init_lora_weights",
     ]
+    /// Of modules that hold several layers.
+    private static let patterns: Set<String> = ["rank_pattern", "alpha_pattern"]
     /// Ways to draw the first A and B that leave the base model as it is.
     private static let initialisations: Set<String> = ["gaussian", "eva", "orthogonal"]
 
@@ -118,18 +120,38 @@ extension LoRAConfiguration {
         guard let members = json.members else { throw mismatch("its configuration is not a JSON object") }
         let kind = json["peft_type"]?.string ?? "unknown"
         guard kind == "LORA" else { throw mismatch("it is of PEFT's type \(kind); LORA is supported") }
-        for (key, value) in members where !Self.harmless.contains(key) && !Self.understood.contains(key) {
+        let patterns = FusedModule.all(of: model).isEmpty ? [] : Self.patterns
+        for (key, value) in members
+        where !Self.harmless.contains(key) && !Self.understood.contains(key) && !patterns.contains(key) {
             guard value.isAbsent else { throw mismatch("\(key) is set, which is not supported") }
         }
         if let bias = json["bias"]?.string, bias != "none" { throw mismatch("bias is \(bias); none is supported") }
         if let name = json["init_lora_weights"]?.string, !Self.initialisations.contains(name) {
             throw mismatch("its initialisation \(name) changes the base model")
         }
-        guard let rank = json["r"]?.integer, rank > 0 else { throw mismatch("its rank r is missing or not positive") }
+        guard var rank = json["r"]?.integer, rank > 0 else { throw mismatch("its rank r is missing or not positive") }
         let shapes = LinearSite.allCases.map { model.shape(of: $0) }
         let largest = shapes.map { max($0.inputs, $0.outputs) }.max() ?? 0
         guard rank <= largest else { throw mismatch("its rank \(rank) exceeds the width of every layer") }
-        guard let alpha = json["lora_alpha"]?.number else { throw mismatch("lora_alpha is missing") }
+        guard var alpha = json["lora_alpha"]?.number else { throw mismatch("lora_alpha is missing") }
+        let modules = (json["target_modules"]?.array ?? []).compactMap(\.string)
+        if !patterns.isEmpty, !modules.isEmpty {
+            let own = modules.map { module in
+                (
+                    rank: json["rank_pattern"]?[module]?.integer ?? rank,
+                    alpha: json["alpha_pattern"]?[module]?.number ?? alpha
+                )
+            }
+            let scale = alpha / Double(rank)
+            guard own.allSatisfy({ (1...largest).contains($0.rank) && abs($0.alpha / Double($0.rank) - scale) < 1e-9 })
+            else { throw mismatch("its modules differ in lora_alpha / r, which is not supported") }
+            guard json["use_rslora"]?.bool != true || own.allSatisfy({ $0.rank == rank }) else {
+                throw mismatch("use_rslora with rank_pattern is not supported")
+            }
+            // The layers get the largest rank, the others' factors zeros.
+            rank = own.map(\.rank).max() ?? rank
+            alpha = scale * Double(rank)
+        }
         let usesRootOfRank = json["use_rslora"]?.bool ?? false
         self.init(
             rank: rank,

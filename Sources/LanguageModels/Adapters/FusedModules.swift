@@ -136,6 +136,28 @@ struct PEFTAdapter {
                 throw LanguageModelError.adapterMismatch(reason: "the tensor \(entry.name) is \(entry.type)")
             }
         }
-        return isDealt ? SafetensorsWriter.bytes(of: tensors, metadata: header.metadata) : nil
+        guard isDealt else { return nil }
+        // Modules may differ in rank, our layers may not: zeros add nothing.
+        let ranks = tensors.filter { $0.name.hasSuffix(".lora_A.weight") }.compactMap(\.shape.first)
+        let rank = ranks.max() ?? 0
+        return SafetensorsWriter.bytes(of: tensors.map { $0.padded(toRank: rank) }, metadata: header.metadata)
+    }
+}
+
+extension SafetensorsWriter.Tensor {
+    /// A factor `[rank, inputs]` with further rows of zeros, or `[outputs, rank]` with further columns.
+    fileprivate func padded(toRank rank: Int) -> SafetensorsWriter.Tensor {
+        guard shape.count == 2, shape[0] > 0, shape[1] > 0 else { return self }
+        var wider = self
+        if name.hasSuffix(".lora_A.weight"), shape[0] < rank {
+            wider.shape[0] = rank
+            wider.bytes += [UInt8](repeating: 0, count: (rank - shape[0]) * (bytes.count / shape[0]))
+        } else if name.hasSuffix(".lora_B.weight"), shape[1] < rank {
+            let row = bytes.count / shape[0]
+            let rest = [UInt8](repeating: 0, count: (rank - shape[1]) * (row / shape[1]))
+            wider.shape[1] = rank
+            wider.bytes = (0..<shape[0]).flatMap { Array(bytes[($0 * row)..<(($0 + 1) * row)]) + rest }
+        }
+        return wider
     }
 }

@@ -37,7 +37,7 @@ struct ImportCheck {
             }
         }
         if recorded == nil {
-            check.notKnown.append("no coordinator with data answers: prompts are made as a first import would make them")
+            check.notKnown.append("no coordinator with data answers: prompts are those of a first import")
         }
         if let tokenizer {
             if let frame = builder.frame { try tokenizer.tokenizer.check(frame) }
