@@ -155,6 +155,7 @@ struct PromptWordingTests {
             (#"{"layout":"{history}"}"#, "{question} 0 times"), (#"{"layout":"{question}{history}."}"#, "in this order"),
             (#"{"layout":"{history}{instruction}{question}."}"#, "in this order"),
             (#"{"layout":"{history}{history}{question}."}"#, "{history} 2 times"),
+            (#"{"yes":"Ja","no":"Nein"}"#, "the usual \"instruction\" asks for"),
             (#"{"yes":"Ja","no":" Ja"}"#, "answer words are equal"), (#"{"yes":" "}"#, "\"yes\" is empty"),
             (#"{"no":"No\n"}"#, "control character U+000A"), (#"{"empty":"\u0007"}"#, "control character U+0007"),
             (#"{"separator":"\#(String(repeating: "x", count: 300))"}"#, "300 bytes"),

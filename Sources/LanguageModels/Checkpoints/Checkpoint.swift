@@ -16,4 +16,16 @@ public protocol Checkpoint: Sendable {
     func shape(of name: String) -> [Int]?
     /// The tensor's values as 32-bit floats, row-major.
     func floats(of name: String) throws -> [Float]
+    /// One row of a matrix, without reading the others where that can be.
+    func floats(of name: String, row: Int) throws -> [Float]
+}
+
+extension Checkpoint {
+    public func floats(of name: String, row: Int) throws -> [Float] {
+        guard let shape = shape(of: name) else { throw LanguageModelError.missingTensor(name: name) }
+        guard shape.count == 2, (0..<shape[0]).contains(row) else {
+            throw LanguageModelError.wrongShape(name: name, expected: [row + 1, shape.last ?? 0], found: shape)
+        }
+        return Array(try floats(of: name)[(row * shape[1])..<((row + 1) * shape[1])])
+    }
 }

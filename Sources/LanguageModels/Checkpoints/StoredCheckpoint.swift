@@ -120,6 +120,15 @@ struct StoredCheckpoint: Checkpoint {
         return tensor.floats()
     }
 
+    func floats(of name: String, row: Int) throws -> [Float] {
+        guard let tensor = tensors[name] else { throw LanguageModelError.missingTensor(name: name) }
+        guard row >= 0, let part = tensor.part(StackedRows(range: row..<(row + 1), total: tensor.shape.first ?? 0)) else {
+            throw LanguageModelError.wrongShape(
+                name: name, expected: [row + 1, tensor.shape.last ?? 0], found: tensor.shape)
+        }
+        return part.floats()
+    }
+
     private static func digest(
         configuration: ModelConfiguration, tensors: [String: StoredTensor], tokenizer: SHA256Digest
     ) throws -> String {

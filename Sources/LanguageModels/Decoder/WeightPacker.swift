@@ -62,12 +62,17 @@ struct WeightPacker {
             throw LanguageModelError.wrongShape(name: name, expected: shape, found: [values.count])
         }
         census.look(at: values, of: name)
-        if rounded && precision == .bf16 && element == .float32 {
+        if rounded { round(&values) }
+        return values
+    }
+
+    /// As the precision has them on a processor without bfloat16 products.
+    private func round(_ values: inout [Float]) {
+        if precision == .bf16 && element == .float32 {
             var elements = [UInt16](repeating: 0, count: values.count)
             lethe_to_element(lethe_kernel_bfloat16, values, &elements, values.count)
             lethe_from_element(lethe_kernel_bfloat16, elements, &values, values.count)
         }
-        return values
     }
 
     /// Stacks weights `[outputs, inputs]` that share their input and packs them as they are used forward and backward.
@@ -123,7 +128,14 @@ struct WeightPacker {
     func answerRows() throws -> [Float] {
         let model = checkpoint.configuration
         let name = model.tiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight"
-        return answerRows(in: try tensor(name, [model.vocabulary, model.hidden], rounded: true))
+        var rows = try [answerTokens.yes, answerTokens.no].flatMap { try checkpoint.floats(of: name, row: Int($0)) }
+        guard rows.count == 2 * model.hidden else {
+            throw LanguageModelError.wrongShape(name: name, expected: [2, model.hidden], found: [rows.count])
+        }
+        census.look(at: rows, of: name)
+        try census.refuse()
+        round(&rows)
+        return rows
     }
 
     private func answerRows(in table: [Float]) -> [Float] {

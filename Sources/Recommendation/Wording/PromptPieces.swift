@@ -44,6 +44,12 @@ struct PromptPieces: Sendable {
         quotes = (Array(wording.quotes[0].utf8), Array(wording.quotes[1].utf8))
         (separator, empty) = (Array(wording.separator.utf8), Array(wording.empty.utf8))
         let layout = try Self.layout(wording.layout, nouns)
+        let isUsual = wording.instruction == PromptWording.tallrec.instruction
+        guard !layout.hasInstruction || wording.words == .english || !isUsual else {
+            throw .invalidTemplate(
+                reason: "the usual \"instruction\" asks for \"Yes.\" or \"No.\", which are not the answers here; "
+                    + "write another")
+        }
         self.instruction = layout.hasInstruction ? instruction.text(nouns) : ""
         glue = Array(layout.glue.utf8)
         let after = layout.after
