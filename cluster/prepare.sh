@@ -49,7 +49,7 @@ is_terminal() { [ -t 2 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" 
 
 # show_build LOG: keeps what a build says in LOG and shows how far it is, on a terminal in one line, else now and then.
 show_build() {
-    local log=$1 line columns=80 next=0 overwrites=
+    local log=$1 line columns=80 next=$((SECONDS + 30)) overwrites=
     if is_terminal; then
         overwrites=1
         columns=$(tput cols 2>/dev/null || echo 80)

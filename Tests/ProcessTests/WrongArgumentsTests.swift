@@ -115,7 +115,7 @@ struct DashedIdentifierTests {
         let both = try cluster.succeed("query", "--user", Ratings.name(2), "-Ab1", "--top", "1")
         #expect(
             (both["answers"] as? [[String: Any]])?.compactMap { $0["user"] as? String } == [Ratings.name(2), "-Ab1"])
-        #expect(try cluster.command("forget", "--interaction", "-Ab1:i0", "--dry-run").status == 0)
+        #expect(try cluster.command("forget", "--interaction", "-Ab1:i7", "--dry-run").status == 0)
         #expect(try cluster.command("verify", "--request", "-none").status == 65)
         #expect(try cluster.command("forget", "--user", "-Ab1", "--request-id", "-r1", "--wait").status == 0)
         #expect(try cluster.command("verify", "--request", "-r1").status == 0)
