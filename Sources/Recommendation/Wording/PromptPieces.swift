@@ -48,7 +48,8 @@ struct PromptPieces: Sendable {
         let after = layout.after
         guard !after.isEmpty || chat != nil else {
             throw .invalidTemplate(
-                reason: "\"layout\" has nothing behind {question}: an answer stands behind a text that is always the same")
+                reason:
+                    "\"layout\" has nothing behind {question}: an answer stands behind a text that is always the same")
         }
         if layout.before == PromptTemplate.before, layout.between == PromptTemplate.between,
             after == PromptTemplate.after, wording.words == .english, chat == nil
@@ -76,7 +77,8 @@ struct PromptPieces: Sendable {
             history < question, layout.position(of: "instruction").map({ $0 < history }) ?? true
         else {
             throw .invalidTemplate(
-                reason: "\"layout\" must have {instruction}, {history} and {question} in this order: what all questions "
+                reason:
+                    "\"layout\" must have {instruction}, {history} and {question} in this order: what all questions "
                     + "about a person share comes first")
         }
         let pieces = layout.pieces

@@ -132,7 +132,8 @@ struct DataOptions: ParsableArguments {
             (.method, method != nil), (.domain, domain != nil), (.history, history != nil),
             (.likeAbove, likeAbove != nil || isImplicit), (.fraction, fraction != nil),
             (.validationFraction, validationFraction != nil), (.testFraction, testFraction != nil),
-            (.sampleSeed, sampleSeed != nil), (.titleBytes, titleBytes != nil), (.template, template != nil), (.chat, chatTemplate != nil),
+            (.sampleSeed, sampleSeed != nil), (.titleBytes, titleBytes != nil), (.template, template != nil),
+            (.chat, chatTemplate != nil),
         ]
         return isGiven.filter(\.1).map(\.0)
     }
