@@ -56,14 +56,16 @@ struct ChatWrappingTests {
                 "{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}",
             controls: ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|begin_of_text|>"],
             open: "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n",
-            close: "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n", extra: #","bos_token":"<|begin_of_text|>""#),
+            close: "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+            extra: #","bos_token":"<|begin_of_text|>""#),
         Kind(
             style: "Llama 2",
             template:
                 "{% set content = '<<SYS>>\\n' + system_message %}{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}",
             controls: ["<s>"], open: "<s>[INST] ", close: " [/INST]", extra: #","bos_token":{"content":"<s>"}"#),
         Kind(
-            style: "Mistral", template: "{{ '[INST] ' + message['content'] + '[/INST]' }}", controls: ["[INST]", "[/INST]"],
+            style: "Mistral", template: "{{ '[INST] ' + message['content'] + '[/INST]' }}",
+            controls: ["[INST]", "[/INST]"],
             open: "[INST] ", close: "[/INST]"),
         Kind(
             style: "Phi-3", template: "{{ '<|user|>\\n' + message['content'] + '<|end|>\\n' }}{{ '<|assistant|>\\n' }}",
@@ -72,7 +74,8 @@ struct ChatWrappingTests {
             style: "Zephyr", template: "{{ '<|user|>\\n' + message['content'] + eos_token }}{{ '<|assistant|>' }}",
             controls: ["</s>"], open: "<|user|>\n", close: "</s>\n<|assistant|>\n", extra: #","eos_token":"</s>""#),
         Kind(
-            style: "Gemma", template: "{{ '<start_of_turn>' + role + '\\n' + message['content'] | trim + '<end_of_turn>\\n' }}",
+            style: "Gemma",
+            template: "{{ '<start_of_turn>' + role + '\\n' + message['content'] | trim + '<end_of_turn>\\n' }}",
             controls: ["<start_of_turn>", "<end_of_turn>"], open: "<start_of_turn>user\n",
             close: "<end_of_turn>\n<start_of_turn>model\n"),
     ]
@@ -143,12 +146,16 @@ struct ChatWrappingTests {
         }
     }
 
-    @Test("Where nothing but control tokens differs, ids are the reference library's", arguments: ["llama3", "qwen2", "phi3"])
+    @Test(
+        "Where nothing but control tokens differs, ids are the reference library's",
+        arguments: ["llama3", "qwen2", "phi3"])
     func reference(name: String) throws {
         let tokenizer = try loadTokenizer(json: Fixtures.bytes("tokenizers/\(name).json"), path: name)
         let texts = ["user\nDo you like films?", "  Ünicode 映画\n\n", "", "a", " \n", "1234"]
         for text in texts {
-            let pieces: [TextPiece] = [.control("<|im_start|>"), .written(text), .control("<|im_start|>"), .written("x")]
+            let pieces: [TextPiece] = [
+                .control("<|im_start|>"), .written(text), .control("<|im_start|>"), .written("x"),
+            ]
             #expect(try tokenizer.encode(pieces) == tokenizer.encode("<|im_start|>\(text)<|im_start|>x"), "\(text)")
         }
     }

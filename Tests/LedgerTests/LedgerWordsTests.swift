@@ -22,7 +22,9 @@ struct LedgerWordsTests {
 
     private var data: SyntheticRatings {
         var data = SyntheticRatings(users: 14, seed: 23)
-        for index in data.items.indices where index % 2 == 0 { data.items[index].fields = ["colour": "rot", "price": "9"] }
+        for index in data.items.indices where index % 2 == 0 {
+            data.items[index].fields = ["colour": "rot", "price": "9"]
+        }
         return data
     }
 
@@ -56,7 +58,9 @@ struct LedgerWordsTests {
         #expect(try Set(manifests(ledger)).isDisjoint(with: manifests(without)))
     }
 
-    @Test("A changed field corrects the prompts that show it, as a changed title does; others and absent ones change nothing")
+    @Test(
+        "A changed field corrects the prompts that show it, as a changed title does; others and absent ones change nothing"
+    )
     func fields() throws {
         let (data, fixture) = (data, LedgerFixture(prompts: try configuration()))
         let ledger = try fixture.open()
@@ -78,13 +82,18 @@ struct LedgerWordsTests {
         let expected = before.filter { $0.value.contains("\"\(item.title) (rot)\"") }
         #expect(!expected.isEmpty && changed.promptsRebuilt == expected.count)
         let after = try inputs(ledger)
-        for (id, input) in expected { #expect(after[id] == input.replacingOccurrences(of: "\(item.title) (rot)", with: "\(item.title) (blau)")) }
+        for (id, input) in expected {
+            #expect(after[id] == input.replacingOccurrences(of: "\(item.title) (rot)", with: "\(item.title) (blau)"))
+        }
         let reopened = try {
             try ledger.close()
             return try fixture.open()
         }()
         #expect(try inputs(reopened) == after)
-        #expect(try reopened.question(user: "u0", items: [item.id], limit: 10).items.first?.fields == ["colour": "blau", "price": "10"])
+        #expect(
+            try reopened.question(user: "u0", items: [item.id], limit: 10).items.first?.fields == [
+                "colour": "blau", "price": "10",
+            ])
     }
 
     @Test("Another template is refused unless it is asked for, and then all prompts are made anew")

@@ -4,12 +4,15 @@ import Testing
 
 @Suite("What files say of items beside their titles")
 struct ItemFieldsTests {
-    @Test("Columns that a template shows are read from RecBole's table of items, and the year stays out of the title then")
+    @Test(
+        "Columns that a template shows are read from RecBole's table of items, and the year stays out of the title then"
+    )
     func recbole() throws {
         let folder = try TemporaryFolder()
         try folder.write("d.inter", "user_id:token\titem_id:token\trating:float\ttimestamp:float\nu\ti\t5\t1\n")
         try folder.write(
-            "d.item", "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\ni\tHeat\t1995\tCrime Drama\n")
+            "d.item",
+            "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\ni\tHeat\t1995\tCrime Drama\n")
         let plain = try ReadData(.recbole, folder.path + "/d")
         #expect(plain.items == [Item(id: "i", title: "Heat (1995)")])
         let shown = try ReadData(.recbole, folder.path + "/d", ReadingRules(itemFields: ["class"]))
@@ -47,7 +50,13 @@ struct ItemFieldsTests {
         let folder = try TemporaryFolder()
         let file = try folder.write("r.csv", "user,item,rating,item_title,brand\nu,i,5,Lampe,A\nv,i,4,Lampe,B\n")
         #expect(throws: RecommendationError.self) { try ReadData(.csv, file, ReadingRules(itemFields: ["farbe"])) }
-        #expect(try ReadData(.csv, file, ReadingRules(itemFields: ["brand"])).items.allSatisfy { $0.fields == nil })
+        let undeclared = #expect(throws: RecommendationError.self) {
+            try ReadData(.csv, file, ReadingRules(itemFields: ["brand"]))
+        }
+        #expect(undeclared?.description.contains("beside a person it must be declared") == true)
+        #expect(throws: RecommendationError.self) {
+            try ReadData(.movielens, folder.path, ReadingRules(itemFields: ["brand"]))
+        }
         let declared = ReadingRules(columns: try DeclaredColumns(parsing: "field:marke=brand"))
         let error = #expect(throws: RecommendationError.self) { try ReadData(.csv, file, declared) }
         #expect(error?.description.contains("r.csv:3") == true && error?.description.contains("field:marke") == true)

@@ -7,7 +7,8 @@ struct PromptWordingTests {
     private let upper: (String) -> String? = { $0.uppercased() }
 
     private func prompt(
-        _ wording: PromptWording?, domain: PromptNoun = .movie, chat: ChatMarkers? = nil, ratings values: [Double] = [4, 2, 5, 1]
+        _ wording: PromptWording?, domain: PromptNoun = .movie, chat: ChatMarkers? = nil,
+        ratings values: [Double] = [4, 2, 5, 1]
     ) throws -> Prompt {
         let configuration = PromptConfiguration(domain: domain, historyLength: 3, template: wording, chat: chat)
         let prompts = try PromptBuilder(configuration: configuration).prompts(
@@ -111,7 +112,8 @@ struct PromptWordingTests {
         let wording = try json(Self.german)
         var others: [String] = [try prompt(wording).digest, try prompt(nil).digest]
         for change: (inout PromptWording) -> Void in [
-            { $0.yes = " Jo" }, { $0.no = " Nö" }, { $0.layout += " " }, { $0.separator = "," }, { $0.quotes = ["", ""] },
+            { $0.yes = " Jo" }, { $0.no = " Nö" }, { $0.layout += " " }, { $0.separator = "," },
+            { $0.quotes = ["", ""] },
         ] {
             var changed = wording
             change(&changed)
@@ -119,7 +121,8 @@ struct PromptWordingTests {
         }
         let markers = ChatMarkers(style: "s", open: "<a>", close: "<b>", controls: ["<a>"])
         others.append(try prompt(wording, chat: markers).digest)
-        others.append(try prompt(wording, chat: ChatMarkers(style: "s", open: "<a>", close: "<b>", controls: [])).digest)
+        others.append(
+            try prompt(wording, chat: ChatMarkers(style: "s", open: "<a>", close: "<b>", controls: [])).digest)
         #expect(Set(others).count == others.count)
         let (one, two) = (try PromptNoun(parsing: "lamp"), try PromptNoun(parsing: "lamp:lamps"))
         #expect(try prompt(nil, domain: one).digest == prompt(nil, domain: two).digest)
@@ -135,7 +138,9 @@ struct PromptWordingTests {
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(text.components(separatedBy: "Nein").count == (hasFrame ? 2 : 1))
         if !hasFrame {
-            #expect(try bytes == encoder.encode(prompts + prompts) && !text.contains("frame") && !text.contains("historyBytes"))
+            #expect(
+                try bytes == encoder.encode(prompts + prompts) && !text.contains("frame")
+                    && !text.contains("historyBytes"))
         }
         let mixed = prompts + [TrainingPrompt(try prompt(hasFrame ? nil : json(Self.german)))]
         let both = try JSONDecoder().decode(TrainingPromptList.self, from: encoder.encode(TrainingPromptList(mixed)))
@@ -145,14 +150,17 @@ struct PromptWordingTests {
     @Test(
         "A template that cannot be used is refused, and the message says why",
         arguments: [
-            ("", "is empty"), ("  \n", "is empty"), ("{}", "is empty"), ("[1]", "no JSON object"), ("{\"yes\":", "no JSON object"),
+            ("", "is empty"), ("  \n", "is empty"), ("{}", "is empty"), ("[1]", "no JSON object"),
+            ("{\"yes\":", "no JSON object"),
             (#"{"wer":"a"}"#, "unknown key \"wer\""), (#"{"yes":1}"#, "\"yes\" is no text"),
-            (#"{"question":"Magst du das?"}"#, "lacks {target}"), (#"{"history":"nichts"}"#, "neither {liked} nor {disliked}"),
+            (#"{"question":"Magst du das?"}"#, "lacks {target}"),
+            (#"{"history":"nichts"}"#, "neither {liked} nor {disliked}"),
             (#"{"question":"{target} {ziel}"}"#, "unknown placeholder {ziel}"),
             (#"{"history":"{liked} {target}"}"#, "unknown placeholder {target}"),
             (#"{"question":"{target"}"#, "opening brace that nothing closes"),
             (#"{"question":"target} {target}"}"#, "closing brace that nothing opens"),
-            (#"{"layout":"{history}"}"#, "{question} 0 times"), (#"{"layout":"{question}{history}."}"#, "in this order"),
+            (#"{"layout":"{history}"}"#, "{question} 0 times"),
+            (#"{"layout":"{question}{history}."}"#, "in this order"),
             (#"{"layout":"{history}{instruction}{question}."}"#, "in this order"),
             (#"{"layout":"{history}{history}{question}."}"#, "{history} 2 times"),
             (#"{"yes":"Ja","no":"Nein"}"#, "the usual \"instruction\" asks for"),
@@ -161,7 +169,8 @@ struct PromptWordingTests {
             (#"{"separator":"\#(String(repeating: "x", count: 300))"}"#, "300 bytes"),
             (#"{"quotes":["a"]}"#, "two texts"), (#"{"item":"{year}"}"#, "lacks {title}"),
             (#"{"item":"{title} [{year}"}"#, "nothing closes"), (#"{"item":"{title}]"}"#, "nothing opens"),
-            (#"{"item":"{title} [a [b]]"}"#, "inside another one"), (#"{"item":"{title} {a b}"}"#, "unknown placeholder {a b}"),
+            (#"{"item":"{title} [a [b]]"}"#, "inside another one"),
+            (#"{"item":"{title} {a b}"}"#, "unknown placeholder {a b}"),
         ])
     func hostile(text: String, reason: String) throws {
         let error = #expect(throws: RecommendationError.self) { try json(text) }
@@ -183,7 +192,8 @@ struct PromptWordingTests {
     @Test(
         "What is recommended is one noun or two, in any language, and nothing that breaks a line",
         arguments: [
-            ("lamp", "lamp", "lamp"), ("Lampe:Lampen", "Lampe", "Lampen"), ("映画", "映画", "映画"), ("movie", "movie", "movies"),
+            ("lamp", "lamp", "lamp"), ("Lampe:Lampen", "Lampe", "Lampen"), ("映画", "映画", "映画"),
+            ("movie", "movie", "movies"),
             ("book", "book", "books"),
         ])
     func nouns(text: String, singular: String, plural: String) throws {

@@ -29,7 +29,8 @@ struct AnswerWordsTests {
     func gradient() throws {
         let yesAndNo = try RandomCheckpoint().decoder()
         let loaded = try Decoder(
-            weights: DecoderWeights(checkpoint: RandomCheckpoint(), precision: .f32, answerTokens: (74, 78)), threads: 1)
+            weights: DecoderWeights(checkpoint: RandomCheckpoint(), precision: .f32, answerTokens: (74, 78)), threads: 1
+        )
         let trained = try train(prompts(), yesAndNo)
         #expect(try trained.report.adapter == train(prompts(), loaded).report.adapter)
         var english = Self.frame
@@ -38,7 +39,9 @@ struct AnswerWordsTests {
         #expect(other.report.adapter != trained.report.adapter)
         #expect(other.report.manifest != trained.report.manifest)
         // And then without a frame as ever.
-        #expect(try train(prompts(nil), yesAndNo).report.adapter == train(prompts(nil), RandomCheckpoint().decoder()).report.adapter)
+        #expect(
+            try train(prompts(nil), yesAndNo).report.adapter
+                == train(prompts(nil), RandomCheckpoint().decoder()).report.adapter)
     }
 
     @Test("Words of several tokens, prompts of two frames, and a model whose answers are fixed are not trained")
@@ -62,7 +65,8 @@ struct AnswerWordsTests {
     @Test("E2URec, IFRU's preparation and its corrections answer in the words of the prompts")
     func corrections() throws {
         let loaded = try Decoder(
-            weights: DecoderWeights(checkpoint: RandomCheckpoint(), precision: .f32, answerTokens: (74, 78)), threads: 1)
+            weights: DecoderWeights(checkpoint: RandomCheckpoint(), precision: .f32, answerTokens: (74, 78)), threads: 1
+        )
         let usual = try RandomCheckpoint().decoder()
         let (prompts, adapter) = (prompts(), RandomCheckpoint().adapter())
         func preparation(_ model: any AnswerModel) throws -> InfluencePreparation {

@@ -122,7 +122,8 @@ struct StoredCheckpoint: Checkpoint {
 
     func floats(of name: String, row: Int) throws -> [Float] {
         guard let tensor = tensors[name] else { throw LanguageModelError.missingTensor(name: name) }
-        guard row >= 0, let part = tensor.part(StackedRows(range: row..<(row + 1), total: tensor.shape.first ?? 0)) else {
+        guard row >= 0, let part = tensor.part(StackedRows(range: row..<(row + 1), total: tensor.shape.first ?? 0))
+        else {
             throw LanguageModelError.wrongShape(
                 name: name, expected: [row + 1, tensor.shape.last ?? 0], found: tensor.shape)
         }

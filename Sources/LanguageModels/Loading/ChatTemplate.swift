@@ -54,7 +54,8 @@ struct ChatTemplate {
     private static func missing(_ path: String) -> LanguageModelError {
         .unknownChatTemplate(
             path: path,
-            reason: "it has no chat template (tokenizer_config.json, chat_template.jinja, or tokenizer.chat_template of a GGUF "
+            reason:
+                "it has no chat template (tokenizer_config.json, chat_template.jinja, or tokenizer.chat_template of a GGUF "
                 + "file), so it is no instruct model; leave --chat-template out")
     }
 }

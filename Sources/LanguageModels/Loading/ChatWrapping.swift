@@ -14,7 +14,8 @@ public struct ChatWrapping: Hashable, Sendable {
     public var controls: [String]
 
     public static let known = [
-        "ChatML (<|im_start|>)", "Llama 3 (<|start_header_id|>)", "Gemma (<start_of_turn>)", "Phi-3 (<|user|>, <|end|>)",
+        "ChatML (<|im_start|>)", "Llama 3 (<|start_header_id|>)", "Gemma (<start_of_turn>)",
+        "Phi-3 (<|user|>, <|end|>)",
         "Zephyr and TinyLlama (<|user|>, the end token)", "Llama 2 and Mistral ([INST])",
     ]
 
@@ -28,7 +29,8 @@ public struct ChatWrapping: Hashable, Sendable {
         guard let form = Form(template) else {
             throw LanguageModelError.unknownChatTemplate(
                 path: path,
-                reason: "its chat template has none of the known role markers: \(Self.known.joined(separator: ", ")); it begins \""
+                reason:
+                    "its chat template has none of the known role markers: \(Self.known.joined(separator: ", ")); it begins \""
                     + template.text.prefix(80).map { $0.isNewline ? " " : String($0) }.joined() + "\"")
         }
         (style, open, close) = (form.style, form.open, form.close)

@@ -75,10 +75,11 @@ struct InputPaths {
         guard file.exists else { throw RecommendationError.missingFile(path: file.path, wanted: wanted) }
     }
 
-    /// - Throws: `RecommendationError.noSuchColumn` when a declared column is nowhere that it could be.
-    func requireDeclared(ratings: [Columns], items: [Columns]) throws {
+    /// - Throws: `RecommendationError.noSuchColumn` when a declared column is nowhere that it could be; `.invalidColumns` when
+    ///   one of an item's field is.
+    func requireDeclared(ratings: [Columns], items: [Columns], mixed: Bool = false) throws {
+        try requireFields(ratings: ratings, items: items, mixed: mixed)
         guard !rules.columns.arePositions else { return }
-        try requireFields((ratings + items).map(\.names))
         for declaration in rules.columns.all {
             let isOfItems = [.item, .title, .year, .author].contains(declaration.meaning)
             let headers = (isOfItems ? ratings + items : ratings).map(\.names)
@@ -95,23 +96,30 @@ struct InputPaths {
         }
     }
 
-    private func requireFields(_ headers: [[String]]) throws {
-        let declared = rules.columns.fields
-        let undeclared = rules.itemFields.filter { name in !declared.contains { $0.name == name } }
-        for (column, reason) in declared.map({ ($0.column, "is declared for field:\($0.name)") })
-            + undeclared.map({ ($0, "the template shows") })
-        {
-            let isThere = headers.contains { header in
-                DeclaredColumns.position(
-                    of: column, in: header, normalised: header.map(ColumnNames.normalised)) != nil
-            }
-            if isThere { continue }
-            var seen: [String] = []
-            for name in headers.joined() where !seen.contains(name) { seen.append(name) }
-            throw RecommendationError.invalidColumns(
-                reason: "\(text): nothing has the column \(column.prefix(80)) that \(reason); there are: \(Self.shown(seen)); "
-                    + "name another one: --columns field:NAME=COLUMN")
+    /// - Parameter mixed: whether `ratings` tells of items, too, as objects of JSON do.
+    private func requireFields(ratings: [Columns], items: [Columns], mixed: Bool) throws {
+        let declared = rules.columns.arePositions ? [] : rules.columns.fields
+        for field in declared {
+            try require(field.column, in: ratings + items, "is declared for field:\(field.name)")
         }
+        let names = Set(rules.columns.fields.map(\.name))
+        // Beside a person an undeclared column may be that person's.
+        for name in rules.itemFields where !names.contains(name) {
+            try require(name, in: mixed ? ratings : items, "the template shows (beside a person it must be declared)")
+        }
+    }
+
+    private func require(_ column: String, in tables: [Columns], _ reason: String) throws {
+        let headers = tables.map(\.names)
+        let isThere = headers.contains { header in
+            DeclaredColumns.position(of: column, in: header, normalised: header.map(ColumnNames.normalised)) != nil
+        }
+        if isThere { return }
+        var seen: [String] = []
+        for name in headers.joined() where !seen.contains(name) { seen.append(name) }
+        throw RecommendationError.invalidColumns(
+            reason: "\(text): no table has the column \(column.prefix(80)) that \(reason); there are: "
+                + "\(seen.isEmpty ? "none" : Self.shown(seen)); name another one: --columns field:NAME=COLUMN")
     }
 
     /// Names of columns, for messages.

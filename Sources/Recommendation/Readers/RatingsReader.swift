@@ -42,6 +42,11 @@ public struct RatingsReader: Sendable {
     @discardableResult
     public func forEachBatch(size: Int = 4096, _ body: (ReaderBatch) throws -> Void) throws -> ImportReport {
         try withoutActuallyEscaping(body) { body in
+            if format == .movielens, let field = rules.columns.fields.first?.name ?? rules.itemFields.first {
+                throw RecommendationError.invalidColumns(
+                    reason: "files of the format movielens say nothing of items but their titles, so there is no field "
+                        + "\(field); use recbole, csv or jsonl")
+            }
             let inputs = InputPaths(paths: paths, rules: rules)
             var collector = RowCollector(size: size, rules: rules, body: body)
             switch format {

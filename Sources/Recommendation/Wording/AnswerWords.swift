@@ -22,7 +22,8 @@ public struct AnswerWords: Codable, Hashable, Sendable {
             }
             guard word.utf8.count <= Self.longest else {
                 throw .invalidTemplate(
-                    reason: "the answer word \"\(key)\" has \(word.utf8.count) bytes, at most \(Self.longest) are taken")
+                    reason: "the answer word \"\(key)\" has \(word.utf8.count) bytes, at most \(Self.longest) are taken"
+                )
             }
             if let scalar = word.unicodeScalars.first(where: { $0.isRefusedInPrompts || $0 == "\n" || $0 == "\t" }) {
                 throw .invalidTemplate(

@@ -32,7 +32,8 @@ public struct ChatMarkers: Codable, Hashable, Sendable {
                     + "\(Self.longest) and \(Self.mostControls) are taken")
         }
         guard !close.isEmpty, controls.allSatisfy({ !$0.isEmpty }) else {
-            throw .invalidTemplate(reason: "the chat markers say nothing behind the prompt, or name an empty control token")
+            throw .invalidTemplate(
+                reason: "the chat markers say nothing behind the prompt, or name an empty control token")
         }
         for text in [style, open, close] + controls {
             if let scalar = text.unicodeScalars.first(where: \.isRefusedInPrompts) {

@@ -22,7 +22,8 @@ public struct PromptNoun: Hashable, Sendable {
     public init(parsing text: String) throws(RecommendationError) {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         guard parts.count <= 2 else {
-            throw .invalidTemplate(reason: "the domain \"\(text.prefix(80))\" has more than one colon: lamp, or lamp:lamps")
+            throw .invalidTemplate(
+                reason: "the domain \"\(text.prefix(80))\" has more than one colon: lamp, or lamp:lamps")
         }
         for noun in parts { try Self.check(noun) }
         guard parts.count == 1 else {

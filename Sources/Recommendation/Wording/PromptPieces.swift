@@ -55,7 +55,8 @@ struct PromptPieces: Sendable {
         let after = layout.after
         guard !after.isEmpty || chat != nil else {
             throw .invalidTemplate(
-                reason: "\"layout\" has nothing behind {question}: an answer stands behind a text that is always the same")
+                reason:
+                    "\"layout\" has nothing behind {question}: an answer stands behind a text that is always the same")
         }
         if layout.before == PromptTemplate.before, layout.between == PromptTemplate.between,
             after == PromptTemplate.after, wording.words == .english, chat == nil
@@ -67,9 +68,15 @@ struct PromptPieces: Sendable {
         }
     }
 
-    private static func layout(
-        _ text: String, _ nouns: [String: String]
-    ) throws(RecommendationError) -> (before: String, hasInstruction: Bool, between: String, glue: String, after: String) {
+    private struct Layout {
+        var before: String
+        var hasInstruction: Bool
+        var between: String
+        var glue: String
+        var after: String
+    }
+
+    private static func layout(_ text: String, _ nouns: [String: String]) throws(RecommendationError) -> Layout {
         let layout = try TemplateText(
             text, part: "layout", known: ["noun", "nouns", "instruction", "history", "question"])
         for name in ["history", "question"] where layout.count(of: name) != 1 {
@@ -83,13 +90,14 @@ struct PromptPieces: Sendable {
             history < question, layout.position(of: "instruction").map({ $0 < history }) ?? true
         else {
             throw .invalidTemplate(
-                reason: "\"layout\" must have {instruction}, {history} and {question} in this order: what all questions "
+                reason:
+                    "\"layout\" must have {instruction}, {history} and {question} in this order: what all questions "
                     + "about a person share comes first")
         }
         let pieces = layout.pieces
         func joined(_ range: Range<Int>) -> String { TemplateText.text(pieces[range], nouns) }
         let instruction = layout.position(of: "instruction")
-        return (
+        return Layout(
             before: instruction.map { joined(0..<$0) } ?? "", hasInstruction: instruction != nil,
             between: joined((instruction.map { $0 + 1 } ?? 0)..<history),
             glue: joined((history + 1)..<question), after: joined((question + 1)..<pieces.count)

@@ -24,8 +24,10 @@ public struct PromptWording: Codable, Hashable, Sendable {
 
     /// The words of the benchmark (arXiv 2305.00447).
     public static let tallrec = PromptWording(
-        layout: PromptTemplate.header + "### Instruction:\n{instruction}\n\n### Input:\n{history}\n{question}\n\n### Response:\n",
-        instruction: "Given the user's preference and unpreference, identify whether the user will like the target {noun} "
+        layout: PromptTemplate.header
+            + "### Instruction:\n{instruction}\n\n### Input:\n{history}\n{question}\n\n### Response:\n",
+        instruction:
+            "Given the user's preference and unpreference, identify whether the user will like the target {noun} "
             + "by answering \"Yes.\" or \"No.\".",
         history: "User Preference: {liked}\nUser Unpreference: {disliked}",
         question: "Whether the user will like the target {noun} {target}?", item: "{title}", quotes: ["\"", "\""],
@@ -63,10 +65,12 @@ public struct PromptWording: Codable, Hashable, Sendable {
     func checkTexts() throws(RecommendationError) {
         try words.check()
         guard quotes.count == 2 else {
-            throw .invalidTemplate(reason: "\"quotes\" must be two texts: what stands in front of an item, and behind it")
+            throw .invalidTemplate(
+                reason: "\"quotes\" must be two texts: what stands in front of an item, and behind it")
         }
         let parts = [
-            ("layout", layout), ("instruction", instruction), ("history", history), ("question", question), ("item", item),
+            ("layout", layout), ("instruction", instruction), ("history", history), ("question", question),
+            ("item", item),
         ]
         let marks = [("quotes", quotes[0]), ("quotes", quotes[1]), ("separator", separator), ("empty", empty)]
         for (texts, limit) in [(parts, Self.longestPart), (marks, Self.longestMark)] {

@@ -54,7 +54,7 @@ struct JSONLinesReader {
     private func requireMeanings(_ found: [Seen]) throws {
         guard found.contains(where: { !$0.names.isEmpty }) else { return }
         let all = Columns(header: found.flatMap(\.names), in: .ratings, rules: inputs.rules)
-        try inputs.requireDeclared(ratings: [all], items: [])
+        try inputs.requireDeclared(ratings: [all], items: [], mixed: true)
         if let missing = all.missingOfRatings {
             throw RecommendationError.missingColumn(
                 file: inputs.text, column: missing, header: InputPaths.shown(found.flatMap(\.names)))

@@ -158,7 +158,10 @@ struct Columns {
     var used: [SourceReport.Column] {
         meanings.compactMap { meaning, column in
             column.map { SourceReport.Column(meaning: meaning.rawValue, name: name(of: $0)) }
-        } + fields.map { SourceReport.Column(meaning: DeclaredColumns.fieldPrefix + $0.name, name: name(of: $0.column)) }
+        }
+            + fields.map {
+                SourceReport.Column(meaning: DeclaredColumns.fieldPrefix + $0.name, name: name(of: $0.column))
+            }
     }
 
     var unused: [String] {

@@ -37,7 +37,8 @@ public struct DeclaredColumns: Hashable, Sendable {
             guard let meaning = ColumnMeaning(name: sides[0]) else {
                 let known = ColumnMeaning.allCases.map(\.name).joined(separator: ", ")
                 throw .invalidColumns(
-                    reason: "\"\(sides[0])\" is no meaning; there are \(known) and, for what the template shows of items, "
+                    reason:
+                        "\"\(sides[0])\" is no meaning; there are \(known) and, for what the template shows of items, "
                         + "field:NAME")
             }
             try declare(meaning, sides[1])
