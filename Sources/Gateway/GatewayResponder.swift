@@ -12,8 +12,13 @@ struct GatewayResponder: HTTPResponder {
     let logger: Logger
 
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
+        await answer(request, closing: context.closing)
+    }
+
+    /// - Parameter closing: tells when the client has gone; nil: nobody knows.
+    func answer(_ request: Request, closing: ConnectionClosing?) async -> Response {
         let start = ContinuousClock.now
-        let (response, route) = await answer(request, closing: context.closing)
+        let (response, route) = await found(request, closing)
         let passed = ContinuousClock.now - start
         metrics.add(
             Metrics.Key(
@@ -23,8 +28,7 @@ struct GatewayResponder: HTTPResponder {
         return response
     }
 
-    /// - Parameter closing: tells when the client has gone; nil: nobody knows.
-    func answer(_ request: Request, closing: ConnectionClosing?) async -> (Response, Route?) {
+    private func found(_ request: Request, _ closing: ConnectionClosing?) async -> (Response, Route?) {
         let (route, parameters): (Route, [String: String])
         switch table.find(request.method, request.uri.path) {
         case .nothing: return (Response(.notFound("the gateway has no such path")), nil)

@@ -21,7 +21,10 @@ public struct GatewayServer: Sendable {
     private let encryption: TLSConfiguration?
     private let logger: Logger
 
-    /// - Parameter connect: makes a connection to the coordinator; called by each thread that needs one.
+    /// - Parameters:
+    ///   - options: checked here.
+    ///   - logger: ids and numbers, never content.
+    ///   - connect: makes a connection to the coordinator; called by each thread that needs one.
     /// - Throws: `GatewayError`; whatever `connect` throws for an endpoint or keys that cannot be used.
     public init(
         options: GatewayOptions, logger: Logger, connect: @escaping @Sendable () throws -> CoordinatorClient
@@ -54,9 +57,11 @@ public struct GatewayServer: Sendable {
             metrics: metrics, logger: logger)
     }
 
-    /// Serves until `stop` ends, or the group of services that it runs in is told to shut down.
+    /// Serves until it is told to stop; then it finishes what it has begun.
     ///
-    /// - Parameter whenListening: called with the address, as a client writes it.
+    /// - Parameters:
+    ///   - stop: returns when the gateway is to end.
+    ///   - whenListening: called with the address, as a client writes it.
     /// - Throws: `GatewayError.listening`.
     public func run(
         until stop: @escaping @Sendable () async -> Void, whenListening: @escaping @Sendable (String) -> Void

@@ -52,13 +52,16 @@ struct RoomTests {
         }
     }
 
-    @Test("Only the ledger and the service that owns it know the database", arguments: ["Worker", "Client", "Serving"])
+    @Test(
+        "Only the ledger and the service that owns it know the database",
+        arguments: ["Worker", "Client", "Serving", "Gateway"])
     func database(room: String) throws {
         // A room and everything that it leads to.
         let folders = [
             "Messages": "Cluster/Messages", "Ledger": "Cluster/Ledger", "Coordination": "Cluster/Coordination",
             "Serving": "Cluster/Serving", "Service": "Cluster/Service", "Worker": "Cluster/Worker",
-            "Client": "Cluster/Client", "Experiments": "Experiments", "Unlearning": "Unlearning",
+            "Client": "Cluster/Client", "Gateway": "Gateway",
+            "Experiments": "Experiments", "Unlearning": "Unlearning",
             "Recommendation": "Recommendation", "LanguageModels": "LanguageModels", "Files": "Files",
             "Compute": "Compute", "ZeroMQ": "ZeroMQ",
         ]

@@ -91,7 +91,7 @@ struct InteractionsTests {
         head.headerFields[.contentType] = "application/x-ndjson"
         let (chunks, sender) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
         let request = Request(head: head, body: RequestBody(asyncSequence: chunks))
-        let answer = Task { await gateway.responder.answer(request, closing: nil).0.status.code }
+        let answer = Task { await gateway.responder.answer(request, closing: nil).status.code }
         sender.yield(ByteBuffer(string: Self.lines(5000)))
         for _ in 0..<2000 where coordinator.requests.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
         let second = try await gateway.ask(.post, "/v1/interactions", Self.lines(3), headers: Self.kind)

@@ -43,6 +43,35 @@ struct LedgerReaderTests {
         #expect(try reader.evidence(ofForget: "g")?.record.state == .pending)
     }
 
+    @Test("Forget requests are listed in the order of their receipt, in pages, all or those that wait, or by name")
+    func requests() throws {
+        let ledger = try fixture.trained(SyntheticRatings(users: 10, seed: 2))
+        let reader = try LedgerReader(ledger.readerSource)
+        for (position, name) in ["c", "a", "b"].enumerated() {
+            _ = try ledger.forget(
+                requestID: name, LedgerFixture.forget(users: ["u\(position + 1)"]),
+                at: fixture.now.addingTimeInterval(Double(position)))
+        }
+        func listed(after: Int = 0, limit: Int = 10, pendingOnly: Bool = false, named: String? = nil) throws -> [String]
+        {
+            try reader.requests(.init(after: after, limit: limit, pendingOnly: pendingOnly, named: named)).map(
+                \.request)
+        }
+        #expect(try listed() == ["c", "a", "b"] && listed(pendingOnly: true) == ["c", "a", "b"])
+        let first = try reader.requests(.init(after: 0, limit: 2))
+        #expect(first.map(\.request) == ["c", "a"] && first.map(\.state) == [.pending, .pending])
+        #expect(try listed(after: try #require(first.last).number) == ["b"])
+        #expect(try listed(named: "a") == ["a"] && listed(named: "z") == [] && listed(after: 3) == [])
+        #expect(first[0].received == fixture.now.iso8601 && first[0].finished == nil && first[0].method == "apa")
+
+        try fixture.prepare(ledger)
+        _ = try ledger.finishForget(request: "c", at: fixture.now.addingTimeInterval(9))
+        #expect(try listed() == ["c", "a", "b"] && listed(pendingOnly: true) == ["a", "b"])
+        let finished = try #require(try reader.requests(.init(after: 0, limit: 1)).first)
+        #expect(finished.state == .finished)
+        #expect(finished.finished == fixture.now.addingTimeInterval(9).iso8601)
+    }
+
     @Test("It does not keep the log from being emptied, and does not outlive the ledger's files")
     func log() throws {
         let ledger = try fixture.trained(SyntheticRatings(users: 10, seed: 2))

@@ -10,6 +10,12 @@ struct GatewayProcessTests {
         let process: LetheProcess
         let url: String
 
+        /// Of a process that serves HTTP already.
+        init(_ process: LetheProcess, url: String) {
+            self.process = process
+            self.url = url
+        }
+
         init(_ cluster: TestCluster, arguments: [String] = []) throws {
             let process = try LetheProcess(
                 ["gateway", "--coordinator", cluster.endpoint, "--listen", "http://127.0.0.1:0", "--json"] + arguments,
@@ -59,7 +65,7 @@ struct GatewayProcessTests {
         let server = try Server(cluster)
         #expect(try await server.ask("/readyz").status == 200)
 
-        let kind = ["Content-Type": "application/x-ndjson", "Idempotency-Key": "first import"]
+        let kind = ["Content-Type": "application/x-ndjson", "Idempotency-Key": "first-import"]
         let rows = Self.ratings(users: 12)
         let imported = try await server.ask("/v1/interactions", body: rows, headers: kind)
         #expect(imported.status == 200 && imported.json["rows_new"] as? Int == 180, "\(imported.json)")
@@ -176,6 +182,32 @@ struct GatewayProcessTests {
         kill(server.process.process.processIdentifier, SIGHUP)
         try wait("the file to be refused") { server.process.logText.contains("tokens stay as they are") }
         #expect(try await admitted() == [false, true])
+    }
+
+    @Test("A coordinator serves HTTP from its own process, on loopback and without keys only")
+    func embedded() async throws {
+        let cluster = try TestCluster()
+        _ = try cluster.importRatings(Ratings.csv(users: 8))
+        cluster.stop()
+        try cluster.startCoordinator(arguments: ["--http", "127.0.0.1:0"])
+        let process = try #require(cluster.coordinator)
+        var url: String?
+        try wait("the gateway to listen: \(process.logText)") {
+            url = process.logText.firstMatch(of: /listens at (http:[^;]*);/).map { String($0.1) }
+            return url != nil
+        }
+        let server = Server(process, url: try #require(url))
+        let ranked = try await server.ask("/v1/rank", body: #"{"user":"\#(Ratings.name(2))","candidates":["i1"]}"#)
+        #expect(ranked.status == 200, "\(ranked.json)")
+        process.process.terminate()
+        #expect(process.status(within: 30) == 0)
+        for address in ["0.0.0.0:0", "nothing at all"] {
+            let refused = try lethe([
+                "coordinator", "--data", cluster.root.appendingPathComponent("other").path, "--model",
+                cluster.model.path, "--http", address,
+            ])
+            #expect(refused.status == 64, "\(refused.errors)")
+        }
     }
 
     @Test("What would let anybody in is refused with a line that says what to do")

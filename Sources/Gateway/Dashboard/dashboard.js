@@ -232,7 +232,7 @@ async function forget() {
   const plan = await (await post("/v1/forget", { ...body, dry_run: true })).json();
   const retrained = plan.shards.filter((shard) => shard.retrains).length;
   $("confirm-text").textContent = item ? `What user ${user} did with item ${item}.` : `Everything of user ${user}.`;
-  $("confirm-plan").textContent = `${plan.counts.interactions} interactions go; ${retrained} shards are retrained. This cannot be undone.`;
+  $("confirm-plan").textContent = `Interactions that go: ${plan.counts.interactions}; shards that are trained again: ${retrained}. This cannot be undone.`;
   if (!await confirmed()) return [element("p", { class: "quiet" }, "Nothing was forgotten.")];
   const reply = await (await post("/v1/forget", body, { "Idempotency-Key": crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}` })).json();
   $("forget-form").reset();
@@ -254,6 +254,7 @@ async function showCertificate(id) {
     link.href = URL.createObjectURL(new Blob([text], { type: "application/jose" }));
     link.download = `certificate-${id}.jws`;
     $("certificate").showModal();
+    $("certificate-bytes").scrollTop = 0;
   } catch (error) {
     showTrouble(error);
   }

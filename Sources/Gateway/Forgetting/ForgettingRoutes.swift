@@ -119,11 +119,12 @@ struct ForgettingRoutes {
         return id
     }
 
-    /// Header fields hold bytes; a name is text.
+    /// In a header only visible ASCII is the same to everybody on its way.
     static func key(of call: Call) throws(Problem) -> String? {
         guard let key = call.header("Idempotency-Key") else { return nil }
-        if let objection = ClientName.objection(to: key, of: "a request") {
-            throw .malformed("Idempotency-Key: \(objection)")
+        guard ClientName.lengths.contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw .malformed(
+                "Idempotency-Key must be 1 to \(ClientName.lengths.upperBound) visible characters of ASCII, no blanks")
         }
         return key
     }

@@ -40,6 +40,12 @@ struct CoordinatorCommand: ParsableCommand {
     @Option(help: "A JSON file of options.")
     var config: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Serve HTTP in this process too, as `lethe gateway` does: 127.0.0.1:8080. On loopback only, and without --keys.",
+            valueName: "host:port"))
+    var http: String?
+
     @Flag(help: "Print the endpoint as one JSON object once the coordinator listens.")
     var json = false
 
@@ -58,14 +64,17 @@ struct CoordinatorCommand: ParsableCommand {
             options.accepted = losses.accepted
             try config.map { try ConfigurationFile(path: $0).configure(&options.corrections) }
             options.takesOver = takeOver
+            let gateway = try http.map { try EmbeddedGateway(listen: $0, security: options.security != nil) }
             let process = try CoordinatorProcess(options: options, logger: serviceLogger("coordinator"))
             let signals = stopOnSignals { process.stop() }
             defer { signals.cancel() }
             try process.run { endpoint in
+                gateway?.start(before: endpoint) { process.stop() }
                 guard json else { return }
                 try? Output(json: true).emit(["endpoint": endpoint]) { "" }
                 fflush(nil)
             }
+            try gateway?.end()
         }
     }
 }

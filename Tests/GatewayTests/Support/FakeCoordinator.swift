@@ -85,7 +85,7 @@ struct TestGateway {
         if bytes != nil { head.headerFields[.contentType] = "application/json" }
         for (name, value) in headers { if let name = HTTPField.Name(name) { head.headerFields[name] = value } }
         let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: bytes ?? [])))
-        let (response, _) = await responder.answer(request, closing: nil)
+        let response = await responder.answer(request, closing: nil)
         let collected = Guarded(Data())
         try await response.body.write(CollectingWriter(collected: collected))
         return Answer(status: response.status.code, headers: response.headers, body: collected.get())

@@ -1,0 +1,63 @@
+import Client
+import Dispatch
+import Foundation
+import Gateway
+
+/// A gateway inside the coordinator's process: a client of it like any other, so that a first user needs one process.
+final class EmbeddedGateway: @unchecked Sendable {
+    private let options: GatewayOptions
+    private let stopping: AsyncStream<Void>
+    private let stop: AsyncStream<Void>.Continuation
+    private let isDone = DispatchSemaphore(value: 0)
+    /// Written before the semaphore is signalled, read after.
+    private var error: (any Error)?
+    private var isStarted = false
+
+    /// - Parameters:
+    ///   - listen: HOST:PORT, with or without `http://`.
+    ///   - security: whether the coordinator asks its clients for keys.
+    /// - Throws: `CommandFailure`, `GatewayError`.
+    init(listen: String, security: Bool) throws {
+        let address = try ListenAddress(parsing: listen.contains("://") ? listen : "http://" + listen)
+        guard address.isLoopback, !security else {
+            throw CommandFailure(
+                .usage,
+                "--http serves this machine, before a coordinator without keys; beyond that run lethe gateway, which has "
+                    + "keys, tokens and TLS")
+        }
+        options = GatewayOptions(listen: address)
+        try options.check()
+        (stopping, stop) = AsyncStream<Void>.makeStream()
+    }
+
+    /// - Parameter whenFailed: called when it cannot serve.
+    func start(before endpoint: String, whenFailed: @escaping @Sendable () -> Void) {
+        isStarted = true
+        Task {
+            do {
+                let server = try GatewayServer(options: options, logger: serviceLogger("gateway")) {
+                    try CoordinatorClient(endpoint: endpoint, memory: .standard())
+                }
+                try await server.run { [stopping] in
+                    for await _ in stopping {}
+                } whenListening: { url in
+                    Output.note("the gateway listens at \(url); its dashboard is there too")
+                }
+            } catch {
+                self.error = error
+                whenFailed()
+            }
+            isDone.signal()
+        }
+    }
+
+    /// Finishes what it has begun.
+    ///
+    /// - Throws: what kept it from serving.
+    func end() throws {
+        guard isStarted else { return }
+        stop.finish()
+        isDone.wait()
+        if let error { throw error }
+    }
+}
