@@ -24,8 +24,11 @@ struct ImportThread: Sendable {
 
     private func read(key: String?) throws -> ImportSummary {
         let importID = UUID().uuidString.lowercased()
+        // A new item's fields are read for the template that is on record.
+        let recorded = try ReplyCoding.decode(ConfigurationReply.self, from: ask(.configuration)).prompts
         let reader = RatingsReader(
-            format: .jsonl, paths: [pipe.path], rules: ReadingRules(timeUnit: settings.unit))
+            format: .jsonl, paths: [pipe.path],
+            rules: ReadingRules(timeUnit: settings.unit, itemFields: recorded?.template?.itemFields() ?? []))
         var batches = 0
         let report: ImportReport
         do {

@@ -63,9 +63,12 @@ struct ImportSettings: Sendable {
     /// - Throws: `Problem` 400.
     init(_ query: [String: String]) throws(Problem) {
         prompts = PromptConfiguration()
-        if let domain = try query.choice("domain", of: ["movie", "book"]) {
-            prompts.domain = domain == "book" ? .book : .movie
-            prompts.likeAbove = domain == "book" ? 5 : 3
+        if let domain = query["domain"] {
+            guard let noun = try? PromptNoun(parsing: domain) else {
+                throw .malformed("the parameter domain must be a noun, or singular:plural, of 1 to 64 characters each")
+            }
+            prompts.domain = noun
+            prompts.likeAbove = noun == .book ? 5 : 3
             given.append(.domain)
         }
         if let history = try query.integer("history", PromptConfiguration.historyBounds) {

@@ -37,6 +37,11 @@ enum FakeReplies {
                 Data(
                     #"{"entries":[{"sequence":9,"time":"2026-01-02T03:04:05.000Z","kind":"import","detail":"{}","previous":"00","hash":"0f"}]}"#
                         .utf8))
+        case .configuration:
+            return .success(
+                try ReplyCoding.encode(
+                    ConfigurationReply(
+                        effective: CoordinatorConfiguration(), recorded: CoordinatorConfiguration(), cluster: "c1")))
         case .importRows: return .success(Data("{}".utf8))
         case .finishImport(let finish):
             guard !finish.importID.hasPrefix("probe-") else {
