@@ -87,8 +87,12 @@ struct ImportRun {
                 outcome.itemsChanged += 1
                 continue
             }
-            // Of what an import does not mention the catalogue's word stays.
-            let fields = item.fields.map { (entry.fields ?? [:]).merging($0) { $1 } } ?? entry.fields
+            // Of what an import does not mention the catalogue's word stays, as long as all of it may be kept.
+            let fields =
+                item.fields.map { new in
+                    let merged = (entry.fields ?? [:]).merging(new) { $1 }
+                    return merged.count <= ItemFields.most ? merged : new
+                } ?? entry.fields
             if entry.title == item.title, entry.fields == fields { continue }
             ledger.catalogueIsChanging = true
             catalogue.set(title: item.title, fields: fields, of: known)
