@@ -11,8 +11,8 @@ import time
 from local import MOVIE_SET, LocalCluster, sampling, say, table
 
 # Chosen on validation prompts, so that a short training on two cores learns something that shows (WhatItMeasures.md).
-SAMPLES, EPOCHS = 96, 4
-TRAINING = ["--batch", "2", "--learning-rate", "0.0015", "--schedule", "linear"]
+SAMPLES, EPOCHS = 64, 6
+TRAINING = ["--batch", "2", "--schedule", "linear"]
 ITEMS = ["50", "100", "313", "423"]  # Star Wars, Fargo, Titanic, E.T.
 
 

@@ -18,7 +18,9 @@ struct GatewayResponder: HTTPResponder {
     /// - Parameter closing: tells when the client has gone; nil: nobody knows.
     func answer(_ request: Request, closing: ConnectionClosing?) async -> Response {
         let start = ContinuousClock.now
-        let (response, route) = await found(request, closing)
+        var (response, route) = await found(request, closing)
+        // Neither the framework nor NIO leaves the body away, also not of an error.
+        if request.method == .head { response = response.createHeadResponse() }
         let passed = ContinuousClock.now - start
         metrics.add(
             Metrics.Key(
@@ -38,9 +40,9 @@ struct GatewayResponder: HTTPResponder {
         }
         do {
             let identity = try access.admit(request, to: route)
-            let call = Call(request: request, parameters: parameters, identity: identity)
-            let response = try await handle(call, route, closing)
-            return (request.method == .head ? response.createHeadResponse() : response, route)
+            var call = Call(request: request, parameters: parameters, identity: identity)
+            call.isStillAdmitted = { access.isAdmitted(request, to: route) }
+            return (try await handle(call, route, closing), route)
         } catch {
             let problem = Problem(error)
             if problem.status == 500 { logger.error("\(route.path): \(error)") }

@@ -76,18 +76,18 @@ public struct GatewayServer: Sendable {
                 whenListening(address.url(port: channel.localAddress?.port ?? address.port))
             }, logger: quietLogger)
         var configuration = ServiceGroupConfiguration(services: [application], logger: quietLogger)
-        configuration.maximumGracefulShutdownDuration = .seconds(30)
+        configuration.maximumGracefulShutdownDuration = Self.patience + .seconds(5)
         let group = ServiceGroup(configuration: configuration)
-        defer {
-            pools.questions.stop()
-            pools.others.stop()
-        }
+        defer { giveUp() }
         let stopping = Task {
             await stop()
             draining.begin()
             logger.info("the gateway takes nothing new and finishes what it has begun")
-            try? await Task.sleep(for: options.drain)
+            try await Task.sleep(for: options.drain)
             await group.triggerGracefulShutdown()
+            // What the coordinator does not answer is given up, or the server would wait for it.
+            try await Task.sleep(for: Self.patience)
+            giveUp()
         }
         defer { stopping.cancel() }
         do {
@@ -95,6 +95,15 @@ public struct GatewayServer: Sendable {
         } catch {
             throw GatewayError.listening("cannot serve at \(address.url(port: address.port)): \(error)")
         }
+    }
+
+    /// For what has begun when it is told to stop.
+    private static let patience = Duration.seconds(25)
+
+    /// Who waits for the coordinator is told that nothing will come.
+    public func giveUp() {
+        pools.questions.stop()
+        pools.others.stop()
     }
 
     /// Reads the tokens again.

@@ -67,24 +67,40 @@ struct InteractionsTests {
         #expect(finish?.prompts.domain.singular == "lamp" && finish?.given == [.domain])
     }
 
-    @Test("What was imported under a key is told again without reading the body")
+    @Test("The same lines under a key are the same import to the coordinator, others are another one")
     func repeated() async throws {
-        let coordinator = FakeCoordinator { request, id in
-            if case .finishImport = request, id == "known" {
-                return .success(
-                    try ReplyCoding.encode(ImportReply(outcome: ImportOutcome(rowsNew: 3), prompts: SplitCounts())))
-            }
-            return try FakeReplies.any(request, id)
-        }
+        let coordinator = FakeCoordinator()
         let gateway = try TestGateway(coordinator)
-        let again = try await gateway.ask(
-            .post, "/v1/interactions", Self.lines(3), headers: Self.kind.merging(["Idempotency-Key": "known"]) { $1 })
-        #expect(again.status == 200 && again.json["rows_new"] as? Int == 3 && again.json["rows_read"] == nil)
-        #expect(coordinator.requests.count == 1)
-        let new = try await gateway.ask(
-            .post, "/v1/interactions", Self.lines(3), headers: Self.kind.merging(["Idempotency-Key": "new"]) { $1 })
-        #expect(new.json["rows_read"] as? Int == 3)
-        #expect(coordinator.asked.get().last?.id == "new")
+        func name(_ lines: Int, key: String, query: String = "") async throws -> String? {
+            let answer = try await gateway.ask(
+                .post, "/v1/interactions" + query, Self.lines(lines),
+                headers: Self.kind.merging(["Idempotency-Key": key]) { $1 })
+            #expect(answer.status == 200)
+            return coordinator.asked.get().last?.id
+        }
+        let first = try #require(try await name(3, key: "day-1"))
+        #expect(try await name(3, key: "day-1") == first)
+        for other in [
+            try await name(4, key: "day-1"), try await name(3, key: "day-2"),
+            try await name(3, key: "day-1", query: "?history=3"),
+            try await name(3, key: "day-1", query: "?time_unit=seconds"),
+        ] {
+            #expect(other != first && other?.count == 64)
+        }
+    }
+
+    @Test("gzip is seen whatever the pieces it comes in")
+    func pieces() async throws {
+        let coordinator = FakeCoordinator()
+        let gateway = try TestGateway(coordinator)
+        var head = HTTPRequest(method: .post, scheme: "http", authority: "localhost", path: "/v1/interactions")
+        head.headerFields[.contentType] = "application/x-ndjson"
+        let (chunks, sender) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
+        for byte in [0x1f, 0x8b, 8, 0] as [UInt8] { sender.yield(ByteBuffer(bytes: [byte])) }
+        sender.finish()
+        let answer = await gateway.responder.answer(
+            Request(head: head, body: RequestBody(asyncSequence: chunks)), closing: nil)
+        #expect(answer.status.code == 415)
     }
 
     @Test("A body that gives nothing, is too large, packed or of another kind does nothing")

@@ -45,5 +45,9 @@ struct ProblemTests {
         #expect(try await gateway.ask(.post, "/v1/status").headers[.allow] == "GET, HEAD")
         let head = try await gateway.ask(.head, "/v1/status")
         #expect(head.status == 200 && head.body.isEmpty)
+        for (path, status) in [("/v1/nothing", 404), ("/v1/rank", 405)] {
+            let refused = try await gateway.ask(.head, path)
+            #expect(refused.status == status && refused.body.isEmpty)
+        }
     }
 }

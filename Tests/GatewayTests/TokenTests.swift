@@ -71,6 +71,9 @@ struct TokenTests {
         let gateway = try TestGateway(tokens: query.line)
         let seen = try await gateway.ask(.get, "/v1/overview", headers: ["Authorization": "Bearer \(query.token)"])
         #expect((seen.json["evidence"] as? [String: Any])?.isEmpty == true)
+        let status = try await gateway.ask(.get, "/v1/status", headers: ["Authorization": "Bearer \(query.token)"])
+        for body in [seen.body, status.body] { #expect(!String(decoding: body, as: UTF8.self).contains("first")) }
+        #expect(status.json["pending_forgets_total"] as? Int == 1)
         let all = try await TestGateway().ask(.get, "/v1/overview")
         #expect(Set((all.json["evidence"] as? [String: Any] ?? [:]).keys) == ["pending", "latest", "audit_head"])
     }
@@ -81,6 +84,10 @@ struct TokenTests {
         let gateway = try TestGateway()
         for host in ["localhost", "localhost:8080", "127.0.0.1:8080", "127.8.9.1", "[::1]:8080", "LOCALHOST"] {
             #expect(try await gateway.ask(.get, "/v1/status", host: host).status == 200, "\(host)")
+        }
+        for mark in ["X-Forwarded-For", "Forwarded", "Via"] {
+            let passed = try await gateway.ask(.get, "/v1/status", headers: [mark: "10.0.0.9"])
+            #expect(passed.problem == "foreign-host")
         }
         for host in ["evil.example", "localhost.evil.example", "10.0.0.1:8080", "[::2]", "127.0.0.1.evil.example"] {
             #expect(try await gateway.ask(.get, "/v1/status", host: host).problem == "foreign-host", "\(host)")

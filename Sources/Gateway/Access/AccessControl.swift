@@ -46,7 +46,7 @@ final class AccessControl: Sendable {
     /// - Throws: `Problem` 401, 403, or 421 where a page of somebody else's asks a gateway without tokens.
     func admit(_ request: Request, to route: Route) throws(Problem) -> Identity? {
         guard path != nil else {
-            guard Self.isLocal(host: request.head.authority) else { throw .foreignHost }
+            guard Self.isLocal(host: request.head.authority), !Self.wasForwarded(request) else { throw .foreignHost }
             return nil
         }
         guard case .roles(let wanted) = route.access else { return nil }
@@ -55,6 +55,24 @@ final class AccessControl: Sendable {
         let identity = Identity(roles: roles)
         guard identity.has(oneOf: wanted) else { throw .forbidden(wanted) }
         return identity
+    }
+
+    /// Whether `admit` would let it in now.
+    func isAdmitted(_ request: Request, to route: Route) -> Bool {
+        do {
+            _ = try admit(request, to: route)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private static let marks = ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"].compactMap(HTTPField.Name.init)
+
+    /// Whether a proxy or a page of another site passed it on: then loopback says nothing of who asks.
+    private static func wasForwarded(_ request: Request) -> Bool {
+        marks.contains { request.headers[$0] != nil }
+            || HTTPField.Name("Sec-Fetch-Site").map { request.headers[$0] == "cross-site" } ?? false
     }
 
     private static func bearer(_ value: String?) -> String? {

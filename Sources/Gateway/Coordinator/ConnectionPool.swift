@@ -11,6 +11,8 @@ final class ConnectionPool: @unchecked Sendable {
 
     private let condition = NSCondition()
     private var queue: [Job] = []
+    /// Those that a connection works on.
+    private var running: [Job] = []
     private var isStopped = false
     private let limit: Int
 
@@ -27,6 +29,7 @@ final class ConnectionPool: @unchecked Sendable {
                 var connection: (any CoordinatorConnection)?
                 while let job = self?.next() {
                     job.end(Self.result(of: job, &connection, connect))
+                    self?.done(job)
                     if job.isUnanswerable { self?.failWaiting(like: job) }
                 }
             }
@@ -56,13 +59,13 @@ final class ConnectionPool: @unchecked Sendable {
         }
     }
 
-    /// Nothing is taken any more, and who waits is told.
+    /// Nothing is taken any more; who waits, also for an answer that is on its way, is told.
     func stop() {
         let left = condition.withLock {
             isStopped = true
             defer { queue = [] }
             condition.broadcast()
-            return queue
+            return queue + running
         }
         for job in left { job.end(.failure(Problem.draining)) }
     }
@@ -84,18 +87,25 @@ final class ConnectionPool: @unchecked Sendable {
         while true {
             while !queue.isEmpty {
                 let job = queue.removeFirst()
-                if job.isOpen { return job }
+                guard job.isOpen else { continue }
+                running.append(job)
+                return job
             }
             if isStopped { return nil }
             condition.wait()
         }
     }
 
-    /// Where nobody answers, those who wait would wait for the same.
+    private func done(_ job: Job) {
+        condition.withLock { running.removeAll { $0 === job } }
+    }
+
+    /// Where nobody answers, those who wait would wait for the same, unless they have more patience.
     private func failWaiting(like failed: Job) {
         let left = condition.withLock {
-            defer { queue = [] }
-            return queue
+            let left = queue.filter { $0.asking.patience <= failed.asking.patience }
+            queue.removeAll { $0.asking.patience <= failed.asking.patience }
+            return left
         }
         for job in left { job.end(failed.outcome ?? .failure(Problem.draining)) }
     }

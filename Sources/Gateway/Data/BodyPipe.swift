@@ -1,3 +1,4 @@
+import Crypto
 import Dispatch
 import Foundation
 
@@ -10,6 +11,8 @@ final class BodyPipe: Sendable {
     private let writing: Guarded<Int32?>
     private let failure = Guarded<Problem?>(nil)
     private let written = Guarded(0)
+    private let beginning = Guarded<[UInt8]>([])
+    private let content = Guarded(SHA256())
     private let limit: Int
     /// Writing to a pipe waits.
     private let queue = DispatchQueue(label: "lethe.gateway.body")
@@ -33,6 +36,9 @@ final class BodyPipe: Sendable {
     /// To be opened once, before `closeReading`.
     var path: String { reading.get().map { "/dev/fd/\($0)" } ?? "/dev/null" }
 
+    /// SHA-256 of what was written, in hexadecimal.
+    var digest: String { content.get().finalize().map { String(format: "%02x", $0) }.joined() }
+
     /// Why the body did not come to its end; nil: it did.
     var objection: Problem? { failure.get() }
 
@@ -40,9 +46,14 @@ final class BodyPipe: Sendable {
     func write(_ bytes: [UInt8]) async throws {
         let before = written.get()
         guard before + bytes.count <= limit else { throw Problem.tooLarge(limit: limit) }
-        if before == 0, bytes.starts(with: [0x1f, 0x8b]) {
-            throw Problem.mediaType(wanted: InteractionsRoute.mediaTypes)
+        guard !bytes.isEmpty else { return }
+        // The mark of gzip may come in two pieces.
+        let start = beginning.change { start in
+            if start.count < 2 { start += bytes.prefix(2 - start.count) }
+            return start
         }
+        if start == [0x1f, 0x8b] { throw Problem.mediaType(wanted: InteractionsRoute.mediaTypes) }
+        content.change { $0.update(data: bytes) }
         written.set(before + bytes.count)
         let done = await onQueue { self.writeAll(bytes) }
         if !done { throw NobodyReads() }

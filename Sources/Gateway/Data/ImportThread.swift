@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import Messages
 import Recommendation
@@ -8,7 +9,7 @@ struct ImportThread: Sendable {
     let settings: ImportSettings
     let pipe: BodyPipe
 
-    /// - Parameter key: under which the import is known for ever; nil: under a random name.
+    /// - Parameter key: under which the same import is known for ever; nil: under a random name.
     /// - Throws: `Problem`, `ClientError`.
     func run(key: String?) async throws -> ImportSummary {
         try await withCheckedThrowingContinuation { continuation in
@@ -53,8 +54,22 @@ struct ImportThread: Sendable {
         }
         let finish = ClientRequest.FinishImport(
             importID: importID, batches: batches, prompts: settings.prompts, given: settings.given)
-        let body = try ask(.finishImport(finish), id: key, deadline: .seconds(600), patience: .seconds(600))
+        let body = try ask(
+            .finishImport(finish), id: try key.map(name(under:)), deadline: .seconds(600), patience: .seconds(600))
         return ImportSummary(try ReplyCoding.decode(ImportReply.self, from: body), report)
+    }
+
+    /// Under which the coordinator knows the import for ever. The lines and how they are read are part of it: other lines under a
+    /// key that was used before are another import, and are not taken for done.
+    private func name(under key: String) throws -> String {
+        var hash = SHA256()
+        let unit = settings.unit.map { "\($0)" } ?? ""
+        for part in [Data(key.utf8), Data(pipe.digest.utf8), try ReplyCoding.encode(settings.prompts), Data(unit.utf8)]
+        {
+            withUnsafeBytes(of: UInt64(part.count).littleEndian) { hash.update(bufferPointer: $0) }
+            hash.update(data: part)
+        }
+        return hash.finalize().map { String(format: "%02x", $0) }.joined()
     }
 
     /// This thread waits for the answer.
@@ -86,11 +101,10 @@ struct ImportSummary: Encodable, Sendable {
         var reason: String
     }
 
-    /// nil where an earlier import of the same name is told again: its body was not read.
-    private var rowsRead: Int?
-    private var rowsKept: Int?
-    private var rowsRefused: Int?
-    private var refused: [Refused]?
+    private var rowsRead: Int
+    private var rowsKept: Int
+    private var rowsRefused: Int
+    private var refused: [Refused]
     private var rowsNew: Int
     private var rowsAlreadyThere: Int
     private var rowsCorrected: Int
@@ -102,11 +116,11 @@ struct ImportSummary: Encodable, Sendable {
     private var promptsRemoved: Int
     private var shardsChanged: [Int]
 
-    init(_ reply: ImportReply, _ report: ImportReport? = nil) {
-        rowsRead = report?.read
-        rowsKept = report?.kept
-        rowsRefused = report?.refused
-        refused = report?.samples.map { Refused(line: $0.line, reason: $0.reason) }
+    init(_ reply: ImportReply, _ report: ImportReport) {
+        rowsRead = report.read
+        rowsKept = report.kept
+        rowsRefused = report.refused
+        refused = report.samples.map { Refused(line: $0.line, reason: $0.reason) }
         rowsNew = reply.outcome.rowsNew
         rowsAlreadyThere = reply.outcome.rowsAlreadyThere
         rowsCorrected = reply.outcome.rowsCorrected

@@ -22,9 +22,7 @@ struct InteractionsRoute {
     @Sendable private func take(_ call: Call) async throws -> Response {
         try call.requireMediaType(Self.mediaTypes)
         let settings = try ImportSettings(call.query(["domain", "history", "like_above", "time_unit"]))
-        // What was done under this name is told again; nothing of the body is looked at.
         let key = try ForgettingRoutes.key(of: call)
-        if let key, let known = try await stored(key, settings) { return .json(known) }
         guard slots.take() else { throw Problem.queueFull }
         defer { slots.give() }
         let pipe = try BodyPipe(limit: limits.importBody)
@@ -38,19 +36,6 @@ struct InteractionsRoute {
             await pipe.fail(error as? Problem ?? .brokenOff)
         }
         return .json(try ReplyCoding.encode(try await report))
-    }
-
-    /// The summary of an import that was finished under the key; nil: none was.
-    private func stored(_ key: String, _ settings: ImportSettings) async throws -> Data? {
-        // Of its one batch nothing was sent: the coordinator knows it only if an import was finished under this id.
-        let probe = ClientRequest.FinishImport(
-            importID: "probe-" + UUID().uuidString.lowercased(), batches: 1, prompts: settings.prompts, given: [])
-        do {
-            let body = try await door.ask(.finishImport(probe), id: key)
-            return try ReplyCoding.encode(ImportSummary(try ReplyCoding.decode(ImportReply.self, from: body)))
-        } catch let error as ClientError where error.code == .invalidRequest {
-            return nil
-        }
     }
 }
 

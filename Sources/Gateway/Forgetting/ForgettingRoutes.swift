@@ -22,7 +22,8 @@ struct ForgettingRoutes {
     }
 
     private struct Accepted: Encodable {
-        var request: RequestView
+        /// nil: it was accepted, but could not be looked up any more.
+        var request: RequestView?
         var outcome: ForgetOutcome
     }
 
@@ -46,15 +47,24 @@ struct ForgettingRoutes {
     @Sendable private func forget(_ call: Call) async throws -> Response {
         let body = try ForgetBody(await call.json(limit: limits.body))
         let id = try Self.key(of: call) ?? UUID().uuidString.lowercased()
-        let reply = try await door.ask(.forget(body.request), id: id, deadline: .seconds(120), patience: .seconds(60))
+        var headers: HTTPFields = [:]
+        headers[.location] = Self.place(of: id)
+        let reply: Data
+        do {
+            reply = try await door.ask(.forget(body.request), id: id, deadline: .seconds(120), patience: .seconds(60))
+        } catch {
+            // It may have been accepted all the same: this is where it is then.
+            var problem = Problem(error)
+            problem.location = body.request.dryRun ? nil : headers[.location]
+            throw problem
+        }
         if body.request.dryRun { return .json(reply) }
         let accepted = try ReplyCoding.decode(ForgetReply.self, from: reply)
         let outcome = accepted.outcome
-        let view = try RequestView(try await record(outcome.request), dueDays: dueDays, now: now())
-        var headers: HTTPFields = [:]
-        if let place = outcome.request.addingPercentEncoding(withAllowedCharacters: .alphanumerics) {
-            headers[.location] = "/v1/requests/\(place)"
-        }
+        // The acknowledgement stands, whether it can be looked up or not.
+        let found = try? await record(outcome.request)
+        let view = try found.map { try RequestView($0, dueDays: dueDays, now: now()) }
+        headers[.location] = Self.place(of: outcome.request)
         return .json(
             try ReplyCoding.encode(Accepted(request: view, outcome: outcome)),
             status: accepted.certificate == nil ? .accepted : .ok, headers)
@@ -109,6 +119,10 @@ struct ForgettingRoutes {
             throw Problem.notFound("no forget request has this id", name: ErrorCode.unknownRequest.rawValue)
         }
         return record
+    }
+
+    private static func place(of request: String) -> String? {
+        request.addingPercentEncoding(withAllowedCharacters: .alphanumerics).map { "/v1/requests/\($0)" }
     }
 
     private static func id(of call: Call) throws(Problem) -> String {

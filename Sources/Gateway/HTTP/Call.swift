@@ -10,6 +10,8 @@ struct Call: Sendable {
     var parameters: [String: String] = [:]
     /// nil: nobody must show a token here.
     var identity: Identity?
+    /// Whether who asked may still ask: tokens may go while a long answer is on its way.
+    var isStillAdmitted: @Sendable () -> Bool = { true }
 
     /// The header's value; nil: it is not there, or not text.
     func header(_ name: String) -> String? {
@@ -105,6 +107,7 @@ extension Response {
         var headers: HTTPFields = [:]
         if let retryAfter = problem.retryAfter { headers[.retryAfter] = String(retryAfter) }
         if problem.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
+        if let location = problem.location { headers[.location] = location }
         if !problem.allowed.isEmpty { headers[.allow] = problem.allowed.joined(separator: ", ") }
         self.init(.init(code: problem.status), Problem.mediaType, problem.json, headers)
     }

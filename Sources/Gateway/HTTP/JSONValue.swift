@@ -42,6 +42,8 @@ indirect enum JSONValue: Hashable, Sendable, Decodable {
 
     /// Nesting of a request.
     static let depth = 16
+    /// Values of a request: several times what the longest lists have.
+    static let values = 200_000
 
     /// Reads one JSON value in UTF-8 in which no object has a key twice: of two meanings nobody knows the right one.
     ///
@@ -62,6 +64,7 @@ indirect enum JSONValue: Hashable, Sendable, Decodable {
     /// - Returns: how many keys all objects have together: colons outside strings.
     private static func scan(_ bytes: [UInt8]) throws(Problem) -> Int {
         var (depth, keys, isInString, isEscaped) = (0, 0, false, false)
+        var values = 1
         for byte in bytes {
             if isEscaped {
                 isEscaped = false
@@ -70,6 +73,9 @@ indirect enum JSONValue: Hashable, Sendable, Decodable {
                 if byte == UInt8(ascii: "\"") { isInString = false }
             } else {
                 switch byte {
+                case UInt8(ascii: ","):
+                    values += 1
+                    guard values <= Self.values else { throw .malformed("the body has too many values") }
                 case UInt8(ascii: "\""): isInString = true
                 case UInt8(ascii: ":"): keys += 1
                 case UInt8(ascii: "{"), UInt8(ascii: "["):

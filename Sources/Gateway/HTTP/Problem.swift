@@ -16,6 +16,8 @@ public struct Problem: Error, Hashable, Sendable {
     public var retryAfter: Int?
     /// Of a refused method: those that the path knows.
     public var allowed: [String] = []
+    /// Where to look for what may have been done all the same.
+    public var location: String?
 
     public init(status: Int, name: String, title: String, detail: String, retryAfter: Int? = nil) {
         self.status = status

@@ -14,7 +14,9 @@ struct ObservingRoutes {
 
     var routes: [Route] {
         [
-            Route(method: .get, path: "/v1/status", access: .any) { _ in .json(try await view.seen().body) },
+            Route(method: .get, path: "/v1/status", access: .any) { call in
+                .json(try Overview.status(view.seen().body, for: call.identity))
+            },
             Route(method: .get, path: "/v1/adapters", access: .any) { _ in .json(try await door.ask(.adapters)) },
             Route(method: .get, path: "/v1/overview", access: .any) { call in
                 .json(try await Overview.json(view.seen(), for: call.identity, dueDays: dueDays, now: now()))
@@ -51,7 +53,7 @@ struct ObservingRoutes {
             defer { place.leave() }
             var last = Data()
             var silent = 0
-            while !draining.isOn {
+            while !draining.isOn, call.isStillAdmitted() {
                 let next = await Self.event(view, call.identity, dueDays, now())
                 if next != last {
                     try await writer.write(ByteBuffer(bytes: next))
@@ -68,6 +70,7 @@ struct ObservingRoutes {
         var response = Response(status: .ok, body: body)
         response.headers[.contentType] = "text/event-stream"
         response.headers[.cacheControl] = "no-store"
+        response.headers[.xContentTypeOptions] = "nosniff"
         return response
     }
 
@@ -109,6 +112,20 @@ enum Overview {
         var auditHead: AuditReply.Entry?
     }
 
+    /// The coordinator's status; for whom requests do not concern without their names, which clients choose: they may be
+    /// people's.
+    static func status(_ body: Data, for identity: Identity?) throws -> Data {
+        guard let identity, !identity.has(oneOf: [.forget, .audit]) else { return body }
+        guard var status = try JSONSerialization.jsonObject(with: body) as? [String: Any] else {
+            throw Problem.internalError
+        }
+        status["pending_forgets"] = [Any]()
+        let operations = status["operations"] as? [[String: Any]]
+        status["operations"] = operations?.filter { $0["kind"] as? String != "forget" }
+        status["stuck"] = (status["stuck"] as? [[String: Any]])?.map { $0.filter { $0.key != "request" } }
+        return try JSONSerialization.data(withJSONObject: status, options: [.sortedKeys, .withoutEscapingSlashes])
+    }
+
     static func json(_ seen: ClusterView.Seen, for identity: Identity?, dueDays: Int, now: Date) throws -> Data {
         var parts = Parts()
         if identity?.has(oneOf: [.forget, .audit]) ?? true {
@@ -117,7 +134,7 @@ enum Overview {
         }
         if identity?.has(oneOf: [.audit]) ?? true { parts.auditHead = seen.auditHead }
         // The status is JSON already.
-        return Data(#"{"status":"#.utf8) + seen.body + Data(#","evidence":"#.utf8) + (try ReplyCoding.encode(parts))
-            + Data("}".utf8)
+        return try Data(#"{"status":"#.utf8) + status(seen.body, for: identity) + Data(#","evidence":"#.utf8)
+            + ReplyCoding.encode(parts) + Data("}".utf8)
     }
 }

@@ -39,7 +39,7 @@ extension ClientError {
         case .invalidAdapter, .notFinite, .embeddingWidth:
             self.init(code: .invalid, message: error.description)
         case .requestConflict(let id):
-            self.init(code: .invalidRequest, message: "the request id \(id) was used before for another request")
+            self.init(code: .requestConflict, message: "the request id \(id) was used before for another request")
         case .invalidRequest(let reason), .invalidRow(let reason), .invalidConfiguration(let reason):
             self.init(code: .invalidRequest, message: reason)
         case .tooManyPrompts: self.init(code: .tooLarge, message: error.description)
