@@ -49,12 +49,17 @@ public struct TrainingPrompt: Codable, Hashable, Sendable {
             ?? [.written(PromptTemplate.text(instruction: instruction, input: input))]
     }
 
+    /// Where the history ends, unless it is where TALLRec's text says itself.
+    private var countedHistory: Int? {
+        historyBytes.flatMap { $0 == PromptTemplate.history(ofInput: input).utf8.count ? nil : $0 }
+    }
+
     /// SHA-256, in hexadecimal, of id, instruction, input and label, and of the frame and of where the history ends where a
     /// template says so: changes when the prompt is rebuilt, and with the words that answer it.
     public var digest: String {
         FieldHash.hexadecimal(
             [id, instruction, input, label ? "1" : "0"] + (frame?.fields ?? [])
-                + (historyBytes.map { ["history", String($0)] } ?? []))
+                + (countedHistory.map { ["history", String($0)] } ?? []))
     }
 }
 

@@ -11,6 +11,7 @@ struct LedgerWordsTests {
         var wording = PromptWording.tallrec
         wording.history = "Gefiel: {liked}\nGefiel nicht: {disliked}"
         wording.question = "Gefällt die {noun} {target}?"
+        wording.instruction = "Gefällt die {noun}? Ja oder Nein."
         wording.item = "{title}[ ({colour})]"
         (wording.yes, wording.no) = (" Ja", " Nein")
         return wording

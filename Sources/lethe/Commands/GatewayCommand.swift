@@ -8,7 +8,7 @@ import UnixSignals
 struct GatewayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
-        abstract: "Serve HTTP before a coordinator: questions, forget requests, imports, metrics and a dashboard.",
+        abstract: "Serve HTTP before a coordinator; with a dashboard.",
         discussion: """
             Describes itself at /openapi.json and shows the cluster at /. Questions are forwarded to the coordinator: a gateway \
             keeps no answer, no data and no adapter, and any number of them may run.

@@ -83,6 +83,7 @@ struct ImportCommand: ParsableCommand {
             var batches = 0
             var progress = ProgressLine()
             var rows = 0
+            try data.requireFiles()
             // A new item's fields are read for the template that is on record, too.
             let recorded = try ReplyCoding.decode(
                 ConfigurationReply.self, from: coordinator.call(.configuration).body

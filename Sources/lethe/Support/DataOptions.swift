@@ -198,6 +198,21 @@ struct DataOptions: ParsableArguments {
                 itemFields: try (template == nil ? recorded?.template : wording())?.itemFields() ?? []))
     }
 
+    /// Opens the files as far as their first row, so that a mistake in their names does not wait for a coordinator. Standard input and
+    /// pipes can be read only once.
+    ///
+    /// - Throws: as reading them does.
+    func requireFiles() throws {
+        struct Enough: Error {}
+        let kinds = paths.map { try? FileManager.default.attributesOfItem(atPath: $0)[.type] as? FileAttributeType }
+        guard !paths.contains("-"),
+            kinds.allSatisfy({ [nil, .typeRegular, .typeDirectory, .typeSymbolicLink].contains($0 ?? nil) })
+        else { return }
+        do {
+            try reader().forEachBatch(size: 1) { _ in throw Enough() }
+        } catch is Enough {}
+    }
+
     /// - Throws: `CommandFailure` with the first refused lines when no rating was taken: such an import did nothing.
     func requireRatings(_ report: ImportReport) throws {
         guard report.kept == 0 else { return }
