@@ -67,7 +67,7 @@ final class AccessControl: Sendable {
         }
     }
 
-    private static let marks = ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"].compactMap(HTTPField.Name.init)
+    private static let marks = ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"].compactMap { HTTPField.Name($0) }
 
     /// Whether a proxy or a page of another site passed it on: then loopback says nothing of who asks.
     private static func wasForwarded(_ request: Request) -> Bool {

@@ -26,7 +26,7 @@ struct ImportThread: Sendable {
     private func read(key: String?) throws -> ImportSummary {
         let importID = UUID().uuidString.lowercased()
         // A new item's fields are read for the template that is on record.
-        let recorded = try ReplyCoding.decode(ConfigurationReply.self, from: ask(.configuration)).prompts
+        let recorded = try ReplyCoding.decode(ConfigurationReply.self, from: try ask(.configuration)).prompts
         let reader = RatingsReader(
             format: .jsonl, paths: [pipe.path],
             rules: ReadingRules(timeUnit: settings.unit, itemFields: recorded?.template?.itemFields() ?? []))

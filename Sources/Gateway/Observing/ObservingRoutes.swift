@@ -15,7 +15,7 @@ struct ObservingRoutes {
     var routes: [Route] {
         [
             Route(method: .get, path: "/v1/status", access: .any) { call in
-                .json(try Overview.status(view.seen().body, for: call.identity))
+                .json(try Overview.status(try await view.seen().body, for: call.identity))
             },
             Route(method: .get, path: "/v1/adapters", access: .any) { _ in .json(try await door.ask(.adapters)) },
             Route(method: .get, path: "/v1/overview", access: .any) { call in
