@@ -27,9 +27,9 @@ struct ImportThread: Sendable {
         let importID = UUID().uuidString.lowercased()
         // A new item's fields are read for the template that is on record.
         let recorded = try ReplyCoding.decode(ConfigurationReply.self, from: try ask(.configuration)).prompts
+        let fields = try recorded?.template?.itemFields() ?? []
         let reader = RatingsReader(
-            format: .jsonl, paths: [pipe.path],
-            rules: ReadingRules(timeUnit: settings.unit, itemFields: recorded?.template?.itemFields() ?? []))
+            format: .jsonl, paths: [pipe.path], rules: ReadingRules(timeUnit: settings.unit, itemFields: fields))
         var batches = 0
         let report: ImportReport
         do {
