@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Messages
 import NIOCore
+import Recommendation
 import Testing
 
 @testable import Gateway
@@ -57,13 +58,12 @@ struct InteractionsTests {
         let answer = try await TestGateway(coordinator).ask(
             .post, "/v1/interactions?domain=lamp:lamps", lines, headers: Self.kind)
         #expect(answer.status == 200, "\(answer.json)")
-        let items = coordinator.requests.flatMap { request in
-            if case .importRows(let batch) = request { batch.items } else { [] }
+        var (items, finish): ([Item], ClientRequest.FinishImport?) = ([], nil)
+        for request in coordinator.requests {
+            if case .importRows(let batch) = request { items += batch.items }
+            if case .finishImport(let asked) = request { finish = asked }
         }
         #expect(items.contains { $0.token == "L1" && $0.fields == ["year": "1961"] })
-        let finish = coordinator.requests.compactMap { request in
-            if case .finishImport(let finish) = request { finish } else { nil }
-        }.first
         #expect(finish?.prompts.domain.singular == "lamp" && finish?.given == [.domain])
     }
 
