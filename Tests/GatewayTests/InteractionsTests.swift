@@ -61,7 +61,7 @@ struct InteractionsTests {
         var (fields, finish): ([String: String]?, ClientRequest.FinishImport?) = (nil, nil)
         for request in coordinator.requests {
             if case .importRows(let batch) = request {
-                for item in batch.items where item.token == "L1" { fields = item.fields }
+                for item in batch.items where item.id == "L1" { fields = item.fields }
             }
             if case .finishImport(let asked) = request { finish = asked }
         }
