@@ -118,9 +118,9 @@ struct ConnectionPoolTests {
         let second = Task { try await pool.ask(asking()) }
         try await wait { pool.waiting == 1 }
         pool.stop()
-        await #expect(throws: Problem.draining) { try await second.value }
-        await #expect(throws: Problem.queueFull) { try await pool.ask(asking()) }
+        // Also whose answer is on its way: the coordinator may never give it.
+        for task in [first, second] { await #expect(throws: Problem.draining) { try await task.value } }
+        await #expect(throws: Problem.draining) { try await pool.ask(asking()) }
         gate.isOpen.set(true)
-        #expect(try await first.value.count == 1)
     }
 }

@@ -52,7 +52,7 @@ final class ConnectionPool: @unchecked Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 job.begin(continuation)
-                if !enqueue(job) { job.end(.failure(Problem.queueFull)) }
+                if let problem = enqueue(job) { job.end(.failure(problem)) }
             }
         } onCancel: {
             job.end(.failure(CancellationError()))
@@ -70,14 +70,15 @@ final class ConnectionPool: @unchecked Sendable {
         for job in left { job.end(.failure(Problem.draining)) }
     }
 
-    private func enqueue(_ job: Job) -> Bool {
+    /// - Returns: why it cannot wait; nil: it does.
+    private func enqueue(_ job: Job) -> Problem? {
         condition.withLock {
-            guard !isStopped else { return false }
+            guard !isStopped else { return .draining }
             if queue.count >= limit { queue.removeAll { !$0.isOpen } }
-            guard queue.count < limit else { return false }
+            guard queue.count < limit else { return .queueFull }
             queue.append(job)
             condition.signal()
-            return true
+            return nil
         }
     }
 
