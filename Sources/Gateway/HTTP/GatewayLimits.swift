@@ -1,0 +1,34 @@
+/// What one client, or all together, may take.
+public struct GatewayLimits: Sendable {
+    /// Connections at once.
+    public var connections = 1024
+    /// Seconds without a byte of a request, after which its connection is closed.
+    public var idleSeconds = 60
+    /// Bytes of a body of JSON.
+    public var body = 4 << 20
+    /// Bytes of an import.
+    public var importBody = 1 << 30
+    /// Imports at once.
+    public var imports = 2
+    /// Connections to the coordinator for questions, and for everything else.
+    public var questionConnections = 8
+    public var otherConnections = 4
+    /// Questions that wait for such a connection; other requests.
+    public var waitingQuestions = 256
+    public var waitingOthers = 64
+    /// Live views of the dashboard.
+    public var views = 64
+    /// How long a question may take that names no deadline.
+    public var deadline = Duration.seconds(60)
+
+    public init() {}
+
+    // Of what a request names.
+    static let users = 1...100
+    static let candidates = 1...10_000
+    static let forgotten = 1...10_000
+    static let top = 1...1000
+    static let ranked = 1...10_000
+    static let deadlineMilliseconds = 100...600_000
+    static let page = 1...1000
+}
