@@ -19,7 +19,7 @@ public struct ChatWrapping: Hashable, Sendable {
         "Zephyr and TinyLlama (<|user|>, the end token)", "Llama 2 and Mistral ([INST])",
     ]
 
-    /// - Parameter path: as `ModelLoader.load` takes it.
+    /// - `path`: as `ModelLoader.load` takes it.
     /// - Throws: `LanguageModelError.unknownChatTemplate` where there is no template, or an unknown one.
     public init(of model: LoadedModel, path: String) throws {
         try self.init(try ChatTemplate.read(path: path), tokenizer: model.tokenizer, path: path)

@@ -18,7 +18,7 @@ public struct PairedDistances: Codable, Hashable, Sendable {
     /// `[methods][methods]`, of a sample (n − 1); nil for fewer than two prompts.
     public var covariances: [[Double]]?
 
-    /// - Parameter distances: of each method, prompt by prompt, in one order.
+    /// - `distances`: of each method, prompt by prompt, in one order.
     package init(
         seed: UInt64, kind: ForgetKind, batch: Int, distances: [(method: ComparisonMethod, values: [Double])]
     ) {

@@ -23,7 +23,7 @@ package struct PortionExchange: Sendable {
 
     /// Takes what `PortionMessage.isOne` says is of this layer.
     ///
-    /// - Parameter mayGoOn: whether there is room for more of what the other side sends.
+    /// - `mayGoOn`: whether there is room for more of what the other side sends.
     /// - Throws: what the other side may not send; nothing after it can be understood.
     package mutating func take(
         _ frames: [[UInt8]], at now: Double, mayGoOn: (Int) -> Bool = { _ in true }

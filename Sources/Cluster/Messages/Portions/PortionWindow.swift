@@ -22,9 +22,8 @@ package struct PortionWindow: Sendable {
         min(max(bytes / 4, PortionLimits.portion.lowerBound), PortionLimits.portion.upperBound)
     }
 
-    /// - Parameters:
-    ///   - count: bytes that the other side has read.
-    ///   - sent: when the last of them were sent, in seconds of a monotonic clock.
+    /// - `count`: bytes that the other side has read.
+    /// - `sent`: when the last of them were sent, in seconds of a monotonic clock.
     package mutating func confirmed(_ count: Int, sentAt sent: Double, at now: Double) {
         let taken = max(0, now - sent)
         quickest = min(quickest, taken)

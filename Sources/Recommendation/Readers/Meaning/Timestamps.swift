@@ -9,7 +9,7 @@ public enum Timestamps {
     /// `2004-05-06T07:08:09.5+02:00`. Fractions are dropped; a date without a zone is UTC. nil: none of these.
     public static func seconds(_ text: String) -> Int64? { read(text)?.seconds }
 
-    /// - Parameter unit: of numbers; nil: by their magnitude, which each value has for itself. Seconds reach to the year 5138
+    /// - `unit`: of numbers; nil: by their magnitude, which each value has for itself. Seconds reach to the year 5138
     ///   (10¹¹) then, milliseconds from 1973 and microseconds and nanoseconds alike.
     public static func read(_ text: String, unit: Form? = nil) -> (seconds: Int64, form: Form)? {
         if let value = Int64(text) { return scaled(value, unit) }
