@@ -1,5 +1,6 @@
 import Crypto
 import Dispatch
+import Files
 import Foundation
 
 /// A body on its way to a reader that wants a file. Memory holds what a pipe holds: who writes waits for who reads.
@@ -37,7 +38,7 @@ final class BodyPipe: Sendable {
     var path: String { reading.get().map { "/dev/fd/\($0)" } ?? "/dev/null" }
 
     /// SHA-256 of what was written, in hexadecimal.
-    var digest: String { content.get().finalize().map { String(format: "%02x", $0) }.joined() }
+    var digest: String { content.get().finalize().hexadecimal }
 
     /// Why the body did not come to its end; nil: it did.
     var objection: Problem? { failure.get() }

@@ -1,4 +1,5 @@
 import Crypto
+import Files
 import Foundation
 import Messages
 import Recommendation
@@ -69,7 +70,7 @@ struct ImportThread: Sendable {
             withUnsafeBytes(of: UInt64(part.count).littleEndian) { hash.update(bufferPointer: $0) }
             hash.update(data: part)
         }
-        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+        return hash.finalize().hexadecimal
     }
 
     /// This thread waits for the answer.
