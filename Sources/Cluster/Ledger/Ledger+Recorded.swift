@@ -42,8 +42,8 @@ extension Ledger {
         guard FileManager.default.fileExists(atPath: database.path) else { return nil }
         let lock = try LedgerFiles.lock(directory.appendingPathComponent("ledger.lock"))
         return try withExtendedLifetime(lock) {
-            // A reader of SQLite's makes them where they are not, and leaves them. They go while the lock is still held: after that
-            // they may be a coordinator's.
+            // A reader of SQLite's makes them where they are not, and leaves them. They go while the lock is still held: after
+            // that they may be a coordinator's.
             let made = ["-wal", "-shm"].map { database.path + $0 }
                 .filter { !FileManager.default.fileExists(atPath: $0) }
             defer { for file in made { unlink(file) } }
