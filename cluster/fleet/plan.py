@@ -1,0 +1,115 @@
+"""What has to happen on a host so that it runs what is asked: a pure function of what it has and runs."""
+
+import dataclasses
+
+from remote import HostFailed
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What `start` wants on every host. `trees` are the files for it; `model_name` is the model's path in its tree."""
+
+    coordinator: str
+    program: object
+    model: object
+    model_name: str
+    keys: object = None
+    # SHA-256 of the coordinator's public key: whose workers these are, wherever the coordinator listens.
+    authority: str = ""
+    threads: int | None = None
+    moved: bool = False
+    restart: bool = False
+
+    @property
+    def trees(self):
+        return [tree for tree in (self.program, self.model, self.keys) if tree]
+
+
+@dataclasses.dataclass
+class Plan:
+    """Steps for remote.sh's apply, and what is to be said beside them: (number, why) of workers that start again."""
+
+    steps: list = dataclasses.field(default_factory=list)
+    restarted: list = dataclasses.field(default_factory=list)
+    notes: list = dataclasses.field(default_factory=list)
+
+
+NAMES = {"--coordinator": "another coordinator address", "--model": "another model", "--threads": "another number of threads",
+         "--keys": "another key", "--coordinator-key": "another coordinator's key", "--weight-cache": "other weights"}
+
+
+def base(view, cluster):
+    return f"{view.home}/.lethe" + (f"/clusters/{cluster}" if cluster else "")
+
+
+def command_line(asked, view, cluster, number, count):
+    root, folder = f"{view.home}/.lethe", base(view, cluster)
+    options = ["--coordinator", asked.coordinator, "--model", f"{root}/models/{asked.model.name}/{asked.model_name}",
+               "--weight-cache", f"{root}/weights"]
+    if asked.keys:
+        options += ["--keys", f"{root}/keys/{asked.keys.name}/worker.key",
+                    "--coordinator-key", f"{root}/keys/{asked.keys.name}/coordinator.pub"]
+    threads = asked.threads or max(1, view.cores // count)
+    return [f"{root}/programs/{asked.program.name}/lethe", "worker", *options, "--threads", str(threads),
+            "--data", f"{folder}/worker-{number}"]
+
+
+def of_another_cluster(worker, asked):
+    """A key says whose worker it is; without one the coordinator's address does. Shards of another cluster would be deleted."""
+    if asked.moved or not (worker.runs or worker.kept) or not worker.arguments:
+        return False
+    if worker.authority and asked.authority:
+        return worker.authority != asked.authority
+    return worker.option("--coordinator") != asked.coordinator
+
+
+def differences(worker, arguments):
+    """In words, what runs otherwise than asked; the program apart."""
+    wanted = dict(zip(arguments[2::2], arguments[3::2]))
+    found = [NAMES[name] for name in NAMES if worker.option(name) != wanted.get(name)]
+    return ["another key"] if found == ["another key", "another coordinator's key"] else found
+
+
+def start(asked, view, host, cluster):
+    """Raises HostFailed where another cluster's workers are in the way."""
+    strangers = [worker for worker in view.workers.values() if of_another_cluster(worker, asked)]
+    if strangers:
+        first = strangers[0]
+        raise HostFailed(
+            f"{'a worker of' if first.runs else 'shards of'} another cluster ({first.option('--coordinator')}) "
+            f"{'runs' if first.runs else 'lie'} there as worker-{first.number}: give this one a --cluster NAME of its own, "
+            "remove the other's workers, or say --moved if it is the same cluster at another address")
+    plan = Plan()
+    wanted = [worker.number for worker in view.workers.values() if worker.wanted or worker.runs]
+    count = host.count if host.count is not None else max(len(wanted), 1)
+    for number in range(1, count + 1):
+        worker, arguments = view.workers.get(number), command_line(asked, view, cluster, number, count)
+        plan.steps += ["ask", number, *arguments, "--"]
+        if not worker or not worker.runs:
+            plan.steps += ["start", number]
+            continue
+        reasons = differences(worker, arguments)
+        another_program = worker.arguments[0] != arguments[0]
+        if reasons or another_program and asked.restart:
+            plan.restarted.append((number, ", ".join(reasons + ["another lethe"] * another_program)))
+            plan.steps += ["stop", number, "start", number]
+        else:
+            plan.steps += ["keep", number]
+            if another_program:
+                plan.notes.append(f"worker-{number} still runs another lethe: `restart` brings the new one")
+    for number in sorted(number for number in wanted if number > count):
+        plan.steps += ["let-go", number]
+    return plan
+
+
+def restart(view, numbers):
+    """The same command lines with the program that was copied last."""
+    plan = Plan()
+    for number in numbers:
+        arguments = view.workers[number].arguments
+        if not arguments:
+            raise HostFailed(f"worker-{number}: start workers there once more, so that it is known what to run")
+        program = f"{view.home}/.lethe/{view.current}" if view.current.startswith("programs/") else arguments[0]
+        plan.steps += ["ask", number, program, *arguments[1:], "--", "stop", number, "start", number]
+        plan.restarted.append((number, "asked for"))
+    return plan
