@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import threading
 
-SCRIPT = pathlib.Path(__file__).with_name("remote.sh").read_text(encoding="utf-8")
+SCRIPT = "".join(pathlib.Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("facts.sh", "services.sh", "remote.sh"))
 # A host that hangs is given up after half a minute.
 OPTIONS = ["-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"]
 # What ssh itself ends with when it could not get there.

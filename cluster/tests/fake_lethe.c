@@ -1,4 +1,4 @@
-/* A command that looks like lethe to whoever starts, watches and stops workers, for workers_tests.py. */
+/* A command that looks like lethe to whoever starts, watches and stops workers, for the tests of cluster/workers. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

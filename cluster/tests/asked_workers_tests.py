@@ -1,0 +1,187 @@
+"""cluster/workers: what runs is what is asked, and comes back with its host."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+from fleet_support import CRONTAB, SYSTEMCTL, FleetTestCase
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fleet"))
+from remote import Connections  # noqa: E402
+
+
+def remote_command(verb, *arguments):
+    return Connections(may_ask=False).command("a", verb, arguments)[-1]
+
+
+class AskedWorkersTests(FleetTestCase):
+    def test_what_is_there_is_not_copied_again_and_what_runs_goes_on(self):
+        self.assertIn("copied the command", self.start("a:2")[1])
+        before = self.processes("a")
+        status, output, _ = self.start("a:2")
+        self.assertEqual(status, 0)
+        self.assertNotIn("copied", output)
+        self.assertEqual(self.processes("a"), before)
+
+    def test_another_clusters_workers_are_not_taken_for_ours(self):
+        self.start("a", "b", authority="second.pub", coordinator="tcp://two:7070")
+        before = self.processes("a")
+        status, output, _ = self.start("a", "c")
+        self.assertEqual(status, 75)
+        self.assertIn("a: FAILED: a worker of another cluster (tcp://two:7070) runs there as worker-1", output)
+        self.assertEqual(self.processes("a"), before)
+        # Stopped, its shards are still its own: a worker of this cluster would delete them.
+        self.run_command("stop", "b")
+        self.assertIn("shards of another cluster (tcp://two:7070) lie there", self.start("b")[1])
+        self.assertEqual(self.start("a", "--cluster", "ours")[0], 0)
+        self.assertEqual(len(self.processes("a")), 2)
+        self.run_command("stop", "a", "--cluster", "ours")
+        self.assertEqual(self.processes("a"), before)
+
+    def test_without_keys_the_address_says_whose_workers_they_are(self):
+        def start(coordinator, *more):
+            return self.run_command("start", "--lethe", self.lethe, "--model", self.shared / "base.gguf", "--boot", "off", "--wait",
+                                    "3", "--coordinator", coordinator, *more, "a")
+        start("tcp://one:7070")
+        self.assertEqual(start("tcp://two:7070")[0], 1)
+        self.assertEqual(self.option("a", "--coordinator"), ["tcp://one:7070"])
+        self.assertEqual(start("tcp://two:7070", "--moved")[0], 0)
+        self.assertEqual(self.option("a", "--coordinator"), ["tcp://two:7070"])
+
+    def test_a_coordinator_that_has_moved_is_followed(self):
+        self.start("a:2")
+        status, output, _ = self.start("a:2", coordinator="tcp://elsewhere:7070")
+        self.assertEqual(status, 0)
+        self.assertIn("runs again (another coordinator address)", output)
+        self.assertEqual(self.option("a", "--coordinator"), ["tcp://elsewhere:7070"] * 2)
+
+    def test_another_model_under_the_same_name_is_copied_and_run(self):
+        self.start("a")
+        status, output, _ = self.start("a", model="other/base.gguf")
+        self.assertEqual(status, 0)
+        self.assertIn("copied the model", output)
+        self.assertIn("runs again (another model)", output)
+        self.assertEqual([pathlib.Path(path).read_text() for path in self.option("a", "--model")], ["other weights"])
+
+    def test_fewer_workers_are_asked_for_than_run(self):
+        self.start("a:2", "--threads", "3")
+        status, output, _ = self.start("a:1", "--threads", "3")
+        self.assertEqual(status, 0)
+        self.assertIn("worker-2 stopped", output)
+        self.assertEqual(self.option("a", "--data"), [f"{self.home('a')}/worker-1"])
+        self.assertTrue((self.home("a") / "worker-2").is_dir(), "its shards stay")
+        self.assertEqual(self.run_command("status", "a:1")[0], 0)
+        self.assertEqual(self.run_command("status", "a:2")[0], 1)
+
+    def test_a_host_without_a_number_keeps_the_workers_it_has(self):
+        self.start("a:2")
+        self.start("a")
+        self.assertEqual(len(self.processes("a")), 2)
+
+    def test_another_number_of_threads_is_brought_there(self):
+        self.start("a:2", "--threads", "1")
+        self.assertIn("another number of threads", self.start("a:2", "--threads", "2")[1])
+        self.assertEqual(self.option("a", "--threads"), ["2", "2"])
+
+    def test_an_older_command_is_named_and_replaced_on_request(self):
+        self.start("a:2")
+        before = self.processes("a")
+        status, output, _ = self.start("a:2", lethe=self.newer)
+        self.assertEqual((status, self.processes("a")), (0, before))
+        self.assertIn("worker-1 still runs another lethe", output)
+        self.assertIn("still runs another lethe", self.run_command("status", "a")[1])
+        status, output, _ = self.run_command("restart", "--boot", "off", "--rolling", "a")
+        self.assertEqual(status, 0, output)
+        self.assertEqual({subprocess.run([os.readlink(f"/proc/{process}/exe"), "--version"], capture_output=True, text=True).stdout
+                          for process in self.processes("a")}, {"0.2.0\n"})
+        self.assertNotIn("another lethe", self.run_command("status", "a")[1])
+        self.assertEqual(len(list((self.home("a") / "programs").iterdir())), 1, "the old one is gone")
+
+    def test_systemd_units_bring_workers_back(self):
+        self.tool("a", "systemctl", SYSTEMCTL)
+        self.tool("a", "loginctl", "[ \"$1\" != show-user ] || echo yes")
+        status, output, _ = self.start("a:2", boot="auto")
+        self.assertEqual(status, 0, output)
+        self.assertNotIn("come back", output)
+        unit = (self.root / "a/home/.config/systemd/user/lethe-worker@.service").read_text()
+        self.assertIn("ExecStart=/bin/sh %h/.lethe/workers.sh run %i", unit)
+        said = (self.root / "a/home/systemctl").read_text()
+        self.assertIn("--user enable --quiet lethe-worker@2", said)
+        self.assertEqual(len(self.processes("a")), 2)
+        self.run_command("stop", "a")
+        self.assertIn("--user disable --quiet lethe-worker@1", (self.root / "a/home/systemctl").read_text())
+
+    def test_a_login_that_ends_the_workers_is_said(self):
+        self.tool("a", "systemctl", SYSTEMCTL)
+        self.assertIn("loginctl enable-linger", self.start("a", boot="auto")[1])
+
+    def test_cron_brings_workers_back_where_systemd_does_not_run(self):
+        self.tool("a", "crontab", CRONTAB)
+        self.assertEqual(self.start("a", boot="systemd")[0], 1, "it does not run there")
+        # A daemon has to be there that reads the line.
+        shutil.copy(shutil.which("sleep"), self.shared / "cron")
+        daemon = subprocess.Popen([self.shared / "cron", "60"])
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.kill)
+        self.start("a:2", boot="auto")
+        line = (self.root / "a/home/crontab").read_text()
+        self.assertEqual(line, '@reboot /bin/sh "$HOME/.lethe/workers.sh" boot\n')
+        self.run_command("remove", "a")
+        self.assertEqual((self.root / "a/home/crontab").read_text(), "")
+
+    def test_after_a_start_of_the_host_the_wanted_workers_run_and_no_other(self):
+        self.start("a:2")
+        self.start("a:1", "--cluster", "ours")
+        self.start("a:1")
+        self.end_processes()
+        subprocess.run(["sh", self.home("a") / "workers.sh", "boot"], env={**os.environ, "HOME": str(self.root / "a/home")}, check=True)
+        for _ in range(50):
+            if len(self.processes("a")) == 2:
+                break
+            subprocess.run(["sleep", "0.1"])
+        self.assertEqual(self.option("a", "--data"), [f"{self.home('a')}/clusters/ours/worker-1", f"{self.home('a')}/worker-1"])
+
+    def test_a_host_that_cannot_bring_them_back_says_so(self):
+        self.tool("a", "grep", 'case "$*" in *crond*) exit 1 ;; esac; exec /bin/grep "$@"')
+        status, output, _ = self.start("a", boot="auto")
+        self.assertEqual(status, 0)
+        self.assertIn("do not come back with the host: there is neither systemd for users nor cron", output)
+
+    def test_packages_that_are_missing_are_installed_before_anything_is_copied(self):
+        self.tool("a", "dpkg-query", 'for package; do :; done; [ "$package" = libzmq5 ] && exit 1; echo "install ok installed"')
+        self.tool("a", "apt-get", 'echo "$*" >>"$HOME/apt"')
+        self.tool("a", "sudo", 'shift; exec "$@"')
+        status, output, errors = self.start("a")
+        self.assertEqual(status, 0, output + errors)
+        self.assertIn("installed libzmq5;", output)
+        self.assertIn("--no-install-recommends libzmq5", (self.root / "a/home/apt").read_text())
+        self.tool("a", "apt-get", 'echo "E: no such package" >&2; exit 100')
+        status, output, _ = self.start("a", "b")
+        self.assertEqual(status, 75)
+        self.assertIn("a: FAILED: packages are missing: libzmq5", output)
+
+    def test_nothing_that_runs_on_a_host_stumbles(self):
+        """What the shell complains of stands on standard error, which a success does not show."""
+        said = subprocess.run([self.shared / "bin/ssh", "--", "a", remote_command("look", "")], capture_output=True, text=True, check=True,
+                              env={**os.environ, "FAKE_HOSTS": str(self.root)})
+        self.assertEqual(said.stderr, "")
+        self.assertIn("cores\t", said.stdout)
+
+    def test_a_file_of_hosts(self):
+        file = self.root.parent / "hosts.txt"
+        file.write_text("# the rack\na:2\n\nb   # new\n")
+        self.assertEqual(self.start("--hosts", file)[0], 0)
+        self.assertEqual([len(self.processes(host)) for host in "ab"], [2, 1])
+        self.assertEqual(self.start("--hosts", file, "a")[0], 64)
+
+    def test_the_key_is_private_and_nobody_else_reads_the_shards(self):
+        self.start("a")
+        for path in [self.home("a"), *self.home("a").glob("keys/*/worker.key"), *self.home("a").glob("worker-1*")]:
+            self.assertEqual(path.stat().st_mode & 0o077, 0, path)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,129 @@
+"""cluster/workers: a host that fails stops nothing but itself, and the status says so."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import unittest
+
+from fleet_support import FleetTestCase
+
+
+class FailingHostsTests(FleetTestCase):
+    def test_a_refused_host_in_the_middle_stops_no_other(self):
+        (self.root / "b/refused").touch()
+        status, output, errors = self.start("a", "b", "c:2")
+        self.assertEqual(status, 75, errors)
+        self.assertEqual([len(self.processes(host)) for host in "abc"], [1, 0, 2])
+        self.assertRegex(output, r"(?m)^b: FAILED: b: Permission denied")
+        self.assertEqual(errors.strip(), "3 hosts: 2 as asked, 1 failed: b")
+
+    def test_a_host_that_is_down_stops_neither_status_nor_stop(self):
+        self.start("a", "c")
+        status, output, _ = self.run_command("status", "a", "gone", "c")
+        self.assertEqual(status, 75)
+        self.assertIn("gone: FAILED: ssh: connect to host gone", output)
+        self.assertEqual(len(re.findall("worker-1 runs as", output)), 2)
+        status, _, _ = self.run_command("stop", "a", "gone", "c")
+        self.assertEqual(status, 75)
+        self.assertEqual([len(self.processes(host)) for host in "ac"], [0, 0])
+
+    def test_statuses_tell_nothing_reached_from_all_failed_from_wrong_arguments(self):
+        self.assertEqual(self.run_command("status", "gone", "away")[0], 69)
+        self.assertEqual(self.start("a", coordinator="tcp://ends:1")[0], 1)
+        self.assertEqual(self.start("a", "a:2")[0], 64)
+        self.assertEqual(self.start("::1")[0], 64)
+        self.assertEqual(self.start("a", model="missing.gguf")[0], 65)
+        self.assertEqual(self.run_command("status")[0], 64)
+        self.assertEqual(self.run_command("mend", "a")[0], 64)
+
+    def test_a_full_disk_leaves_no_half_copy_and_the_old_command_runs(self):
+        self.start("a")
+        before = sorted(path.name for path in (self.home("a") / "programs").iterdir())
+        self.tool("a", "tar", 'head -c 1000 >lethe; echo "tar: lethe: Cannot write: No space left on device" >&2; exit 2')
+        status, output, _ = self.start("a", "b", lethe=self.newer)
+        self.assertEqual(status, 75)
+        self.assertIn("a: FAILED: the command: its disk is full", output)
+        self.assertEqual(sorted(path.name for path in (self.home("a") / "programs").iterdir()), before)
+        self.assertEqual(len(self.processes("a")), 1)
+        self.assertEqual(subprocess.run([self.home("a") / "lethe", "--version"], capture_output=True, text=True).stdout, "0.1.0\n")
+
+    @unittest.skipUnless(os.getuid() == 0, "a disk that is really full needs the right to mount one")
+    def test_a_disk_that_is_really_full_too(self):
+        folder = self.home("a")
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], check=True)
+        self.addCleanup(subprocess.run, ["umount", folder])
+        large = self.shared / "large.gguf"
+        large.write_bytes(os.urandom(400_000))
+        status, output, _ = self.start("a", "b", model="large.gguf")
+        self.assertEqual(status, 75)
+        self.assertIn("a: FAILED: the model: its disk is full", output)
+        self.assertEqual(list((folder / "models").iterdir()), [])
+
+    def test_what_arrives_damaged_is_not_taken(self):
+        self.tool("a", "tar", '/bin/tar "$@"; for f in */base.gguf base.gguf; do [ ! -e "$f" ] || echo x >>"$f"; done')
+        status, output, _ = self.start("a")
+        self.assertEqual(status, 1)
+        self.assertIn("the model: arrived damaged", output)
+        self.assertEqual(list((self.home("a") / "models").iterdir()), [])
+
+    def test_a_rolling_restart_stops_where_a_worker_does_not_come_back(self):
+        self.start("a", "b", "c")
+        arguments = self.home("b") / "worker-1.arguments"
+        before = self.processes("c")
+        self.tool("b", "setsid", "exit 1")
+        self.assertTrue(arguments.exists())
+        status, output, _ = self.run_command("restart", "--rolling", "--boot", "off", "--wait", "2", "a", "b", "c")
+        self.assertEqual(status, 75)
+        self.assertIn("b: FAILED: worker-1 does not run", output)
+        self.assertIn("c: FAILED: not touched, because b failed", output)
+        self.assertEqual(self.processes("c"), before)
+
+    def test_status_with_a_dead_worker_is_not_0(self):
+        self.start("a:2", "b")
+        os.kill(min(self.processes("a")), signal.SIGKILL)
+        status, output, _ = self.run_command("status", "a", "b")
+        self.assertEqual(status, 75)
+        self.assertRegex(output, r"(?m)^a: FAILED: worker-\d does not run; its log ends")
+        self.assertEqual(self.start("a:2")[0], 0)
+        self.assertEqual(self.run_command("status", "a", "b")[0], 0)
+
+    def test_a_worker_that_no_coordinator_takes_in_is_no_success(self):
+        status, output, _ = self.start("a", "--wait", "1", coordinator="tcp://silent:7070")
+        self.assertEqual(status, 1)
+        self.assertIn("no coordinator has taken it in yet", output)
+        self.assertEqual(self.run_command("status", "a")[0], 1)
+
+    def test_removing_leaves_the_first_and_says_what_it_could_not(self):
+        self.start("a:3")
+        status, output, _ = self.run_command("remove", "a:1")
+        self.assertEqual(status, 0)
+        self.assertIn("worker-3 and its shards are removed", output)
+        self.assertEqual(sorted(path.name for path in self.home("a").glob("worker-?")), ["worker-1"])
+        self.start("b", "--wait", "1", coordinator="tcp://silent:7070")
+        status, output, _ = self.run_command("remove", "a", "b")
+        self.assertEqual(status, 75)
+        self.assertIn("b: FAILED: worker-1 was not removed in order: error: no coordinator answers", output)
+        self.assertTrue((self.home("b") / "worker-1").is_dir())
+        self.assertEqual([list((self.home("a") / kind).iterdir()) for kind in ("models", "keys")], [[], []])
+
+    def test_logs_say_whose_they_are(self):
+        self.start("a:2", "b")
+        status, output, _ = self.run_command("logs", "--lines", "1", "a", "b", "gone")
+        self.assertEqual(status, 75)
+        self.assertIn("a worker-2: info worker: connected to cluster of-tcp://one:7070", output)
+        self.assertIn("b worker-1: ", output)
+
+    def test_one_json_object(self):
+        self.start("a")
+        status, output, _ = self.run_command("status", "--json", "a", "gone")
+        report = json.loads(output)
+        self.assertEqual((status, report["status"], report["schema_version"]), (75, 75, 1))
+        self.assertEqual([host["ok"] for host in report["hosts"]], [True, False])
+        self.assertEqual(report["hosts"][0]["workers"][0]["coordinator"], "tcp://one:7070")
+
+
+if __name__ == "__main__":
+    unittest.main()
