@@ -1,0 +1,112 @@
+"""Hosts in network namespaces of this machine, joined by a switch in one of its own: nothing of the machine's own network is touched.
+For network.py."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+PACKAGES = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables"}
+ETHERNET, LOSS = 1500, 10
+
+
+def run(*command, check=True):
+    return subprocess.run([str(word) for word in command], check=check, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True)
+
+
+def hindrance():
+    """Why no namespaces can be made here; None if they can."""
+    if os.getuid() != 0:
+        return "only root makes network namespaces"
+    if missing := [tool for tool in PACKAGES if not shutil.which(tool)]:
+        return f"{' and '.join(missing)} missing: apt-get install {' '.join(sorted({PACKAGES[tool] for tool in missing}))}"
+    name = f"lethe-{os.getpid()}-trial"
+    try:
+        run("ip", "netns", "add", name)
+        run("ip", "-n", name, "link", "add", "name", "va", "type", "veth", "peer", "name", "vb")
+        run("ip", "-n", name, "link", "add", "name", "switch", "type", "bridge")
+        run("ip", "netns", "exec", name, "nft", f"add table inet lethe; add chain inet lethe in {{ type filter hook input priority 0; }}; "
+            "add rule inet lethe in numgen random mod 100 < 10 drop")
+        run("ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", "va", "root", "tbf", "rate", "1mbit", "burst", "16kb", "latency", "400ms")
+    except subprocess.CalledProcessError as error:
+        return f"no network namespaces as they are needed: {error.stderr.strip() or error}"
+    finally:
+        run("ip", "netns", "delete", name, check=False)
+    return None
+
+
+class Host:
+    """A namespace with one network card, eth0."""
+
+    def __init__(self, network, name, address):
+        self.name, self.address, self.space, self.port = name, address, f"{network.prefix}-{name}", f"p-{name}"
+        self.switch = network.switch
+        run("ip", "netns", "add", self.space)
+        run("ip", "-n", self.space, "link", "set", "lo", "up")
+        run("ip", "-n", self.switch, "link", "add", "name", self.port, "type", "veth", "peer", "name", "eth0", "netns", self.space)
+        run("ip", "-n", self.switch, "link", "set", self.port, "master", "switch", "up")
+        # Whoever takes over an address says so to those who remember another card for it.
+        self.execute("sysctl", "-qw", "net.ipv4.conf.eth0.arp_notify=1")
+        self.take(address)
+
+    def execute(self, *command):
+        return run("ip", "netns", "exec", self.space, *command)
+
+    def take(self, address):
+        run("ip", "-n", self.space, "link", "set", "eth0", "down")
+        run("ip", "-n", self.space, "address", "add", f"{address}/16", "dev", "eth0")
+        run("ip", "-n", self.space, "link", "set", "eth0", "up")
+
+    def leave(self):
+        """Off the network, for good."""
+        run("ip", "-n", self.space, "address", "flush", "dev", "eth0")
+
+    def drop(self, *hooks, share=100):
+        """Drops that share (in %) of what comes in (input) or goes out (output)."""
+        for hook in hooks:
+            what = "drop" if share == 100 else f"numgen random mod 100 < {share} drop"
+            self.execute("nft", f"add table inet lethe; add chain inet lethe {hook} {{ type filter hook {hook} priority 0; }}; "
+                         f"add rule inet lethe {hook} {'iif' if hook == 'input' else 'oif'} eth0 {what}")
+
+    def mend(self):
+        self.execute("nft", "delete table inet lethe")
+
+    def slow_down(self, rate):
+        limit = ["root", "tbf", "rate", rate, "burst", "16kb", "latency", "400ms"]
+        self.execute("tc", "qdisc", "add", "dev", "eth0", *limit)
+        run("ip", "netns", "exec", self.switch, "tc", "qdisc", "add", "dev", self.port, *limit)
+
+    def narrow(self, bytes_):
+        run("ip", "-n", self.space, "link", "set", "eth0", "mtu", bytes_)
+        run("ip", "-n", self.switch, "link", "set", self.port, "mtu", bytes_)
+
+    def moved(self):
+        """Bytes that have passed its card, in both directions."""
+        card = json.loads(run("ip", "-n", self.space, "-s", "-j", "link", "show", "eth0").stdout)[0]["stats64"]
+        return card["rx"]["bytes"] + card["tx"]["bytes"]
+
+
+class Network:
+    """As a context it takes away what it has made, however it ends."""
+
+    def __init__(self, number):
+        self.prefix, self.hosts = f"lethe-{os.getpid()}-{number}", []
+        self.switch = f"{self.prefix}-switch"
+
+    def __enter__(self):
+        run("ip", "netns", "add", self.switch)
+        run("ip", "-n", self.switch, "link", "add", "name", "switch", "type", "bridge", "stp_state", "0", "forward_delay", "0")
+        run("ip", "-n", self.switch, "link", "set", "switch", "up")
+        return self
+
+    def __exit__(self, *_):
+        for space in [host.space for host in self.hosts] + [self.switch]:
+            if run("ip", "netns", "delete", space, check=False).returncode != 0:
+                print(f"ip netns delete {space} failed", file=sys.stderr)
+
+    def host(self, name):
+        number = len(self.hosts) + 1
+        self.hosts.append(Host(self, name, f"10.77.{number // 250}.{number % 250 + 1}"))
+        return self.hosts[-1]
