@@ -10,6 +10,18 @@ import sys
 PACKAGES = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables"}
 ETHERNET, LOSS = 1500, 10
 
+# Gratuitous ARP, as keepalived sends it.
+ANNOUNCEMENT = """
+import socket, sys, time
+card = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+card.bind(("eth0", 0))
+own, address = card.getsockname()[4], socket.inet_aton(sys.argv[1])
+frame = b"\\xff" * 6 + own + bytes.fromhex("0806 0001 0800 0604 0001") + own + address + b"\\0" * 6 + address
+for _ in range(4):
+    card.send(frame)
+    time.sleep(0.5)
+"""
+
 
 def run(*command, check=True):
     return subprocess.run([str(word) for word in command], check=check, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -47,17 +59,19 @@ class Host:
         run("ip", "-n", self.space, "link", "set", "lo", "up")
         run("ip", "-n", self.switch, "link", "add", "name", self.port, "type", "veth", "peer", "name", "eth0", "netns", self.space)
         run("ip", "-n", self.switch, "link", "set", self.port, "master", "switch", "up")
-        # Whoever takes over an address says so to those who remember another card for it.
-        self.execute("sysctl", "-qw", "net.ipv4.conf.eth0.arp_notify=1")
+        run("ip", "-n", self.space, "link", "set", "eth0", "up")
         self.take(address)
 
     def execute(self, *command):
         return run("ip", "netns", "exec", self.space, *command)
 
     def take(self, address):
-        run("ip", "-n", self.space, "link", "set", "eth0", "down")
         run("ip", "-n", self.space, "address", "add", f"{address}/16", "dev", "eth0")
-        run("ip", "-n", self.space, "link", "set", "eth0", "up")
+
+    def take_over(self, address):
+        """As what moves addresses does, it says so, for some seconds, to those who remember another card for it."""
+        self.take(address)
+        self.execute(sys.executable, "-c", ANNOUNCEMENT, address)
 
     def leave(self):
         """Off the network, for good."""

@@ -185,7 +185,7 @@ def move(address_too):
             cluster.data = cluster.root / "moved"
             old.leave()
             if address_too:
-                cluster.home.take(old.address)
+                cluster.home.take_over(old.address)
             cluster.start_coordinator()
             if not address_too:
                 for host, name in zip(hosts, cluster.workers):

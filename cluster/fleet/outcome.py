@@ -20,7 +20,7 @@ class Outcome:
     @property
     def line(self):
         parts = self.problems and ["FAILED: " + "; ".join(self.problems)]
-        return f"{self.host}: " + "; ".join([*parts, *self.did, *self.notes])
+        return f"{self.host}: " + "; ".join(dict.fromkeys([*parts, *self.did, *self.notes]))
 
     @property
     def report(self):

@@ -97,8 +97,11 @@ def start(asked, view, host, cluster):
             plan.steps += ["keep", number]
             if another_program:
                 plan.notes.append(f"worker-{number} still runs another lethe: `restart` brings the new one")
-    for number in sorted(number for number in wanted if number > count):
-        plan.steps += ["let-go", number]
+    for worker in view.workers.values():
+        if worker.number > count and (worker.kept or worker.wanted or worker.runs):
+            # Also of those that stay stopped: what `remove` tells, it tells the coordinator where it is now.
+            plan.steps += ["ask", worker.number, *command_line(asked, view, cluster, worker.number, count), "--"]
+            plan.steps += ["let-go", worker.number] * (worker.number in wanted)
     return plan
 
 

@@ -44,7 +44,7 @@ class AskedWorkersTests(FleetTestCase):
     def test_without_keys_the_address_says_whose_workers_they_are(self):
         def start(coordinator, *more):
             return self.run_command("start", "--lethe", self.lethe, "--model", self.shared / "base.gguf", "--boot", "off", "--wait",
-                                    "3", "--coordinator", coordinator, *more, "a")
+                                    "30", "--coordinator", coordinator, *more, "a")
         start("tcp://one:7070")
         self.assertEqual(start("tcp://two:7070")[0], 1)
         self.assertEqual(self.option("a", "--coordinator"), ["tcp://one:7070"])

@@ -75,7 +75,7 @@ class FailingHostsTests(FleetTestCase):
         before = self.processes("c")
         self.tool("b", "setsid", "exit 1")
         self.assertTrue(arguments.exists())
-        status, output, _ = self.run_command("restart", "--rolling", "--boot", "off", "--wait", "2", "a", "b", "c")
+        status, output, _ = self.run_command("restart", "--rolling", "--boot", "off", "--wait", "30", "a", "b", "c")
         self.assertEqual(status, 75)
         self.assertIn("b: FAILED: worker-1 does not run", output)
         self.assertIn("c: FAILED: not touched, because b failed", output)
@@ -91,7 +91,7 @@ class FailingHostsTests(FleetTestCase):
         self.assertEqual(self.run_command("status", "a", "b")[0], 0)
 
     def test_a_worker_that_no_coordinator_takes_in_is_no_success(self):
-        status, output, _ = self.start("a", "--wait", "1", coordinator="tcp://silent:7070")
+        status, output, _ = self.start("a", "--wait", "3", coordinator="tcp://silent:7070")
         self.assertEqual(status, 1)
         self.assertIn("no coordinator has taken it in yet", output)
         self.assertEqual(self.run_command("status", "a")[0], 1)
@@ -102,12 +102,17 @@ class FailingHostsTests(FleetTestCase):
         self.assertEqual(status, 0)
         self.assertIn("worker-3 and its shards are removed", output)
         self.assertEqual(sorted(path.name for path in self.home("a").glob("worker-?")), ["worker-1"])
-        self.start("b", "--wait", "1", coordinator="tcp://silent:7070")
+        self.start("b", "--wait", "3", coordinator="tcp://silent:7070")
         status, output, _ = self.run_command("remove", "a", "b")
         self.assertEqual(status, 75)
         self.assertIn("b: FAILED: worker-1 was not removed in order: error: no coordinator answers", output)
         self.assertTrue((self.home("b") / "worker-1").is_dir())
         self.assertEqual([list((self.home("a") / kind).iterdir()) for kind in ("models", "keys")], [[], []])
+
+    def test_removing_tells_the_coordinator_where_it_is_now(self):
+        self.start("a:2", "--wait", "3", coordinator="tcp://silent:7070")
+        self.assertEqual(self.start("a:1")[0], 0)
+        self.assertEqual(self.run_command("remove", "a")[0], 0)
 
     def test_logs_say_whose_they_are(self):
         self.start("a:2", "b")

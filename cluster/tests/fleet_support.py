@@ -95,7 +95,7 @@ class FleetTestCase(unittest.TestCase):
     def start(self, *arguments, lethe=None, model="base.gguf", coordinator="tcp://one:7070", authority="coordinator.pub", boot="off"):
         return self.run_command(
             "start", "--lethe", lethe or self.lethe, "--model", self.shared / model, "--coordinator", coordinator, "--keys",
-            self.shared / "worker.key", "--coordinator-key", self.shared / authority, "--boot", boot, "--wait", "3", *arguments)
+            self.shared / "worker.key", "--coordinator-key", self.shared / authority, "--boot", boot, "--wait", "30", *arguments)
 
     def option(self, host, name):
         return sorted(words[words.index(name) + 1] for words in self.processes(host).values())
