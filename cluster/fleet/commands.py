@@ -6,6 +6,9 @@ import plan
 from outcome import Outcome
 from remote import HostFailed, view
 
+# A host whose disk or shell hangs is given up; looking takes a moment.
+LOOK_SECONDS = 60
+
 
 @dataclasses.dataclass(frozen=True)
 class Fleet:
@@ -17,7 +20,7 @@ class Fleet:
     seconds: int = 20
 
     def look(self, host):
-        return view(self.connections.run(host.name, "look", self.cluster))
+        return view(self.connections.run(host.name, "look", self.cluster, seconds=LOOK_SECONDS))
 
     def boot_way(self, seen):
         if self.boot == "off":

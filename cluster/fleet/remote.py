@@ -41,8 +41,8 @@ class Connections:
             self.running.add(process)
         return process
 
-    def run(self, host, verb, *arguments, tree=None):
-        """The facts, each a list of its parts; raises HostFailed."""
+    def run(self, host, verb, *arguments, tree=None, seconds=None):
+        """The facts, each a list of its parts; raises HostFailed, also if it takes longer than so many seconds."""
         process = self.start(host, verb, *arguments, stdin=subprocess.PIPE if tree else subprocess.DEVNULL)
         try:
             if tree:
@@ -54,7 +54,11 @@ class Connections:
                 except OSError as error:
                     process.terminate()
                     raise HostFailed(f"cannot be read here: {error}") from error
-            output, errors = process.communicate()
+            output, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            process.communicate()
+            raise HostFailed(f"no answer in {seconds} s", unreachable=True) from error
         except BrokenPipeError:
             output, errors = process.stdout.read(), process.stderr.read()
         finally:

@@ -82,7 +82,7 @@ receive() {
     fi
     rm -rf "${root:?}/$kind/$name"
     # On the disk before it has its name: after a power failure there is no half of it.
-    sync
+    find "$partial" -exec sync {} + 2>/dev/null || sync
     mv "$partial" "$root/$kind/$name" || exit 1
 }
 

@@ -22,8 +22,7 @@ start_worker() {
 }
 
 stop_worker() {
-    find_worker_now "$1" || return 0
-    # One that systemd has started would be started again.
+    # One that systemd has started would be started again, also one that has just ended.
     ! command -v systemctl >/dev/null || systemctl --user stop "lethe-worker@$unit_prefix$1" >/dev/null 2>&1
     find_worker_now "$1" || return 0
     kill "$pid"

@@ -6,8 +6,10 @@ import re
 import signal
 import subprocess
 import unittest
+from unittest import mock
 
-from fleet_support import FleetTestCase
+from fleet_support import SYSTEMCTL, FleetTestCase
+from remote import Connections, HostFailed
 
 
 class FailingHostsTests(FleetTestCase):
@@ -113,6 +115,19 @@ class FailingHostsTests(FleetTestCase):
         self.start("a:2", "--wait", "3", coordinator="tcp://silent:7070")
         self.assertEqual(self.start("a:1")[0], 0)
         self.assertEqual(self.run_command("remove", "a")[0], 0)
+
+    def test_a_host_that_hangs_is_given_up(self):
+        self.tool("a", "nproc", "exec sleep 30")
+        with mock.patch.dict(os.environ, self.environment):
+            with self.assertRaisesRegex(HostFailed, "no answer in 1 s"):
+                Connections(may_ask=False).run("a", "look", "", seconds=1)
+
+    def test_a_unit_that_waits_to_be_started_again_is_stopped_too(self):
+        self.tool("a", "systemctl", SYSTEMCTL)
+        self.start("a", boot="systemd")
+        self.end_processes()
+        self.run_command("stop", "a")
+        self.assertIn("--user stop lethe-worker@1", (self.root / "a/home/systemctl").read_text())
 
     def test_logs_say_whose_they_are(self):
         self.start("a:2", "b")

@@ -5,11 +5,13 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 COMMAND = HERE.parent / "workers"
+sys.path.append(str(HERE.parent / "fleet"))
 # No host of a test speaks to this machine's own systemd or cron.
 ABSENT = {"systemctl": "exit 1", "loginctl": "exit 1", "crontab": "exit 1"}
 SYSTEMCTL = r"""
@@ -27,6 +29,12 @@ esac
 """
 
 
+def memory():
+    """A folder in memory where programs may run, so that no test waits for a disk; None if there is none."""
+    folder = "/dev/shm"
+    return folder if os.access(folder, os.W_OK) and not os.statvfs(folder).f_flag & os.ST_NOEXEC else None
+
+
 def compiled(folder, version="0.1.0"):
     folder.mkdir()
     compiler = os.environ.get("CC") or shutil.which("clang") or "cc"
@@ -37,7 +45,7 @@ def compiled(folder, version="0.1.0"):
 class FleetTestCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="lethe-fleet-"))
+        cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="lethe-fleet-", dir=memory()))
         cls.addClassCleanup(shutil.rmtree, cls.shared, ignore_errors=True)
         cls.lethe, cls.newer = compiled(cls.shared / "old"), compiled(cls.shared / "new", "0.2.0")
         for name, content in {"base.gguf": "weights", "worker.key": "secret", "coordinator.pub": "public",
@@ -86,9 +94,12 @@ class FleetTestCase(unittest.TestCase):
             for process in self.processes(host):
                 os.kill(process, signal.SIGKILL)
 
+    @property
+    def environment(self):
+        return {**os.environ, "FAKE_HOSTS": str(self.root), "PATH": f"{self.shared}/bin:{os.environ['PATH']}"}
+
     def run_command(self, *arguments):
-        environment = {**os.environ, "FAKE_HOSTS": str(self.root), "PATH": f"{self.shared}/bin:{os.environ['PATH']}"}
-        done = subprocess.run([COMMAND, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=60,
+        done = subprocess.run([COMMAND, *map(str, arguments)], env=self.environment, capture_output=True, text=True, timeout=60,
                               stdin=subprocess.DEVNULL, check=False)
         return done.returncode, done.stdout, done.stderr
 

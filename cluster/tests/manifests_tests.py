@@ -88,6 +88,20 @@ class KubernetesTests(unittest.TestCase):
         self.assertGreaterEqual(self.pods["lethe-worker"]["terminationGracePeriodSeconds"], 20)
 
 
+@unittest.skipUnless(kubernetes_validate, "PyYAML is not here: it comes with kubernetes-validate")
+class ComposeTests(unittest.TestCase):
+    def test_services_are_watched_and_workers_leave_nothing_behind(self):
+        services = yaml.safe_load((CLUSTER.parent / "docker/compose.yaml").read_text(encoding="utf-8"))["services"]
+        for name in ("coordinator", "worker"):
+            self.assertEqual(services[name]["healthcheck"]["test"][:3], ["CMD", "lethe", "status"])
+        worker = services["worker"]
+        self.assertTrue(any(argument.startswith("--threads=") for argument in worker["command"]))
+        self.assertIn("--data=/shards/worker", worker["command"])
+        self.assertEqual([entry.split(":")[0] for entry in worker["tmpfs"]], ["/shards"])
+        self.assertEqual(worker["volumes"], ["keys:/keys:ro"])
+        self.assertLessEqual({"LETHE_COORDINATOR", "LETHE_KEYS", "LETHE_COORDINATOR_KEY"}, worker["environment"].keys())
+
+
 @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not here")
 class UnitTests(unittest.TestCase):
     def setUp(self):
