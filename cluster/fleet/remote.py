@@ -57,7 +57,10 @@ class Connections:
             output, errors = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as error:
             process.kill()
-            process.communicate()
+            process.wait()
+            # Whatever it had started may go on and hold these.
+            for pipe in (process.stdout, process.stderr):
+                pipe.close()
             raise HostFailed(f"no answer in {seconds} s", unreachable=True) from error
         except BrokenPipeError:
             output, errors = process.stdout.read(), process.stderr.read()
