@@ -1,5 +1,5 @@
-"""Hosts in network namespaces of this machine, joined by a switch in one of its own: nothing of the machine's own network is touched.
-For network.py."""
+"""Hosts in network namespaces of this machine, joined by a switch in one of its own: nothing of the machine's own network is
+touched. For network.py."""
 
 import json
 import os
@@ -28,6 +28,16 @@ def run(*command, check=True):
                           stderr=subprocess.PIPE, text=True)
 
 
+def dropping(hook, card, share):
+    what = "drop" if share == 100 else f"numgen random mod 100 < {share} drop"
+    return (f"add table inet lethe; add chain inet lethe {hook} {{ type filter hook {hook} priority 0; }}; "
+            f"add rule inet lethe {hook} {'iif' if hook == 'input' else 'oif'} {card} {what}")
+
+
+def limit(rate):
+    return ["root", "tbf", "rate", rate, "burst", "16kb", "latency", "400ms"]
+
+
 def hindrance():
     """Why no namespaces can be made here; None if they can."""
     if os.getuid() != 0:
@@ -39,9 +49,8 @@ def hindrance():
         run("ip", "netns", "add", name)
         run("ip", "-n", name, "link", "add", "name", "va", "type", "veth", "peer", "name", "vb")
         run("ip", "-n", name, "link", "add", "name", "switch", "type", "bridge")
-        run("ip", "netns", "exec", name, "nft", f"add table inet lethe; add chain inet lethe in {{ type filter hook input priority 0; }}; "
-            "add rule inet lethe in numgen random mod 100 < 10 drop")
-        run("ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", "va", "root", "tbf", "rate", "1mbit", "burst", "16kb", "latency", "400ms")
+        run("ip", "netns", "exec", name, "nft", dropping("input", "va", LOSS))
+        run("ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", "va", *limit("1mbit"))
     except subprocess.CalledProcessError as error:
         return f"no network namespaces as they are needed: {error.stderr.strip() or error}"
     finally:
@@ -80,17 +89,14 @@ class Host:
     def drop(self, *hooks, share=100):
         """Drops that share (in %) of what comes in (input) or goes out (output)."""
         for hook in hooks:
-            what = "drop" if share == 100 else f"numgen random mod 100 < {share} drop"
-            self.execute("nft", f"add table inet lethe; add chain inet lethe {hook} {{ type filter hook {hook} priority 0; }}; "
-                         f"add rule inet lethe {hook} {'iif' if hook == 'input' else 'oif'} eth0 {what}")
+            self.execute("nft", dropping(hook, "eth0", share))
 
     def mend(self):
         self.execute("nft", "delete table inet lethe")
 
     def slow_down(self, rate):
-        limit = ["root", "tbf", "rate", rate, "burst", "16kb", "latency", "400ms"]
-        self.execute("tc", "qdisc", "add", "dev", "eth0", *limit)
-        run("ip", "netns", "exec", self.switch, "tc", "qdisc", "add", "dev", self.port, *limit)
+        self.execute("tc", "qdisc", "add", "dev", "eth0", *limit(rate))
+        run("ip", "netns", "exec", self.switch, "tc", "qdisc", "add", "dev", self.port, *limit(rate))
 
     def narrow(self, bytes_):
         run("ip", "-n", self.space, "link", "set", "eth0", "mtu", bytes_)

@@ -270,8 +270,8 @@ def main():
                 wrong.append(f"{name}: other adapters than one worker's")
             say(f"  {STORIES[name][0]}: {told[-1]['seconds']} s")
         table([["story", "time", "moved", "adapters", ""]] + [
-            [STORIES[entry["story"]][0], f"{entry['seconds']:.0f} s", kilobytes(entry["bytes"]), "the same" if entry["same"] else "OTHERS",
-             entry["remark"]] for entry in told])
+            [STORIES[entry["story"]][0], f"{entry['seconds']:.0f} s", kilobytes(entry["bytes"]),
+             "the same" if entry["same"] else "OTHERS", entry["remark"]] for entry in told])
         if options.json:
             print(json.dumps({"schema_version": 1, "stories": told, "wrong": wrong}, sort_keys=True))
     except BaseException:

@@ -100,7 +100,7 @@ def read(facts, outcome, restarted=()):
         elif kind == "kept":
             outcome.problems.append(f"worker-{parts[0]} was not removed in order: {parts[1]}")
         elif kind == "note":
-            outcome.notes.append(parts[0])
+            outcome.notes.append(" ".join(parts))
 
 
 def tell(worker, outcome):

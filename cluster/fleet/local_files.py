@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import tarfile
 
@@ -79,8 +80,9 @@ def model(asked):
         return tree("models", ((f"{path.name}/{name}", file) for name, file in below(path))), path.name
     if not path.is_file():
         raise Unusable(f"--model {path}: there is no such model")
-    parts = sorted(path.parent.glob(path.name.split("-00001-of-")[0].replace("[", "[[]") + "-?????-of-" + path.name[-10:])) \
-        if "-00001-of-" in path.name else [path]
+    parts = [path]
+    if split := re.fullmatch(r"(.*)-00001-of-(\d{5})\.gguf", path.name):
+        parts = [path.with_name(f"{split[1]}-{part:05}-of-{split[2]}.gguf") for part in range(1, int(split[2]) + 1)]
     return tree("models", [(part.name, part) for part in parts]), path.name
 
 

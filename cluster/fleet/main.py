@@ -172,7 +172,13 @@ def asked(options):
 def main():
     command, options = parse(sys.argv[1:])
     connections = Connections(may_ask=options.jobs == 1)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+    def interrupt(*_):
+        # First, so that nobody waits for hosts that are still at work.
+        connections.end()
+        raise KeyboardInterrupt
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     fleet = commands.Fleet(connections, options.cluster, getattr(options, "boot", "auto"), getattr(options, "wait", 20))
     run = everywhere
     try:
@@ -190,7 +196,7 @@ def main():
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        connections.end()
+        print("interrupted: hosts finish what they have begun; the same command again goes on", file=sys.stderr)
         return 130
 
 

@@ -1,12 +1,15 @@
 """Runs remote.sh on hosts through ssh and reads the facts that it prints."""
 
 import dataclasses
+import os
 import pathlib
 import shlex
+import signal
 import subprocess
 import threading
 
-SCRIPT = "".join(pathlib.Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("facts.sh", "services.sh", "remote.sh"))
+SCRIPT = "".join(pathlib.Path(__file__).with_name(name).read_text(encoding="utf-8")
+                 for name in ("facts.sh", "services.sh", "remote.sh"))
 # A host that hangs is given up after half a minute.
 OPTIONS = ["-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"]
 # What ssh itself ends with when it could not get there.
@@ -26,7 +29,7 @@ class Connections:
 
     def __init__(self, may_ask):
         self.options, self.may_ask = OPTIONS + ([] if may_ask else ["-o", "BatchMode=yes"]), may_ask
-        self.lock, self.running, self.ended = threading.Lock(), set(), False
+        self.lock, self.running, self.ended = threading.RLock(), set(), False
 
     def command(self, host, verb, arguments):
         words = ["sh", "-c", 'script=$1; shift; eval "$script"', "lethe-workers", SCRIPT, verb, *arguments]
@@ -52,15 +55,12 @@ class Connections:
                 except BrokenPipeError:
                     pass
                 except OSError as error:
-                    process.terminate()
+                    self.kill(process)
                     raise HostFailed(f"cannot be read here: {error}") from error
             output, errors = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as error:
-            process.kill()
-            process.wait()
-            # Whatever it had started may go on and hold these.
-            for pipe in (process.stdout, process.stderr):
-                pipe.close()
+            self.kill(process)
+            process.communicate()
             raise HostFailed(f"no answer in {seconds} s", unreachable=True) from error
         except BrokenPipeError:
             output, errors = process.stdout.read(), process.stderr.read()
@@ -78,7 +78,14 @@ class Connections:
         with self.lock:
             self.ended = True
             for process in self.running:
-                process.terminate()
+                self.kill(process)
+
+    def kill(self, process):
+        """With what it has started itself, a proxy for example."""
+        try:
+            process.kill() if self.may_ask else os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 def most_telling(lines):
@@ -140,7 +147,8 @@ def view(facts):
             case "has": seen.has.add((parts[0], parts[1]))
             case "worker":
                 number, pid, wanted, kept, connection, cluster, said = parts
-                seen.workers[int(number)] = Worker(int(number), int(pid), wanted == "yes", kept == "yes", connection, cluster, said)
+                seen.workers[int(number)] = Worker(int(number), int(pid), wanted == "yes", kept == "yes", connection, cluster,
+                                                   said)
             case "argument": seen.workers[int(parts[0])].arguments.append("\t".join(parts[1:]))
             case "authority": seen.workers[int(parts[0])].authority = parts[1]
     if not seen.home:

@@ -60,7 +60,10 @@ packages() {
         apt-get install -y -qq --no-install-recommends $missing >/dev/null || fail "packages are missing:" $missing
 }
 
-digest_of() { (cd "$1" && find . -type f | LC_ALL=C sort | while IFS= read -r file; do sha256sum "$file"; done | sha256sum | cut -d ' ' -f 1); }
+digest_of() {
+    (cd "$1" && find . -type f | LC_ALL=C sort | while IFS= read -r file; do sha256sum "$file"; done) |
+        sha256sum | cut -d ' ' -f 1
+}
 
 receive() {
     kind=$1 name=$2 digest=$3 needed=$(($4 / 1024 + 64))
@@ -75,9 +78,10 @@ receive() {
     chmod -R go= "$partial"
     [ "$(digest_of "$partial")" = "$digest" ] || fail "arrived damaged"
     if [ "$kind" = programs ]; then
-        "$partial/lethe" --version >/dev/null 2>"$partial.log" ||
-            { head -n 1 "$partial.log" >&2; rm -f "$partial.log"; fail "this machine's build does not run there: both need the same release of Debian or Ubuntu"; }
-        rm -f "$partial.log"
+        complaint=$("$partial/lethe" --version 2>&1 >/dev/null) || {
+            echo "$complaint" >&2
+            fail "this machine's build does not run there: both need the same release of Debian or Ubuntu"
+        }
         ln -sfn "programs/$name/lethe" "$root/lethe"
     fi
     rm -rf "${root:?}/$kind/$name"

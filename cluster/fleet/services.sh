@@ -49,7 +49,8 @@ prepare_boot() {
     printf '%s\n' "$script" >"$root/workers.sh.new" && mv "$root/workers.sh.new" "$root/workers.sh" || exit 1
     if [ "$boot" = systemd ]; then
         units=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
-        mkdir -p "$units" && cat >"$units/lethe-worker@.service.new" <<'UNIT' && mv "$units/lethe-worker@.service.new" "$units/lethe-worker@.service" || exit 1
+        unit=$units/lethe-worker@.service
+        mkdir -p "$units" && cat >"$unit.new" <<'UNIT' && mv "$unit.new" "$unit" || exit 1
 [Unit]
 Description=Lethe worker %i
 StartLimitIntervalSec=0
@@ -67,7 +68,8 @@ UNIT
         systemctl --user daemon-reload || exit 1
         loginctl enable-linger >/dev/null 2>&1
         [ "$(loginctl show-user "$(id -un)" -p Linger --value 2>/dev/null)" = yes ] ||
-            fact note "its workers end with the last login and come back with the next: an administrator has to say loginctl enable-linger $(id -un)"
+            fact note "its workers end with the last login and come back with the next:" \
+                "an administrator has to say loginctl enable-linger $(id -un)"
     elif [ "$boot" = cron ]; then
         crontab -l 2>/dev/null | grep -q '/\.lethe/workers\.sh' || {
             crontab -l 2>/dev/null
@@ -139,7 +141,8 @@ boot() {
     boot=cron
     for file in "$root"/worker-*.pid "$root"/clusters/*/worker-*.pid; do
         [ -e "$file" ] || continue
-        case "$file" in "$root"/clusters/*) file_cluster=${file#"$root"/clusters/} && use_cluster "${file_cluster%%/*}" ;; *) use_cluster '' ;; esac
+        folder=${file%/*}
+        case "$folder" in "$root") use_cluster '' ;; *) use_cluster "${folder##*/}" ;; esac
         number=${file##*/worker-} && number=${number%.pid}
         find_worker_now "$number" || start_worker "$number"
     done

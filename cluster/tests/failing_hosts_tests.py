@@ -5,10 +5,11 @@ import os
 import re
 import signal
 import subprocess
+import time
 import unittest
 from unittest import mock
 
-from fleet_support import SYSTEMCTL, FleetTestCase
+from fleet_support import COMMAND, SYSTEMCTL, FleetTestCase
 from remote import Connections, HostFailed
 
 
@@ -121,6 +122,17 @@ class FailingHostsTests(FleetTestCase):
         with mock.patch.dict(os.environ, self.environment):
             with self.assertRaisesRegex(HostFailed, "no answer in 1 s"):
                 Connections(may_ask=False).run("a", "look", "", seconds=1)
+
+    def test_an_interrupted_command_ends_at_once(self):
+        for host in "abc":
+            self.tool(host, "nproc", 'touch "$HOME/asked"; exec sleep 60')
+        process = subprocess.Popen([COMMAND, "status", "--jobs", "2", "a", "b", "c"], env=self.environment,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while not (self.root / "b/home/asked").exists():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        self.assertIn(b"interrupted", process.communicate(timeout=20)[1])
+        self.assertEqual(process.returncode, 130)
 
     def test_a_unit_that_waits_to_be_started_again_is_stopped_too(self):
         self.tool("a", "systemctl", SYSTEMCTL)

@@ -1,4 +1,4 @@
-"""What Kubernetes and systemd are told: valid, and with what a fleet needs. cluster/test fetches the schemas of kubernetes-validate."""
+"""What Kubernetes, Compose and systemd are told: valid, and with what a fleet needs. cluster/test fetches Kubernetes' schemas."""
 
 import os
 import pathlib
@@ -71,7 +71,8 @@ class KubernetesTests(unittest.TestCase):
             self.assertEqual(sorted(mounted), sorted(volumes))
 
     def test_selectors_find_their_pods(self):
-        labels = [entry["spec"]["template"]["metadata"]["labels"] for entry in self.objects if entry["kind"] in ("StatefulSet", "Deployment")]
+        labels = [entry["spec"]["template"]["metadata"]["labels"] for entry in self.objects
+                  if entry["kind"] in ("StatefulSet", "Deployment")]
         for spec in [*self.named("Service").values()]:
             self.assertIn(spec["selector"], labels)
         for kind in ("PodDisruptionBudget", "StatefulSet", "Deployment"):
