@@ -26,6 +26,17 @@ public struct AdamW: Sendable, Hashable {
         second = [Float](repeating: 0, count: count)
     }
 
+    /// Goes on where another left off: the same steps follow as there.
+    ///
+    /// nil: the moments differ in length, or the steps are fewer than none.
+    public init?(steps: Int, first: [Float], second: [Float], weightDecay: Float) {
+        guard steps >= 0, first.count == second.count else { return nil }
+        self.init(count: 0, weightDecay: weightDecay)
+        self.steps = steps
+        self.first = first
+        self.second = second
+    }
+
     /// Moves the parameters one step against the gradient; both must have `count` values.
     public mutating func step(_ parameters: inout [Float], gradient: [Float], learningRate: Float) {
         precondition(

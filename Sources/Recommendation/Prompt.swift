@@ -26,6 +26,8 @@ public struct Prompt: Codable, Hashable, Sendable {
     public var frame: PromptFrame?
     /// How many bytes of the input all questions about the user begin with; nil: TALLRec's text says it itself.
     public var historyBytes: Int?
+    /// The slice of its shard that the user was dealt to, from 1; nil: prompts are not dealt by user.
+    public var slice: Int?
 
     public init(
         id: String, user: String, split: Split, target: InteractionKey, history: [InteractionKey], instruction: String,

@@ -9,12 +9,16 @@ public struct TrainingPrompt: Codable, Hashable, Sendable {
     public var frame: PromptFrame?
     /// How many bytes of the input all questions about the user begin with; nil: TALLRec's text says it itself.
     public var historyBytes: Int?
+    /// The slice of its shard that the prompt's user was dealt to, from 1; nil: prompts are not dealt by user.
+    public var slice: Int?
 
     public init(
-        id: String, instruction: String, input: String, label: Bool, frame: PromptFrame? = nil, historyBytes: Int? = nil
+        id: String, instruction: String, input: String, label: Bool, frame: PromptFrame? = nil,
+        historyBytes: Int? = nil, slice: Int? = nil
     ) {
         self.frame = frame
         self.historyBytes = historyBytes
+        self.slice = slice
         self.id = id
         self.instruction = instruction
         self.input = input
@@ -24,7 +28,7 @@ public struct TrainingPrompt: Codable, Hashable, Sendable {
     public init(_ prompt: Prompt) {
         self.init(
             id: prompt.id, instruction: prompt.instruction, input: prompt.input, label: prompt.label,
-            frame: prompt.frame, historyBytes: prompt.historyBytes)
+            frame: prompt.frame, historyBytes: prompt.historyBytes, slice: prompt.slice)
     }
 
     /// The same without the question: what all prompts about one user's candidates share.
@@ -54,12 +58,13 @@ public struct TrainingPrompt: Codable, Hashable, Sendable {
         historyBytes.flatMap { $0 == PromptTemplate.history(ofInput: input).utf8.count ? nil : $0 }
     }
 
-    /// SHA-256, in hexadecimal, of id, instruction, input and label, and of the frame and of where the history ends where a
-    /// template says so: changes when the prompt is rebuilt, and with the words that answer it.
+    /// SHA-256, in hexadecimal, of id, instruction, input and label, of the frame and of where the history ends where a
+    /// template says so, and of the slice where there is one: changes when the prompt is rebuilt, and with the words that
+    /// answer it.
     public var digest: String {
         FieldHash.hexadecimal(
             [id, instruction, input, label ? "1" : "0"] + (frame?.fields ?? [])
-                + (countedHistory.map { ["history", String($0)] } ?? []))
+                + (countedHistory.map { ["history", String($0)] } ?? []) + (slice.map { ["slice", String($0)] } ?? []))
     }
 }
 

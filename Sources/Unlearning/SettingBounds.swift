@@ -10,6 +10,7 @@ extension TrainingSpecification {
     public static let weightDecayBounds = 0.0...100.0
     public static let dropoutBounds = 0.0...0.9
     public static let heldOutBounds = 0.0...0.5
+    public static let sliceBounds = 1...1024
 }
 
 extension ClosedRange<Int> {

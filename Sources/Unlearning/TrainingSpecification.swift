@@ -24,11 +24,14 @@ public struct TrainingSpecification: Codable, Hashable, Sendable {
     public var dropout: Double
     /// Share of a shard's prompts that are not trained on; which epoch's adapter is kept is chosen by them.
     public var heldOut: Double
+    /// How many slices a shard's prompts are trained in, one after the other (`SliceDealing`).
+    public var slices: Int
 
     public init(
         base: String, precision: Precision, lora: LoRAConfiguration = LoRAConfiguration(), seed: UInt64 = 0,
         epochs: Int = 2, batch: Int = Self.defaultBatch, learningRate: Double = 1e-3, warmupSteps: Int = 0,
-        weightDecay: Double = 0, schedule: RateSchedule = .constant, dropout: Double = 0, heldOut: Double = 0
+        weightDecay: Double = 0, schedule: RateSchedule = .constant, dropout: Double = 0, heldOut: Double = 0,
+        slices: Int = 1
     ) {
         self.base = base
         self.precision = precision
@@ -42,6 +45,7 @@ public struct TrainingSpecification: Codable, Hashable, Sendable {
         self.schedule = schedule
         self.dropout = dropout
         self.heldOut = heldOut
+        self.slices = slices
     }
 }
 
@@ -49,7 +53,7 @@ public struct TrainingSpecification: Codable, Hashable, Sendable {
 extension TrainingSpecification {
     private enum CodingKeys: String, CodingKey {
         case base, precision, lora, seed, epochs, batch, learningRate, warmupSteps, weightDecay
-        case schedule, dropout, heldOut
+        case schedule, dropout, heldOut, slices
     }
 
     public init(from decoder: any Swift.Decoder) throws {
@@ -66,7 +70,8 @@ extension TrainingSpecification {
             weightDecay: try container.decode(Double.self, forKey: .weightDecay),
             schedule: try container.decodeIfPresent(RateSchedule.self, forKey: .schedule) ?? .constant,
             dropout: try container.decodeIfPresent(Double.self, forKey: .dropout) ?? 0,
-            heldOut: try container.decodeIfPresent(Double.self, forKey: .heldOut) ?? 0)
+            heldOut: try container.decodeIfPresent(Double.self, forKey: .heldOut) ?? 0,
+            slices: try container.decodeIfPresent(Int.self, forKey: .slices) ?? 1)
     }
 
     public func encode(to encoder: any Swift.Encoder) throws {
@@ -83,6 +88,7 @@ extension TrainingSpecification {
         if schedule != .constant { try container.encode(schedule, forKey: .schedule) }
         if dropout != 0 { try container.encode(dropout, forKey: .dropout) }
         if heldOut != 0 { try container.encode(heldOut, forKey: .heldOut) }
+        if slices != 1 { try container.encode(slices, forKey: .slices) }
     }
 }
 

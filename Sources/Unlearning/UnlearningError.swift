@@ -10,6 +10,12 @@ public enum UnlearningError: Error, Hashable, Sendable {
     /// A NaN or an infinity.
     case notFinite(what: String)
     case cancelled
+    /// The prompt says that it is of a slice that there is not.
+    case noSuchSlice(sample: String, slice: Int, slices: Int)
+    /// What a training should go on from was left by another one.
+    case foreignStage(name: String)
+    /// The bytes are those of no stage.
+    case malformedStage(reason: String)
     case wrongShape(what: String, expected: Int, found: Int)
     /// No adapter may carry weight: every one is quarantined.
     case noAdapter
@@ -26,6 +32,10 @@ extension UnlearningError: CustomStringConvertible {
             "the prompts \(sample) and \(other) have different templates or answer words; an adapter has one pair"
         case .notFinite(let what): "\(what) holds a value that is not a finite number"
         case .cancelled: "cancelled"
+        case .noSuchSlice(let sample, let slice, let slices):
+            "prompt \(sample) is dealt to slice \(slice) of \(slices)"
+        case .foreignStage(let name): "stage \(name) was left by another training"
+        case .malformedStage(let reason): "the stored stage is damaged: \(reason)"
         case .wrongShape(let what, let expected, let found): "\(what) has \(found) values instead of \(expected)"
         case .noAdapter: "no adapter may answer: all are quarantined"
         }

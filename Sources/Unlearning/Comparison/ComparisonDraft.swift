@@ -5,15 +5,18 @@ import Recommendation
 struct ComparisonDraft {
     private let source: ComparisonSource
     private let seed: UInt64
+    /// nil: prompts say nothing of slices.
+    private let slices: SliceDealing?
     /// Of the data as recorded, what a limit leaves out.
     private var leftOut: Set<String> = []
     /// By position of the person; also those without prompts.
     private var interactions: [[Interaction]]
     private var built: [[Prompt]] = []
 
-    init(source: ComparisonSource, seed: UInt64, limit: Int?) {
+    init(source: ComparisonSource, seed: UInt64, limit: Int?, slices: SliceDealing? = nil) {
         self.source = source
         self.seed = seed
+        self.slices = slices
         interactions = source.people.map(\.interactions)
         build()
         if let limit {
@@ -58,9 +61,13 @@ struct ComparisonDraft {
     private func rebuilt(person: Int, without forgotten: Set<InteractionKey>) -> [Prompt] {
         let (user, splits) = (source.people[person].user, source.people[person].splits)
         let retained = interactions[person].filter { !forgotten.contains($0.key) }
-        return source.builder.prompts(
+        var prompts = source.builder.prompts(
             user: user, interactions: retained, titles: { source.titles[$0] }, splits: splits
         ).filter { !leftOut.contains($0.id) }
+        if let slice = slices?.slice(ofUser: user) {
+            for index in prompts.indices { prompts[index].slice = slice }
+        }
+        return prompts
     }
 
     /// Sorted by id.

@@ -70,7 +70,10 @@ public struct ComparisonPlan: Sendable {
 
     /// - Throws: `UnlearningError.noSamples` when there is nothing to train on or to test, or too little to forget.
     public func makeCase(_ entry: Entry, from source: ComparisonSource) throws -> ComparisonCase {
-        var draft = ComparisonDraft(source: source, seed: entry.seed, limit: options.limit)
+        let settings = settings.seeded(entry.seed)
+        var draft = ComparisonDraft(
+            source: source, seed: entry.seed, limit: options.limit,
+            slices: settings.specification.dealing(of: settings.partition))
         guard !draft.prompts(of: .train).isEmpty, !draft.prompts(of: .test).isEmpty else {
             throw UnlearningError.noSamples
         }
@@ -94,6 +97,6 @@ public struct ComparisonPlan: Sendable {
             people: draft.activities(), training: draft.prompts(of: .train), validation: draft.prompts(of: .validation),
             test: draft.prompts(of: .test), batches: batches,
             sequence: entry.noise == nil ? draft.sequence(of: options.sequence) : [],
-            methods: methods, settings: settings.seeded(entry.seed))
+            methods: methods, settings: settings)
     }
 }

@@ -11,12 +11,13 @@ public struct TrainingReport: Codable, Hashable, Sendable {
     public var prompts: Int
     /// Everything else that determines a training.
     public var specification: TrainingSpecification
-    /// Optimiser steps.
+    /// Optimiser steps, those that a stage holds included.
     public var steps: Int
-    /// Prompt tokens of the data times epochs; those of held-out prompts, which are scored only, do not count.
+    /// Prompt tokens of the data times epochs, those that a stage holds included; those of held-out prompts, which are scored
+    /// only, do not count.
     public var tokens: Int
-    /// From the first prompt that is read to the adapter's name. Of all fields only this and the next are no function of the
-    /// inputs.
+    /// From the first prompt that is read to the adapter's name. Of all fields only this, the next and what `slices` says of
+    /// where the training began are no function of the inputs.
     public var seconds: Double
     /// Of these in forward, backward and optimiser.
     public var computeSeconds: Double
@@ -26,16 +27,19 @@ public struct TrainingReport: Codable, Hashable, Sendable {
     public var heldOut: HeldOutReport?
     /// nil: trained from the initial adapter.
     public var correction: CorrectionReport?
+    /// nil: trained in one slice.
+    public var slices: SlicesReport?
 
     private enum CodingKeys: String, CodingKey {
-        case adapter, manifest, prompts, specification, steps, tokens, seconds, computeSeconds, epochLosses, heldOut
+        case adapter, manifest, prompts, specification, steps, tokens, seconds, computeSeconds, epochLosses, heldOut,
+            slices
         case correction = "approximation"
     }
 
     public init(
         adapter: String, manifest: String, prompts: Int, specification: TrainingSpecification, steps: Int, tokens: Int,
         seconds: Double, computeSeconds: Double, epochLosses: [Double], heldOut: HeldOutReport? = nil,
-        correction: CorrectionReport? = nil
+        correction: CorrectionReport? = nil, slices: SlicesReport? = nil
     ) {
         self.adapter = adapter
         self.manifest = manifest
@@ -48,8 +52,26 @@ public struct TrainingReport: Codable, Hashable, Sendable {
         self.epochLosses = epochLosses
         self.heldOut = heldOut
         self.correction = correction
+        self.slices = slices
     }
 
     /// Whether training on the manifest gives the adapter's bytes again.
     public var isExact: Bool { correction == nil }
+}
+
+/// How much of a training in slices was computed, and how much was taken from a stage.
+public struct SlicesReport: Codable, Hashable, Sendable {
+    /// How many slices the shard's prompts are dealt to.
+    public var count: Int
+    /// The first slice that was trained, from 1: the training went on from the stage after the slice before it, or began at
+    /// the initial adapter.
+    public var first: Int
+    /// Prompt tokens that were trained, times epochs; the rest of `TrainingReport.tokens` was in the stage.
+    public var tokens: Int
+
+    public init(count: Int, first: Int, tokens: Int) {
+        self.count = count
+        self.first = first
+        self.tokens = tokens
+    }
 }

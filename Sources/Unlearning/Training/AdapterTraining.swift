@@ -9,17 +9,24 @@ import Recommendation
 /// the schedule. In each epoch the samples come in the order of a keyed hash of (seed, epoch, sample id), cut into batches;
 /// the last batch may be smaller. Of a prompt that is longer than the model's context its end is read. Where prompts are held
 /// out, the adapter is that of the epoch after which their loss was smallest.
+///
+/// With several slices (`SliceDealing`) all epochs of one come before the next one begins. Adapter, moments and steps go on
+/// from slice to slice, so that what there is after slice s, a stage, is a function of slices 1…s and the specification; a
+/// training that begins at a stage ends with the same bytes.
 public enum AdapterTraining {
-    /// A pure function of the model, the samples and the specification: not of the order of `samples`.
+    /// A pure function of the model, the samples and the specification: not of the order of `samples`, nor of the stage that
+    /// it begins at.
     ///
-    /// - `progress`: called after every optimiser step.
+    /// - `stages`: only where there are several slices.
+    /// - `progress`: called after every optimiser step; counts what is trained here.
     /// - `isCancelled`: asked before every optimiser step.
     /// - Throws: `UnlearningError.noSamples`, `.emptyPrompt`, `.duplicateSample`, `.notFinite`,
-    ///   `.differentWords`, `.cancelled`, `.invalidSpecification`; `LanguageModelError.unusableAnswer`; whatever the model throws.
+    ///   `.differentWords`, `.cancelled`, `.invalidSpecification`, `.noSuchSlice`, `.foreignStage`;
+    ///   `LanguageModelError.unusableAnswer`; whatever the model throws.
     public static func train(
         model: any AnswerModel, tokenizer: any Tokenizer, samples: [TrainingPrompt],
-        specification: TrainingSpecification, progress: (TrainingProgress) -> Void = { _ in },
-        isCancelled: () -> Bool = { false }
+        specification: TrainingSpecification, stages: StageKeeping? = nil,
+        progress: (TrainingProgress) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws -> TrainedAdapter {
         let clock = ContinuousClock()
         let start = clock.now
@@ -28,64 +35,60 @@ public enum AdapterTraining {
         let manifest = ShardManifest(of: samples)
         let all = try tokenized(samples, tokenizer: tokenizer, limit: model.configuration.context)
         let split = specification.split(all.map(\.id))
-        let samples = split.trained.map { all[$0] }
-        var validation = HeldOutSelection(split.heldOut.map { all[$0] })
+        let slices = try sliced(split.trained.map { all[$0] }, of: samples, specification)
+        let names = try stages.map { try Self.names(samples, specification, arithmetic: $0.arithmetic) }
         let layout = AdapterLayout(model: model.configuration, configuration: specification.lora)
-        let dropout = FeatureDropout(specification)
-        var adapter = Adapter.initial(layout: layout, seed: specification.seed)
-        var optimiser = AdamW(count: layout.count, weightDecay: Float(specification.weightDecay))
-        let tokensOfEpoch = samples.reduce(0) { $0 + $1.tokens.count }
-        let steps = stepCount(samples: samples.count, specification: specification)
-        var (step, tokens, computing) = (0, 0, Duration.zero)
-        var epochLosses: [Double] = []
-        for epoch in 0..<specification.epochs {
-            let order = order(of: samples.map(\.id), epoch: epoch, seed: specification.seed)
-            var epochLoss = 0.0
-            for start in stride(from: 0, to: order.count, by: specification.batch) {
-                if isCancelled() { throw UnlearningError.cancelled }
-                let batch = order[start..<min(start + specification.batch, order.count)].map { samples[$0] }
-                let began = clock.now
-                step += 1
-                var seen = adapter
-                dropout?.mask(&seen.values, layout: layout, step: step)
-                var result = try model.gradient(prompts: batch.map(\.tokens), adapter: seen) { index, logits in
-                    let probability = Metrics.probability(margin: Double(logits.margin))
-                    let slope = Float((probability - (batch[index].label ? 1 : 0)) / Double(batch.count))
-                    return AnswerLogits(yes: slope, no: -slope)
-                }
-                dropout?.mask(&result.gradient, layout: layout, step: step)
-                optimiser.step(
-                    &adapter.values, gradient: result.gradient,
-                    learningRate: specification.learningRate(step: step, of: steps))
-                computing += clock.now - began
-                let sum = zip(result.logits, batch).reduce(0) { $0 + loss(margin: $1.0.margin, label: $1.1.label) }
-                guard sum.isFinite else { throw UnlearningError.notFinite(what: "the loss of step \(step)") }
-                epochLoss += sum
-                tokens += batch.reduce(0) { $0 + $1.tokens.count }
-                progress(
-                    TrainingProgress(
-                        step: step, steps: steps, epoch: epoch, loss: sum / Double(batch.count), tokens: tokens,
-                        totalTokens: tokensOfEpoch * specification.epochs))
+        var state = TrainingState(
+            initial: Adapter.initial(layout: layout, seed: specification.seed), specification: specification)
+        var first = 1
+        if let stage = stages?.first {
+            guard names?[stage.slice] == stage.name, stage.state.isUsable(layout, specification) else {
+                throw UnlearningError.foreignStage(name: stage.name)
             }
-            epochLosses.append(epochLoss / Double(samples.count))
-            try validation?.judge(adapter, model: model, isCancelled: isCancelled)
+            (state, first) = (stage.state, stage.slice + 1)
         }
-        if let best = validation?.best { adapter = best }
-        guard adapter.values.allSatisfy(\.isFinite) else {
-            throw UnlearningError.notFinite(what: "the adapter after step \(step)")
+        let before = state
+        var run = TrainingRun(
+            model: model, specification: specification, layout: layout, from: state,
+            validation: HeldOutSelection(split.heldOut.map { all[$0] }), slices: Array(slices[(first - 1)...]))
+        for slice in first...specification.slices where !slices[slice - 1].isEmpty {
+            try run.train(on: slices[slice - 1], progress: progress, isCancelled: isCancelled)
+            if let stages, let name = names?[slice] {
+                try run.state.checkFinite(what: "the adapter after slice \(slice)")
+                stages.keep(TrainingStage(name: name, slice: slice, state: run.state))
+            }
         }
-        let name = adapter.contentName
+        state = run.state
+        if let best = run.validation?.best { state.values = best.values }
+        try state.checkFinite(what: "the adapter after step \(state.optimiser.steps)")
+        let adapter = Adapter(layout: layout, values: state.values)
+        let count = slices.reduce(0) { $0 + $1.count }
         return TrainedAdapter(
             adapter: adapter,
             report: TrainingReport(
-                adapter: name, manifest: manifest.digest, prompts: all.count, specification: specification,
-                steps: step, tokens: tokens, seconds: (clock.now - start) / .seconds(1),
-                computeSeconds: computing / .seconds(1), epochLosses: epochLosses, heldOut: validation?.report))
+                adapter: adapter.contentName, manifest: manifest.digest, prompts: all.count,
+                specification: specification, steps: state.optimiser.steps, tokens: state.tokens,
+                seconds: (clock.now - start) / .seconds(1), computeSeconds: run.computing / .seconds(1),
+                epochLosses: state.lossSums.map { $0 / Double(count) }, heldOut: run.validation?.report,
+                slices: specification.slices == 1
+                    ? nil
+                    : SlicesReport(
+                        count: specification.slices, first: first, tokens: state.tokens - before.tokens)))
     }
 
-    /// Optimiser steps that a training on so many prompts, besides those held out, will take.
+    /// Optimiser steps that a training on so many prompts of one slice, besides those held out, will take.
     public static func stepCount(samples: Int, specification: TrainingSpecification) -> Int {
         specification.epochs * ((samples + specification.batch - 1) / specification.batch)
+    }
+
+    /// Optimiser steps that a training on these prompts, none of them held out, will take.
+    ///
+    /// - Throws: `UnlearningError.noSuchSlice`.
+    public static func stepCount(of prompts: [TrainingPrompt], specification: TrainingSpecification) throws -> Int {
+        let dealing = SliceDealing(specification)
+        var counts = [Int](repeating: 0, count: specification.slices)
+        for prompt in prompts { counts[try dealing.slice(of: prompt) - 1] += 1 }
+        return counts.reduce(0) { $0 + stepCount(samples: $1, specification: specification) }
     }
 
     /// The order of an epoch: positions in `ids`, by the keyed hash, equal hashes by id.
@@ -121,16 +124,42 @@ public enum AdapterTraining {
             return Sample(id: prompt.id, tokens: tokens, label: prompt.label)
         }
     }
+
+    /// For each slice, sorted by id as they are.
+    private static func sliced(
+        _ samples: [Sample], of prompts: [TrainingPrompt], _ specification: TrainingSpecification
+    ) throws -> [[Sample]] {
+        guard specification.slices > 1 else { return [samples] }
+        let dealing = SliceDealing(specification)
+        let places = Dictionary(
+            try prompts.map { ($0.id, try dealing.slice(of: $0)) }, uniquingKeysWith: { first, _ in first })
+        var slices = [[Sample]](repeating: [], count: specification.slices)
+        for sample in samples { slices[(places[sample.id] ?? 1) - 1].append(sample) }
+        return slices
+    }
+
+    private static func names(
+        _ samples: [TrainingPrompt], _ specification: TrainingSpecification, arithmetic: String
+    ) throws -> StageNames {
+        try StageNames(
+            specification: specification, arithmetic: arithmetic, prompts: samples,
+            digests: specification.slices > 1 ? samples.map(\.digest) : [])
+    }
 }
 
 extension TrainingSpecification {
-    /// The rate of a step of `steps`, counted from 1: rises linearly over the warm-up steps, then follows the schedule.
-    package func learningRate(step: Int, of steps: Int) -> Float {
-        guard step >= warmupSteps else { return Float(learningRate * Double(step) / Double(warmupSteps)) }
+    /// The rate of a step of a slice's `steps`, counted from 1: rises linearly over the training's warm-up steps, then follows
+    /// the schedule over the slice.
+    ///
+    /// - Parameter before: steps of the slices before.
+    package func learningRate(step: Int, of steps: Int, after before: Int = 0) -> Float {
+        guard before + step >= warmupSteps else {
+            return Float(learningRate * Double(before + step) / Double(warmupSteps))
+        }
         switch schedule {
         case .constant: return Float(learningRate)
         case .linear:
-            let first = max(warmupSteps, 1)
+            let first = max(warmupSteps - before, 1)
             return Float(learningRate * Double(steps - step + 1) / Double(max(steps - first + 1, 1)))
         }
     }
@@ -157,6 +186,12 @@ extension TrainingSpecification {
             ),
             (Self.dropoutBounds.contains(dropout), "the dropout must be \(Self.dropoutBounds.inWords)"),
             (Self.heldOutBounds.contains(heldOut), "the share held out must be \(Self.heldOutBounds.inWords)"),
+            (Self.sliceBounds.contains(slices), "the slices must be \(Self.sliceBounds.inWords)"),
+            (
+                slices == 1 || heldOut == 0,
+                "prompts are held out of a training in one slice only: with several, which epoch is kept would depend on "
+                    + "later slices; leave one of the two options out"
+            ),
         ]
         for (holds, reason) in problems where !holds {
             throw UnlearningError.invalidSpecification(reason: reason)

@@ -1,0 +1,47 @@
+import Files
+import Foundation
+import Recommendation
+
+/// What the stages of one training are called: digests of everything that determines them, like the entries of a build cache.
+///
+/// The name after slice s is made of the specification, of the arithmetic that computes, and of the manifests of slices 1…s:
+/// nothing of later slices is in it.
+public struct StageNames: Sendable {
+    /// After slice 1, 2 and so on but the last: what comes after that is the adapter.
+    private let names: [String]
+
+    /// - Parameters:
+    ///   - arithmetic: `ArithmeticFingerprint` of the machine.
+    ///   - digests: `TrainingPrompt.digest` of each prompt.
+    /// - Throws: `UnlearningError.noSuchSlice`.
+    public init(
+        specification: TrainingSpecification, arithmetic: String, prompts: [TrainingPrompt], digests: [String]
+    ) throws {
+        guard specification.slices > 1 else {
+            names = []
+            return
+        }
+        let dealing = SliceDealing(specification)
+        var sums = [ManifestDigest](repeating: ManifestDigest(), count: specification.slices)
+        for (prompt, digest) in zip(prompts, digests) {
+            sums[try dealing.slice(of: prompt) - 1].add(ManifestDigest.Entry(id: prompt.id, digest: digest))
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let content = sha256(try encoder.encode(specification))
+        let manifests = sums.dropLast().map(\.hexadecimal)
+        names = manifests.indices.map { slice in
+            FieldHash.hexadecimal(
+                ["lethe stage", content, arithmetic, String(slice + 1)] + manifests.prefix(slice + 1))
+        }
+    }
+
+    /// After this slice, counted from 1; nil: there is no stage after it.
+    public subscript(slice: Int) -> String? { names.indices.contains(slice - 1) ? names[slice - 1] : nil }
+
+    /// The slice after which a stage has this name; nil: it is another training's.
+    public func slice(of name: String) -> Int? { names.firstIndex(of: name).map { $0 + 1 } }
+
+    /// The last slice that a stage comes after; 0: none.
+    public var last: Int { names.count }
+}

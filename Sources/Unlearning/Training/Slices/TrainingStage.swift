@@ -1,0 +1,63 @@
+import Compute
+import LanguageModels
+
+/// What a training has come to after one of its slices: a pure function of the specification and of the slices so far, from
+/// which it goes on to the same bytes.
+public struct TrainingStage: Hashable, Sendable {
+    /// `StageNames`
+    public let name: String
+    /// The last slice that was trained, from 1.
+    public let slice: Int
+    let state: TrainingState
+
+    init(name: String, slice: Int, state: TrainingState) {
+        self.name = name
+        self.slice = slice
+        self.state = state
+    }
+
+    /// Prompt tokens that were trained, times epochs.
+    public var tokens: Int { state.tokens }
+    /// The adapter's parameters.
+    public var values: [Float] { state.values }
+}
+
+/// What one optimiser step leaves to the next.
+struct TrainingState: Hashable, Sendable {
+    /// The adapter's.
+    var values: [Float]
+    var optimiser: AdamW
+    /// Prompt tokens so far, times epochs.
+    var tokens = 0
+    /// Of each epoch, in nats, of all slices so far.
+    var lossSums: [Double]
+
+    init(values: [Float], optimiser: AdamW, lossSums: [Double]) {
+        self.values = values
+        self.optimiser = optimiser
+        self.lossSums = lossSums
+    }
+
+    init(initial adapter: Adapter, specification: TrainingSpecification) {
+        self.init(
+            values: adapter.values,
+            optimiser: AdamW(count: adapter.values.count, weightDecay: Float(specification.weightDecay)),
+            lossSums: [Double](repeating: 0, count: specification.epochs))
+    }
+}
+
+/// Where a training in slices begins, and who is given its stages.
+public struct StageKeeping {
+    /// `ArithmeticFingerprint` of the machine.
+    public var arithmetic: String
+    /// nil: begin at the initial adapter.
+    public var first: TrainingStage?
+    /// Called after every slice with prompts but the last.
+    public var keep: (TrainingStage) -> Void
+
+    public init(arithmetic: String, first: TrainingStage? = nil, keep: @escaping (TrainingStage) -> Void = { _ in }) {
+        self.arithmetic = arithmetic
+        self.first = first
+        self.keep = keep
+    }
+}

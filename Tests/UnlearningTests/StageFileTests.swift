@@ -1,0 +1,85 @@
+import Foundation
+import LanguageModels
+import Recommendation
+import Testing
+import TrainingTestSupport
+import Unlearning
+
+@Suite("Stages as bytes")
+struct StageFileTests {
+    private let stage: TrainingStage
+    private let bytes: Data
+
+    init() throws {
+        var stages: [TrainingStage] = []
+        _ = try AdapterTraining.train(
+            model: LetterModel(), tokenizer: ByteTokenizer(), samples: letterPrompts(20),
+            specification: TrainingSpecification(
+                base: "base", precision: .f32, lora: LoRAConfiguration(rank: 2, alpha: 4, targets: [.query]), epochs: 3,
+                weightDecay: 0.1, slices: 2),
+            stages: StageKeeping(arithmetic: "a") { stages.append($0) })
+        stage = try #require(stages.first)
+        var bytes = Data()
+        try stage.write { bytes.append($0) }
+        self.bytes = bytes
+    }
+
+    private struct Short: Error {}
+
+    private func read(_ bytes: Data) throws -> TrainingStage {
+        var rest = bytes
+        return try TrainingStage(count: bytes.count) { buffer in
+            guard rest.count >= buffer.count else { throw Short() }
+            buffer.copyBytes(from: rest.prefix(buffer.count))
+            rest = rest.dropFirst(buffer.count)
+        }
+    }
+
+    /// The same with another header.
+    private func changing(_ change: (inout [String: Any]) -> Void) throws -> Data {
+        let length = Int(bytes[bytes.startIndex + 8]) + Int(bytes[bytes.startIndex + 9]) << 8
+        let json = bytes.dropFirst(16).prefix(length)
+        var header = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
+        change(&header)
+        let new = try JSONSerialization.data(withJSONObject: header)
+        return bytes.prefix(8) + withUnsafeBytes(of: UInt64(new.count).littleEndian) { Data($0) } + new
+            + bytes.dropFirst(16 + length)
+    }
+
+    @Test("A stage comes back as it was")
+    func roundTrip() throws {
+        #expect(try read(bytes) == stage)
+        #expect(try read(changing { _ in }) == stage)
+    }
+
+    @Test("Bytes that were cut off, added or changed in the header are refused before anything is allocated for them")
+    func damage() throws {
+        for count in [0, 7, 15, 16, 40, bytes.count - 1] {
+            #expect(throws: UnlearningError.self, "\(count) bytes") { try read(bytes.prefix(count)) }
+        }
+        #expect(throws: UnlearningError.self) { try read(bytes + [0]) }
+        var magic = bytes
+        magic[magic.startIndex] ^= 1
+        #expect(throws: UnlearningError.malformedStage(reason: "it is no stage")) { try read(magic) }
+        var length = bytes
+        for position in 8..<16 { length[length.startIndex + position] = 255 }
+        #expect(throws: UnlearningError.malformedStage(reason: "its header has no end")) { try read(length) }
+        for number in [-1, 0, Int.max, Int.max / 12, 1 << 40] {
+            let file = try changing { $0["parameters"] = number }
+            #expect(throws: UnlearningError.self, "\(number) parameters") { try read(file) }
+        }
+        for (key, number) in [("slice", 0), ("slice", 1 << 40), ("steps", -1), ("tokens", -1)] {
+            let file = try changing { $0[key] = number }
+            #expect(throws: UnlearningError.self, "\(key) \(number)") { try read(file) }
+        }
+        let headless = try changing { $0["lossSums"] = nil }
+        #expect(throws: UnlearningError.malformedStage(reason: "its header cannot be read")) { try read(headless) }
+    }
+
+    @Test("Numbers that are none are refused")
+    func notFinite() throws {
+        var file = bytes
+        file.replaceSubrange((file.endIndex - 4)..., with: [0, 0, 0x80, 0x7F])
+        #expect(throws: UnlearningError.notFinite(what: "the stored stage")) { try read(file) }
+    }
+}
