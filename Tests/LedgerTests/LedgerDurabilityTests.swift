@@ -58,6 +58,11 @@ struct LedgerDurabilityTests {
             try fixture.open()
         }
         fixture.epochs = 2
+        fixture.slices = 2
+        #expect(throws: LedgerError.configurationChanged(field: "slices", recorded: "1", given: "2")) {
+            try fixture.open()
+        }
+        fixture.slices = 1
         fixture.shards = 4
         #expect(throws: LedgerError.configurationChanged(field: "shards", recorded: "3", given: "4")) {
             try fixture.open()

@@ -20,6 +20,7 @@ extension CoordinatorOptions {
         schedule = cluster.training.schedule
         dropout = cluster.training.dropout
         heldOut = cluster.training.heldOut
+        slices = cluster.training.slices
         rule = cluster.rule
         embedding = cluster.embedding
         whenNoAdapter = cluster.whenNoAdapter

@@ -45,6 +45,7 @@ package struct CoordinatorOptions: Sendable {
     package var schedule = RateSchedule.constant
     package var dropout = 0.0
     package var heldOut = 0.0
+    package var slices = 1
     package var rule = AggregationRule.nonDecomposed
     /// nil: the default for the model's depth.
     package var embedding: EmbeddingSource?

@@ -258,7 +258,7 @@ extension CoordinatorOptions {
             training: TrainingSpecification(
                 base: model.checkpoint.digest, precision: precision, lora: lora, seed: seed, epochs: epochs,
                 batch: batch, learningRate: learningRate, warmupSteps: warmupSteps, weightDecay: weightDecay,
-                schedule: schedule, dropout: dropout, heldOut: heldOut),
+                schedule: schedule, dropout: dropout, heldOut: heldOut, slices: slices),
             embedding: embedding ?? .standard(for: model.checkpoint.configuration), shards: shards,
             partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter, method: method,
             corrections: corrections)

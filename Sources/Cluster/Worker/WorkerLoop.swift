@@ -154,6 +154,7 @@ final class WorkerLoop {
         switch report {
         case .storage(let result): return .storage(result)
         case .progress(let job, let progress): return .progress(job, progress)
+        case .stage(let job, let stage): return .stage(job, stage)
         case .finished(let job, let outcome): return .finished(job, outcome)
         case .ended:
             threadsRunning -= 1

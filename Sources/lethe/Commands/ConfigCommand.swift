@@ -87,6 +87,7 @@ extension CoordinatorOptions {
         cluster.training.schedule = schedule
         cluster.training.dropout = dropout
         cluster.training.heldOut = heldOut
+        cluster.training.slices = slices
         cluster.rule = rule
         cluster.embedding = embedding ?? recorded.embedding
         cluster.whenNoAdapter = whenNoAdapter

@@ -102,6 +102,9 @@ struct CoordinatorFlags: ParsableArguments {
             """)
     var heldOut: Double?
 
+    @Option(help: "Slices of a shard's training, \(TrainingSpecification.sliceBounds.inWords). [default: 1]")
+    var slices: Int?
+
     @Option(
         help:
             "Rank of the adapters, \(TrainingSpecification.rankBounds.inWords) and no more than the model's hidden size. [default: 8]"
@@ -196,6 +199,7 @@ extension CoordinatorFlags {
         merged.schedule = try schedule ?? file.value(file.schedule, RateSchedule.init(rawValue:))
         merged.dropout = dropout ?? file.dropout
         merged.heldOut = heldOut ?? file.heldOut
+        merged.slices = slices ?? file.slices
         merged.rank = rank ?? file.rank
         merged.alpha = alpha ?? file.alpha
         if targets.isEmpty {
@@ -269,6 +273,7 @@ extension CoordinatorFlags {
             TrainingSpecification.dropoutBounds, dropout ?? options.dropout, "--dropout")
         options.heldOut = try within(
             TrainingSpecification.heldOutBounds, heldOut ?? options.heldOut, "--held-out")
+        options.slices = try within(TrainingSpecification.sliceBounds, slices ?? options.slices, "--slices")
         options.rule = rule ?? options.rule
         if let embeddingLayer {
             options.embedding = EmbeddingSource(

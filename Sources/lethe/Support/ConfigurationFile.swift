@@ -18,6 +18,7 @@ struct ConfigurationFile: Decodable {
     var schedule: String?
     var dropout: Double?
     var heldOut: Double?
+    var slices: Int?
     var rank: Int?
     var alpha: Double?
     var targets: [String]?
@@ -37,7 +38,7 @@ struct ConfigurationFile: Decodable {
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case data, model, listen, shards, partition, seed, epochs, batch, rank, alpha, targets, rule, method, precision
-        case threads, keys, allow, prepare, e2urec, ifru, schedule, dropout
+        case threads, keys, allow, prepare, e2urec, ifru, schedule, dropout, slices
         case learningRate = "learning_rate"
         case warmupSteps = "warmup_steps"
         case weightDecay = "weight_decay"

@@ -14,6 +14,8 @@ struct ModelWorker {
         var seals: [String: UInt64] = [:]
         var adapter: String?
         var prepared: String?
+        /// What trainings left after each of their slices but the last.
+        var stages: [ModelStage] = []
 
         var manifest: String {
             ShardManifest(entries: prompts.map { ShardManifest.Entry(id: $0.key, digest: $0.value) }).name
@@ -215,6 +217,7 @@ struct ModelWorker {
                 let seal = assignments[shard]?.value.seal(of: prompt.digest)
                 disk[shard]?.seals[prompt.digest] = seal
             }
+            disk[shard]?.dropStages()
             return proceed(shard)
         case .replay(let task, let specification, let prompts):
             let manifest = ShardManifest(
@@ -300,6 +303,7 @@ struct ModelWorker {
         }
         copy.seals = copy.seals.filter { seal in copy.prompts.values.contains(seal.key) }
         if copy.manifest != before { (copy.adapter, copy.prepared) = (nil, nil) }
+        copy.dropStages()
         disk[shard] = copy
         return proceed(shard)
     }
@@ -321,6 +325,8 @@ struct ModelWorker {
             assignments[shard] = nil
             return [.send(trained(task, assignment.value.specification, manifest: copy.manifest))]
         }
+        // A worker that is killed now may have passed any slice.
+        if assignment.value.correction == nil { disk[shard]?.keepStages() }
         return [.send(.holds(known))] + enqueue(.shard(shard), task: task, isTraining: true)
     }
 

@@ -112,6 +112,11 @@ extension Simulation {
                     found.append("\(worker.id) holds a prompt of shard \(shard) that still opens")
                 }
             }
+            for stage in copy.stages where stage.keys.isSubset(of: ledger.keys.living) {
+                if stage.prompts.contains(where: { ledger.uses[$0]?.contains(where: acknowledged.contains) == true }) {
+                    found.append("\(worker.id) holds stage \(stage.slice) of shard \(shard), which still opens")
+                }
+            }
         }
         violations += found.sorted()
     }

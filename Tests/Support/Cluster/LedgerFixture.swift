@@ -60,6 +60,7 @@ package final class LedgerFixture {
     package var shards: Int
     package var prompts: PromptConfiguration
     package var epochs = 2
+    package var slices = 1
     package var referencePrompts = ClusterConfiguration.usualReferencePrompts
     package let now = Date(timeIntervalSince1970: 1_790_000_000)
 
@@ -82,7 +83,7 @@ package final class LedgerFixture {
 
     package var configuration: ClusterConfiguration {
         ClusterConfiguration(
-            training: TrainingSpecification(base: "base", precision: .f32, epochs: epochs),
+            training: TrainingSpecification(base: "base", precision: .f32, epochs: epochs, slices: slices),
             embedding: EmbeddingSource(layer: 2, pooling: .last), shards: shards, partition: partition, seed: 7,
             referencePrompts: referencePrompts)
     }

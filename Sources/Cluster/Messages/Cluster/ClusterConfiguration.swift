@@ -98,6 +98,7 @@ extension ClusterConfiguration {
         try same("schedule of the learning rate") { $0.training.schedule.rawValue }
         try same("dropout") { $0.training.dropout }
         try same("share held out") { $0.training.heldOut }
+        try same("slices") { $0.training.slices }
         try same("embedding layer") { $0.embedding.layer }
         try same("embedding pooling") { $0.embedding.pooling.rawValue }
         // Whatever a later version adds to the specification is covered too.

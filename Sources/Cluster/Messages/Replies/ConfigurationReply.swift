@@ -20,6 +20,7 @@ public struct CoordinatorConfiguration: Codable, Equatable, Sendable {
     public var schedule: String?
     public var dropout: Double?
     public var heldOut: Double?
+    public var slices: Int?
     public var rank: Int?
     public var alpha: Double?
     public var targets: [String]?
@@ -52,6 +53,7 @@ public struct CoordinatorConfiguration: Codable, Equatable, Sendable {
         schedule = cluster.training.schedule.rawValue
         dropout = cluster.training.dropout
         heldOut = cluster.training.heldOut
+        slices = cluster.training.slices
         rank = cluster.training.lora.rank
         alpha = cluster.training.lora.alpha
         targets = cluster.training.lora.targets.map(\.rawValue)

@@ -48,6 +48,11 @@ extension WireNumbers {
             try checkCount(held.epochLosses.count, WireLimits.epochs, "heldOut.epochLosses")
             try checkFinite(held.epochLosses, "heldOut.epochLosses")
         }
+        if let slices = report.slices {
+            try check(slices.count, TrainingSpecification.sliceBounds, "slices.count")
+            try check(slices.first, 1...slices.count, "slices.first")
+            try check(slices.tokens, WireLimits.tokens, "slices.tokens")
+        }
         if let correction = report.correction { try check(correction) }
     }
 

@@ -97,18 +97,18 @@ extension WorkerLogic {
             assignments[result.shard] = assignment
             return assignment.task.map { [.send(.need(task: $0, digests: digests))] } ?? []
         case (_, .complete(let prompts, let stored)):
-            return complete(assignment, prompts: prompts, stored: stored, copy: result.copy)
+            return complete(assignment, prompts: prompts, stored: stored, result)
         case (_, .saved), (_, .removed): return []
         }
     }
 
     private mutating func complete(
         _ assignment: ShardAssignment, prompts: [TrainingPrompt], stored: StorageResult.Trained?,
-        copy: ShardCopy?
+        _ result: StorageResult
     ) -> [Action] {
         var assignment = assignment
         var actions: [Action] = []
-        if assignment.task != nil, let copy { actions.append(.send(.holds(copy))) }
+        if assignment.task != nil, let copy = result.copy { actions.append(.send(.holds(copy))) }
         if assignment.adapter != nil {
             assignments[assignment.shard] = nil
             return actions
@@ -124,7 +124,11 @@ extension WorkerLogic {
                     correction, assignment.specification, prompts: prompts, preparation: assignment.preparation))
             assignment.preparation = nil
         } else {
-            job = makeJob(.train(assignment.specification, prompts: prompts))
+            job = makeJob(.train(assignment.specification, prompts: prompts, from: result.stage))
+            if let stage = result.stage {
+                actions.append(
+                    .log("shard \(assignment.shard) is trained from slice \(stage.slice + 1) on: the rest is kept"))
+            }
         }
         assignment.phase = .training(job.id)
         assignments[assignment.shard] = assignment

@@ -91,7 +91,7 @@ extension Job.Computation {
     /// What another start of the coordinator may know it by; nil: nothing would.
     var content: HeldTask.Content? {
         switch self {
-        case .train(let specification, let prompts):
+        case .train(let specification, let prompts, _):
             .replay(manifest: ShardManifest(of: prompts).digest, specification: specification)
         case .score(let task, _): task.content
         case .embed(let source, let prompts): .embeddings(source, digests: prompts.map(\.digest))

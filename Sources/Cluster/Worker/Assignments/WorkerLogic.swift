@@ -18,6 +18,7 @@ package struct WorkerLogic: Sendable {
         case message(CoordinatorMessage)
         case storage(StorageResult)
         case progress(JobID, WorkerMessage.TaskProgress)
+        case stage(JobID, TrainingStage)
         case finished(JobID, JobOutcome)
     }
 
@@ -83,6 +84,12 @@ package struct WorkerLogic: Sendable {
             guard let task = task(of: job) else { return [] }
             progress.task = task
             return [.send(.progress(progress))]
+        case .stage(let job, let stage):
+            // Replays leave none.
+            guard let shard = shard(training: job), let specification = assignments[shard]?.specification else {
+                return []
+            }
+            return [.storage(command(shard, .keepStage(stage, specification)))]
         case .finished(let job, let outcome): return finish(job, outcome)
         }
     }

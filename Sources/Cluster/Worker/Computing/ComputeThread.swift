@@ -86,9 +86,12 @@ final class ComputeThread: Sendable {
         let start = clock.now
         func seconds() -> Double { (clock.now - start) / .seconds(1) }
         switch job.computation {
-        case .train(let specification, let prompts):
+        case .train(let specification, let prompts, let first):
             var pace = ProgressPace()
-            let trained = try executor.train(prompts: prompts, specification: specification) { progress in
+            let keep: (TrainingStage) -> Void = { [report] in report(.stage(job.id, $0)) }
+            let trained = try executor.train(
+                prompts: prompts, specification: specification, from: first, keep: keep
+            ) { progress in
                 if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
             } isCancelled: {
                 isCancelled(job.id)

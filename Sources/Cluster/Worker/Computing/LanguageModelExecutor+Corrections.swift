@@ -81,7 +81,7 @@ extension LanguageModelExecutor {
         // Rows first, then the steps of the trial's training.
         let isTried = trial.isWorthwhile(prompts: prompts.count)
         let training =
-            isTried ? AdapterTraining.stepCount(samples: prompts.count, specification: trial.specification) : 0
+            isTried ? try AdapterTraining.stepCount(of: prompts, specification: trial.specification) : 0
         let preparation = try InfluencePreparation(
             model: model, tokenizer: tokenizer, adapter: adapter, prompts: prompts,
             progress: { progress(.steps($0, of: $1 + training, loss: 0)) }, isCancelled: isCancelled)

@@ -38,12 +38,13 @@ package final class LanguageModelExecutor: TaskExecutor {
     }
 
     package func train(
-        prompts: [TrainingPrompt], specification: TrainingSpecification, progress: (TrainingProgress) -> Void,
-        isCancelled: () -> Bool
+        prompts: [TrainingPrompt], specification: TrainingSpecification, from first: TrainingStage?,
+        keep: @escaping (TrainingStage) -> Void, progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
     ) throws -> TrainedAdapter {
         successors = [:]
         return try AdapterTraining.train(
-            model: model, tokenizer: tokenizer, samples: prompts, specification: specification, progress: progress,
+            model: model, tokenizer: tokenizer, samples: prompts, specification: specification,
+            stages: StageKeeping(arithmetic: description.arithmetic, first: first, keep: keep), progress: progress,
             isCancelled: isCancelled)
     }
 

@@ -10,10 +10,12 @@ import Unlearning
 package protocol TaskExecutor: AnyObject {
     var description: ExecutorDescription { get }
 
+    /// - `first`: a stage of this training, from which it goes on; nil: begin at the initial adapter.
+    /// - `keep`: is given the stages that the training passes.
     /// - Throws: `UnlearningError`, `LanguageModelError`.
     func train(
-        prompts: [TrainingPrompt], specification: TrainingSpecification, progress: (TrainingProgress) -> Void,
-        isCancelled: () -> Bool
+        prompts: [TrainingPrompt], specification: TrainingSpecification, from first: TrainingStage?,
+        keep: @escaping (TrainingStage) -> Void, progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
     ) throws -> TrainedAdapter
 
     /// Corrects an adapter approximately; the report says so.
@@ -47,4 +49,16 @@ package protocol TaskExecutor: AnyObject {
     func compare(
         _ comparison: ComparisonCase, progress: (ComparisonProgress) -> Void, isCancelled: () -> Bool
     ) throws -> ComparisonReport
+}
+
+extension TaskExecutor {
+    /// From the start, without stages.
+    package func train(
+        prompts: [TrainingPrompt], specification: TrainingSpecification, progress: (TrainingProgress) -> Void,
+        isCancelled: () -> Bool
+    ) throws -> TrainedAdapter {
+        try train(
+            prompts: prompts, specification: specification, from: nil, keep: { _ in }, progress: progress,
+            isCancelled: isCancelled)
+    }
 }

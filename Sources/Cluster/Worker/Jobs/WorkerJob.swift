@@ -9,7 +9,8 @@ package typealias JobID = UInt64
 /// What the compute thread is given.
 package struct Job: Sendable, Equatable {
     package enum Computation: Sendable, Equatable {
-        case train(TrainingSpecification, prompts: [TrainingPrompt])
+        /// `from`: what an earlier training of the same slices left; nil: begin at the initial adapter.
+        case train(TrainingSpecification, prompts: [TrainingPrompt], from: TrainingStage? = nil)
         case correct(
             PendingCorrection, TrainingSpecification, prompts: [TrainingPrompt], preparation: InfluencePreparation?)
         case prepare(shard: Int, prompts: [TrainingPrompt], adapter: [UInt8], trial: InfluenceTrial)
@@ -46,6 +47,8 @@ package struct StorageCommand: Sendable, Equatable {
         case read(manifest: String, keys: ShardKeys)
         case keep(InfluencePreparation, manifest: String)
         case save(TrainingReport, adapter: [UInt8])
+        /// Of the training under way.
+        case keepStage(TrainingStage, TrainingSpecification)
         case remove
     }
 
@@ -81,15 +84,18 @@ package struct StorageResult: Sendable, Equatable {
     package var outcome: Outcome
     /// What `update` was asked to hand over, if it was there.
     package var preparation: InfluencePreparation?
+    /// The last one from which a training on exactly these prompts goes on, where `update` found no adapter of theirs.
+    package var stage: TrainingStage?
 
     package init(
         id: UInt64, shard: Int, copy: ShardCopy?, outcome: Outcome,
-        preparation: InfluencePreparation? = nil
+        preparation: InfluencePreparation? = nil, stage: TrainingStage? = nil
     ) {
         self.id = id
         self.shard = shard
         self.copy = copy
         self.outcome = outcome
         self.preparation = preparation
+        self.stage = stage
     }
 }

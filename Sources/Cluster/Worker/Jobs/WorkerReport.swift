@@ -1,4 +1,5 @@
 import Messages
+import Unlearning
 
 /// What the other threads of a worker tell its socket loop.
 enum WorkerReport: Sendable {
@@ -6,6 +7,8 @@ enum WorkerReport: Sendable {
     case storeReady(Result<[ShardCopy], TaskFailure>)
     case storage(StorageResult)
     case progress(JobID, WorkerMessage.TaskProgress)
+    /// A training passed a slice.
+    case stage(JobID, TrainingStage)
     case finished(JobID, JobOutcome)
     /// What other workers left was deleted: everything that is not yet known to be said.
     case cleared([ClearedNote])

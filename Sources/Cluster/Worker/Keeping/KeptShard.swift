@@ -45,10 +45,12 @@ struct KeptShard {
 }
 
 /// A shard's directory: `prompts.sealed`, and once it is trained `<content name>.adapter.sealed`, and IFRU's preparation
-/// beside it as `<content name of its adapter>.preparation.sealed`.
+/// beside it as `<content name of its adapter>.preparation.sealed`; while and after it is trained in slices
+/// `<name>.stage.sealed` for each slice but the last.
 struct ShardFolder {
     static let adapterSuffix = ".adapter.sealed"
     static let preparationSuffix = ".preparation.sealed"
+    static let stageSuffix = ".stage.sealed"
     /// What releases wrote that kept shards in clear.
     private static let older = ["prompts.jsonl", "adapter.json", "adapter.safetensors"]
 
@@ -56,6 +58,7 @@ struct ShardFolder {
 
     var prompts: String { "\(path)/\(SealedPrompts.name)" }
     func adapter(_ name: String) -> String { "\(path)/\(name)\(Self.adapterSuffix)" }
+    func stage(_ name: String) -> String { "\(path)/\(name)\(Self.stageSuffix)" }
     func preparation(of adapter: String) -> String { "\(path)/\(adapter)\(Self.preparationSuffix)" }
 
     /// Sorted.

@@ -23,6 +23,7 @@ struct ShardSecrets: Sendable {
 /// What a box belongs to; it opens nowhere else.
 enum SealContext {
     static func prompts(shard: Int, person: UInt64) -> String { "lethe shard \(shard), prompts of \(person)" }
+    static func stage(shard: Int, name: String) -> String { "lethe shard \(shard), stage \(name)" }
     static func adapter(shard: Int, name: String) -> String { "lethe shard \(shard), adapter \(name)" }
     static func preparation(shard: Int, adapter: String) -> String {
         "lethe shard \(shard), preparation of \(adapter)"

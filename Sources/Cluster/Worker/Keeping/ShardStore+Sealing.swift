@@ -61,6 +61,7 @@ extension ShardStore {
             try write(contents, shard: shard, secrets)
         } catch {
             kept[shard]?.prompts = .open(.empty, secrets)
+            try deleteStages(shard)
             try deleteResults(shard)
             try KeptFile.remove(folder(shard).prompts)
             try KeptFile.syncDirectory(folder(shard).path)

@@ -4,7 +4,7 @@ import Messages
 import Recommendation
 
 /// What a worker keeps of its shards on its disk, sealed: prompts under a key of each person, adapter and preparations under
-/// the shard's key. One thread at a time.
+/// the shard's key, stages under keys made of those of the people in their slices. One thread at a time.
 ///
 /// Keys come with an assignment or a preparation and stay in memory, as do the prompts once they are opened. Until then a
 /// shard's header is believed, for the hello. What does not open, or whose person the keys no longer name, counts as not held
@@ -45,11 +45,13 @@ package final class ShardStore {
     /// is sealed with these keys afterwards.
     ///
     /// - `keys`: with an owner for each entry of the manifest.
+    /// - `training`: whose stages stay, as far as it passes them; nil: none does.
     /// - `offered`: prompts that were asked for; those that the manifest does not name are ignored.
     /// - Throws: with the code `disk-full` or `storage`. Dropped prompts are off the disk also then, if the disk can delete
     ///   at all.
     package func bring(
-        shard: Int, to manifest: ShardManifest, keys: ShardKeys, offered: [TrainingPrompt] = []
+        shard: Int, to manifest: ShardManifest, keys: ShardKeys, training: StagedTraining? = nil,
+        offered: [TrainingPrompt] = []
     ) throws(TaskFailure) -> Update {
         guard keys.owners.count == manifest.entries.count, keys.owners.allSatisfy(keys.people.indices.contains) else {
             throw TaskFailure(code: .invalidTask, message: "prompts of shard \(shard) without an owner")
@@ -69,6 +71,7 @@ package final class ShardStore {
         let held = held(shard, secrets)
         let staying = held.contents.owned.compactMap { take($0.prompt, $0.digest) }
         let added = offered.compactMap { take($0, $0.digest) }
+        try settleStages(shard, held, becoming: staying + added, secrets, training)
         try settle(shard, held, staying: staying, secrets)
         if !added.isEmpty || kept[shard] == nil {
             try deleteResults(shard)
@@ -89,6 +92,7 @@ package final class ShardStore {
         let secrets = ShardSecrets(keys)
         let held = held(shard, secrets)
         let staying = held.contents.owned.filter { secrets.people[$0.person] != nil }
+        if held.secrets?.areSame(as: secrets, for: held.contents.people) != true { try deleteStages(shard) }
         try settle(shard, held, staying: staying, secrets)
         guard let contents = kept[shard]?.contents, contents.digest == manifest else { return nil }
         return contents.prompts
@@ -97,6 +101,7 @@ package final class ShardStore {
     /// Deletes everything that is held of the shard, and forgets its keys.
     package func remove(shard: Int) throws(TaskFailure) {
         kept[shard]?.close()
+        try deleteStages(shard)
         try deleteResults(shard)
         try KeptFile.remove(folder(shard).prompts)
         kept[shard] = nil

@@ -97,9 +97,14 @@ final class StorageThread: Sendable {
             preparation = store.preparation(shard: command.shard, adapter: adapter, keys: keys)
         }
         let outcome = outcome(of: command, store, arithmetic: arithmetic)
+        var stage: TrainingStage?
+        if case .update(_, _, _, let specification, _) = command.access, case .complete(_, nil) = outcome {
+            stage = store.stage(
+                shard: command.shard, of: StagedTraining(specification: specification, arithmetic: arithmetic))
+        }
         return StorageResult(
             id: command.id, shard: command.shard, copy: store.copy(command.shard), outcome: outcome,
-            preparation: preparation)
+            preparation: preparation, stage: stage)
     }
 
     /// Notes the cluster once nothing of another one is left.
@@ -118,7 +123,10 @@ final class StorageThread: Sendable {
         do throws(TaskFailure) {
             switch command.access {
             case .update(let manifest, let keys, let offered, let specification, _):
-                switch try store.bring(shard: command.shard, to: manifest, keys: keys, offered: offered) {
+                let training = StagedTraining(specification: specification, arithmetic: arithmetic)
+                let update = try store.bring(
+                    shard: command.shard, to: manifest, keys: keys, training: training, offered: offered)
+                switch update {
                 case .missing(let digests): return .missing(digests)
                 case .complete(let prompts):
                     let kept = store.training(
@@ -138,6 +146,11 @@ final class StorageThread: Sendable {
                 return .saved
             case .save(let report, let adapter):
                 try store.save(shard: command.shard, adapter: adapter, report: report, arithmetic: arithmetic)
+                return .saved
+            case .keepStage(let stage, let specification):
+                try store.keep(
+                    stage, shard: command.shard,
+                    of: StagedTraining(specification: specification, arithmetic: arithmetic))
                 return .saved
             case .remove:
                 try store.remove(shard: command.shard)

@@ -23,7 +23,8 @@ extension Ledger {
     func promptContext(_ prompts: PromptConfiguration, _ db: Database) throws -> PromptContext {
         PromptContext(
             builder: try PromptBuilder(configuration: prompts), catalogue: try catalogue(db),
-            hashPartition: hashPartition, partition: configuration.partition, references: try referenceSample(db))
+            hashPartition: hashPartition, partition: configuration.partition,
+            slices: configuration.training.dealing(of: configuration.partition), references: try referenceSample(db))
     }
 
     /// Prompts as they are; none before the first import.

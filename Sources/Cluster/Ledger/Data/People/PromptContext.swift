@@ -11,6 +11,8 @@ struct PromptContext {
     /// nil: the partition depends on the data, and is recorded.
     var hashPartition: BalancedPartition?
     var partition: PartitionMethod
+    /// nil: prompts say nothing of slices.
+    var slices: SliceDealing?
     var references: ReferenceSample
 
     /// A person's interactions as everybody outside of the ledger names them, in the record's order.
@@ -37,7 +39,10 @@ struct PromptContext {
         if let hashPartition, hashPartition.method == .userHash {
             personShard = hashPartition.shard(of: PartitionSample(id: "", user: person.name))
         }
-        let prompts = builder.prompts(user: person.name, interactions: rows, titles: { titles[$0] }, splits: splits)
+        var prompts = builder.prompts(user: person.name, interactions: rows, titles: { titles[$0] }, splits: splits)
+        if let slice = slices?.slice(ofUser: person.name) {
+            for index in prompts.indices { prompts[index].slice = slice }
+        }
         let digests = prompts.concurrentlyByParts { $0.map(\.digest) }.joined()
         return zip(prompts, digests).map { prompt, digest in
             StoredPrompt(

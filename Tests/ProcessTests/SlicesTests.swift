@@ -1,0 +1,133 @@
+import Foundation
+import PeerTestSupport
+import Testing
+
+@Suite("Training in slices, with real processes", .waiting)
+struct SlicesTests {
+    private static func settings(epochs: Int = 2) -> [String] {
+        ["--partition", "user-hash", "--shards", "1", "--epochs", "\(epochs)", "--slices", "4"]
+    }
+
+    /// What a training says of its slices.
+    private func slices(_ cluster: TestCluster) throws -> (first: Int?, tokens: Int?, all: Int?) {
+        let adapters = try cluster.succeed("adapters", "list")["adapters"] as? [[String: Any]]
+        let training = adapters?.first?["training"] as? [String: Any] ?? adapters?.first
+        let slices = training?["slices"] as? [String: Any]
+        return (slices?["first"] as? Int, slices?["tokens"] as? Int, training?["tokens"] as? Int)
+    }
+
+    private func stages(_ cluster: TestCluster, worker: Int = 0) -> [String] {
+        let shard = cluster.workerDirectory(worker).appendingPathComponent("shards/0").path
+        return ((try? FileManager.default.contentsOfDirectory(atPath: shard)) ?? []).filter {
+            $0.hasSuffix(".stage.sealed")
+        }.sorted()
+    }
+
+    private func fresh(_ csv: String, epochs: Int = 2) throws -> [Int: String] {
+        let cluster = try TestCluster(settings: Self.settings(epochs: epochs))
+        try cluster.startWorkers(1)
+        _ = try cluster.importRatings(csv)
+        _ = try cluster.succeed("train", "--wait")
+        #expect(try slices(cluster).first == 1)
+        return try cluster.adapterNames()
+    }
+
+    @Test("A forget retrains from the slice of whom it touches, to the adapter of a cluster that never knew them")
+    func forgetting() throws {
+        let cluster = try TestCluster(settings: Self.settings())
+        try cluster.startWorkers(1)
+        _ = try cluster.importRatings(Ratings.csv(users: 12))
+        _ = try cluster.succeed("train", "--wait")
+        let before = stages(cluster)
+        #expect(before.count == 3)
+        let whole = try slices(cluster)
+        #expect(whole.first == 1 && whole.tokens == whole.all)
+        // The user, and the slice that the hash deals the user to.
+        var gone: Set<String> = []
+        for (user, slice) in [(9, 4), (7, 3), (4, 2), (0, 1)] {
+            let kept = stages(cluster)
+            gone.insert(Ratings.name(user))
+            let reply = try cluster.succeed("forget", "--user", Ratings.name(user), "--wait")
+            #expect(reply["state"] as? String == "finished")
+            let said = try slices(cluster)
+            #expect(said.first == slice, "user \(user)")
+            #expect((said.tokens ?? 0 < said.all ?? 0) == (slice > 1))
+            #expect(Set(stages(cluster)).intersection(kept).count == slice - 1)
+            #expect(try cluster.adapterNames() == fresh(Ratings.csv(users: 12, leavingOut: gone)))
+        }
+        #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
+        #expect(try cluster.command("forget", "--user", Ratings.name(2), "--method", "e2urec", "--wait").status == 0)
+    }
+
+    @Test("A worker killed in the middle of a slice goes on at the stage before it")
+    func killed() throws {
+        let cluster = try TestCluster(settings: Self.settings(epochs: 80))
+        try cluster.startWorkers(1)
+        let csv = Ratings.csv(users: 12)
+        _ = try cluster.importRatings(csv)
+        _ = try cluster.succeed("train")
+        try wait("the first stage") { !stages(cluster).isEmpty }
+        cluster.workers[0]?.kill()
+        let kept = stages(cluster)
+        try #require(kept.count < 3, "the training was over before it could be interrupted")
+        try cluster.startWorker(0)
+        _ = try cluster.succeed("train", "--wait")
+        let said = try slices(cluster)
+        #expect(said.first == kept.count + 1)
+        #expect(said.tokens ?? 0 > 0 && said.tokens ?? 0 < said.all ?? 0)
+        #expect(try cluster.adapterNames() == fresh(csv, epochs: 80))
+    }
+
+    @Test("An import of somebody in the last slice trains that slice, and a damaged stage is trained again")
+    func importing() throws {
+        let cluster = try TestCluster(settings: Self.settings())
+        try cluster.startWorkers(1)
+        _ = try cluster.importRatings(Ratings.csv(users: 12))
+        _ = try cluster.succeed("train", "--wait")
+        // The thirteenth user is dealt to slice 4.
+        _ = try cluster.importRatings(Ratings.csv(users: 13))
+        _ = try cluster.succeed("train", "--wait")
+        #expect(try slices(cluster).first == 4)
+        #expect(try cluster.adapterNames() == fresh(Ratings.csv(users: 13)))
+
+        let last = try #require(
+            try stages(cluster).map { cluster.workerDirectory(0).appendingPathComponent("shards/0/\($0)") }
+                .max { try modified($0) < modified($1) })
+        var bytes = try Data(contentsOf: last)
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: last)
+        // The fourteenth as well would be trained from the last stage on, if that were whole.
+        _ = try cluster.importRatings(Ratings.csv(users: 14))
+        _ = try cluster.succeed("train", "--wait")
+        #expect(try slices(cluster).first == 3)
+        #expect(stages(cluster).count == 3)
+        #expect(try cluster.adapterNames() == fresh(Ratings.csv(users: 14)))
+    }
+
+    private func modified(_ file: URL) throws -> Date {
+        try file.resourceValues(forKeys: [.contentModificationDateKey]).contentModificationDate ?? .distantPast
+    }
+
+    @Test("How many slices there are is on record, and another number is refused")
+    func recorded() throws {
+        let cluster = try TestCluster(settings: Self.settings())
+        let configuration = try cluster.succeed("config")
+        #expect(configuration["slices"] as? Int == 4)
+        cluster.coordinator?.stop()
+        let data = cluster.coordinatorDirectory.path
+        func start(_ slices: String...) throws -> CommandResult {
+            try lethe(
+                ["coordinator", "--data", data, "--model", cluster.model.path, "--precision", "f32", "--listen"]
+                    + ["tcp://127.0.0.1:*", "--weight-cache", "none"] + slices)
+        }
+        let other = try start("--slices", "2")
+        #expect(other.status != 0 && other.errors.contains("slices"), "\(other.errors)")
+        let none = try start("--slices", "0")
+        #expect(none.status == 64 && none.errors.contains("--slices"), "\(none.errors)")
+        let heldOut = try lethe([
+            "coordinator", "--data", data + "-other", "--model", cluster.model.path, "--precision", "f32", "--listen",
+            "tcp://127.0.0.1:*", "--weight-cache", "none", "--slices", "2", "--held-out", "0.1",
+        ])
+        #expect(heldOut.status != 0 && heldOut.errors.contains("held out"), "\(heldOut.errors)")
+    }
+}

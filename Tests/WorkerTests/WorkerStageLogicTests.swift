@@ -1,0 +1,70 @@
+import ClusterTestSupport
+import Messages
+import Recommendation
+import Testing
+import Unlearning
+import Worker
+
+@Suite("Worker logic: stages")
+struct WorkerStageLogicTests {
+    let prompts = Toy.prompts(0..<12)
+    let specification: TrainingSpecification
+    let stages: [TrainingStage]
+
+    init() throws {
+        var specification = Toy.specification()
+        specification.slices = 3
+        self.specification = specification
+        var stages: [TrainingStage] = []
+        _ = try Toy.executor().train(
+            prompts: prompts, specification: specification, from: nil, keep: { stages.append($0) },
+            progress: { _ in }, isCancelled: { false })
+        self.stages = stages
+    }
+
+    private func assigned() throws -> (WorkerLogicDriver, StorageCommand) {
+        var driver = WorkerLogicDriver()
+        let assignment = CoordinatorMessage.Assignment(
+            task: 1, shard: 0, specification: specification, manifest: Toy.manifest(prompts),
+            keys: Toy.keys(prompts), adapter: nil)
+        let update = try #require(driver.say(.assign(assignment)).commands.first)
+        return (driver, update)
+    }
+
+    @Test("A training begins at the stage that the disk has, and keeps those that it passes")
+    func keeping() throws {
+        let first = try #require(stages.first)
+        var (driver, update) = try assigned()
+        var result = StorageResult(
+            id: update.id, shard: 0, copy: nil, outcome: .complete(prompts, trained: nil))
+        result.stage = first
+        let job = try #require(driver.handle(.storage(result)).jobs.first)
+        #expect(job.computation == .train(specification, prompts: prompts, from: first))
+        let last = try #require(stages.last)
+        let kept = driver.handle(.stage(job.id, last))
+        #expect(kept.commands.map(\.access) == [.keepStage(last, specification)])
+        // It is not kept: the training goes on, and the log says so.
+        let keep = try #require(kept.commands.first)
+        let failure = TaskFailure(code: .diskFull, message: "the stage is not kept")
+        let said = driver.store(keep, .failed(failure))
+        #expect(said.sent.isEmpty && said.jobs.isEmpty && said.cancelled.isEmpty && said.count == 1)
+        let report = TrainingReport(
+            adapter: "name", manifest: Toy.manifest(prompts).digest, prompts: 12, specification: specification,
+            steps: 2, tokens: 10, seconds: 1, computeSeconds: 1, epochLosses: [0.5])
+        let save = try #require(driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
+        #expect(driver.store(save, .saved).sent == [.trained(task: 1, report, adapter: [1])])
+    }
+
+    @Test("Stages of a replay, or of a training that was given up, are not kept")
+    func unwanted() throws {
+        let stage = try #require(stages.first)
+        var (driver, update) = try assigned()
+        let job = try #require(driver.store(update, .complete(prompts, trained: nil)).jobs.first)
+        driver.say(.cancel(task: 1))
+        #expect(driver.handle(.stage(job.id, stage)).isEmpty)
+        driver.handle(.finished(job.id, .cancelled))
+        let replay = try #require(
+            driver.say(.replay(task: 2, specification: specification, prompts: prompts)).jobs.first)
+        #expect(driver.handle(.stage(replay.id, stage)).isEmpty)
+    }
+}
