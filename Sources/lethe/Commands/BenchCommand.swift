@@ -9,7 +9,9 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure training, scoring, ranking and forgetting.",
-        subcommands: [Train.self, Score.self, Rank.self, Query.self, Graph.self, Forget.self, Questions.self])
+        subcommands: [
+            Train.self, Score.self, Rank.self, Query.self, Graph.self, Slices.self, Forget.self, Questions.self,
+        ])
 
     struct Options: ParsableArguments {
         @OptionGroup var model: LocalModelOptions
