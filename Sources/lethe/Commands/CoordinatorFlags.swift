@@ -77,15 +77,13 @@ struct CoordinatorFlags: ParsableArguments {
     @Option(help: "Peak learning rate of AdamW, \(TrainingSpecification.learningRateBounds.inWords). [default: 0.001]")
     var learningRate: Double?
 
-    @Option(
-        help: "Steps over which the learning rate rises, \(TrainingSpecification.warmupBounds.inWords). [default: 0]")
+    @Option(help: "Steps over which the rate rises, \(TrainingSpecification.warmupBounds.inWords). [default: 0]")
     var warmupSteps: Int?
 
     @Option(help: "Decoupled weight decay, \(TrainingSpecification.weightDecayBounds.inWords). [default: 0]")
     var weightDecay: Double?
 
-    @Option(
-        help: "After the warm-up the rate stays (constant) or falls until the end (linear). [default: constant]")
+    @Option(help: "After the warm-up the rate stays (constant) or falls to a slice's end (linear). [default: constant]")
     var schedule: RateSchedule?
 
     @Option(
