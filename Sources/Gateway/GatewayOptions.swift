@@ -1,3 +1,5 @@
+import Messages
+
 /// How a gateway listens, whom it lets in and what it bounds.
 public struct GatewayOptions: Sendable {
     public var listen: ListenAddress
@@ -8,7 +10,7 @@ public struct GatewayOptions: Sendable {
     /// Something before the gateway encrypts.
     public var isBehindProxy = false
     /// Days after its receipt at which a forget request is due.
-    public var dueDays = 30
+    public var dueDays = DueRequest.days
     /// How long the gateway says that it is not ready before it stops listening.
     public var drain = Duration.zero
     public var limits = GatewayLimits()

@@ -38,7 +38,10 @@ struct Lethe: ParsableCommand {
                 name: "Answers", subcommands: [QueryCommand.self, EvaluateCommand.self, AdaptersCommand.self]),
             CommandGroup(
                 name: "Forgetting and evidence",
-                subcommands: [ForgetCommand.self, VerifyCommand.self, AccessCommand.self, AuditCommand.self]),
+                subcommands: [
+                    ForgetCommand.self, RequestsCommand.self, VerifyCommand.self, AccessCommand.self,
+                    AuditCommand.self,
+                ]),
             CommandGroup(name: "Watching", subcommands: [StatusCommand.self, WorkersCommand.self]),
             CommandGroup(
                 name: "Local",

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Forget requests over HTTP")
 struct ForgettingTests {
-    private static let now = Date(gatewayTime: FakeReplies.received) ?? .distantPast
+    private static let now = Date(iso8601: FakeReplies.received) ?? .distantPast
 
     @Test("A request is accepted under its key, and the answer says where it stands and when it is due")
     func accepted() async throws {

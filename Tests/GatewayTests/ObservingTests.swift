@@ -9,7 +9,7 @@ import Testing
 struct ObservingTests {
     @Test("Metrics are Prometheus's text: every sample has its family, no name has a dot, no label names anybody")
     func metrics() async throws {
-        let now = (Date(gatewayTime: FakeReplies.received) ?? .distantPast).addingTimeInterval(90)
+        let now = (Date(iso8601: FakeReplies.received) ?? .distantPast).addingTimeInterval(90)
         let gateway = try TestGateway(now: { now })
         _ = try await gateway.ask(.post, "/v1/rank", #"{"user":"ben"}"#)
         _ = try await gateway.ask(.get, "/v1/requests/ben")

@@ -23,18 +23,18 @@ struct ForgettingRoutes {
 
     private struct Accepted: Encodable {
         /// nil: it was accepted, but could not be looked up any more.
-        var request: RequestView?
+        var request: DueRequest?
         var outcome: ForgetOutcome
     }
 
     private struct Page: Encodable {
-        var requests: [RequestView]
+        var requests: [DueRequest]
         /// What to give as `after` for the next page; nil: there is none now.
         var next: Int?
     }
 
     private struct Single: Encodable {
-        var request: RequestView
+        var request: DueRequest
         /// What is done for it, one line for people; nil: it is finished.
         var progress: String?
         /// Of 1.
@@ -63,7 +63,7 @@ struct ForgettingRoutes {
         let outcome = accepted.outcome
         // The acknowledgement stands, whether it can be looked up or not.
         let found = try? await record(outcome.request)
-        let view = try found.map { try RequestView($0, dueDays: dueDays, now: now()) }
+        let view = try found.map { try DueRequest($0, dueDays: dueDays, now: now()) }
         headers[.location] = Self.place(of: outcome.request)
         return .json(
             try ReplyCoding.encode(Accepted(request: view, outcome: outcome)),
@@ -81,7 +81,7 @@ struct ForgettingRoutes {
                     pendingOnly: state == "pending")))
         let found = try ReplyCoding.decode(RequestsReply.self, from: reply).requests
         let page = Page(
-            requests: try found.map { try RequestView($0, dueDays: dueDays, now: now()) },
+            requests: try found.map { try DueRequest($0, dueDays: dueDays, now: now()) },
             next: found.count == limit ? found.last?.number : nil)
         return .json(try ReplyCoding.encode(page))
     }
@@ -92,7 +92,7 @@ struct ForgettingRoutes {
         let operation = try ReplyCoding.decode(OperationReply<ForgetReply>.self, from: body)
         let isRunning = operation.report.state == .running
         let single = Single(
-            request: try RequestView(record, dueDays: dueDays, now: now()),
+            request: try DueRequest(record, dueDays: dueDays, now: now()),
             progress: isRunning ? operation.report.progress : nil,
             fraction: isRunning ? operation.report.fraction : nil, certificate: operation.result?.certificate,
             unconfirmed: operation.result?.unconfirmed, supplements: operation.result?.supplements)

@@ -30,7 +30,7 @@ extension PrometheusText {
         gauge(
             "lethe_requests_pending", "Forget requests that are not finished.",
             Double(report.pendingForgetsTotal ?? report.pendingForgets.count))
-        let oldest = seen.pending.first.flatMap { Date(gatewayTime: $0.received) }
+        let oldest = seen.pending.first.flatMap { Date(iso8601: $0.received) }
         gauge(
             "lethe_requests_oldest_pending_seconds", "Age of the oldest forget request that is not finished; 0: none.",
             oldest.map { max(0, now.timeIntervalSince($0)) } ?? 0)

@@ -107,8 +107,8 @@ private final class ViewPlace: Sendable {
 /// What the dashboard shows: the status, and for whom it concerns the requests and the audit log's head.
 enum Overview {
     private struct Parts: Encodable {
-        var pending: [RequestView]?
-        var latest: [RequestView]?
+        var pending: [DueRequest]?
+        var latest: [DueRequest]?
         var auditHead: AuditReply.Entry?
     }
 
@@ -129,8 +129,8 @@ enum Overview {
     static func json(_ seen: ClusterView.Seen, for identity: Identity?, dueDays: Int, now: Date) throws -> Data {
         var parts = Parts()
         if identity?.has(oneOf: [.forget, .audit]) ?? true {
-            parts.pending = try seen.pending.map { try RequestView($0, dueDays: dueDays, now: now) }
-            parts.latest = try seen.latest.map { try RequestView($0, dueDays: dueDays, now: now) }
+            parts.pending = try seen.pending.map { try DueRequest($0, dueDays: dueDays, now: now) }
+            parts.latest = try seen.latest.map { try DueRequest($0, dueDays: dueDays, now: now) }
         }
         if identity?.has(oneOf: [.audit]) ?? true { parts.auditHead = seen.auditHead }
         // The status is JSON already.

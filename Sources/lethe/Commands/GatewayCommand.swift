@@ -3,7 +3,9 @@ import Client
 import Foundation
 import Gateway
 import Logging
+import Messages
 import UnixSignals
+import Unlearning
 
 struct GatewayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -39,8 +41,8 @@ struct GatewayCommand: ParsableCommand {
         @Flag(help: "A proxy before the gateway encrypts.")
         var behindProxy = false
 
-        @Option(help: "Days after its receipt at which a forget request is due, from 1 to 3650.")
-        var dueDays = 30
+        @Option(help: "Days after its receipt at which a forget request is due, \(DueRequest.dayBounds.inWords).")
+        var dueDays = DueRequest.days
 
         @Option(
             help: "Seconds for which the gateway says that it is not ready before it stops listening, from 0 to 600.")
@@ -52,7 +54,9 @@ struct GatewayCommand: ParsableCommand {
             guard (tlsCert == nil) == (tlsKey == nil) else {
                 throw ValidationError("--tls-cert and --tls-key belong together")
             }
-            guard (1...3650).contains(dueDays) else { throw ValidationError("--due-days must be from 1 to 3650") }
+            guard DueRequest.dayBounds.contains(dueDays) else {
+                throw ValidationError("--due-days must be \(DueRequest.dayBounds.inWords)")
+            }
             guard (0...600).contains(drainSeconds) else {
                 throw ValidationError("--drain-seconds must be from 0 to 600")
             }

@@ -1,7 +1,9 @@
 /// Identifiers are data: they may begin with a dash, which the parser takes for an option.
 package enum IdentifierArguments {
     /// Options whose values are identifiers of people, items or requests.
-    private static let options: Set<String> = ["--user", "--item", "--interaction", "--request", "--request-id"]
+    private static let options: Set<String> = [
+        "--user", "--item", "--interaction", "--request", "--request-id", "--id", "--exclude", "--history",
+    ]
     /// Commands whose options of these names take several values in a row.
     private static let commandsWithLists: Set<String> = ["query"]
 

@@ -18,6 +18,14 @@ extension Date {
     package var iso8601: String {
         formatted(.iso8601.year().month().day().timeZone(separator: .omitted).time(includingFractionalSeconds: true))
     }
+
+    /// nil: the text is no such time.
+    package init?(iso8601 text: String) {
+        guard let date = try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)) else {
+            return nil
+        }
+        self = date
+    }
 }
 
 extension Collection where Element: LosslessStringConvertible {
