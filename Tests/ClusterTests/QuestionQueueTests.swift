@@ -17,7 +17,7 @@ struct QuestionQueueTests {
     }
 
     private func basis(
-        person: Int64 = 1, items: Set<String> = ["i"], adapters: Set<String> = ["a"], references: Bool = false
+        person: Int64? = 1, items: Set<String> = ["i"], adapters: Set<String> = ["a"], references: Bool = false
     ) -> AnswerBasis {
         AnswerBasis(person: person, items: items, adapters: adapters, looksAtReferences: references, prompts: 1)
     }
@@ -75,6 +75,17 @@ struct QuestionQueueTests {
         let others = forgotten(people: [2], items: ["j"], adapters: ["b"], references: true)
         #expect(queue.forgot(others).isEmpty)
         #expect(text(queue.answered(1, .success(reply()), active: ["a"])) == ["answer q"])
+    }
+
+    @Test("A question with a given history rests on nobody, but on the history's items")
+    func givenHistory() {
+        var queue = QuestionQueue()
+        let question = ClientRequest.QueryRequest(
+            user: "", items: ["i"], top: nil, history: [GivenRating(item: "h", rating: 5)])
+        _ = queue.ask(id("q"), question, by: anna)
+        queue.collected(1, basis(person: nil, items: ["i", "h"]))
+        #expect(queue.forgot(forgotten(people: [0, 1, 2], items: ["j"])).isEmpty)
+        #expect(text(queue.forgot(forgotten(items: ["h"]))) == ["drop 1", "begin 2 "])
     }
 
     @Test("What is not collected yet is read from what is left: a forget before that begins nothing again")

@@ -15,7 +15,16 @@ struct HostileBodyTests {
         #"{"user":"ada","deadline_ms":0}"#, #"{"user":"ada","tpo":3}"#, #"{"users":[]}"#,
         #"{"user":"ada","user":"ben"}"#, #"{"user":"ada","us\u0065r":"ben"}"#, #"{"user":"\ud800"}"#,
         String(repeating: "[", count: 100_000), #"{"user":"# + String(repeating: #"{"a":"#, count: 50_000),
-        "\u{FEFF}" + #"{"user":7}"#,
+        "\u{FEFF}" + #"{"user":7}"#, #"{"user":"ada","history":[]}"#, #"{"users":["ada"],"history":[]}"#,
+        #"{"history":{}}"#, #"{"history":["i1"]}"#, #"{"history":[{"item":"i1"}]}"#, #"{"history":[{"rating":3}]}"#,
+        #"{"history":[{"item":"i1","rating":"5"}]}"#, #"{"history":[{"item":"i1","rating":1e999}]}"#,
+        #"{"history":[{"item":"i1","rating":5,"user":"ada"}]}"#,
+        #"{"history":[{"item":"i1","rating":5,"timestamp":1},{"item":"i2","rating":5}]}"#,
+        #"{"history":[{"item":"i1","rating":5,"timestamp":"yesterday"}]}"#, #"{"user":"ada","exclude":[]}"#,
+        #"{"user":"ada","exclude":"i1"}"#, #"{"user":"ada","where":{}}"#, #"{"user":"ada","where":["year"]}"#,
+        #"{"user":"ada","where":{"year":{}}}"#, #"{"user":"ada","where":{"year":{"min":2,"max":1}}}"#,
+        #"{"user":"ada","where":{"year":{"from":1}}}"#, #"{"user":"ada","where":{"year":[1990]}}"#,
+        #"{"user":"ada","where":{"year":true}}"#, #"{"user":"ada","where":{"year":null}}"#,
     ]
 
     @Test("A ranking's body that makes no sense is refused with a problem, and nobody is asked", arguments: noRequests)

@@ -32,17 +32,6 @@ struct ForgetBody: Equatable, Sendable {
         let fields = try JSONFields(value, at: "interactions", known: ["user", "item", "timestamp"])
         guard let user = try fields.identifier("user", of: .user), let item = try fields.identifier("item", of: .item)
         else { throw .invalid("an interaction has a user and an item") }
-        var timestamp: Int64?
-        switch fields["timestamp"] {
-        case nil: break
-        // As an import and `lethe forget` read times: by their magnitude.
-        case .integer(let number)?: timestamp = Timestamps.read(String(number))?.seconds
-        case .text(let text)?: timestamp = Timestamps.read(text)?.seconds
-        default: throw .invalid("a timestamp is a number or an ISO 8601 date")
-        }
-        guard timestamp != nil || !fields.has("timestamp") else {
-            throw .invalid("a timestamp is a number or an ISO 8601 date")
-        }
-        return .init(user: user, item: item, timestamp: timestamp)
+        return .init(user: user, item: item, timestamp: try fields.timestamp("timestamp"))
     }
 }

@@ -1,3 +1,5 @@
+import Messages
+
 /// What one client, or all together, may take.
 public struct GatewayLimits: Sendable {
     /// Connections at once.
@@ -26,6 +28,8 @@ public struct GatewayLimits: Sendable {
     // Of what a request names.
     static let users = 1...100
     static let candidates = 1...10_000
+    static let history = WireLimits.history
+    static let conditions = 1...WireLimits.conditions.upperBound
     static let forgotten = 1...10_000
     static let top = 1...1000
     static let ranked = 1...10_000

@@ -22,6 +22,9 @@ struct JSONFields {
 
     subscript(key: String) -> JSONValue? { values[key] }
 
+    /// Sorted.
+    var keys: [String] { values.keys.sorted() }
+
     func text(_ key: String) throws(Problem) -> String? {
         guard let value = values[key] else { return nil }
         guard case .text(let text) = value else { throw .invalid("\(place)\(key) must be text") }
@@ -40,6 +43,30 @@ struct JSONFields {
             throw .invalid("\(place)\(key) must be a whole number from \(bounds.lowerBound) to \(bounds.upperBound)")
         }
         return number
+    }
+
+    func number(_ key: String) throws(Problem) -> Double? {
+        switch values[key] {
+        case nil: return nil
+        case .integer(let number)?: return Double(number)
+        case .number(let number)? where number.isFinite: return number
+        default: throw .invalid("\(place)\(key) must be a number")
+        }
+    }
+
+    /// Seconds since 1970; numbers are read by their magnitude, as an import and `lethe forget` read them.
+    func timestamp(_ key: String) throws(Problem) -> Int64? {
+        let text: String? =
+            switch values[key] {
+            case .integer(let number)?: String(number)
+            case .text(let text)?: text
+            default: nil
+            }
+        let seconds = text.flatMap { Timestamps.read($0)?.seconds }
+        guard seconds != nil || values[key] == nil else {
+            throw .invalid("\(place)\(key) must be a number or an ISO 8601 date")
+        }
+        return seconds
     }
 
     func choice(_ key: String, of choices: [String]) throws(Problem) -> String? {

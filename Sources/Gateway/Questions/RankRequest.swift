@@ -1,65 +1,68 @@
 import Messages
 
-/// `POST /v1/rank`: what users would like best, of candidates or of the catalogue.
-struct RankRequest: Hashable, Sendable {
+/// `POST /v1/rank`: what users, or somebody with a given history, would like best, of candidates or of the catalogue.
+struct RankRequest: Equatable, Sendable {
+    /// One user that was named alone has an empty name where a history was given.
     var users: [String]
-    /// Whether one user was named, alone: the answer is that user's.
+    /// Whether the answer is one person's: a user who was named alone, or whoever has the history.
     var isOfOne: Bool
-    /// Empty: whatever of the catalogue the user has not rated.
-    var candidates: [String]
-    var top: Int
-    var limit: Int?
-    var explain: Bool
+    /// One for each user.
+    var questions: [ClientRequest]
     var deadline: Duration?
 
     /// - Throws: `Problem` 422, or 404 for names that are nobody's.
     init(_ value: JSONValue) throws(Problem) {
-        let known: Set = ["user", "users", "candidates", "top", "limit", "explain", "deadline_ms"]
+        let known: Set = [
+            "user", "users", "history", "candidates", "exclude", "where", "top", "limit", "explain", "deadline_ms",
+        ]
         let fields = try JSONFields(value, known: known)
-        let user = try fields.identifier("user", of: .user)
-        let users = try fields.identifiers("users", of: .user, GatewayLimits.users)
-        guard (user == nil) != (users == nil) else { throw .invalid("name either user or users") }
-        self.users = user.map { [$0] } ?? users ?? []
+        guard ["user", "users", "history"].filter(fields.has).count == 1 else {
+            throw .invalid("name either user, users or history")
+        }
+        let history = try fields.history()
+        let user = try fields.identifier("user", of: .user) ?? (history == nil ? nil : "")
+        let several = try fields.identifiers("users", of: .user, GatewayLimits.users) ?? []
+        users = user.map { [$0] } ?? several
         isOfOne = user != nil
-        candidates = try fields.identifiers("candidates", of: .item, GatewayLimits.candidates) ?? []
-        top = try fields.integer("top", GatewayLimits.top) ?? 10
-        limit = try fields.integer("limit", GatewayLimits.ranked)
+        // Left out: whatever of the catalogue the user has not rated.
+        let candidates = try fields.identifiers("candidates", of: .item, GatewayLimits.candidates) ?? []
+        let top = try fields.integer("top", GatewayLimits.top) ?? 10
+        let limit = try fields.integer("limit", GatewayLimits.ranked)
         guard limit == nil || candidates.isEmpty else {
             throw .invalid("limit bounds a ranking of the catalogue; here the candidates are named")
         }
-        explain = try fields.flag("explain") ?? false
+        let explain = try fields.flag("explain") ?? false
+        let filter = try fields.filter()
         deadline = try fields.deadline()
-    }
-
-    var questions: [ClientRequest] {
-        users.map { user in
-            .query(.init(user: user, items: candidates, top: top, explain: explain ? true : nil, limit: limit))
+        questions = []
+        for user in users {
+            let query = ClientRequest.QueryRequest(
+                user: user, items: candidates, top: top, explain: explain ? true : nil, limit: limit, history: history,
+                filter: filter)
+            questions.append(try query.checked())
         }
     }
 }
 
-/// `POST /v1/score`: P(like) of items for one user, each weighing the adapters for its own prompt.
-struct ScoreRequest: Hashable, Sendable {
-    var user: String
-    var items: [String]
-    var explain: Bool
+/// `POST /v1/score`: P(like) of items for one person, each weighing the adapters for its own prompt.
+struct ScoreRequest: Equatable, Sendable {
+    var question: ClientRequest
     var deadline: Duration?
 
     /// - Throws: `Problem` 422, or 404 for names that are nobody's.
     init(_ value: JSONValue) throws(Problem) {
-        let fields = try JSONFields(value, known: ["user", "items", "explain", "deadline_ms"])
-        guard let user = try fields.identifier("user", of: .user) else { throw .invalid("name a user") }
+        let known: Set = ["user", "history", "items", "exclude", "where", "explain", "deadline_ms"]
+        let fields = try JSONFields(value, known: known)
+        guard fields.has("user") != fields.has("history") else { throw .invalid("name either a user or a history") }
         guard let items = try fields.identifiers("items", of: .item, GatewayLimits.candidates) else {
             throw .invalid("name items")
         }
-        self.user = user
-        self.items = items
-        explain = try fields.flag("explain") ?? false
+        let explain = try fields.flag("explain") ?? false
         deadline = try fields.deadline()
-    }
-
-    var question: ClientRequest {
-        .query(.init(user: user, items: items, top: nil, explain: explain ? true : nil))
+        question = try ClientRequest.QueryRequest(
+            user: fields.identifier("user", of: .user) ?? "", items: items, top: nil, explain: explain ? true : nil,
+            history: fields.history(), filter: fields.filter()
+        ).checked()
     }
 }
 

@@ -14,6 +14,9 @@ struct QueryCommand: ParsableCommand {
             the best of them, or of whatever in the catalogue the user has not rated yet: the adapters are weighed once, for \
             the user's history, so that all candidates share one model. The reply names the weights and the adapters.
 
+            With --history instead of a user, the question brings ratings along: it is answered as for a user with these, and \
+            they are kept nowhere.
+
             Every item costs a computation: more than --limit are only ranked if you name them.
             """)
 
@@ -23,12 +26,30 @@ struct QueryCommand: ParsableCommand {
     @Option(help: "A file with a user on each line; - for standard input.")
     var users: String?
 
+    @Option(
+        help: """
+            Instead of a user: ITEM:RATING,… from the oldest to the newest, or a file with ITEM:RATING or ITEM:RATING:TIME on each \
+            line; - for standard input.
+            """)
+    var history: String?
+
     @Option(parsing: .upToNextOption, help: "Items to ask about.")
     var item: [String] = []
 
     @Option(
         help: "A file with an item on each line; - for standard input. At most \(WireLimits.candidates.upperBound).")
     var candidates: String?
+
+    @Option(parsing: .upToNextOption, help: "Items that are not answered.")
+    var exclude: [String] = []
+
+    @Option(
+        name: .customLong("where"),
+        help: """
+            Only items whose field is this text, FIELD=TEXT, or a number in a range, FIELD=MIN..MAX, of which one may be left out: \
+            fields that the template shows. May be repeated.
+            """)
+    var conditions: [String] = []
 
     @Option(help: "Rank them, or else the catalogue, and return the best N, \(WireLimits.top.inWords).")
     var top: Int?
@@ -44,15 +65,20 @@ struct QueryCommand: ParsableCommand {
     @OptionGroup var client: ClientOptions
 
     func validate() throws {
-        guard !user.isEmpty || users != nil else { throw ValidationError("name a --user, or a file of --users") }
+        guard !user.isEmpty || users != nil || history != nil else {
+            throw ValidationError("name a --user, a file of --users or a --history")
+        }
+        guard history == nil || (user.isEmpty && users == nil) else {
+            throw ValidationError("--history takes the place of --user and --users")
+        }
         guard !item.isEmpty || candidates != nil || top != nil else {
             throw ValidationError("name --item, --candidates or --top")
         }
         guard limit == nil || (item.isEmpty && candidates == nil) else {
             throw ValidationError("--limit bounds a ranking of the catalogue; here the items are named")
         }
-        guard users != "-" || candidates != "-" else {
-            throw ValidationError("only one of --users and --candidates can be standard input")
+        guard [users, candidates, history].count(where: { $0 == "-" }) <= 1 else {
+            throw ValidationError("only one of --users, --candidates and --history can be standard input")
         }
         for (name, value) in [("--top", top), ("--limit", limit)] {
             guard let value, !WireLimits.top.contains(value) else { continue }
@@ -62,11 +88,17 @@ struct QueryCommand: ParsableCommand {
 
     func run() throws {
         try client.withClient { coordinator in
-            let asked = try user + (users.map { try NamedLines.read($0, of: "user") } ?? [])
+            let given = try history.map(GivenHistory.read)
+            let people = try user + (users.map { try NamedLines.read($0, of: "user") } ?? [])
+            let asked = given == nil ? people : [""]
             let items = try named()
-            let questions = asked.map { user in
-                ClientRequest.query(
-                    .init(user: user, items: items, top: top, explain: explain ? true : nil, limit: limit))
+            let filter = try FilterArguments.read(exclude: exclude, conditions: conditions)
+            let questions = try asked.map { user in
+                let query = ClientRequest.QueryRequest(
+                    user: user, items: items, top: top, explain: explain ? true : nil, limit: limit, history: given,
+                    filter: filter)
+                if let objection = query.objection { throw CommandFailure(.usage, objection) }
+                return ClientRequest.query(query)
             }
             guard asked.count != 1 || users != nil else {
                 var progress = ProgressLine()

@@ -128,6 +128,13 @@ package enum WireSamples {
                 bridge: "ifru",
                 dryRun: true)),
         .query(ClientRequest.QueryRequest(user: "u", items: [], top: 10)),
+        .query(
+            ClientRequest.QueryRequest(
+                user: "", items: [], top: 10,
+                history: [.init(item: "1", rating: 3.5), .init(item: "2", rating: 1, timestamp: -4)],
+                filter: ItemFilter(
+                    exclude: ["3"], conditions: [.init(field: "year", minimum: 1990), .init(field: "genre", text: "x")])
+            )),
         .evaluate(
             ClientRequest.EvaluateRequest(
                 split: .test, compare: true, attention: .init(tau: 30, neighbours: 20))),

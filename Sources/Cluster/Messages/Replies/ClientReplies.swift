@@ -72,6 +72,7 @@ public struct QueryReply: Codable, Sendable, Equatable {
         }
     }
 
+    /// Empty: the question brought a history along.
     public var user: String
     /// Best first for a ranking; else in the order asked.
     public var items: [ScoredItem]

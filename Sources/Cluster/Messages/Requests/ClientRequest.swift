@@ -131,6 +131,7 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     }
 
     public struct QueryRequest: Codable, Sendable, Equatable {
+        /// Empty where a history is given.
         public var user: String
         /// Ask about these items; empty: about whatever of the catalogue the user has not rated, which needs `top`.
         public var items: [String]
@@ -140,8 +141,17 @@ public enum ClientRequest: Codable, Sendable, Equatable {
         public var explain: Bool?
         /// Items of the catalogue that may be ranked without being named; nil: `WireLimits.ranked`. More are refused.
         public var limit: Int?
+        /// Asks for somebody of whom no more is known, who is nobody of the ledger; nil: for the user.
+        public var history: [GivenRating]?
+        /// nil: every item may be answered.
+        public var filter: ItemFilter?
 
-        public init(user: String, items: [String], top: Int?, explain: Bool? = nil, limit: Int? = nil) {
+        public init(
+            user: String, items: [String], top: Int?, explain: Bool? = nil, limit: Int? = nil,
+            history: [GivenRating]? = nil, filter: ItemFilter? = nil
+        ) {
+            self.history = history
+            self.filter = filter
             self.user = user
             self.items = items
             self.top = top

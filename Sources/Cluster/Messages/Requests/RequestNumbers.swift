@@ -9,6 +9,12 @@ extension WireNumbers {
             if let top = query.top { try check(top, WireLimits.top, "top") }
             if let limit = query.limit { try check(limit, WireLimits.top, "limit") }
             try checkCount(query.items.count, WireLimits.candidates, "items")
+            try checkCount(query.history?.count ?? 0, WireLimits.history, "ratings of the history")
+            try checkFinite(query.history?.map(\.rating) ?? [], "rating")
+            try checkCount(query.filter?.exclude.count ?? 0, WireLimits.candidates, "excluded items")
+            let conditions = query.filter?.conditions ?? []
+            try checkCount(conditions.count, WireLimits.conditions, "conditions")
+            try checkFinite(conditions.flatMap { [$0.minimum, $0.maximum].compactMap(\.self) }, "a condition's bound")
         case .train, .forget, .evaluate, .verify, .compare, .status, .configuration, .operation, .adapters, .lineage,
             .exportAdapter, .access:
             break

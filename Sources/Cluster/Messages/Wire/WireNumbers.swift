@@ -1,4 +1,5 @@
 import LanguageModels
+import Recommendation
 import Unlearning
 
 extension WireLimits {
@@ -23,6 +24,10 @@ extension WireLimits {
     public static let top = 1...(1 << 20)
     /// Items that one question names.
     public static let candidates = 0...10_000
+    /// Ratings of the history that one question brings along.
+    public static let history = 0...10_000
+    /// Conditions on the fields of a question's items.
+    public static let conditions = 0...ItemFields.most
     /// Items of the catalogue that are ranked without being named, unless the question says otherwise: each costs about as
     /// much as a question of its own.
     public static let ranked = 500

@@ -15,15 +15,21 @@ extension LedgerService {
         guard !request.items.isEmpty || request.top != nil, request.top.map({ $0 > 0 }) ?? true else {
             throw ClientError(code: .invalidRequest, message: "there is nothing to ask about")
         }
+        if let objection = try objection(to: request, under: configuration) {
+            throw ClientError(code: .invalidRequest, message: objection)
+        }
         let limit = request.limit ?? WireLimits.ranked
         let data: QuestionData
         do {
-            data = try ledger.question(user: request.user, items: request.items, limit: limit)
+            data = try ledger.question(
+                user: request.user, history: request.history, items: request.items, filter: request.filter,
+                limit: limit)
         } catch let objection as QuestionObjection {
             throw ClientError(objection, user: request.user, limit: limit)
         }
         guard !data.items.isEmpty else {
-            throw ClientError(code: .invalidRequest, message: "there is nothing to ask about")
+            let message = request.filter == nil ? "there is nothing to ask about" : "the filter lets no item through"
+            throw ClientError(code: .invalidRequest, message: message)
         }
         let builder = try PromptBuilder(configuration: configuration)
         let attention = try preparedAttention()
@@ -43,6 +49,17 @@ extension LedgerService {
             adapters: Set(attention.members.map(\.name)), looksAtReferences: attention.looksAtQuery,
             prompts: data.items.count)
         return CollectedQuestion(job: job, basis: basis)
+    }
+
+    /// Why it cannot be answered, whatever is in the ledger's rows; nil: it can.
+    private func objection(
+        to request: ClientRequest.QueryRequest, under configuration: PromptConfiguration
+    ) throws -> String? {
+        if let objection = request.objection { return objection }
+        let fields = try configuration.template?.itemFields() ?? []
+        let unknown = request.filter?.conditions.map(\.field).first { !fields.contains($0) }
+        let known = fields.isEmpty ? "the template shows none" : "the template shows \(fields.joined(separator: ", "))"
+        return unknown.map { "items have no field \($0.clipped): \(known)" }
     }
 
     /// What answers that are being computed must not rest on any more; nil: the write forgot nothing.
@@ -71,7 +88,8 @@ extension ClientError {
         case .tooManyItems:
             self.init(
                 code: .tooLarge,
-                message: "the catalogue has more than \(limit) items that \(user) has not rated, and each is computed: "
+                message: "the catalogue has more than \(limit) items that \(user.isEmpty ? "the history" : user) has "
+                    + "not rated, and each is computed: "
                     + "name candidates (--candidates FILE, or - for standard input; --item), or raise --limit")
         }
     }

@@ -14,8 +14,8 @@ package struct QuestionID: Hashable, Sendable {
 
 /// What an answer rests on.
 package struct AnswerBasis: Sendable {
-    /// The ledger's number of whom it is about.
-    package var person: Int64
+    /// The ledger's number of whom it is about; nil: of nobody in it.
+    package var person: Int64?
     /// Of the history and of the candidates.
     package var items: Set<String>
     /// Content names.
@@ -26,7 +26,7 @@ package struct AnswerBasis: Sendable {
     package var prompts: Int
 
     package init(
-        person: Int64, items: Set<String>, adapters: Set<String>, looksAtReferences: Bool, prompts: Int
+        person: Int64?, items: Set<String>, adapters: Set<String>, looksAtReferences: Bool, prompts: Int
     ) {
         self.person = person
         self.items = items
@@ -36,7 +36,7 @@ package struct AnswerBasis: Sendable {
     }
 
     func restsOn(_ forgotten: ForgottenInputs) -> Bool {
-        forgotten.people.contains(person) || (looksAtReferences && forgotten.changesReferences)
+        (person.map(forgotten.people.contains) ?? false) || (looksAtReferences && forgotten.changesReferences)
             || !adapters.isDisjoint(with: forgotten.adapters) || !items.isDisjoint(with: forgotten.items)
     }
 }
