@@ -11,7 +11,8 @@ struct ProblemTests {
         arguments: [
             (ErrorCode.unknownUser, 404), (.unknownItem, 404), (.unknownRequest, 404), (.invalidRequest, 422),
             (.tooLarge, 422), (.notTrained, 409), (.noCleanAdapter, 409), (.requestConflict, 409),
-            (.methodNotAvailable, 409), (.busy, 429), (.unreachable, 503), (.superseded, 503), (.diskFull, 507),
+            (.methodNotAvailable, 409), (.busy, 429), (.unreachable, 503), (.superseded, 503), (.cancelled, 503),
+            (.diskFull, 507),
             (.failed, 502), (ErrorCode(rawValue: "of-a-later-release"), 502),
         ])
     func codes(code: ErrorCode, status: Int) async throws {
@@ -21,6 +22,22 @@ struct ProblemTests {
         #expect(answer.problem == code.rawValue)
         #expect(answer.json["detail"] as? String == "the reason" && answer.json["status"] as? Int == status)
         #expect((answer.headers[.retryAfter] != nil) == [429, 503].contains(status))
+    }
+
+    @Test("Whoever is to come back is told when, in the body too: an answer inside of another has no header")
+    func inside() async throws {
+        let coordinator = FakeCoordinator { _, _ in .failure(ClientError(code: .busy, message: "later")) }
+        let gateway = try TestGateway(coordinator)
+        let alone = try await gateway.ask(.post, "/v1/rank", #"{"user":"ada"}"#)
+        #expect(alone.headers[.retryAfter] == "1" && alone.json["retry_after"] as? Int == 1)
+        let several = try await gateway.ask(.post, "/v1/rank", #"{"users":["ada","ben"]}"#)
+        let problems = (several.json["answers"] as? [[String: Any]] ?? []).map { $0["problem"] as? [String: Any] }
+        #expect(problems.map { $0?["retry_after"] as? Int } == [1, 1])
+        let unknown = try await TestGateway().ask(.post, "/v1/rank", #"{"user":"eve"}"#)
+        #expect(unknown.headers[.retryAfter] == nil && unknown.json["retry_after"] == nil)
+        for problem in [Problem.queueFull, .draining] {
+            #expect([429, 503].contains(problem.status) && problem.retryAfter != nil)
+        }
     }
 
     @Test("A passed deadline, a full queue and a failure of the gateway's own are told apart")

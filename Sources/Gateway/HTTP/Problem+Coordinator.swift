@@ -20,7 +20,7 @@ extension Problem {
         case .busy: (429, "Too many requests wait already", 1)
         case .unreachable: (503, "No coordinator answers", 5)
         case .superseded: (503, "Another coordinator came after this one", 5)
-        case .cancelled: (503, "Nobody waits any more", nil)
+        case .cancelled: (503, "Nobody waits any more", 1)
         case .diskFull: (507, "The coordinator's disk is full", nil)
         default: (502, "The coordinator failed", nil)
         }

@@ -12,7 +12,7 @@ public struct Problem: Error, Hashable, Sendable {
     public var name: String
     public var title: String
     public var detail: String
-    /// Seconds after which asking again makes sense.
+    /// Seconds after which asking again makes sense: there for every 429 and 503.
     public var retryAfter: Int?
     /// Of a refused method: those that the path knows.
     public var allowed: [String] = []
@@ -32,11 +32,19 @@ public struct Problem: Error, Hashable, Sendable {
         var title: String
         var status: Int
         var detail: String
+        /// As the header has it, which a problem inside of an answer, or of a stream, has not.
+        var retryAfter: Int?
+
+        private enum CodingKeys: String, CodingKey {
+            case type, title, status, detail
+            case retryAfter = "retry_after"
+        }
     }
 
     /// The body: JSON with sorted keys.
     public var json: Data {
-        let body = Body(type: Self.typePrefix + name, title: title, status: status, detail: detail)
+        let body = Body(
+            type: Self.typePrefix + name, title: title, status: status, detail: detail, retryAfter: retryAfter)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return (try? encoder.encode(body)) ?? Data("{}".utf8)
