@@ -39,8 +39,9 @@ struct ObservingTests {
             #"lethe_gateway_http_requests_total{method="GET",route="/v1/requests/{id}",status="200"} 1"#,
             #"lethe_gateway_http_requests_total{method="GET",route="other",status="404"} 1"#,
             "lethe_coordinator_reachable 1", "lethe_coordinator_questions_waiting 3", "lethe_requests_pending 1",
-            "lethe_requests_oldest_pending_seconds 90", "lethe_shards_quarantined 1", "lethe_copies_unconfirmed 1",
-            "lethe_tasks_waiting 1", #"lethe_shards{state="current"} 1"#,
+            "lethe_requests_oldest_pending_seconds 90", "lethe_shards_quarantined 1",
+            "lethe_retraining_owed_seconds 12.5", "lethe_requests_nearest_due_seconds 2591910",
+            "lethe_copies_unconfirmed 1", "lethe_tasks_waiting 1", #"lethe_shards{state="current"} 1"#,
         ] {
             #expect(text.contains(sample + "\n"), "\(sample)")
         }

@@ -3,7 +3,7 @@ import Messages
 
 /// What operators act on, of the cluster as it was seen last.
 extension PrometheusText {
-    mutating func add(_ seen: ClusterView.Seen, now: Date) {
+    mutating func add(_ seen: ClusterView.Seen, dueDays: Int, now: Date) {
         let (report, statistics) = (seen.status.report, seen.status.statistics)
         if let questions = seen.status.questions {
             gauge(
@@ -35,6 +35,19 @@ extension PrometheusText {
             "lethe_requests_oldest_pending_seconds", "Age of the oldest forget request that is not finished; 0: none.",
             oldest.map { max(0, now.timeIntervalSince($0)) } ?? 0)
         gauge(
+            "lethe_retraining_owed_seconds",
+            "Seconds of training that must be done before the nearest due date: what pending forget requests wait for, each "
+                + "shard as long as its last training took, scaled to its prompts, or as its running training says. All of it "
+                + "by one worker; of the requests that the status lists, and of shards with a training on record.",
+            report.retrainingOwed)
+        // A number in its place would look like a date.
+        if let due = seen.pending.first.flatMap({ $0.due(days: dueDays) }) {
+            gauge(
+                "lethe_requests_nearest_due_seconds",
+                "Seconds until the nearest due date of a pending forget request, negative once it passed; absent: none is pending.",
+                due.timeIntervalSince(now))
+        }
+        gauge(
             "lethe_copies_unconfirmed", "Copies on workers' disks that pending requests wait for.",
             Double(Set(report.pendingForgets.flatMap(\.unconfirmed)).count))
         gauge("lethe_duties_stuck", "Work that fails and is tried again.", Double(report.stuck.count))
@@ -49,6 +62,25 @@ extension PrometheusText {
 }
 
 extension StatusReport {
+    /// Of the shards that pending forget requests have retrained, seconds of training.
+    fileprivate var retrainingOwed: Double {
+        var left: [Int: Double] = [:]
+        for task in workers.flatMap(\.tasks) where task.kind == "train" {
+            if let shard = task.shard, let seconds = task.secondsRemaining { left[shard] = max(0, seconds) }
+        }
+        let exact = ForgetMethod.apa.rawValue
+        let (retrained, corrected) = (
+            Set(pendingForgets.filter { $0.method == exact }.flatMap(\.waitingFor)),
+            Set(pendingForgets.filter { $0.method != exact }.flatMap(\.waitingFor))
+        )
+        return shards.reduce(0) { sum, shard in
+            // What was to be corrected is retrained where it could not be.
+            let isOwed =
+                retrained.contains(shard.shard) || (corrected.contains(shard.shard) && shard.fallback != nil)
+            return isOwed ? sum + (left[shard.shard] ?? shard.trainingSeconds ?? 0) : sum
+        }
+    }
+
     /// Shards without an adapter of their present data on which no worker works.
     fileprivate var waiting: Int {
         let worked = Set(

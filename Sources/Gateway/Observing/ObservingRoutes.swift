@@ -41,7 +41,7 @@ struct ObservingRoutes {
         text.gauge(
             "lethe_coordinator_reachable", "1: the coordinator answered within the last second or so; 0: it did not.",
             seen == nil ? 0 : 1)
-        if let seen { text.add(seen, now: now()) }
+        if let seen { text.add(seen, dueDays: dueDays, now: now()) }
         return Response(.ok, PrometheusText.mediaType, Data(text.text.utf8))
     }
 

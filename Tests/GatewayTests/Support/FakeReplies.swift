@@ -74,7 +74,8 @@ enum FakeReplies {
         {"shard":0,"state":"current","prompts":4,"manifest":"m","adapter":"ab","method":"apa","exact":true,\
         "prepared":false,"held":true},\
         {"shard":1,"state":"quarantined","prompts":4,"manifest":"m","prepared":false,"held":true,\
-        "quarantined_since":5}],"operations":[],"pending_forgets":[{"request":"first","method":"apa","waiting_for":[1],\
+        "quarantined_since":5,"training_seconds":12.5}],"operations":[],\
+        "pending_forgets":[{"request":"first","method":"apa","waiting_for":[1],\
         "unconfirmed":[{"worker":"w","name":"n","shard":1,"manifest":"m"}],"waits":["shard 1 to be retrained"]}],\
         "pending_forgets_total":1,"disputes":[],"stuck":[],"tuned":true,"data":{"train_prompts":8,\
         "validation_prompts":1,"test_prompts":1,"missing_embeddings":0,"missing_margins":0},"statistics":{"users":2,\

@@ -227,7 +227,8 @@ extension Coordinator {
             prepared: isPrepared(shard),
             missingMargins: shard.adapter?.missingMargins,
             quarantinedSince: shard.quarantinedSince?.timeIntervalSince1970, owner: owner?.id,
-            held: owner?.holds(shard: shard.index, manifest: shard.manifest) ?? false, likes: shard.likes)
+            held: owner?.holds(shard: shard.index, manifest: shard.manifest) ?? false, likes: shard.likes,
+            trainingSeconds: shard.secondsPerPrompt.map { $0 * Double(shard.prompts) })
     }
 }
 

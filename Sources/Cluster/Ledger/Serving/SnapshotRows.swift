@@ -7,6 +7,7 @@ import Unlearning
 enum ShardReading {
     private static let select = """
         SELECT shards.shard, shards.manifest, shards.prompts, shards.likes, shards.quarantined,
+        shards.trained_prompts, shards.trained_seconds,
         adapters.name AS adapter, adapters.manifest AS trained, adapters.created, adapters.trainer,
         CASE WHEN adapters.method <> 'apa' THEN adapters.report END AS approximate,
         (SELECT method FROM corrections WHERE corrections.shard = shards.shard) AS correction,
@@ -42,7 +43,16 @@ enum ShardReading {
             correction: try row.optionalChoice("correction", in: "corrections"),
             awaitsExact: try row.value("awaits_exact", in: "forget_shards"),
             fallback: try row.optionalChoice("fallback", in: "forget_shards"), damage: try damage(row),
-            likes: try row.count("likes", in: "shards"))
+            likes: try row.count("likes", in: "shards"), secondsPerPrompt: try secondsPerPrompt(row))
+    }
+
+    /// A release before believed any number of a worker's.
+    private static func secondsPerPrompt(_ row: Row) throws -> Double? {
+        let (prompts, seconds): (Int, Double) = (
+            try row.count("trained_prompts", in: "shards"), try row.value("trained_seconds", in: "shards")
+        )
+        guard prompts > 0, WireLimits.seconds.contains(seconds), seconds > 0 else { return nil }
+        return seconds / Double(prompts)
     }
 
     private static func adapter(_ row: Row, references: Int) throws -> LedgerSnapshot.Adapter? {

@@ -24,13 +24,17 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         public var damage: DamagedAdapter?
         /// Prompts whose answer is "Yes."; nil: not counted.
         public var likes: Int?
+        /// Of the shard's last training, whichever adapter it has now; nil: not on record.
+        public var secondsPerPrompt: Double?
 
         public init(
             index: Int, manifest: String, prompts: Int, adapter: Adapter? = nil, quarantinedSince: Date? = nil,
             correction: ApproximateMethod? = nil, awaitsExact: Bool = false,
-            fallback: CorrectionFallback? = nil, damage: DamagedAdapter? = nil, likes: Int? = nil
+            fallback: CorrectionFallback? = nil, damage: DamagedAdapter? = nil, likes: Int? = nil,
+            secondsPerPrompt: Double? = nil
         ) {
             self.likes = likes
+            self.secondsPerPrompt = secondsPerPrompt
             self.index = index
             self.manifest = manifest
             self.prompts = prompts

@@ -126,13 +126,16 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var held: Bool
         /// Prompts whose answer is "Yes."; nil: not counted.
         public var likes: Int?
+        /// Forecast: what training its present prompts takes, as its last training went; nil: none is on record.
+        public var trainingSeconds: Double?
 
         package init(
             shard: Int, state: State, prompts: Int, manifest: String, adapter: String? = nil, method: String? = nil,
             exact: Bool? = nil, approximateSince: Double? = nil, corrections: Int? = nil, fallback: String? = nil,
             damage: String? = nil, prepared: Bool, missingMargins: Int? = nil, quarantinedSince: Double? = nil,
-            owner: String? = nil, held: Bool, likes: Int? = nil
+            owner: String? = nil, held: Bool, likes: Int? = nil, trainingSeconds: Double? = nil
         ) {
+            self.trainingSeconds = trainingSeconds
             self.shard = shard
             self.state = state
             self.prompts = prompts
