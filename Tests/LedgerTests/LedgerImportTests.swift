@@ -171,7 +171,7 @@ struct LedgerImportTests {
         }
     }
 
-    @Test("Staged batches survive a restart; those that nobody continues for a day are dropped")
+    @Test("Staged batches survive a restart; those that nobody continued for long are dropped")
     func staging() throws {
         let fixture = LedgerFixture()
         let data = SyntheticRatings(users: 3, seed: 10)

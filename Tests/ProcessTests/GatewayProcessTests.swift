@@ -1,54 +1,9 @@
 import Foundation
-import FoundationNetworking
 import PeerTestSupport
 import Testing
 
 @Suite("A gateway before a real coordinator", .waiting)
 struct GatewayProcessTests {
-    /// A running gateway; port 0 finds a free one.
-    private final class Server {
-        let process: LetheProcess
-        let url: String
-
-        /// Of a process that serves HTTP already.
-        init(_ process: LetheProcess, url: String) {
-            self.process = process
-            self.url = url
-        }
-
-        init(_ cluster: TestCluster, arguments: [String] = []) throws {
-            let process = try LetheProcess(
-                ["gateway", "--coordinator", cluster.endpoint, "--listen", "http://127.0.0.1:0", "--json"] + arguments,
-                log: cluster.root.appendingPathComponent("gateway-\(UUID().uuidString).log"))
-            self.process = process
-            var found: String?
-            try wait("the gateway to listen: \(process.logText)") {
-                guard process.process.isRunning else { throw TestFailure("the gateway ended: \(process.logText)") }
-                let line = process.logText.split(separator: "\n").first { $0.hasPrefix("{") }
-                let object = try line.map { try JSONSerialization.jsonObject(with: Data($0.utf8)) } as? [String: Any]
-                found = object?["url"] as? String
-                return found != nil
-            }
-            url = found ?? ""
-        }
-
-        func ask(
-            _ path: String, body: String? = nil, headers: [String: String] = [:]
-        ) async throws -> (status: Int, body: Data, json: [String: Any]) {
-            var request = URLRequest(url: try #require(URL(string: url + path)))
-            request.timeoutInterval = 60
-            if let body {
-                request.httpMethod = "POST"
-                request.httpBody = Data(body.utf8)
-                request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-            }
-            for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-            let (data, response) = try await URLSession.shared.data(for: request)
-            let json = (try? JSONSerialization.jsonObject(with: data) as? [String: Any]) ?? [:]
-            return ((response as? HTTPURLResponse)?.statusCode ?? 0, data, json)
-        }
-    }
-
     private static func ratings(users: Int) -> String {
         Ratings.csv(users: users).split(separator: "\n").dropFirst().map { line in
             let fields = line.split(separator: ",").map(String.init)
@@ -62,7 +17,7 @@ struct GatewayProcessTests {
     func everything() async throws {
         let cluster = try TestCluster()
         try cluster.startWorkers(2)
-        let server = try Server(cluster)
+        let server = try GatewayProcess(cluster)
         #expect(try await server.ask("/readyz").status == 200)
 
         let kind = ["Content-Type": "application/x-ndjson", "Idempotency-Key": "first-import"]
@@ -128,7 +83,7 @@ struct GatewayProcessTests {
         let made = try lethe(["gateway", "token", "--role", "admin", "--json"])
         let tokens = cluster.root.appendingPathComponent("tokens")
         try Data("\(made.json["line"] as? String ?? "")\n".utf8).write(to: tokens)
-        let server = try Server(cluster, arguments: ["--tokens", tokens.path])
+        let server = try GatewayProcess(cluster, arguments: ["--tokens", tokens.path])
         #expect(try await server.ask("/v1/status").status == 401)
 
         let example = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -160,11 +115,11 @@ struct GatewayProcessTests {
         let cluster = try TestCluster()
         let tokens = cluster.root.appendingPathComponent("tokens")
         let made = try ["query", "query"].map {
-            try lethe(["gateway", "token", "--role", $0, "--json"]).json as? [String: Any] ?? [:]
+            try lethe(["gateway", "token", "--role", $0, "--json"]).json
         }
         let (lines, shown) = (made.map { $0["line"] as? String ?? "" }, made.map { $0["token"] as? String ?? "" })
         try Data(lines[0].utf8).write(to: tokens)
-        let server = try Server(cluster, arguments: ["--tokens", tokens.path])
+        let server = try GatewayProcess(cluster, arguments: ["--tokens", tokens.path])
         func admitted() async throws -> [Bool] {
             var admitted: [Bool] = []
             for token in shown {
@@ -196,7 +151,7 @@ struct GatewayProcessTests {
             url = process.logText.firstMatch(of: /listens at (http:[^;]*);/).map { String($0.1) }
             return url != nil
         }
-        let server = Server(process, url: try #require(url))
+        let server = GatewayProcess(process, url: try #require(url))
         let ranked = try await server.ask("/v1/rank", body: #"{"user":"\#(Ratings.name(2))","candidates":["i1"]}"#)
         #expect(ranked.status == 200, "\(ranked.json)")
         process.process.terminate()
@@ -229,7 +184,7 @@ struct GatewayProcessTests {
         let cluster = try TestCluster()
         let items = (0..<9000).map { "collector,c\($0),5,\($0),\($0) \(String(repeating: "long title ", count: 12))\n" }
         _ = try cluster.importRatings(Ratings.csv(users: 10) + items.joined())
-        let server = try Server(cluster)
+        let server = try GatewayProcess(cluster)
         let address = try #require(URLComponents(string: server.url))
         let body = #"{"user":"\#(Ratings.name(2))","top":5,"limit":10000}"#
         let socket = try HangingClient(port: UInt16(try #require(address.port)))
@@ -244,38 +199,5 @@ struct GatewayProcessTests {
         // The coordinator notices when it says that it works on it, about once a second.
         try wait("the question to be left", seconds: 20) { try computing() == 0 }
         #expect(try await server.ask("/healthz").status == 200)
-    }
-
-    /// A client that can hang up.
-    private final class HangingClient {
-        private var descriptor: Int32
-
-        init(port: UInt16) throws {
-            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = port.bigEndian
-            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-            let connected = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            guard connected == 0 else { throw TestFailure("cannot connect: \(errno)") }
-        }
-
-        func send(_ text: String) throws {
-            let bytes = Array(text.utf8)
-            guard write(descriptor, bytes, bytes.count) == bytes.count else {
-                throw TestFailure("cannot send: \(errno)")
-            }
-        }
-
-        func close() {
-            if descriptor >= 0 { _ = Glibc.close(descriptor) }
-            descriptor = -1
-        }
-
-        deinit { close() }
     }
 }

@@ -97,20 +97,8 @@ extension Ledger {
         try setDamagedPeopleAside(at: time)
         try makeLookupsAnew()
         try sealOlderAdapters()
-        let abandoned = time.addingTimeInterval(-Ledger.stagingLifetime)
-        let (pending, stale) = try read { db in
-            (
-                try Meta.purgePending.value(Bool.self, db) ?? false,
-                try String.fetchAll(
-                    db,
-                    sql: """
-                        SELECT import FROM staged_batches JOIN imports USING (import) WHERE taking IS NULL
-                        GROUP BY import HAVING MAX(time) < ? ORDER BY import
-                        """,
-                    arguments: [abandoned.milliseconds])
-            )
-        }
-        for id in stale { try abandonImport(importID: id, at: time) }
+        let pending = try read { try Meta.purgePending.value(Bool.self, $0) ?? false }
+        try dropAbandonedImports(at: time)
         try stagedImports.keepOnly(
             imports: Set(read { try String.fetchAll($0, sql: "SELECT import FROM imports") }))
         try noteOlderTombstones()

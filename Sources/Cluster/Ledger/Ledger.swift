@@ -95,11 +95,12 @@ package final class Ledger {
     /// nil: closed.
     private var lock: LockFile?
 
-    /// How long the batches of an import that nobody continues are kept.
-    static let stagingLifetime: TimeInterval = 24 * 3600
+    /// How long the batches of an import that nobody continues are kept, in seconds. A client sends one again at once, or has
+    /// given up.
+    package static let stagingLifetime: TimeInterval = 3600
 
     /// Opens the ledger, or makes it at the first start; heals what a crash left behind: adapter files that are not in
-    /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for a day. Reads every
+    /// the ledger, a forget request whose clean-up did not complete, imports that nobody continued for an hour. Reads every
     /// adapter's file: those that are damaged or gone are taken away.
     ///
     /// - `keys`: where the keys lie that people's records, adapters and workers' disks are sealed with.

@@ -21,6 +21,7 @@ public enum PeerMessage: Sendable, Equatable {
         switch request {
         case .importRows(let rows): try Self.check(rows.importID, of: "an import")
         case .finishImport(let finish): try Self.check(finish.importID, of: "an import")
+        case .dropImport(let id): try Self.check(id, of: "an import")
         default: break
         }
         try WireNumbers(kind: "request").check(request)

@@ -38,6 +38,11 @@ extension CoordinatorLoop {
                 return Data("{}".utf8)
             }
         case .finishImport(let finish): finishImport(finish, ticket)
+        case .dropImport(let id):
+            answer(ticket) { service in
+                try service.ledger.dropImport(importID: id, at: Date())
+                return Data("{}".utf8)
+            }
         case .adapters: read(.adapters, ticket)
         case .configuration: read(.configuration(process.configuration), ticket)
         case .lineage: answer(ticket) { service in try ReplyCoding.encode(try service.lineage()) }

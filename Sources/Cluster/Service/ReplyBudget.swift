@@ -103,7 +103,8 @@ extension ClientRequest {
         switch self {
         case .forget(let forget): forget.dryRun
         case .train, .evaluate, .verify, .compare, .forgetCopy: false
-        case .importRows, .finishImport, .query, .status, .configuration, .operation, .comparedCases, .adapters,
+        case .importRows, .finishImport, .dropImport, .query, .status, .configuration, .operation, .comparedCases,
+            .adapters,
             .lineage, .exportAdapter, .access, .audit, .requests:
             true
         }

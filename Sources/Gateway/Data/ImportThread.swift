@@ -24,23 +24,54 @@ struct ImportThread: Sendable {
         }
     }
 
-    private func read(key: String?) throws -> ImportSummary {
+    /// An import on its way, as far as its end has to know.
+    private struct Sent {
         let importID = UUID().uuidString.lowercased()
+        /// Also one whose reply did not come.
+        var batches = 0
+        var isFinishing = false
+
+        /// Whether the coordinator keeps rows aside that nobody will ask for any more. Of one that may be finished all the same
+        /// nothing is dropped.
+        func isLeft(after error: any Error) -> Bool {
+            guard isFinishing else { return batches > 0 }
+            guard let error = error as? ClientError else { return false }
+            return ![.unreachable, .superseded, .cancelled].contains(error.code)
+        }
+    }
+
+    private func read(key: String?) throws -> ImportSummary {
+        var sent = Sent()
+        do {
+            return try send(key: key, &sent)
+        } catch {
+            // Should that fail, the coordinator drops them when nobody has continued for a while.
+            if sent.isLeft(after: error) {
+                _ = try? ask(.dropImport(id: sent.importID), deadline: Self.farewell, patience: Self.farewell)
+            }
+            throw error
+        }
+    }
+
+    /// For the last word about an import: whoever sent it waits for the answer.
+    private static let farewell = Duration.seconds(5)
+
+    private func send(key: String?, _ sent: inout Sent) throws -> ImportSummary {
         // A new item's fields are read for the template that is on record.
         let recorded = try ReplyCoding.decode(ConfigurationReply.self, from: try ask(.configuration)).prompts
         let fields = try recorded?.template?.itemFields() ?? []
         let reader = RatingsReader(
             format: .jsonl, paths: [pipe.path], rules: ReadingRules(timeUnit: settings.unit, itemFields: fields))
-        var batches = 0
         let report: ImportReport
         do {
             report = try reader.forEachBatch { batch in
+                let sequence = sent.batches
+                sent.batches += 1
                 _ = try ask(
                     .importRows(
                         .init(
-                            importID: importID, sequence: batches, items: batch.items,
+                            importID: sent.importID, sequence: sequence, items: batch.items,
                             interactions: batch.interactions)))
-                batches += 1
             }
         } catch let error as RecommendationError {
             if let objection = pipe.objection { throw objection }
@@ -54,7 +85,8 @@ struct ImportThread: Sendable {
                     .joined(separator: "; "))
         }
         let finish = ClientRequest.FinishImport(
-            importID: importID, batches: batches, prompts: settings.prompts, given: settings.given)
+            importID: sent.importID, batches: sent.batches, prompts: settings.prompts, given: settings.given)
+        sent.isFinishing = true
         let body = try ask(
             .finishImport(finish), id: try key.map(name(under:)), deadline: .seconds(600), patience: .seconds(600))
         return ImportSummary(try ReplyCoding.decode(ImportReply.self, from: body), report)

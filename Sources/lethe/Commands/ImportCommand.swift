@@ -88,18 +88,29 @@ struct ImportCommand: ParsableCommand {
             let recorded = try ReplyCoding.decode(
                 ConfigurationReply.self, from: coordinator.call(.configuration).body
             ).prompts
-            let report = try data.reader(recorded: recorded).forEachBatch { batch in
-                try coordinator.call(
-                    .importRows(
-                        .init(
-                            importID: importID, sequence: batches, items: batch.items,
-                            interactions: batch.interactions)))
-                batches += 1
-                rows += batch.interactions.count
-                progress.show("\(rows) rows sent")
+            let report: ImportReport
+            do {
+                report = try data.reader(recorded: recorded).forEachBatch { batch in
+                    let sequence = batches
+                    batches += 1
+                    try coordinator.call(
+                        .importRows(
+                            .init(
+                                importID: importID, sequence: sequence, items: batch.items,
+                                interactions: batch.interactions)))
+                    rows += batch.interactions.count
+                    progress.show("\(rows) rows sent")
+                }
+                progress.end()
+                try data.requireRatings(report)
+            } catch {
+                progress.end()
+                // What the coordinator keeps aside is people's. Should it not hear this, it drops that by itself after a while.
+                if batches > 0, (error as? ClientError)?.code != .unreachable {
+                    _ = try? coordinator.call(.dropImport(id: importID), patience: .seconds(5))
+                }
+                throw error
             }
-            progress.end()
-            try data.requireRatings(report)
             let reply = try coordinator.call(
                 .finishImport(
                     .init(

@@ -42,7 +42,7 @@ enum FakeReplies {
                 try ReplyCoding.encode(
                     ConfigurationReply(
                         effective: CoordinatorConfiguration(), recorded: CoordinatorConfiguration(), cluster: "c1")))
-        case .importRows: return .success(Data("{}".utf8))
+        case .importRows, .dropImport: return .success(Data("{}".utf8))
         case .finishImport:
             let reply = ImportReply(outcome: ImportOutcome(rowsNew: 3), prompts: SplitCounts(train: 2))
             return .success(try ReplyCoding.encode(reply))

@@ -139,7 +139,7 @@ package enum WireSamples {
             ClientRequest.EvaluateRequest(
                 split: .test, compare: true, attention: .init(tau: 30, neighbours: 20))),
         .compare(.quick), .compare(ComparisonOptions(kept: PlannedCase.samples(1).map(\.digest))),
-        .verify(ClientRequest.VerifyRequest(request: nil)), .status, .configuration,
+        .dropImport(id: "i"), .verify(ClientRequest.VerifyRequest(request: nil)), .status, .configuration,
         .operation(id: "o"),
         .comparedCases(.init(operation: "o", known: PlannedCase.samples(2).map(\.digest))), .adapters,
         .exportAdapter(name: "n"), .audit(.init(after: 7)), .access(user: "u"),

@@ -28,8 +28,8 @@ extension Coordinator {
             tellCases(wanted, to: ticket)
         case .train, .forget, .evaluate, .verify, .compare: begin(request, for: ticket)
         case .forgetCopy(let wanted): declare(wanted, for: ticket)
-        case .importRows, .finishImport, .query, .configuration, .adapters, .lineage, .exportAdapter, .audit, .access,
-            .requests:
+        case .importRows, .finishImport, .dropImport, .query, .configuration, .adapters, .lineage, .exportAdapter,
+            .audit, .access, .requests:
             reply(ticket, .failure(.notAnOperation))
         }
     }

@@ -59,7 +59,12 @@ extension Ledger {
             let isThere = try Bool.fetchOne(
                 db, sql: "SELECT EXISTS (SELECT 1 FROM staged_batches WHERE import = ? AND sequence = ?)",
                 arguments: [importID, sequence])
-            guard isThere != true else { return }
+            guard isThere != true else {
+                // Whoever sends it again goes on with the import.
+                return try db.execute(
+                    sql: "UPDATE staged_batches SET time = MAX(time, ?) WHERE import = ? AND sequence = ?",
+                    arguments: [time.milliseconds, importID, sequence])
+            }
             var batch = StagedBatch(
                 rows: [],
                 items: items.map {
@@ -105,7 +110,8 @@ extension Ledger {
         return made.key
     }
 
-    private func importReference(_ importID: String, _ db: Database) throws -> KeyReference? {
+    /// nil: nothing is staged under this id.
+    func importReference(_ importID: String, _ db: Database) throws -> KeyReference? {
         try Row.fetchOne(db, sql: "SELECT slot, key FROM imports WHERE import = ?", arguments: [importID])
             .map { try KeyReference(row: $0, in: "imports") }
     }
@@ -123,7 +129,40 @@ extension Ledger {
         return try staged(importID, sequences: sequences, db)
     }
 
-    /// Drops what is staged of an import that its client gave up.
+    /// Drops what is staged of an import whose client says that it will not go on; what is not staged is none.
+    ///
+    /// - Throws: `LedgerError.invalidRequest` for one that is being taken in: some people have the new state already.
+    package func dropImport(importID: String, at time: Date) throws {
+        let (isStaged, isTaken) = try read { db in
+            (try importReference(importID, db) != nil, try taking(importID, db) != nil)
+        }
+        guard !isTaken else {
+            throw LedgerError.invalidRequest(
+                reason: "the import \(importID) is being taken in: it can be dropped no more")
+        }
+        if isStaged { try abandonImport(importID: importID, at: time) }
+    }
+
+    /// Drops what is staged of imports that nobody has continued for `stagingLifetime`.
+    ///
+    /// - Returns: their ids.
+    @discardableResult
+    package func dropAbandonedImports(at time: Date) throws -> [String] {
+        let last = time.addingTimeInterval(-Ledger.stagingLifetime)
+        let stale = try read { db in
+            try String.fetchAll(
+                db,
+                sql: """
+                    SELECT import FROM staged_batches JOIN imports USING (import) WHERE taking IS NULL
+                    GROUP BY import HAVING MAX(time) < ? ORDER BY import
+                    """,
+                arguments: [last.milliseconds])
+        }
+        for importID in stale { try abandonImport(importID: importID, at: time) }
+        return stale
+    }
+
+    /// Drops what is staged of an import that can never be taken in, or that its client gave up.
     package func abandonImport(importID: String, at time: Date) throws {
         try commit { db in
             try clearStaging(importID, db)

@@ -10,6 +10,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     /// One batch of an import, in order; kept aside until `finishImport`.
     case importRows(ImportRows)
     case finishImport(FinishImport)
+    /// Gives an import up that was not finished: what is kept aside of it is destroyed. One that is not known is none.
+    case dropImport(id: String)
     case train
     case forget(ForgetRequest)
     case query(QueryRequest)

@@ -16,7 +16,7 @@ extension WireNumbers {
             try checkCount(conditions.count, WireLimits.conditions, "conditions")
             try checkFinite(conditions.flatMap { [$0.minimum, $0.maximum].compactMap(\.self) }, "a condition's bound")
         case .train, .forget, .evaluate, .verify, .compare, .status, .configuration, .operation, .adapters, .lineage,
-            .exportAdapter, .access:
+            .exportAdapter, .access, .dropImport:
             break
         case .comparedCases(let wanted):
             try checkCount(wanted.known.count, 0...ComparisonOptions.largestKept, "known")

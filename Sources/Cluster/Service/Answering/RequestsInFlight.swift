@@ -114,8 +114,8 @@ extension ClientRequest {
     var isJoinable: Bool {
         switch self {
         case .forget(let forget): forget.dryRun
-        case .importRows, .finishImport, .query, .configuration, .adapters, .lineage, .exportAdapter, .access, .audit,
-            .requests:
+        case .importRows, .finishImport, .dropImport, .query, .configuration, .adapters, .lineage, .exportAdapter,
+            .access, .audit, .requests:
             true
         case .train, .evaluate, .verify, .compare, .status, .operation, .comparedCases, .forgetCopy: false
         }

@@ -70,6 +70,7 @@ extension ClientRequest {
         switch self {
         case .importRows: "import batch"
         case .finishImport: "import"
+        case .dropImport: "drop import"
         case .train: "train"
         case .forget(let request): request.dryRun ? "forget dry run" : "forget"
         case .query: Self.queryName

@@ -8,11 +8,14 @@ extension LedgerService {
     /// Called with the reply to whoever waits for an import.
     typealias ImportWaiter = (LedgerService, Result<Data, ClientError>) -> Void
 
-    /// Goes on with what a coordinator before this one had begun, and with what found no room on the disk.
+    /// Goes on with what a coordinator before this one had begun, and with what found no room on the disk; drops what its
+    /// client left.
     func continueImports() {
         for importID in (try? ledger.importsUnderWay()) ?? [] where !importsFollowed.contains(importID) {
             continueImport(importID, requestID: nil)
         }
+        // What cannot be dropped now is tried again a minute later.
+        _ = try? ledger.dropAbandonedImports(at: Date())
     }
 
     func beginImport(_ request: ClientRequest.FinishImport, requestID: String) {
