@@ -118,9 +118,10 @@ public struct GatewayServer: Sendable {
 
     private var server: HTTPServerBuilder {
         get throws {
+            let unread = TimeAmount.seconds(Int64(options.limits.unreadSeconds))
             let http = HTTPServerBuilder.http1(
                 configuration: .init(
-                    additionalChannelHandlers: [ConnectionClosing.Handler()],
+                    additionalChannelHandlers: [ConnectionClosing.Handler(), UnreadBodyHandler(limit: unread)],
                     idleTimeout: .seconds(Int64(options.limits.idleSeconds))))
             return try encryption.map { try .tls(http, tlsConfiguration: $0) } ?? http
         }

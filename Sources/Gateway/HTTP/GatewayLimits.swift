@@ -6,6 +6,8 @@ public struct GatewayLimits: Sendable {
     public var connections = 1024
     /// Seconds without a byte of a request, after which its connection is closed.
     public var idleSeconds = 60
+    /// Seconds for which a client that has its answer may go on with a body that nobody reads.
+    public var unreadSeconds = 30
     /// Bytes of a body of JSON.
     public var body = 4 << 20
     /// Bytes of an import.
