@@ -71,11 +71,36 @@ struct GatewayProcessTests {
     }
 
     @Test(
-        "The examples in Python and JavaScript go from a question to a certificate",
-        arguments: ["python3 gateway.py", "node gateway.mjs"])
-    func examples(command: String) async throws {
-        let words = command.split(separator: " ").map(String.init)
-        guard let program = Self.path(of: words[0]) else { return }
+        "The example in Python goes from a question to a certificate",
+        .enabled(if: GatewayProcessTests.path(of: "python3") != nil, "there is no python3"))
+    func python() async throws { try await run(example: "gateway.py", with: "python3", lines: 5) }
+
+    @Test(
+        "The example in JavaScript goes from a question to a certificate",
+        .enabled(if: GatewayProcessTests.path(of: "node") != nil, "there is no node"))
+    func javaScript() async throws { try await run(example: "gateway.mjs", with: "node", lines: 5) }
+
+    @Test(
+        "The example in TypeScript goes from a question, and one with a history, to a certificate",
+        .enabled(if: GatewayProcessTests.nodeTakesTypesOut, "there is no node of 22.18 or later, which runs TypeScript")
+    )
+    func typeScript() async throws { try await run(example: "gateway.ts", with: "node", lines: 6) }
+
+    @Test(
+        "The example in TypeScript has no error of types",
+        .enabled(if: GatewayProcessTests.path(of: "tsc") != nil, "there is no tsc"))
+    func types() throws {
+        let (status, printed) = try Self.output(
+            of: #require(Self.path(of: "tsc")),
+            [
+                "--noEmit", "--strict", "--target", "es2022", "--module", "esnext", "--lib",
+                "es2022,dom", Self.path(ofExample: "gateway.ts"),
+            ])
+        #expect(status == 0, "\(printed)")
+    }
+
+    private func run(example: String, with name: String, lines count: Int) async throws {
+        let program = try #require(Self.path(of: name))
         let cluster = try TestCluster()
         try cluster.startWorkers(1)
         _ = try cluster.importRatings(Ratings.csv(users: 8))
@@ -86,23 +111,44 @@ struct GatewayProcessTests {
         let server = try GatewayProcess(cluster, arguments: ["--tokens", tokens.path])
         #expect(try await server.ask("/v1/status").status == 401)
 
-        let example = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("cluster/examples/\(words[1])")
+        let (status, printed) = try Self.output(
+            of: program, [Self.path(ofExample: example), server.url, Ratings.name(2), "i1", "i2", "i3"],
+            ["LETHE_TOKEN": made.json["token"] as? String ?? "", "PYTHONDONTWRITEBYTECODE": "1"])
+        #expect(status == 0, "\(printed)")
+        let lines = printed.split(separator: "\n")
+        #expect(lines.count == count && lines.first?.contains("Film") == true, "\(printed)")
+        #expect(lines.last?.split(separator: ".").count == 3, "\(printed)")
+    }
+
+    private static func path(ofExample name: String) -> String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("cluster/examples/\(name)").path
+    }
+
+    private static func output(
+        of program: String, _ arguments: [String], _ environment: [String: String] = [:]
+    ) throws -> (status: Int32, printed: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = [example.path, server.url, Ratings.name(2), "i1", "i2", "i3"]
-        process.environment = ProcessInfo.processInfo.environment.merging(
-            ["LETHE_TOKEN": made.json["token"] as? String ?? "", "PYTHONDONTWRITEBYTECODE": "1"]) { $1 }
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let output = Pipe()
         process.standardOutput = output
         process.standardError = output
         try process.run()
         let printed = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(printed)")
-        let lines = printed.split(separator: "\n")
-        #expect(lines.count == 5 && lines.first?.contains("Film") == true, "\(printed)")
-        #expect(lines.last?.split(separator: ".").count == 3, "\(printed)")
+        return (process.terminationStatus, printed)
+    }
+
+    /// Whether TypeScript runs without a flag.
+    private static var nodeTakesTypesOut: Bool {
+        guard let node = path(of: "node"), let printed = try? output(of: node, ["--version"]).printed,
+            let version = printed.firstMatch(of: /v(\d+)\.(\d+)/), let major = Int(version.1),
+            let minor = Int(version.2)
+        else { return false }
+        // And 23.6, of a line that is no longer maintained.
+        return major >= 24 || (major == 23 && minor >= 6) || (major == 22 && minor >= 18)
     }
 
     private static func path(of program: String) -> String? {
