@@ -34,6 +34,13 @@ public protocol AnswerModel: AnyObject {
     /// - Throws: `LanguageModelError.promptTooLong`, `.emptyPrompt`, `.tokenOutOfRange`.
     func answerLogits(prompts: [[Int32]], adapters: AdapterMixture?, weights: [Float]?) throws -> [AnswerLogits]
 
+    /// The same without computing what is known of the prompts' beginnings; the last bits may be others.
+    ///
+    /// - Returns: with what was asked to be kept, in that order; nothing where the model cannot keep anything.
+    func answerLogits(
+        prompts: [[Int32]], adapters: AdapterMixture?, weights: [Float]?, beginnings: PromptBeginnings
+    ) throws -> (logits: [AnswerLogits], kept: [KeptBeginning])
+
     /// The gradient of `Σ_i loss_i(logits_i)` with respect to the adapter, and the logits under it.
     ///
     /// - `lossGradient`: called in the order of the prompts, once each, with the index of the prompt and its
@@ -47,6 +54,12 @@ public protocol AnswerModel: AnyObject {
 }
 
 extension AnswerModel {
+    public func answerLogits(
+        prompts: [[Int32]], adapters: AdapterMixture?, weights: [Float]?, beginnings: PromptBeginnings
+    ) throws -> (logits: [AnswerLogits], kept: [KeptBeginning]) {
+        (try answerLogits(prompts: prompts, adapters: adapters, weights: weights), [])
+    }
+
     public func answering(with tokens: AnswerTokens) throws -> any AnswerModel {
         throw LanguageModelError.unusableAnswer(
             answer: "\(tokens.yes) \(tokens.no)", reason: "is of a model with answers of its own, \(type(of: self))")

@@ -31,7 +31,7 @@ package struct AttentionPlan: Sendable {
         var work: [(segment: Int, queries: Range<Int>, cost: Int)] = []
         for (index, segment) in tree.segments.enumerated() {
             longestPath = max(longestPath, segment.offset + segment.count)
-            guard !answersOnly else { continue }
+            guard !answersOnly, segment.kept == nil else { continue }
             var first = 0
             while first < segment.count {
                 let end = min(first + Self.queriesOfItem, segment.count)
@@ -80,7 +80,8 @@ package struct AttentionPlan: Sendable {
             chunks.append(firstItem..<items.count)
         }
         slotBegin = [0]
-        for (index, segment) in tree.segments.enumerated() {
+        // Nothing is trained behind a beginning that was computed before.
+        for (index, segment) in tree.segments.enumerated() where segment.kept == nil {
             for row in 0..<segment.count {
                 slotRows += slotsOf[index].map { $0 + Int32(row) }
                 slotBegin.append(Int32(slotRows.count))

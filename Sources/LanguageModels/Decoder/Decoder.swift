@@ -66,19 +66,57 @@ public final class Decoder: AnswerModel {
     public func answerLogits(
         prompts: [[Int32]], adapters: AdapterMixture?, weights: [Float]?
     ) throws -> [AnswerLogits] {
+        try answerLogits(prompts: prompts, adapters: adapters, weights: weights, beginnings: PromptBeginnings()).logits
+    }
+
+    public func answerLogits(
+        prompts: [[Int32]], adapters: AdapterMixture?, weights: [Float]?, beginnings: PromptBeginnings
+    ) throws -> (logits: [AnswerLogits], kept: [KeptBeginning]) {
         try check(prompts)
         let (lowRank, groups) = try mixture(adapters, weights: weights, prompts: prompts.count)
+        let (known, numbers) = Self.numbered(beginnings.known, of: prompts)
+        let row = configuration.keyValueHeads * configuration.headDimension * self.weights.element.bytes
+        let kept = try beginnings.wanted.map { wanted in
+            try KeptBeginning(
+                tokens: Array(prompts[wanted.prompt].prefix(wanted.tokens)), layers: configuration.layers, rowBytes: row
+            )
+        }
         var logits = [AnswerLogits](repeating: AnswerLogits(yes: 0, no: 0), count: prompts.count)
         for batch in MicroBatches.sorted(prompts: prompts, groups: groups, budget: scoringBudget) {
             let tree = TokenTree(
-                prompts: batch.map { prompts[$0] }, groups: groups.isEmpty ? [] : batch.map { groups[$0] })
-            let values = try pass(tree, lowRank: lowRank, training: false).forward()
+                prompts: batch.map { prompts[$0] }, groups: groups.isEmpty ? [] : batch.map { groups[$0] },
+                beginnings: numbers.isEmpty ? [] : batch.map { numbers[$0] }, kept: known.map(\.tokens.count))
+            let keepings = zip(beginnings.wanted, kept).compactMap { wanted, target in
+                batch.firstIndex(of: wanted.prompt).map { position in
+                    DecoderPass.Keeping(answer: tree.answers[position], target: target)
+                }
+            }
+            let values = try pass(tree, lowRank: lowRank, training: false, beginnings: known, keepings: keepings)
+                .forward()
             for (position, prompt) in batch.enumerated() {
                 let answer = tree.answers[position]
                 logits[prompt] = AnswerLogits(yes: values[2 * answer], no: values[2 * answer + 1])
             }
         }
-        return logits
+        return (logits, kept)
+    }
+
+    /// Each beginning once, and of each prompt its number; −1: none, or the prompt does not begin with it.
+    private static func numbered(
+        _ known: [KeptBeginning?], of prompts: [[Int32]]
+    ) -> (beginnings: [KeptBeginning], numbers: [Int32]) {
+        guard known.count == prompts.count, known.contains(where: { $0 != nil }) else { return ([], []) }
+        var (beginnings, places): ([KeptBeginning], [ObjectIdentifier: Int32]) = ([], [:])
+        let numbers = zip(known, prompts).map { beginning, prompt -> Int32 in
+            guard let beginning, prompt.count > beginning.tokens.count, prompt.starts(with: beginning.tokens) else {
+                return -1
+            }
+            if let place = places[ObjectIdentifier(beginning)] { return place }
+            places[ObjectIdentifier(beginning)] = Int32(beginnings.count)
+            beginnings.append(beginning)
+            return Int32(beginnings.count - 1)
+        }
+        return (beginnings, numbers)
     }
 
     public func gradient(
@@ -160,7 +198,10 @@ public final class Decoder: AnswerModel {
         }
     }
 
-    private func pass(_ tree: TokenTree, lowRank: DecoderPass.LowRank?, training: Bool) throws -> DecoderPass {
+    private func pass(
+        _ tree: TokenTree, lowRank: DecoderPass.LowRank?, training: Bool, beginnings: [KeptBeginning] = [],
+        keepings: [DecoderPass.Keeping] = []
+    ) throws -> DecoderPass {
         let longest = Int(tree.positions.max() ?? 0) + 1
         if rotary.positions < longest {
             rotary = RotaryTables(model: configuration, positions: (longest + 511) / 512 * 512)
@@ -169,7 +210,8 @@ public final class Decoder: AnswerModel {
             }
         }
         return try DecoderPass(
-            decoder: self, tree: tree, lowRank: lowRank, training: training, rotary: (rotary, still))
+            decoder: self, tree: tree, lowRank: lowRank, training: training, rotary: (rotary, still),
+            beginnings: beginnings, keepings: keepings)
     }
 
     /// The factors of these adapters, in memory that is kept for the next call of the same shape.

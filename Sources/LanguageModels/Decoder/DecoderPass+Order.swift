@@ -64,6 +64,7 @@ extension DecoderPass {
             if layer > 0 { try self.afterAttention(layer - 1, rows, thread: thread) }
             try self.projectionForward(layer, rows, thread: thread)
         }
+        carryBeginnings(layer)
         try attentionForward(layer, plan: plan)
     }
 

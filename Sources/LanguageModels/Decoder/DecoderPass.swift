@@ -27,6 +27,9 @@ final class DecoderPass {
     let tree: TokenTree
     let lowRank: LowRank?
     let training: Bool
+    /// Those that the tree's segments name, and those that are to be kept.
+    let beginnings: [KeptBeginning]
+    let keepings: [Keeping]
     let plan: AttentionPlan
     let answerPlan: AttentionPlan
     let blocks: RowBlocks
@@ -36,8 +39,11 @@ final class DecoderPass {
 
     init(
         decoder: Decoder, tree: TokenTree, lowRank: LowRank?, training: Bool,
-        rotary: (turning: RotaryTables, still: RotaryTables)
+        rotary: (turning: RotaryTables, still: RotaryTables), beginnings: [KeptBeginning] = [],
+        keepings: [Keeping] = []
     ) throws {
+        self.beginnings = beginnings
+        self.keepings = keepings
         weights = decoder.weights
         model = decoder.configuration
         element = decoder.weights.element
@@ -65,7 +71,7 @@ final class DecoderPass {
         }
         try products.prepare(rows: sizes, backward: training)
         var need = DecoderBuffers.Need()
-        need.tokens = blocks.capacity
+        need.tokens = max(blocks.capacity, tree.tokens.count + tree.keptRows)
         need.answers = answerBlocks.capacity
         need.slots = max(plan.slots, answerPlan.slots)
         need.layers = training ? model.layers : 1

@@ -13,6 +13,8 @@ package struct TokenTree: Sendable {
         package var count: Int
         /// Tokens before it on its path.
         package var offset: Int
+        /// Of a beginning that was computed before: which. Its rows lie behind those of the tokens.
+        package var kept: Int? = nil
     }
 
     package private(set) var segments: [Segment] = []
@@ -25,29 +27,51 @@ package struct TokenTree: Sendable {
     package private(set) var answerSegments: [Int] = []
     /// Index into `answerRows` of each prompt.
     package private(set) var answers: [Int]
+    /// Rows behind those of `tokens`, of beginnings that were computed before.
+    package private(set) var keptRows = 0
 
     /// Fewest tokens worth a segment of their own when they are shared.
     package static let minimumShared = 8
 
     /// - `prompts`: none empty.
     /// - `groups`: prompts share tokens only within their group; one number a prompt, or empty for one group.
-    package init(prompts: [[Int32]], groups: [Int32] = [], minimumShared: Int = TokenTree.minimumShared) {
+    /// - `beginnings`: of each prompt, which of those that were computed before it begins with, −1 for none; empty for none.
+    /// - `kept`: how many tokens each of those has; fewer than the prompts that begin with it.
+    package init(
+        prompts: [[Int32]], groups: [Int32] = [], beginnings: [Int32] = [], kept: [Int] = [],
+        minimumShared: Int = TokenTree.minimumShared
+    ) {
         answers = [Int](repeating: 0, count: prompts.count)
         let group = { (index: Int) in groups.isEmpty ? 0 : groups[index] }
-        let order = TokenTree.order(prompts: prompts, groups: groups)
+        let beginning = { (index: Int) in beginnings.isEmpty ? -1 : beginnings[index] }
+        let order = TokenTree.order(prompts: prompts, groups: groups, beginnings: beginnings)
         var begin = 0
         while begin < order.count {
             var end = begin + 1
-            while end < order.count && group(order[end]) == group(order[begin]) { end += 1 }
-            add(order[begin..<end], prompts: prompts, group: group(order[begin]), minimumShared: minimumShared)
+            while end < order.count && group(order[end]) == group(order[begin])
+                && beginning(order[end]) == beginning(order[begin])
+            { end += 1 }
+            var (from, parent): (Int, Int?) = (0, nil)
+            if let number = Int(exactly: beginning(order[begin])), kept.indices.contains(number) {
+                (from, parent) = (kept[number], segments.count)
+                segments.append(Segment(parent: nil, start: keptRows, count: from, offset: 0, kept: number))
+                keptRows += from
+            }
+            add(
+                order[begin..<end], prompts: prompts, group: group(order[begin]), from: from, parent: parent,
+                minimumShared: minimumShared)
             begin = end
         }
+        for index in segments.indices where segments[index].kept != nil { segments[index].start += tokens.count }
     }
 
-    /// Prompts sorted by group, tokens and index.
-    package static func order(prompts: [[Int32]], groups: [Int32]) -> [Int] {
+    /// Prompts sorted by group, beginning, tokens and index.
+    package static func order(prompts: [[Int32]], groups: [Int32], beginnings: [Int32] = []) -> [Int] {
         prompts.indices.sorted { left, right in
             if !groups.isEmpty && groups[left] != groups[right] { return groups[left] < groups[right] }
+            if !beginnings.isEmpty && beginnings[left] != beginnings[right] {
+                return beginnings[left] < beginnings[right]
+            }
             let shared = sharedLength(prompts[left], prompts[right])
             if shared < prompts[left].count && shared < prompts[right].count {
                 return prompts[left][shared] < prompts[right][shared]
@@ -76,9 +100,11 @@ package struct TokenTree: Sendable {
     }
 
     /// Adds sorted prompts of one group that agree in all tokens before their parent's end.
-    private mutating func add(_ sorted: ArraySlice<Int>, prompts: [[Int32]], group: Int32, minimumShared: Int) {
+    private mutating func add(
+        _ sorted: ArraySlice<Int>, prompts: [[Int32]], group: Int32, from: Int, parent: Int?, minimumShared: Int
+    ) {
         // What is left to add, as a stack so that the depth of the tree is not bounded by that of the calls.
-        var pending: [(range: ArraySlice<Int>, from: Int, parent: Int?)] = [(sorted, 0, nil)]
+        var pending: [(range: ArraySlice<Int>, from: Int, parent: Int?)] = [(sorted, from, parent)]
         while let (range, from, parent) = pending.popLast() {
             guard let first = range.first, let last = range.last else { continue }
             // The range is sorted: what its ends share, all share.
