@@ -80,7 +80,9 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Client", "Messages", "Files", "Recommendation", logging, crypto, lifecycle,
+                "Client", "Serving", "Messages", "Files", "LanguageModels", "Recommendation", "Unlearning", "ZeroMQ",
+                logging,
+                crypto, lifecycle,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -135,6 +137,11 @@ let package = Package(
             dependencies: [
                 "Coordination", "Ledger", "Serving", "Service", "Worker", "Client", "Experiments", "ClusterTestSupport",
                 "TrainingTestSupport", "ZeroMQ",
+            ]),
+        .testTarget(
+            name: "ServingTests",
+            dependencies: [
+                "Serving", "Messages", "LanguageModels", "Recommendation", "Unlearning", "TrainingTestSupport",
             ]),
         .testTarget(
             name: "GatewayTests",

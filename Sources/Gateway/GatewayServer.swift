@@ -4,17 +4,23 @@ import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
 import Logging
+import Messages
 import NIOCore
 import NIOSSL
 import ServiceLifecycle
+import ZeroMQ
 
 /// HTTP before a coordinator: an own process, or inside the coordinator's.
 ///
-/// Questions are forwarded: no answer is made or kept here, so that what an acknowledged forget took away cannot be told
-/// (invariant 2) whichever gateway is asked.
+/// Questions are forwarded; or, with a model of its own, answered here for as long as the coordinator lets it (`OwnAnswers`), so that
+/// what an acknowledged forget took away cannot be told (invariant 2) whichever gateway is asked. No answer is kept.
 public struct GatewayServer: Sendable {
     private let options: GatewayOptions
     private let access: AccessControl
+    /// nil: questions are forwarded.
+    private let answers: OwnAnswers?
+    /// Why it cannot answer any more.
+    private let failure = AsyncStream<any Error>.makeStream()
     private let pools: (questions: ConnectionPool, others: ConnectionPool)
     private let responder: GatewayResponder
     private let draining = Draining()
@@ -24,10 +30,13 @@ public struct GatewayServer: Sendable {
     /// - Parameters:
     ///   - options: checked here.
     ///   - logger: ids and numbers, never content.
+    ///   - answering: with what it answers itself, and over which connection it is let; nil: it forwards.
     ///   - connect: makes a connection to the coordinator; called by each thread that needs one.
     /// - Throws: `GatewayError`; whatever `connect` throws for an endpoint or keys that cannot be used.
     public init(
-        options: GatewayOptions, logger: Logger, connect: @escaping @Sendable () throws -> CoordinatorClient
+        options: GatewayOptions, logger: Logger,
+        answering: (model: GatewayOptions.Model, connect: @Sendable () throws -> ServingLink)? = nil,
+        connect: @escaping @Sendable () throws -> CoordinatorClient
     ) throws {
         try options.check()
         // A reader that stops before the end of a pipe is an error of the writer, not the end of the process.
@@ -48,12 +57,25 @@ public struct GatewayServer: Sendable {
                 connect: connect)
         )
         let (questions, others) = pools
+        let failed = failure.continuation
+        let answers = try answering.map { answering in
+            _ = try answering.connect()
+            return try OwnAnswers(model: answering.model, logger: logger, connect: answering.connect) {
+                failed.yield($0)
+            }
+        }
+        self.answers = answers
         let door = CoordinatorDoor(
-            askQuestions: { try await questions.ask($0) }, askOther: { try await others.ask($0) },
+            askQuestions: { asking in
+                if let answers { return try await answers.ask(asking) }
+                return try await questions.ask(asking)
+            }, askOther: { try await others.ask($0) },
             waiting: { (questions.waiting, others.waiting) })
         let metrics = Metrics()
         responder = GatewayResponder(
-            table: RouteTable(door: door, metrics: metrics, draining: draining, options: options), access: access,
+            table: RouteTable(
+                door: door, metrics: metrics, draining: draining, options: options,
+                answering: answers?.state), access: access,
             metrics: metrics, logger: logger)
     }
 
@@ -79,8 +101,10 @@ public struct GatewayServer: Sendable {
         configuration.maximumGracefulShutdownDuration = Self.patience + .seconds(5)
         let group = ServiceGroup(configuration: configuration)
         defer { giveUp() }
+        let ended = Locked<(any Error)?>(nil)
         let stopping = Task {
-            await stop()
+            let reason = await whenToEnd(stop)
+            ended.withLock { $0 = reason }
             draining.begin()
             logger.info("the gateway takes nothing new and finishes what it has begun")
             try await Task.sleep(for: options.drain)
@@ -95,6 +119,23 @@ public struct GatewayServer: Sendable {
         } catch {
             throw GatewayError.listening("cannot serve at \(address.url(port: address.port)): \(error)")
         }
+        if let error = ended.withLock({ $0 }) { throw error }
+    }
+
+    /// Waits for whoever stops the gateway, or for what makes it useless.
+    private func whenToEnd(_ stop: @escaping @Sendable () async -> Void) async -> (any Error)? {
+        await withTaskGroup(of: (any Error)?.self) { group in
+            group.addTask {
+                await stop()
+                return nil
+            }
+            group.addTask { [failure] in
+                for await error in failure.stream { return error }
+                return nil
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
     }
 
     /// For what has begun when it is told to stop.
@@ -104,6 +145,7 @@ public struct GatewayServer: Sendable {
     public func giveUp() {
         pools.questions.stop()
         pools.others.stop()
+        answers?.stop()
     }
 
     /// Reads the tokens again.
@@ -146,6 +188,7 @@ extension RouteTable {
     /// Everything that the gateway knows.
     init(
         door: CoordinatorDoor, metrics: Metrics, draining: Draining, options: GatewayOptions,
+        answering: (@Sendable () -> (hasLease: Bool, questions: QuestionCounts))? = nil,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         let (limits, view) = (options.limits, ClusterView(door))
@@ -155,7 +198,7 @@ extension RouteTable {
             + InteractionsRoute(door: door, limits: limits, slots: Slots(limits.imports)).routes
             + ObservingRoutes(
                 door: door, view: view, metrics: metrics, draining: draining, dueDays: options.dueDays,
-                views: Slots(limits.views), now: now
-            ).routes + HealthRoutes(view: view, draining: draining).routes + PageRoutes().routes
+                views: Slots(limits.views), answering: answering, now: now
+            ).routes + HealthRoutes(view: view, draining: draining, answering: answering).routes + PageRoutes().routes
     }
 }

@@ -46,7 +46,7 @@ struct QueryEngineTests {
             request: .init(user: user, items: items.map(\.id), top: top), items: items,
             history: builder.queryHistory(user: user, interactions: []) { _ in nil }, builder: builder,
             attention: try PreparedAttention(table: table, parameters: nil, adapters: []), absentShards: [],
-            adapterDirectory: "", adapterKeys: [:],
+            adapters: .files(directory: "", keys: [:]),
             layout: AdapterLayout(model: model.configuration, configuration: LoRAConfiguration()),
             rule: .nonDecomposed, embedding: EmbeddingSource(layer: 1, pooling: .mean), whenNoAdapter: whenNoAdapter)
     }

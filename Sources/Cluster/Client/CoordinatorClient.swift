@@ -155,6 +155,7 @@ public final class CoordinatorClient {
                     (deadline, attempt) = (clock.now + patience, Self.firstAttempt)
                     retry = min(deadline, clock.now + attempt)
                     switch message {
+                    case .revoked: break
                     case .working(let notice): try whenWorking(open[position], notice)
                     case .reply(let reply):
                         try check(reply.origin)
@@ -191,8 +192,10 @@ public final class CoordinatorClient {
         }
     }
 
+    private func check(_ origin: KnownGeneration?) throws { try Self.check(origin, memory) }
+
     /// - Throws: `ClientError` (`superseded`) for the answer of a coordinator after which another one was seen.
-    private func check(_ origin: KnownGeneration?) throws {
+    static func check(_ origin: KnownGeneration?, _ memory: GenerationMemory?) throws {
         guard let memory, let origin else { return }
         // What cannot be remembered (a full disk, a home that is read-only) must not keep anybody from asking.
         if let objection = try? memory.objection(to: origin.generation, of: origin.cluster) {
@@ -200,7 +203,7 @@ public final class CoordinatorClient {
         }
     }
 
-    private static func connect(
+    static func connect(
         _ context: Context, _ endpoint: String, _ curve: ClientCurve?
     ) throws(ZeroMQError) -> Socket {
         var options = SocketOptions()

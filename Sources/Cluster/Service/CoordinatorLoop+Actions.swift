@@ -137,9 +137,11 @@ extension CoordinatorLoop {
 
     /// Beside the socket's thread: in a large cluster a status is long, and nobody else is to wait for its JSON.
     private func answer(_ ticket: ClientTicket, _ report: StatusReport, _ facts: LedgerFacts) {
+        var counts = questions.counts
+        counts.gateways = leases.count(at: now.milliseconds)
         let status = StatusReply(
             report: report, statistics: facts.statistics, attention: facts.attention,
-            certificateKey: process.publicKey, questions: questions.counts)
+            certificateKey: process.publicKey, questions: counts)
         let (inbox, budget) = (process.inbox, budget)
         process.reads.run { _ in
             guard budget.mayMake(ticket) else { return inbox.post(.reply(ticket, ClientReply(ReplyBudget.refusal))) }

@@ -46,7 +46,7 @@ extension CoordinatorLoop {
         case .adapters: read(.adapters, ticket)
         case .configuration: read(.configuration(process.configuration), ticket)
         case .lineage: answer(ticket) { service in try ReplyCoding.encode(try service.lineage()) }
-        case .exportAdapter(let name): exportAdapter(name, ticket)
+        case .exportAdapter(let name): sendAdapter(name, ticket, unknown: .unknownAdapter)
         case .access(let user):
             // What leaves the cluster leaves an entry, or does not leave.
             answer(ticket, notesFirst: true) { service in
@@ -55,6 +55,7 @@ extension CoordinatorLoop {
         case .audit(let audit): read(.audit(audit), ticket)
         case .requests(let wanted): read(.requests(wanted), ticket)
         case .query(let query): ask(query, ticket)
+        case .serving(let request): serve(request, ticket)
         }
     }
 
@@ -91,7 +92,8 @@ extension CoordinatorLoop {
         }
     }
 
-    private func exportAdapter(_ name: String, _ ticket: ClientTicket) {
+    /// - Parameter unknown: what whoever asks for one that is not there is told.
+    func sendAdapter(_ name: String, _ ticket: ClientTicket, unknown: ErrorCode) {
         let inbox = process.inbox
         let budget = budget
         onLedger { service in
@@ -101,7 +103,7 @@ extension CoordinatorLoop {
             case .success(let bytes):
                 reply = ClientReply(outcome: .success(json: Array("{}".utf8)), payloads: [bytes])
             case .failure(let error) where error.code == .stale:
-                reply = ClientReply(ClientError(code: .unknownAdapter, message: "no adapter \(name)"))
+                reply = ClientReply(ClientError(code: unknown, message: "no adapter \(name)"))
             case .failure(let error): reply = ClientReply(error)
             }
             // What leaves the cluster leaves an entry, or does not leave.

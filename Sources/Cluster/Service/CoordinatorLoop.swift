@@ -29,6 +29,13 @@ final class CoordinatorLoop {
     var inFlight = RequestsInFlight()
     var kept = KeptAnswers()
     var large = LargeRequests()
+    var leases: LeaseBook
+    /// What tells of forgetting, and waits for gateways.
+    var heldReplies = LeasedReplies<(ClientTicket, ClientReply)>()
+    /// That there may be leases is on record.
+    var leasesAreRecorded: Bool
+    /// Adapters that gateways may answer with, as of the last tick; nil: there are none.
+    var leasedAdapters: Set<String>?
     /// What status shows of the ledger; nil: not told yet.
     var facts: LedgerFacts?
     /// Whose request is being handled: writes that follow from it are its.
@@ -51,12 +58,14 @@ final class CoordinatorLoop {
     /// Bytes that had come from workers that are quiet when they were last looked at.
     var quietBytes: [PeerID: UInt64] = [:]
 
-    init(process: CoordinatorProcess, socket: Socket, snapshot: LedgerSnapshot, copies: [HandedCopy]) {
+    init(process: CoordinatorProcess, socket: Socket, initial: InitialState) {
         self.process = process
         self.socket = socket
+        leases = LeaseBook(run: UUID().uuidString, mayInherit: initial.hasGrantedLeases, at: 0)
+        leasesAreRecorded = initial.hasGrantedLeases
         budget = ReplyBudget(socket.connections)
         coordinator = Coordinator(
-            settings: process.settings, snapshot: snapshot, copies: copies, at: .init(milliseconds: 0))
+            settings: process.settings, snapshot: initial.snapshot, copies: initial.copies, at: .init(milliseconds: 0))
     }
 
     var logger: Logger { process.logger }
@@ -82,6 +91,8 @@ final class CoordinatorLoop {
                 noteBytes()
                 lookAtLinks()
                 handle(.tick)
+                revokeReplacedAdapters()
+                releaseHeld()
                 sayWorking()
                 if mustRead { readAgain() }
                 if let line = peerLog.leftOut(at: .now) { logger.warning("\(line)") }
@@ -187,6 +198,8 @@ final class CoordinatorLoop {
         case .reply(let ticket, let reply): self.reply(ticket, reply)
         case .noted(let ticket, let reply): replyNoted(ticket, with: reply)
         case .collected(let number, let basis): collected(number, basis)
+        case .material(let ticket, let result): material(ticket, result)
+        case .leasesRecorded(let request, let ticket, let result): leasesRecorded(request, ticket, result)
         case .engine(let news): take(news)
         case .wasRead(let ticket, let request, let generation, let attempt, let reply):
             wasRead(ticket, request, generation: generation, attempt: attempt, reply)
@@ -247,6 +260,10 @@ final class CoordinatorLoop {
 
     /// Answers a request, and whoever asked the same meanwhile.
     func reply(_ ticket: ClientTicket, _ reply: ClientReply) {
+        if !isHeld(ticket, reply) { replyAtOnce(ticket, reply) }
+    }
+
+    func replyAtOnce(_ ticket: ClientTicket, _ reply: ClientReply) {
         let waiting = inFlight.end(ticket) ?? [ticket]
         // It counts also when its peer is gone and only others wait.
         finished(ticket)

@@ -15,10 +15,14 @@ package struct CoordinatorOptions: Sendable {
         package var allowed: Set<CurvePublicKey>
         /// What the audit log calls them.
         package var names: [CurvePublicKey: String]
+        /// Of those allowed, gateways that may answer themselves, as `CurvePublicKey.text`.
+        package var gateways: Set<String>
 
         package init(
-            keys: CurveKeyPair, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String] = [:]
+            keys: CurveKeyPair, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String] = [:],
+            gateways: Set<String> = []
         ) {
+            self.gateways = gateways
             self.keys = keys
             self.allowed = allowed
             self.names = names

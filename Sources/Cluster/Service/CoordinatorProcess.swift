@@ -32,6 +32,9 @@ package final class CoordinatorProcess: Sendable {
         case noted(ClientTicket, CoordinatorReply)
         /// What a question needs was read from the ledger.
         case collected(QuestionQueue.ComputationID, Result<CollectedQuestion, ClientError>)
+        /// The same for a gateway.
+        case material(ClientTicket, Result<QuestionMaterial, ClientError>)
+        case leasesRecorded(LeaseRequest, ClientTicket, Result<Void, ClientError>)
         case engine(QueryEngine.News)
         case wasRead(ClientTicket, ReadRequest, generation: Int, attempt: Int, ClientReply)
         /// The ledger changed and could not be read.
@@ -165,19 +168,19 @@ package final class CoordinatorProcess: Sendable {
             service.continueImports()
         }
         // Before anybody can connect: those who wait for this port may take every descriptor that the process is allowed.
-        let (snapshot, copies) = try initialState()
+        let initial = try initialState()
         let socket = try bind()
         let endpoint = socket.endpoint
         try announce(endpoint, in: endpointFile)
         logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
         if let generation = settings.generation { logger.info("generation \(generation.counter)") }
         ready(endpoint)
-        for case let damage? in snapshot.shards.map(\.damage) {
+        for case let damage? in initial.snapshot.shards.map(\.damage) {
             logger.error(
                 "shard \(damage.shard) answers nothing until it has an adapter again",
                 metadata: ["adapter": "\(damage.adapter)", "file": "\(damage.lost ? "gone" : "damaged")"])
         }
-        let loop = CoordinatorLoop(process: self, socket: socket.socket, snapshot: snapshot, copies: copies)
+        let loop = CoordinatorLoop(process: self, socket: socket.socket, initial: initial)
         try loop.run()
         logger.notice("stopped")
     }
@@ -240,13 +243,33 @@ package final class CoordinatorProcess: Sendable {
         }
     }
 
-    private func initialState() throws -> (LedgerSnapshot, [HandedCopy]) {
-        let answer = try Mailbox<Result<(LedgerSnapshot, [HandedCopy]), any Error>>()
+    private func initialState() throws -> InitialState {
+        let answer = try Mailbox<Result<InitialState, any Error>>()
         store.run { service in
-            answer.post(Result { (try service.ledger.snapshot(), try service.ledger.copies()) })
+            answer.post(
+                Result {
+                    InitialState(
+                        snapshot: try service.ledger.snapshot(), copies: try service.ledger.copies(),
+                        hasGrantedLeases: try service.ledger.hasGrantedLeases())
+                })
         }
         guard let result = answer.take().first else { throw ClientError(code: .failed, message: "no snapshot") }
         return try result.get()
+    }
+}
+
+/// What the loop begins with.
+struct InitialState: Sendable {
+    var snapshot: LedgerSnapshot
+    var copies: [HandedCopy]
+    var hasGrantedLeases: Bool
+}
+
+extension CoordinatorProcess {
+    var servingModel: ServingModel {
+        let training = settings.configuration.training
+        return ServingModel(
+            base: training.base, precision: training.precision, arithmetic: settings.arithmetic, lora: training.lora)
     }
 }
 

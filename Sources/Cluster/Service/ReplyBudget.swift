@@ -102,10 +102,12 @@ extension ClientRequest {
     fileprivate var isAnsweredOnce: Bool {
         switch self {
         case .forget(let forget): forget.dryRun
+        // A lease is not kept waiting either.
+        case .serving(.lease), .serving(.endLease), .serving(.model): false
         case .train, .evaluate, .verify, .compare, .forgetCopy: false
         case .importRows, .finishImport, .dropImport, .query, .status, .configuration, .operation, .comparedCases,
             .adapters,
-            .lineage, .exportAdapter, .access, .audit, .requests:
+            .lineage, .exportAdapter, .access, .audit, .requests, .serving:
             true
         }
     }

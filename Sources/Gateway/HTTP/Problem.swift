@@ -112,6 +112,10 @@ extension Problem {
         status: 503, name: "draining", title: "The gateway is being stopped",
         detail: "it finishes what it has begun and takes nothing new", retryAfter: 1)
 
+    static let noLease = Problem(
+        status: 503, name: "no-lease", title: "The gateway may not answer",
+        detail: "the coordinator has not granted it a lease", retryAfter: 1)
+
     static let internalError = Problem(
         status: 500, name: "internal", title: "The gateway failed",
         detail: "the gateway's log says more")

@@ -12,6 +12,9 @@ extension PrometheusText {
             gauge(
                 "lethe_coordinator_questions_computing", "Questions that are being computed.",
                 Double(questions.computing))
+            if let gateways = questions.gateways {
+                gauge("lethe_leases", "Gateways that may answer beside the coordinator.", Double(gateways))
+            }
             family("lethe_coordinator_questions_answered_total", "counter", "Since the coordinator was started.")
             sample("lethe_coordinator_questions_answered_total", [], Double(questions.answered))
         }

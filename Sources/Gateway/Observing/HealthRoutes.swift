@@ -1,10 +1,13 @@
 import Foundation
 import Hummingbird
+import Messages
 
 /// For probes: whether the process lives, and whether it should get requests.
 struct HealthRoutes {
     let view: ClusterView
     let draining: Draining
+    /// Of a gateway that answers itself.
+    var answering: (@Sendable () -> (hasLease: Bool, questions: QuestionCounts))?
 
     var routes: [Route] {
         [
@@ -22,10 +25,11 @@ struct HealthRoutes {
         ]
     }
 
-    /// - Throws: `Problem` 503: the gateway is being stopped, or no coordinator answers it.
+    /// - Throws: `Problem` 503: the gateway is being stopped, no coordinator answers it, or it may not answer.
     private func requireReady() async throws {
         if draining.isOn { throw Problem.draining }
         _ = try await view.seen()
+        if let answering, !answering().hasLease { throw Problem.noLease }
     }
 
     private static func text(_ text: String) -> Response { Response(.ok, "text/plain", Data((text + "\n").utf8)) }

@@ -10,6 +10,8 @@ struct ObservingRoutes {
     let draining: Draining
     let dueDays: Int
     let views: Slots
+    /// Of a gateway that answers itself.
+    var answering: (@Sendable () -> (hasLease: Bool, questions: QuestionCounts))?
     let now: @Sendable () -> Date
 
     var routes: [Route] {
@@ -37,6 +39,19 @@ struct ObservingRoutes {
         text.gauge(
             "lethe_gateway_others_waiting", "Other requests that wait for a connection to the coordinator.",
             Double(waiting.others))
+        if let answering {
+            let (hasLease, questions) = answering()
+            text.gauge(
+                "lethe_gateway_lease", "1: the coordinator lets this gateway answer; 0: it does not.", hasLease ? 1 : 0)
+            text.gauge(
+                "lethe_gateway_own_questions_waiting", "Questions that this gateway has not begun.",
+                Double(questions.waiting))
+            text.gauge(
+                "lethe_gateway_own_questions_computing", "Questions that this gateway computes.",
+                Double(questions.computing))
+            text.family("lethe_gateway_own_questions_answered_total", "counter", "Since the gateway was started.")
+            text.sample("lethe_gateway_own_questions_answered_total", [], Double(questions.answered))
+        }
         let seen = try? await view.seen()
         text.gauge(
             "lethe_coordinator_reachable", "1: the coordinator answered within the last second or so; 0: it did not.",

@@ -175,6 +175,12 @@ struct CoordinatorFlags: ParsableArguments {
         parsing: .upToNextOption,
         help: "Public key files, or folders of them, that may connect; the audit log names who asked by the file.")
     var allow: [String] = []
+
+    @Option(
+        parsing: .upToNextOption,
+        help: "The same of gateways that answer questions themselves (lethe gateway --model)."
+    )
+    var allowGateway: [String] = []
 }
 
 extension CoordinatorFlags {
@@ -217,6 +223,7 @@ extension CoordinatorFlags {
         merged.masterKey = masterKey ?? file.masterKey
         merged.keys = keys ?? file.keys
         if allow.isEmpty { merged.allow = file.allow ?? [] }
+        if allowGateway.isEmpty { merged.allowGateway = file.allowGateway ?? [] }
         return merged
     }
 
@@ -292,11 +299,13 @@ extension CoordinatorFlags {
             return try source.read()
         }
         if let keys {
-            let names = try publicKeys(in: allow)
+            let gateways = try publicKeys(in: allowGateway)
+            let names = try publicKeys(in: allow + allowGateway)
             options.security = .init(
-                keys: try CurveKeyPair(contentsOf: keys), allowed: Set(names.keys), names: names)
-        } else if !allow.isEmpty {
-            throw CommandFailure(.usage, "--allow needs --keys: without keys there is no encryption")
+                keys: try CurveKeyPair(contentsOf: keys), allowed: Set(names.keys), names: names,
+                gateways: Set(gateways.keys.map(\.text)))
+        } else if !(allow + allowGateway).isEmpty {
+            throw CommandFailure(.usage, "--allow and --allow-gateway need --keys: without keys there is no encryption")
         }
         return options
     }
@@ -330,7 +339,7 @@ private func publicKeys(in paths: [String]) throws -> [CurvePublicKey: String] {
     for path in paths {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw CommandFailure(.badInput, "--allow: there is no \(path)")
+            throw CommandFailure(.badInput, "--allow, --allow-gateway: there is no \(path)")
         }
         let files =
             isDirectory.boolValue

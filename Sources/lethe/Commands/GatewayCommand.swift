@@ -12,8 +12,11 @@ struct GatewayCommand: ParsableCommand {
         commandName: "gateway",
         abstract: "Serve HTTP before a coordinator; with a dashboard.",
         discussion: """
-            Describes itself at /openapi.json and shows the cluster at /. Questions are forwarded to the coordinator: a gateway \
-            keeps no answer, no data and no adapter, and any number of them may run.
+            Describes itself at /openapi.json and shows the cluster at /. Questions are forwarded to the coordinator; with --model, the \
+            cluster's base model, the gateway computes the answers itself. It keeps no answer and no data on a disk, and any number \
+            of them may run. A gateway that computes answers holds a lease of the coordinator: a forget request is acknowledged once \
+            every such gateway has let go of what it took, or its lease has run out (3 s). Where the coordinator has keys, \
+            it names the gateway's with --allow-gateway.
 
             On loopback (127.0.0.0/8, ::1) nobody needs a token. Beyond it a gateway needs --tokens, and --tls-cert with --tls-key \
             or, where a proxy encrypts, --behind-proxy. The token file has a line for each token: ROLE SHA256-HEX NAME, with the \
@@ -41,6 +44,18 @@ struct GatewayCommand: ParsableCommand {
         @Flag(help: "A proxy before the gateway encrypts.")
         var behindProxy = false
 
+        @Option(help: "The cluster's base model, a GGUF file or a Hugging Face directory: questions are answered here.")
+        var model: String?
+
+        @Option(help: "Threads to compute with, \(OptionBounds.threads.inWords). [default: all cores]")
+        var threads: Int?
+
+        @Option(
+            help:
+                "A folder for packed weights, shared by your processes on this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
+        )
+        var weightCache: String?
+
         @Option(help: "Days after its receipt at which a forget request is due, \(DueRequest.dayBounds.inWords).")
         var dueDays = DueRequest.days
 
@@ -60,6 +75,9 @@ struct GatewayCommand: ParsableCommand {
             guard (0...600).contains(drainSeconds) else {
                 throw ValidationError("--drain-seconds must be from 0 to 600")
             }
+            guard model != nil || (threads == nil && weightCache == nil) else {
+                throw ValidationError("--threads and --weight-cache need --model: they are of answers computed here")
+            }
         }
 
         func run() throws {
@@ -71,7 +89,17 @@ struct GatewayCommand: ParsableCommand {
                 options.dueDays = dueDays
                 options.drain = .seconds(drainSeconds)
                 let client = client
-                let gateway = try GatewayServer(options: options, logger: serviceLogger("gateway")) {
+                let model = try model.map { path in
+                    GatewayOptions.Model(
+                        path: path,
+                        threads: try within(
+                            OptionBounds.threads, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads"),
+                        weightCache: weightCacheDirectory(weightCache))
+                }
+                let gateway = try GatewayServer(
+                    options: options, logger: serviceLogger("gateway"),
+                    answering: model.map { ($0, { try client.servingLink() }) }
+                ) {
                     try client.connect()
                 }
                 try waiting { try await Self.serve(gateway, json: client.json) }

@@ -26,6 +26,13 @@ struct ClientOptions: ParsableArguments {
             curve: curveKeys(keys: keys, coordinatorKey: coordinatorKey), memory: .standard())
     }
 
+    /// A gateway's own connection.
+    func servingLink() throws -> ServingLink {
+        try ServingLink(
+            endpoint: try coordinatorEndpoint(coordinator),
+            curve: curveKeys(keys: keys, coordinatorKey: coordinatorKey), memory: .standard())
+    }
+
     /// Runs a command's body with a client, failures as documented statuses.
     func withClient(_ body: (CoordinatorClient) throws -> Void) throws {
         try reportingFailures(json: json) {

@@ -35,10 +35,12 @@ struct ConfigurationFile: Decodable {
     var masterKey: String?
     var keys: String?
     var allow: [String]?
+    var allowGateway: [String]?
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case data, model, listen, shards, partition, seed, epochs, batch, rank, alpha, targets, rule, method, precision
         case threads, keys, allow, prepare, e2urec, ifru, schedule, dropout, slices
+        case allowGateway = "allow_gateway"
         case learningRate = "learning_rate"
         case warmupSteps = "warmup_steps"
         case weightDecay = "weight_decay"

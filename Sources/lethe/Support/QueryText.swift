@@ -30,6 +30,11 @@ enum QueryText {
             let kind = answer.exact ? "" : ", approximate adapters among them"
             lines.append("weights (\(answer.attention)): \(weights.joined(separator: ", "))\(kind)")
         }
+        if let left = answer.leftOut {
+            lines.append(
+                "not computed, with \(decimal(100 * left.weight, 2)) % of the weight: shards "
+                    + left.shards.map(String.init).joined(separator: ", "))
+        }
         lines += answer.explanation.map { [of($0)] } ?? []
         if !answer.absentShards.isEmpty {
             let absent = answer.absentShards.map(String.init).joined(separator: ", ")

@@ -144,5 +144,9 @@ package enum WireSamples {
         .comparedCases(.init(operation: "o", known: PlannedCase.samples(2).map(\.digest))), .adapters,
         .exportAdapter(name: "n"), .audit(.init(after: 7)), .access(user: "u"),
         .requests(.init(after: 7, limit: 5, pendingOnly: true)),
+        .serving(.model), .serving(.lease(.init(number: .max, obeyed: .init(run: "r", version: .max)))),
+        .serving(.lease(.init(number: 1))), .serving(.endLease), .serving(.attention(digest: "d")),
+        .serving(.question(ClientRequest.QueryRequest(user: "u", items: ["i"], top: nil))),
+        .serving(.adapter(name: "n")),
     ]
 }

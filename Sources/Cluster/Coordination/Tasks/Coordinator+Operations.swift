@@ -29,7 +29,7 @@ extension Coordinator {
         case .train, .forget, .evaluate, .verify, .compare: begin(request, for: ticket)
         case .forgetCopy(let wanted): declare(wanted, for: ticket)
         case .importRows, .finishImport, .dropImport, .query, .configuration, .adapters, .lineage, .exportAdapter,
-            .audit, .access, .requests:
+            .audit, .access, .requests, .serving:
             reply(ticket, .failure(.notAnOperation))
         }
     }

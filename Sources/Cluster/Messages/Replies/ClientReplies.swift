@@ -72,6 +72,18 @@ public struct QueryReply: Codable, Sendable, Equatable {
         }
     }
 
+    /// Adapters that were not computed since they have next to no weight.
+    public struct LeftOut: Codable, Sendable, Equatable {
+        public var shards: [Int]
+        /// Share of the weights that they and others left out have, averaged over the items.
+        public var weight: Double
+
+        public init(shards: [Int], weight: Double) {
+            self.shards = shards
+            self.weight = weight
+        }
+    }
+
     /// Empty: the question brought a history along.
     public var user: String
     /// Best first for a ranking; else in the order asked.
@@ -87,13 +99,17 @@ public struct QueryReply: Codable, Sendable, Equatable {
     /// True when every adapter that took part comes from exact training.
     public var exact: Bool
     public var seconds: Double
+    /// nil: every adapter that may answer was computed, for one item at least.
+    public var leftOut: LeftOut?
     /// When asked for: of each item that is answered, ω and what it rests on.
     public var explanation: [ExplainedItem]?
 
     public init(
         user: String, items: [ScoredItem], adapters: [WeightedAdapter], absentShards: [Int], rule: AggregationRule,
-        attention: String, exact: Bool, seconds: Double, explanation: [ExplainedItem]? = nil
+        attention: String, exact: Bool, seconds: Double, leftOut: LeftOut? = nil,
+        explanation: [ExplainedItem]? = nil
     ) {
+        self.leftOut = leftOut
         self.explanation = explanation
         self.user = user
         self.items = items

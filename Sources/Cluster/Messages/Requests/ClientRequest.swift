@@ -37,6 +37,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case audit(AuditRequest)
     /// Forget requests, in the order in which they came.
     case requests(RequestsRequest)
+    /// Of a gateway that computes answers itself.
+    case serving(ServingRequest)
     /// Declares the disk of a worker that is away destroyed.
     case forgetCopy(ForgetCopyRequest)
 

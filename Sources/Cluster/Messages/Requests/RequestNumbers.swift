@@ -15,7 +15,9 @@ extension WireNumbers {
             let conditions = query.filter?.conditions ?? []
             try checkCount(conditions.count, WireLimits.conditions, "conditions")
             try checkFinite(conditions.flatMap { [$0.minimum, $0.maximum].compactMap(\.self) }, "a condition's bound")
-        case .train, .forget, .evaluate, .verify, .compare, .status, .configuration, .operation, .adapters, .lineage,
+        case .serving(.question(let query)): try check(.query(query))
+        case .serving, .train, .forget, .evaluate, .verify, .compare, .status, .configuration, .operation, .adapters,
+            .lineage,
             .exportAdapter, .access, .dropImport:
             break
         case .comparedCases(let wanted):

@@ -25,11 +25,14 @@ public struct WorkingNotice: Codable, Sendable, Equatable {
 public enum ClientMessage: Sendable, Equatable {
     case reply(ClientReply)
     case working(WorkingNotice)
+    /// To a gateway with a lease; about no request.
+    case revoked(Revocation)
 
     /// - Parameter frames: as a DEALER socket gives them.
     /// - Returns: the message and the id of the request that it is about.
     public static func decode(frames: [[UInt8]]) throws(WireError) -> (id: String, message: ClientMessage) {
         let envelope = try Envelope(frames: frames)
+        if envelope.kind == Revocation.kind { return ("", .revoked(try Revocation(envelope))) }
         guard envelope.kind == WorkingNotice.kind else {
             let (id, reply) = try ClientReply.decode(frames: frames)
             return (id, .reply(reply))

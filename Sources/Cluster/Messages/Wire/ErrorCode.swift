@@ -18,6 +18,8 @@ extension ErrorCode {
     public static let invalidRequest = ErrorCode(rawValue: "invalid-request")
     public static let methodNotAvailable = ErrorCode(rawValue: "method-not-available")
     public static let noCleanAdapter = ErrorCode(rawValue: "no-clean-adapter")
+    /// The key may connect, but not do this.
+    public static let notAllowed = ErrorCode(rawValue: "not-allowed")
     public static let noCopies = ErrorCode(rawValue: "no-copies")
     public static let noData = ErrorCode(rawValue: "no-data")
     public static let notTrained = ErrorCode(rawValue: "not-trained")

@@ -37,14 +37,15 @@ extension CoordinatorLoop {
         perform(questions.answered(number, result, active: activeAdapters))
     }
 
-    private var activeAdapters: Set<String> { Set(coordinator.activeAdapters.map(\.name)) }
+    var activeAdapters: Set<String> { Set(coordinator.activeAdapters.map(\.name)) }
 
     /// Before anybody hears that it is forgotten.
     func forgot(_ forgotten: ForgottenInputs) {
         kept.forgot(forgotten)
+        revoke(forgotten)
         perform(questions.forgot(forgotten))
         // Behind what was dropped.
-        if !forgotten.adapters.isEmpty { process.engine.post(.discard(adapters: forgotten.adapters)) }
+        process.engine.post(.forget(forgotten))
     }
 
     /// Tells whoever has waited for a while; who cannot be told is gone, and what only they asked for is left.

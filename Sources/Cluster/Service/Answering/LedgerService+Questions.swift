@@ -5,10 +5,36 @@ import Messages
 import Recommendation
 import Serving
 
+/// What a question needs, as it is in the ledger.
+struct CollectedQuestion: Sendable {
+    var job: QueryJob
+    var basis: AnswerBasis
+}
+
 /// What a question needs of the ledger.
 extension LedgerService {
     /// - Throws: `ClientError`, `LedgerError`.
     func collect(_ request: ClientRequest.QueryRequest) throws -> CollectedQuestion {
+        let attention = try preparedAttention()
+        let material = try material(request, attention)
+        let job = try QueryJob(
+            request, material, attention: attention,
+            adapters: .files(
+                directory: ledger.directory.appendingPathComponent("adapters").path, keys: try adapterKeys()),
+            layout: layout)
+        return CollectedQuestion(job: job, basis: AnswerBasis(material))
+    }
+
+    /// The same for a gateway, which computes it.
+    ///
+    /// - Throws: `ClientError`, `LedgerError`.
+    func material(_ request: ClientRequest.QueryRequest) throws -> QuestionMaterial {
+        try material(request, preparedAttention())
+    }
+
+    private func material(
+        _ request: ClientRequest.QueryRequest, _ attention: PreparedAttention
+    ) throws -> QuestionMaterial {
         guard let configuration = try ledger.promptConfiguration() else {
             throw ClientError(code: .noData, message: "nothing was imported yet")
         }
@@ -31,24 +57,15 @@ extension LedgerService {
             let message = request.filter == nil ? "there is nothing to ask about" : "the filter lets no item through"
             throw ClientError(code: .invalidRequest, message: message)
         }
-        let builder = try PromptBuilder(configuration: configuration)
-        let attention = try preparedAttention()
         let present = Set(attention.members.map(\.shard))
-        let job = QueryJob(
-            request: request, items: data.items,
-            history: builder.queryHistory(user: data.user, interactions: data.history) { data.titles[$0] },
-            builder: builder, attention: attention,
+        return QuestionMaterial(
+            person: data.person, user: data.user, history: data.history, titles: data.titles, items: data.items,
+            prompts: configuration, members: attention.members, parameters: attention.parameters,
+            attention: attention.looksAtQuery ? try attentionPayloads().digest : nil,
             absentShards: try ledger.snapshot().shards.filter { $0.prompts > 0 && !present.contains($0.index) }
                 .map(\.index),
-            adapterDirectory: ledger.directory.appendingPathComponent("adapters").path,
-            adapterKeys: try adapterKeys(), layout: layout,
             rule: ledger.configuration.rule, embedding: ledger.configuration.embedding,
             whenNoAdapter: ledger.configuration.whenNoAdapter)
-        let basis = AnswerBasis(
-            person: data.person, items: Set(data.items.map(\.id) + data.history.map(\.item)),
-            adapters: Set(attention.members.map(\.name)), looksAtReferences: attention.looksAtQuery,
-            prompts: data.items.count)
-        return CollectedQuestion(job: job, basis: basis)
     }
 
     /// Why it cannot be answered, whatever is in the ledger's rows; nil: it can.

@@ -31,7 +31,3 @@ struct AttentionSubject: Equatable {
     /// Whether the weights depend on the query, and so on reference rows.
     var looksAtRows: Bool { parameters.map { $0.tau != 0 } ?? false }
 }
-
-extension AttentionTable {
-    static let empty = AttentionTable(digests: [], ids: [], labels: [], embeddings: [], dimension: 0, rows: [])
-}

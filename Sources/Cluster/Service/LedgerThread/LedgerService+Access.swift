@@ -64,6 +64,8 @@ extension ClientReply {
 extension ClientRequest {
     static let queryName = "query"
     static let operationName = "operation"
+    static let forgetName = "forget"
+    static let requestsName = "requests"
 
     /// What the audit log calls a request of this kind.
     var auditName: String {
@@ -72,7 +74,7 @@ extension ClientRequest {
         case .finishImport: "import"
         case .dropImport: "drop import"
         case .train: "train"
-        case .forget(let request): request.dryRun ? "forget dry run" : "forget"
+        case .forget(let request): request.dryRun ? "forget dry run" : Self.forgetName
         case .query: Self.queryName
         case .evaluate: "evaluate"
         case .verify: "verify"
@@ -85,7 +87,10 @@ extension ClientRequest {
         case .exportAdapter: "export"
         case .access: "access"
         case .audit: "audit"
-        case .requests: "requests"
+        case .requests: Self.requestsName
+        case .serving(.question): Self.queryName
+        case .serving(.adapter): "serve adapter"
+        case .serving: "serve"
         case .forgetCopy: "forget copy"
         }
     }

@@ -2,6 +2,7 @@ import Coordination
 import Foundation
 import Ledger
 import Messages
+import ZeroMQ
 
 /// Group commit: writes that wait together are one transaction, so that its syncs are paid once.
 extension LedgerService {

@@ -14,6 +14,8 @@ final class LedgerService {
     let model: ModelConfiguration
     /// The attention over the present adapters, and what it was made from.
     private var attention: (prepared: PreparedAttention, subject: AttentionSubject)?
+    /// The rows that it rests on as they travel, once a gateway needs them.
+    private var attentionRows: (payloads: [[UInt8]], digest: String)?
     /// Of the files of the adapters that may answer, and after how many transactions they were.
     private var keys: (adapters: [String: SymmetricKey], commits: Int)?
     /// Called when something was written that the coordinator's logic was not told of.
@@ -91,8 +93,18 @@ final class LedgerService {
         // Equal weights look at nothing.
         let table = subject.looksAtRows ? try ledger.attentionTable() : .empty
         let made = try PreparedAttention(table: table, parameters: parameters, adapters: ledger.adapters())
-        attention = (made, subject)
+        (attention, attentionRows) = ((made, subject), nil)
         return made
+    }
+
+    /// The rows that the present attention rests on, and what names them.
+    func attentionPayloads() throws -> (payloads: [[UInt8]], digest: String) {
+        _ = try preparedAttention()
+        if let attentionRows { return attentionRows }
+        let payloads = try AttentionTableBytes.payloads(ledger.attentionTable())
+        let rows = (payloads, AttentionTableBytes.digest(payloads))
+        attentionRows = rows
+        return rows
     }
 
     /// Keys of the files of the adapters that may answer, by content name.

@@ -1,6 +1,7 @@
 import Coordination
 import Ledger
 import Messages
+import ZeroMQ
 
 /// What the ledger's thread is given to do, in order.
 enum LedgerWork: Sendable {

@@ -91,7 +91,8 @@ extension CoordinatorLoop {
             case .worker(let message): handle(.worker(peer: peer, checked(message)))
             case .request(let id, let request):
                 let ticket = ticket(id, request, of: arrival)
-                if let ending { return reply(ticket, ClientReply(ending.error)) }
+                if let ending { return replyAtOnce(ticket, ClientReply(ending.error)) }
+                if case .serving = request, !mayServe(arrival) { return refuseToServe(ticket) }
                 guard budget.admits(request, ticket) else {
                     large.finished(ticket)
                     return deliver(ClientReply(ReplyBudget.refusal), to: ticket)
@@ -109,6 +110,17 @@ extension CoordinatorLoop {
             if let id = arrival.requestID { refuse(id, from: peer, by: arrival.name, "\(error)") }
             handle(.garbage(peer: peer))
         }
+    }
+
+    /// Without keys everybody on this machine may.
+    private func mayServe(_ arrival: Arrival) -> Bool {
+        process.options.security.map { $0.gateways.contains(arrival.key ?? "") } ?? true
+    }
+
+    private func refuseToServe(_ ticket: ClientTicket) {
+        large.finished(ticket)
+        let message = "this key is not a gateway's: the coordinator names those with --allow-gateway"
+        answer(ticket, ClientReply(ClientError(code: .notAllowed, message: message)))
     }
 
     private func greet(_ hello: WorkerMessage.Hello, of arrival: Arrival) {

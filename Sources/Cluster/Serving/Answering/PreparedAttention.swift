@@ -4,18 +4,7 @@ import Unlearning
 
 /// The adapters that may answer at one moment and how to weigh them for a query (arXiv 2404.10327).
 package struct PreparedAttention: Sendable {
-    package struct Member: Sendable {
-        package var shard: Int
-        /// Content name.
-        package var name: String
-        package var exact: Bool
-
-        package init(shard: Int, name: String, exact: Bool) {
-            self.shard = shard
-            self.name = name
-            self.exact = exact
-        }
-    }
+    package typealias Member = QuestionMaterial.Member
 
     /// By shard. Where weights rest on rows of the error table, the adapters whose row is complete; if none is, or the
     /// weights are equal, all.
@@ -26,15 +15,24 @@ package struct PreparedAttention: Sendable {
 
     /// - `parameters`: nil when nothing was tuned yet.
     package init(
+        table: AttentionTable, parameters: SampleAdaptiveAttention.Parameters?, adapters: [AdapterRecord]
+    ) throws {
+        try self.init(
+            table: table, parameters: parameters,
+            members: adapters.map { Member(shard: $0.shard, name: $0.name, exact: $0.report.isExact) })
+    }
+
+    /// - `candidates`: the adapters that may answer, by shard.
+    package init(
         table: AttentionTable, parameters chosenParameters: SampleAdaptiveAttention.Parameters?,
-        adapters: [AdapterRecord]
+        members candidates: [Member]
     ) throws {
         let looksAtRows = chosenParameters.map { $0.tau != 0 } ?? false
-        let weighed = adapters.filter { adapter in
+        let weighed = candidates.filter { adapter in
             looksAtRows && table.rows.contains { $0.adapter == adapter.name }
         }
-        let chosen = weighed.isEmpty ? adapters : weighed
-        members = chosen.map { Member(shard: $0.shard, name: $0.name, exact: $0.report.isExact) }
+        let chosen = weighed.isEmpty ? candidates : weighed
+        members = chosen
         parameters = chosenParameters ?? Self.equalWeights
         if weighed.isEmpty || table.ids.isEmpty {
             attention = nil
@@ -75,4 +73,9 @@ package struct PreparedAttention: Sendable {
         guard let attention, looksAtQuery else { return nil }
         return try attention.explanations(for: embeddings)
     }
+}
+
+extension AttentionTable {
+    /// Equal weights rest on nothing.
+    package static let empty = AttentionTable(digests: [], ids: [], labels: [], embeddings: [], dimension: 0, rows: [])
 }

@@ -16,6 +16,13 @@ package final class QueryEngine {
     private let decoder: any AnswerModel
     /// The adapters of the last pass, by content name.
     private var adapters: [String: Adapter] = [:]
+    /// Files of adapters that jobs will name, by content name, until they are read.
+    private var held: [String: [UInt8]] = [:]
+    private var beginnings = BeginningCache()
+    /// Of the last question whose prompts began otherwise than those of the one before: whose, and a prompt.
+    private var last: (user: String, prompt: [Int32])?
+    /// With so many tokens prompts of different people begin; nil: not known.
+    private var fixed: Int?
     /// In the order in which it is their turn.
     private var open: [OpenQuestion] = []
 
@@ -44,9 +51,25 @@ package final class QueryEngine {
         open.removeAll { $0.number == number }
     }
 
-    /// - Parameter names: content names of adapters that must not answer any more.
-    package func discard(adapters names: Set<String>) {
-        adapters = adapters.filter { !names.contains($0.key) }
+    /// Where jobs do not name files: what `bytes` hold is known by its name, so that nothing else can be given for it.
+    package func hold(_ name: String, _ bytes: [UInt8]) {
+        held[name] = bytes
+    }
+
+    /// Nothing of it must stay in memory.
+    package func forget(_ inputs: ForgottenInputs) {
+        adapters = adapters.filter { !inputs.adapters.contains($0.key) }
+        held = held.filter { !inputs.adapters.contains($0.key) }
+        beginnings.forget(inputs)
+        // Tokens of somebody's history.
+        last = nil
+    }
+
+    /// Of nothing that is here it is known whether it may stay.
+    package func letGo() {
+        (adapters, held) = ([:], [:])
+        beginnings.letGo()
+        last = nil
     }
 
     /// Computes prompts of the questions of one mixture, and says what became of each.
@@ -95,15 +118,26 @@ package final class QueryEngine {
         guard let job = turns.first?.question.job else { return }
         let clock = ContinuousClock()
         let start = clock.now
-        let mixture = try load(job).map { AdapterMixture($0, rule: job.rule) }
         let portions = try turns.indices.map { turn in
             try turns[turn].question.portion(
                 turns[turn].share, tokenizer: tokenizer, context: decoder.configuration.context
             ) { try decoder.embeddings(prompts: $0, source: $1) }
         }
-        let logits = try decoder.answering(job.builder.frame, tokenizer).answerLogits(
-            prompts: portions.flatMap(\.ids), adapters: mixture,
-            weights: mixture == nil ? nil : portions.flatMap(\.weights))
+        let weights = portions.flatMap(\.weights)
+        let members = job.attention.members.count
+        let used = LargestWeights.used(weights, members: members)
+        let mixture = try load(job, used).map { AdapterMixture($0, rule: job.rule) }
+        let chosen =
+            used.count == members
+            ? weights
+            : stride(from: 0, to: weights.count, by: members).flatMap { row in used.map { weights[row + $0] } }
+        let plan = plan(
+            turns.map(\.question), portions,
+            .init(rule: job.rule, adapters: used.map { job.attention.members[$0].name }), chosen)
+        let (logits, kept) = try decoder.answering(job.builder.frame, tokenizer).answerLogits(
+            prompts: portions.flatMap(\.ids), adapters: mixture, weights: mixture == nil ? nil : chosen,
+            beginnings: plan.beginnings)
+        plan.keep(kept, &beginnings)
         let seconds = (clock.now - start) / .seconds(1)
         var first = 0
         for (turn, portion) in zip(turns.indices, portions) {
@@ -114,31 +148,66 @@ package final class QueryEngine {
         }
     }
 
-    /// The members' adapters, from memory or from their files; nil without members.
-    private func load(_ job: QueryJob) throws -> [Adapter]? {
-        guard !job.attention.members.isEmpty else {
-            adapters = [:]
-            return nil
+    /// What of the prompts' beginnings was computed before, and what is to be kept.
+    private func plan(
+        _ questions: [OpenQuestion], _ portions: [OpenQuestion.Portion], _ mixture: BeginningCache.Mixture,
+        _ weights: [Float]
+    ) -> BeginningPlan {
+        var plan = BeginningPlan(mixture)
+        var first = 0
+        for (question, portion) in zip(questions, portions) {
+            learnFixed(question, portion)
+            let end = first + portion.ids.count * mixture.adapters.count
+            plan.add(
+                portion.ids, weights: Array(weights[min(first, weights.count)..<min(end, weights.count)]),
+                isShared: question.sharesWeights, history: question.owner == nil ? 0 : portion.history,
+                owner: question.owner, fixed: fixed, &beginnings)
+            first = end
         }
-        var present: [String: Adapter] = [:]
-        let loaded = try job.attention.members.map { member in
-            let adapter = try adapters[member.name] ?? read(member, job)
-            present[member.name] = adapter
+        return plan
+    }
+
+    /// Prompts of different people have in common what all have, and now and then a little more.
+    private func learnFixed(_ question: OpenQuestion, _ portion: OpenQuestion.Portion) {
+        guard let prompt = portion.ids.first else { return }
+        let user = question.job.request.user
+        defer { last = (user, prompt) }
+        guard let last, last.user != user else { return }
+        let shared = TokenTree.sharedLength(last.prompt, prompt)
+        fixed = min(fixed ?? shared, shared)
+    }
+
+    /// Adapters of members, from memory or from their files; nil without any.
+    private func load(_ job: QueryJob, _ used: [Int]) throws -> [Adapter]? {
+        let members = job.attention.members
+        let names = Set(members.map(\.name))
+        // Whatever is no longer among the members may be in quarantine: it must not stay in memory.
+        adapters = adapters.filter { names.contains($0.key) }
+        beginnings.keepOnly(adapters: names)
+        guard !used.isEmpty else { return nil }
+        return try used.map { index in
+            let adapter = try adapters[members[index].name] ?? read(members[index], job)
+            adapters[members[index].name] = adapter
             return adapter
         }
-        // Whatever is no longer among the members may be in quarantine: it must not stay in memory.
-        adapters = present
-        return loaded
     }
 
     private func read(_ member: PreparedAttention.Member, _ job: QueryJob) throws -> Adapter {
-        let bytes: [UInt8]
-        do throws(AdapterFile.Failure) {
-            bytes = try AdapterFile.bytes(
-                name: member.name, key: job.adapterKeys[member.name], in: job.adapterDirectory)
-        } catch {
-            throw LedgerError(error, adapter: member.name, shard: member.shard)
+        switch job.adapters {
+        case .files(let directory, let keys):
+            let bytes: [UInt8]
+            do throws(AdapterFile.Failure) {
+                bytes = try AdapterFile.bytes(name: member.name, key: keys[member.name], in: directory)
+            } catch {
+                throw LedgerError(error, adapter: member.name, shard: member.shard)
+            }
+            return try Adapter(safetensors: bytes, layout: job.layout)
+        case .held:
+            // Another mixture came between, or it was taken away.
+            guard let bytes = held.removeValue(forKey: member.name) else {
+                throw ClientError(code: .stale, message: "adapter \(member.name) is not held any more")
+            }
+            return try Adapter(safetensors: bytes, layout: job.layout)
         }
-        return try Adapter(safetensors: bytes, layout: job.layout)
     }
 }

@@ -4,6 +4,14 @@ import Messages
 import Recommendation
 import Unlearning
 
+/// Where the engine finds adapters.
+package enum AdapterPlace: Sendable {
+    /// Files `<content name>.safetensors` of a folder, with their keys.
+    case files(directory: String, keys: [String: SymmetricKey])
+    /// What it was given to hold.
+    case held
+}
+
 /// A query with everything it needs from the ledger. Its prompts are made where it is computed.
 package struct QueryJob: Sendable {
     package var request: ClientRequest.QueryRequest
@@ -14,33 +22,49 @@ package struct QueryJob: Sendable {
     package var attention: PreparedAttention
     /// Shards that should have an adapter and have none that may answer.
     package var absentShards: [Int]
-    /// Where adapters lie, `<content name>.safetensors`.
-    package var adapterDirectory: String
-    /// Of the adapters' files, by content name.
-    package var adapterKeys: [String: SymmetricKey]
+    package var adapters: AdapterPlace
     package var layout: AdapterLayout
     package var rule: AggregationRule
     package var embedding: EmbeddingSource
     package var whenNoAdapter: ClusterConfiguration.WhenNoAdapter
+    /// The ledger's number of whose history it is; nil: nobody's, so that it is not kept.
+    package var person: Int64?
+    /// The history's items.
+    package var historyItems: Set<String>
 
     package init(
         request: ClientRequest.QueryRequest, items: [Item], history: QueryHistory, builder: PromptBuilder,
-        attention: PreparedAttention, absentShards: [Int], adapterDirectory: String,
-        adapterKeys: [String: SymmetricKey], layout: AdapterLayout, rule: AggregationRule, embedding: EmbeddingSource,
-        whenNoAdapter: ClusterConfiguration.WhenNoAdapter
+        attention: PreparedAttention, absentShards: [Int], adapters: AdapterPlace, layout: AdapterLayout,
+        rule: AggregationRule, embedding: EmbeddingSource,
+        whenNoAdapter: ClusterConfiguration.WhenNoAdapter, person: Int64? = nil, historyItems: Set<String> = []
     ) {
+        self.person = person
+        self.historyItems = historyItems
         self.request = request
         self.items = items
         self.history = history
         self.builder = builder
         self.attention = attention
         self.absentShards = absentShards
-        self.adapterDirectory = adapterDirectory
-        self.adapterKeys = adapterKeys
+        self.adapters = adapters
         self.layout = layout
         self.rule = rule
         self.embedding = embedding
         self.whenNoAdapter = whenNoAdapter
+    }
+
+    /// - Throws: `RecommendationError` for prompt settings that are none.
+    package init(
+        _ request: ClientRequest.QueryRequest, _ material: QuestionMaterial, attention: PreparedAttention,
+        adapters: AdapterPlace, layout: AdapterLayout
+    ) throws {
+        let builder = try PromptBuilder(configuration: material.prompts)
+        self.init(
+            request: request, items: material.items,
+            history: builder.queryHistory(user: material.user, interactions: material.history) { material.titles[$0] },
+            builder: builder, attention: attention, absentShards: material.absentShards, adapters: adapters,
+            layout: layout, rule: material.rule, embedding: material.embedding, whenNoAdapter: material.whenNoAdapter,
+            person: material.person, historyItems: Set(material.history.map(\.item)))
     }
 
     /// Of a ranking the adapters are weighed once, by what all candidates share.

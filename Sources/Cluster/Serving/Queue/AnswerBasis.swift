@@ -35,27 +35,15 @@ package struct AnswerBasis: Sendable {
         self.prompts = prompts
     }
 
-    func restsOn(_ forgotten: ForgottenInputs) -> Bool {
+    package init(_ material: QuestionMaterial) {
+        self.init(
+            person: material.person, items: Set(material.items.map(\.id) + material.history.map(\.item)),
+            adapters: Set(material.members.map(\.name)), looksAtReferences: material.attention != nil,
+            prompts: material.items.count)
+    }
+
+    package func restsOn(_ forgotten: ForgottenInputs) -> Bool {
         (person.map(forgotten.people.contains) ?? false) || (looksAtReferences && forgotten.changesReferences)
             || !adapters.isDisjoint(with: forgotten.adapters) || !items.isDisjoint(with: forgotten.items)
-    }
-}
-
-/// What forget requests took away.
-package struct ForgottenInputs: Sendable {
-    /// The ledger's numbers of those of whom something was forgotten.
-    package var people: Set<Int64>
-    /// That left the catalogue.
-    package var items: Set<String>
-    /// Content names of those that must not answer any more.
-    package var adapters: Set<String>
-    /// A reference prompt is gone or another one.
-    package var changesReferences: Bool
-
-    package init(people: Set<Int64>, items: Set<String>, adapters: Set<String>, changesReferences: Bool) {
-        self.people = people
-        self.items = items
-        self.adapters = adapters
-        self.changesReferences = changesReferences
     }
 }

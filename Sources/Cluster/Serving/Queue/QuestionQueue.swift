@@ -103,6 +103,10 @@ package struct QuestionQueue {
         open.first { $0.number == number }.flatMap { questions[$0.id]?.asker }
     }
 
+    package func request(of number: ComputationID) -> ClientRequest.QueryRequest? {
+        open.first { $0.number == number }.flatMap { questions[$0.id]?.request }
+    }
+
     /// Nobody waits for the answer any more.
     package mutating func abandon(_ id: QuestionID) -> [Action] {
         guard let question = leave(id) else { return [] }
@@ -163,6 +167,11 @@ package struct QuestionQueue {
             return basis.restsOn(forgotten)
         }
         return concerned.isEmpty ? [] : beginAgain(concerned, dropping: true)
+    }
+
+    /// Nothing of what was collected is known to hold any more.
+    package mutating func beginAllAgain() -> [Action] {
+        beginAgain(open.map(\.number), dropping: true)
     }
 
     // MARK: inside

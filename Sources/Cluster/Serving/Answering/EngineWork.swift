@@ -1,26 +1,22 @@
-import Foundation
 import Messages
-import Serving
 
 /// What the query engine's thread is given to do.
-enum EngineWork: Sendable {
+package enum EngineWork: Sendable {
     case begin(QuestionQueue.ComputationID, Asker, QueryJob)
     case drop(QuestionQueue.ComputationID)
-    /// Adapters that must not answer any more, by content name: they must not stay in memory either.
-    case discard(adapters: Set<String>)
-}
-
-/// What a question needs, as it is in the ledger.
-struct CollectedQuestion: Sendable {
-    var job: QueryJob
-    var basis: AnswerBasis
+    /// An adapter that jobs will name: its content name, and its file's bytes.
+    case hold(adapter: String, [UInt8])
+    /// What must not stay in memory.
+    case forget(ForgottenInputs)
+    /// Nothing must.
+    case letGo
 }
 
 extension QueryEngine {
     /// Takes in what came meanwhile and computes one pass.
     ///
     /// - Returns: whether there is more to compute.
-    func perform(_ works: [EngineWork], telling tell: (News) -> Void) -> Bool {
+    package func perform(_ works: [EngineWork], telling tell: (News) -> Void) -> Bool {
         for work in works {
             switch work {
             case .begin(let number, let asker, let job):
@@ -30,7 +26,9 @@ extension QueryEngine {
                     tell(.answered(number, .failure(error)))
                 }
             case .drop(let number): drop(number)
-            case .discard(let adapters): discard(adapters: adapters)
+            case .hold(let adapter, let bytes): hold(adapter, bytes)
+            case .forget(let inputs): forget(inputs)
+            case .letGo: letGo()
             }
         }
         for news in pass() { tell(news) }

@@ -1,10 +1,9 @@
 import Foundation
-import ZeroMQ
 
 /// A thread of its own for a state that is not `Sendable`: the ledger's database, the query engine's decoder.
 ///
 /// Work is done in the order in which it was given; what came meanwhile is handed over together.
-final class SerialThread<State, Work: Sendable>: Sendable {
+package final class SerialThread<State, Work: Sendable>: Sendable {
     private enum Item: Sendable {
         case work(Work)
         case stop
@@ -18,7 +17,7 @@ final class SerialThread<State, Work: Sendable>: Sendable {
     /// - Parameters:
     ///   - perform: returns whether it has more to do, and when: then it is called again though nothing was given.
     /// - Throws: whatever `make` throws.
-    init(
+    package init(
         name: String, make: @escaping @Sendable () throws -> State,
         perform: @escaping @Sendable (State, [Work]) -> SerialThreadRest
     ) throws {
@@ -44,12 +43,12 @@ final class SerialThread<State, Work: Sendable>: Sendable {
         if let error = started.take().first ?? nil { throw error }
     }
 
-    func post(_ work: Work) {
+    package func post(_ work: Work) {
         inbox.post(.work(work))
     }
 
     /// Finishes what was given before and ends the thread.
-    func stop() {
+    package func stop() {
         inbox.post(.stop)
         _ = ended.take()
     }
@@ -80,7 +79,7 @@ final class SerialThread<State, Work: Sendable>: Sendable {
 }
 
 /// What a serial thread has left to do when nothing new is given.
-enum SerialThreadRest: Sendable {
+package enum SerialThreadRest: Sendable {
     case none
     case now
     /// At this time at the latest, or with what is given before.
@@ -88,12 +87,12 @@ enum SerialThreadRest: Sendable {
 }
 
 extension SerialThread where Work == @Sendable (State) -> Void {
-    convenience init(name: String, make: @escaping @Sendable () throws -> State) throws {
+    package convenience init(name: String, make: @escaping @Sendable () throws -> State) throws {
         try self.init(name: name, make: make) { state, works in
             for work in works { work(state) }
             return .none
         }
     }
 
-    func run(_ body: Work) { post(body) }
+    package func run(_ body: Work) { post(body) }
 }

@@ -1,0 +1,70 @@
+import Foundation
+import Messages
+import ZeroMQ
+
+/// A gateway's connection to the coordinator, over which it hears of what is forgotten. Belongs to one thread.
+///
+/// Nothing waits here: what is asked and what comes are told apart by names. Messages keep their order; where the connection breaks some
+/// are lost, which leases are made for.
+public final class ServingLink {
+    public enum Message: Sendable {
+        /// To the request of that name.
+        case reply(id: String, Result<ClientReply, ClientError>)
+        case revoked(Revocation)
+    }
+
+    private let context: Context
+    private let endpoint: String
+    private let curve: ClientCurve?
+    private let memory: GenerationMemory?
+    private var socket: Socket
+
+    /// - Throws: `ClientError` (`invalid-request`) for an endpoint or keys that cannot be used.
+    public init(endpoint: String, curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
+        self.endpoint = endpoint
+        self.curve = curve
+        self.memory = memory
+        do {
+            context = try Context()
+            socket = try CoordinatorClient.connect(context, endpoint, curve)
+        } catch {
+            throw ClientError(code: .invalidRequest, message: "\(error)")
+        }
+    }
+
+    public var source: Poller.Source { .socket(socket) }
+
+    /// What does not fit into the queue is lost, as it may be on the way.
+    public func send(_ request: ServingRequest, id: String) throws {
+        do {
+            try socket.send(try ClientRequest.serving(request).frames(id: id))
+        } catch ZeroMQError.wouldBlock {
+            return
+        }
+    }
+
+    /// A new connection: whatever was on its way is lost, and a name is looked up again.
+    public func reconnect() throws {
+        socket = try CoordinatorClient.connect(context, endpoint, curve)
+    }
+
+    /// - Returns: the next message; nil: none has come.
+    /// - Throws: `WireError` for what is no message of a coordinator; `ClientError` (`superseded`) for one of a coordinator after which
+    ///   another one was seen.
+    public func receive() throws -> Message? {
+        while let frames = try socket.receive(maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message) {
+            let (id, message) = try ClientMessage.decode(frames: frames)
+            switch message {
+            case .working: continue
+            case .revoked(let revocation): return .revoked(revocation)
+            case .reply(let reply):
+                try CoordinatorClient.check(reply.origin, memory)
+                switch reply.outcome {
+                case .success: return .reply(id: id, .success(reply))
+                case .failure(let error): return .reply(id: id, .failure(error))
+                }
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,185 @@
+import Client
+import Foundation
+import LanguageModels
+import Logging
+import Messages
+import Serving
+import ZeroMQ
+
+/// Answers questions in the gateway's own process, while the coordinator lets it.
+///
+/// One thread keeps the connection and decides (`AnsweringLoop`), one computes. Whoever asks waits in a task.
+final class OwnAnswers: Sendable {
+    typealias Model = GatewayOptions.Model
+
+    enum Input: Sendable {
+        case ask(QuestionID, ClientRequest.QueryRequest, Waiter)
+        case abandon(QuestionID)
+        case engine(QueryEngine.News)
+        case made(Result<SerialThread<QueryEngine, EngineWork>, any Error>)
+        case stop
+    }
+
+    typealias Answer = (reply: QueryReply, permit: AnswerPermit)
+    typealias Waiter = @Sendable (Result<Answer, any Error>) -> Void
+
+    private let inbox: Mailbox<Input>
+    private let counts = Locked(QuestionCounts())
+    private let lease = LeaseTime()
+    /// Why it cannot answer at all.
+    private let failure = Locked<(any Error)?>(nil)
+    private let whenFailed: @Sendable (any Error) -> Void
+
+    /// - Parameters:
+    ///   - connect: called on the thread that keeps the connection.
+    ///   - whenFailed: called when the gateway can never answer: another model, another arithmetic.
+    /// - Throws: `LanguageModelError` for a model that cannot be used, `ZeroMQError`.
+    init(
+        model: Model, logger: Logger, connect: @escaping @Sendable () throws -> ServingLink,
+        whenFailed: @escaping @Sendable (any Error) -> Void
+    ) throws {
+        self.whenFailed = whenFailed
+        let loaded = try ModelLoader.load(path: model.path)
+        for warning in loaded.warnings { logger.warning("\(warning)") }
+        let inbox = try Mailbox<Input>()
+        self.inbox = inbox
+        let thread = Thread { [self, lease] in
+            do {
+                let loop = AnsweringLoop(
+                    link: try connect(), model: model, loaded: loaded, inbox: inbox, lease: lease, logger: logger)
+                loop.whenCounted = { [counts] new in counts.withLock { $0 = new } }
+                try loop.run()
+                end(Problem.draining)
+            } catch {
+                end(error)
+                whenFailed(error)
+            }
+        }
+        thread.name = "answering"
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    /// Whether answers may go out at this moment, and the questions.
+    @Sendable func state() -> (hasLease: Bool, questions: QuestionCounts) { (lease.holds, counts.withLock { $0 }) }
+
+    /// Asks several questions; whoever cancels the task leaves them.
+    ///
+    /// Returns just before the answers are to go out: after that nothing may be waited for.
+    ///
+    /// - Throws: `Problem` (the deadline passed), `CancellationError`, or why the gateway cannot answer.
+    func ask(_ requests: [ClientRequest.QueryRequest], deadline: Duration) async throws -> CoordinatorDoor.Answers {
+        let end = ContinuousClock.now + deadline
+        var answers: [Result<Answer, ClientError>?] = Array(repeating: nil, count: requests.count)
+        while true {
+            let missing = answers.indices.filter { answers[$0] == nil }
+            try await withThrowingTaskGroup(of: (Int, Result<Answer, ClientError>).self) { group in
+                for index in missing {
+                    group.addTask { [self] in (index, try await ask(requests[index], until: end)) }
+                }
+                for try await (index, answer) in group { answers[index] = answer }
+            }
+            // What was computed first may have been revoked while the others were computed.
+            for index in answers.indices {
+                if case .success(let answer)? = answers[index], !answer.permit.redeem() { answers[index] = nil }
+            }
+            if answers.allSatisfy({ $0 != nil }) { break }
+        }
+        return try answers.compactMap { try $0?.encoded }
+    }
+
+    /// What the gateway asks a coordinator otherwise.
+    func ask(_ asking: CoordinatorDoor.Asking) async throws -> CoordinatorDoor.Answers {
+        let queries = try asking.requests.map { request in
+            guard case .query(let query) = request else {
+                throw ClientError(code: .invalidRequest, message: "this is no question")
+            }
+            return query
+        }
+        return try await ask(queries, deadline: asking.deadline)
+    }
+
+    /// Nothing is answered any more; the coordinator is told.
+    func stop() { inbox.post(.stop) }
+
+    /// - Throws: what is no answer of the cluster.
+    private func ask(
+        _ request: ClientRequest.QueryRequest, until end: ContinuousClock.Instant
+    ) async throws -> Result<Answer, ClientError> {
+        if let failure = failure.withLock({ $0 }) { throw failure }
+        let id = QuestionID(by: "", request: UUID().uuidString)
+        let waiting = SingleAnswer<Answer>()
+        let timer = Task { [lease] in
+            try await Task.sleep(until: end, clock: .continuous)
+            waiting.end(.failure(lease.holds ? Problem.deadline : Problem.noLease))
+        }
+        defer { timer.cancel() }
+        let answer: Result<Answer, any Error> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                waiting.begin(continuation)
+                inbox.post(.ask(id, request) { waiting.end($0) })
+            }
+        } onCancel: {
+            waiting.end(.failure(CancellationError()))
+        }
+        switch answer {
+        case .success(let answer): return .success(answer)
+        case .failure(let error as ClientError): return .failure(error)
+        case .failure(let error):
+            inbox.post(.abandon(id))
+            throw error
+        }
+    }
+
+    private func end(_ error: any Error) {
+        failure.withLock { $0 = error }
+        lease.set(.min)
+        for case .ask(_, _, let waiter) in inbox.drain() { waiter(.failure(error)) }
+    }
+}
+
+extension Result<OwnAnswers.Answer, ClientError> {
+    fileprivate var encoded: Result<Data, ClientError> {
+        get throws {
+            switch self {
+            case .success(let answer): .success(try ReplyCoding.encode(answer.reply))
+            case .failure(let error): .failure(error)
+            }
+        }
+    }
+}
+
+/// A continuation that is resumed once, by whoever comes first.
+private final class SingleAnswer<Value: Sendable>: Sendable {
+    private enum State {
+        case none
+        case waiting(CheckedContinuation<Result<Value, any Error>, Never>)
+        case ended(Result<Value, any Error>)
+    }
+
+    private let state = Locked(State.none)
+
+    func begin(_ continuation: CheckedContinuation<Result<Value, any Error>, Never>) {
+        let ended: Result<Value, any Error>? = state.withLock { state in
+            if case .ended(let result) = state { return result }
+            state = .waiting(continuation)
+            return nil
+        }
+        if let ended { continuation.resume(returning: ended) }
+    }
+
+    func end(_ result: Result<Value, any Error>) {
+        let continuation: CheckedContinuation<Result<Value, any Error>, Never>? = state.withLock { state in
+            switch state {
+            case .ended: return nil
+            case .none:
+                state = .ended(result)
+                return nil
+            case .waiting(let continuation):
+                state = .ended(result)
+                return continuation
+            }
+        }
+        continuation?.resume(returning: result)
+    }
+}
