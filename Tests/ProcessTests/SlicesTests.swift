@@ -108,6 +108,38 @@ struct SlicesTests {
         try file.resourceValues(forKeys: [.contentModificationDateKey]).contentModificationDate ?? .distantPast
     }
 
+    @Test("From a forget on, what the training had come to before answers, exact and by name, or nothing does")
+    func serving() throws {
+        for policy in ["stage", "quarantine"] {
+            let cluster = try TestCluster(settings: Self.settings(epochs: 80) + ["--while-retraining", policy])
+            try cluster.startWorkers(1)
+            _ = try cluster.importRatings(Ratings.csv(users: 12))
+            _ = try cluster.succeed("train", "--wait")
+            let trained = try cluster.adapterNames()
+            // In slice 3: the stage after slice 2 never saw the user.
+            _ = try cluster.succeed("forget", "--user", Ratings.name(7))
+            var served: [[String: Any]] = []
+            try wait("the training after the forget") {
+                let reply = try cluster.succeed("query", "--user", Ratings.name(1), "--item", "i1")
+                let adapters = try #require(reply["adapters"] as? [[String: Any]])
+                #expect(adapters.allSatisfy { $0["name"] as? String != trained[0] })
+                if adapters.contains(where: { $0["stage"] != nil }) {
+                    served = adapters
+                    #expect(reply["exact"] as? Bool == true)
+                    let shards = try #require(try cluster.succeed("status")["shards"] as? [[String: Any]])
+                    // The training may be done by now.
+                    #expect(shards.first?["stage"] as? Int ?? 2 == 2)
+                }
+                return (try cluster.succeed("status")["pending_forgets"] as? [Any])?.isEmpty == true
+            }
+            #expect(served.compactMap { $0["stage"] as? Int } == (policy == "stage" ? [2] : []))
+            let reply = try cluster.succeed("query", "--user", Ratings.name(1), "--item", "i1")
+            #expect((reply["adapters"] as? [[String: Any]])?.compactMap { $0["stage"] as? Int } == [])
+            let retained = Ratings.csv(users: 12, leavingOut: [Ratings.name(7)])
+            #expect(try cluster.adapterNames() == fresh(retained, epochs: 80))
+        }
+    }
+
     @Test("How many slices there are is on record, and another number is refused")
     func recorded() throws {
         let cluster = try TestCluster(settings: Self.settings())

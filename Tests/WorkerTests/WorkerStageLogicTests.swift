@@ -1,4 +1,5 @@
 import ClusterTestSupport
+import Files
 import Messages
 import Recommendation
 import Testing
@@ -38,7 +39,17 @@ struct WorkerStageLogicTests {
         var result = StorageResult(
             id: update.id, shard: 0, copy: nil, outcome: .complete(prompts, trained: nil))
         result.stage = first
-        let job = try #require(driver.handle(.storage(result)).jobs.first)
+        result.stageData = StageData(manifest: "manifest of the slices", prompts: 5)
+        let start = driver.handle(.storage(result))
+        // The coordinator may let it answer meanwhile.
+        let served = start.sent.compactMap { message -> TrainingReport? in
+            guard case .staged(1, let report, let bytes) = message else { return nil }
+            #expect(sha256(bytes) == report.adapter)
+            return report
+        }
+        #expect(served.map(\.manifest) == ["manifest of the slices"] && served.map(\.prompts) == [5])
+        #expect(served.first?.slices == SlicesReport(count: 3, first: first.slice + 1, tokens: 0, stage: first.slice))
+        let job = try #require(start.jobs.first)
         #expect(job.computation == .train(specification, prompts: prompts, from: first))
         let last = try #require(stages.last)
         let kept = driver.handle(.stage(job.id, last))

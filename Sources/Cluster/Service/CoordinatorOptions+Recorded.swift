@@ -24,6 +24,7 @@ extension CoordinatorOptions {
         rule = cluster.rule
         embedding = cluster.embedding
         whenNoAdapter = cluster.whenNoAdapter
+        whileRetraining = cluster.whileRetraining
         method = cluster.method
         corrections = cluster.corrections
         doubleCheck = recorded.start.doubleCheck.flatMap(DoubleCheckRule.init) ?? doubleCheck

@@ -54,6 +54,7 @@ package struct CoordinatorOptions: Sendable {
     /// nil: the default for the model's depth.
     package var embedding: EmbeddingSource?
     package var whenNoAdapter = ClusterConfiguration.WhenNoAdapter.base
+    package var whileRetraining = ClusterConfiguration.WhileRetraining.stage
     /// Of forget requests that name none.
     package var method = ForgetMethod.apa
     package var corrections = CorrectionConfiguration()

@@ -283,8 +283,8 @@ extension CoordinatorOptions {
                 batch: batch, learningRate: learningRate, warmupSteps: warmupSteps, weightDecay: weightDecay,
                 schedule: schedule, dropout: dropout, heldOut: heldOut, slices: slices),
             embedding: embedding ?? .standard(for: model.checkpoint.configuration), shards: shards,
-            partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter, method: method,
-            corrections: corrections)
+            partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter,
+            whileRetraining: whileRetraining, method: method, corrections: corrections)
     }
 }
 

@@ -57,6 +57,9 @@ public struct TrainingReport: Codable, Hashable, Sendable {
 
     /// Whether training on the manifest gives the adapter's bytes again.
     public var isExact: Bool { correction == nil }
+
+    /// Whether the adapter is what a training had come to before its last slices.
+    public var isStage: Bool { slices?.stage != nil }
 }
 
 /// How much of a training in slices was computed, and how much was taken from a stage.
@@ -68,8 +71,12 @@ public struct SlicesReport: Codable, Hashable, Sendable {
     public var first: Int
     /// Prompt tokens that were trained, times epochs; the rest of `TrainingReport.tokens` was in the stage.
     public var tokens: Int
+    /// Of an adapter that is a stage: the last slice that it was trained on; manifest and prompts are of the slices up to it.
+    /// nil: of all.
+    public var stage: Int?
 
-    public init(count: Int, first: Int, tokens: Int) {
+    public init(count: Int, first: Int, tokens: Int, stage: Int? = nil) {
+        self.stage = stage
         self.count = count
         self.first = first
         self.tokens = tokens

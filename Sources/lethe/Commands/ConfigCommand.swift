@@ -91,6 +91,7 @@ extension CoordinatorOptions {
         cluster.rule = rule
         cluster.embedding = embedding ?? recorded.embedding
         cluster.whenNoAdapter = whenNoAdapter
+        cluster.whileRetraining = whileRetraining
         cluster.method = method
         cluster.corrections = corrections
         return cluster

@@ -13,6 +13,7 @@ extension PartitionMethod: ExpressibleByArgument {}
 extension AggregationRule: ExpressibleByArgument {}
 extension LinearSite: ExpressibleByArgument {}
 extension ClusterConfiguration.WhenNoAdapter: ExpressibleByArgument {}
+extension ClusterConfiguration.WhileRetraining: ExpressibleByArgument {}
 
 struct CoordinatorCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

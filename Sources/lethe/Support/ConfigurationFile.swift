@@ -25,6 +25,7 @@ struct ConfigurationFile: Decodable {
     var rule: String?
     var embeddingLayer: Int?
     var whenNoAdapter: String?
+    var whileRetraining: String?
     var method: String?
     var prepare: String?
     var doubleCheck: String?
@@ -47,6 +48,7 @@ struct ConfigurationFile: Decodable {
         case heldOut = "held_out"
         case embeddingLayer = "embedding_layer"
         case whenNoAdapter = "when_no_adapter"
+        case whileRetraining = "while_retraining"
         case weightCache = "weight_cache"
         case keysDir = "keys_dir"
         case masterKey = "master_key"

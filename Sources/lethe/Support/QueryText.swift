@@ -26,7 +26,10 @@ enum QueryText {
         if answer.adapters.isEmpty {
             lines.append("answered by the base model: no clean adapter is there")
         } else {
-            let weights = answer.adapters.map { "shard \($0.shard) \(decimal($0.weight, 2))" }
+            let weights = answer.adapters.map { adapter in
+                "shard \(adapter.shard) \(decimal(adapter.weight, 2))"
+                    + (adapter.stage.map { " (stage \($0), exact)" } ?? "")
+            }
             let kind = answer.exact ? "" : ", approximate adapters among them"
             lines.append("weights (\(answer.attention)): \(weights.joined(separator: ", "))\(kind)")
         }

@@ -61,6 +61,8 @@ struct ModelLedger {
     private(set) var records: [(id: String, record: Record)] = []
     /// Adapters that a forget took away, with what they were trained from.
     private var dropped: [String: String] = [:]
+    /// How often a stage answered.
+    private(set) var stagesTaken = 0
     /// What workers' disks may hold, as written before it was handed out.
     private(set) var copies: Set<HandedCopy> = [] {
         didSet { copyRevision += 1 }
@@ -240,6 +242,24 @@ struct ModelLedger {
         records.first { $0.id == id }?.record
     }
 
+    /// As the ledger: a stage answers where a request waits, nothing else does, and it is of what the shard holds now.
+    private mutating func takeStage(
+        _ shard: Int, _ report: TrainingReport, _ bytes: [UInt8], _ worker: String
+    ) -> Bool {
+        let manifest = ModelStage.manifest(report.slices?.stage ?? 0, of: manifests[shard].entries)
+        let name = String(decoding: bytes, as: UTF8.self)
+        guard manifest.name == report.manifest, manifest.name != names[shard], !manifest.entries.isEmpty,
+            adapters[shard] == nil, corrections[shard] == nil, dropped[name].map({ $0 == report.manifest }) ?? true,
+            records.contains(where: { !$0.record.isFinished && $0.record.waiting.contains(shard) })
+        else { return false }
+        contents[manifest.name] = manifest.entries.flatMap { uses[$0.digest] ?? [] }
+        adapters[shard] = LedgerSnapshot.Adapter(
+            name: name, manifest: report.manifest, missingMargins: 0, trainer: worker, stage: report.slices?.stage)
+        quarantined.remove(shard)
+        stagesTaken += 1
+        return true
+    }
+
     // MARK: commands
 
     mutating func perform(_ command: LedgerCommand) -> LedgerOutcome {
@@ -260,6 +280,8 @@ struct ModelLedger {
             guard missing(.embeddings).isEmpty else { return stale }
             assigned = Set(samples.filter { $0.split == .train }.map(\.prompt.id))
             deal()
+        case .publish(let shard, let report, let bytes, let worker) where report.isStage:
+            guard takeStage(shard, report, bytes, worker) else { return stale }
         case .publish(let shard, let report, let bytes, let worker):
             guard names[shard] == report.manifest else { return stale }
             let name = String(decoding: bytes, as: UTF8.self)

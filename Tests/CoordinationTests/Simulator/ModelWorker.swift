@@ -325,9 +325,15 @@ struct ModelWorker {
             assignments[shard] = nil
             return [.send(trained(task, assignment.value.specification, manifest: copy.manifest))]
         }
-        // A worker that is killed now may have passed any slice.
-        if assignment.value.correction == nil { disk[shard]?.keepStages() }
-        return [.send(.holds(known))] + enqueue(.shard(shard), task: task, isTraining: true)
+        var said = [Effect.send(.holds(known))]
+        if assignment.value.correction == nil {
+            if let stage = copy.served {
+                said.append(.send(stage.message(task: task, assignment.value.specification)))
+            }
+            // A worker that is killed now may have passed any slice.
+            disk[shard]?.keepStages()
+        }
+        return said + enqueue(.shard(shard), task: task, isTraining: true)
     }
 
     private mutating func enqueue(_ work: Job.Computation, task: TaskID, isTraining: Bool) -> [Effect] {

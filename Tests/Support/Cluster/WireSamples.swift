@@ -26,6 +26,12 @@ package enum WireSamples {
                 adapter: "a", manifest: "m", prompts: 3, specification: specification, steps: 1, tokens: 2,
                 seconds: 0.1,
                 computeSeconds: 0.05, epochLosses: [], correction: correction), adapter: [1]),
+        .staged(
+            task: 4,
+            TrainingReport(
+                adapter: "a", manifest: "m", prompts: 3, specification: specification, steps: 1, tokens: 2, seconds: 0,
+                computeSeconds: 0, epochLosses: [0.5], slices: SlicesReport(count: 4, first: 3, tokens: 0, stage: 2)),
+            adapter: [1, 2]),
         .prepared(task: 3, shard: 2, adapter: "a", seconds: 0.5),
         .holds(ShardCopy(shard: 1, manifest: "m", prompts: 2, adapter: "a", prepared: "a")),
         .hello(

@@ -90,7 +90,9 @@ extension Coordinator {
             guard let shard = task.shardOfCopy else { return nil }
             let isTraining = if case .train = task.kind { true } else { false }
             let isBridged = isTraining && self.shard(shard)?.isBridged ?? false
-            return "shard \(shard)\(isBridged ? " (an approximate adapter serves)" : "")\(task.progressText)"
+            let stage = isTraining ? self.shard(shard)?.adapter?.stage : nil
+            let serving = isBridged ? " (an approximate adapter serves)" : stage.map { " (stage \($0) serves)" } ?? ""
+            return "shard \(shard)\(serving)\(task.progressText)"
         }
         let others = ids.count - named.count
         return named.joined(separator: "; ") + (others > 0 ? "; and \(others) more" : "")
@@ -228,7 +230,7 @@ extension Coordinator {
             missingMargins: shard.adapter?.missingMargins,
             quarantinedSince: shard.quarantinedSince?.timeIntervalSince1970, owner: owner?.id,
             held: owner?.holds(shard: shard.index, manifest: shard.manifest) ?? false, likes: shard.likes,
-            trainingSeconds: shard.secondsPerPrompt.map { $0 * Double(shard.prompts) })
+            trainingSeconds: shard.secondsPerPrompt.map { $0 * Double(shard.prompts) }, stage: shard.adapter?.stage)
     }
 }
 

@@ -27,7 +27,8 @@ extension Coordinator {
     private func isStillWanted(_ command: LedgerCommand) -> Bool {
         switch command {
         case .publish(let index, let report, _, _):
-            shard(index).map { $0.manifest == report.manifest && !$0.isCurrent } ?? false
+            // A stage that was not written in time is not worth another try: its training is under way.
+            shard(index).map { $0.manifest == report.manifest && !$0.isCurrent && !report.isStage } ?? false
         case .saveMargins(let name, _, _): index.named[name] != nil
         case .saveEmbeddings: snapshot.missingEmbeddings > 0
         case .partition: isPartitionDue && !snapshot.isImporting && snapshot.missingEmbeddings == 0
@@ -69,6 +70,8 @@ extension Coordinator {
         case (.purge, _):
             purges.ended(at: now)
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
+        case (.publish(_, let report, _, _), _) where report.isStage:
+            if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
         case (.publish(let shard, _, _, _), _):
             succeeded(.train(shard: shard))
             succeeded(.correct(shard: shard))
@@ -92,6 +95,8 @@ extension Coordinator {
         case (.publish, .stale), (.abandonCorrection, .stale),
             (.saveEmbeddings, .stale), (.saveMargins, .stale):
             break
+        case (.publish(_, let report, _, _), .invalid) where report.isStage:
+            log("a stage does not answer: \(error.message)")
         case (.publish(let shard, let report, _, let worker), .invalid):
             fail(report.isExact ? .train(shard: shard) : .correct(shard: shard), on: worker, error)
         case (.saveEmbeddings, .invalid):

@@ -346,6 +346,7 @@ extension WorkerMessage {
         case .need(let id, _), .lacks(let id, _): id == task.id
         case .progress(let progress): progress.task == task.id
         case .holds(let copy): copy.shard == task.shardOfCopy
+        case .staged(let id, _, _): id == task.id
         default: answeredTask == task.id
         }
     }

@@ -25,6 +25,7 @@ extension Coordinator {
         case .lacks(let task, let adapters): provide(adapters: adapters, for: task, to: worker)
         case .progress(let progress): note(progress, of: worker)
         case .trained(let task, let report, let adapter): trained(task, report, adapter: adapter, by: worker)
+        case .staged(let task, let report, let adapter): staged(task, report, adapter: adapter, by: worker)
         case .scored(let task, let tokens, let seconds, let margins):
             scored(task, tokens: tokens, seconds: seconds, margins: margins, by: worker)
         case .compared(let task, let report): compared(task, report, by: worker)

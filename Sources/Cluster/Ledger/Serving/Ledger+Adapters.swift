@@ -23,7 +23,7 @@ extension Ledger {
     ) throws -> String {
         try requireShard(shard)
         let manifest = report.manifest
-        let prompts = try read { try requireCurrent(shard: shard, manifest: manifest, $0) }
+        let prompts = try read { try requirePublishable(shard: shard, report, $0) }
         guard report.prompts == prompts else {
             throw LedgerError.invalidAdapter(
                 reason: "it was trained on \(report.prompts) prompts, but the manifest has \(prompts)")
@@ -58,10 +58,12 @@ extension Ledger {
 
         do {
             try commit { db in
-                _ = try requireCurrent(shard: shard, manifest: manifest, db)
+                _ = try requirePublishable(shard: shard, report, db)
                 let key = try fileKey(name, db)
                 try write(bytes, name: name, key: key.key)
-                if let correction = report.correction {
+                if report.isStage {
+                    // Whoever waits goes on waiting for the training.
+                } else if let correction = report.correction {
                     try takeCorrection(shard: shard, adapter: name, correction, db)
                 } else {
                     try dropCorrection(shard: shard, db)
@@ -69,11 +71,11 @@ extension Ledger {
                 try record(
                     AdapterRecord(shard: shard, report: report, created: time, trainer: trainer),
                     key: key.reference, db)
-                try settle(shard: shard, manifest: manifest, report, db)
+                if !report.isStage { try settle(shard: shard, manifest: manifest, report, db) }
                 let detail = PublishDetail(
                     shard: shard, adapter: name, manifest: manifest, prompts: prompts,
                     approximation: report.correction.map(Certificate.Correction.init),
-                    original: report.correction?.provenance.original)
+                    original: report.correction?.provenance.original, stage: report.slices?.stage)
                 try audit(db, "publish", detail, at: time)
             }
         } catch {
@@ -105,6 +107,12 @@ extension Ledger {
 
     /// The adapters that may answer, by shard. Quarantined ones are not among them.
     package func adapters() throws -> [AdapterRecord] { try read(AdapterRecord.all) }
+
+    /// Returns how many prompts the report's manifest has.
+    private func requirePublishable(shard: Int, _ report: TrainingReport, _ db: Database) throws -> Int {
+        try report.slices?.stage.map { try requireStage(shard: shard, slice: $0, manifest: report.manifest, db) }
+            ?? requireCurrent(shard: shard, manifest: report.manifest, db)
+    }
 
     /// Returns how many prompts the manifest has.
     private func requireCurrent(shard: Int, manifest: String, _ db: Database) throws -> Int {
@@ -142,7 +150,7 @@ extension Ledger {
         keyChanges.obsolete.removeAll { $0 == key }
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [adapter.shard])
         try db.execute(sql: "DELETE FROM damaged_adapters WHERE shard = ?", arguments: [adapter.shard])
-        guard adapter.report.isExact else { return }
+        guard adapter.report.isExact, !adapter.report.isStage else { return }
         // An adapter that was trained before stays the base of estimates until a longer training says better.
         try db.execute(
             sql: """
@@ -176,6 +184,8 @@ extension Ledger {
         var approximation: Certificate.Correction?
         /// What was corrected.
         var original: String?
+        /// The last slice that a stage was trained on.
+        var stage: Int?
     }
 }
 

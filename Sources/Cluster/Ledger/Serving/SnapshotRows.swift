@@ -10,6 +10,7 @@ enum ShardReading {
         shards.trained_prompts, shards.trained_seconds,
         adapters.name AS adapter, adapters.manifest AS trained, adapters.created, adapters.trainer,
         CASE WHEN adapters.method <> 'apa' THEN adapters.report END AS approximate,
+        CASE WHEN adapters.manifest <> shards.manifest THEN adapters.report END AS lagging,
         (SELECT method FROM corrections WHERE corrections.shard = shards.shard) AS correction,
         EXISTS (
             SELECT 1 FROM forget_shards
@@ -60,7 +61,13 @@ enum ShardReading {
         return LedgerSnapshot.Adapter(
             name: name, manifest: try row.value("trained", in: "adapters"),
             missingMargins: references - (try row.count("margins", in: "margins")),
-            corrected: try corrected(row), trainer: try row.optional("trainer", in: "adapters"))
+            corrected: try corrected(row), trainer: try row.optional("trainer", in: "adapters"), stage: try stage(row))
+    }
+
+    /// Stages lag behind their shards.
+    private static func stage(_ row: Row) throws -> Int? {
+        let report: TrainingReport? = try row.optionalJSON("lagging", in: "adapters")
+        return report?.slices?.stage
     }
 
     private static func corrected(_ row: Row) throws -> LedgerSnapshot.Corrected? {

@@ -5,7 +5,7 @@ import Unlearning
 /// What a cluster is, decided at its first start and recorded in its ledger.
 ///
 /// Everything that determines an adapter or a stored embedding (shards, partition, seed, specification, embedding source)
-/// is immutable afterwards: starting with another value is `LedgerError.configurationChanged`. `rule`, `whenNoAdapter`,
+/// is immutable afterwards: starting with another value is `LedgerError.configurationChanged`. `rule`, `whenNoAdapter`, `whileRetraining`,
 /// `method` and `corrections` may change from start to start.
 public struct ClusterConfiguration: Codable, Hashable, Sendable {
     /// What answers a query while no clean adapter is left.
@@ -16,6 +16,14 @@ public struct ClusterConfiguration: Codable, Hashable, Sendable {
         case refuse
     }
 
+    /// What of a shard that a forget request touched answers until it is trained again.
+    public enum WhileRetraining: String, Codable, CaseIterable, Hashable, Sendable {
+        /// What its training had come to before the first slice that was touched, if a worker kept that.
+        case stage
+        /// Nothing.
+        case quarantine
+    }
+
     public var shards: Int
     public var partition: PartitionMethod
     public var seed: UInt64
@@ -23,6 +31,7 @@ public struct ClusterConfiguration: Codable, Hashable, Sendable {
     public var rule: AggregationRule
     public var embedding: EmbeddingSource
     public var whenNoAdapter: WhenNoAdapter
+    public var whileRetraining: WhileRetraining
     /// Of forget requests that name none.
     public var method: ForgetMethod
     public var corrections: CorrectionConfiguration
@@ -34,7 +43,7 @@ public struct ClusterConfiguration: Codable, Hashable, Sendable {
     public init(
         training: TrainingSpecification, embedding: EmbeddingSource, shards: Int = 4,
         partition: PartitionMethod = .semantic, seed: UInt64 = 0, rule: AggregationRule = .nonDecomposed,
-        whenNoAdapter: WhenNoAdapter = .base, method: ForgetMethod = .apa,
+        whenNoAdapter: WhenNoAdapter = .base, whileRetraining: WhileRetraining = .stage, method: ForgetMethod = .apa,
         corrections: CorrectionConfiguration = CorrectionConfiguration(),
         referencePrompts: Int = ClusterConfiguration.usualReferencePrompts
     ) {
@@ -46,6 +55,7 @@ public struct ClusterConfiguration: Codable, Hashable, Sendable {
         self.seed = seed
         self.rule = rule
         self.whenNoAdapter = whenNoAdapter
+        self.whileRetraining = whileRetraining
         self.method = method
         self.corrections = corrections
     }
@@ -61,6 +71,7 @@ public struct ClusterConfiguration: Codable, Hashable, Sendable {
             seed: try container.decode(UInt64.self, forKey: .seed),
             rule: try container.decode(AggregationRule.self, forKey: .rule),
             whenNoAdapter: try container.decode(WhenNoAdapter.self, forKey: .whenNoAdapter),
+            whileRetraining: try container.decodeIfPresent(WhileRetraining.self, forKey: .whileRetraining) ?? .stage,
             method: try container.decode(ForgetMethod.self, forKey: .method),
             corrections: try container.decodeIfPresent(CorrectionConfiguration.self, forKey: .corrections)
                 ?? CorrectionConfiguration(),

@@ -54,6 +54,9 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
             prompts == 0 ? adapter == nil : adapter?.manifest == manifest && !isBridged
         }
 
+        /// Whether a stage serves until the training that begins at it is done.
+        public var isStaged: Bool { adapter?.stage != nil }
+
         /// Whether an approximate adapter serves until the trained one is there.
         public var isBridged: Bool { awaitsExact && adapter?.corrected != nil }
     }
@@ -85,11 +88,14 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         public var corrected: Corrected?
         /// The worker that made it; nil: not on record.
         public var trainer: String?
+        /// The last slice that it was trained on, of an adapter that is a stage; nil: trained on all.
+        public var stage: Int?
 
         public init(
             name: String, manifest: String, missingMargins: Int, corrected: Corrected? = nil,
-            trainer: String? = nil
+            trainer: String? = nil, stage: Int? = nil
         ) {
+            self.stage = stage
             self.trainer = trainer
             self.name = name
             self.manifest = manifest

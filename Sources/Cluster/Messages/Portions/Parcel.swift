@@ -69,8 +69,9 @@ extension CoordinatorMessage {
 extension WorkerMessage {
     fileprivate var subjects: [Parcel.Subject] {
         switch self {
-        case .need(let task, _), .lacks(let task, _), .trained(let task, _, _), .scored(let task, _, _, _),
-            .embedded(let task, _, _, _), .prepared(let task, _, _, _), .compared(let task, _), .failed(let task, _, _):
+        case .need(let task, _), .lacks(let task, _), .trained(let task, _, _), .staged(let task, _, _),
+            .scored(let task, _, _, _), .embedded(let task, _, _, _), .prepared(let task, _, _, _),
+            .compared(let task, _), .failed(let task, _, _):
             [.task(task)]
         case .progress(let progress): [.task(progress.task)]
         case .released(let shard): [.shard(shard)]

@@ -64,8 +64,11 @@ public struct QueryReply: Codable, Sendable, Equatable {
         public var name: String
         /// ω, averaged over the items.
         public var weight: Double
+        /// It is a stage, trained on the slices up to this one; nil: trained on all.
+        public var stage: Int?
 
-        public init(shard: Int, name: String, weight: Double) {
+        public init(shard: Int, name: String, weight: Double, stage: Int? = nil) {
+            self.stage = stage
             self.shard = shard
             self.name = name
             self.weight = weight

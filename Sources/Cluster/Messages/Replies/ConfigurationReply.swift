@@ -27,6 +27,7 @@ public struct CoordinatorConfiguration: Codable, Equatable, Sendable {
     public var rule: String?
     public var embeddingLayer: Int?
     public var whenNoAdapter: String?
+    public var whileRetraining: String?
     public var method: String?
     /// "ifru" or "none".
     public var prepare: String?
@@ -60,6 +61,7 @@ public struct CoordinatorConfiguration: Codable, Equatable, Sendable {
         rule = cluster.rule.rawValue
         embeddingLayer = cluster.embedding.layer
         whenNoAdapter = cluster.whenNoAdapter.rawValue
+        whileRetraining = cluster.whileRetraining.rawValue
         method = cluster.method.rawValue
         // With the method ifru it is prepared whatever is said.
         prepare = cluster.preparesInfluence ? "ifru" : "none"

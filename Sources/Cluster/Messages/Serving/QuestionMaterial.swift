@@ -29,8 +29,11 @@ public struct QuestionMaterial: Codable, Sendable {
         /// Content name.
         public var name: String
         public var exact: Bool
+        /// The last slice that a stage was trained on; nil: it is none.
+        public var stage: Int?
 
-        public init(shard: Int, name: String, exact: Bool) {
+        public init(shard: Int, name: String, exact: Bool, stage: Int? = nil) {
+            self.stage = stage
             self.shard = shard
             self.name = name
             self.exact = exact

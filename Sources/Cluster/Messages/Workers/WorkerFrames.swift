@@ -4,9 +4,8 @@ import Unlearning
 /// Frames of what workers say.
 extension WorkerMessage {
     package static let kinds: Set<String> = [
-        "hello", "heartbeat", "need", "lacks", "progress", "trained", "scored", "embedded", "prepared", "compared",
-        "released",
-        "holds", "failed", "cleared", "goodbye",
+        "hello", "heartbeat", "need", "lacks", "progress", "trained", "staged", "scored", "embedded", "prepared",
+        "compared", "released", "holds", "failed", "cleared", "goodbye",
     ]
 
     private struct TaskHeader: Codable { var task: TaskID }
@@ -57,6 +56,8 @@ extension WorkerMessage {
         case .progress(let progress): return try Envelope("progress", progress)
         case .trained(let task, let report, let adapter):
             return try Envelope("trained", TrainedHeader(task: task, report: report), payloads: [adapter])
+        case .staged(let task, let report, let adapter):
+            return try Envelope("staged", TrainedHeader(task: task, report: report), payloads: [adapter])
         case .scored(let task, let tokens, let seconds, let margins):
             let header = ResultHeader(task: task, tokens: tokens, seconds: seconds)
             return try Envelope("scored", header, payloads: [LittleEndianFloats.bytes(margins)])
@@ -125,6 +126,10 @@ extension WorkerMessage {
             let header = try envelope.decode(TrainedHeader.self, payloads: 1)
             try WireNumbers(kind: kind).check(header.report)
             self = .trained(task: header.task, header.report, adapter: envelope.payloads[0])
+        case "staged":
+            let header = try envelope.decode(TrainedHeader.self, payloads: 1)
+            try WireNumbers(kind: kind).check(header.report)
+            self = .staged(task: header.task, header.report, adapter: envelope.payloads[0])
         case "scored":
             let header = try envelope.decode(ResultHeader.self, payloads: 1)
             try WireNumbers(kind: kind).check(tokens: header.tokens, seconds: header.seconds)

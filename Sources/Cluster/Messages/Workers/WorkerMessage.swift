@@ -16,6 +16,8 @@ public enum WorkerMessage: Sendable, Equatable {
     case progress(TaskProgress)
     /// Payload: the adapter's safetensors bytes.
     case trained(task: TaskID, TrainingReport, adapter: [UInt8])
+    /// What the training of the task begins at: it never saw what is trained again. Payload: the adapter's safetensors bytes.
+    case staged(task: TaskID, TrainingReport, adapter: [UInt8])
     /// Payload: margins, little-endian f32, one a prompt, in the order of the prompts.
     case scored(task: TaskID, tokens: Int, seconds: Double, margins: [Float])
     /// Payload: little-endian f32 `[prompts, hidden]`.

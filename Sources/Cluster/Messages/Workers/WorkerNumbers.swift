@@ -52,6 +52,7 @@ extension WireNumbers {
             try check(slices.count, TrainingSpecification.sliceBounds, "slices.count")
             try check(slices.first, 1...slices.count, "slices.first")
             try check(slices.tokens, WireLimits.tokens, "slices.tokens")
+            if let stage = slices.stage { try check(stage, 1...slices.count, "slices.stage") }
         }
         if let correction = report.correction { try check(correction) }
     }

@@ -160,6 +160,10 @@ extension CoordinatorLoop {
             }
             return .hello(hello)
         }
+        // A stage that was damaged on the way does not answer; its training goes on.
+        if case .staged(_, let report, let bytes) = message {
+            return sha256(bytes) == report.adapter ? message : .heartbeat
+        }
         guard case .trained(let task, let report, let bytes) = message else { return message }
         let name = sha256(bytes)
         guard name != report.adapter else { return message }

@@ -140,7 +140,8 @@ struct OpenQuestion {
             adapters: members.enumerated().filter { used.contains($0.offset) }.map { index, member in
                 let column = stride(from: index, to: weights.count, by: members.count).map { Double(weights[$0]) }
                 return .init(
-                    shard: member.shard, name: member.name, weight: column.reduce(0, +) / Double(max(1, column.count)))
+                    shard: member.shard, name: member.name, weight: column.reduce(0, +) / Double(max(1, column.count)),
+                    stage: member.stage)
             },
             absentShards: job.absentShards, rule: job.rule,
             attention: members.isEmpty

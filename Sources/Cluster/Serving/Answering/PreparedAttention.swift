@@ -19,7 +19,9 @@ package struct PreparedAttention: Sendable {
     ) throws {
         try self.init(
             table: table, parameters: parameters,
-            members: adapters.map { Member(shard: $0.shard, name: $0.name, exact: $0.report.isExact) })
+            members: adapters.map {
+                Member(shard: $0.shard, name: $0.name, exact: $0.report.isExact, stage: $0.report.slices?.stage)
+            })
     }
 
     /// - `candidates`: the adapters that may answer, by shard.

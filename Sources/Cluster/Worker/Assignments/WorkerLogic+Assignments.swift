@@ -1,5 +1,7 @@
+import LanguageModels
 import Messages
 import Recommendation
+import Unlearning
 
 /// A shard as the coordinator assigned it: its data from the disk or the coordinator, then its training or correction.
 extension WorkerLogic {
@@ -128,11 +130,20 @@ extension WorkerLogic {
             if let stage = result.stage {
                 actions.append(
                     .log("shard \(assignment.shard) is trained from slice \(stage.slice + 1) on: the rest is kept"))
+                actions += staged(stage, result.stageData, assignment)
             }
         }
         assignment.phase = .training(job.id)
         assignments[assignment.shard] = assignment
         return actions + add(job)
+    }
+
+    /// Hands the stage that the training begins at to the coordinator: it may answer until the training is done.
+    private func staged(_ stage: TrainingStage, _ data: StageData?, _ assignment: ShardAssignment) -> [Action] {
+        guard let task = assignment.task, let data,
+            let made = stage.trained(on: data, model: executor.model, specification: assignment.specification)
+        else { return [] }
+        return [.send(.staged(task: task, made.report, adapter: made.adapter.safetensorsBytes()))]
     }
 
     /// Gives up what is under way for a shard; what the disk holds of it stays.

@@ -86,11 +86,14 @@ package struct StorageResult: Sendable, Equatable {
     package var preparation: InfluencePreparation?
     /// The last one from which a training on exactly these prompts goes on, where `update` found no adapter of theirs.
     package var stage: TrainingStage?
+    /// What the stage was trained on.
+    package var stageData: StageData?
 
     package init(
         id: UInt64, shard: Int, copy: ShardCopy?, outcome: Outcome,
-        preparation: InfluencePreparation? = nil, stage: TrainingStage? = nil
+        preparation: InfluencePreparation? = nil, stage: TrainingStage? = nil, stageData: StageData? = nil
     ) {
+        self.stageData = stageData
         self.id = id
         self.shard = shard
         self.copy = copy

@@ -67,6 +67,11 @@ extension ShardStore {
         return nil
     }
 
+    /// What a stage of the training on what the shard holds now was trained on.
+    package func stageData(shard: Int, slice: Int, of training: StagedTraining) -> StageData? {
+        kept[shard]?.contents.flatMap(training.names)?.data(of: slice)
+    }
+
     /// Deletes every stage but those that a training on these prompts passes, and leaves these sealed as the keys want it.
     func settleStages(
         _ shard: Int, _ held: Held, becoming owned: [OwnedPrompt], _ secrets: ShardSecrets, _ training: StagedTraining?

@@ -98,13 +98,15 @@ final class StorageThread: Sendable {
         }
         let outcome = outcome(of: command, store, arithmetic: arithmetic)
         var stage: TrainingStage?
+        var stageData: StageData?
         if case .update(_, _, _, let specification, _) = command.access, case .complete(_, nil) = outcome {
-            stage = store.stage(
-                shard: command.shard, of: StagedTraining(specification: specification, arithmetic: arithmetic))
+            let training = StagedTraining(specification: specification, arithmetic: arithmetic)
+            stage = store.stage(shard: command.shard, of: training)
+            stageData = stage.flatMap { store.stageData(shard: command.shard, slice: $0.slice, of: training) }
         }
         return StorageResult(
             id: command.id, shard: command.shard, copy: store.copy(command.shard), outcome: outcome,
-            preparation: preparation, stage: stage)
+            preparation: preparation, stage: stage, stageData: stageData)
     }
 
     /// Notes the cluster once nothing of another one is left.

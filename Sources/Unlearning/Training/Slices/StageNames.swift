@@ -9,6 +9,8 @@ import Recommendation
 public struct StageNames: Sendable {
     /// After slice 1, 2 and so on but the last: what comes after that is the adapter.
     private let names: [String]
+    /// What was trained by then.
+    private let data: [StageData]
 
     /// - Parameters:
     ///   - arithmetic: `ArithmeticFingerprint` of the machine.
@@ -18,23 +20,31 @@ public struct StageNames: Sendable {
         specification: TrainingSpecification, arithmetic: String, prompts: [TrainingPrompt], digests: [String]
     ) throws {
         guard specification.slices > 1 else {
-            names = []
+            (names, data) = ([], [])
             return
         }
         let dealing = SliceDealing(specification)
         var sums = [ManifestDigest](repeating: ManifestDigest(), count: specification.slices)
+        var counts = [Int](repeating: 0, count: specification.slices)
         for (prompt, digest) in zip(prompts, digests) {
-            sums[try dealing.slice(of: prompt) - 1].add(ManifestDigest.Entry(id: prompt.id, digest: digest))
+            let place = try dealing.slice(of: prompt) - 1
+            sums[place].add(ManifestDigest.Entry(id: prompt.id, digest: digest))
+            counts[place] += 1
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let content = sha256(try encoder.encode(specification))
         let manifests = sums.dropLast().map(\.hexadecimal)
+        var whole = StageSum()
+        data = zip(sums, counts).dropLast().map { whole.adding($0.0, prompts: $0.1) }
         names = manifests.indices.map { slice in
             FieldHash.hexadecimal(
                 ["lethe stage", content, arithmetic, String(slice + 1)] + manifests.prefix(slice + 1))
         }
     }
+
+    /// What the slices up to this one hold; nil: there is no stage after it.
+    public func data(of slice: Int) -> StageData? { data.indices.contains(slice - 1) ? data[slice - 1] : nil }
 
     /// After this slice, counted from 1; nil: there is no stage after it.
     public subscript(slice: Int) -> String? { names.indices.contains(slice - 1) ? names[slice - 1] : nil }
@@ -44,4 +54,28 @@ public struct StageNames: Sendable {
 
     /// The last slice that a stage comes after; 0: none.
     public var last: Int { names.count }
+}
+
+/// The prompts that a stage was trained on.
+public struct StageData: Hashable, Sendable {
+    /// `ShardManifest.digest`
+    public var manifest: String
+    public var prompts: Int
+
+    public init(manifest: String, prompts: Int) {
+        self.manifest = manifest
+        self.prompts = prompts
+    }
+}
+
+/// The slices so far, as one manifest.
+private struct StageSum {
+    private var digest = ManifestDigest()
+    private var prompts = 0
+
+    mutating func adding(_ slice: ManifestDigest, prompts more: Int) -> StageData {
+        digest.add(slice)
+        prompts += more
+        return StageData(manifest: digest.hexadecimal, prompts: prompts)
+    }
 }

@@ -61,3 +61,23 @@ public struct StageKeeping {
         self.keep = keep
     }
 }
+
+extension TrainingStage {
+    /// The stage as an adapter that answers: trained exactly, on the prompts of its slices. nil: it has another shape.
+    ///
+    /// - `data`: of these slices.
+    public func trained(
+        on data: StageData, model: ModelConfiguration, specification: TrainingSpecification
+    ) -> TrainedAdapter? {
+        let layout = AdapterLayout(model: model, configuration: specification.lora)
+        guard state.isUsable(layout, specification), data.prompts > 0 else { return nil }
+        let adapter = Adapter(layout: layout, values: state.values)
+        return TrainedAdapter(
+            adapter: adapter,
+            report: TrainingReport(
+                adapter: adapter.contentName, manifest: data.manifest, prompts: data.prompts,
+                specification: specification, steps: state.optimiser.steps, tokens: tokens, seconds: 0,
+                computeSeconds: 0, epochLosses: state.lossSums.map { $0 / Double(data.prompts) },
+                slices: SlicesReport(count: specification.slices, first: slice + 1, tokens: 0, stage: slice)))
+    }
+}

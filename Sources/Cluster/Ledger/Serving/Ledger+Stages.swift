@@ -1,0 +1,43 @@
+import Foundation
+import GRDB
+import Messages
+import Recommendation
+import Unlearning
+
+/// Stages that answer for a shard between a forget request and the training that it waits for.
+extension Ledger {
+    /// Checks that a stage may answer: a request waits for the shard's training, nothing else answers for it or is to be
+    /// corrected, and the stage's manifest is that of the first slices of what the shard holds now, and of nothing more. Where the
+    /// other slices are empty, the training is as good as done.
+    ///
+    /// - Returns: how many prompts these slices have.
+    /// - Throws: `LedgerError.staleAdapter`, `.invalidAdapter`.
+    func requireStage(shard: Int, slice: Int, manifest: String, _ db: Database) throws -> Int {
+        let state = try shardState(shard, db)
+        let isAwaited = try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM forget_shards WHERE shard = ? AND waiting = 1)", arguments: [shard])
+        guard isAwaited == true, state.adapter == nil, state.correction == nil,
+            manifest != state.manifest
+        else {
+            throw LedgerError.staleAdapter(shard: shard, trained: manifest, current: state.manifest)
+        }
+        guard (1..<configuration.training.slices).contains(slice) else {
+            throw LedgerError.invalidAdapter(reason: "there is no stage after slice \(slice)")
+        }
+        let dealing = SliceDealing(configuration.training)
+        var (sum, count) = (ManifestDigest(), 0)
+        do {
+            try forEachPrompt(of: .shard(shard), db) { _, prompt in
+                guard try dealing.slice(of: prompt.sample) <= slice else { return }
+                sum.add(ManifestDigest.Entry(id: prompt.prompt.id, digest: prompt.digest))
+                count += 1
+            }
+        } catch let error as UnlearningError {
+            throw LedgerError.invalidAdapter(reason: "\(error)")
+        }
+        guard count > 0, sum.hexadecimal == manifest else {
+            throw LedgerError.staleAdapter(shard: shard, trained: manifest, current: sum.hexadecimal)
+        }
+        return count
+    }
+}

@@ -1,0 +1,124 @@
+import ClusterTestSupport
+import Foundation
+import Ledger
+import Messages
+import Recommendation
+import Testing
+import Unlearning
+
+@Suite("Ledger: a stage answers until the shard is trained again")
+struct LedgerStageTests {
+    private let fixture: LedgerFixture
+    private let ledger: Ledger
+    private let dealing: SliceDealing
+
+    init() throws {
+        fixture = LedgerFixture(partition: .userHash, shards: 1)
+        fixture.slices = 4
+        ledger = try fixture.trained(SyntheticRatings(users: 20, seed: 5))
+        dealing = SliceDealing(fixture.configuration.training)
+    }
+
+    /// Somebody with training prompts in this slice.
+    private func user(in slice: Int) throws -> String {
+        let users = Set(try ledger.prompts(split: .train).map(\.prompt.user)).sorted()
+        return try #require(users.first { dealing.slice(ofUser: $0) == slice })
+    }
+
+    private func report(_ slice: Int, bytes: [UInt8], samples: [TrainingPrompt]? = nil) throws -> TrainingReport {
+        let samples = try samples ?? ledger.samples(shard: 0)
+        let names = try StageNames(
+            specification: fixture.configuration.training, arithmetic: "", prompts: samples,
+            digests: samples.map(\.digest))
+        let data = try #require(names.data(of: slice))
+        return TrainingReport(
+            adapter: try LedgerFixture.contentName(bytes), manifest: data.manifest, prompts: data.prompts,
+            specification: fixture.configuration.training, steps: 4, tokens: 1000, seconds: 0, computeSeconds: 0,
+            epochLosses: [0.7, 0.6], slices: SlicesReport(count: 4, first: slice + 1, tokens: 0, stage: slice))
+    }
+
+    private func publish(_ report: TrainingReport, _ bytes: [UInt8]) throws {
+        try ledger.publish(
+            shard: 0, bytes: bytes, report: report, at: fixture.now, contentName: LedgerFixture.contentName)
+    }
+
+    private func forget(_ id: String, _ user: String) throws {
+        _ = try ledger.forget(requestID: id, LedgerFixture.forget(users: [user]), at: fixture.now)
+    }
+
+    private func isStale(_ body: () throws -> Void) -> Bool {
+        do {
+            try body()
+            return false
+        } catch LedgerError.staleAdapter {
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    @Test("It answers, the request goes on waiting, and the trained adapter takes its place and ends the waiting")
+    func serving() throws {
+        let bytes = Array("stage 2".utf8)
+        try forget("f", user(in: 3))
+        #expect(try ledger.adapters().isEmpty)
+        let report = try report(2, bytes: bytes)
+        try publish(report, bytes)
+        #expect(try ledger.adapters().map(\.report) == [report])
+        var shard = try #require(try ledger.snapshot().shards.first)
+        #expect(shard.adapter?.stage == 2 && !shard.isCurrent && shard.awaitsExact && shard.correction == nil)
+        #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[0]])
+        #expect(try ledger.snapshotReadWhole() == ledger.snapshot())
+        // Also after a restart.
+        let reopened = try fixture.open(at: fixture.copyOfFiles())
+        #expect(try reopened.adapters().map(\.report) == [report])
+        #expect(try reopened.snapshot().shards.first?.adapter?.stage == 2)
+
+        try fixture.publish(ledger, shard: 0)
+        shard = try #require(try ledger.snapshot().shards.first)
+        #expect(shard.isCurrent && shard.adapter?.stage == nil)
+        #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[]])
+        // It comes too late now.
+        #expect(isStale { try publish(report, bytes) })
+    }
+
+    @Test("A stage that saw what was forgotten, or of other data, or where nothing waits, is refused")
+    func refused() throws {
+        let bytes = Array("stage".utf8)
+        let before = try ledger.samples(shard: 0)
+        let early = try report(1, bytes: bytes)
+        #expect(isStale { try publish(early, bytes) })
+        try forget("f", user(in: 2))
+        // Of the data of before: slice 2 is another one now.
+        for slice in 2...3 {
+            let tainted = try report(slice, bytes: bytes, samples: before)
+            #expect(isStale { try publish(tainted, bytes) })
+        }
+        var wrong = early
+        wrong.prompts += 1
+        #expect(throws: LedgerError.self) { try publish(wrong, bytes) }
+        for slice in [0, 4, -1, .max] {
+            wrong = early
+            wrong.slices?.stage = slice
+            #expect(throws: LedgerError.self) { try publish(wrong, bytes) }
+        }
+        #expect(try ledger.adapters().isEmpty)
+        try publish(early, bytes)
+        #expect(try ledger.adapters().map(\.name) == [early.adapter])
+    }
+
+    @Test("The next request takes it away at once; the stage before it may come, and itself never again")
+    func nextRequest() throws {
+        let (second, first) = (Array("stage 2".utf8), Array("stage 1".utf8))
+        try forget("f", user(in: 3))
+        let late = try report(2, bytes: second)
+        try publish(late, second)
+        try forget("g", user(in: 2))
+        #expect(try ledger.adapters().isEmpty)
+        #expect(isStale { try publish(late, second) })
+        try publish(report(1, bytes: first), first)
+        #expect(try ledger.snapshot().shards.first?.adapter?.stage == 1)
+        try fixture.publish(ledger, shard: 0)
+        #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[], []])
+    }
+}
