@@ -151,7 +151,7 @@ extension TrainingSpecification {
     /// The rate of a step of a slice's `steps`, counted from 1: rises linearly over the training's warm-up steps, then follows
     /// the schedule over the slice.
     ///
-    /// - Parameter before: steps of the slices before.
+    /// - `before`: steps of the slices before.
     package func learningRate(step: Int, of steps: Int, after before: Int = 0) -> Float {
         guard before + step >= warmupSteps else {
             return Float(learningRate * Double(before + step) / Double(warmupSteps))

@@ -12,9 +12,8 @@ public struct StageNames: Sendable {
     /// What was trained by then.
     private let data: [StageData]
 
-    /// - Parameters:
-    ///   - arithmetic: `ArithmeticFingerprint` of the machine.
-    ///   - digests: `TrainingPrompt.digest` of each prompt.
+    /// - `arithmetic`: `ArithmeticFingerprint` of the machine.
+    /// - `digests`: `TrainingPrompt.digest` of each prompt.
     /// - Throws: `UnlearningError.noSuchSlice`.
     public init(
         specification: TrainingSpecification, arithmetic: String, prompts: [TrainingPrompt], digests: [String]
