@@ -114,11 +114,16 @@ public struct GatewayServer: Sendable {
             giveUp()
         }
         defer { stopping.cancel() }
+        let result: Result<Void, any Error>
         do {
-            try await group.run()
+            result = .success(try await group.run())
         } catch {
-            throw GatewayError.listening("cannot serve at \(address.url(port: address.port)): \(error)")
+            result = .failure(
+                GatewayError.listening("cannot serve at \(address.url(port: address.port)): \(error)"))
         }
+        giveUp()
+        await answers?.ended()
+        try result.get()
         if let error = ended.withLock({ $0 }) { throw error }
     }
 

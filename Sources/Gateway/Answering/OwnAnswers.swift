@@ -29,6 +29,7 @@ final class OwnAnswers: Sendable {
     /// Why it cannot answer at all.
     private let failure = Locked<(any Error)?>(nil)
     private let whenFailed: @Sendable (any Error) -> Void
+    private let finished = AsyncStream<Void>.makeStream()
 
     /// - Parameters:
     ///   - connect: called on the thread that keeps the connection.
@@ -45,10 +46,11 @@ final class OwnAnswers: Sendable {
         self.inbox = inbox
         let thread = Thread { [self, lease] in
             do {
-                let loop = AnsweringLoop(
-                    link: try connect(), model: model, loaded: loaded, inbox: inbox, lease: lease, logger: logger)
-                loop.whenCounted = { [counts] new in counts.withLock { $0 = new } }
-                try loop.run()
+                // With the loop its connection ends, which sends what was said last.
+                try Self.serve(
+                    AnsweringLoop(
+                        link: try connect(), model: model, loaded: loaded, inbox: inbox, lease: lease, logger: logger)
+                ) { [counts] new in counts.withLock { $0 = new } }
                 end(Problem.draining)
             } catch {
                 end(error)
@@ -58,6 +60,13 @@ final class OwnAnswers: Sendable {
         thread.name = "answering"
         thread.stackSize = 8 << 20
         thread.start()
+    }
+
+    private static func serve(
+        _ loop: AnsweringLoop, whenCounted: @escaping (QuestionCounts) -> Void
+    ) throws {
+        loop.whenCounted = whenCounted
+        try loop.run()
     }
 
     /// Whether answers may go out at this moment, and the questions.
@@ -102,6 +111,9 @@ final class OwnAnswers: Sendable {
     /// Nothing is answered any more; the coordinator is told.
     func stop() { inbox.post(.stop) }
 
+    /// Returns when it was told: else a forget request would wait for a lease that nobody uses.
+    func ended() async { for await _ in finished.stream {} }
+
     /// - Throws: what is no answer of the cluster.
     private func ask(
         _ request: ClientRequest.QueryRequest, until end: ContinuousClock.Instant
@@ -135,6 +147,7 @@ final class OwnAnswers: Sendable {
         failure.withLock { $0 = error }
         lease.set(.min)
         for case .ask(_, _, let waiter) in inbox.drain() { waiter(.failure(error)) }
+        finished.continuation.finish()
     }
 }
 
