@@ -68,7 +68,7 @@ public struct GatewayServer: Sendable {
         let door = CoordinatorDoor(
             askQuestions: { asking in
                 if let answers { return try await answers.ask(asking) }
-                return try await questions.ask(asking)
+                return try asking.prepared(try await questions.ask(asking))
             }, askOther: { try await others.ask($0) },
             waiting: { (questions.waiting, others.waiting) })
         let metrics = Metrics()

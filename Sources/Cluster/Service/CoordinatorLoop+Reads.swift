@@ -19,7 +19,9 @@ extension CoordinatorLoop {
     func wasRead(
         _ ticket: ClientTicket, _ request: ReadRequest, generation: Int, attempt: Int, _ reply: ClientReply
     ) {
-        guard request.showsPresent, generation != self.generation else { return answer(ticket, reply) }
+        guard request.showsPresent, generation != self.generation else {
+            return answerBehindCommits(ticket, reply)
+        }
         if attempt < Self.readAttempts { return read(request, ticket, attempt: attempt + 1) }
         // Among so many forgets it waits its turn.
         answer(ticket) { try ReplyCoding.encode(AdaptersReply(model: $0.model, try $0.ledger.adapters())) }

@@ -34,8 +34,8 @@ final class CoordinatorLoop {
     var heldReplies = LeasedReplies<(ClientTicket, ClientReply)>()
     /// That there may be leases is on record.
     var leasesAreRecorded: Bool
-    /// Adapters that gateways may answer with, as of the last tick; nil: there are none.
-    var leasedAdapters: Set<String>?
+    /// Adapters that gateways may answer with, as of the last tick.
+    var leasedAdapters: Set<String> = []
     /// What status shows of the ledger; nil: not told yet.
     var facts: LedgerFacts?
     /// Whose request is being handled: writes that follow from it are its.

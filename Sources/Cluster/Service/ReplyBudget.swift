@@ -41,6 +41,11 @@ final class ReplyBudget: Sendable {
     ///
     /// - Returns: whether it may be answered.
     func admits(_ request: ClientRequest, _ ticket: ClientTicket) -> Bool {
+        // A lease that is not renewed would cost more than its reply.
+        switch request {
+        case .serving(.lease), .serving(.endLease): return true
+        default: break
+        }
         // A forget is not kept waiting by what others leave unread.
         guard request.isAnsweredOnce else { return unread(by: ticket.peer) < limits.unreadByOne }
         guard mayMake(ticket) else { return false }
@@ -102,7 +107,6 @@ extension ClientRequest {
     fileprivate var isAnsweredOnce: Bool {
         switch self {
         case .forget(let forget): forget.dryRun
-        // A lease is not kept waiting either.
         case .serving(.lease), .serving(.endLease), .serving(.model): false
         case .train, .evaluate, .verify, .compare, .forgetCopy: false
         case .importRows, .finishImport, .dropImport, .query, .status, .configuration, .operation, .comparedCases,

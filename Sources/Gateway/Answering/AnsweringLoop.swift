@@ -88,6 +88,10 @@ final class AnsweringLoop {
     // MARK: in
 
     private func take(_ input: OwnAnswers.Input) throws {
+        if isStopping {
+            if case .ask(_, _, let waiter) = input { waiter(.failure(Problem.draining)) }
+            return
+        }
         switch input {
         case .ask(let id, let request, let waiter):
             waiters[id] = waiter
@@ -143,7 +147,8 @@ final class AnsweringLoop {
                 guard let number = UInt64(rest) else { return }
                 if error.code == .notAllowed { throw error }
                 logger.info("no lease: \(error.message)")
-                try change { $0.refused(number, at: now) }
+                // Whatever else it is, the lease that is there runs out by itself.
+                if error.code == .stale { try change { $0.refused(number, at: now) } }
             }
         case "question":
             guard let number = UInt64(rest) else { return }
@@ -257,9 +262,10 @@ final class AnsweringLoop {
         case .obey(let inputs): permits.revoke(inputs)
         case .letGo: permits.revoke(nil)
         case .answer(let id, .success(let reply), let basis?):
+            guard let waiter = waiters.removeValue(forKey: id) else { return }
             let permit = AnswerPermit(basis, lease)
             permits.add(permit)
-            waiters.removeValue(forKey: id)?(.success((reply, permit)))
+            waiter(Result { (try ReplyCoding.encode(reply), permit) })
         case .answer(let id, .success, nil): waiters[id] = nil
         case .answer(let id, .failure(let error), _): waiters.removeValue(forKey: id)?(.failure(error))
         }

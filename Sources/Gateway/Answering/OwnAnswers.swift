@@ -20,7 +20,8 @@ final class OwnAnswers: Sendable {
         case stop
     }
 
-    typealias Answer = (reply: QueryReply, permit: AnswerPermit)
+    /// An answer as it goes out, if its permit is good.
+    typealias Answer = (json: Data, permit: AnswerPermit)
     typealias Waiter = @Sendable (Result<Answer, any Error>) -> Void
 
     private let inbox: Mailbox<Input>
@@ -72,15 +73,21 @@ final class OwnAnswers: Sendable {
     /// Whether answers may go out at this moment, and the questions.
     @Sendable func state() -> (hasLease: Bool, questions: QuestionCounts) { (lease.holds, counts.withLock { $0 }) }
 
+    /// Rounds after which what was revoked again and again is refused.
+    private static let rounds = 5
+
     /// Asks several questions; whoever cancels the task leaves them.
     ///
-    /// Returns just before the answers are to go out: after that nothing may be waited for.
+    /// Returns just before the answers are to go out: after that nothing may be waited for, and nothing long be done.
     ///
-    /// - Throws: `Problem` (the deadline passed), `CancellationError`, or why the gateway cannot answer.
-    func ask(_ requests: [ClientRequest.QueryRequest], deadline: Duration) async throws -> CoordinatorDoor.Answers {
+    /// - Parameter body: makes of the answers what goes out.
+    /// - Throws: `Problem` (the deadline passed), `CancellationError`, why the gateway cannot answer, or what `body` throws.
+    func ask<Body>(
+        _ requests: [ClientRequest.QueryRequest], deadline: Duration, body: (CoordinatorDoor.Answers) throws -> Body
+    ) async throws -> Body {
         let end = ContinuousClock.now + deadline
         var answers: [Result<Answer, ClientError>?] = Array(repeating: nil, count: requests.count)
-        while true {
+        for round in 1... {
             let missing = answers.indices.filter { answers[$0] == nil }
             try await withThrowingTaskGroup(of: (Int, Result<Answer, ClientError>).self) { group in
                 for index in missing {
@@ -88,13 +95,20 @@ final class OwnAnswers: Sendable {
                 }
                 for try await (index, answer) in group { answers[index] = answer }
             }
+            let made = try body(answers.compactMap { $0?.map(\.json) })
             // What was computed first may have been revoked while the others were computed.
+            var isCurrent = true
             for index in answers.indices {
-                if case .success(let answer)? = answers[index], !answer.permit.redeem() { answers[index] = nil }
+                guard case .success(let answer)? = answers[index], !answer.permit.redeem() else { continue }
+                isCurrent = false
+                let busy = ClientError(
+                    code: .busy,
+                    message: "what the answer rests on was taken away again and again while it was computed; ask again")
+                answers[index] = round < Self.rounds ? nil : .failure(busy)
             }
-            if answers.allSatisfy({ $0 != nil }) { break }
+            if isCurrent { return made }
         }
-        return try answers.compactMap { try $0?.encoded }
+        throw Problem.internalError
     }
 
     /// What the gateway asks a coordinator otherwise.
@@ -105,7 +119,7 @@ final class OwnAnswers: Sendable {
             }
             return query
         }
-        return try await ask(queries, deadline: asking.deadline)
+        return try await ask(queries, deadline: asking.deadline) { try asking.prepared($0) }
     }
 
     /// Nothing is answered any more; the coordinator is told.
@@ -148,17 +162,6 @@ final class OwnAnswers: Sendable {
         lease.set(.min)
         for case .ask(_, _, let waiter) in inbox.drain() { waiter(.failure(error)) }
         finished.continuation.finish()
-    }
-}
-
-extension Result<OwnAnswers.Answer, ClientError> {
-    fileprivate var encoded: Result<Data, ClientError> {
-        get throws {
-            switch self {
-            case .success(let answer): .success(try ReplyCoding.encode(answer.reply))
-            case .failure(let error): .failure(error)
-            }
-        }
     }
 }
 

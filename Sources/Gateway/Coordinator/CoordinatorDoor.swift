@@ -13,6 +13,14 @@ public struct CoordinatorDoor: Sendable {
         public var deadline: Duration
         /// How long the coordinator may be silent.
         public var patience: Duration
+        /// Makes of the replies the one that goes out, before it is looked for the last time whether it may; nil: they are it.
+        public var body: (@Sendable (Answers) throws -> Data)?
+
+        /// What goes out.
+        func prepared(_ answers: Answers) throws -> Answers {
+            guard let body else { return answers }
+            return [.success(try body(answers))]
+        }
 
         public init(
             _ requests: [ClientRequest], id: String? = nil, deadline: Duration, patience: Duration = .seconds(10)

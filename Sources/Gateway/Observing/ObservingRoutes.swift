@@ -34,8 +34,9 @@ struct ObservingRoutes {
         text.add(metrics.now)
         let waiting = door.waiting()
         text.gauge(
-            "lethe_gateway_questions_waiting", "Questions that wait for a connection to the coordinator.",
-            Double(waiting.questions))
+            "lethe_gateway_questions_waiting",
+            "Questions that wait here, for a connection to the coordinator or to be begun.",
+            Double(waiting.questions + (answering?().questions.waiting ?? 0)))
         text.gauge(
             "lethe_gateway_others_waiting", "Other requests that wait for a connection to the coordinator.",
             Double(waiting.others))

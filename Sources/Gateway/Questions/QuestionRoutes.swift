@@ -2,7 +2,7 @@ import Foundation
 import Hummingbird
 import Messages
 
-/// Questions go to the coordinator, which alone knows what was forgotten: no answer is made or kept here.
+/// Questions go to whoever may answer them, the coordinator or `OwnAnswers`: no answer is kept.
 struct QuestionRoutes {
     let door: CoordinatorDoor
     let limits: GatewayLimits
@@ -19,29 +19,36 @@ struct QuestionRoutes {
 
     @Sendable private func rank(_ call: Call) async throws -> Response {
         let request = try RankRequest(await call.json(limit: limits.body))
-        let answers = try await ask(request.questions, request.deadline)
-        if request.isOfOne, let answer = answers.first { return .json(try answer.get()) }
-        return .json(try Self.body(answers, of: request.users))
+        return try await answer(request.questions, request.deadline) { answers in
+            request.isOfOne ? try Self.only(answers) : try Self.body(answers, of: request.users)
+        }
     }
 
     @Sendable private func score(_ call: Call) async throws -> Response {
         let request = try ScoreRequest(await call.json(limit: limits.body))
-        return .json(try await ask(request.question, request.deadline))
+        return try await answer([request.question], request.deadline, Self.only)
     }
 
     @Sendable private func rerank(_ call: Call) async throws -> Response {
         let request = try RerankRequest(await call.json(limit: limits.body))
-        let body = try await ask(request.question, nil)
-        let answer = RerankAnswer(request: request, reply: try ReplyCoding.decode(QueryReply.self, from: body))
-        return .json(try answer.json(id: UUID().uuidString.lowercased()))
+        return try await answer([request.question], nil) { answers in
+            let reply = try ReplyCoding.decode(QueryReply.self, from: Self.only(answers))
+            return try RerankAnswer(request: request, reply: reply).json(id: UUID().uuidString.lowercased())
+        }
     }
 
-    private func ask(_ questions: [ClientRequest], _ deadline: Duration?) async throws -> CoordinatorDoor.Answers {
-        try await door.askQuestions(.init(questions, deadline: deadline ?? limits.deadline))
+    /// The body is made before it is looked for the last time whether it may go out.
+    private func answer(
+        _ questions: [ClientRequest], _ deadline: Duration?,
+        _ body: @escaping @Sendable (CoordinatorDoor.Answers) throws -> Data
+    ) async throws -> Response {
+        var asking = CoordinatorDoor.Asking(questions, deadline: deadline ?? limits.deadline)
+        asking.body = body
+        return .json(try Self.only(try await door.askQuestions(asking)))
     }
 
-    private func ask(_ question: ClientRequest, _ deadline: Duration?) async throws -> Data {
-        guard let answer = try await ask([question], deadline).first else {
+    @Sendable private static func only(_ answers: CoordinatorDoor.Answers) throws -> Data {
+        guard let answer = answers.first else {
             throw ClientError(code: .failed, message: "the coordinator gave no answer")
         }
         return try answer.get()

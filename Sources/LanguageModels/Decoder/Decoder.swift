@@ -3,8 +3,8 @@ import Compute
 /// A Llama-family decoder as one differentiable function from an adapter to the answer logits.
 ///
 /// Token rows of all prompts of a micro-batch form one matrix without padding; what prompts share at their beginning is
-/// computed once, forward and backward (`TokenTree`). Results depend on prompts, adapters, weights and token budget, not
-/// on threads or earlier calls.
+/// computed once, forward and backward (`TokenTree`). Results depend on prompts, adapters, weights, token budget and what is
+/// given of the prompts' beginnings, not on threads or earlier calls.
 public final class Decoder: AnswerModel {
     public let weights: DecoderWeights
     public var configuration: ModelConfiguration { weights.configuration }

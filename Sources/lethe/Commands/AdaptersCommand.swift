@@ -55,7 +55,8 @@ extension AdaptersReply {
                 "\(adapter.shard)", String(adapter.name.prefix(16)),
                 training.isExact ? adapter.method : "\(adapter.method) (approximate)",
                 "\(training.prompts)", decimal(training.seconds, 1),
-                decimal(Double(training.tokens) / max(training.seconds, 1e-9), 0),
+                training.seconds > 0
+                    ? decimal(Double(training.slices?.tokens ?? training.tokens) / training.seconds, 0) : "-",
                 String(training.manifest.prefix(16)),
             ]
         }

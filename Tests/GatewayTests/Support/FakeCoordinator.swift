@@ -29,7 +29,8 @@ final class FakeCoordinator: Sendable {
             }
             return answers
         }
-        return CoordinatorDoor(askQuestions: answer, askOther: answer)
+        return CoordinatorDoor(
+            askQuestions: { asking in try asking.prepared(try await answer(asking)) }, askOther: answer)
     }
 }
 

@@ -95,7 +95,7 @@ import Unlearning
         var questions = computing()
         #expect(
             words(questions.revoked(revocation(1, adapters: ["a"]), at: 10)) == [
-                "revoke answers", "forget", "drop 1", "collect 2", "obeys 1",
+                "revoke answers", "drop 1", "collect 2", "forget", "obeys 1",
             ])
         // Late.
         #expect(words(questions.take(.answered(1, reply(["a", "b"])), at: 11)) == [])
@@ -142,7 +142,7 @@ import Unlearning
         var questions = computing()
         #expect(
             words(questions.revoked(revocation(5), at: 10)) == [
-                "revoke all answers", "let go", "drop 1", "holds nothing",
+                "revoke all answers", "drop 1", "let go", "holds nothing",
             ])
         let grant = LeaseGrant(number: 2, run: "run", version: 5, milliseconds: 3000)
         #expect(words(questions.granted(grant, at: 11)) == ["collect 2"])
@@ -169,7 +169,7 @@ import Unlearning
         #expect(words(questions.fetched(attention: "rows", .success(.empty), at: 4)) == ["compute 1"])
         #expect(
             words(questions.revoked(revocation(1, references: true), at: 5)) == [
-                "revoke answers", "forget", "drop 1", "collect 2", "obeys 1",
+                "revoke answers", "drop 1", "collect 2", "forget", "obeys 1",
             ])
         #expect(words(questions.collected(2, dated(wanted, 1), at: 6)) == ["fetch rows rows"])
     }

@@ -127,12 +127,29 @@ extension Coordinator {
             checks.update(index) {
                 $0.state = .agreed(adapter: report.adapter, workers: [vote.worker, other.worker].sorted())
             }
+            for other in check.votes where other.report.adapter != report.adapter {
+                distrust(other.worker, shard: index)
+            }
             write(.publish(shard: index, report: report, adapter: vote.bytes, worker: vote.worker))
         case .agreed(let adapter, _):
             // Another adapter of the same data took its place: it is checked too.
             if let published, published.name != adapter { checks.update(index) { $0.state = .open } }
         case .failed: break
         }
+    }
+
+    /// A worker whose training gave other bytes may hold stages that are as wrong: it lets go of whatever it has of the shard.
+    private mutating func distrust(_ worker: String, shard: Int) {
+        guard settings.configuration.training.slices > 1, let known = roster[worker], let peer = known.peer,
+            var copy = known.copy(of: shard)
+        else { return }
+        copy.releaseSent = now
+        copy.releaseBegan = copy.releaseBegan ?? now
+        copy.releases += 1
+        roster.update(worker) { $0.setCopy(copy) }
+        alarms.add(.shard(shard), at: now.advanced(bySeconds: CoordinatorLimits.releaseAgainSeconds))
+        log("worker \(worker.clipped) lets go of shard \(shard), which it trained to other bytes")
+        send(.release(shard: shard), to: peer)
     }
 
     private mutating func dispute(
@@ -191,14 +208,17 @@ extension Coordinator {
                     shard: shard.index, adapter: noted.adapter,
                     outcome: noted.isSuperseded ? .superseded : .sameBytes, workers: noted.workers)
             }
-            guard let adapter = shard.adapter?.name, let check = check(of: shard.index) else { return nil }
+            // A stage is another request's: this one's adapter was taken away again.
+            guard let adapter = shard.adapter, adapter.stage == nil, let check = check(of: shard.index) else {
+                return nil
+            }
             switch check.state {
             case .agreed(_, let workers):
-                return DoubleCheck(shard: shard.index, adapter: adapter, outcome: .sameBytes, workers: workers)
+                return DoubleCheck(shard: shard.index, adapter: adapter.name, outcome: .sameBytes, workers: workers)
             case .open, .failed, .disputed:
                 let isAlone = (failure(of: .check(shard: shard.index))?.count ?? 0) == 0
                 return DoubleCheck(
-                    shard: shard.index, adapter: adapter, outcome: isAlone ? .noOtherWorker : .failed, workers: [])
+                    shard: shard.index, adapter: adapter.name, outcome: isAlone ? .noOtherWorker : .failed, workers: [])
             }
         }
     }

@@ -148,7 +148,10 @@ extension Coordinator {
     func missingRows(of pending: LedgerSnapshot.PendingForget) -> [Int] {
         guard snapshot.weighsByRows else { return [] }
         return pending.retrained.sorted().filter { index in
-            guard let adapter = shard(index)?.adapter, adapter.missingMargins > 0 else { return false }
+            // A stage answers for another request that waits: its row is not this one's.
+            guard let adapter = shard(index)?.adapter, adapter.stage == nil, adapter.missingMargins > 0 else {
+                return false
+            }
             let rows = MissingValues.margins(adapter: adapter.name)
             return exhausted { $0 == .values(rows) } == nil && !writes.isFailing(rows.subject)
         }

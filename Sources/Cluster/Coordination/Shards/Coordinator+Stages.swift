@@ -8,7 +8,8 @@ extension Coordinator {
             case .train(let index, let manifest) = task.kind, let shard = shard(index), shard.manifest == manifest,
             report.isStage, report.isExact, report.specification == settings.configuration.training,
             report.manifest != manifest, shard.adapter == nil, shard.correction == nil,
-            pendingForgets.waitingFor.contains(index)
+            pendingForgets.waitingFor.contains(index),
+            !writes.isPublishing(shard: index, manifest: report.manifest)
         else { return }
         write(.publish(shard: index, report: report, adapter: adapter, worker: worker.id))
     }

@@ -305,7 +305,7 @@ extension Coordinator {
         _ id: TaskID, _ report: TrainingReport, adapter: [UInt8], by worker: KnownWorker
     ) {
         guard let task = task(id, of: worker) else { return }
-        guard report.specification == settings.configuration.training else {
+        guard report.specification == settings.configuration.training, !report.isStage else {
             return failed(id, .badReport, by: worker)
         }
         switch task.kind {

@@ -151,13 +151,20 @@ extension Ledger {
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [adapter.shard])
         try db.execute(sql: "DELETE FROM damaged_adapters WHERE shard = ?", arguments: [adapter.shard])
         guard adapter.report.isExact, !adapter.report.isStage else { return }
-        // An adapter that was trained before stays the base of estimates until a longer training says better.
+        // An adapter that was trained before stays the base of estimates until a longer training says better. They are of whole
+        // trainings: what came out of a stage is in the tokens, and not in the seconds.
+        let report = adapter.report
+        var seconds = report.seconds
+        if let slices = report.slices {
+            guard slices.tokens > 0 else { return }
+            seconds *= Double(report.tokens) / Double(slices.tokens)
+        }
         try db.execute(
             sql: """
                 UPDATE shards SET trained_prompts = ?, trained_tokens = ?, trained_seconds = ?
                 WHERE shard = ?
                 """,
-            arguments: [adapter.prompts, adapter.report.tokens, adapter.report.seconds, adapter.shard])
+            arguments: [adapter.prompts, report.tokens, seconds, adapter.shard])
     }
 
     /// Deletes what lies among the adapters and is not named in the ledger. One that is to be corrected is.

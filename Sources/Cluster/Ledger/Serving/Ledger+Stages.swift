@@ -13,6 +13,9 @@ extension Ledger {
     /// - Returns: how many prompts these slices have.
     /// - Throws: `LedgerError.staleAdapter`, `.invalidAdapter`.
     func requireStage(shard: Int, slice: Int, manifest: String, _ db: Database) throws -> Int {
+        guard configuration.whileRetraining == .stage else {
+            throw LedgerError.invalidAdapter(reason: "nothing answers for a shard that is trained again")
+        }
         let state = try shardState(shard, db)
         let isAwaited = try Bool.fetchOne(
             db, sql: "SELECT EXISTS (SELECT 1 FROM forget_shards WHERE shard = ? AND waiting = 1)", arguments: [shard])

@@ -56,12 +56,15 @@ public enum WorkerMessage: Sendable, Equatable {
         public var known: [KnownGeneration]?
         /// What the worker computes, or has computed and nobody has confirmed, from before this connection.
         public var work: [HeldTask]
+        /// Whether the worker knows of slices; nil: it is of a release that does not.
+        public var trainsSlices: Bool?
 
         public init(
             worker: String, secret: String = "", name: String, protocolVersion: Int, base: String,
             precision: TrainingSpecification.Precision, arithmetic: String, threads: Int, copies: [ShardCopy],
-            known: [KnownGeneration]? = nil, work: [HeldTask] = []
+            known: [KnownGeneration]? = nil, work: [HeldTask] = [], trainsSlices: Bool? = true
         ) {
+            self.trainsSlices = trainsSlices
             self.worker = worker
             self.secret = secret
             self.name = name

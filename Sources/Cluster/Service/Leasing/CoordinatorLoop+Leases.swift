@@ -71,15 +71,23 @@ extension CoordinatorLoop {
 
     /// Adapters that may not answer any more for other reasons than a forget: their file is damaged, there are newer ones.
     func revokeReplacedAdapters() {
-        guard leases.count(at: now.milliseconds) > 0 else {
-            leasedAdapters = nil
-            return
-        }
+        // Also while nobody has a lease: who had one, and gets another, holds adapters.
+        guard leasesAreRecorded else { return }
         let active = activeAdapters
-        let gone = (leasedAdapters ?? active).subtracting(active)
+        let gone = leasedAdapters.subtracting(active)
         leasedAdapters = active
         guard !gone.isEmpty else { return }
         revoke(ForgottenInputs(people: [], items: [], adapters: gone, changesReferences: false))
+    }
+
+    /// Answers with what was read beside the ledger's thread, which shows commits before they are known here.
+    func answerBehindCommits(_ ticket: ClientTicket, _ reply: ClientReply) {
+        guard ticket.tellsOfForgetting else { return answer(ticket, reply) }
+        let inbox = process.inbox
+        onLedger { service in
+            service.note(ticket, refusal: reply.refusal)
+            inbox.post(.reply(ticket, reply))
+        }
     }
 
     /// Whether it has to wait until no gateway can answer from what is forgotten.
@@ -138,7 +146,7 @@ extension CoordinatorLoop {
 extension ClientTicket {
     /// Whether whoever gets the answer may take it that something is forgotten.
     fileprivate var tellsOfForgetting: Bool {
-        [ClientRequest.forgetName, ClientRequest.operationName, ClientRequest.requestsName].contains(asked)
+        ClientRequest.tellingOfForgetting.contains(asked)
     }
 }
 

@@ -66,6 +66,13 @@ extension ClientRequest {
     static let operationName = "operation"
     static let forgetName = "forget"
     static let requestsName = "requests"
+    static let dryRunName = "forget dry run"
+    static let auditLogName = "audit"
+    static let accessName = "access"
+    /// Kinds of requests whose answers say, or may be understood to say, that something is forgotten.
+    static let tellingOfForgetting: Set = [
+        forgetName, dryRunName, operationName, requestsName, auditLogName, accessName,
+    ]
 
     /// What the audit log calls a request of this kind.
     var auditName: String {
@@ -74,7 +81,7 @@ extension ClientRequest {
         case .finishImport: "import"
         case .dropImport: "drop import"
         case .train: "train"
-        case .forget(let request): request.dryRun ? "forget dry run" : Self.forgetName
+        case .forget(let request): request.dryRun ? Self.dryRunName : Self.forgetName
         case .query: Self.queryName
         case .evaluate: "evaluate"
         case .verify: "verify"
@@ -85,8 +92,8 @@ extension ClientRequest {
         case .adapters: "adapters"
         case .lineage: "lineage"
         case .exportAdapter: "export"
-        case .access: "access"
-        case .audit: "audit"
+        case .access: Self.accessName
+        case .audit: Self.auditLogName
         case .requests: Self.requestsName
         case .serving(.question): Self.queryName
         case .serving(.adapter): "serve adapter"

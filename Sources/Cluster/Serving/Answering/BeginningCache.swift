@@ -81,8 +81,9 @@ package struct BeginningCache {
     package mutating func forget(_ inputs: ForgottenInputs) {
         entries.removeAll { entry in
             !inputs.adapters.isDisjoint(with: entry.mixture.adapters)
+                // What prompts of several people began with may be more than what all begin with.
                 || entry.owner.map { inputs.people.contains($0.person) || !inputs.items.isDisjoint(with: $0.items) }
-                    ?? false
+                    ?? !(inputs.people.isEmpty && inputs.items.isEmpty)
         }
     }
 

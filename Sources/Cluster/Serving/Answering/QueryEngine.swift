@@ -53,6 +53,7 @@ package final class QueryEngine {
 
     /// Where jobs do not name files: what `bytes` hold is known by its name, so that nothing else can be given for it.
     package func hold(_ name: String, _ bytes: [UInt8]) {
+        guard adapters[name] == nil else { return }
         held[name] = bytes
     }
 
@@ -62,14 +63,14 @@ package final class QueryEngine {
         held = held.filter { !inputs.adapters.contains($0.key) }
         beginnings.forget(inputs)
         // Tokens of somebody's history.
-        last = nil
+        (last, fixed) = (nil, nil)
     }
 
     /// Of nothing that is here it is known whether it may stay.
     package func letGo() {
         (adapters, held) = ([:], [:])
         beginnings.letGo()
-        last = nil
+        (last, fixed) = (nil, nil)
     }
 
     /// Computes prompts of the questions of one mixture, and says what became of each.

@@ -65,6 +65,10 @@ package struct LeaseBook {
         guard request.obeyed.map({ $0.run == run && $0.version <= version }) ?? true else {
             return .failure(.disobedient)
         }
+        // What was revoked while nobody had a lease was told to nobody.
+        guard known != nil || request.obeyed.map({ $0.version == version }) ?? true else {
+            return .failure(.disobedient)
+        }
         // Who holds nothing that an answer could be made from obeys everything.
         var holder = Holder(
             number: request.number, until: known?.until ?? .min, obeyed: request.obeyed?.version ?? version)

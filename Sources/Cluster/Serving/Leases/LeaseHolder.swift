@@ -50,6 +50,12 @@ package struct LeaseHolder {
         return true
     }
 
+    /// Whether the coordinator's run has revoked more than is known here.
+    package func isBehind(run: String, version: UInt64) -> Bool {
+        guard case .following(run, let known, _) = state else { return false }
+        return known < version
+    }
+
     // MARK: what happens
 
     /// To be called several times a second.

@@ -24,6 +24,10 @@ package struct LeasedQuestions {
     /// Milliseconds after which what was asked of the coordinator is asked again: a connection may have been another one.
     package static let collecting: Int64 = 5000
     package static let fetching: Int64 = 60_000
+    /// Adapters that are fetched at once: a coordinator makes no more for one connection than that reads.
+    package static let fetchedTogether = 8
+    /// Milliseconds after which what a busy coordinator refused is asked for again.
+    package static let busy: Int64 = 1000
 
     private let layout: AdapterLayout
     private var holder: LeaseHolder
@@ -38,7 +42,7 @@ package struct LeasedQuestions {
     private var given: Set<String> = []
     private var fetched: [String: Int64] = [:]
     private var rows: (digest: String, table: AttentionTable)?
-    private var rowsFetched: (digest: String, since: Int64)?
+    private var rowsFetched: [String: Int64] = [:]
     private var prepared: (basis: PreparedBasis, attention: PreparedAttention)?
     /// Computed, and waiting for a lease.
     private var unsent: [(id: QuestionID, reply: QueryReply, basis: AnswerBasis)] = []
@@ -91,8 +95,8 @@ package struct LeasedQuestions {
             fetched[name] = now
             actions.append(.fetchAdapter(name))
         }
-        if let (digest, since) = rowsFetched, now - since >= Self.fetching {
-            rowsFetched = (digest, now)
+        for (digest, since) in rowsFetched.sorted(by: { $0.key < $1.key }) where now - since >= Self.fetching {
+            rowsFetched[digest] = now
             actions.append(.fetchAttention(digest))
         }
         return actions
@@ -119,11 +123,20 @@ package struct LeasedQuestions {
             // There was no lease any more.
             open[number]?.since = nil
             return []
+        case .failure(let error) where error.code == .busy:
+            // There are too many requests of this connection: it is asked again a while later.
+            open[number]?.since = now - Self.collecting + Self.busy
+            return []
         case .failure(let error):
             open[number] = nil
             return perform(queue.answered(number, .failure(error), active: []), at: now)
         case .success(let dated):
-            guard holder.isCurrent(run: dated.run, version: dated.version) else { return collect(number, at: now) }
+            guard holder.isCurrent(run: dated.run, version: dated.version) else {
+                let actions = collect(number, at: now)
+                // A revocation is missing.
+                return holder.isBehind(run: dated.run, version: dated.version)
+                    ? actions + perform(holder.reset(at: now), at: now) : actions
+            }
             open[number] = nil
             // From now on a revocation may concern it.
             guard queue.collected(number, AnswerBasis(dated.material)) else { return [] }
@@ -137,22 +150,30 @@ package struct LeasedQuestions {
         adapter name: String, _ result: Result<[UInt8], ClientError>, at now: Int64
     ) -> [Action] {
         guard fetched.removeValue(forKey: name) != nil else { return [] }
+        if case .failure(let error) = result, error.code == .busy {
+            fetched[name] = now - Self.fetching + Self.busy
+            return []
+        }
         let waiting = needing.filter { $0.value.members.contains { $0.name == name } }.keys.sorted()
         // It was revoked meanwhile, or nobody asks any more.
-        guard !waiting.isEmpty else { return [] }
+        guard !waiting.isEmpty else { return goOn(needing.keys.sorted(), at: now) }
         switch result {
         case .success(let bytes):
             given.insert(name)
-            return [.engine(.hold(adapter: name, bytes))] + goOn(waiting, at: now)
-        case .failure(let error): return fail(waiting, error, at: now)
+            // Others may be fetched now.
+            return [.engine(.hold(adapter: name, bytes))] + goOn(needing.keys.sorted(), at: now)
+        case .failure(let error): return fail(waiting, error, at: now) + goOn(needing.keys.sorted(), at: now)
         }
     }
 
     package mutating func fetched(
         attention digest: String, _ result: Result<AttentionTable, ClientError>, at now: Int64
     ) -> [Action] {
-        guard rowsFetched?.digest == digest else { return [] }
-        rowsFetched = nil
+        guard rowsFetched.removeValue(forKey: digest) != nil else { return [] }
+        if case .failure(let error) = result, error.code == .busy {
+            rowsFetched[digest] = now - Self.fetching + Self.busy
+            return []
+        }
         let waiting = needing.filter { $0.value.attention == digest }.keys.sorted()
         switch result {
         case .success(let table):
@@ -189,16 +210,20 @@ package struct LeasedQuestions {
             switch action {
             case .send(let request): performed.append(.lease(request))
             case .letGo:
-                (rows, rowsFetched, prepared, fetched) = (nil, nil, nil, [:])
-                performed += [.letGo, .engine(.letGo)]
+                (rows, rowsFetched, prepared, fetched) = (nil, [:], nil, [:])
                 given = []
-                performed += perform(queue.beginAllAgain(), at: now) + askAgain(at: now) { _ in true }
+                // What the engine computes is dropped first: it must not keep anything of it afterwards.
+                performed += [.letGo] + perform(queue.beginAllAgain(), at: now) + [.engine(.letGo)]
+                performed += askAgain(at: now) { _ in true }
             case .obey(let inputs):
-                if inputs.changesReferences { (rows, rowsFetched, prepared) = (nil, nil, nil) }
+                if inputs.changesReferences || !inputs.adapters.isEmpty {
+                    (rows, rowsFetched, prepared) = (nil, [:], nil)
+                }
                 given.subtract(inputs.adapters)
-                performed += [.obey(inputs), .engine(.forget(inputs))]
-                performed +=
-                    perform(queue.forgot(inputs), at: now) + askAgain(at: now) { $0.restsOn(inputs) }
+                performed += [.obey(inputs)] + perform(queue.forgot(inputs), at: now) + [.engine(.forget(inputs))]
+                performed += askAgain(at: now) { $0.restsOn(inputs) }
+                // Those that waited for what is fetched no more, and are not concerned.
+                performed += goOn(needing.keys.sorted(), at: now)
             case .goOn: performed += goOn(at: now)
             }
         }
@@ -280,13 +305,13 @@ package struct LeasedQuestions {
         for number in numbers {
             guard let material = needing[number] else { continue }
             let missing = material.members.map(\.name).filter { !given.contains($0) }
-            for name in missing where fetched[name] == nil {
+            for name in missing where fetched[name] == nil && fetched.count < Self.fetchedTogether {
                 fetched[name] = now
                 actions.append(.fetchAdapter(name))
             }
             if let digest = material.attention, rows?.digest != digest {
-                if rowsFetched?.digest != digest {
-                    rowsFetched = (digest, now)
+                if rowsFetched[digest] == nil {
+                    rowsFetched[digest] = now
                     actions.append(.fetchAttention(digest))
                 }
                 continue
