@@ -63,8 +63,12 @@ class Cluster:
         self.root.mkdir(exist_ok=True)
         self.running, self.stopped = {}, set()
         self.names = ["coordinator"] + [f"worker-{number}" for number in range(workers)]
-        for service in self.names:
-            self.start(service)
+        try:
+            for service in self.names:
+                self.start(service)
+        except BaseException:
+            self.end()
+            raise
 
     def start(self, name):
         if name in self.running and self.running[name].poll() is None:
@@ -98,7 +102,7 @@ class Cluster:
             self.stopped.discard(name)
 
     def end(self):
-        for name in reversed(self.names):
+        for name in reversed(list(self.running)):
             self.signal(name, signal.SIGCONT)
             self.signal(name, signal.SIGKILL)
 

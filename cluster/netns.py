@@ -64,7 +64,7 @@ class Host:
     def __init__(self, network, name, address):
         self.name, self.address, self.space, self.port = name, address, f"{network.prefix}-{name}", f"p-{name}"
         self.switch = network.switch
-        run("ip", "netns", "add", self.space)
+        network.add(self.space)
         run("ip", "-n", self.space, "link", "set", "lo", "up")
         run("ip", "-n", self.switch, "link", "add", "name", self.port, "type", "veth", "peer", "name", "eth0", "netns", self.space)
         run("ip", "-n", self.switch, "link", "set", self.port, "master", "switch", "up")
@@ -112,19 +112,29 @@ class Network:
     """As a context it takes away what it has made, however it ends."""
 
     def __init__(self, number):
-        self.prefix, self.hosts = f"lethe-{os.getpid()}-{number}", []
+        self.prefix, self.hosts, self.spaces = f"lethe-{os.getpid()}-{number}", [], []
         self.switch = f"{self.prefix}-switch"
 
     def __enter__(self):
-        run("ip", "netns", "add", self.switch)
-        run("ip", "-n", self.switch, "link", "add", "name", "switch", "type", "bridge", "stp_state", "0", "forward_delay", "0")
-        run("ip", "-n", self.switch, "link", "set", "switch", "up")
+        try:
+            self.add(self.switch)
+            run("ip", "-n", self.switch, "link", "add", "name", "switch", "type", "bridge", "stp_state", "0", "forward_delay", "0")
+            run("ip", "-n", self.switch, "link", "set", "switch", "up")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(self, *_):
-        for space in [host.space for host in self.hosts] + [self.switch]:
+        while self.spaces:
+            space = self.spaces.pop()
             if run("ip", "netns", "delete", space, check=False).returncode != 0:
                 print(f"ip netns delete {space} failed", file=sys.stderr)
+
+    def add(self, space):
+        # Written down first: one that an interruption has only half made goes too.
+        self.spaces.append(space)
+        run("ip", "netns", "add", space)
 
     def host(self, name):
         number = len(self.hosts) + 1

@@ -37,18 +37,25 @@ class Cluster:
 
     def __enter__(self):
         self.network.__enter__()
-        for name in ("coordinator", "member"):
-            subprocess.run([os.environ["LETHE"], "keys", str(self.root / name)], check=True, stdout=subprocess.DEVNULL)
-        self.home = self.network.host("home")
-        self.data = self.root / "data"
-        self.start_coordinator()
+        try:
+            for name in ("coordinator", "member"):
+                subprocess.run([os.environ["LETHE"], "keys", str(self.root / name)], check=True, stdout=subprocess.DEVNULL)
+            self.home = self.network.host("home")
+            self.data = self.root / "data"
+            self.start_coordinator()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(self, *_):
-        for process in self.processes.values():
-            process.kill()
-            process.wait()
-        self.network.__exit__()
+        try:
+            for process in self.processes.values():
+                process.kill()
+            for process in self.processes.values():
+                process.wait()
+        finally:
+            self.network.__exit__(None, None, None)
 
     def start(self, name, host, *command):
         with open(self.root / f"{name}.log", "ab") as log:
