@@ -23,8 +23,8 @@ class Fleet:
         return view(self.connections.run(host.name, "look", self.cluster, seconds=LOOK_SECONDS))
 
     def boot_way(self, seen):
-        if self.boot == "off":
-            return "off"
+        if self.boot in ("off", "keep"):
+            return self.boot
         if self.boot == "auto":
             return (seen.boot or ["none"])[0]
         if self.boot not in seen.boot:
@@ -36,11 +36,18 @@ def guarded(work, host, *arguments):
     """The outcome of `work(…, outcome)`; what goes wrong becomes part of it."""
     outcome = Outcome(host.name)
     try:
-        work(host, *arguments, outcome)
-    except HostFailed as failure:
-        read(failure.facts, outcome)
-        outcome.problems.append(str(failure))
-        outcome.unreachable = failure.unreachable
+        try:
+            work(host, *arguments, outcome)
+        except HostFailed as failure:
+            outcome.unreachable = failure.unreachable
+            try:
+                read(failure.facts, outcome)
+            finally:
+                outcome.problems.append(str(failure))
+    except OSError as error:
+        outcome.problems.append(f"could not be served from here: {error}")
+    except (ValueError, LookupError) as error:
+        outcome.problems.append(f"its answer is not one that cluster/workers understands ({type(error).__name__}: {error})")
     return outcome
 
 

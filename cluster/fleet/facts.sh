@@ -15,7 +15,7 @@ connection() {
     case "$said" in *'connected to cluster'*) echo connected ;; '') echo unknown ;; *) echo lost ;; esac
 }
 
-log_size() { wc -c <"$base/worker-$1.log" 2>/dev/null || echo 0; }
+log_size() { wc -c 2>/dev/null <"$base/worker-$1.log" || echo 0; }
 
 boot_ways() {
     if command -v systemctl >/dev/null && systemctl --user show-environment >/dev/null 2>&1; then echo systemd; fi
@@ -49,8 +49,9 @@ look() {
             ours="$ours $pid"
             fact worker "$number" "$pid" "$wanted" "$kept" "$(connection "$number" 0)" \
                 "$(cat "$base/worker-$number/cluster" 2>/dev/null)" "$(last_line "$number")"
-            fact argument "$number" "$(readlink "/proc/$pid/exe")"
-            arguments=$(tr '\0' '\n' <"/proc/$pid/cmdline" | tail -n +2)
+            # Its first word is the program as it was called, below $HOME as that is called here; what /proc/PID/exe leads to
+            # has another name where the home is a link.
+            arguments=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline")
         else
             fact worker "$number" 0 "$wanted" "$kept" down \
                 "$(cat "$base/worker-$number/cluster" 2>/dev/null)" "$(last_line "$number")"

@@ -35,7 +35,8 @@ Every command goes on when a host fails, prints a line a host and a summary, and
 `start` makes hosts run what is asked and changes only what differs: it copies command, model and keys where they are not yet there
 (by digest), starts workers that do not run, starts those again that have another coordinator address, model, key or number of
 threads, and stops those above N. A worker that runs another lethe goes on and is named; `restart --rolling` brings the new one.
-Workers come back with their host: by systemd's user units, else by cron, else a line says that they do not.
+Workers come back with their host: by systemd's user units, else by cron, else a line says that they do not. `start --boot off`
+takes away what an earlier one has put there for it; `restart` keeps what is there.
 """
 
 EXPLAINED = {
@@ -79,8 +80,11 @@ def parse(arguments):
     if command in ("start", "restart"):
         parser.add_argument("--lethe", metavar="FILE", help="the command to copy, with what lies beside it (start: default the "
                             "installed one, else what this repository builds; restart: default none)")
-        parser.add_argument("--boot", choices=["auto", "systemd", "cron", "off"], default="auto",
-                            help="how workers come back with their host (default: systemd's user units, else cron)")
+        ways = ["auto", "systemd", "cron", "off"]
+        parser.add_argument("--boot", choices=ways if command == "start" else ["keep", *ways],
+                            default="auto" if command == "start" else "keep",
+                            help="how workers come back with their host: auto is systemd's user units, else cron; off takes away "
+                            "what an earlier one has put there (default: start: auto; restart: keep what is there)")
         parser.add_argument("--wait", type=positive, default=20, metavar="SECONDS",
                             help="how long a started worker may take to reach the coordinator (default 20)")
     if command == "start":
@@ -100,6 +104,8 @@ def parse(arguments):
         parser.add_argument("--worker", type=positive, metavar="N", help="only worker N of each host")
         parser.add_argument("--follow", action="store_true", help="go on until interrupted")
     options = parser.parse_intermixed_args(arguments[1:])
+    if command == "logs" and options.follow and options.json:
+        parser.error("--json prints one object at the end, and --follow has none")
     if not re.fullmatch(r"[a-z0-9]*", options.cluster):
         parser.error("--cluster: a name of small letters and digits")
     if command == "start" and bool(options.keys) != bool(options.coordinator_key):
@@ -138,28 +144,35 @@ def one_by_one(work, options):
 
 
 def logs(fleet, options):
-    lock, failed = threading.Lock(), []
+    lock = threading.Lock()
 
-    def read(host):
+    def read(host, outcome):
         process = fleet.connections.start(host.name, "logs", fleet.cluster, options.lines, options.worker or "all",
                                           "follow" if options.follow else "once", stderr=subprocess.STDOUT)
         lines = []
         for line in process.stdout:
-            text = f"{host.name} {line.decode(errors='replace').rstrip().replace(chr(9), ': ', 1)}"
-            lines.append(text)
+            text = line.decode(errors="replace").rstrip()
+            if options.json:
+                outcome.log.append(log_entry(text))
+                continue
+            lines.append(f"{host.name} {text.replace(chr(9), ': ', 1)}")
             if options.follow:
                 with lock:
                     print(lines.pop(), flush=True)
         with lock:
             if lines:
                 print("\n".join(lines), flush=True)
-            if process.wait() != 0:
-                failed.append(host.name)
+        if process.wait() != 0:
+            outcome.problems.append("its logs could not be read")
+            outcome.unreachable = True
 
     with concurrent.futures.ThreadPoolExecutor(len(options.host) if options.follow else options.jobs) as pool:
-        list(pool.map(read, options.host))
-    return [Outcome(host.name, problems=["its logs could not be read"] * (host.name in failed), unreachable=host.name in failed)
-            for host in options.host]
+        return list(pool.map(lambda host: commands.guarded(read, host), options.host))
+
+
+def log_entry(text):
+    found = re.fullmatch(r"worker-([0-9]+)\t(.*)", text, re.DOTALL)
+    return {"worker": int(found[1]) if found else None, "line": found[2] if found else text}
 
 
 def asked(options):

@@ -16,6 +16,8 @@ class Outcome:
     problems: list = dataclasses.field(default_factory=list)
     unreachable: bool = False
     workers: list = dataclasses.field(default_factory=list)
+    # Of logs: {"worker": N or None where ssh itself says it, "line": TEXT}.
+    log: list = dataclasses.field(default_factory=list)
 
     @property
     def line(self):
@@ -25,7 +27,7 @@ class Outcome:
     @property
     def report(self):
         return {"host": self.host, "ok": not self.problems, "unreachable": self.unreachable, "did": self.did,
-                "notes": self.notes, "problems": self.problems, "workers": self.workers}
+                "notes": self.notes, "problems": self.problems, "workers": self.workers, "log": self.log}
 
 
 def exit_status(outcomes):

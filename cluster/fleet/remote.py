@@ -67,7 +67,8 @@ class Connections:
         finally:
             with self.lock:
                 self.running.discard(process)
-        facts = [line.split("\t") for line in output.decode(errors="replace").splitlines()]
+        # By line feeds alone: what a log says may have other characters that end lines.
+        facts = [line.split("\t") for line in output.decode(errors="replace").split("\n") if line]
         if process.wait() != 0:
             said = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
             raise HostFailed(most_telling(said) or f"{verb} ended with status {process.returncode}",

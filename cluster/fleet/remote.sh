@@ -5,16 +5,19 @@
 #   look CLUSTER                      what the host has and what runs there
 #   packages                          installs the missing ones that `look` has named
 #   receive KIND NAME DIGEST BYTES    programs, models or keys: a tar on standard input becomes KIND/NAME, whole or not at all
-#   apply CLUSTER BOOT SECONDS        then any of: ask N ARGUMENTS… --, keep N, start N, stop N, let-go N; waits so long for what it
-#                                     started until the coordinator has taken it in
+#   apply CLUSTER BOOT SECONDS        BOOT: systemd, cron, none (of both), off, or keep as it is; then any of: ask N ARGUMENTS… --,
+#                                     keep N, start N, stop N, let-go N; waits so long for what it started until the coordinator
+#                                     has taken it in
 #   stop CLUSTER, remove CLUSTER KEEP, sweep KIND…, logs CLUSTER LINES NUMBER|all follow|once, boot, run WORKER
 #
 # On the disk below ~/.lethe: programs/, models/ and keys/ with names made of their digests, so that a worker's command line says
 # what it runs; worker-N (shards), worker-N.log, worker-N.arguments (the command line, an argument a line) and worker-N.pid (it is
-# wanted: boot starts it again). A cluster with a name of its own has its worker-N… in clusters/NAME.
+# wanted: boot starts it again); boot (how the cluster's workers come back with the host: systemd, cron,
+# none, off). A cluster with a name of its own has its worker-N… and boot in clusters/NAME.
 set -u
 umask 077
 root=$HOME/.lethe
+unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/lethe-worker@.service
 tab=$(printf '\t')
 # /usr/sbin is not on the path of a user who is not root.
 PATH=$PATH:/usr/sbin:/sbin
@@ -84,6 +87,8 @@ receive() {
         }
         ln -sfn "programs/$name/lethe" "$root/lethe"
     fi
+    # When it came, not how old it was there: tar keeps that.
+    touch "$partial"
     rm -rf "${root:?}/$kind/$name"
     # On the disk before it has its name: after a power failure there is no half of it.
     find "$partial" -exec sync {} + 2>/dev/null || sync
@@ -130,25 +135,20 @@ remove() {
         fi
     done
     sweep programs models keys
-    [ -n "$(find "$root" -name 'worker-*.arguments' | head -n 1)" ] || forget_boot
+    [ -n "$(numbers)" ] || rm -f "$base/boot"
+    forget_unneeded
+    [ -n "$(find "$root" -name 'worker-*.arguments' | head -n 1)" ] || rm -f "$root/workers.sh"
 }
 
-forget_boot() {
-    if command -v crontab >/dev/null && crontab -l 2>/dev/null | grep -q '/\.lethe/workers\.sh'; then
-        crontab -l | grep -v '/\.lethe/workers\.sh' | crontab -
-    fi
-    units=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
-    [ ! -e "$units/lethe-worker@.service" ] || { rm -f "$units/lethe-worker@.service"; systemctl --user daemon-reload; }
-    rm -f "$root/workers.sh"
-}
-
-# What no worker was asked to run any more, and no process runs, goes.
+# What no worker was asked to run any more, and no process runs, goes; what came in the last $spared minutes stays.
+spared=0
 sweep() {
     list_processes
     for kind in "$@"; do
         # Also what an earlier cluster/workers has put there.
         for entry in "$root/$kind"/* "$root/program" "$root/worker.key" "$root/coordinator.pub"; do
             [ -e "$entry" ] || continue
+            [ "$spared" = 0 ] || [ -z "$(find "$entry" -prune -mmin "-$spared")" ] || continue
             find "$root" -name 'worker-*.arguments' -exec cat {} + | grep -qF -e "$entry" && continue
             used=
             for candidate in $processes; do
@@ -180,6 +180,7 @@ case "$verb" in
     look | logs) "$verb" "$@" ;;
     run) run "$@" ;;
     packages | receive | apply | stop | remove | boot) take_turn && "$verb" "$@" ;;
-    sweep) take_turn && sweep "$@" ;;
+    # Another operator may have brought something just now whose workers have not been asked for yet.
+    sweep) take_turn && spared=10 && sweep "$@" ;;
     *) fail "no $verb here" ;;
 esac

@@ -2,12 +2,14 @@
 
 import os
 import pathlib
-import shutil
 import subprocess
+import time
 import unittest
 
-from fleet_support import CRONTAB, SYSTEMCTL, FleetTestCase
+from fleet_support import SYSTEMCTL, FleetTestCase
 from remote import Connections
+
+LINE = '@reboot /bin/sh "$HOME/.lethe/workers.sh" boot\n'
 
 
 class AskedWorkersTests(FleetTestCase):
@@ -86,6 +88,8 @@ class AskedWorkersTests(FleetTestCase):
         self.assertEqual((status, self.processes("a")), (0, before))
         self.assertIn("worker-1 still runs another lethe", output)
         self.assertIn("still runs another lethe", self.run_command("status", "a")[1])
+        for program in (self.home("a") / "programs").iterdir():
+            os.utime(program, (0, 0))
         status, output, _ = self.run_command("restart", "--boot", "off", "--rolling", "a")
         self.assertEqual(status, 0, output)
         self.assertEqual({subprocess.run([os.readlink(f"/proc/{process}/exe"), "--version"], capture_output=True, text=True).stdout
@@ -112,30 +116,101 @@ class AskedWorkersTests(FleetTestCase):
         self.assertIn("loginctl enable-linger", self.start("a", boot="auto")[1])
 
     def test_cron_brings_workers_back_where_systemd_does_not_run(self):
-        self.tool("a", "crontab", CRONTAB)
         self.assertEqual(self.start("a", boot="systemd")[0], 1, "it does not run there")
-        # A daemon has to be there that reads the line.
-        shutil.copy(shutil.which("sleep"), self.shared / "cron")
-        daemon = subprocess.Popen([self.shared / "cron", "60"])
-        self.addCleanup(daemon.wait)
-        self.addCleanup(daemon.kill)
+        self.cron("a")
         self.start("a:2", boot="auto")
-        line = (self.root / "a/home/crontab").read_text()
-        self.assertEqual(line, '@reboot /bin/sh "$HOME/.lethe/workers.sh" boot\n')
+        self.assertEqual(self.table("a"), LINE)
         self.run_command("remove", "a")
-        self.assertEqual((self.root / "a/home/crontab").read_text(), "")
+        self.assertEqual(self.table("a"), "")
 
     def test_after_a_start_of_the_host_the_wanted_workers_run_and_no_other(self):
-        self.start("a:2")
-        self.start("a:1", "--cluster", "ours")
-        self.start("a:1")
+        self.cron("a")
+        self.start("a:2", boot="cron")
+        self.start("a:1", "--cluster", "ours", boot="cron")
+        self.start("a:1", "--cluster", "off")
+        self.start("a:1", boot="cron")
         self.end_processes()
         subprocess.run(["sh", self.home("a") / "workers.sh", "boot"], env={**os.environ, "HOME": str(self.root / "a/home")}, check=True)
         for _ in range(50):
             if len(self.processes("a")) == 2:
                 break
-            subprocess.run(["sleep", "0.1"])
+            time.sleep(0.1)
         self.assertEqual(self.option("a", "--data"), [f"{self.home('a')}/clusters/ours/worker-1", f"{self.home('a')}/worker-1"])
+
+    def test_a_restart_keeps_how_they_come_back(self):
+        self.cron("a")
+        self.start("a")
+        self.assertEqual(self.run_command("restart", "a")[0], 0)
+        self.assertFalse((self.root / "a/home/crontab").exists(), "there was no line before")
+        self.start("a", boot="cron")
+        self.assertEqual(self.run_command("restart", "a")[0], 0)
+        self.assertEqual(self.table("a"), LINE)
+        self.assertEqual(self.run_command("restart", "--boot", "off", "a")[0], 0)
+        self.assertEqual(self.table("a"), "")
+
+    def test_a_restart_keeps_systemds_units_and_makes_none(self):
+        self.tool("a", "systemctl", SYSTEMCTL)
+        unit = self.root / "a/home/.config/systemd/user/lethe-worker@.service"
+        self.start("a")
+        self.assertEqual(self.run_command("restart", "a")[0], 0)
+        self.assertFalse(unit.exists())
+        self.start("a", boot="systemd")
+        (self.root / "a/home/systemctl").unlink()
+        self.run_command("restart", "a")
+        self.assertTrue(unit.exists())
+        self.assertIn("--user restart lethe-worker@1", (self.root / "a/home/systemctl").read_text())
+        self.start("a")
+        self.assertFalse(unit.exists())
+        self.assertIn("--user disable --quiet lethe-worker@1", (self.root / "a/home/systemctl").read_text().splitlines()[-3:])
+
+    def test_boot_off_takes_our_line_away_unless_another_clusters_workers_need_it(self):
+        self.cron("a")
+        (self.root / "a/home/crontab").write_text("0 3 * * * backup\n")
+        self.start("a", boot="cron")
+        self.start("a", "--cluster", "ours", boot="cron")
+        before = self.processes("a")
+        self.start("a")
+        self.assertEqual(self.table("a"), "0 3 * * * backup\n" + LINE)
+        self.start("a", "--cluster", "ours")
+        self.assertEqual(self.table("a"), "0 3 * * * backup\n")
+        self.assertEqual(self.processes("a"), before)
+
+    def test_a_table_for_cron_that_cannot_be_read_stays_as_it_is(self):
+        self.cron("a")
+        lines = "0 3 * * * backup\n0 4 * * * report\n"
+        (self.root / "a/home/crontab").write_text(lines)
+        (self.root / "a/home/broken").touch()
+        status, output, _ = self.start("a", boot="cron")
+        self.assertEqual(status, 1)
+        self.assertIn("a: FAILED: its crontab cannot be read (crontab: I/O error)", output)
+        self.assertEqual((self.table("a"), self.processes("a")), (lines, {}))
+
+    def test_a_home_that_is_reached_through_a_link(self):
+        (self.root / "a/home").rename(self.root / "a/disk")
+        (self.root / "a/home").symlink_to(self.root / "a/disk")
+        self.assertEqual(self.start("a")[0], 0)
+        before = self.processes("a")
+        self.assertNotIn("another lethe", self.run_command("status", "a")[1])
+        self.assertNotIn("another lethe", self.start("a", "--restart")[1])
+        self.assertEqual((len(before), self.processes("a")), (1, before))
+
+    def test_a_worker_that_connects_at_once_is_seen(self):
+        # The command that starts it comes back when it has said all that it will say.
+        self.tool("a", "systemctl", SYSTEMCTL + "\n[ \"$2\" != restart ] || sleep 1")
+        status, output, _ = self.start("a", "--wait", "3", boot="systemd")
+        self.assertEqual(status, 0, output)
+
+    def test_what_another_operator_has_just_brought_stays(self):
+        self.start("a")
+        folder = self.home("a") / "keys/of-another"
+        folder.mkdir()
+        self.start("a")
+        self.assertTrue(folder.is_dir())
+        os.utime(folder, (time.time() - 660,) * 2)
+        self.start("a")
+        self.assertFalse(folder.exists())
+        for kept in [*self.home("a").glob("keys/*"), *self.home("a").glob("programs/*")]:
+            self.assertLess(abs(kept.stat().st_mtime - time.time()), 300, "when it came, not how old it is")
 
     def test_a_host_that_cannot_bring_them_back_says_so(self):
         self.tool("a", "grep", 'case "$*" in *crond*) exit 1 ;; esac; exec /bin/grep "$@"')

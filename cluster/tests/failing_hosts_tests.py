@@ -10,6 +10,8 @@ import unittest
 from unittest import mock
 
 from fleet_support import COMMAND, SYSTEMCTL, FleetTestCase
+import commands
+import hosts
 from remote import Connections, HostFailed
 
 
@@ -147,6 +149,36 @@ class FailingHostsTests(FleetTestCase):
         self.assertEqual(status, 75)
         self.assertIn("a worker-2: info worker: connected to cluster of-tcp://one:7070", output)
         self.assertIn("b worker-1: ", output)
+
+    def test_logs_are_part_of_the_one_json_object(self):
+        self.start("a:2")
+        status, output, _ = self.run_command("logs", "--json", "--lines", "1", "a", "gone")
+        there, gone = json.loads(output)["hosts"]
+        line = "info worker: connected to cluster of-tcp://one:7070"
+        self.assertEqual((status, there["log"]), (75, [{"worker": number, "line": line} for number in (1, 2)]))
+        self.assertEqual([entry["worker"] for entry in gone["log"]], [None])
+        self.assertEqual(self.run_command("logs", "--json", "--follow", "a")[0], 64)
+
+    def test_an_answer_that_makes_no_sense_is_that_hosts_problem(self):
+        self.tool("a", "nproc", "echo many")
+        self.start("b")
+        status, output, errors = self.run_command("status", "a", "b")
+        self.assertEqual(status, 75, errors)
+        self.assertIn("a: FAILED: its answer is not one that cluster/workers understands", output)
+        self.assertIn("b: worker-1 runs", output)
+
+    def test_without_an_ssh_every_host_fails_in_order(self):
+        fleet = commands.Fleet(Connections(may_ask=False), "")
+        with mock.patch.dict(os.environ, {"PATH": "/nonexistent"}):
+            outcome = commands.status(fleet)(hosts.read("a"))
+        self.assertRegex(outcome.line, "a: FAILED: could not be served from here: .*ssh")
+
+    def test_a_log_with_other_ends_of_lines_is_read(self):
+        self.start("a")
+        with open(self.home("a") / "worker-1.log", "a", encoding="utf-8") as log:
+            log.write("strange \x0bhome \x0chome \x1chome \x85home \u2028home\n")
+        status, output, errors = self.run_command("status", "a")
+        self.assertEqual(status, 0, output + errors)
 
     def test_one_json_object(self):
         self.start("a")

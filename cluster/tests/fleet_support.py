@@ -11,7 +11,8 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 COMMAND = HERE.parent / "workers"
-sys.path.append(str(HERE.parent / "fleet"))
+# First: a module of another package may have the name of one of these.
+sys.path.insert(0, str(HERE.parent / "fleet"))
 # No host of a test speaks to this machine's own systemd or cron.
 ABSENT = {"systemctl": "exit 1", "loginctl": "exit 1", "crontab": "exit 1"}
 SYSTEMCTL = r"""
@@ -23,7 +24,10 @@ esac
 """
 CRONTAB = r"""
 case "$1" in
-    -l) cat "$HOME/crontab" 2>/dev/null || exit 1 ;;
+    -l)
+        [ ! -e "$HOME/broken" ] || { head -n 1 "$HOME/crontab"; echo "crontab: I/O error" >&2; exit 1; }
+        cat "$HOME/crontab" 2>/dev/null || { echo "no crontab for somebody" >&2; exit 1; }
+        ;;
     -) cat >"$HOME/crontab.new" && mv "$HOME/crontab.new" "$HOME/crontab" ;;
 esac
 """
@@ -93,6 +97,18 @@ class FleetTestCase(unittest.TestCase):
         for host in sorted(path.name for path in self.root.iterdir()):
             for process in self.processes(host):
                 os.kill(process, signal.SIGKILL)
+
+    def cron(self, host):
+        """A cron for the host: its command, and a daemon that reads the lines."""
+        self.tool(host, "crontab", CRONTAB)
+        if not (self.shared / "cron").exists():
+            shutil.copy(shutil.which("sleep"), self.shared / "cron")
+        daemon = subprocess.Popen([self.shared / "cron", "60"])
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.kill)
+
+    def table(self, host):
+        return (self.root / host / "home/crontab").read_text()
 
     @property
     def environment(self):
