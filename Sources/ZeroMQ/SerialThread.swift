@@ -14,8 +14,7 @@ package final class SerialThread<State, Work: Sendable>: Sendable {
 
     /// Makes the state on the thread and waits for it.
     ///
-    /// - Parameters:
-    ///   - perform: returns whether it has more to do, and when: then it is called again though nothing was given.
+    /// - `perform`: returns whether it has more to do, and when: then it is called again though nothing was given.
     /// - Throws: whatever `make` throws.
     package init(
         name: String, make: @escaping @Sendable () throws -> State,

@@ -75,7 +75,7 @@ package struct RequestsText {
     private let requests: [DueRequest]
     private let pending: Bool
 
-    /// - Parameter pending: whether only those were asked for that are not finished.
+    /// - `pending`: whether only those were asked for that are not finished.
     package init(_ requests: [DueRequest], pending: Bool) {
         self.requests = requests
         self.pending = pending

@@ -9,7 +9,7 @@ package enum LargestWeights {
 
     /// Of equal weights those of the shards that come first are kept. What is kept adds up to one.
     ///
-    /// - Parameter weights: `[queries, members]`, row by row, each adding up to one.
+    /// - `weights`: `[queries, members]`, row by row, each adding up to one.
     /// - Returns: the same with zeros for what is left out, and how much of its weight each query lost.
     package static func chosen(_ weights: [Float], members: Int) -> (weights: [Float], leftOut: [Double]) {
         guard members > most else {

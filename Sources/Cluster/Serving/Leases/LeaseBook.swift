@@ -34,9 +34,8 @@ package struct LeaseBook {
     /// Leases that an earlier run granted may hold until then.
     private let inherited: Int64
 
-    /// - Parameters:
-    ///   - mayInherit: whether an earlier run of the coordinator may have granted leases.
-    ///   - now: milliseconds of any clock that does not go back.
+    /// - `mayInherit`: whether an earlier run of the coordinator may have granted leases.
+    /// - `now`: milliseconds of any clock that does not go back.
     package init(run: String, mayInherit: Bool, rules: LeaseRules = LeaseRules(), at now: Int64) {
         self.run = run
         self.rules = rules

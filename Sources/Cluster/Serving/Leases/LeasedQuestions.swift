@@ -145,7 +145,7 @@ package struct LeasedQuestions {
         }
     }
 
-    /// - Parameter result: the adapter's file; its content has that name.
+    /// - `result`: the adapter's file; its content has that name.
     package mutating func fetched(
         adapter name: String, _ result: Result<[UInt8], ClientError>, at now: Int64
     ) -> [Action] {
