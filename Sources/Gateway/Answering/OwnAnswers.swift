@@ -140,18 +140,19 @@ final class OwnAnswers: Sendable {
             waiting.end(.failure(lease.holds ? Problem.deadline : Problem.noLease))
         }
         defer { timer.cancel() }
-        let answer: Result<Answer, any Error> = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                waiting.begin(continuation)
-                inbox.post(.ask(id, request) { waiting.end($0) })
-            }
-        } onCancel: {
-            waiting.end(.failure(CancellationError()))
-        }
-        switch answer {
-        case .success(let answer): return .success(answer)
-        case .failure(let error as ClientError): return .failure(error)
-        case .failure(let error):
+        do {
+            return .success(
+                try await withTaskCancellationHandler {
+                    try await withCheckedThrowingContinuation { continuation in
+                        waiting.begin(continuation)
+                        inbox.post(.ask(id, request) { waiting.end($0) })
+                    }
+                } onCancel: {
+                    waiting.end(.failure(CancellationError()))
+                })
+        } catch let error as ClientError {
+            return .failure(error)
+        } catch {
             inbox.post(.abandon(id))
             throw error
         }
@@ -162,40 +163,5 @@ final class OwnAnswers: Sendable {
         lease.set(.min)
         for case .ask(_, _, let waiter) in inbox.drain() { waiter(.failure(error)) }
         finished.continuation.finish()
-    }
-}
-
-/// A continuation that is resumed once, by whoever comes first.
-private final class SingleAnswer<Value: Sendable>: Sendable {
-    private enum State {
-        case none
-        case waiting(CheckedContinuation<Result<Value, any Error>, Never>)
-        case ended(Result<Value, any Error>)
-    }
-
-    private let state = Locked(State.none)
-
-    func begin(_ continuation: CheckedContinuation<Result<Value, any Error>, Never>) {
-        let ended: Result<Value, any Error>? = state.withLock { state in
-            if case .ended(let result) = state { return result }
-            state = .waiting(continuation)
-            return nil
-        }
-        if let ended { continuation.resume(returning: ended) }
-    }
-
-    func end(_ result: Result<Value, any Error>) {
-        let continuation: CheckedContinuation<Result<Value, any Error>, Never>? = state.withLock { state in
-            switch state {
-            case .ended: return nil
-            case .none:
-                state = .ended(result)
-                return nil
-            case .waiting(let continuation):
-                state = .ended(result)
-                return continuation
-            }
-        }
-        continuation?.resume(returning: result)
     }
 }

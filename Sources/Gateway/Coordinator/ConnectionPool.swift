@@ -125,16 +125,14 @@ final class ConnectionPool: @unchecked Sendable {
     }
 }
 
-/// One asking: it ends once, by an answer, its deadline or its asker.
-private final class Job: @unchecked Sendable {
+/// One asking.
+private final class Job: Sendable {
     let asking: CoordinatorDoor.Asking
-    private let lock = NSLock()
-    private var continuation: CheckedContinuation<CoordinatorDoor.Answers, any Error>?
-    private var ended: Result<CoordinatorDoor.Answers, any Error>?
+    private let answer = SingleAnswer<CoordinatorDoor.Answers>()
 
     init(_ asking: CoordinatorDoor.Asking) { self.asking = asking }
 
-    var outcome: Result<CoordinatorDoor.Answers, any Error>? { lock.withLock { ended } }
+    var outcome: Result<CoordinatorDoor.Answers, any Error>? { answer.outcome }
     var isOpen: Bool { outcome == nil }
 
     /// Whether no coordinator answered.
@@ -143,20 +141,6 @@ private final class Job: @unchecked Sendable {
         return error.code == .unreachable
     }
 
-    func begin(_ continuation: CheckedContinuation<CoordinatorDoor.Answers, any Error>) {
-        let ended = lock.withLock {
-            if self.ended == nil { self.continuation = continuation }
-            return self.ended
-        }
-        if let ended { continuation.resume(with: ended) }
-    }
-
-    func end(_ result: Result<CoordinatorDoor.Answers, any Error>) {
-        let waiting = lock.withLock {
-            defer { continuation = nil }
-            if ended == nil { ended = result }
-            return continuation
-        }
-        waiting?.resume(with: result)
-    }
+    func begin(_ continuation: CheckedContinuation<CoordinatorDoor.Answers, any Error>) { answer.begin(continuation) }
+    func end(_ result: Result<CoordinatorDoor.Answers, any Error>) { answer.end(result) }
 }

@@ -35,7 +35,7 @@ public struct CoordinatorDoor: Sendable {
     /// The reply to each, as the coordinator wrote it.
     public typealias Answers = [Result<Data, ClientError>]
 
-    /// Of questions; they have connections of their own, so that nobody's forget request waits behind them.
+    /// Of questions; with a body that is the one reply. They have connections of their own, so that nobody's forget request waits behind them.
     ///
     /// Throws `Problem`, `ClientError` or, when its task is cancelled, `CancellationError`: the coordinator is left then.
     public var askQuestions: @Sendable (Asking) async throws -> Answers

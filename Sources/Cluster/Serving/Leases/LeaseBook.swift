@@ -60,13 +60,12 @@ package struct LeaseBook {
         let known = holders[peer]
         if let known, request.number <= known.number { return .failure(.overtaken) }
         guard known != nil || count(at: now) < rules.holders else { return .failure(.full) }
-        // What another run revoked is not known here, nor whether it was obeyed.
-        guard request.obeyed.map({ $0.run == run && $0.version <= version }) ?? true else {
-            return .failure(.disobedient)
-        }
-        // What was revoked while nobody had a lease was told to nobody.
-        guard known != nil || request.obeyed.map({ $0.version == version }) ?? true else {
-            return .failure(.disobedient)
+        if let obeyed = request.obeyed {
+            // What another run revoked is not known here, nor whether it was obeyed; and what was revoked while somebody had no
+            // lease was not told to them.
+            guard obeyed.run == run, known == nil ? obeyed.version == version : obeyed.version <= version else {
+                return .failure(.disobedient)
+            }
         }
         // Who holds nothing that an answer could be made from obeys everything.
         var holder = Holder(
