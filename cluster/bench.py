@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import cores
 import ledger
 import load
 import serving
@@ -22,7 +23,7 @@ def parse():
     parser.add_argument("--prompts", type=int, default=160, help="prompts of one measurement (default 160)")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--peer", help="a peer's command line; it prints JSON with tokens_per_second")
-    parser.add_argument("--only", help="comma-separated: speed, rank, query, cluster (all by default), ledger, load, serving")
+    parser.add_argument("--only", help="comma-separated: speed, rank, query, cluster (all by default), ledger, load, serving, cores")
     parser.add_argument("--serving-seconds", type=float, default=20, help="of one measurement of serving (default 20)")
     parser.add_argument("--modes", default="train:bf16,train:f32,score:bf16,score:f32", help="what speed measures")
     parser.add_argument("--json", action="store_true")
@@ -144,6 +145,8 @@ def main():
         ledger.ledger_figures(arguments, report)
     if "load" in only:
         load.load_figures(arguments, report)
+    if "cores" in only:
+        cores.cores_figures(arguments, report)
     if "serving" in only:
         serving.serving_figures(arguments, report)
     if arguments.json:

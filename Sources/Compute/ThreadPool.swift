@@ -1,7 +1,7 @@
 import COneDNN
 import Glibc
 
-/// A fixed number of threads that run numbered tasks, one stage after the other.
+/// A fixed number of threads that run numbered tasks, one stage after the other; some of them may be told to rest.
 ///
 /// Which thread runs which task is left to chance; results must not depend on it. The threads sleep between stages and
 /// use one OpenMP thread each, so that `count` threads compute and no more.
@@ -41,6 +41,9 @@ public final class ThreadPool {
         threads = []
     }
 
+    /// From the next stage on so many of the threads compute, at least one; the others sleep.
+    public func use(_ threads: Int) { state.use(min(max(threads, 1), count)) }
+
     /// Runs `body(task, thread)` for every task and returns when all are done; `thread` is below `count`.
     /// - Throws: the error of the first task, by number, that threw.
     public func run(tasks: Int, _ body: @escaping (_ task: Int, _ thread: Int) throws -> Void) throws {
@@ -60,6 +63,8 @@ public final class ThreadPool {
     private final class State {
         private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
         private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+        /// Threads that are not to compute wait here, so that stages do not wake them.
+        private let rest = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
         private let done = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
         private var body: ((Int, Int) throws -> Void)?
         private var tasks = 0
@@ -67,18 +72,22 @@ public final class ThreadPool {
         private var finished = 0
         private var failure: (task: Int, error: any Error)?
         private var stopping = false
+        private var used = Int.max
 
         init() {
             pthread_mutex_init(mutex, nil)
             pthread_cond_init(wake, nil)
+            pthread_cond_init(rest, nil)
             pthread_cond_init(done, nil)
         }
 
         deinit {
             pthread_cond_destroy(done)
+            pthread_cond_destroy(rest)
             pthread_cond_destroy(wake)
             pthread_mutex_destroy(mutex)
             done.deallocate()
+            rest.deallocate()
             wake.deallocate()
             mutex.deallocate()
         }
@@ -98,17 +107,30 @@ public final class ThreadPool {
             return failure?.error
         }
 
+        func use(_ threads: Int) {
+            pthread_mutex_lock(mutex)
+            if threads != used {
+                used = threads
+                pthread_cond_broadcast(wake)
+                pthread_cond_broadcast(rest)
+            }
+            pthread_mutex_unlock(mutex)
+        }
+
         func finish() {
             pthread_mutex_lock(mutex)
             stopping = true
             pthread_cond_broadcast(wake)
+            pthread_cond_broadcast(rest)
             pthread_mutex_unlock(mutex)
         }
 
         func work(thread: Int) {
             pthread_mutex_lock(mutex)
             while true {
-                while !stopping && next >= tasks { pthread_cond_wait(wake, mutex) }
+                while !stopping && (next >= tasks || thread >= used) {
+                    pthread_cond_wait(thread >= used ? rest : wake, mutex)
+                }
                 if stopping { break }
                 let task = next
                 next += 1

@@ -92,7 +92,7 @@ def parse(arguments):
         parser.add_argument("--keys", metavar="FILE", help="the workers' key file")
         parser.add_argument("--coordinator-key", metavar="FILE", help="the coordinator's public key file")
         parser.add_argument("--model", metavar="PATH", help="the base model (default: the default model)")
-        parser.add_argument("--threads", type=positive, help="of each worker (default: the host's cores divided by its workers)")
+        parser.add_argument("--threads", type=positive, help="of each worker (default: the workers of a host share its cores)")
         parser.add_argument("--restart", action="store_true", help="also start those again that run another lethe")
         parser.add_argument("--moved", action="store_true",
                             help="what looks like another cluster's workers is this one's, whose coordinator has moved")

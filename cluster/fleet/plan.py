@@ -49,7 +49,8 @@ def command_line(asked, view, cluster, number, count):
     if asked.keys:
         options += ["--keys", f"{root}/keys/{asked.keys.name}/worker.key",
                     "--coordinator-key", f"{root}/keys/{asked.keys.name}/coordinator.pub"]
-    threads = asked.threads or max(1, view.cores // count)
+    # Workers of one host share its cores by themselves, so that one more of them changes nothing for the others.
+    threads = asked.threads or "auto"
     return [f"{root}/programs/{asked.program.name}/lethe", "worker", *options, "--threads", str(threads),
             "--data", f"{folder}/worker-{number}"]
 

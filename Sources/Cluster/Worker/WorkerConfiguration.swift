@@ -30,6 +30,20 @@ package struct WorkerConfiguration: Sendable {
         }
     }
 
+    /// Threads that compute; no result depends on them.
+    package enum Threads: Sendable, Equatable {
+        case fixed(Int)
+        /// As many as cores are free of so many, which workers of this machine share.
+        case shared(cores: Int)
+
+        /// At most.
+        package var count: Int {
+            switch self {
+            case .fixed(let count), .shared(let count): count
+            }
+        }
+    }
+
     /// Longer than a host takes to start again, with its workers.
     package static let abandonedAge = Duration.seconds(600)
 
@@ -42,15 +56,14 @@ package struct WorkerConfiguration: Sendable {
     package var disposal: DataDisposal
     /// How long a slot beside this worker's must have been free until it is deleted.
     package var abandonedAfter: Duration
-    /// Threads that compute; no result depends on it.
-    package var threads: Int
+    package var threads: Threads
     package var precision: PrecisionChoice
     /// Where packed weights are kept for all processes of the machine; nil: in memory only.
     package var weightCacheDirectory: String?
     package var curve: CurveKeys?
 
     package init(
-        coordinator: String, model: String, dataDirectory: String? = nil, threads: Int,
+        coordinator: String, model: String, dataDirectory: String? = nil, threads: Threads,
         precision: PrecisionChoice = .automatic, weightCacheDirectory: String? = nil, curve: CurveKeys? = nil,
         disposal: DataDisposal = .kept, abandonedAfter: Duration = WorkerConfiguration.abandonedAge
     ) {

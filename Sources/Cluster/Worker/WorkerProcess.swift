@@ -1,4 +1,5 @@
 import Compute
+import Files
 import Foundation
 import LanguageModels
 import Logging
@@ -21,8 +22,19 @@ package final class WorkerProcess: Sendable {
     package convenience init(configuration: WorkerConfiguration, logger: Logger) throws {
         try self.init(configuration: configuration, logger: logger) { precision in
             try LanguageModelExecutor(
-                model: configuration.model, precision: precision, threads: configuration.threads,
+                model: configuration.model, precision: precision, threads: configuration.threads.count,
+                cores: Self.sharedCores(configuration.threads, logger: logger),
                 weightCacheDirectory: configuration.weightCacheDirectory)
+        }
+    }
+
+    private static func sharedCores(_ threads: WorkerConfiguration.Threads, logger: Logger) -> SharedCores? {
+        guard case .shared(let count) = threads else { return nil }
+        do {
+            return try SharedCores(SharedCores.standardPath(), count: count)
+        } catch {
+            logger.warning("\(error): this worker computes with \(count) threads, whatever others do")
+            return nil
         }
     }
 

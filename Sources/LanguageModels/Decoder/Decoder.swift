@@ -1,4 +1,5 @@
 import Compute
+import Files
 
 /// A Llama-family decoder as one differentiable function from an adapter to the answer logits.
 ///
@@ -12,6 +13,7 @@ public final class Decoder: AnswerModel {
     public let tokenBudget: Int
     public static let usualTokenBudget = 1024
     let pool: ThreadPool
+    private let cores: SharedCores?
     let products: DecoderProducts
     let buffers: DecoderBuffers
     let meter: DecoderMeter
@@ -26,11 +28,21 @@ public final class Decoder: AnswerModel {
     var scoringBudget: Int { 4 * tokenBudget }
 
     /// - `threads`: how many threads compute; no result depends on it.
+    /// - `cores`: asked before every micro-batch how many of the threads may compute; nil: all.
     /// - `tokenBudget`: tokens computed at once in training, those of shared beginnings counted once. The last bits of a
     ///   result may depend on it.
     /// - Throws: `ComputeError` when threads or memory cannot be had.
-    public init(weights: DecoderWeights, threads: Int, tokenBudget: Int = Decoder.usualTokenBudget) throws {
+    public convenience init(
+        weights: DecoderWeights, threads: Int, tokenBudget: Int = Decoder.usualTokenBudget
+    ) throws {
+        try self.init(weights: weights, threads: threads, cores: nil, tokenBudget: tokenBudget)
+    }
+
+    package init(
+        weights: DecoderWeights, threads: Int, cores: SharedCores?, tokenBudget: Int = Decoder.usualTokenBudget
+    ) throws {
         self.weights = weights
+        self.cores = cores
         self.threads = max(1, threads)
         self.tokenBudget = max(1, tokenBudget)
         pool = try ThreadPool(count: self.threads)
@@ -48,6 +60,7 @@ public final class Decoder: AnswerModel {
         threads = decoder.threads
         tokenBudget = decoder.tokenBudget
         pool = decoder.pool
+        cores = decoder.cores
         products = decoder.products
         buffers = decoder.buffers
         meter = decoder.meter
@@ -91,8 +104,9 @@ public final class Decoder: AnswerModel {
                     DecoderPass.Keeping(answer: tree.answers[position], target: target)
                 }
             }
-            let values = try pass(tree, lowRank: lowRank, training: false, beginnings: known, keepings: keepings)
-                .forward()
+            let values = try onFreeCores {
+                try pass(tree, lowRank: lowRank, training: false, beginnings: known, keepings: keepings).forward()
+            }
             for (position, prompt) in batch.enumerated() {
                 let answer = tree.answers[position]
                 logits[prompt] = AnswerLogits(yes: values[2 * answer], no: values[2 * answer + 1])
@@ -130,18 +144,20 @@ public final class Decoder: AnswerModel {
         try gradient.withUnsafeMutableBufferPointer { gradient in
             guard let gradient = gradient.baseAddress else { return }
             for batch in MicroBatches.consecutive(prompts: prompts, budget: tokenBudget) {
-                let tree = TokenTree(prompts: batch.map { prompts[$0] })
-                let pass = try pass(tree, lowRank: lowRank, training: true)
-                let values = try pass.forward()
-                var answers = [Float](repeating: 0, count: values.count)
-                for (position, prompt) in batch.enumerated() {
-                    let answer = tree.answers[position]
-                    logits.append(AnswerLogits(yes: values[2 * answer], no: values[2 * answer + 1]))
-                    let loss = lossGradient(prompt, logits[prompt])
-                    answers[2 * answer] += loss.yes
-                    answers[2 * answer + 1] += loss.no
+                try onFreeCores {
+                    let tree = TokenTree(prompts: batch.map { prompts[$0] })
+                    let pass = try pass(tree, lowRank: lowRank, training: true)
+                    let values = try pass.forward()
+                    var answers = [Float](repeating: 0, count: values.count)
+                    for (position, prompt) in batch.enumerated() {
+                        let answer = tree.answers[position]
+                        logits.append(AnswerLogits(yes: values[2 * answer], no: values[2 * answer + 1]))
+                        let loss = lossGradient(prompt, logits[prompt])
+                        answers[2 * answer] += loss.yes
+                        answers[2 * answer + 1] += loss.no
+                    }
+                    try pass.backward(answers: answers, into: gradient)
                 }
-                try pass.backward(answers: answers, into: gradient)
             }
         }
         return (gradient, logits)
@@ -157,7 +173,7 @@ public final class Decoder: AnswerModel {
         var result = [Float](repeating: 0, count: prompts.count * hidden)
         for batch in MicroBatches.sorted(prompts: prompts, groups: [], budget: scoringBudget) {
             let tree = TokenTree(prompts: batch.map { prompts[$0] })
-            try pass(tree, lowRank: nil, training: false).forward(layers: source.layer)
+            try onFreeCores { try pass(tree, lowRank: nil, training: false).forward(layers: source.layer) }
             for (position, prompt) in batch.enumerated() {
                 let answer = tree.answers[position]
                 switch source.pooling {
@@ -196,6 +212,14 @@ public final class Decoder: AnswerModel {
                 throw LanguageModelError.tokenOutOfRange(index: index, token: token)
             }
         }
+    }
+
+    /// Waits for cores, computes one micro-batch on them and gives them back.
+    private func onFreeCores<Result>(_ compute: () throws -> Result) rethrows -> Result {
+        guard let cores else { return try compute() }
+        pool.use(cores.take())
+        defer { cores.giveBack() }
+        return try compute()
     }
 
     private func pass(

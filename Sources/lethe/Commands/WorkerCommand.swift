@@ -13,12 +13,21 @@ struct WorkerCommand: ParsableCommand {
         discussion: """
             A worker may be started and stopped at any time. It keeps its shards on disk and says what it has when it \
             comes back, so that only the difference travels.
+
+            Workers of one user on one machine share its cores, piece by piece of work: one that trains alone has them all, \
+            several never take more than there are. --threads N takes so many whatever others do. No adapter depends on it.
             """)
 
     @Option(help: "Where the coordinator listens. [env: LETHE_COORDINATOR] [default: tcp://127.0.0.1:7070]")
     var coordinator: String?
 
-    @OptionGroup var model: LocalModelOptions
+    @OptionGroup var model: BaseModelOptions
+
+    @Option(
+        help:
+            "Threads to compute with, \(OptionBounds.threads.inWords), or auto: the cores that no other worker uses."
+    )
+    var threads: ThreadChoice = .auto
 
     @Option(
         help:
@@ -45,7 +54,7 @@ struct WorkerCommand: ParsableCommand {
         PrivateFiles.makePrivate()
         try reportingFailures(json: json) {
             let endpoint = try coordinatorEndpoint(coordinator)
-            try within(OptionBounds.threads, model.threads, "--threads")
+            let threads = try threads.workerThreads()
             guard FileManager.default.fileExists(atPath: model.model) else {
                 throw LanguageModelError.missingFile(path: model.model)
             }
@@ -60,7 +69,7 @@ struct WorkerCommand: ParsableCommand {
             }
             let process = try WorkerProcess(
                 configuration: WorkerConfiguration(
-                    coordinator: endpoint, model: model.model, dataDirectory: data, threads: model.threads,
+                    coordinator: endpoint, model: model.model, dataDirectory: data, threads: threads,
                     precision: model.precision.map { .fixed($0) } ?? .automatic,
                     weightCacheDirectory: weightCacheDirectory(model.weightCache), curve: curve,
                     disposal: clean ? .deletedAtOnce : ephemeral ? .deletedAtEnd : .kept),
@@ -68,6 +77,37 @@ struct WorkerCommand: ParsableCommand {
             let signals = stopOnSignals { process.stop() }
             defer { signals.cancel() }
             try process.run()
+        }
+    }
+}
+
+/// `--threads N` or `--threads auto`.
+enum ThreadChoice: ExpressibleByArgument {
+    case auto
+    case fixed(Int)
+
+    init?(argument: String) {
+        if argument == "auto" {
+            self = .auto
+        } else if let count = Int(argument) {
+            self = .fixed(count)
+        } else {
+            return nil
+        }
+    }
+
+    var defaultValueDescription: String {
+        switch self {
+        case .auto: "auto"
+        case .fixed(let count): "\(count)"
+        }
+    }
+
+    /// - Throws: `CommandFailure` for a number out of bounds.
+    func workerThreads() throws -> WorkerConfiguration.Threads {
+        switch self {
+        case .auto: .shared(cores: min(ProcessInfo.processInfo.activeProcessorCount, OptionBounds.threads.upperBound))
+        case .fixed(let count): .fixed(try within(OptionBounds.threads, count, "--threads"))
         }
     }
 }

@@ -4,22 +4,27 @@ import LanguageModels
 import Recommendation
 import Unlearning
 
-/// The options of commands that compute without a cluster.
-struct LocalModelOptions: ParsableArguments {
+/// How a base model is loaded.
+struct BaseModelOptions: ParsableArguments {
     @Option(help: "The base model: a GGUF file or a Hugging Face directory.")
     var model: String
 
     @Option(help: "bf16 or f32. [default: bf16 where the CPU has it, else f32]")
     var precision: TrainingSpecification.Precision?
 
-    @Option(help: "Threads to compute with, \(OptionBounds.threads.inWords).")
-    var threads: Int = ProcessInfo.processInfo.activeProcessorCount
-
     @Option(
         help:
             "A folder for packed weights, shared by your processes on this machine, or none. [env: LETHE_WEIGHT_CACHE] [default: ~/.cache/lethe/weights]"
     )
     var weightCache: String?
+}
+
+/// The options of commands that compute without a cluster.
+struct LocalModelOptions: ParsableArguments {
+    @OptionGroup var base: BaseModelOptions
+
+    @Option(help: "Threads to compute with, \(OptionBounds.threads.inWords).")
+    var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 }
 
 extension TrainingSpecification.Precision: ExpressibleByArgument {}
@@ -33,13 +38,13 @@ struct LocalModel {
 
     init(_ options: LocalModelOptions) throws {
         try within(OptionBounds.threads, options.threads, "--threads")
-        let model = try ModelLoader.load(path: options.model)
+        let model = try ModelLoader.load(path: options.base.model)
         for warning in model.warnings { Output.note("warning: \(warning)") }
-        precision = options.precision ?? .preferred
+        precision = options.base.precision ?? .preferred
         tokenizer = model.tokenizer
         let weights = try DecoderWeights(
             checkpoint: model.checkpoint, precision: Precision(precision), answerTokens: model.answerTokens,
-            cacheDirectory: weightCacheDirectory(options.weightCache))
+            cacheDirectory: weightCacheDirectory(options.base.weightCache))
         decoder = try Decoder(weights: weights, threads: options.threads)
     }
 }

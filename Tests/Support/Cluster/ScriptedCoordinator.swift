@@ -96,7 +96,7 @@ package final class WorkerThread: Sendable {
         environment: [String: String] = ProcessInfo.processInfo.environment, lines: KeptLines? = nil
     ) throws {
         let configuration = WorkerConfiguration(
-            coordinator: endpoint, model: "toy", dataDirectory: dataDirectory, threads: 1, precision: precision,
+            coordinator: endpoint, model: "toy", dataDirectory: dataDirectory, threads: .fixed(1), precision: precision,
             curve: curve, disposal: disposal, abandonedAfter: abandonedAfter)
         var logger = Logger(label: "worker")
         logger.logLevel = .critical

@@ -72,6 +72,7 @@ final class ComputeThread: Sendable {
 
     private func outcome(of job: Job, _ executor: any TaskExecutor) -> JobOutcome {
         guard !isCancelled(job.id) else { return .cancelled }
+        defer { executor.rest() }
         do {
             return try perform(job, executor)
         } catch UnlearningError.cancelled {

@@ -1,4 +1,5 @@
 import Experiments
+import Files
 import LanguageModels
 import Recommendation
 import Unlearning
@@ -8,34 +9,42 @@ package final class LanguageModelExecutor: TaskExecutor {
     package let description: ExecutorDescription
     let model: any AnswerModel
     let tokenizer: any Tokenizer
+    private let cores: SharedCores?
     /// What corrections that were prepared beforehand left, by the content name of the corrected adapter; each until its
     /// preparation is made, all until the next training.
     var successors: [String: InfluenceSuccessor] = [:]
 
     /// Loads a model's files.
     ///
+    /// - `cores`: as many as there are threads; nil: all threads compute whatever others do.
     /// - Throws: `LanguageModelError`.
     package convenience init(
-        model path: String, precision: TrainingSpecification.Precision, threads: Int, weightCacheDirectory: String?
+        model path: String, precision: TrainingSpecification.Precision, threads: Int, cores: SharedCores? = nil,
+        weightCacheDirectory: String?
     ) throws {
         let loaded = try ModelLoader.load(path: path)
         let weights = try DecoderWeights(
             checkpoint: loaded.checkpoint, precision: Precision(precision), answerTokens: loaded.answerTokens,
             cacheDirectory: weightCacheDirectory)
-        let decoder = try Decoder(weights: weights, threads: threads)
+        let decoder = try Decoder(weights: weights, threads: threads, cores: cores)
         let description = ExecutorDescription(
             base: loaded.checkpoint.digest, precision: precision,
             arithmetic: try ArithmeticFingerprint.compute(precision: precision, model: decoder), threads: threads,
             model: decoder.configuration)
-        self.init(model: decoder, tokenizer: loaded.tokenizer, description: description)
+        self.init(model: decoder, tokenizer: loaded.tokenizer, description: description, cores: cores)
     }
 
     /// Any model in the place of the decoder.
-    package init(model: any AnswerModel, tokenizer: any Tokenizer, description: ExecutorDescription) {
+    package init(
+        model: any AnswerModel, tokenizer: any Tokenizer, description: ExecutorDescription, cores: SharedCores? = nil
+    ) {
+        self.cores = cores
         self.model = model
         self.tokenizer = tokenizer
         self.description = description
     }
+
+    package func rest() { cores?.rest() }
 
     package func train(
         prompts: [TrainingPrompt], specification: TrainingSpecification, from first: TrainingStage?,

@@ -49,9 +49,14 @@ package protocol TaskExecutor: AnyObject {
     func compare(
         _ comparison: ComparisonCase, progress: (ComparisonProgress) -> Void, isCancelled: () -> Bool
     ) throws -> ComparisonReport
+
+    /// A job is done: what it held of the machine is left to others.
+    func rest()
 }
 
 extension TaskExecutor {
+    package func rest() {}
+
     /// From the start, without stages.
     package func train(
         prompts: [TrainingPrompt], specification: TrainingSpecification, progress: (TrainingProgress) -> Void,

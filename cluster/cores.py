@@ -1,0 +1,42 @@
+"""What workers of one machine make of its cores: a section of cluster/bench."""
+
+import os
+import statistics
+
+from load import names
+from local import LocalCluster, sampling, say, table
+
+SHARDS = 4
+
+
+def run(workers, threads, rounds):
+    """Tokens a second with all shards in training, then of single shards that are trained again for one forgotten user each."""
+    settings = ["--shards", str(SHARDS), "--partition", "user-hash", "--seed", "1"]
+    data = os.environ["LETHE_ML100K"]
+    with LocalCluster(workers, settings, threads=threads) as cluster:
+        cluster.run("import", "import", "--format", "recbole", data, *sampling(96, 0, 0))
+        shards = cluster.run("train", "train", "--wait")["shards"]
+        tokens = sum(shard["tokens"] for shard in shards)
+        seconds, trainings = [], []
+        users = iter(names(os.path.join(data, "ml-100k.inter"), 0))
+        while len(seconds) < rounds:
+            # Most users have no prompt among so few: those are forgotten in no time.
+            outcome = cluster.run("forget", "forget", "--user", next(users), "--wait")
+            if outcome["shards"]:
+                seconds.append(cluster.seconds["forget"])
+                trainings.append(outcome["shards"][0]["tokens"] / outcome["shards"][0]["seconds"])
+        return {"workers": workers, "threads": threads, "tokens_per_second": tokens / cluster.seconds["train"],
+                "forget_seconds": statistics.median(seconds), "retraining_tokens_per_second": statistics.median(trainings)}
+
+
+def cores_figures(arguments, report):
+    cores = os.cpu_count() or 1
+    ways = [(1, cores), (SHARDS, max(1, cores // SHARDS)), (SHARDS, "auto")]
+    report["cores"] = found = []
+    for workers, threads in ways:
+        found.append(run(workers, threads, arguments.rounds))
+        say(f"  {workers} worker(s) with --threads {threads} measured")
+    rows = [("workers", "--threads", "tokens/s, all train", "tokens/s, one retrains", "forget to certificate")]
+    rows += [(way["workers"], way["threads"], f"{way['tokens_per_second']:.0f}", f"{way['retraining_tokens_per_second']:.0f}",
+              f"{way['forget_seconds']:.1f} s") for way in found]
+    table(rows)
