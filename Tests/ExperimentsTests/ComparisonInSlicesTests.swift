@@ -47,4 +47,36 @@ struct ComparisonInSlicesTests {
             #expect(report.rows.contains { $0.method == method }, "\(method.rawValue)")
         }
     }
+
+    @Test("A sliced training after a request begins at the last clean stage and is another one than that in one slice")
+    func sliced() throws {
+        let options = ComparisonOptions(
+            forget: [try #require(ForgetKind("user"))], seeds: 1, methods: [.retrainSliced, .apaND, .apaSliced],
+            sequence: 0)
+        let made = try #require(
+            try ComparisonShop().cases(options, settings: ComparisonShop.settings(partition: .userHash, epochs: 4))
+                .first)
+        let report = try ComparisonShop.run(made)
+        let (whole, sliced) = (try #require(report.row(.retrain)), try #require(report.row(.retrainSliced)))
+        let tokens = try [sliced, whole].map { try #require($0.effort?.request.trainedTokens) }
+        #expect(tokens[0] > 0 && tokens[0] < tokens[1])
+        // Another training, and as far from Retrain as two trainings are.
+        #expect(sliced.completeness != whole.completeness)
+        let shards = try [ComparisonMethod.apaSliced, .apaND].map { try #require(report.row($0)?.effort) }
+        #expect(shards[0].parameters == shards[1].parameters)
+        #expect(shards[0].request.trainedTokens <= shards[1].request.trainedTokens)
+    }
+
+    @Test("On one shard APA in slices is Retrain in slices, bit for bit and token for token")
+    func oneShard() throws {
+        let options = ComparisonOptions(
+            forget: [try #require(ForgetKind("users:20%"))], seeds: 1, methods: [.retrainSliced, .apaSliced],
+            sequence: 0)
+        let settings = ComparisonShop.settings(shards: 1, partition: .hash, epochs: 4)
+        let made = try #require(try ComparisonShop().cases(options, settings: settings).first)
+        let report = try ComparisonShop.run(made)
+        let (retrain, apa) = (try #require(report.row(.retrainSliced)), try #require(report.row(.apaSliced)))
+        #expect(apa.failure == nil && apa.completeness == retrain.completeness && apa.utility == retrain.utility)
+        #expect(apa.effort?.request.trainedTokens == retrain.effort?.request.trainedTokens)
+    }
 }

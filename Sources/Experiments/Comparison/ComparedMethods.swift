@@ -20,12 +20,14 @@ struct ComparedMethods {
     let before: ComparisonState
     let original: ComparedAdapter
     private let work: ComparedModels
+    private let sliced: SlicedTrainings
     private var ensembles: [PartitionMethod: ShardEnsemble] = [:]
     private var prepared: Result<InfluencePreparation, any Error>?
 
     init(before: ComparisonState, work: ComparedModels) throws {
         self.before = before
         self.work = work
+        sliced = SlicedTrainings(work: work)
         original = try work.train(before.training)
     }
 
@@ -44,6 +46,11 @@ struct ComparedMethods {
             let again = try work.train(step.after.training, seed: settings.specification.seed ^ Self.otherSeed)
             return ComparedOutcome(
                 model: .adapter(again), training: original.cost, request: again.cost, parameters: parameters)
+        case .retrainSliced:
+            let first = try sliced.first(before.training)
+            let again = try sliced.again(step.after.training)
+            return ComparedOutcome(
+                model: .adapter(again), training: first.cost, request: again.cost, parameters: parameters)
         case .sisa: return try ensemble(.hash, after: step) { .meanOfOutputs($0) }
         case .recEraser: return try ensemble(.user, after: step) { .meanOfOutputs($0) }
         case .gradientAscent:
@@ -72,6 +79,7 @@ struct ComparedMethods {
                 result.corrected.adapter, preparation: preparation.cost, request: result.report.total)
         case .apaD: return try apa(.decomposed, after: step)
         case .apaND: return try apa(.nonDecomposed, after: step)
+        case .apaSliced: return try apa(.nonDecomposed, after: step, inSlices: true)
         }
     }
 
@@ -113,13 +121,20 @@ struct ComparedMethods {
             parameters: new.count * parameters)
     }
 
-    private mutating func apa(_ rule: AggregationRule, after step: ComparisonStep) throws -> ComparedOutcome {
+    private mutating func apa(
+        _ rule: AggregationRule, after step: ComparisonStep, inSlices: Bool = false
+    ) throws -> ComparedOutcome {
         var ensemble = try ensemble(settings.partition)
-        let first = try ensemble.adapters(before: nil, after: before).all
+        let (work, sliced) = (self.work, self.sliced)
+        func train(_ prompts: [CasePrompt], changed: Bool) throws -> ComparedAdapter {
+            guard inSlices else { return try work.train(prompts) }
+            return try changed ? sliced.again(prompts) : sliced.first(prompts)
+        }
+        let first = try ensemble.adapters(before: nil, after: before, train: train).all
         // What the attention needs before any request is preparation.
         let preparing = try ComparedAttention(first, new: first, validation: before.validation, work: work)
         let embedding = try work.embeddings(before.validation).cost
-        let (all, new) = try ensemble.adapters(before: before, after: step.after)
+        let (all, new) = try ensemble.adapters(before: before, after: step.after, train: train)
         let attention = try ComparedAttention(all, new: new, validation: step.after.validation, work: work)
         return ComparedOutcome(
             model: .mixture(all, rule, attention.attention), training: first.reduce(PhaseCost()) { $0 + $1.cost },

@@ -56,6 +56,11 @@ extension ComparisonDescription {
                 + "sequence its distance to Retrain is that of its construction, not of forgetting; requests of "
                 + "a sequence are retrained together at the checkpoints"),
         ComparisonDescription(
+            name: "sliced",
+            text: "trained slice by slice (as the cluster, or in four); after a request from the last stage on that "
+                + "what is forgotten is not in, so that effort counts what is trained from there; exact, and another "
+                + "training than Retrain's: its distance to Retrain is that of its construction"),
+        ComparisonDescription(
             name: "sequence",
             text: "single interactions, one request after another; distance to a training from the beginning on "
                 + "what is left, over everything forgotten or rebuilt so far; IFRU's preparation is updated, "

@@ -39,18 +39,30 @@ struct ShardEnsemble {
         return shards.filter { !$0.isEmpty }
     }
 
-    /// The adapters after a request, and what those took that were not there before.
+    /// The adapters after a request, and those of them that were not there before.
+    ///
+    /// - `train`: one shard's prompts; whether they are others than before.
     mutating func adapters(
-        before: ComparisonState?, after: ComparisonState
+        before: ComparisonState?, after: ComparisonState,
+        train: (_ prompts: [CasePrompt], _ changed: Bool) throws -> ComparedAdapter
     ) throws -> (all: [ComparedAdapter], new: [ComparedAdapter]) {
         let known = Set(try before.map { try shards(of: $0.training).map(ComparisonState.name) } ?? [])
         var (all, new): ([ComparedAdapter], [ComparedAdapter]) = ([], [])
         for shard in try shards(of: after.training) {
-            let adapter = try work.train(shard)
+            let changed = before != nil && !known.contains(ComparisonState.name(shard))
+            let adapter = try train(shard, changed)
             all.append(adapter)
-            if !known.contains(ComparisonState.name(shard)) { new.append(adapter) }
+            if before == nil || changed { new.append(adapter) }
         }
         return (all, new)
+    }
+
+    /// Trained as the cluster trains.
+    mutating func adapters(
+        before: ComparisonState?, after: ComparisonState
+    ) throws -> (all: [ComparedAdapter], new: [ComparedAdapter]) {
+        let work = self.work
+        return try adapters(before: before, after: after) { prompts, _ in try work.train(prompts) }
     }
 }
 

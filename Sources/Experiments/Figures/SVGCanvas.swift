@@ -134,6 +134,7 @@ struct SeriesStyle {
         case .original: self.init("#7f7f7f", .circle)
         case .retrain: self.init("#1a7f37", .square)
         case .retrainAgain: self.init("#7fbf8f", .square)
+        case .retrainSliced: self.init("#1a7f37", .diamond)
         case .sisa: self.init("#56b4e9", .triangle)
         case .recEraser: self.init("#0072b2", .triangle)
         case .gradientAscent: self.init("#b5651d", .circle)
@@ -144,6 +145,7 @@ struct SeriesStyle {
         case .ifruDirect: self.init("#e69f00", .diamond)
         case .apaD: self.init("#9467bd", .square)
         case .apaND: self.init("#6f42c1", .square)
+        case .apaSliced: self.init("#6f42c1", .diamond)
         }
     }
 

@@ -9,6 +9,8 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
     case retrain
     /// The same from another seed: how far two trainings on the same data lie apart. No smaller distance tells anything.
     case retrainAgain = "retrain-again"
+    /// One adapter trained slice by slice, from the last stage on that what is forgotten is not in: exact, and sooner.
+    case retrainSliced = "retrain-sliced"
     /// Shards by a hash of the prompt, mean of their outputs (arXiv 1912.03817).
     case sisa
     /// Balanced shards of similar users, mean of their outputs (arXiv 2201.06820, its user-based partition).
@@ -31,6 +33,8 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
     case apaD = "apa-d"
     /// The same, aggregation of products.
     case apaND = "apa-nd"
+    /// The same with shards that are trained slice by slice.
+    case apaSliced = "apa-sliced"
 
     /// For tables and figures.
     public var name: String {
@@ -38,6 +42,7 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
         case .original: "Original"
         case .retrain: "Retrain"
         case .retrainAgain: "Retrain, other seed"
+        case .retrainSliced: "Retrain, sliced"
         case .sisa: "SISA"
         case .recEraser: "RecEraser"
         case .gradientAscent: "Gradient ascent"
@@ -48,6 +53,7 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
         case .ifruDirect: "IFRU, no spillover"
         case .apaD: "APA(D)"
         case .apaND: "APA(ND)"
+        case .apaSliced: "APA, sliced"
         }
     }
 
