@@ -59,11 +59,38 @@ struct WorkerStageLogicTests {
         let failure = TaskFailure(code: .diskFull, message: "the stage is not kept")
         let said = driver.store(keep, .failed(failure))
         #expect(said.sent.isEmpty && said.jobs.isEmpty && said.cancelled.isEmpty && said.count == 1)
+        // From then on so does the progress, for the status.
+        var progress = WorkerMessage.TaskProgress(
+            task: 0, step: 1, steps: 2, loss: 0.5, tokensPerSecond: 9, secondsRemaining: 1)
+        let told = driver.handle(.progress(job.id, progress)).sent
+        (progress.task, progress.unkept) = (1, "the stage is not kept")
+        #expect(told == [.progress(progress)])
         let report = TrainingReport(
             adapter: "name", manifest: Toy.manifest(prompts).digest, prompts: 12, specification: specification,
             steps: 2, tokens: 10, seconds: 1, computeSeconds: 1, epochLosses: [0.5])
         let save = try #require(driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
         #expect(driver.store(save, .saved).sent == [.trained(task: 1, report, adapter: [1])])
+    }
+
+    @Test("A coordinator that is found again is offered the stage again, while the training goes on")
+    func offeredAgain() throws {
+        let first = try #require(stages.first)
+        var (driver, update) = try assigned()
+        var result = StorageResult(
+            id: update.id, shard: 0, copy: nil, outcome: .complete(prompts, trained: nil))
+        result.stage = first
+        result.stageData = StageData(manifest: "manifest of the slices", prompts: 5)
+        func offers(_ messages: [WorkerMessage]) -> [WorkerMessage] {
+            messages.filter { if case .staged = $0 { true } else { false } }
+        }
+        let start = driver.handle(.storage(result))
+        let offer = offers(start.sent)
+        #expect(offer.count == 1)
+        _ = driver.handle(.disconnected)
+        #expect(offers(driver.handle(.connected(goingOnWith: [1])).sent) == offer)
+        // One that no longer waits for this training is told nothing.
+        _ = driver.handle(.disconnected)
+        #expect(offers(driver.handle(.connected(goingOnWith: [])).sent).isEmpty)
     }
 
     @Test("Stages of a replay, or of a training that was given up, are not kept")

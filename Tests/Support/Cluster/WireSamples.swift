@@ -60,6 +60,10 @@ package enum WireSamples {
         .progress(
             WorkerMessage.TaskProgress(
                 task: 1, step: 2, steps: 3, loss: 0.1, tokensPerSecond: 1e9, secondsRemaining: 0.25)),
+        .progress(
+            WorkerMessage.TaskProgress(
+                task: 1, step: 2, steps: 3, loss: 0.1, tokensPerSecond: 1e9, secondsRemaining: 0.25,
+                unkept: "the stage after slice 2 is not kept")),
         .trained(
             task: .max,
             TrainingReport(

@@ -240,8 +240,9 @@ extension CoordinatorTask {
         guard let progress else { return "" }
         guard progress.tokensPerSecond != 0 else { return ": \(progress.step) of \(progress.steps)" }
         let loss = (progress.loss * 1000).rounded() / 1000
+        let unkept = progress.unkept.map { "; \($0.clipped.printable)" } ?? ""
         return ": step \(progress.step) of \(progress.steps), loss \(loss), "
-            + "\(whole(progress.tokensPerSecond)) tokens/s, about \(whole(progress.secondsRemaining)) s left"
+            + "\(whole(progress.tokensPerSecond)) tokens/s, about \(whole(progress.secondsRemaining)) s left\(unkept)"
     }
 
     /// Numbers come from outside: also those that fit no integer.

@@ -86,10 +86,14 @@ public enum WorkerMessage: Sendable, Equatable {
         public var loss: Double
         public var tokensPerSecond: Double
         public var secondsRemaining: Double
+        /// What of the training could not be kept on the worker's disk and why; the training goes on. nil: everything is.
+        public var unkept: String?
 
         public init(
-            task: TaskID, step: Int, steps: Int, loss: Double, tokensPerSecond: Double, secondsRemaining: Double
+            task: TaskID, step: Int, steps: Int, loss: Double, tokensPerSecond: Double, secondsRemaining: Double,
+            unkept: String? = nil
         ) {
+            self.unkept = unkept
             self.task = task
             self.step = step
             self.steps = steps

@@ -3,6 +3,12 @@ import Messages
 import Recommendation
 import Unlearning
 
+/// What a coordinator is told again when it is found again: it may not have heard of it, or be another one.
+struct OfferedStage: Sendable {
+    let report: TrainingReport
+    let adapter: [UInt8]
+}
+
 /// An assignment on its way from the message to the answer.
 struct ShardAssignment: Sendable {
     enum Phase: Sendable, Equatable {
@@ -33,6 +39,10 @@ struct ShardAssignment: Sendable {
     /// nil: a coordinator was found that does not wait for it.
     var task: TaskID?
     var phase: Phase
+    /// The stage that the training began at, as an adapter that may answer; nil: there was none.
+    var offered: OfferedStage?
+    /// The last stage that was not kept, and why; nil: all were.
+    var unkept: String?
 
     init(_ assignment: CoordinatorMessage.Assignment, phase: Phase) {
         shard = assignment.shard

@@ -16,7 +16,7 @@ extension WorkerLogic {
             current.id = assignment.task
             if current.keys != assignment.keys { return change(current, to: assignment.keys) }
             assignments[assignment.shard] = current
-            guard case .waiting(let missing) = current.phase else { return [] }
+            guard case .waiting(let missing) = current.phase else { return offer(current) }
             return [.send(.need(task: assignment.task, digests: missing))]
         }
         // A preparation yields to a training, and goes with the data that it is made from.
@@ -80,6 +80,7 @@ extension WorkerLogic {
         }
         guard var assignment = assignments[result.shard], assignment.operation == result.id else {
             if case .failed(let failure) = result.outcome {
+                assignments[result.shard]?.unkept = failure.message
                 return [.log("storage of shard \(result.shard): \(failure.message)")]
             }
             return []
@@ -130,20 +131,29 @@ extension WorkerLogic {
             if let stage = result.stage {
                 actions.append(
                     .log("shard \(assignment.shard) is trained from slice \(stage.slice + 1) on: the rest is kept"))
-                actions += staged(stage, result.stageData, assignment)
+                assignment.offered = offered(stage, result.stageData, assignment)
             }
         }
         assignment.phase = .training(job.id)
         assignments[assignment.shard] = assignment
-        return actions + add(job)
+        return actions + offer(assignment) + add(job)
+    }
+
+    private func offered(
+        _ stage: TrainingStage, _ data: StageData?, _ assignment: ShardAssignment
+    ) -> OfferedStage? {
+        guard let data,
+            let made = stage.trained(on: data, model: executor.model, specification: assignment.specification)
+        else { return nil }
+        return OfferedStage(report: made.report, adapter: made.adapter.safetensorsBytes())
     }
 
     /// Hands the stage that the training begins at to the coordinator: it may answer until the training is done.
-    private func staged(_ stage: TrainingStage, _ data: StageData?, _ assignment: ShardAssignment) -> [Action] {
-        guard let task = assignment.task, let data,
-            let made = stage.trained(on: data, model: executor.model, specification: assignment.specification)
-        else { return [] }
-        return [.send(.staged(task: task, made.report, adapter: made.adapter.safetensorsBytes()))]
+    func offer(_ assignment: ShardAssignment) -> [Action] {
+        guard case .training = assignment.phase, let task = assignment.task, let offered = assignment.offered else {
+            return []
+        }
+        return [.send(.staged(task: task, offered.report, adapter: offered.adapter))]
     }
 
     /// Gives up what is under way for a shard; what the disk holds of it stays.

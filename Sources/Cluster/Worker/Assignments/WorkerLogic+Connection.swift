@@ -47,7 +47,7 @@ extension WorkerLogic {
         }
         assignment.task = assignment.id
         assignments[shard] = assignment
-        guard case .waiting(let missing) = assignment.phase else { return [] }
+        guard case .waiting(let missing) = assignment.phase else { return offer(assignment) }
         return [.send(.need(task: assignment.id, digests: missing))]
     }
 

@@ -83,6 +83,7 @@ package struct WorkerLogic: Sendable {
             if progress.steps > 0 { shares[job] = min(1, max(0, Double(progress.step) / Double(progress.steps))) }
             guard let task = task(of: job) else { return [] }
             progress.task = task
+            progress.unkept = shard(training: job).flatMap { assignments[$0]?.unkept }
             return [.send(.progress(progress))]
         case .stage(let job, let stage):
             // Replays leave none.
