@@ -78,6 +78,11 @@ struct LedgerStageTests {
         shard = try #require(try ledger.snapshot().shards.first)
         #expect(shard.isCurrent && shard.adapter?.stage == nil)
         #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[]])
+        let certificate = try ledger.finishForget(request: "f", at: fixture.now)
+        let served = try #require(certificate.statement.shards.first?.meanwhile)
+        #expect(served.map(\.adapter) == [report.adapter] && served.map(\.manifest) == [report.manifest])
+        #expect(served.map(\.slice) == [2] && served.map(\.slices) == [4])
+        #expect(certificate.statement.exactness.hasPrefix("exact"))
         // It comes too late now.
         #expect(isStale { try publish(report, bytes) })
     }
@@ -120,5 +125,10 @@ struct LedgerStageTests {
         #expect(try ledger.snapshot().shards.first?.adapter?.stage == 1)
         try fixture.publish(ledger, shard: 0)
         #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[], []])
+        // Each certificate names what answered while its own request waited.
+        let served = try ["f", "g"].map { request in
+            try ledger.finishForget(request: request, at: fixture.now).statement.shards.first?.meanwhile?.map(\.slice)
+        }
+        #expect(served == [[2, 1], [1]])
     }
 }

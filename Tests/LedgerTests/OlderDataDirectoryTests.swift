@@ -312,7 +312,7 @@ struct OlderDataDirectoryTests {
         }
         try older.train(ledger, shard: 2)
         let certificate = try ledger.finishForget(request: "pending", at: older.now)
-        #expect(certificate.verify(publicKey: older.before.publicKey) && certificate.statement.version == 4)
+        #expect(certificate.verify(publicKey: older.before.publicKey) && certificate.statement.version == 5)
         #expect(certificate.statement.shards.map(\.training?.adapter) == certificate.statement.shards.map(\.newAdapter))
         #expect(certificate.statement.received == "2026-09-21T14:14:08.000Z")
         // What workers of before hold is not on record: the certificate says so.

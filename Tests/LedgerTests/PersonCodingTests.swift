@@ -42,6 +42,7 @@ struct PersonCodingTests {
         return Person(
             name: names.randomElement(using: &random) ?? "",
             appearance: Person.Appearance(import: number(&random), ordinal: number(&random)),
+            slice: Bool.random(using: &random) ? nil : Int(number(&random)),
             interactions: (0..<Int.random(in: 0..<12, using: &random)).map { _ in kept(&random) })
     }
 

@@ -27,6 +27,21 @@ struct RetrainingCostTests {
         #expect(cost(users, slices: 3).retrained == expected.reduce(0, +) / 6)
     }
 
+    @Test("A likely leaver in the last slice costs the last slice; others cost less than without leavers")
+    func leavers() {
+        let users = (0..<8_000).map { RetrainingCost.User(name: "user \($0)", shard: $0 % 4, tokens: 7) }
+        let specification = TrainingSpecification(base: "b", precision: .f32, slices: 4)
+        let leaving = Set(users.prefix(800).map(\.name))
+        let cost = RetrainingCost(users, specification: specification, leavers: leaving)
+        guard let leavers = cost.leavers, let others = cost.others else { return #expect(Bool(false)) }
+        #expect(leavers.users == 800 && others.users == 7200)
+        // A tenth, and a quarter of the rest.
+        #expect(abs(leavers.shard / leavers.retrained - 1 / (0.1 + 0.9 / 4)) < 0.1)
+        #expect(others.retrained > leavers.retrained && others.shard == leavers.shard)
+        let mean = (leavers.retrained * 800 + others.retrained * 7200) / 8000
+        #expect(abs(mean - cost.retrained) < 1e-6 * mean)
+    }
+
     @Test("With many alike users, L slices train 2L ÷ (L + 1) times less")
     func many() {
         let users = (0..<20_000).map { RetrainingCost.User(name: "user \($0)", shard: $0 % 4, tokens: 7) }

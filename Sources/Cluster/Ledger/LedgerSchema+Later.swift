@@ -203,6 +203,19 @@ extension LedgerSchema {
                 """)
     }
 
+    static func slicesOnRecord(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- meanwhile: the stages that answered while the request waited for the shard, as JSON; NULL: none.
+                ALTER TABLE forget_shards ADD COLUMN meanwhile TEXT;
+                -- Whom an import under way deals to the last slice. lookup: PersonLookup.
+                CREATE TABLE import_leavers (
+                    import TEXT NOT NULL REFERENCES imports (import) ON DELETE CASCADE, lookup BLOB NOT NULL,
+                    PRIMARY KEY (import, lookup)
+                ) WITHOUT ROWID;
+                """)
+    }
+
     /// What a request leaves is stored packed, and hashes as bytes (`ClosedRequest`, `StoredHash`). Rows of before stay as they
     /// are: blobs are packed, texts are not.
     static func packedEvidence(_ db: Database) throws {

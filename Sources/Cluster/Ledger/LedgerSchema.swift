@@ -24,6 +24,7 @@ enum LedgerSchema {
         migrator.registerMigration("packed evidence", migrate: packedEvidence)
         migrator.registerMigration("summaries of people", migrate: summariesOfPeople)
         migrator.registerMigration("fields of items", migrate: fieldsOfItems)
+        migrator.registerMigration("slices on record", migrate: slicesOnRecord)
         return migrator
     }
 

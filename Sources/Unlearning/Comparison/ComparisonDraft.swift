@@ -64,7 +64,8 @@ struct ComparisonDraft {
         var prompts = source.builder.prompts(
             user: user, interactions: retained, titles: { source.titles[$0] }, splits: splits
         ).filter { !leftOut.contains($0.id) }
-        if let slice = slices?.slice(ofUser: user) {
+        if let slices {
+            let slice = source.people[person].slice ?? slices.slice(ofUser: user)
             for index in prompts.indices { prompts[index].slice = slice }
         }
         return prompts

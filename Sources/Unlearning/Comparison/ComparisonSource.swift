@@ -9,7 +9,13 @@ public struct ComparisonSource: Sendable {
         /// Of the targets whose split was recorded at import.
         public var splits: [InteractionKey: Split]
 
-        public init(user: String, interactions: [Interaction], splits: [InteractionKey: Split] = [:]) {
+        /// The slice that the person was dealt to, where that was recorded.
+        public var slice: Int?
+
+        public init(
+            user: String, interactions: [Interaction], splits: [InteractionKey: Split] = [:], slice: Int? = nil
+        ) {
+            self.slice = slice
             self.user = user
             self.interactions = interactions
             self.splits = splits

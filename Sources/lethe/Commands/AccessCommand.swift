@@ -34,6 +34,7 @@ extension AccessReply {
             let time = Date(timeIntervalSince1970: Double(row.timestamp)).formatted(.iso8601)
             return "  \(time)  \(row.rating.formatted())  \(row.item)  \(row.title ?? "(no title)")"
         }
+        if let slice { lines.append("dealt to slice \(slice) of the shard at the import") }
         for prompt in prompts {
             let place = prompt.shard.map { "shard \($0)" } ?? prompt.split.rawValue
             lines.append(

@@ -175,6 +175,8 @@ private struct ForgetSummary: Encodable {
         var preparationSeconds: Double?
         var prompts: Int?
         var tokens: Int?
+        /// Of these, the tokens that were trained for it: the others were in the stage that it began at.
+        var tokensTrained: Int?
         var seconds: Double
 
         /// How it got the adapter that it has.
@@ -213,6 +215,7 @@ private struct ForgetSummary: Encodable {
                 preparedBeforehand: adapter?.training.correction?.preparation?.beforehand,
                 preparationSeconds: adapter?.training.correction?.preparation?.cost.seconds,
                 prompts: adapter?.training.prompts, tokens: adapter?.training.tokens,
+                tokensTrained: adapter.map { $0.training.slices?.tokens ?? $0.training.tokens },
                 seconds: adapter?.training.seconds ?? 0)
         }
         certificate = reply.certificate
@@ -240,6 +243,13 @@ private struct ForgetSummary: Encodable {
         }
         if shards.isEmpty { lines.append("no adapter had seen the data") }
         if let certificate { lines.append("certificate: \(certificate.statement.exactness)") }
+        for shard in certificate?.statement.shards ?? [] {
+            for stage in shard.meanwhile ?? [] {
+                lines.append(
+                    "shard \(shard.index): stage \(stage.slice) of \(stage.slices), exact, answered from \(stage.since) on, "
+                        + "adapter \(stage.adapter.prefix(16))")
+            }
+        }
         for check in certificate?.statement.doubleChecks ?? [] { lines.append(check.text) }
         for copy in unconfirmed {
             let state =

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Messages
 import Recommendation
+import Unlearning
 
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,6 +27,19 @@ struct ImportCommand: ParsableCommand {
     @OptionGroup var data: DataOptions
     @Flag(help: "Make all prompts anew with other settings than the recorded ones; their shards are trained again.")
     var changePrompts = false
+
+    @Option(
+        help: """
+            To which slice of their shards people go who are new: any by a keyed hash, or the last, so that the others need \
+            not be trained again. For clusters with --slices and the partition user or user-hash. [default: hash]
+            """)
+    var newData: NewPeople?
+    @Option(
+        help: """
+            A file of people who will probably leave, one a line: those of them who are new go to the last slice, whose \
+            prompts are trained last and trained again soonest.
+            """)
+    var leavers: String?
 
     @Flag(
         help: """
@@ -83,11 +97,13 @@ struct ImportCommand: ParsableCommand {
             var batches = 0
             var progress = ProgressLine()
             var rows = 0
+            let leavers = try self.leavers.map { try Self.leavers($0) }
             try data.requireFiles()
             // A new item's fields are read for the template that is on record, too.
-            let recorded = try ReplyCoding.decode(
-                ConfigurationReply.self, from: coordinator.call(.configuration).body
-            ).prompts
+            let configuration = try ReplyCoding.decode(
+                ConfigurationReply.self, from: coordinator.call(.configuration).body)
+            try requireDealing(configuration.effective)
+            let recorded = configuration.prompts
             let report: ImportReport
             do {
                 report = try data.reader(recorded: recorded).forEachBatch { batch in
@@ -115,7 +131,7 @@ struct ImportCommand: ParsableCommand {
                 .finishImport(
                     .init(
                         importID: importID, batches: batches, prompts: prompts, given: data.given,
-                        changePrompts: changePrompts)), patience: .seconds(600))
+                        changePrompts: changePrompts, newPeople: newData, leavers: leavers)), patience: .seconds(600))
             let done = try ReplyCoding.decode(ImportReply.self, from: reply.body)
             let summary = Summary(
                 rowsRead: report.read, rowsKept: report.kept, rowsRefused: report.refused, refused: report.samples,
@@ -128,6 +144,25 @@ struct ImportCommand: ParsableCommand {
                 filesWithoutTime: report.filesWithoutTime, refusals: report.reasons,
                 promptsShortened: done.outcome.promptsShortened ?? 0, shortened: done.outcome.shortened ?? [])
             try client.output.emit(summary) { text(summary) }
+        }
+    }
+
+    private static func leavers(_ path: String) throws -> [String] {
+        let names = try NamedLines.read(path, of: "user")
+        let most = ClientRequest.FinishImport.mostLeavers
+        guard names.count <= most else {
+            throw CommandFailure(.badInput, "\(path) names \(names.count) people; one import takes \(most)")
+        }
+        return names
+    }
+
+    /// Before all rows are sent for nothing; the ledger looks again.
+    private func requireDealing(_ cluster: CoordinatorConfiguration) throws {
+        guard newData == .last || leavers != nil else { return }
+        let slices = cluster.slices ?? 1
+        let partition = cluster.partition.flatMap(PartitionMethod.init) ?? .semantic
+        guard slices > 1, partition == .user || partition == .userHash else {
+            throw LedgerError.undealtPeople(slices: slices, partition: partition)
         }
     }
 
@@ -168,3 +203,5 @@ struct ImportCommand: ParsableCommand {
         return lines.joined(separator: "\n")
     }
 }
+
+extension NewPeople: ExpressibleByArgument {}

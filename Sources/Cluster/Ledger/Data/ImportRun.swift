@@ -14,14 +14,18 @@ struct ImportRun {
     private let changesPrompts: Bool
     /// Of all imports that there ever were.
     let number: Int64
+    private let importID: String
+    private var dealing = NewcomerDealing()
     /// What items were before, of those that prompts call otherwise now.
     private var renamed: [Int64: Catalogue.Entry] = [:]
     private let catalogue: Catalogue
 
     init(
-        _ ledger: Ledger, batches: StagedBatches?, from before: PromptConfiguration?, to prompts: PromptConfiguration,
-        _ db: Database
+        _ ledger: Ledger, importID: String, batches: StagedBatches?, from before: PromptConfiguration?,
+        to prompts: PromptConfiguration, dealing: NewcomerDealing, _ db: Database
     ) throws {
+        self.importID = importID
+        self.dealing = dealing
         self.ledger = ledger
         self.batches = batches
         self.prompts = prompts
@@ -33,10 +37,15 @@ struct ImportRun {
     }
 
     /// A portion of an import that was begun: nothing but people's records changes any more.
-    init(_ ledger: Ledger, continuing number: Int64, with prompts: PromptConfiguration, _ db: Database) throws {
+    init(
+        _ ledger: Ledger, continuing taking: ImportTaking, of importID: String, with prompts: PromptConfiguration,
+        _ db: Database
+    ) throws {
+        self.importID = importID
+        dealing = taking.dealing ?? NewcomerDealing()
         self.ledger = ledger
         self.prompts = prompts
-        self.number = number
+        number = taking.number
         batches = nil
         changesPrompts = false
         catalogue = try ledger.catalogue(db)
@@ -178,9 +187,10 @@ struct ImportRun {
             person = known.person
         } else {
             let first = rows.map(\.interaction.ordinal).min() ?? 0
+            let name = rows.first?.interaction.user ?? ""
             person = Person(
-                name: rows.first?.interaction.user ?? "",
-                appearance: Person.Appearance(import: number, ordinal: first), interactions: [])
+                name: name, appearance: Person.Appearance(import: number, ordinal: first),
+                slice: try ledger.slice(ofNewcomer: name, dealing, importID: importID, db), interactions: [])
         }
         var places: [Place: Int] = [:]
         for (index, kept) in person.interactions.enumerated() {

@@ -12,6 +12,8 @@ struct ImportTaking: Codable {
     var outcome: ImportOutcome
     /// Whose outcome is kept, for a client that asks again.
     var requestID: String?
+    /// nil: written by a release before, or everybody goes by the hash.
+    var dealing: NewcomerDealing?
 }
 
 /// How far `Ledger.beginImport` and `continueImport` have come.

@@ -17,18 +17,21 @@ extension Ledger {
     /// - `prompts`: taken as a whole where no configuration is recorded.
     /// - `given`: the fields of it that were asked for. The others stay as they are recorded.
     /// - `changePrompts`: the given fields may differ from the recorded ones; that is an audit entry of its own.
+    /// - `people`: to which slices people go whom the ledger does not know yet.
+    /// - `leavers`: of these, those who go to the last slice in any case.
     /// - `requestID`: under this id `importOutcome` knows what was done, from the same commit on.
-    /// - Throws: `LedgerError.importIncomplete`, `.unknownImport`, `.promptsDiffer` or `.conflictingTitles` (what was staged
-    ///   is dropped after these two); `RecommendationError.invalidConfiguration`.
+    /// - Throws: `LedgerError.importIncomplete`, `.unknownImport`, `.promptsDiffer`, `.undealtPeople` or `.conflictingTitles`
+    ///   (what was staged is dropped after these three); `RecommendationError.invalidConfiguration`.
     package func beginImport(
         importID: String, batches: Int, prompts: PromptConfiguration, given: [PromptField] = PromptField.allCases,
-        changePrompts: Bool = false, at time: Date, requestID: String? = nil
+        changePrompts: Bool = false, people: NewPeople = .hash, leavers: [String] = [], at time: Date,
+        requestID: String? = nil
     ) throws -> ImportProgress {
         if try read({ try taking(importID, $0) }) != nil { return .underWay }
         return try abandoningImport(importID, at: time) {
             try begin(
                 importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
-                at: time, requestID: requestID)
+                people: people, leavers: leavers, at: time, requestID: requestID)
         }
     }
 
@@ -38,7 +41,8 @@ extension Ledger {
             return try work()
         } catch let error as LedgerError {
             switch error {
-            case .promptsDiffer, .conflictingTitles, .tooManyPrompts: try abandonImport(importID: importID, at: time)
+            case .promptsDiffer, .conflictingTitles, .tooManyPrompts, .undealtPeople:
+                try abandonImport(importID: importID, at: time)
             // Of one that is under way, what is damaged or without its key never comes back.
             case .corrupt(let path, _) where path.hasSuffix(StagedPlace.suffix):
                 if try read({ try taking(importID, $0) }) != nil { try abandonImport(importID: importID, at: time) }
@@ -50,7 +54,7 @@ extension Ledger {
 
     private func begin(
         importID: String, batches: Int, prompts wanted: PromptConfiguration, given: [PromptField], changePrompts: Bool,
-        at time: Date, requestID: String?
+        people: NewPeople, leavers: [String], at time: Date, requestID: String?
     ) throws -> ImportProgress {
         // Titles change, and what becomes of prompts with them.
         cachedShortened = nil
@@ -63,7 +67,9 @@ extension Ledger {
             let refused = try requireComplete(importID, batches: batches, db)
             for other in try importsBeingTaken(db) { try takeRest(of: other, at: time, db) }
             let staged = try staged(importID, sequences: 0..<max(0, batches), db)
-            var run = try ImportRun(self, batches: staged, from: before, to: prompts, db)
+            let dealing = try recordDealing(people, leavers: staged == nil ? [] : leavers, of: importID, db)
+            var run = try ImportRun(
+                self, importID: importID, batches: staged, from: before, to: prompts, dealing: dealing, db)
             run.outcome.rowsRefused = refused
             try run.takeItems(importID: importID, db)
             if before != prompts { try Meta.promptConfiguration.set(prompts, db) }
@@ -71,7 +77,8 @@ extension Ledger {
             // Nobody is there before the first import, so that nobody else is concerned.
             if staged != nil, !run.concernsOthers(isFirst: before == nil) {
                 let taking = ImportTaking(
-                    batches: batches, number: run.number, outcome: run.outcome, requestID: requestID)
+                    batches: batches, number: run.number, outcome: run.outcome, requestID: requestID,
+                    dealing: dealing.isByHash ? nil : dealing)
                 try set(taking, of: importID, db)
                 return .underWay
             }

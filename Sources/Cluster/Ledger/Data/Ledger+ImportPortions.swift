@@ -55,7 +55,7 @@ extension Ledger {
         guard var taking = try taking(importID, db), let prompts = try recordedPrompts(db),
             let staged = try staged(importID, sequences: 0..<max(0, taking.batches), db)
         else { throw LedgerError.unknownImport(id: importID) }
-        var run = try ImportRun(self, continuing: taking.number, with: prompts, db)
+        var run = try ImportRun(self, continuing: taking, of: importID, with: prompts, db)
         let kept = readers.removeValue(forKey: importID)
         var reader = kept?.value(at: taking.position) ?? staged.reader(after: taking.position)
         taking.outcome.shortened = kept?.shortened

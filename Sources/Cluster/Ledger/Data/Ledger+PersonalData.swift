@@ -20,7 +20,7 @@ extension Ledger {
                 known.person.interactions.flatMap(\.seen).filter { epochs[$0.shard] == $0.epoch }.map(\.shard))
             let own = rows.filter { $0.split == .train }.compactMap(\.shard)
             return AccessReply(
-                user: known.person.name,
+                user: known.person.name, slice: known.person.slice,
                 interactions: try zip(known.person.interactions, known.person.interactions(catalogue)).map {
                     kept, row in
                     AccessReply.Rating(

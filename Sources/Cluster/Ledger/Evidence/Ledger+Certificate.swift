@@ -136,7 +136,8 @@ extension Ledger {
                 newManifest: try row.value("new_manifest", in: table),
                 correction: try row.optionalJSON("approximation", in: table),
                 fallback: try row.optionalChoice("fallback", in: table),
-                training: try row.optionalJSON("training", in: table))
+                training: try row.optionalJSON("training", in: table),
+                meanwhile: try row.optionalJSON("meanwhile", in: table))
         }
     }
 
@@ -146,7 +147,7 @@ extension Ledger {
         try db.execute(
             sql: """
                 UPDATE forget_shards SET new_adapter = ?, old_adapter = NULL, old_manifest = '', new_manifest = NULL,
-                approximation = NULL, fallback = NULL, training = NULL WHERE request = ? AND shard = ?
+                approximation = NULL, fallback = NULL, training = NULL, meanwhile = NULL WHERE request = ? AND shard = ?
                 """, arguments: [shard.newAdapter.map(StoredHash.value), request, shard.index])
     }
 
@@ -183,6 +184,9 @@ extension Ledger {
         }
         if try recordedPrompts(db)?.method == .tallrec {
             relative.append("the splits recorded at import")
+        }
+        if try Meta.dealtSlices.value(Bool.self, db) == true {
+            relative.append("the slices that people were dealt to when they were imported")
         }
         let same = "every new adapter is byte for byte what a fresh training on the retained data gives"
         return relative.isEmpty

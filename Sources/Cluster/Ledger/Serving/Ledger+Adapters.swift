@@ -63,6 +63,7 @@ extension Ledger {
                 try write(bytes, name: name, key: key.key)
                 if report.isStage {
                     // Whoever waits goes on waiting for the training.
+                    try recordServing(of: report, shard: shard, at: time, db)
                 } else if let correction = report.correction {
                     try takeCorrection(shard: shard, adapter: name, correction, db)
                 } else {

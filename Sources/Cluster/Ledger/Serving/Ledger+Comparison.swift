@@ -22,7 +22,8 @@ extension Ledger {
                     if let split = kept.split { splits[row.key] = split }
                 }
                 people.append(
-                    ComparisonSource.Person(user: known.person.name, interactions: rows, splits: splits))
+                    ComparisonSource.Person(
+                        user: known.person.name, interactions: rows, splits: splits, slice: known.person.slice))
             }
             return try ComparisonSource(people: people, titles: titles, prompts: prompts)
         }

@@ -43,4 +43,23 @@ extension Ledger {
         }
         return count
     }
+
+    /// The certificates of all requests that wait for the shard will name the stage.
+    func recordServing(of report: TrainingReport, shard: Int, at time: Date, _ db: Database) throws {
+        guard let slices = report.slices, let slice = slices.stage else { return }
+        let served = Certificate.ServedStage(
+            adapter: report.adapter, manifest: report.manifest, slice: slice, slices: slices.count,
+            since: time.stored.iso8601)
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT request, meanwhile FROM forget_shards WHERE shard = ? AND waiting = 1 ORDER BY request",
+            arguments: [shard])
+        for row in rows {
+            let request: Int64 = try row.value("request", in: "forget_shards")
+            var stages: [Certificate.ServedStage] = try row.optionalJSON("meanwhile", in: "forget_shards") ?? []
+            stages.append(served)
+            try db.execute(
+                sql: "UPDATE forget_shards SET meanwhile = ? WHERE request = ? AND shard = ?",
+                arguments: [try JSONEncoder.stable.text(stages), request, shard])
+        }
+    }
 }

@@ -29,6 +29,8 @@ enum Meta: String {
     /// Items left the catalogue, and SQLite may have left copies of them.
     case catalogueTraces = "catalogue traces"
     case olderTombstones = "older tombstones"
+    /// People were dealt to slices otherwise than by the hash.
+    case dealtSlices = "dealt slices"
     /// Another process may have answered.
     case leasesGranted = "leases granted"
     /// Of the last start of a coordinator, a `RecordedStart`.

@@ -1,6 +1,7 @@
 import Files
 import LanguageModels
 import Recommendation
+import Unlearning
 
 /// What the ledger refuses, and what can happen to its files. After any of these nothing of the call was written.
 public enum LedgerError: Error, Hashable, Sendable {
@@ -26,6 +27,8 @@ public enum LedgerError: Error, Hashable, Sendable {
     case conflictingTitles(item: String)
     /// More training prompts than the cluster's shards take: all of a shard's prompts must fit in one message.
     case tooManyPrompts(count: Int, limit: Int, shards: Int)
+    /// An import was to deal people to slices, in a cluster that deals no people to any.
+    case undealtPeople(slices: Int, partition: PartitionMethod)
     /// A row that cannot be kept (empty identifier, rating that is not finite).
     case invalidRow(reason: String)
     case unknownUser(String)
@@ -98,6 +101,10 @@ extension LedgerError: CustomStringConvertible {
             "the import was given up (whoever was taken in before stays): \(count) training prompts in "
                 + "\(shards == 1 ? "one shard" : "\(shards) shards") are more than the \(limit) that fit; make a cluster of "
                 + "more shards (lethe coordinator --shards N --data NEW)"
+        case .undealtPeople(let slices, let partition):
+            "nothing was imported: this cluster has \(slices == 1 ? "one slice" : "\(slices) slices") a shard under the partition "
+                + "\(partition.rawValue); people are dealt to slices where there are several (lethe coordinator --slices) and the "
+                + "partition is user or user-hash: leave --new-data and --leavers out"
         case .invalidRow(let reason): "invalid row: \(reason)"
         case .unknownUser(let user): "there is no user \(user)"
         case .unknownShard(let shard): "there is no shard \(shard)"

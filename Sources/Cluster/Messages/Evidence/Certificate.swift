@@ -67,16 +67,21 @@ extension Certificate {
         public var fallback: CorrectionFallback?
         /// How the new adapter came about; nil before version 4, and where there is none.
         public var training: TrainingReport?
+        /// What answered from the acknowledgement to the new adapter, one after the other; nil before version 5, and where
+        /// nothing did.
+        public var meanwhile: [ServedStage]?
 
         private enum CodingKeys: String, CodingKey {
-            case index, oldAdapter, oldManifest, newAdapter, newManifest, fallback, training
+            case index, oldAdapter, oldManifest, newAdapter, newManifest, fallback, training, meanwhile
             case correction = "approximation"
         }
 
         public init(
             index: Int, oldAdapter: String?, oldManifest: String, newAdapter: String?, newManifest: String,
-            correction: Correction? = nil, fallback: CorrectionFallback? = nil, training: TrainingReport? = nil
+            correction: Correction? = nil, fallback: CorrectionFallback? = nil, training: TrainingReport? = nil,
+            meanwhile: [ServedStage]? = nil
         ) {
+            self.meanwhile = meanwhile
             self.index = index
             self.oldAdapter = oldAdapter
             self.oldManifest = oldManifest
@@ -85,6 +90,28 @@ extension Certificate {
             self.correction = correction
             self.training = training
             self.fallback = fallback
+        }
+    }
+
+    /// A stage of the shard's training that answered for it: exact, for it was trained on nothing but slices that what was
+    /// forgotten was not in.
+    public struct ServedStage: Codable, Hashable, Sendable {
+        public var adapter: String
+        /// Of the prompts in the slices that it was trained on.
+        public var manifest: String
+        /// The last of these slices.
+        public var slice: Int
+        /// All slices of the shard.
+        public var slices: Int
+        /// ISO 8601, UTC. It answered until the next stage, the next request for the shard, or the new adapter.
+        public var since: String
+
+        package init(adapter: String, manifest: String, slice: Int, slices: Int, since: String) {
+            self.adapter = adapter
+            self.manifest = manifest
+            self.slice = slice
+            self.slices = slices
+            self.since = since
         }
     }
 
@@ -113,9 +140,9 @@ extension Certificate {
 
     /// What is signed.
     public struct Statement: Codable, Hashable, Sendable {
-        /// 4: says of each new adapter how it was trained. 3: signed as JWS; names the cluster, arithmetic, log head at the end, copies not confirmed gone, second trainings,
+        /// 5: names the stages that answered meanwhile. 4: says of each new adapter how it was trained. 3: signed as JWS; names the cluster, arithmetic, log head at the end, copies not confirmed gone, second trainings,
         /// and measurements of corrections. 2: says of shards whether they were corrected instead of trained, and why not.
-        public static let currentVersion = 4
+        public static let currentVersion = 5
 
         public var version: Int
         /// nil before version 3.

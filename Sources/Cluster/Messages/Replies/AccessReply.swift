@@ -71,6 +71,8 @@ public struct AccessReply: Codable, Sendable, Equatable {
     }
 
     public var user: String
+    /// The slice that the person was dealt to by an import that said so, and not by the hash; nil: none did.
+    public var slice: Int?
     /// By time.
     public var interactions: [Rating]
     /// By target, oldest first.
@@ -78,8 +80,11 @@ public struct AccessReply: Codable, Sendable, Equatable {
     /// By number.
     public var shards: [Shard]
 
-    package init(user: String, interactions: [Rating], prompts: [Prompt], shards: [Shard]) {
+    package init(
+        user: String, slice: Int? = nil, interactions: [Rating], prompts: [Prompt], shards: [Shard]
+    ) {
         self.user = user
+        self.slice = slice
         self.interactions = interactions
         self.prompts = prompts
         self.shards = shards

@@ -88,11 +88,20 @@ public enum ClientRequest: Codable, Sendable, Equatable {
         public var given: [PromptField]
         /// The given fields may differ from the recorded ones.
         public var changePrompts: Bool
+        /// To which slices people go who are new; nil: by the hash.
+        public var newPeople: NewPeople?
+        /// Of these, those who go to the last slice because they will probably leave; nil: nobody.
+        public var leavers: [String]?
+
+        /// In `leavers`, at most.
+        public static let mostLeavers = 100_000
 
         public init(
             importID: String, batches: Int, prompts: PromptConfiguration, given: [PromptField] = PromptField.allCases,
-            changePrompts: Bool = false
+            changePrompts: Bool = false, newPeople: NewPeople? = nil, leavers: [String]? = nil
         ) {
+            self.newPeople = newPeople
+            self.leavers = leavers
             self.importID = importID
             self.batches = batches
             self.prompts = prompts
@@ -249,4 +258,12 @@ public struct OperationReport: Codable, Sendable, Equatable {
         self.fraction = fraction
         self.error = error
     }
+}
+
+/// To which slice of its shard an import deals people who are new.
+public enum NewPeople: String, Codable, CaseIterable, Hashable, Sendable {
+    /// Any, by a keyed hash.
+    case hash
+    /// The last one: what is in the others need not be trained again.
+    case last
 }

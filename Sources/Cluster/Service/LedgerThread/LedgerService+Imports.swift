@@ -30,7 +30,8 @@ extension LedgerService {
             if try !ledger.importsUnderWay().contains(importID) { try checkWords(request) }
             let progress = try ledger.beginImport(
                 importID: importID, batches: request.batches, prompts: request.prompts, given: request.given,
-                changePrompts: request.changePrompts, at: Date(), requestID: requestID)
+                changePrompts: request.changePrompts, people: request.newPeople ?? .hash,
+                leavers: request.leavers ?? [], at: Date(), requestID: requestID)
             follow(progress, importID, requestID: requestID)
         } catch {
             fail(importID, error)

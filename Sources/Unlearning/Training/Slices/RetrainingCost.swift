@@ -23,29 +23,52 @@ public struct RetrainingCost: Codable, Hashable, Sendable {
     public var shard: Double
     /// Of what would be without shards: everybody else's prompts.
     public var everything: Double
+    /// Where some users were dealt to the last slice because they will probably leave: the same of them alone and of all others.
+    public var leavers: Part?
+    public var others: Part?
+
+    /// Some of the users.
+    public struct Part: Codable, Hashable, Sendable {
+        public var users: Int
+        /// `RetrainingCost.retrained`, `.shard`
+        public var retrained: Double
+        public var shard: Double
+    }
 
     /// Under a partition that keeps users whole.
     ///
     /// - `users`: those with training prompts, each once.
-    public init(_ users: [User], specification: TrainingSpecification) {
+    /// - `leavers`: names of those who are dealt to the last slice.
+    public init(_ users: [User], specification: TrainingSpecification, leavers: Set<String> = []) {
         let dealing = SliceDealing(specification)
-        let places = users.map { dealing.slice(ofUser: $0.name) }
+        let places = users.map { leavers.contains($0.name) ? dealing.slices : dealing.slice(ofUser: $0.name) }
         /// Of a shard and a slice.
         var loads: [Int: [Int]] = [:]
         for (user, slice) in zip(users, places) {
             loads[user.shard, default: [Int](repeating: 0, count: dealing.slices)][slice - 1] += user.tokens
         }
         let all = users.reduce(0) { $0 + $1.tokens }
-        var (again, ofShard, others) = (0.0, 0.0, 0.0)
-        for (user, slice) in zip(users, places) {
+        let costs = zip(users, places).map { user, slice in
             let load = loads[user.shard] ?? []
-            again += Double(load.dropFirst(slice - 1).reduce(0, +) - user.tokens)
-            ofShard += Double(load.reduce(0, +) - user.tokens)
-            others += Double(all - user.tokens)
+            return (
+                isLeaver: leavers.contains(user.name), again: load.dropFirst(slice - 1).reduce(0, +) - user.tokens,
+                shard: load.reduce(0, +) - user.tokens
+            )
         }
-        let count = Double(max(users.count, 1))
+        func mean(_ costs: [(isLeaver: Bool, again: Int, shard: Int)]) -> Part {
+            let count = Double(max(costs.count, 1))
+            return Part(
+                users: costs.count, retrained: Double(costs.reduce(0) { $0 + $1.again }) / count,
+                shard: Double(costs.reduce(0) { $0 + $1.shard }) / count)
+        }
+        let whole = mean(costs)
         slices = dealing.slices
         self.users = users.count
-        (retrained, shard, everything) = (again / count, ofShard / count, others / count)
+        (retrained, shard) = (whole.retrained, whole.shard)
+        everything = users.isEmpty ? 0 : Double(all) - Double(all) / Double(users.count)
+        if !leavers.isEmpty {
+            self.leavers = mean(costs.filter(\.isLeaver))
+            others = mean(costs.filter { !$0.isLeaver })
+        }
     }
 }

@@ -6,9 +6,10 @@ import Recommendation
 ///
 /// Numbers are varints (`RecordWriter`). In this order:
 ///
-/// - the version of this layout (1), one byte
+/// - the version of this layout, one byte: 1, or 2 with a recorded slice
 /// - the name's length in bytes of UTF-8, the name
 /// - the appearance: import, ordinal
+/// - in version 2 the slice
 /// - the number of interactions; of each
 ///   - one byte: 0x00...0xC8 is twice its rating, and it has neither split nor shard nor seen; otherwise 0xE0 and the bits of
 ///     `Parts`, followed by the rating, in one byte as above or as a 64-bit number
@@ -17,13 +18,16 @@ import Recommendation
 ///   - where `Parts` says so: shard; the number of seen, of each shard and epoch
 extension Person {
     private static let version: UInt8 = 1
+    /// Of people with a recorded slice, so that releases before can read all others.
+    private static let versionWithSlice: UInt8 = 2
 
     var encoded: [UInt8] {
         var writer = RecordWriter(capacity: 32 + name.utf8.count + 12 * interactions.count)
-        writer.byte(Self.version)
+        writer.byte(slice == nil ? Self.version : Self.versionWithSlice)
         writer.text(name)
         writer.varint(appearance.import)
         writer.varint(appearance.ordinal)
+        if let slice { writer.varint(slice) }
         writer.varint(interactions.count)
         var (timestamp, ordinal): (Int64, Int64) = (0, 0)
         for kept in interactions {
@@ -36,11 +40,13 @@ extension Person {
     /// - Throws: `LedgerError.corrupt`, which never names a value: it may say something about a person.
     init(decoding bytes: some Collection<UInt8>) throws(LedgerError) {
         var reader = RecordReader(Array(bytes))
-        guard try reader.byte() == Self.version else {
+        let version = try reader.byte()
+        guard version == Self.version || version == Self.versionWithSlice else {
             throw .record("is written in a way that this release does not know")
         }
         name = try reader.text()
         appearance = Appearance(import: try reader.integer(), ordinal: try reader.integer())
+        slice = version == Self.versionWithSlice ? try reader.number() : nil
         let count = try reader.count(ofAtLeast: Kept.smallest)
         interactions = []
         interactions.reserveCapacity(count)

@@ -34,6 +34,8 @@ struct Person: Equatable, Sendable {
     /// As it stands in the sources.
     var name: String
     var appearance: Appearance
+    /// The slice of its shard that the person was dealt to by an import that said so, from 1; nil: by the hash.
+    var slice: Int? = nil
     /// By timestamp, then ordinal, then arrival.
     var interactions: [Kept]
 }

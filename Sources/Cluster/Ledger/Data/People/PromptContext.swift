@@ -40,7 +40,8 @@ struct PromptContext {
             personShard = hashPartition.shard(of: PartitionSample(id: "", user: person.name))
         }
         var prompts = builder.prompts(user: person.name, interactions: rows, titles: { titles[$0] }, splits: splits)
-        if let slice = slices?.slice(ofUser: person.name) {
+        if let slices {
+            let slice = person.slice ?? slices.slice(ofUser: person.name)
             for index in prompts.indices { prompts[index].slice = slice }
         }
         let digests = prompts.concurrentlyByParts { $0.map(\.digest) }.joined()
