@@ -13,6 +13,7 @@ from local import MOVIE_SET, LocalCluster, sampling, say, table
 # Chosen on validation prompts, so that a short training on two cores learns something that shows (WhatItMeasures.md).
 SAMPLES, EPOCHS = 64, 6
 TRAINING = ["--batch", "2", "--schedule", "linear"]
+SLICES = 1
 ITEMS = ["50", "100", "313", "423"]  # Star Wars, Fargo, Titanic, E.T.
 
 
@@ -22,6 +23,7 @@ def parse():
     parser.add_argument("--samples", type=int, help=f"about this many training prompts (default {SAMPLES})")
     parser.add_argument("--epochs", type=int, help=f"passes over them (default {EPOCHS})")
     parser.add_argument("--workers", type=int, help="worker processes, and shards (default 2; 4 with --full)")
+    parser.add_argument("--slices", type=int, default=SLICES, help=f"slices a shard is trained in (default {SLICES})")
     parser.add_argument("--full", action="store_true", help="the paper's setting: 1024 training, 500 validation, 1000 test prompts")
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output at the end")
     parser.add_argument("--keep", metavar="DIR", help="keep the cluster's files in DIR")
@@ -30,6 +32,8 @@ def parse():
         arguments.workers = 4 if arguments.full else 2
     if arguments.epochs is not None and not 1 <= arguments.epochs <= 1000:
         parser.error("--epochs must be between 1 and 1000")
+    if not 1 <= arguments.slices <= 64:
+        parser.error("--slices must be between 1 and 64")
     if not 1 <= arguments.workers <= 64:
         parser.error("--workers must be between 1 and 64")
     if arguments.samples is not None and not 8 <= arguments.samples <= MOVIE_SET["train"]:
@@ -68,6 +72,19 @@ def aggregate(evaluated):
     return next(row for row in evaluated["variants"] if row["name"].startswith("APA"))
 
 
+def answering_stage(cluster, user, request):
+    """As soon as somebody else's question is answered by a stage of a shard that is trained again. Seconds until a stage answers for a shard that is trained again, and which; None: the training was sooner, or there is none."""
+    began = time.monotonic()
+    while True:
+        answer = cluster.run("query_meanwhile", "query", "--user", user, "--item", *ITEMS, allow=(0, 75))
+        staged = [adapter for adapter in answer.get("adapters", []) if adapter.get("stage")]
+        if staged:
+            return time.monotonic() - began, staged[0]
+        if cluster.run("requests", "requests", "--id", request)["requests"][0]["state"] == "finished":
+            return None
+        time.sleep(0.2)
+
+
 def picture(user, other, before, other_before, after, retrained, workers):
     """What the cluster says of two people, before and after one of them is forgotten."""
     others = {row["item"]: row["probability"] for row in other_before["items"]}
@@ -95,13 +112,21 @@ def main():
     settings = ["--shards", str(arguments.workers), "--partition", "user", "--seed", "1"]
     # The paper's setting is two epochs at a constant rate, the coordinator's own default.
     settings += [] if arguments.full else TRAINING
+    settings += ["--slices", str(arguments.slices)]
     if arguments.epochs or not arguments.full:
         settings += ["--epochs", str(arguments.epochs or EPOCHS)]
 
     step(f"starting one coordinator and {arguments.workers} workers (processes on this machine)")
     with LocalCluster(arguments.workers, settings, keep=arguments.keep) as cluster:
+        user, other = example_users(data, options)
         step("importing MovieLens-100K as the movie set of TALLRec, sampled by hash")
-        imported = cluster.run("import", "import", "--format", "recbole", data, *options)
+        dealing = []
+        if arguments.slices > 1:
+            say(f"  user {user} said that they may leave: they are dealt to the last of {arguments.slices} slices of their shard")
+            leavers = cluster.root / "leavers.txt"
+            leavers.write_text(f"{user}\n")
+            dealing = ["--leavers", str(leavers)]
+        imported = cluster.run("import", "import", "--format", "recbole", data, *options, *dealing)
         say(f"  {imported['rows_kept']} ratings read, {imported['rows_refused']} lines refused; prompts: "
             f"{imported['prompts']['train']} training, {imported['prompts']['validation']} validation, "
             f"{imported['prompts']['test']} test")
@@ -113,7 +138,6 @@ def main():
         step("evaluating on the test prompts")
         evaluated = cluster.run("evaluate", "evaluate", "--split", "test")
 
-        user, other = example_users(data, options)
         step(f"asking what user {user} would like")
         before = cluster.run("query_before", "query", "--user", user, "--item", *ITEMS)
         other_before = cluster.run("query_other", "query", "--user", other, "--item", *ITEMS)
@@ -123,9 +147,18 @@ def main():
         say(f"  {plan['interactions']} interactions, {plan['prompts_deleted']} prompts to delete, "
             f"{plan['prompts_rebuilt']} to rebuild, shards to retrain: {plan['shards']}")
         step(f"forgetting user {user}")
-        forgotten = cluster.run("forget", "forget", "--user", user, "--wait")
+        asking, began = ["forget", "--user", user, "--request-id", f"demo-{user}"], time.monotonic()
+        cluster.run("accept", *asking)
+        say(f"  acknowledged after {time.monotonic() - began:.2f} s: from now on nothing answers that saw user {user}")
+        staged = answering_stage(cluster, other, f"demo-{user}") if arguments.slices > 1 else None
+        if staged:
+            seconds, stage = staged
+            say(f"  {seconds:.1f} s later shard {stage['shard']} answers from its stage {stage['stage']} of {arguments.slices}, which "
+                f"never saw user {user}: exact, while the last slice is trained anew")
+        forgotten = cluster.run("forget", *asking, "--wait")
+        cluster.seconds["forget"] = round(time.monotonic() - began, 2)
         retrained = [shard["shard"] for shard in forgotten["shards"]]
-        retraining = sum(shard["tokens"] for shard in forgotten["shards"])
+        retraining = sum(shard["tokens_trained"] for shard in forgotten["shards"])
 
         step("replaying the training of the retrained shards without that user, comparing bytes")
         verified = cluster.run("verify", "verify", "--request", forgotten["request"], allow=(0, 2))
@@ -150,6 +183,9 @@ def main():
     say()
     say(f"  Forgetting user {user} retrained {len(retrained)} of {arguments.workers} shards: {retraining} tokens, where all shards "
         f"have {full_training} ({full_training / max(retraining, 1):.1f} x less).")
+    if staged:
+        say(f"  From the request to exact answers of that shard: {staged[0]:.1f} s, by the stage before slice {staged[1]['stage'] + 1}, "
+            "from which it was trained again.")
     say(f"  From the request to clean adapters in service: {cluster.seconds['forget']:.0f} s; training all shards took "
         f"{cluster.seconds['train']:.0f} s.")
     if verified["verified"]:
@@ -162,7 +198,7 @@ def main():
         print(json.dumps({
             "schema_version": 1, "samples": samples, "workers": arguments.workers, "seconds": cluster.seconds,
             "import": imported, "train": trained, "evaluate": evaluated, "query_before": before, "plan": plan,
-            "forget": forgotten, "verify": verified, "query_forgotten": gone, "query_after": after,
+            "meanwhile": staged and {"seconds": staged[0], "adapter": staged[1]}, "forget": forgotten, "verify": verified, "query_forgotten": gone, "query_after": after,
             "summary": {"shards_retrained": retrained, "shards": arguments.workers,
                         "retraining_tokens": retraining, "full_training_tokens": full_training,
                         "forget_seconds": cluster.seconds["forget"], "train_seconds": cluster.seconds["train"],
