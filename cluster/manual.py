@@ -76,6 +76,7 @@ def main():
             ("LETHE_COORDINATOR", "where clients and workers find the coordinator"),
             ("LETHE_KEYS", "this side's file of CURVE keys"),
             ("LETHE_COORDINATOR_KEY", "the coordinator's public key"),
+            ("LETHE_ALLOW_LIST", "the list of keys that lethe keys allow, revoke and list are about"),
             ("LETHE_WEIGHT_CACHE", "a folder for packed weights, or none"),
             ("LETHE_LOG", "how much services log: debug, info, notice, warning or error"),
             ("NO_COLOR", "no colours and bars on a terminal"),

@@ -26,8 +26,15 @@ public final class Authenticator: Sendable {
     static let endpoint = "inproc://zeromq.zap.01"
     static let domain = "lethe"
 
-    /// nil: it shall end; otherwise it shall fail.
-    private let stop: Mailbox<ZeroMQError?>
+    private enum Order: Sendable {
+        case end
+        /// As if this had come up.
+        case fail(ZeroMQError)
+        /// From now on these.
+        case admit([CurvePublicKey: String])
+    }
+
+    private let orders: Mailbox<Order>
 
     /// - `whenRefused`: called on the authenticator's thread for every connection that is refused.
     /// - `whenFailed`: called on it when it cannot go on. Nobody gets in from then on.
@@ -35,16 +42,16 @@ public final class Authenticator: Sendable {
         _ context: Context, _ admission: Admission, whenRefused: @escaping @Sendable (Refusal) -> Void = { _ in },
         whenFailed: @escaping @Sendable (ZeroMQError) -> Void = { _ in }
     ) throws {
-        let stop = try Mailbox<ZeroMQError?>()
+        let orders = try Mailbox<Order>()
         let started = try Mailbox<ZeroMQError?>()
-        self.stop = stop
+        self.orders = orders
         let thread = Thread {
             do throws(ZeroMQError) {
                 let socket = try Socket(context, .router)
                 try socket.bind(Self.endpoint)
                 started.post(nil)
                 do throws(ZeroMQError) {
-                    try Self.serve(socket, ZAPDoor(admission), whenRefused: whenRefused, stop: stop)
+                    try Self.serve(socket, ZAPDoor(admission), whenRefused: whenRefused, orders)
                 } catch {
                     if error != .contextTerminated { whenFailed(error) }
                 }
@@ -58,24 +65,34 @@ public final class Authenticator: Sendable {
     }
 
     deinit {
-        stop.post(nil)
+        orders.post(.end)
+    }
+
+    /// Of connections that are made from now on, only clients with these keys are let in, and called so. Those that are there stay.
+    public func admit(_ keys: [CurvePublicKey: String]) {
+        orders.post(.admit(keys))
     }
 
     /// Has it fail as if this had come up, for tests.
     package func fail(_ error: ZeroMQError) {
-        stop.post(error)
+        orders.post(.fail(error))
     }
 
     private static func serve(
-        _ socket: Socket, _ door: ZAPDoor, whenRefused: @Sendable (Refusal) -> Void, stop: Mailbox<ZeroMQError?>
+        _ socket: Socket, _ door: ZAPDoor, whenRefused: @Sendable (Refusal) -> Void, _ orders: Mailbox<Order>
     ) throws(ZeroMQError) {
         var door = door
-        let poller = Poller([.socket(socket), .descriptor(stop.descriptor)])
+        let poller = Poller([.socket(socket), .descriptor(orders.descriptor)])
         while true {
             let ready = try poller.wait(timeout: nil)
             if ready[1] {
-                guard let error = stop.drain().first ?? nil else { return }
-                throw error
+                for order in orders.drain() {
+                    switch order {
+                    case .end: return
+                    case .fail(let error): throw error
+                    case .admit(let names): door.admission = .keys(Set(names.keys), names: names)
+                    }
+                }
             }
             while let request = try socket.receive() {
                 guard let answer = door.answer(request, at: .now) else { continue }

@@ -27,7 +27,7 @@ public struct ConnectionLimits: Sendable {
 
 /// Why a server closed a connection.
 public enum ConnectionClosing: String, Sendable, CustomStringConvertible {
-    case crowded, silent, unfinished, stalled, unread, identity, tooLarge, portions
+    case crowded, silent, unfinished, stalled, unread, identity, tooLarge, portions, revoked
 
     public var description: String {
         switch self {
@@ -39,6 +39,7 @@ public enum ConnectionClosing: String, Sendable, CustomStringConvertible {
         case .identity: "it chose its own identity"
         case .tooLarge: "it sent a message above the limits"
         case .portions: "it broke the rules of messages in portions"
+        case .revoked: "its key may not connect any more"
         }
     }
 }

@@ -49,6 +49,23 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Names a port of loopback, whoever writes its address: `127.0.0.1-7070`. nil: beyond this machine, or no such port.
+    ///
+    /// Names are resolved for this.
+    public var loopbackPlace: String? {
+        guard isLoopback, case .tcp(let host, let port?) = place else { return nil }
+        return switch host {
+        case .any: nil
+        case .ipv4(let address): "\(address)-\(port)"
+        case .ipv6(let address):
+            Self.bytes(ipv6: address).map { bytes in
+                // One address of IPv4 that is written as IPv6 is still that one.
+                bytes[10] == 0xFF ? bytes.suffix(4).map(String.init).joined(separator: ".") + "-\(port)" : "ip6-\(port)"
+            }
+        case .name: needsIPv6 ? "ip6-\(port)" : "127.0.0.1-\(port)"
+        }
+    }
+
     // MARK: reading
 
     private struct Objection: Error {

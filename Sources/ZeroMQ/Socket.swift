@@ -42,6 +42,8 @@ public final class Socket {
     public private(set) var connections: ConnectionGuard?
     /// Counts a client's bytes, where that was asked for.
     var meter: ConnectionMeter?
+    /// Of a client: the key that its server has to have; nil: it is asked for none.
+    public let expectedServer: CurvePublicKey?
     /// Bytes that CURVE adds to a frame.
     private let envelope: Int
 
@@ -53,6 +55,7 @@ public final class Socket {
         self.kind = kind
         self.handle = handle
         envelope = options.envelope
+        expectedServer = options.expectedServer
         if case .server(_, let authenticator) = options.curve {
             self.authenticator = authenticator
         } else {

@@ -21,6 +21,9 @@ public struct SocketOptions: Sendable {
     public var maximumFrameSize: Int64?
     /// A peer that has not finished its handshake by then is disconnected.
     public var handshakeTimeout: Duration = .seconds(10)
+    /// A try to connect over TCP that nothing has answered by then is given up and made anew, with the name looked up again: the
+    /// system's own bound is two minutes, in which a server that moved is not found.
+    public var connectTimeout: Duration = .seconds(4)
     public var reconnectInterval: Duration = .milliseconds(100)
     /// Back-off doubles up to this; zero: no back-off.
     public var reconnectIntervalMaximum: Duration = .zero
@@ -41,6 +44,11 @@ public struct SocketOptions: Sendable {
 
     public init() {}
 
+    /// Of a client: the key that its server has to have; nil: it is asked for none.
+    public var expectedServer: CurvePublicKey? {
+        if case .client(_, let key) = curve { key } else { nil }
+    }
+
     /// Bytes that CURVE adds to a frame (RFC 26): a name of 8 bytes, a nonce of 8, an authenticator of 16 and the flags.
     var envelope: Int { curve == nil ? 0 : 33 }
 }
@@ -55,6 +63,7 @@ extension Socket {
         let limit = options.maximumFrameSize.map { min($0, .max - envelope) + envelope }
         try set(ZMQ_MAXMSGSIZE, limit ?? -1, "ZMQ_MAXMSGSIZE")
         try set(ZMQ_HANDSHAKE_IVL, milliseconds(options.handshakeTimeout), "ZMQ_HANDSHAKE_IVL")
+        try set(ZMQ_CONNECT_TIMEOUT, milliseconds(options.connectTimeout), "ZMQ_CONNECT_TIMEOUT")
         try set(ZMQ_RECONNECT_IVL, milliseconds(options.reconnectInterval), "ZMQ_RECONNECT_IVL")
         try set(ZMQ_RECONNECT_IVL_MAX, milliseconds(options.reconnectIntervalMaximum), "ZMQ_RECONNECT_IVL_MAX")
         try set(ZMQ_TCP_KEEPALIVE, options.keepAlive ? 1 as Int32 : 0, "ZMQ_TCP_KEEPALIVE")

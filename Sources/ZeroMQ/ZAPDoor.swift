@@ -7,7 +7,7 @@ struct ZAPDoor {
         var refusal: Authenticator.Refusal?
     }
 
-    private let admission: Authenticator.Admission
+    var admission: Authenticator.Admission
     /// Connections without keys that may come at once.
     private var tokens: Double
     private var refilled = ContinuousClock.now

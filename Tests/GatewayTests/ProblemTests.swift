@@ -12,7 +12,7 @@ struct ProblemTests {
             (ErrorCode.unknownUser, 404), (.unknownItem, 404), (.unknownRequest, 404), (.invalidRequest, 422),
             (.tooLarge, 422), (.notTrained, 409), (.noCleanAdapter, 409), (.requestConflict, 409),
             (.methodNotAvailable, 409), (.busy, 429), (.unreachable, 503), (.superseded, 503), (.cancelled, 503),
-            (.diskFull, 507),
+            (.diskFull, 507), (.notAllowed, 403), (.keyRefused, 503),
             (.failed, 502), (ErrorCode(rawValue: "of-a-later-release"), 502),
         ])
     func codes(code: ErrorCode, status: Int) async throws {

@@ -68,7 +68,7 @@ struct AttackMemoryTests {
 
     @Test("One message that never ends")
     func endless() throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         _ = try peak("a message without an end", cluster) {
             let peer = try RawPeer(cluster.endpoint)
             var sent = 0
@@ -79,7 +79,7 @@ struct AttackMemoryTests {
 
     @Test("Many halves of messages")
     func halves() throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         _ = try peak("40 halves of messages of 60 MiB", cluster) {
             let peers = try (0..<40).map { _ in try RawPeer(cluster.endpoint) }
             for _ in 0..<30 { for peer in peers { _ = peer.sendFrame(1 << 20) } }
@@ -90,7 +90,7 @@ struct AttackMemoryTests {
 
     @Test("Requests whose replies nobody reads, over TCP and ipc", arguments: [false, true])
     func unread(isLocal: Bool) throws {
-        let cluster = try TestCluster(isLocal: isLocal)
+        let cluster = try TestCluster(isLocal: isLocal, opensLoopback: true)
         _ = try cluster.importRatings(Ratings.csv(users: 3000))
         _ = try peak("1,500 unread replies over \(isLocal ? "ipc" : "TCP")", cluster) {
             let peers = try (0..<30).map { _ in try dealer(cluster.endpoint, reads: false) }
@@ -104,7 +104,7 @@ struct AttackMemoryTests {
 
     @Test("Very many connections")
     func connections() throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         _ = try peak("2,500 connections", cluster) {
             let peers = try (0..<2500).map { _ in try RawPeer(cluster.endpoint, greets: false) }
             afterwards()
@@ -114,7 +114,7 @@ struct AttackMemoryTests {
 
     @Test("Batches of 64 MB of several, and JSON of many values; status goes on meanwhile", arguments: [false, true])
     func large(isDense: Bool) throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         let body: [UInt8] =
             isDense
             ? Array("{\"forget\":{\"_0\":{\"dryRun\":true,\"interactions\":[],\"users\":[\"\"".utf8)
@@ -147,7 +147,7 @@ struct AttackMemoryTests {
 
     @Test("Questions with ten thousand candidates each")
     func candidates() throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         _ = try cluster.importRatings(Ratings.csv(users: 10))
         _ = try peak("questions with many candidates", cluster) {
             let peers = try (0..<20).map { _ in try dealer(cluster.endpoint) }

@@ -30,7 +30,7 @@ struct AuditTests {
         "A request whose id is empty, too long or not printable gets an error under that id, and no line of the log of its own",
         arguments: ["", "a\nnotice: forged line", "\u{0}", String(repeating: "x", count: 300)])
     func ids(_ id: String) throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         let status = Array("{\"status\":{}}".utf8)
         let header = Array("{\"body\":{},\"payloads\":[\(status.count)]}".utf8)
         let reply = try #require(

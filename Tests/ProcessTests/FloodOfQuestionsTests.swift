@@ -32,7 +32,7 @@ struct FloodOfQuestionsTests {
 
     @Test("Who asks again after the answer was lost gets it without its being computed, and not once it is forgotten")
     func lostAnswer() throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         _ = try cluster.importRatings(Ratings.csv(users: 10))
         func ask() throws -> ClientReply.Outcome? {
             let peer = try dealer(cluster.endpoint)
@@ -54,7 +54,7 @@ struct FloodOfQuestionsTests {
 
     @Test("A flood of rankings fills the queue, and somebody's question is answered all the same")
     func flood() throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         let items = (0..<3000).map { "collector,c\($0),5,\($0),\($0) \(String(repeating: "title ", count: 20))\n" }
         _ = try cluster.importRatings(Ratings.csv(users: 10) + items.joined())
         let flood = try (0..<20).map { _ in try dealer(cluster.endpoint) }

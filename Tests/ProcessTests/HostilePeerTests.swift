@@ -21,7 +21,7 @@ struct HostilePeerTests {
 
     @Test("Peers that claim the identities which libzmq would give out next do not end the coordinator")
     func guessedIdentities() throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         // What `rand` gives in a process that does not seed it; libzmq makes its first number from two draws.
         let draws: [UInt32] = [
             1_804_289_383, 846_930_886, 1_681_692_777, 1_714_636_915, 1_957_747_793, 424_238_335, 719_885_386,
@@ -46,7 +46,7 @@ struct HostilePeerTests {
 
     @Test("Who asks for more than is read gets `busy` for it, and others are answered")
     func manyRequests() throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         _ = try cluster.importRatings(Ratings.csv(users: 9))
         let peer = try dealer(cluster.endpoint)
         for number in 0..<400 { try peer.send(request("{\"lineage\":{}}", id: "r\(number)")) }
@@ -63,7 +63,7 @@ struct HostilePeerTests {
 
     @Test("A worker's place is not taken with the id that the status shows")
     func workerIDs() throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         try cluster.startWorkers(1)
         let listed = try #require(try cluster.succeed("status")["workers"] as? [[String: Any]])
         let id = try #require(listed.first?["id"] as? String)
@@ -91,7 +91,7 @@ struct HostilePeerTests {
 
     @Test("Bad peers cost the log a bounded number of lines, and a refused key is named in it")
     func log() throws {
-        let cluster = try TestCluster()
+        let cluster = try TestCluster(opensLoopback: true)
         let peer = try dealer(cluster.endpoint)
         for _ in 0..<500 { try peer.send([[], [WireLimits.version], Array("nonsense".utf8), [], Array("{".utf8)]) }
         try peer.send(request("{\"status\":{}}", id: "s"))

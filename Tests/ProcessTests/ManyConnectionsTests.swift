@@ -29,7 +29,7 @@ struct ManyConnectionsTests {
     @Test("A small soft limit is raised at the start, and thousands of silent connections keep nobody out")
     func raised() throws {
         try raiseOwnLimit()
-        let cluster = try TestCluster(limits: "-Sn 128")
+        let cluster = try TestCluster(limits: "-Sn 128", opensLoopback: true)
         let held = try (0..<2200).map { _ in try RawPeer(cluster.endpoint, greets: false) }
         for _ in 0..<3 { _ = try cluster.succeed("status") }
         let open = try openFiles(cluster)
@@ -41,7 +41,7 @@ struct ManyConnectionsTests {
     @Test("Beyond a hard limit whoever comes is turned away, clients get in, and nothing spins")
     func exhausted() throws {
         try raiseOwnLimit()
-        let cluster = try TestCluster(limits: "-n 160")
+        let cluster = try TestCluster(limits: "-n 160", opensLoopback: true)
         let held = try (0..<600).map { _ in try RawPeer(cluster.endpoint, greets: false) }
         for _ in 0..<3 { _ = try cluster.succeed("status") }
         #expect(held.prefix(400).allSatisfy { $0.isClosed(within: 30) })

@@ -10,7 +10,7 @@ struct SlowLinkTests {
         let targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
         let cluster = try TestCluster(
             settings: ["--partition", "user-hash", "--shards", "1", "--epochs", "1", "--rank", "64", "--targets"]
-                + targets)
+                + targets, opensLoopback: true)
         _ = try cluster.importRatings(Ratings.csv(users: 6))
         let link = try SlowLink(to: cluster.endpoint, bytesPerSecond: 62_500)
         defer { link.close() }

@@ -34,6 +34,8 @@ public final class CoordinatorClient {
     private var socket: Socket
     /// Whether anything ever came from there.
     private var isKnown = false
+    /// How far the last connection has come.
+    private var reached = ConnectionAttempt.none
 
     /// - `memory`: where the newest coordinator of each cluster is remembered; nil: nowhere, and any is believed.
     /// - Throws: `ClientError` (`invalid-request`) for an endpoint or keys that cannot be used.
@@ -56,7 +58,7 @@ public final class CoordinatorClient {
     /// - `whenWorking`: called about once a second while the coordinator works on it; throws to give up.
     /// - `isWanted`: asked several times a second; once it says no, the coordinator is left, which drops what only this
     ///   connection asked for. nil: it stays wanted.
-    /// - Throws: the coordinator's `ClientError`, or one with code `unreachable`, `superseded` or `cancelled`.
+    /// - Throws: the coordinator's `ClientError`, or one with code `unreachable`, `key-refused`, `superseded` or `cancelled`.
     @discardableResult
     public func call(
         _ request: ClientRequest, id: String? = nil, patience: Duration = .seconds(15),
@@ -78,7 +80,7 @@ public final class CoordinatorClient {
     ///
     /// - `whenAnswered`: called with the position of a request and what became of it, as soon as that is known.
     /// - `isWanted`: as `call` has it.
-    /// - Throws: `ClientError` with code `unreachable`, `superseded` or `cancelled`.
+    /// - Throws: `ClientError` with code `unreachable`, `key-refused`, `superseded` or `cancelled`.
     public func callAll(
         _ requests: [ClientRequest], patience: Duration = .seconds(15),
         whenWorking: (Int, WorkingNotice) -> Void = { _, _ in },
@@ -107,8 +109,7 @@ public final class CoordinatorClient {
     }
 
     private var silence: ClientError {
-        let unresolved = try? Endpoint(endpoint, for: .connecting).unresolved
-        let cause = unresolved?.reason ?? "is it running, and are the keys right?"
+        let cause = reached.cause(endpoint: endpoint, keys: curve.map { ($0.keys.publicKey, $0.serverKey) })
         return ClientError(code: .unreachable, message: "no answer from a coordinator at \(endpoint); \(cause)")
     }
 
@@ -135,7 +136,7 @@ public final class CoordinatorClient {
         while true {
             for question in open { try send(questions[question].frames, until: deadline, clock) }
             var retry = min(deadline, clock.now + attempt)
-            let poller = Poller([.socket(socket)])
+            let poller = Poller([.socket(socket)] + [socket.attempts].compactMap(\.self))
             while clock.now < retry {
                 if let isWanted, !isWanted() {
                     // The old connection is closed: the coordinator notices when it says that it works on it.
@@ -144,7 +145,13 @@ public final class CoordinatorClient {
                 }
                 let silence = retry - clock.now
                 let pause = isWanted == nil ? silence : min(silence, Self.glance)
-                guard try poller.wait(timeout: pause)[0] else { continue }
+                let ready = try poller.wait(timeout: pause)
+                if try isOutdated() {
+                    // Once more at once, and not less patiently for it.
+                    attempt /= 2
+                    break
+                }
+                guard ready[0] else { continue }
                 while let frames = try socket.receive(
                     maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message)
                 {
@@ -173,6 +180,26 @@ public final class CoordinatorClient {
             socket = try Self.connect(context, endpoint, curve)
             attempt *= 2
         }
+    }
+
+    /// - Returns: whether the coordinator that is there has another key by now, or came after the connection was begun: with
+    ///   that the next one will come about.
+    /// - Throws: `ClientError` (`key-refused`): this connection comes to nothing, and so would the next.
+    private func isOutdated() throws -> Bool {
+        reached = socket.attempt
+        if reached == .refused {
+            socket = try Self.connect(context, endpoint, curve)
+            throw Self.refusal(at: endpoint, curve)
+        }
+        return reached == .failed && curve == nil && ClientCurve.local(endpoint)?.serverKey != socket.expectedServer
+    }
+
+    static func refusal(at endpoint: String, _ curve: ClientCurve?) -> ClientError {
+        let key = curve.map { " (\($0.keys.publicKey))" } ?? ""
+        return ClientError(
+            code: .keyRefused,
+            message: "the coordinator at \(endpoint) is there and refused this key\(key): it has to stand on the "
+                + "coordinator's list, by --allow or lethe keys allow")
     }
 
     private static let firstAttempt = Duration.seconds(5)
@@ -211,8 +238,9 @@ public final class CoordinatorClient {
         options.reconnectIntervalMaximum = .seconds(1)
         // What was sent must leave before the process ends.
         options.linger = .milliseconds(500)
-        options.curve = curve.map { .client($0.keys, serverKey: $0.serverKey) }
+        options.curve = (curve ?? .local(endpoint)).map { .client($0.keys, serverKey: $0.serverKey) }
         let socket = try Socket(context, .dealer, options: options)
+        try socket.measure()
         try socket.connect(endpoint)
         return socket
     }

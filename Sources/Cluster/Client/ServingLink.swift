@@ -34,6 +34,11 @@ public final class ServingLink {
 
     public var source: Poller.Source { .socket(socket) }
 
+    /// That the coordinator is there and refused this key: a new connection has to be made; nil: nobody said so.
+    public var refusal: ClientError? {
+        socket.attempt == .refused ? CoordinatorClient.refusal(at: endpoint, curve) : nil
+    }
+
     /// What does not fit into the queue is lost, as it may be on the way.
     public func send(_ request: ServingRequest, id: String) throws {
         do {

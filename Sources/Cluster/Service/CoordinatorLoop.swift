@@ -52,6 +52,12 @@ final class CoordinatorLoop {
     var ending: (error: ClientError, until: ContinuousClock.Instant)?
     let budget: ReplyBudget
     var admission = WorkerAdmission()
+    /// nil: nobody is asked for a key.
+    var keys: KeyAdmission?
+    /// Of workers that keys were bound to: not written down yet.
+    var newBindings: [(name: String, worker: String)] = []
+    /// Who was told that the key is not on the list any more.
+    var turnedOut: Set<PeerID> = []
     var peerLog = PeerLog()
     var links = WorkerLinks()
     var waitingTasks = WaitingTasks()
@@ -64,6 +70,7 @@ final class CoordinatorLoop {
         leases = LeaseBook(run: UUID().uuidString, mayInherit: initial.hasGrantedLeases, at: 0)
         leasesAreRecorded = initial.hasGrantedLeases
         budget = ReplyBudget(socket.connections)
+        keys = process.options.security.map { KeyAdmission($0.allowed, bindings: initial.workerKeys) }
         coordinator = Coordinator(
             settings: process.settings, snapshot: initial.snapshot, copies: initial.copies, at: .init(milliseconds: 0))
     }
@@ -98,6 +105,7 @@ final class CoordinatorLoop {
                 if let line = peerLog.leftOut(at: .now) { logger.warning("\(line)") }
                 nextTick = ContinuousClock.now + Self.tick
                 if nextTick >= nextCounting {
+                    recordBindings()
                     onLedger {
                         $0.noteCounted(isEnd: false)
                         $0.continueImports()
@@ -204,8 +212,10 @@ final class CoordinatorLoop {
         case .wasRead(let ticket, let request, let generation, let attempt, let reply):
             wasRead(ticket, request, generation: generation, attempt: attempt, reply)
         case .readAgain: mustRead = true
+        case .keys(let read): take(read)
+        case .bindingsUnrecorded(let bindings, let error): bindingsUnrecorded(bindings, error)
         case .connectionRefused(let refusal):
-            if peerLog.admits("refused connections") {
+            if peerLog.admits("refused connections", once: refusal.key?.text ?? "none from \(refusal.address)") {
                 // The key is public; a forged one costs its owner nothing.
                 logger.warning(
                     "refused a connection",

@@ -11,21 +11,16 @@ package struct CoordinatorOptions: Sendable {
     /// Encryption and admission, needed beyond loopback.
     package struct Security: Sendable {
         package var keys: CurveKeyPair
-        /// Workers and clients that may connect.
-        package var allowed: Set<CurvePublicKey>
-        /// What the audit log calls them.
-        package var names: [CurvePublicKey: String]
-        /// Of those allowed, gateways that may answer themselves, as `CurvePublicKey.text`.
-        package var gateways: Set<String>
+        /// Where it is read who may connect.
+        package var sources: AllowSources
+        /// As it was read last.
+        package var allowed: AllowList
 
-        package init(
-            keys: CurveKeyPair, allowed: Set<CurvePublicKey>, names: [CurvePublicKey: String] = [:],
-            gateways: Set<String> = []
-        ) {
-            self.gateways = gateways
+        /// - Throws: what makes that unusable.
+        package init(keys: CurveKeyPair, sources: AllowSources) throws {
             self.keys = keys
-            self.allowed = allowed
-            self.names = names
+            self.sources = sources
+            allowed = try sources.read()
         }
     }
 
@@ -35,6 +30,8 @@ package struct CoordinatorOptions: Sendable {
     /// `tcp://127.0.0.1:*` picks a free port; the endpoint as bound is written to `<data>/endpoint`.
     package var endpoint = "tcp://127.0.0.1:7070"
     package var security: Security?
+    /// On loopback, where there are no keys: whether every user of this machine may connect.
+    package var opensLoopback = false
     package var shards = 4
     package var partition = PartitionMethod.user
     package var seed: UInt64 = 0
@@ -98,7 +95,7 @@ package enum CoordinatorStartError: Error, CustomStringConvertible, Sendable {
         switch self {
         case .keysNeeded(let endpoint):
             "\(endpoint) can be reached from other machines, so connections must be encrypted: make keys with `lethe keys "
-                + "FILE` and pass --keys and --allow"
+                + "FILE` and pass --keys and --allow or --allow-list"
         case .endpointInUse(let endpoint):
             "\(endpoint) is in use by another process; stop that, or listen elsewhere with --listen"
         case .endpointUnusable(let reason), .invalidSetting(let reason): reason

@@ -39,6 +39,9 @@ package final class CoordinatorProcess: Sendable {
         case wasRead(ClientTicket, ReadRequest, generation: Int, attempt: Int, ClientReply)
         /// The ledger changed and could not be read.
         case readAgain
+        /// Which keys may connect, read again.
+        case keys(Result<AllowList, any Error>)
+        case bindingsUnrecorded([(name: String, worker: String)], ClientError)
         /// Of a key that is not on the list, or without one.
         case connectionRefused(Authenticator.Refusal)
         /// The peer took more than it may.
@@ -169,9 +172,12 @@ package final class CoordinatorProcess: Sendable {
         }
         // Before anybody can connect: those who wait for this port may take every descriptor that the process is allowed.
         let initial = try initialState()
-        let socket = try bind()
+        let local = try localKeys()
+        let socket = try bind(local)
         let endpoint = socket.endpoint
         try announce(endpoint, in: endpointFile)
+        let notes = local == nil ? [] : announceLocally(endpoint)
+        defer { withExtendedLifetime(notes) {} }
         logger.notice("listening", metadata: ["endpoint": "\(endpoint)", "cluster": "\(settings.cluster)"])
         if let generation = settings.generation { logger.info("generation \(generation.counter)") }
         ready(endpoint)
@@ -203,12 +209,42 @@ package final class CoordinatorProcess: Sendable {
         inbox.post(.stop)
     }
 
+    /// Reads again which keys may connect. From any thread, one after the other.
+    package func readKeysAgain() {
+        guard let security = options.security else { return logger.notice("there are no keys to be read again") }
+        inbox.post(.keys(Result { try security.sources.read() }))
+    }
+
+    /// Of connections that are made from now on.
+    func admit(_ list: AllowList) { authenticator.withLock { $0 }?.admit(list.names) }
+
     /// Has the thread that admits connections fail, for tests.
     package func failAdmission(_ error: ZeroMQError) {
         authenticator.withLock { $0 }?.fail(error)
     }
 
-    private func bind() throws -> (socket: Socket, endpoint: String) {
+    /// nil: there are keys, nobody is to be asked for one, or a file of the socket decides who may connect.
+    private func localKeys() throws -> LocalKeys? {
+        guard options.security == nil, !options.opensLoopback, case .tcp = try options.listening().place else {
+            return nil
+        }
+        return try LocalKeys(in: options.dataDirectory)
+    }
+
+    private func announceLocally(_ endpoint: String) -> [LocalCoordinators.Note] {
+        let place = (try? Endpoint(endpoint, for: .connecting))?.loopbackPlace
+        let folder = options.dataDirectory.standardizedFileURL.path
+        let notes = place.map { LocalCoordinators().announce(folder, at: $0) } ?? []
+        if notes.isEmpty {
+            let (own, coordinator) = (LocalCoordinators.clientKey, LocalCoordinators.coordinatorKey)
+            logger.warning(
+                "this user's other processes are not led to the keys in \(folder): there is no place for a note",
+                metadata: ["--keys": "\(own)", "--coordinator-key": "\(coordinator).pub"])
+        }
+        return notes
+    }
+
+    private func bind(_ local: LocalKeys?) throws -> (socket: Socket, endpoint: String) {
         let context = try Context()
         var socketOptions = SocketOptions()
         socketOptions.maximumFrameSize = Int64(WireLimits.frame)
@@ -224,12 +260,13 @@ package final class CoordinatorProcess: Sendable {
         let inbox = inbox
         socketOptions.whenClosed = { inbox.post(.connectionClosed(address: $0, $1)) }
         socketOptions.whenUnwatched = { inbox.post(.admissionFailed($0)) }
+        let names = options.security?.allowed.names ?? local.map { [$0.client.publicKey: ClientTicket.nameWithoutKey] }
         let authenticator = try Authenticator(
-            context, options.security.map { .keys($0.allowed, names: $0.names) } ?? .anybody(),
+            context, names.map { .keys(Set($0.keys), names: $0) } ?? .anybody(),
             whenRefused: { inbox.post(.connectionRefused($0)) }, whenFailed: { inbox.post(.admissionFailed($0)) })
         self.authenticator.withLock { $0 = authenticator }
-        if let security = options.security {
-            socketOptions.curve = .server(security.keys, authenticator)
+        if let keys = options.security?.keys ?? local?.coordinator {
+            socketOptions.curve = .server(keys, authenticator)
         } else {
             socketOptions.admission = authenticator
         }
@@ -250,7 +287,8 @@ package final class CoordinatorProcess: Sendable {
                 Result {
                     InitialState(
                         snapshot: try service.ledger.snapshot(), copies: try service.ledger.copies(),
-                        hasGrantedLeases: try service.ledger.hasGrantedLeases())
+                        hasGrantedLeases: try service.ledger.hasGrantedLeases(),
+                        workerKeys: try service.ledger.workerKeys())
                 })
         }
         guard let result = answer.take().first else { throw ClientError(code: .failed, message: "no snapshot") }
@@ -263,6 +301,7 @@ struct InitialState: Sendable {
     var snapshot: LedgerSnapshot
     var copies: [HandedCopy]
     var hasGrantedLeases: Bool
+    var workerKeys: [String: String]
 }
 
 extension CoordinatorProcess {

@@ -23,6 +23,11 @@ package struct WorkerAdmission {
         self.limits = limits
     }
 
+    /// Connections of workers that were let in, with their keys, in a fixed order.
+    package var keys: [(peer: PeerID, key: String?)] {
+        origins.map { ($0.key, $0.value.key) }.sorted { $0.peer.bytes.lexicographicallyPrecedes($1.peer.bytes) }
+    }
+
     /// `isHere`: whether a worker that counts is at the connection still.
     ///
     /// - Returns: why a worker that greets from there is not let in; nil: it is.

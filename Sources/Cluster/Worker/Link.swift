@@ -15,6 +15,11 @@ final class Link: Sendable {
         case broken(WireError)
         /// More waits than may; the message is not sent.
         case full
+        /// The coordinator is there and refused this worker's key: nothing comes over this connection.
+        case refused
+        /// The coordinator that is there has another key by now, or came after the connection was begun: with that it will come
+        /// about.
+        case outdated
     }
 
     private enum Command: Sendable {
@@ -27,11 +32,12 @@ final class Link: Sendable {
     }
 
     private let endpoint: String
-    private let options: SocketOptions
+    private let options: @Sendable () -> SocketOptions
     private let commands: Mailbox<Command>
     private let events: Mailbox<(number: UInt64, Event)>
     private let ended: Mailbox<Void>
     private let number = Atomic<UInt64>(0)
+    private let reached = Locked(ConnectionAttempt.none)
     /// When something last came, a whole message or some of its bytes, in milliseconds of the clock.
     private let heard = Atomic<Int64>(-1)
     private let now: @Sendable () -> Double
@@ -39,8 +45,12 @@ final class Link: Sendable {
     /// Readable while something has come.
     var descriptor: Int32 { events.descriptor }
 
-    /// - Parameter now: seconds of a monotonic clock.
-    init(to endpoint: String, options: SocketOptions, now: @escaping @Sendable () -> Double) throws(ZeroMQError) {
+    /// - Parameters:
+    ///   - options: asked for every connection.
+    ///   - now: seconds of a monotonic clock.
+    init(
+        to endpoint: String, options: @escaping @Sendable () -> SocketOptions, now: @escaping @Sendable () -> Double
+    ) throws(ZeroMQError) {
         self.endpoint = endpoint
         self.options = options
         self.now = now
@@ -80,6 +90,9 @@ final class Link: Sendable {
         return events.drain().filter { $0.number == present }.map(\.1)
     }
 
+    /// How far the last connection has come.
+    var attempt: ConnectionAttempt { reached.withLock { $0 } }
+
     /// When something last came over any connection, in seconds of the clock; nil: never.
     var lastHeard: Double? {
         let milliseconds = heard.load(ordering: .relaxed)
@@ -107,7 +120,7 @@ final class Link: Sendable {
                 case .connect(let number):
                     (connection, period) = (nil, nil)
                     connection = try LinkConnection(
-                        context, to: endpoint, options: options, number: number, now: now
+                        context, to: endpoint, options: options(), number: number, now: now
                     ) { [self] in post(.undelivered($0)) }
                 case .send(let parcel, let number):
                     guard let connection, number == connection.number else { continue }
@@ -126,14 +139,28 @@ final class Link: Sendable {
                 connection = nil
             }
             if connection?.hasMoreBytes() == true { hear() }
+            if let connection { look(at: connection) }
             var sources: [Poller.Source] = [.descriptor(commands.descriptor)]
             var wait = Duration.seconds(1)
             if let connection {
-                sources.append(.socket(connection.socket))
+                sources += [.socket(connection.socket), connection.socket.attempts].compactMap(\.self)
                 // Bytes are looked at several times in a period; they wake nobody.
                 if let period { wait = max(.milliseconds(1), min(period / 4, connection.untilBeat(every: period))) }
             }
             _ = try Poller(sources).wait(timeout: wait)
+        }
+    }
+
+    private func look(at connection: LinkConnection) {
+        let attempt = connection.socket.attempt
+        let isNew = reached.withLock { reached in
+            defer { reached = attempt }
+            return reached != attempt
+        }
+        if isNew, attempt == .refused { events.post((connection.number, .refused)) }
+        if attempt == .failed, !connection.isOutdated, options().expectedServer != connection.socket.expectedServer {
+            connection.isOutdated = true
+            events.post((connection.number, .outdated))
         }
     }
 

@@ -5,6 +5,8 @@ import ZeroMQ
 final class LinkConnection {
     let number: UInt64
     let socket: Socket
+    /// It was said that the coordinator that is there now has another key.
+    var isOutdated = false
     private var portions = PortionExchange(limit: WireLimits.workerMessage)
     private var bytes: UInt64 = 0
     private let clock = ContinuousClock()

@@ -1,4 +1,5 @@
 import LanguageModels
+import Messages
 import Unlearning
 import ZeroMQ
 
@@ -27,6 +28,16 @@ package struct WorkerConfiguration: Sendable {
         package init(own: CurveKeyPair, coordinator: CurvePublicKey) {
             self.own = own
             self.coordinator = coordinator
+        }
+
+        /// What stands in for keys before a coordinator of the same user on this machine's loopback; nil: there is none, or it asks
+        /// for none.
+        static func local(_ endpoint: String) -> CurveKeys? {
+            guard let place = try? Endpoint(endpoint, for: .connecting).loopbackPlace,
+                let files = LocalCoordinators().keys(at: place), let own = try? CurveKeyPair(contentsOf: files.own),
+                let coordinator = try? CurvePublicKey(contentsOf: files.coordinator)
+            else { return nil }
+            return CurveKeys(own: own, coordinator: coordinator)
         }
     }
 

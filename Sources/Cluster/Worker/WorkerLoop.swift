@@ -18,6 +18,8 @@ final class WorkerLoop {
     var connection = ConnectionState()
     private var hasBegun = false
     private var attempts = 0
+    /// Of why no connection comes about; nil: one did since.
+    private var lastWarning: String?
     var threadsRunning = 0
     var notes = ClearedNotes()
     /// The cluster that the shards on the disk are of.
@@ -39,9 +41,9 @@ final class WorkerLoop {
         reports = try Mailbox()
         let (clock, start) = (clock, ContinuousClock.now)
         self.start = start
-        link = try Link(to: configuration.coordinator, options: Self.options(configuration)) {
-            (clock.now - start) / .seconds(1)
-        }
+        link = try Link(
+            to: configuration.coordinator, options: { Self.options(configuration) },
+            now: { (clock.now - start) / .seconds(1) })
     }
 
     var now: Double { (clock.now - start) / .seconds(1) }
@@ -183,6 +185,14 @@ final class WorkerLoop {
             case .broken(let error):
                 logger.warning("the coordinator's messages make no sense, connecting again: \(error)")
                 continue
+            case .refused:
+                // It may be put on the list later: the next attempt asks again.
+                warn("the coordinator \(configuration.coordinator) \(cause)")
+                continue
+            case .outdated:
+                link.connect()
+                try send(.hello(hello(executor, state)))
+                continue
             case .full:
                 logger.warning("cannot send: \(PortionLimits.heldBytes) bytes wait already")
                 continue
@@ -208,7 +218,7 @@ final class WorkerLoop {
             case .refused(let code, let message): throw WorkerError.refused(code: code, message: message)
             case .welcome(let welcome):
                 guard follows(welcome) else { continue }
-                attempts = 0
+                (attempts, lastWarning) = (0, nil)
                 connection.welcomed(welcome, at: now)
                 link.beat(every: welcome.heartbeatSeconds)
                 logger.info("connected to cluster \(welcome.cluster)")
@@ -258,9 +268,7 @@ final class WorkerLoop {
         switch action {
         case .connect:
             if attempts == 3 {
-                logger.warning(
-                    "no answer from \(configuration.coordinator): is the coordinator running, and does it allow this key?"
-                )
+                warn("no answer from a coordinator at \(configuration.coordinator); \(cause)")
             }
             attempts += 1
             hasBegun = true
@@ -288,6 +296,19 @@ final class WorkerLoop {
         }
     }
 
+    /// Why nothing comes from the coordinator, as far as it is known.
+    private var cause: String {
+        link.attempt.cause(
+            endpoint: configuration.coordinator, keys: configuration.curve.map { ($0.own.publicKey, $0.coordinator) })
+    }
+
+    /// The same is not said again and again.
+    private func warn(_ text: String) {
+        guard text != lastWarning else { return }
+        lastWarning = text
+        logger.warning("\(text)")
+    }
+
     /// Messages of a connection that is gone are dropped: the next hello says how things are.
     func send(_ message: WorkerMessage) throws {
         do throws(WireError) {
@@ -305,7 +326,8 @@ final class WorkerLoop {
         // Long enough for a goodbye on its way.
         options.linger = .milliseconds(300)
         options.reconnectIntervalMaximum = .seconds(1)
-        options.curve = configuration.curve.map { .client($0.own, serverKey: $0.coordinator) }
+        let curve = configuration.curve ?? .local(configuration.coordinator)
+        options.curve = curve.map { .client($0.own, serverKey: $0.coordinator) }
         return options
     }
 

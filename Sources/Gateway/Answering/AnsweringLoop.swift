@@ -69,6 +69,7 @@ final class AnsweringLoop {
         let now = LeaseTime.now
         if now - lastHeard > Self.silence {
             lastHeard = now
+            if let refusal = link.refusal { logger.warning("\(refusal.message)") }
             try link.reconnect()
         }
         guard questions != nil else {

@@ -19,6 +19,8 @@ extension Problem {
             (409, "The cluster cannot do this as it is now", nil)
         case .busy: (429, "Too many requests wait already", 1)
         case .unreachable: (503, "No coordinator answers", 5)
+        case .notAllowed: (403, "The gateway's key may not do this", nil)
+        case .keyRefused: (503, "The coordinator refuses the gateway's key", 30)
         case .superseded: (503, "Another coordinator came after this one", 5)
         case .cancelled: (503, "Nobody waits any more", 1)
         case .diskFull: (507, "The coordinator's disk is full", nil)

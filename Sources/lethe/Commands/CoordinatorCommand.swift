@@ -26,14 +26,15 @@ struct CoordinatorCommand: ParsableCommand {
 
             Started again with --data alone a coordinator goes on as it was started last: also with the same method, rule, \
             double check and settings of the approximate methods, the base model where it was, and the folder of keys. Given \
-            anew each time are --listen, --keys and --allow, --master-key, --threads and --weight-cache. `lethe config` prints \
+            anew each time are --listen, --keys and --allow or --allow-list, --master-key, --threads and --weight-cache. `lethe config` prints \
             all of it, in the form of a configuration file.
 
             The approximate methods have a key of their own in the file: {"e2urec": {"beta": 0.4, "alpha": 2, "batch": 16, …}, \
             "ifru": {"damping": "prepared", or a number, or a list of multiples, "probes": 8, "pruning": 0, …}}.
 
             Beyond loopback, connections are encrypted: --keys names this side's key file and --allow the public keys of \
-            the workers and clients that may connect.
+            the workers and clients that may connect; --allow-list is a list in which each key has roles. At SIGHUP both are read \
+            again: who is gone from them is refused from then on, also over connections that are there.
             """)
 
     @OptionGroup var flags: CoordinatorFlags
@@ -61,6 +62,8 @@ struct CoordinatorCommand: ParsableCommand {
     func run() throws {
         PrivateFiles.makePrivate()
         try reportingFailures(json: json) {
+            // From before the keys are read: nothing that is said of them meanwhile is lost.
+            let hangUp = HangUp()
             var options = try flags.overriding(file: config).options()
             options.accepted = losses.accepted
             try config.map { try ConfigurationFile(path: $0).configure(&options.corrections) }
@@ -69,6 +72,7 @@ struct CoordinatorCommand: ParsableCommand {
             let process = try CoordinatorProcess(options: options, logger: serviceLogger("coordinator"))
             let signals = stopOnSignals { process.stop() }
             defer { signals.cancel() }
+            hangUp.perform { process.readKeysAgain() }
             try process.run { endpoint in
                 gateway?.start(before: endpoint) { process.stop() }
                 guard json else { return }

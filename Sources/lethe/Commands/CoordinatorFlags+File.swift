@@ -47,6 +47,8 @@ extension CoordinatorFlags {
         merged.keys = keys ?? file.keys
         if allow.isEmpty { merged.allow = file.allow ?? [] }
         if allowGateway.isEmpty { merged.allowGateway = file.allowGateway ?? [] }
+        merged.allowList = allowList ?? file.allowList
+        merged.openLoopback = openLoopback || file.openLoopback == true
         return merged
     }
 }

@@ -188,6 +188,18 @@ struct CoordinatorFlags: ParsableArguments {
         help: "The same of gateways that answer questions themselves (lethe gateway --model)."
     )
     var allowGateway: [String] = []
+
+    @Option(
+        help: "A list of keys with roles (lethe keys allow), read again at SIGHUP, as --allow and --allow-gateway are.",
+        completion: .file())
+    var allowList: String?
+
+    @Flag(
+        help: """
+            On loopback, without --keys: every user of this machine may connect, not only this one; also through a tunnel or from a \
+            container.
+            """)
+    var openLoopback = false
 }
 
 extension CoordinatorFlags {
@@ -263,15 +275,17 @@ extension CoordinatorFlags {
             }
             return try source.read()
         }
+        let sources = AllowSources(allow: allow, gateways: allowGateway, list: allowList)
         if let keys {
-            let gateways = try publicKeys(in: allowGateway)
-            let names = try publicKeys(in: allow + allowGateway)
-            options.security = .init(
-                keys: try CurveKeyPair(contentsOf: keys), allowed: Set(names.keys), names: names,
-                gateways: Set(gateways.keys.map(\.text)))
-        } else if !(allow + allowGateway).isEmpty {
-            throw CommandFailure(.usage, "--allow and --allow-gateway need --keys: without keys there is no encryption")
+            options.security = try .init(keys: try CurveKeyPair(contentsOf: keys), sources: sources)
+        } else if !sources.isEmpty {
+            throw CommandFailure(
+                .usage, "--allow, --allow-gateway and --allow-list need --keys: without keys there is no encryption")
         }
+        guard !openLoopback || keys == nil else {
+            throw CommandFailure(.usage, "--open-loopback is for a coordinator without --keys")
+        }
+        options.opensLoopback = openLoopback
         return options
     }
 }
@@ -294,31 +308,4 @@ extension RecordedConfiguration? {
         }
         return path
     }
-}
-
-/// Every public key in the given files and folders, with the name of its file without `.pub`; of several files of one name
-/// with the key's first characters too.
-private func publicKeys(in paths: [String]) throws -> [CurvePublicKey: String] {
-    var keys: [CurvePublicKey: String] = [:]
-    var taken: Set<String> = []
-    for path in paths {
-        var isDirectory: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw CommandFailure(.badInput, "--allow, --allow-gateway: there is no \(path)")
-        }
-        let files =
-            isDirectory.boolValue
-            ? try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".pub") }.sorted().map {
-                "\(path)/\($0)"
-            }
-            : [path]
-        for file in files {
-            let key = try CurvePublicKey(contentsOf: file)
-            guard keys[key] == nil else { continue }
-            let name = URL(fileURLWithPath: file).lastPathComponent
-            let stem = name.hasSuffix(".pub") ? String(name.dropLast(4)) : name
-            keys[key] = taken.insert(stem).inserted ? stem : "\(stem) \(key.shortName)"
-        }
-    }
-    return keys
 }

@@ -7,8 +7,9 @@ import ZeroMQ
 struct KeysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
-        abstract: "Make a CURVE key pair, or seal a key folder anew.",
-        subcommands: [MakeKeys.self, RewrapKeys.self], defaultSubcommand: MakeKeys.self)
+        abstract: "Make a CURVE key pair, say what keys may do, or seal a key folder anew.",
+        subcommands: [MakeKeys.self, AllowKey.self, RevokeKey.self, ListKeys.self, RewrapKeys.self],
+        defaultSubcommand: MakeKeys.self)
 }
 
 struct MakeKeys: ParsableCommand {
@@ -17,7 +18,7 @@ struct MakeKeys: ParsableCommand {
         abstract: "Make a CURVE key pair for a coordinator, a worker or a client. The default.",
         discussion: """
             Writes FILE, which stays where it is, and FILE.pub, which goes to the other side: the coordinator's to every \
-            worker and client (--coordinator-key), theirs to the coordinator (--allow).
+            worker and client (--coordinator-key), theirs to the coordinator (--allow, or with roles: lethe keys allow).
             """)
 
     @Argument(help: "The file to write; it must not exist.")

@@ -33,6 +33,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as ZeroMQError: self.init(Self.status(of: error), error.description)
         case UnlearningError.invalidSpecification(let reason): self.init(.usage, reason)
         case let error as TaskFailure: self.init(Self.status(of: error), error.message)
+        case let error as AllowListError: self.init(.badInput, error.description)
         case let error as FileFailure: self.init(error.isFull ? .failed : .badInput, error.description)
         case let error as WorkerError: self.init(Self.status(of: error), error.description)
         case let error as CoordinatorStartError:

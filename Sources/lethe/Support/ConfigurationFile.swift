@@ -37,11 +37,15 @@ struct ConfigurationFile: Decodable {
     var keys: String?
     var allow: [String]?
     var allowGateway: [String]?
+    var allowList: String?
+    var openLoopback: Bool?
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case data, model, listen, shards, partition, seed, epochs, batch, rank, alpha, targets, rule, method, precision
         case threads, keys, allow, prepare, e2urec, ifru, schedule, dropout, slices
         case allowGateway = "allow_gateway"
+        case allowList = "allow_list"
+        case openLoopback = "open_loopback"
         case learningRate = "learning_rate"
         case warmupSteps = "warmup_steps"
         case weightDecay = "weight_decay"

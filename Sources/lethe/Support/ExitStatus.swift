@@ -40,7 +40,7 @@ enum ExitStatus: Int32 {
             switch code {
             case .unreachable: .unreachable
             case .superseded, .otherProtocol, .protocolVersion, .wrongProtocol, .arithmetic, .baseModel, .precision,
-                .duplicateWorker, .foreignID, .full, .invalidHello, .notAllowed:
+                .duplicateWorker, .foreignID, .full, .invalidHello, .notAllowed, .keyRefused:
                 .refused
             case .noData, .oneLabel, .notTrained, .noCleanAdapter, .busy, .dataChanged, .workerLive: .notReady
             case .unknownUser, .unknownItem, .unknownInteraction, .invalidRequest, .unknownOperation, .unknownRequest,

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Logging
+import ZeroMQ
 
 /// Logs of a long-running process: standard error, ids and numbers, never content of the data.
 func serviceLogger(_ label: String) -> Logger {
@@ -21,6 +22,43 @@ func stopOnSignals(_ body: @escaping @Sendable () -> Void) -> SignalSources {
             source.resume()
             return source
         })
+}
+
+/// SIGHUP, which asks a service to read its files again: kept until somebody can do so, and never the end of the process.
+final class HangUp {
+    private struct State {
+        var body: (@Sendable () -> Void)?
+        var isWaiting = false
+    }
+
+    private let state: Locked<State>
+    private let queue: DispatchQueue
+    private let source: any DispatchSourceSignal
+
+    init() {
+        let state = Locked(State())
+        let queue = DispatchQueue(label: "hang-up")
+        (self.state, self.queue) = (state, queue)
+        signal(SIGHUP, SIG_IGN)
+        source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: queue)
+        source.setEventHandler {
+            let body = state.withLock { state in
+                if state.body == nil { state.isWaiting = true }
+                return state.body
+            }
+            body?()
+        }
+        source.resume()
+    }
+
+    /// - Parameter body: called on a queue of its own, one signal after the other.
+    func perform(_ body: @escaping @Sendable () -> Void) {
+        let isWaiting = state.withLock { state in
+            state.body = body
+            return state.isWaiting
+        }
+        if isWaiting { queue.async(execute: body) }
+    }
 }
 
 /// Keeps signal handlers in place until they are cancelled.

@@ -15,15 +15,16 @@ final class TestCluster {
     ///   - limits: of `ulimit`, for the coordinator.
     ///   - isLocal: over `ipc://` instead of a port.
     ///   - listening: where, the first time.
+    ///   - opensLoopback: whether peers are taken that are no clients of ours and know nothing of keys.
     init(
         settings: [String] = ["--partition", "user-hash", "--shards", "3", "--epochs", "2"], limits: String? = nil,
-        isLocal: Bool = false, listening: String = "tcp://127.0.0.1:*"
+        isLocal: Bool = false, listening: String = "tcp://127.0.0.1:*", opensLoopback: Bool = false
     ) throws {
         self.listening = listening
         self.limits = limits
         root = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-test-\(UUID().uuidString)")
         model = root.appendingPathComponent("model")
-        self.settings = settings
+        self.settings = settings + (opensLoopback ? ["--open-loopback"] : [])
         try TinyModelDirectory.write(to: model)
         if isLocal { endpoint = "ipc://" + root.appendingPathComponent("socket").path }
         try startCoordinator()

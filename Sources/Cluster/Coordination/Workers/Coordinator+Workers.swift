@@ -175,6 +175,10 @@ extension Coordinator {
 
     package func hasWorker(at peer: PeerID) -> Bool { roster.worker(at: peer) != nil }
 
+    package func worker(at peer: PeerID) -> (id: String, name: String)? {
+        roster.worker(at: peer).map { ($0.id, $0.name) }
+    }
+
     // MARK: sending
 
     mutating func send(_ message: CoordinatorMessage, to peer: PeerID) {

@@ -35,6 +35,8 @@ enum Meta: String {
     case leasesGranted = "leases granted"
     /// Of the last start of a coordinator, a `RecordedStart`.
     case start = "start options"
+    /// Ids of workers by the public keys that are bound to them.
+    case workerKeys = "worker keys"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         let row = try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])

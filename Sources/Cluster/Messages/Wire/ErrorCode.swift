@@ -20,6 +20,8 @@ extension ErrorCode {
     public static let noCleanAdapter = ErrorCode(rawValue: "no-clean-adapter")
     /// The key may connect, but not do this.
     public static let notAllowed = ErrorCode(rawValue: "not-allowed")
+    /// The key may not even connect.
+    public static let keyRefused = ErrorCode(rawValue: "key-refused")
     public static let noCopies = ErrorCode(rawValue: "no-copies")
     public static let noData = ErrorCode(rawValue: "no-data")
     public static let notTrained = ErrorCode(rawValue: "not-trained")

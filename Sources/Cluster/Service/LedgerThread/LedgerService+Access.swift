@@ -69,6 +69,8 @@ extension ClientRequest {
     static let dryRunName = "forget dry run"
     static let auditLogName = "audit"
     static let accessName = "access"
+    /// Of workers' messages, of which only the refused ones leave an entry.
+    static let workName = "work"
     /// Kinds of requests whose answers say, or may be understood to say, that something is forgotten.
     static let tellingOfForgetting: Set = [
         forgetName, dryRunName, operationName, requestsName, auditLogName, accessName,

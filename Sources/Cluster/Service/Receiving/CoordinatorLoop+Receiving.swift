@@ -76,14 +76,16 @@ extension CoordinatorLoop {
         receive(arrival, message)
     }
 
-    private func ticket(_ id: String, _ request: ClientRequest, of arrival: Arrival) -> ClientTicket {
-        ClientTicket(peer: arrival.peer, request: id, by: arrival.name, asked: request.auditName)
+    func ticket(_ id: String, _ request: ClientRequest, of arrival: Arrival) -> ClientTicket {
+        ClientTicket(peer: arrival.peer, request: id, by: name(of: arrival), asked: request.auditName)
     }
 
     private func receive(_ arrival: Arrival, _ message: Result<PeerMessage, any Error>) {
         let peer = arrival.peer
         do {
-            switch try message.get() {
+            let message = try message.get()
+            guard ending != nil || admits(message, of: arrival) else { return }
+            switch message {
             case .worker(.hello) where ending?.error.code == .superseded:
                 let message = ending?.error.message ?? ""
                 send(peer, CoordinatorMessage.refused(code: .superseded, message: message))
@@ -92,7 +94,6 @@ extension CoordinatorLoop {
             case .request(let id, let request):
                 let ticket = ticket(id, request, of: arrival)
                 if let ending { return replyAtOnce(ticket, ClientReply(ending.error)) }
-                if case .serving = request, !mayServe(arrival) { return refuseToServe(ticket) }
                 guard budget.admits(request, ticket) else {
                     large.finished(ticket)
                     return deliver(ClientReply(ReplyBudget.refusal), to: ticket)
@@ -107,25 +108,16 @@ extension CoordinatorLoop {
             if peerLog.admits("messages that cannot be read") {
                 logger.warning("dropped a message", metadata: ["peer": "\(peer)", "reason": "\(error)"])
             }
-            if let id = arrival.requestID { refuse(id, from: peer, by: arrival.name, "\(error)") }
+            if let id = arrival.requestID { refuse(id, from: peer, by: name(of: arrival), "\(error)") }
             handle(.garbage(peer: peer))
         }
     }
 
-    /// Without keys everybody on this machine may.
-    private func mayServe(_ arrival: Arrival) -> Bool {
-        process.options.security.map { $0.gateways.contains(arrival.key ?? "") } ?? true
-    }
-
-    private func refuseToServe(_ ticket: ClientTicket) {
-        large.finished(ticket)
-        let message = "this key is not a gateway's: the coordinator names those with --allow-gateway"
-        answer(ticket, ClientReply(ClientError(code: .notAllowed, message: message)))
-    }
-
     private func greet(_ hello: WorkerMessage.Hello, of arrival: Arrival) {
         let peer = arrival.peer
-        let objection = admission.objection(to: peer, key: arrival.key, address: arrival.address) {
+        // The key that stands in for keys is everybody's who is on this machine.
+        let key = keys == nil ? nil : arrival.key
+        let objection = admission.objection(to: peer, key: key, address: arrival.address) {
             coordinator.hasWorker(at: $0)
         }
         if let objection {
@@ -136,6 +128,7 @@ extension CoordinatorLoop {
         links.admit(peer)
         handle(.worker(peer: peer, checked(.hello(hello))))
         guard coordinator.hasWorker(at: peer) else { return links.remove(peer) }
+        bind(hello.worker, to: arrival.key)
         // No more than anybody at once, since what is long comes in portions; but not among the strangers.
         socket.connections?.allow(unfinishedBytes: WireLimits.request + 2 * WireLimits.frame, of: peer.bytes)
     }

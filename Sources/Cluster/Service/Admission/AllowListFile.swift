@@ -1,0 +1,72 @@
+import Files
+import Foundation
+
+/// A list of keys on disk, for whoever changes it.
+package struct AllowListFile: Sendable {
+    /// Where links lead to: what they lead to is replaced, not they.
+    private let path: String
+    private let named: String
+
+    package init(_ path: String) {
+        named = path
+        self.path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    }
+
+    /// Reads the list, changes it and replaces the file, whole or not at all; owner and mode stay. Of several that would do so at
+    /// once one does.
+    ///
+    /// - Parameter makesFile: whether it may be a new one.
+    /// - Throws: `AllowListError`, `FileFailure`, and what the body throws: then nothing is changed.
+    package func change<Value>(makesFile: Bool, _ body: (inout AllowListText) throws -> Value) throws -> Value {
+        let lock = try lock()
+        return try withExtendedLifetime(lock) {
+            // Whoever waits for a lock that is gone takes the next one.
+            defer { unlink(path + ".lock") }
+            var status = stat()
+            let isThere = stat(path, &status) == 0
+            guard isThere || makesFile else { throw AllowListError(path: named, "there is no such file") }
+            var text = isThere ? try AllowSources.text(of: path) : AllowListText()
+            let before = text.text
+            let value: Value
+            do {
+                value = try body(&text)
+            } catch let error as AllowListError {
+                throw AllowListError(path: named, line: error.line, error.reason)
+            }
+            if !isThere || text.text != before {
+                try AtomicFile.write(Data(text.text.utf8), to: path)
+                if isThere {
+                    // Who could read it still can.
+                    guard chmod(path, status.st_mode & 0o7777) == 0 else {
+                        throw FileFailure("cannot set the mode of", path)
+                    }
+                    if status.st_uid != geteuid() || status.st_gid != getegid() {
+                        guard chown(path, status.st_uid, status.st_gid) == 0 else {
+                            throw FileFailure("cannot give its owner back to", path)
+                        }
+                    }
+                }
+            }
+            return value
+        }
+    }
+
+    private func lock() throws -> LockFile {
+        let deadline = ContinuousClock.now + .seconds(5)
+        while true {
+            do throws(LockFile.Failure) {
+                return try LockFile(path + ".lock")
+            } catch {
+                switch error {
+                case .system(let failure): throw failure
+                case .vanished: continue
+                case .inUse:
+                    guard ContinuousClock.now < deadline else {
+                        throw AllowListError(path: named, "somebody else is changing it; try again")
+                    }
+                    Thread.sleep(forTimeInterval: 0.05)
+                }
+            }
+        }
+    }
+}
