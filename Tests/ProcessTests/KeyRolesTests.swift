@@ -123,7 +123,8 @@ struct KeyRolesTests {
             #expect(refused.errors.contains("shop") && refused.errors.contains("forget or admin"))
         }
         for (name, arguments) in [
-            ("asker", ["audit"]), ("asker", ["access", "--user", user]), ("trainer", ["query", "--user", user]),
+            ("asker", ["audit"]), ("asker", ["access", "--user", user]),
+            ("trainer", ["query", "--user", user, "--top", "1"]),
             ("asker", ["import", "--format", "csv", ratings.path]), ("front", ["forget", "--user", user]),
         ] {
             let refused = try lethe(

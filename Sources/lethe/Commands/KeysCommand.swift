@@ -7,7 +7,7 @@ import ZeroMQ
 struct KeysCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
-        abstract: "Make a CURVE key pair, say what keys may do, or seal a key folder anew.",
+        abstract: "Make CURVE keys and say what each may do.",
         subcommands: [MakeKeys.self, AllowKey.self, RevokeKey.self, ListKeys.self, RewrapKeys.self],
         defaultSubcommand: MakeKeys.self)
 }

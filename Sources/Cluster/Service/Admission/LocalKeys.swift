@@ -15,7 +15,14 @@ struct LocalKeys {
     }
 
     private static func pair(_ path: String) throws -> CurveKeyPair {
-        if FileManager.default.fileExists(atPath: path) { return try CurveKeyPair(contentsOf: path) }
+        if FileManager.default.fileExists(atPath: path) {
+            PrivateFiles.tighten(path + ".pub")
+            do {
+                return try CurveKeyPair(contentsOf: path)
+            } catch {
+                throw ZeroMQError.invalidKey(reason: "\(error); take it away, and a new one is made")
+            }
+        }
         // Killed in between, it leaves nothing that looks like a key.
         let new = path + ".new"
         for file in [new, new + ".pub"] { unlink(file) }
