@@ -17,15 +17,20 @@ struct QuestionQueueTests {
     }
 
     private func basis(
-        person: Int64? = 1, items: Set<String> = ["i"], adapters: Set<String> = ["a"], references: Bool = false
+        person: Int64? = 1, items: Set<String> = ["i"], adapters: Set<String> = ["a"], references: Bool = false,
+        likes: Bool = false
     ) -> AnswerBasis {
-        AnswerBasis(person: person, items: items, adapters: adapters, looksAtReferences: references, prompts: 1)
+        AnswerBasis(
+            person: person, items: items, adapters: adapters, looksAtReferences: references, looksAtLikes: likes,
+            prompts: 1)
     }
 
     private func forgotten(
-        people: Set<Int64> = [], items: Set<String> = [], adapters: Set<String> = [], references: Bool = false
+        people: Set<Int64> = [], items: Set<String> = [], adapters: Set<String> = [], references: Bool = false,
+        likes: Bool? = nil
     ) -> ForgottenInputs {
-        ForgottenInputs(people: people, items: items, adapters: adapters, changesReferences: references)
+        ForgottenInputs(
+            people: people, items: items, adapters: adapters, changesReferences: references, changesLikes: likes)
     }
 
     private func reply(_ adapters: [String] = ["a"]) -> QueryReply {
@@ -75,6 +80,18 @@ struct QuestionQueueTests {
         let others = forgotten(people: [2], items: ["j"], adapters: ["b"], references: true)
         #expect(queue.forgot(others).isEmpty)
         #expect(text(queue.answered(1, .success(reply()), active: ["a"])) == ["answer q"])
+    }
+
+    @Test("A forget of what somebody liked begins again whose candidates were chosen by likes, and nothing else")
+    func chosenCandidates() {
+        var queue = QuestionQueue()
+        _ = queue.ask(id("q"), question("u"), by: anna)
+        queue.collected(1, basis(likes: true))
+        #expect(queue.forgot(forgotten(people: [2])).isEmpty)
+        #expect(text(queue.forgot(forgotten(people: [2], likes: true))) == ["drop 1", "begin 2 u"])
+        queue.collected(2, basis())
+        #expect(queue.forgot(forgotten(people: [2], likes: true)).isEmpty)
+        #expect(text(queue.answered(2, .success(reply()), active: ["a"])) == ["answer q"])
     }
 
     @Test("A question with a given history rests on nobody, but on the history's items")

@@ -18,7 +18,7 @@ struct GivenHistoryTests {
             GivenRating(item: "i1", rating: 4.5, timestamp: 1_767_312_000),
             GivenRating(item: "i2", rating: 1, timestamp: 1000),
         ]
-        #expect(coordinator.requests == [.query(.init(user: "", items: [], top: 2, history: history))])
+        #expect(coordinator.requests == [.query(.init(user: "", ranking: .usual, top: 2, history: history))])
     }
 
     @Test("Filters name items that are left out, and what fields of the others are")

@@ -69,6 +69,7 @@ struct OpenAPITests {
         let calls: [(HTTPRequest.Method, String, String, String?)] = [
             (.post, "/v1/rank", "/v1/rank", #"{"user":"ada"}"#),
             (.post, "/v1/rank", "/v1/rank", #"{"users":["ada","eve"]}"#),
+            (.post, "/v1/rank", "/v1/rank", #"{"user":"ada","candidates":50}"#),
             (.post, "/v1/rank", "/v1/rank", #"{"user":"eve"}"#), (.post, "/v1/rank", "/v1/rank", "{"),
             (.post, "/v1/rank", "/v1/rank", #"{"history":[{"item":"i1","rating":5}],"exclude":["i2"]}"#),
             (.post, "/v1/score", "/v1/score", #"{"user":"ada","items":["i1"]}"#),

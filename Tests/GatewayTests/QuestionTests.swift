@@ -17,6 +17,29 @@ struct QuestionTests {
         #expect(answer.body == (try ReplyCoding.encode(FakeReplies.answer(query))))
     }
 
+    @Test("Of the catalogue candidates are chosen, as many as one says, unless all of it is asked for or small enough")
+    func catalogue() async throws {
+        for (said, ranking) in [
+            ("", .usual), (#","candidates":50"#, .chosen(50, limit: nil)),
+            (#","candidates":50,"limit":70"#, .chosen(50, limit: 70)), (#","limit":70"#, .whole(atMost: 70)),
+            (#","candidates":"all""#, .whole(atMost: 10_000)),
+        ] as [(String, CatalogueRanking)] {
+            let coordinator = FakeCoordinator()
+            let answer = try await TestGateway(coordinator).ask(.post, "/v1/rank", #"{"user":"ada","top":3\#(said)}"#)
+            #expect(answer.status == 200, "\(said)")
+            #expect(coordinator.requests == [.query(.init(user: "ada", ranking: ranking, top: 3))])
+            let retrieval = answer.json["retrieval"] as? [String: Int]
+            #expect((retrieval?["candidates"] == 50) == said.contains("50"), "\(said)")
+        }
+        for wrong in [
+            #""candidates":0"#, #""candidates":10001"#, #""candidates":"some""#, #""candidates":1.5"#,
+            #""candidates":"all","limit":5"#, #""candidates":["i1"],"limit":5"#, #""candidates":null"#,
+        ] {
+            let answer = try await TestGateway().ask(.post, "/v1/rank", #"{"user":"ada",\#(wrong)}"#)
+            #expect(answer.status == 422, "\(wrong)")
+        }
+    }
+
     @Test("Several users get an answer each; one who is unknown keeps nobody from one")
     func users() async throws {
         let answer = try await TestGateway().ask(.post, "/v1/rank", #"{"users":["ada","eve","ben"]}"#)

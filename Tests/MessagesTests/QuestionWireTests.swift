@@ -16,6 +16,35 @@ struct QuestionWireTests {
         #expect(try PeerMessage(frames: frames) == .request(id: "x", .query(query)))
     }
 
+    @Test("Of candidates that are to be chosen a question says how many, within bounds; an older one says nothing")
+    func chosen() throws {
+        for (ranking, bounds) in [
+            (CatalogueRanking.usual, (WireLimits.ranked, 200)), (.whole(atMost: 7), (7, nil)),
+            (.chosen(30, limit: nil), (nil, 30)), (.chosen(30, limit: 40), (40, 30)),
+        ] as [(CatalogueRanking, (Int?, Int?))] {
+            let query = ClientRequest.QueryRequest(user: "u", ranking: ranking, top: 3)
+            #expect(query.limit == bounds.0 && query.candidates == bounds.1 && query.objection == nil)
+            #expect(try taken(query) == .request(id: "x", .query(query)))
+        }
+        #expect(CatalogueRanking.usual.bounds(top: 300).candidates == 300)
+        #expect(CatalogueRanking.usual.bounds(top: 1 << 20).candidates == WireLimits.chosen.upperBound)
+        for count in [0, -1, WireLimits.chosen.upperBound + 1, .max] {
+            #expect(throws: WireError.self) { try taken(.init(user: "u", ranking: .chosen(count, limit: nil), top: 3)) }
+        }
+        #expect(ClientRequest.QueryRequest(user: "u", items: ["i"], top: 3, candidates: 5).objection != nil)
+    }
+
+    @Test("What is forgotten is read from an older coordinator, and said to an older gateway as it always was")
+    func olderForgets() throws {
+        let older = #"{"adapters":[],"changesReferences":false,"items":[],"people":[1]}"#
+        var inputs = ForgottenInputs(people: [1], items: [], adapters: [], changesReferences: false)
+        #expect(try WireJSON.encode(inputs, kind: "test") == Array(older.utf8))
+        #expect(try WireJSON.decode(ForgottenInputs.self, from: Array(older.utf8), kind: "test") == inputs)
+        inputs.changesLikes = true
+        let bytes = try WireJSON.encode(inputs, kind: "test")
+        #expect(try WireJSON.decode(ForgottenInputs.self, from: bytes, kind: "test") == inputs)
+    }
+
     @Test("Longer lists than may be, and numbers that are none, are refused")
     func bounds() throws {
         let long = Array(repeating: GivenRating(item: "i", rating: 1), count: WireLimits.history.upperBound)

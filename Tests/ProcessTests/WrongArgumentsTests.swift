@@ -37,7 +37,11 @@ struct WrongArgumentsTests {
     @Test(
         "So is what a command refuses of its options together, of their values and of what is missing",
         arguments: [
-            ["query"], ["query", "--user", "u"], ["query", "--user", "u", "--top", "0"], ["evaluate", "--quick"],
+            ["query"], ["query", "--user", "u"], ["query", "--user", "u", "--top", "0"],
+            ["query", "--user", "u", "--candidates", "5"], ["query", "--user", "u", "--candidates", "0", "--top", "1"],
+            ["query", "--user", "u", "--candidates", "all", "--top", "1", "--limit", "9"],
+            ["query", "--user", "u", "--candidates", "all", "--top", "1", "--item", "i"],
+            ["query", "--user", "u", "--candidates", "file", "--top", "1", "--limit", "9"], ["evaluate", "--quick"],
             ["audit", "--after=-1"], ["forget"], ["access"], ["score"], ["prompts"], ["coordinator"],
             ["coordinator", "--data", "/proc/no", "--model", "/no", "--shards", "many"], ["worker"], ["keys"],
             ["config", "--config", "/no"], ["bench", "train"], ["no-such-command"],

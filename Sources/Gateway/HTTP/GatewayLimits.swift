@@ -35,6 +35,7 @@ public struct GatewayLimits: Sendable {
     static let forgotten = 1...10_000
     static let top = 1...1000
     static let ranked = 1...10_000
+    static let chosen = WireLimits.chosen
     static let deadlineMilliseconds = 100...600_000
     static let page = 1...1000
 }

@@ -24,22 +24,45 @@ struct RankRequest: Equatable, Sendable {
         let several = try fields.identifiers("users", of: .user, GatewayLimits.users) ?? []
         users = user.map { [$0] } ?? several
         isOfOne = user != nil
-        // Left out: whatever of the catalogue the user has not rated.
-        let candidates = try fields.identifiers("candidates", of: .item, GatewayLimits.candidates) ?? []
+        let (candidates, ranking) = try fields.candidates()
         let top = try fields.integer("top", GatewayLimits.top) ?? 10
-        let limit = try fields.integer("limit", GatewayLimits.ranked)
-        guard limit == nil || candidates.isEmpty else {
-            throw .invalid("limit bounds a ranking of the catalogue; here the candidates are named")
-        }
         let explain = try fields.flag("explain") ?? false
         let filter = try fields.filter()
         deadline = try fields.deadline()
         questions = []
         for user in users {
-            let query = ClientRequest.QueryRequest(
-                user: user, items: candidates, top: top, explain: explain ? true : nil, limit: limit, history: history,
-                filter: filter)
+            let query =
+                candidates.isEmpty
+                ? ClientRequest.QueryRequest(
+                    user: user, ranking: ranking, top: top, explain: explain ? true : nil, history: history,
+                    filter: filter)
+                : ClientRequest.QueryRequest(
+                    user: user, items: candidates, top: top, explain: explain ? true : nil, history: history,
+                    filter: filter)
             questions.append(try query.checked())
+        }
+    }
+}
+
+extension JSONFields {
+    /// What is to be ranked: items that are named; or of the catalogue so many candidates that are chosen, all of it (`"all"`),
+    /// all of it if that is at most `limit` items, or, where nothing is said, what `CatalogueRanking.usual` says.
+    fileprivate func candidates() throws(Problem) -> (items: [String], ranking: CatalogueRanking) {
+        let limit = try integer("limit", GatewayLimits.ranked)
+        switch self["candidates"] {
+        case nil: return ([], limit.map { .whole(atMost: $0) } ?? .usual)
+        case .integer?:
+            let count = try integer("candidates", GatewayLimits.chosen) ?? WireLimits.usuallyChosen
+            return ([], .chosen(count, limit: limit))
+        case .text("all")?:
+            guard limit == nil else { throw .invalid("all of the catalogue has no limit: leave limit out") }
+            return ([], .whole(atMost: GatewayLimits.ranked.upperBound))
+        case .array?:
+            guard limit == nil else {
+                throw .invalid("limit bounds a ranking of the catalogue; here the candidates are named")
+            }
+            return (try identifiers("candidates", of: .item, GatewayLimits.candidates) ?? [], .usual)
+        default: throw .invalid("candidates must be a list of items, a whole number, or \"all\"")
         }
     }
 }

@@ -10,14 +10,18 @@ struct QueryCommand: ParsableCommand {
         commandName: "query",
         abstract: "Ask what users would like.",
         discussion: """
-            With --item or --candidates, P(like) of these items, each weighing the adapters for its own prompt. With --top, \
-            the best of them, or of whatever in the catalogue the user has not rated yet: the adapters are weighed once, for \
-            the user's history, so that all candidates share one model. The reply names the weights and the adapters.
+            With --item or a file of --candidates, P(like) of these items, each weighing the adapters for its own prompt. With \
+            --top, the best of them, or of whatever in the catalogue the user has not rated yet: the adapters are weighed once, \
+            for the user's history, so that all candidates share one model. The reply names the weights and the adapters.
 
             With --history instead of a user, the question brings ratings along: it is answered as for a user with these, and \
             they are kept nowhere.
 
-            Every item costs a computation: more than --limit are only ranked if you name them.
+            Every item costs a computation. Of a catalogue of more than \(WireLimits.ranked) items \
+            \(WireLimits.usuallyChosen) candidates are chosen first: what is liked by people who like what the user likes, then what \
+            most people like, and nothing by numbers of fewer than five people. The reply says how many came from where. \
+            --candidates N chooses so many, --candidates all has the whole catalogue ranked, however long that takes; --limit N \
+            ranks it if it is that small, and refuses otherwise.
             """)
 
     @Option(parsing: .upToNextOption, help: "The user, or several: they are answered together.")
@@ -37,7 +41,10 @@ struct QueryCommand: ParsableCommand {
     var item: [String] = []
 
     @Option(
-        help: "A file with an item on each line; - for standard input. At most \(WireLimits.candidates.upperBound).")
+        help: """
+            A file with an item on each line; - for standard input. At most \(WireLimits.candidates.upperBound). Or, with --top, a \
+            number N: so many are chosen of the catalogue; or all: the whole catalogue. (A file of such a name: ./200.)
+            """)
     var candidates: String?
 
     @Option(parsing: .upToNextOption, help: "Items that are not answered.")
@@ -56,7 +63,7 @@ struct QueryCommand: ParsableCommand {
 
     @Option(
         help:
-            "Rank the catalogue if it has at most N items that the user has not rated. [default: \(WireLimits.ranked)]")
+            "Rank the whole catalogue if it has at most N items that the user has not rated.")
     var limit: Int?
 
     @Flag(help: "Say what each item's weights rest on: neighbours among the validation prompts, and errors on them.")
@@ -65,17 +72,28 @@ struct QueryCommand: ParsableCommand {
     @OptionGroup var client: ClientOptions
 
     func validate() throws {
+        let choice = try candidates.map(CandidateArgument.init)
+        let namesItems = !item.isEmpty || choice?.file != nil
         guard !user.isEmpty || users != nil || history != nil else {
             throw ValidationError("name a --user, a file of --users or a --history")
         }
         guard history == nil || (user.isEmpty && users == nil) else {
             throw ValidationError("--history takes the place of --user and --users")
         }
-        guard !item.isEmpty || candidates != nil || top != nil else {
-            throw ValidationError("name --item, --candidates or --top")
+        guard namesItems || top != nil else {
+            throw ValidationError(
+                choice == nil
+                    ? "name --item, --candidates or --top" : "say with --top how many of the candidates to return")
         }
-        guard limit == nil || (item.isEmpty && candidates == nil) else {
+        guard choice == nil || choice?.file != nil || item.isEmpty else {
+            throw ValidationError(
+                "--candidates \(candidates ?? "") chooses from the catalogue; here the items are named")
+        }
+        guard limit == nil || !namesItems else {
             throw ValidationError("--limit bounds a ranking of the catalogue; here the items are named")
+        }
+        guard limit == nil || choice != .all else {
+            throw ValidationError("--candidates all has no limit: leave --limit out")
         }
         guard [users, candidates, history].count(where: { $0 == "-" }) <= 1 else {
             throw ValidationError("only one of --users, --candidates and --history can be standard input")
@@ -91,12 +109,14 @@ struct QueryCommand: ParsableCommand {
             let given = try history.map(GivenHistory.read)
             let people = try user + (users.map { try NamedLines.read($0, of: "user") } ?? [])
             let asked = given == nil ? people : [""]
-            let items = try named()
+            let choice = try candidates.map(CandidateArgument.init)
+            let items = try named(choice?.file)
+            let bounds = items.isEmpty ? ranking(choice).bounds(top: top ?? 0) : (limit: nil, candidates: nil)
             let filter = try FilterArguments.read(exclude: exclude, conditions: conditions)
             let questions = try asked.map { user in
                 let query = ClientRequest.QueryRequest(
-                    user: user, items: items, top: top, explain: explain ? true : nil, limit: limit, history: given,
-                    filter: filter)
+                    user: user, items: items, top: top, explain: explain ? true : nil, limit: bounds.limit,
+                    history: given, filter: filter, candidates: bounds.candidates)
                 if let objection = query.objection { throw CommandFailure(.usage, objection) }
                 return ClientRequest.query(query)
             }
@@ -122,10 +142,18 @@ struct QueryCommand: ParsableCommand {
         }
     }
 
-    private func named() throws -> [String] {
-        let read = try candidates.map { try NamedLines.read($0, of: "item") } ?? []
-        guard candidates == nil || !read.isEmpty else {
-            throw CommandFailure(.badInput, "\(candidates ?? "") names no candidates")
+    private func ranking(_ choice: CandidateArgument?) -> CatalogueRanking {
+        switch choice {
+        case .chosen(let count): .chosen(count, limit: limit)
+        case .all: .whole(atMost: WireLimits.top.upperBound)
+        case .file, nil: limit.map { .whole(atMost: $0) } ?? .usual
+        }
+    }
+
+    private func named(_ file: String?) throws -> [String] {
+        let read = try file.map { try NamedLines.read($0, of: "item") } ?? []
+        guard file == nil || !read.isEmpty else {
+            throw CommandFailure(.badInput, "\(file ?? "") names no candidates")
         }
         var seen: Set<String> = []
         // A file may name an item twice; whoever does on the command line means it.

@@ -38,12 +38,22 @@ enum QueryText {
                 "not computed, with \(decimal(100 * left.weight, 2)) % of the weight: shards "
                     + left.shards.map(String.init).joined(separator: ", "))
         }
+        lines += answer.retrieval.map { [of($0)] } ?? []
         lines += answer.explanation.map { [of($0)] } ?? []
         if !answer.absentShards.isEmpty {
             let absent = answer.absentShards.map(String.init).joined(separator: ", ")
             lines.append("without shards \(absent): in quarantine or untrained")
         }
         return lines.joined(separator: "\n")
+    }
+
+    private static func of(_ retrieval: Retrieval) -> String {
+        let parts = [
+            (retrieval.likedTogether, "liked together with what is liked here"), (retrieval.popular, "liked by most"),
+            (retrieval.others, "of the rest, by id"),
+        ]
+        let named = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+        return "ranked: \(retrieval.candidates) candidates of \(retrieval.of) items (\(named))"
     }
 
     private static func of(_ explanation: [QueryReply.ExplainedItem]) -> String {

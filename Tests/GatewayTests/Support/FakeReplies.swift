@@ -60,7 +60,9 @@ enum FakeReplies {
         return QueryReply(
             user: query.user, items: Array(scored.prefix(query.top ?? .max)),
             adapters: [.init(shard: 0, name: "ab", weight: 1)], absentShards: [], rule: .nonDecomposed,
-            attention: "history", exact: true, seconds: 0.1)
+            attention: "history", exact: true, seconds: 0.1,
+            retrieval: query.candidates == 50
+                ? Retrieval(candidates: 50, of: 90, likedTogether: 20, popular: 25, others: 5) : nil)
     }
 
     static func outcome(_ id: String) -> ForgetOutcome {

@@ -131,7 +131,7 @@ struct LeaseSimulation {
         let shard = Int(person) % Self.shards
         let inputs = ForgottenInputs(
             people: [person], items: random.chance(0.2) ? ["item \(person)"] : [], adapters: [adapter(shard)],
-            changesReferences: random.chance(0.3))
+            changesReferences: random.chance(0.3), changesLikes: random.chance(0.3) ? true : nil)
         adapters[shard] += 1
         forgotten.append((inputs, now, nil))
         let (revocation, peers) = book.revoke(inputs, at: coordinatorTime)
@@ -185,7 +185,8 @@ struct LeaseSimulation {
             guard !gone.contains(person) else { return }
             let basis = AnswerBasis(
                 person: person, items: ["item \(random.below(Int64(Self.people)))"],
-                adapters: [adapter(Int(person) % Self.shards)], looksAtReferences: random.chance(0.5), prompts: 1)
+                adapters: [adapter(Int(person) % Self.shards)], looksAtReferences: random.chance(0.5),
+                looksAtLikes: random.chance(0.3), prompts: 1)
             send(
                 .toGateway(
                     gateway: index, life: life,

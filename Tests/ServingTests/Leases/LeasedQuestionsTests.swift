@@ -16,14 +16,16 @@ import Unlearning
     private let id = QuestionID(by: "", request: "q")
 
     private func material(
-        person: Int64 = 1, adapters: [String] = ["a", "b"], attention: String? = nil
+        person: Int64 = 1, adapters: [String] = ["a", "b"], attention: String? = nil,
+        retrieval: Retrieval? = nil
     ) -> QuestionMaterial {
         QuestionMaterial(
             person: person, user: "u", history: [], titles: [:], items: [Item(id: "i", title: "Item")],
             prompts: PromptConfiguration(),
             members: adapters.enumerated().map { .init(shard: $0.offset, name: $0.element, exact: true) },
             parameters: .init(tau: 0, neighbours: 1), attention: attention, absentShards: [], rule: .nonDecomposed,
-            embedding: EmbeddingSource(layer: 1, pooling: .mean), whenNoAdapter: .base)
+            embedding: EmbeddingSource(layer: 1, pooling: .mean), whenNoAdapter: .base,
+            retrieval: retrieval)
     }
 
     private func dated(_ material: QuestionMaterial, _ version: UInt64 = 0) -> Result<DatedMaterial, ClientError> {
@@ -38,11 +40,13 @@ import Unlearning
     }
 
     private func revocation(
-        _ version: UInt64, people: Set<Int64> = [], adapters: Set<String> = [], references: Bool = false
+        _ version: UInt64, people: Set<Int64> = [], adapters: Set<String> = [], references: Bool = false,
+        likes: Bool? = nil
     ) -> Revocation {
         Revocation(
             run: "run", version: version,
-            inputs: ForgottenInputs(people: people, items: [], adapters: adapters, changesReferences: references))
+            inputs: ForgottenInputs(
+                people: people, items: [], adapters: adapters, changesReferences: references, changesLikes: likes))
     }
 
     private func words(_ actions: [LeasedQuestions.Action]) -> [String] {
@@ -109,6 +113,22 @@ import Unlearning
                 "revoke answers", "forget", "obeys 1",
             ])
         #expect(words(questions.take(.answered(1, reply(["a", "b"])), at: 11)) == [#"answer from ["a", "b"]"#])
+    }
+
+    @Test func `Candidates that were chosen by likes are let go with them, before that is confirmed`() {
+        let chosen = Retrieval(candidates: 1, of: 9, likedTogether: 1, popular: 0, others: 0)
+        var questions = computing()
+        #expect(
+            words(questions.revoked(revocation(1, people: [2], likes: true), at: 10)) == [
+                "revoke answers", "forget", "obeys 1",
+            ])
+        _ = questions.take(.answered(1, reply(["a", "b"])), at: 11)
+        _ = questions.ask(id, question, by: .key(""), at: 12)
+        #expect(words(questions.collected(2, dated(material(retrieval: chosen), 1), at: 13)) == ["compute 2"])
+        #expect(
+            words(questions.revoked(revocation(2, people: [2], likes: true), at: 14)) == [
+                "revoke answers", "drop 2", "collect 3", "forget", "obeys 2",
+            ])
     }
 
     @Test func `Material of before a revocation is asked for again`() {

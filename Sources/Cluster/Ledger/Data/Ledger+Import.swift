@@ -73,6 +73,8 @@ extension Ledger {
             run.outcome.rowsRefused = refused
             try run.takeItems(importID: importID, db)
             if before != prompts { try Meta.promptConfiguration.set(prompts, db) }
+            // Whoever is there counts with other items now: everybody's are read anew.
+            if before?.likeAbove != prompts.likeAbove { afterWriting.append { [self] in cachedCatalogue = nil } }
             try db.execute(sql: "UPDATE totals SET imports = ?", arguments: [run.number])
             // Nobody is there before the first import, so that nobody else is concerned.
             if staged != nil, !run.concernsOthers(isFirst: before == nil) {

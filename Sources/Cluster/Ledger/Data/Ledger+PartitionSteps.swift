@@ -117,7 +117,7 @@ extension Ledger {
                 arguments: [dealt.width, Data(LittleEndianFloats.bytes(dealt.centres)), time.milliseconds])
             dealt.isRecorded = true
         }
-        var (summaries, uses) = (Summaries(), [Int64: Int]())
+        var (summaries, uses) = (Summaries(), CatalogueCounts())
         repeat {
             guard dealt.next < dealt.places.count else { break }
             let place = dealt.places[dealt.next]

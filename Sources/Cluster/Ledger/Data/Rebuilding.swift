@@ -11,8 +11,7 @@ struct Rebuilding {
     let old: PromptContext?
     let new: PromptContext
     var summaries = Summaries()
-    /// Interactions that name an item, more than before.
-    var uses: [Int64: Int] = [:]
+    var uses = CatalogueCounts()
     var keys = NewKeys()
     /// Of the shards that have an adapter.
     private let epochs: [Int: Int64]
@@ -91,9 +90,7 @@ extension Ledger {
     func finish(_ rebuilding: inout Rebuilding, _ db: Database) throws -> [Int] {
         rebuilding.keys.leave(self)
         let uses = rebuilding.uses
-        afterWriting.append { [self] in
-            for (item, count) in uses { cachedCatalogue?.count(count, of: item) }
-        }
+        afterWriting.append { [self] in cachedCatalogue?.count(uses) }
         let changed = try write(rebuilding.summaries, db)
         try boundReferences(db)
         return changed

@@ -62,7 +62,7 @@ extension Ledger {
             sql: "UPDATE reference_prompts SET level = ?",
             arguments: [old.references.level(keeping: most, of: marks)])
         let new = try promptContext(db)
-        var (summaries, uses) = (Summaries(), [Int64: Int]())
+        var (summaries, uses) = (Summaries(), CatalogueCounts())
         try forEachPerson(where: "reference > 0", db) { known in
             let change = PersonChange(
                 before: known, after: known.person, shard: known.shard, old: try prompts(of: known, old),

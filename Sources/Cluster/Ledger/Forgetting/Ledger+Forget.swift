@@ -90,7 +90,7 @@ extension Ledger {
     ) throws -> [Int: String] {
         let wasTuned = try isTuned(db)
         var dropped: [Int: String] = [:]
-        var (summaries, uses, keys) = (Summaries(), [Int64: Int](), NewKeys())
+        var (summaries, uses, keys) = (Summaries(), CatalogueCounts(), NewKeys())
         var changes = CorrectionChanges()
         for importID in selection.imports.sorted() { try clearStaging(importID, db) }
         for tombstone in selection.tombstones { try bury(tombstone, db) }
@@ -114,6 +114,7 @@ extension Ledger {
         }
         try changes.flush(self, db)
         keys.leave(self)
+        if !uses.likes.isEmpty { touched.changesLikes = true }
         try removeItems(uses, db)
         _ = try write(summaries, db)
         for shard in effect.shards.keys.sorted() { try dropKey(ofShard: shard, db) }
@@ -171,11 +172,12 @@ extension Ledger {
     }
 
     /// Items that nobody names any more leave the catalogue; `purge` removes what SQLite leaves of them.
-    private func removeItems(_ uses: [Int64: Int], _ db: Database) throws {
+    private func removeItems(_ counts: CatalogueCounts, _ db: Database) throws {
         let catalogue = try catalogue(db)
         let kept = try itemsBeingTaken(db)
         var gone: [Int64] = []
-        for (item, count) in uses.sorted(by: { $0.key < $1.key }) where (catalogue[item]?.uses ?? 0) + count <= 0 {
+        for (item, count) in counts.uses.sorted(by: { $0.key < $1.key })
+        where (catalogue[item]?.uses ?? 0) + count <= 0 {
             if !kept.isEmpty, let token = catalogue[item]?.token, kept.contains(token) { continue }
             try db.execute(sql: "DELETE FROM items WHERE id = ?", arguments: [item])
             gone.append(item)
@@ -186,7 +188,7 @@ extension Ledger {
             try Meta.purgePending.set(true, db)
         }
         afterWriting.append { [self] in
-            for (item, count) in uses { cachedCatalogue?.count(count, of: item) }
+            cachedCatalogue?.count(counts)
             for item in gone { cachedCatalogue?.remove(item) }
         }
         touched.items.formUnion(gone.compactMap { catalogue[$0]?.token })

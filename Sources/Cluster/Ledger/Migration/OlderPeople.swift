@@ -11,7 +11,7 @@ struct OlderPeople {
     private let ledger: Ledger
     private let context: PromptContext?
     private var summaries = Summaries()
-    private var uses: [Int64: Int] = [:]
+    private var uses = CatalogueCounts()
     private var keys = NewKeys()
     /// Serial of each shard's adapter.
     private let adapters: [Int: Int64]

@@ -8,10 +8,13 @@ package struct ForgottenBasis: Sendable, Equatable {
     package var people: Set<Int64> = []
     /// That left the catalogue.
     package var items: Set<String> = []
+    /// It is known of fewer people who likes what: candidates may be others.
+    package var changesLikes = false
 
-    package init(people: Set<Int64> = [], items: Set<String> = []) {
+    package init(people: Set<Int64> = [], items: Set<String> = [], changesLikes: Bool = false) {
         self.people = people
         self.items = items
+        self.changesLikes = changesLikes
     }
 }
 
@@ -25,6 +28,8 @@ package struct QuestionData: Sendable {
     /// What prompts call the history's items.
     package var titles: [String: String]
     package var items: [Item]
+    /// How they were chosen of a large catalogue; nil: all of them are asked about.
+    package var retrieval: Retrieval?
 }
 
 /// Why a question cannot be asked.
@@ -47,10 +52,12 @@ extension Ledger {
     /// - `history`: asked for instead of somebody of the ledger; nil: for the user.
     /// - `items`: names; empty: what the user has not rated, sorted by id.
     /// - `filter`: only what passes it.
-    /// - `limit`: items of the catalogue at most.
+    /// - `limit`: items of the catalogue that are all asked about, at most.
+    /// - `candidates`: of more than these, so many are chosen; nil: more are refused.
     /// - Throws: `QuestionObjection`.
     package func question(
-        user: String, history: [GivenRating]? = nil, items asked: [String], filter: ItemFilter? = nil, limit: Int
+        user: String, history: [GivenRating]? = nil, items asked: [String], filter: ItemFilter? = nil, limit: Int,
+        candidates: Int? = nil
     ) throws -> QuestionData {
         try read { db in
             let catalogue = try catalogue(db)
@@ -61,11 +68,29 @@ extension Ledger {
             var titles: [String: String] = [:]
             for (number, row) in zip(ratings.items, ratings.rows) { titles[row.item] = context?.title(of: number) }
             let passing = PassingItems(filter, catalogue)
-            let items =
-                asked.isEmpty
-                ? try unrated(by: ratings, passing, catalogue, limit: limit) : try named(asked, passing, catalogue)
+            var retrieval: Retrieval?
+            let items: [Item]
+            if !asked.isEmpty {
+                items = try named(asked, passing, catalogue)
+            } else if let all = unrated(by: ratings, passing, catalogue, limit: limit) {
+                items = all
+            } else {
+                guard let candidates else { throw QuestionObjection.tooManyItems }
+                let rated = Set(ratings.items)
+                let chosen = self.candidates(
+                    likedBy: ratings.likes(above: catalogue.likeAbove), most: candidates, catalogue
+                ) { !rated.contains($0) && passing.contains($0, $1) }
+                items = sorted(
+                    chosen.numbers.compactMap { number in
+                        catalogue[number].flatMap { entry in
+                            entry.title.map { Item(id: entry.token, title: $0, fields: entry.fields) }
+                        }
+                    })
+                retrieval = chosen.report
+            }
             return QuestionData(
-                person: ratings.person, user: ratings.user, history: ratings.rows, titles: titles, items: items)
+                person: ratings.person, user: ratings.user, history: ratings.rows, titles: titles, items: items,
+                retrieval: retrieval)
         }
     }
 
@@ -93,17 +118,22 @@ extension Ledger {
         return items
     }
 
+    /// nil: there are more.
     private func unrated(
         by ratings: KnownRatings, _ passing: PassingItems, _ catalogue: Catalogue, limit: Int
-    ) throws -> [Item] {
+    ) -> [Item]? {
         let rated = Set(ratings.items)
         var items: [Item] = []
         for (number, entry) in catalogue.entries where !rated.contains(number) {
             guard let title = entry.title, passing.contains(number, entry) else { continue }
-            guard items.count < limit else { throw QuestionObjection.tooManyItems }
+            guard items.count < limit else { return nil }
             items.append(Item(id: entry.token, title: title, fields: entry.fields))
         }
-        return items.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
+        return sorted(items)
+    }
+
+    private func sorted(_ items: [Item]) -> [Item] {
+        items.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
     }
 }
 
@@ -114,6 +144,14 @@ private struct KnownRatings {
     /// Numbers in the catalogue, of the rows.
     var items: [Int64]
     var rows: [Interaction]
+
+    /// Numbers of the items that are liked, the latest first.
+    func likes(above threshold: Double?) -> [Int64] {
+        let inTime = zip(items, rows).sorted { left, right in
+            (left.1.timestamp, left.1.ordinal) < (right.1.timestamp, right.1.ordinal)
+        }
+        return Person.likes(inTime.map { ($0.0, $0.1.rating) }, above: threshold)
+    }
 
     init(person: Int64?, user: String, items: [Int64], rows: [Interaction]) {
         self.person = person

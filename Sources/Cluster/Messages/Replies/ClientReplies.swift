@@ -106,12 +106,15 @@ public struct QueryReply: Codable, Sendable, Equatable {
     public var leftOut: LeftOut?
     /// When asked for: of each item that is answered, ω and what it rests on.
     public var explanation: [ExplainedItem]?
+    /// How candidates were chosen of the catalogue; nil: they were named, or all of it was ranked.
+    public var retrieval: Retrieval?
 
     public init(
         user: String, items: [ScoredItem], adapters: [WeightedAdapter], absentShards: [Int], rule: AggregationRule,
         attention: String, exact: Bool, seconds: Double, leftOut: LeftOut? = nil,
-        explanation: [ExplainedItem]? = nil
+        explanation: [ExplainedItem]? = nil, retrieval: Retrieval? = nil
     ) {
+        self.retrieval = retrieval
         self.leftOut = leftOut
         self.explanation = explanation
         self.user = user

@@ -152,8 +152,12 @@ public enum ClientRequest: Codable, Sendable, Equatable {
         public var top: Int?
         /// Say what the weights of each item rest on.
         public var explain: Bool?
-        /// Items of the catalogue that may be ranked without being named; nil: `WireLimits.ranked`. More are refused.
+        /// Items of the catalogue that may all be ranked without being named; nil: `WireLimits.ranked`, or none where
+        /// `candidates` are to be chosen. More are refused then, or chosen from.
         public var limit: Int?
+        /// So many are chosen of more than that, by what other people like (`Retrieval`); nil: more are refused, as they were
+        /// before candidates could be chosen. Whoever sends it knows that an answer rests on other people's likes.
+        public var candidates: Int?
         /// Asks for somebody of whom no more is known, who is nobody of the ledger; nil: for the user.
         public var history: [GivenRating]?
         /// nil: every item may be answered.
@@ -161,8 +165,9 @@ public enum ClientRequest: Codable, Sendable, Equatable {
 
         public init(
             user: String, items: [String], top: Int?, explain: Bool? = nil, limit: Int? = nil,
-            history: [GivenRating]? = nil, filter: ItemFilter? = nil
+            history: [GivenRating]? = nil, filter: ItemFilter? = nil, candidates: Int? = nil
         ) {
+            self.candidates = candidates
             self.history = history
             self.filter = filter
             self.user = user

@@ -22,6 +22,9 @@ extension ClientRequest.QueryRequest {
                 return "of a history either every rating has a timestamp or none has: else nobody knows the order"
             }
         }
+        if candidates != nil, !items.isEmpty {
+            return "candidates are chosen of the catalogue; here the items are named"
+        }
         return filter?.conditions.lazy.compactMap(\.objection).first
     }
 }

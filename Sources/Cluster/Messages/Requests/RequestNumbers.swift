@@ -8,6 +8,7 @@ extension WireNumbers {
         case .query(let query):
             if let top = query.top { try check(top, WireLimits.top, "top") }
             if let limit = query.limit { try check(limit, WireLimits.top, "limit") }
+            if let candidates = query.candidates { try check(candidates, WireLimits.chosen, "candidates") }
             try checkCount(query.items.count, WireLimits.candidates, "items")
             try checkCount(query.history?.count ?? 0, WireLimits.history, "ratings of the history")
             try checkFinite(query.history?.map(\.rating) ?? [], "rating")

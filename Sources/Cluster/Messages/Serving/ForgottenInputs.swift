@@ -8,8 +8,14 @@ public struct ForgottenInputs: Codable, Hashable, Sendable {
     public var adapters: Set<String>
     /// A reference prompt is gone or another one.
     public var changesReferences: Bool
+    /// Candidates that were chosen of a catalogue may be others, since it is known of fewer people who likes what; nil: no.
+    public var changesLikes: Bool?
 
-    public init(people: Set<Int64>, items: Set<String>, adapters: Set<String>, changesReferences: Bool) {
+    public init(
+        people: Set<Int64>, items: Set<String>, adapters: Set<String>, changesReferences: Bool,
+        changesLikes: Bool? = nil
+    ) {
+        self.changesLikes = changesLikes
         self.people = people
         self.items = items
         self.adapters = adapters

@@ -47,8 +47,10 @@ public struct QuestionMaterial: Codable, Sendable {
     public var history: [Interaction]
     /// What prompts call the history's items.
     public var titles: [String: String]
-    /// Candidates, in the order asked, or the whole catalogue but what the user has rated.
+    /// Candidates, in the order asked; or of the catalogue, but what the user has rated: all of it, or what was chosen.
     public var items: [Item]
+    /// How they were chosen; nil: they were named, or are all that there is.
+    public var retrieval: Retrieval?
     public var prompts: PromptConfiguration
     /// By shard.
     public var members: [Member]
@@ -65,8 +67,9 @@ public struct QuestionMaterial: Codable, Sendable {
         person: Int64?, user: String, history: [Interaction], titles: [String: String], items: [Item],
         prompts: PromptConfiguration, members: [Member], parameters: SampleAdaptiveAttention.Parameters,
         attention: String?, absentShards: [Int], rule: AggregationRule, embedding: EmbeddingSource,
-        whenNoAdapter: ClusterConfiguration.WhenNoAdapter
+        whenNoAdapter: ClusterConfiguration.WhenNoAdapter, retrieval: Retrieval? = nil
     ) {
+        self.retrieval = retrieval
         self.person = person
         self.user = user
         self.history = history

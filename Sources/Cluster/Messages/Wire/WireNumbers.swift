@@ -31,6 +31,9 @@ extension WireLimits {
     /// Items of the catalogue that are ranked without being named, unless the question says otherwise: each costs about as
     /// much as a question of its own.
     public static let ranked = 500
+    /// Items that are chosen of a larger catalogue to be ranked, and how many are unless the question says otherwise.
+    public static let chosen = 1...10_000
+    public static let usuallyChosen = 200
 }
 
 /// Holds numbers of a message to what they can mean, where the message is decoded: no code behind it meets one that cannot

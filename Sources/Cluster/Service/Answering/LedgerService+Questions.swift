@@ -44,12 +44,12 @@ extension LedgerService {
         if let objection = try objection(to: request, under: configuration) {
             throw ClientError(code: .invalidRequest, message: objection)
         }
-        let limit = request.limit ?? WireLimits.ranked
+        let limit = request.limit ?? (request.candidates == nil ? WireLimits.ranked : 0)
         let data: QuestionData
         do {
             data = try ledger.question(
                 user: request.user, history: request.history, items: request.items, filter: request.filter,
-                limit: limit)
+                limit: limit, candidates: request.candidates)
         } catch let objection as QuestionObjection {
             throw ClientError(objection, user: request.user, limit: limit)
         }
@@ -65,7 +65,7 @@ extension LedgerService {
             absentShards: try ledger.snapshot().shards.filter { $0.prompts > 0 && !present.contains($0.index) }
                 .map(\.index),
             rule: ledger.configuration.rule, embedding: ledger.configuration.embedding,
-            whenNoAdapter: ledger.configuration.whenNoAdapter)
+            whenNoAdapter: ledger.configuration.whenNoAdapter, retrieval: data.retrieval)
     }
 
     /// Why it cannot be answered, whatever is in the ledger's rows; nil: it can.
@@ -86,13 +86,14 @@ extension LedgerService {
             // It failed after others of the same transaction had not, or was committed and could not be read.
             guard touched != ForgottenBasis() else { return nil }
             return ForgottenInputs(
-                people: touched.people, items: touched.items, adapters: [], changesReferences: true)
+                people: touched.people, items: touched.items, adapters: [], changesReferences: true,
+                changesLikes: touched.changesLikes ? true : nil)
         }
         let counts = forgotten.counts
         let references = [counts.promptsDeleted, counts.promptsRebuilt, counts.promptsAdded].map(\.validation)
         return ForgottenInputs(
             people: touched.people, items: touched.items, adapters: Set(forgotten.droppedAdapters),
-            changesReferences: references.contains { $0 > 0 })
+            changesReferences: references.contains { $0 > 0 }, changesLikes: touched.changesLikes ? true : nil)
     }
 }
 
@@ -107,7 +108,8 @@ extension ClientError {
                 code: .tooLarge,
                 message: "the catalogue has more than \(limit) items that \(user.isEmpty ? "the history" : user) has "
                     + "not rated, and each is computed: "
-                    + "name candidates (--candidates FILE, or - for standard input; --item), or raise --limit")
+                    + "have candidates chosen (--candidates N), name them (--candidates FILE, or - for standard input; "
+                    + "--item), or raise --limit")
         }
     }
 }

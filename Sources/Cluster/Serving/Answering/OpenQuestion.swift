@@ -151,7 +151,8 @@ struct OpenQuestion {
                 ? .init(
                     shards: members.indices.filter { !used.contains($0) }.map { members[$0].shard },
                     weight: leftOut.reduce(0, +) / Double(max(1, leftOut.count))) : nil,
-            explanation: explains ? members.isEmpty ? [] : order.sorted().map(explanation) : nil)
+            explanation: explains ? members.isEmpty ? [] : order.sorted().map(explanation) : nil,
+            retrieval: job.retrieval)
     }
 
     /// ω of an item with what it rests on.

@@ -15,8 +15,10 @@ package enum AdapterPlace: Sendable {
 /// A query with everything it needs from the ledger. Its prompts are made where it is computed.
 package struct QueryJob: Sendable {
     package var request: ClientRequest.QueryRequest
-    /// Candidates, in the order asked, or the whole catalogue but what the user has rated.
+    /// Candidates, in the order asked; or of the catalogue, but what the user has rated: all of it, or what was chosen.
     package var items: [Item]
+    /// How they were chosen; nil: they were named, or are all that there is.
+    package var retrieval: Retrieval?
     package var history: QueryHistory
     package var builder: PromptBuilder
     package var attention: PreparedAttention
@@ -36,8 +38,10 @@ package struct QueryJob: Sendable {
         request: ClientRequest.QueryRequest, items: [Item], history: QueryHistory, builder: PromptBuilder,
         attention: PreparedAttention, absentShards: [Int], adapters: AdapterPlace, layout: AdapterLayout,
         rule: AggregationRule, embedding: EmbeddingSource,
-        whenNoAdapter: ClusterConfiguration.WhenNoAdapter, person: Int64? = nil, historyItems: Set<String> = []
+        whenNoAdapter: ClusterConfiguration.WhenNoAdapter, person: Int64? = nil, historyItems: Set<String> = [],
+        retrieval: Retrieval? = nil
     ) {
+        self.retrieval = retrieval
         self.person = person
         self.historyItems = historyItems
         self.request = request
@@ -64,7 +68,7 @@ package struct QueryJob: Sendable {
             history: builder.queryHistory(user: material.user, interactions: material.history) { material.titles[$0] },
             builder: builder, attention: attention, absentShards: material.absentShards, adapters: adapters,
             layout: layout, rule: material.rule, embedding: material.embedding, whenNoAdapter: material.whenNoAdapter,
-            person: material.person, historyItems: Set(material.history.map(\.item)))
+            person: material.person, historyItems: Set(material.history.map(\.item)), retrieval: material.retrieval)
     }
 
     /// Of a ranking the adapters are weighed once, by what all candidates share.

@@ -22,12 +22,16 @@ package struct AnswerBasis: Sendable {
     package var adapters: Set<String>
     /// Whether weights come from reference prompts of other people.
     package var looksAtReferences: Bool
+    /// Whether candidates were chosen by what other people like: whoever of them is forgotten had a part in which they are.
+    package var looksAtLikes: Bool
     /// Candidates.
     package var prompts: Int
 
     package init(
-        person: Int64?, items: Set<String>, adapters: Set<String>, looksAtReferences: Bool, prompts: Int
+        person: Int64?, items: Set<String>, adapters: Set<String>, looksAtReferences: Bool, looksAtLikes: Bool = false,
+        prompts: Int
     ) {
+        self.looksAtLikes = looksAtLikes
         self.person = person
         self.items = items
         self.adapters = adapters
@@ -39,11 +43,12 @@ package struct AnswerBasis: Sendable {
         self.init(
             person: material.person, items: Set(material.items.map(\.id) + material.history.map(\.item)),
             adapters: Set(material.members.map(\.name)), looksAtReferences: material.attention != nil,
-            prompts: material.items.count)
+            looksAtLikes: material.retrieval != nil, prompts: material.items.count)
     }
 
     package func restsOn(_ forgotten: ForgottenInputs) -> Bool {
         (person.map(forgotten.people.contains) ?? false) || (looksAtReferences && forgotten.changesReferences)
+            || (looksAtLikes && forgotten.changesLikes == true)
             || !adapters.isDisjoint(with: forgotten.adapters) || !items.isDisjoint(with: forgotten.items)
     }
 }

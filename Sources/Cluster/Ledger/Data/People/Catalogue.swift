@@ -23,11 +23,16 @@ final class Catalogue {
     /// Numbers of items that older releases kept under another spelling, by today's; ascending.
     private var olderSpellings: [String: [Int64]] = [:]
     private var next: Int64 = 1
+    /// How many have a title: nothing else can be asked about.
+    private(set) var titled = 0
+    /// A rating above this is a like; nil: nothing was imported yet.
+    let likeAbove: Double?
+    /// Who likes what, by the same rules as the counts of uses.
+    var likes = LikeCounts()
 
-    init() {}
-
-    /// Without uses.
-    init(_ db: Database) throws {
+    /// Without uses and likes.
+    init(_ db: Database, likeAbove: Double? = nil) throws {
+        self.likeAbove = likeAbove
         // While an older file is taken over it has no fields yet.
         let rows = try Row.fetchCursor(db, sql: "SELECT * FROM items ORDER BY id")
         while let row = try rows.next() {
@@ -69,6 +74,8 @@ final class Catalogue {
     }
 
     func set(title: String, fields: [String: String]?, of number: Int64) {
+        guard let entry = entries[number] else { return }
+        if entry.title == nil { titled += 1 }
         entries[number]?.title = title
         entries[number]?.fields = fields
     }
@@ -82,16 +89,23 @@ final class Catalogue {
         count(1, of: number)
     }
 
-    func count(_ uses: Int, of number: Int64) { entries[number]?.uses += uses }
+    func count(_ changes: CatalogueCounts) {
+        for (number, uses) in changes.uses { count(uses, of: number) }
+        for (person, change) in changes.likes { likes.set(change.items, of: person, draw: change.draw) }
+    }
+
+    private func count(_ uses: Int, of number: Int64) { entries[number]?.uses += uses }
 
     func remove(_ number: Int64) {
         guard let entry = entries.removeValue(forKey: number) else { return }
+        if entry.title != nil { titled -= 1 }
         if numbers[entry.token] == number { numbers[entry.token] = nil }
         let today = entry.token.inTodaysSpelling
         olderSpellings[today]?.removeAll { $0 == number }
     }
 
     private func put(_ entry: Entry, at number: Int64) {
+        if entry.title != nil { titled += 1 }
         entries[number] = entry
         numbers[entry.token] = number
         let today = entry.token.inTodaysSpelling

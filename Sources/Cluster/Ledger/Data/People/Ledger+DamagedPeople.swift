@@ -10,18 +10,23 @@ extension Ledger {
     /// The catalogue with its counts; reads everybody's record the first time.
     func catalogue(_ db: Database) throws -> Catalogue {
         if let cachedCatalogue { return cachedCatalogue }
-        let catalogue = try Catalogue(db)
+        let catalogue = try Catalogue(db, likeAbove: recordedPrompts(db)?.likeAbove)
         damagedPeople = []
         let rows = try Row.fetchCursor(db, sql: "SELECT \(Self.recordColumns) FROM people ORDER BY id")
         while let row = try rows.next() {
             do {
-                for kept in try open(row).person.interactions { try catalogue.use(kept.item) }
+                let known = try open(row)
+                for kept in known.person.interactions { try catalogue.use(kept.item) }
+                catalogue.likes.set(
+                    known.person.likes(in: catalogue), of: known.id, draw: candidateDraw(of: known.person.name))
             } catch LedgerError.corrupt {
                 let id: Int64 = try row.value("id", in: "people")
                 if !damagedPeople.contains(id) { damagedPeople.append(id) }
             }
         }
-        catalogueIsChanging = false
+        catalogue.likes.settle()
+        // What a transaction that is under way wrote may yet be undone.
+        catalogueIsChanging = db.isInsideTransaction
         cachedCatalogue = catalogue
         return catalogue
     }

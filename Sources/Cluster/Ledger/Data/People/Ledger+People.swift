@@ -35,13 +35,13 @@ extension Ledger {
     /// Writes what became of a person: record, places, what was computed for prompts that are gone; and counts it.
     ///
     /// - Parameters:
-    ///   - uses: interactions that name an item, more than before.
+    ///   - uses: what memory counts otherwise then.
     ///   - newKey: of somebody new, or who gets another key.
     ///
     /// - Returns: the person's number; nil: gone.
     @discardableResult
     func write(
-        _ change: PersonChange, _ summaries: inout Summaries, uses: inout [Int64: Int],
+        _ change: PersonChange, _ summaries: inout Summaries, uses: inout CatalogueCounts,
         newKey: () throws -> (reference: KeyReference, key: SymmetricKey), _ db: Database
     ) throws -> Int64? {
         let summary = PersonSummary(of: change.new)
@@ -49,6 +49,7 @@ extension Ledger {
         try countShortened(change, db)
         guard let person = change.after else {
             guard let before = change.before else { return nil }
+            try note(nil, id: before.id, in: &uses, db)
             try uncountMargins(of: before.id, db)
             try db.cachedStatement(sql: "DELETE FROM people WHERE id = ?").execute(arguments: [before.id])
             try writeMembers(change, id: before.id, db)
@@ -97,6 +98,7 @@ extension Ledger {
                 ])
             id = db.lastInsertedRowID
         }
+        try note(person, id: id, in: &uses, db)
         try writeMembers(change, id: id, db)
         try writeBoxes(change, id: id, key: key, db)
         return id
@@ -104,7 +106,7 @@ extension Ledger {
 
     /// Counts the prompts, the interactions and the items' uses.
     private func count(
-        _ change: PersonChange, _ summary: PersonSummary, _ summaries: inout Summaries, uses: inout [Int64: Int],
+        _ change: PersonChange, _ summary: PersonSummary, _ summaries: inout Summaries, uses: inout CatalogueCounts,
         _ db: Database
     ) throws {
         if let leaving = change.leaving { try summaries.remove(leaving, db) }
@@ -120,8 +122,8 @@ extension Ledger {
         if change.before != nil && change.after == nil { summaries.people -= 1 }
         let (before, after) = (change.before?.person.interactions ?? [], change.after?.interactions ?? [])
         summaries.interactions += after.count - before.count
-        for kept in before { uses[kept.item, default: 0] -= 1 }
-        for kept in after { uses[kept.item, default: 0] += 1 }
+        for kept in before { uses.uses[kept.item, default: 0] -= 1 }
+        for kept in after { uses.uses[kept.item, default: 0] += 1 }
     }
 
     private func writeMembers(_ change: PersonChange, id: Int64, _ db: Database) throws {
