@@ -70,6 +70,7 @@ struct OpenAPITests {
             (.post, "/v1/rank", "/v1/rank", #"{"user":"ada"}"#),
             (.post, "/v1/rank", "/v1/rank", #"{"users":["ada","eve"]}"#),
             (.post, "/v1/rank", "/v1/rank", #"{"user":"ada","candidates":50}"#),
+            (.post, "/rerank", "/rerank", #"{"history":[],"documents":["i1","i2"],"exclude":["i1"]}"#),
             (.post, "/v1/rank", "/v1/rank", #"{"user":"eve"}"#), (.post, "/v1/rank", "/v1/rank", "{"),
             (.post, "/v1/rank", "/v1/rank", #"{"history":[{"item":"i1","rating":5}],"exclude":["i2"]}"#),
             (.post, "/v1/score", "/v1/score", #"{"user":"ada","items":["i1"]}"#),

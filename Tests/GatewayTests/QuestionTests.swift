@@ -87,6 +87,38 @@ struct QuestionTests {
         #expect(results.compactMap { $0["score"] as? Double } == margins.sorted(by: >))
     }
 
+    @Test("Instead of a user a history may be reranked for; documents that are excluded are not among the results")
+    func givenHistory() async throws {
+        let history = [GivenRating(item: "i5", rating: 4), GivenRating(item: "i6", rating: 1)]
+        let ratings = #"[{"item":"i5","rating":4},{"item":"i6","rating":1}]"#
+        for query in ["", #""query":"","#] {
+            let coordinator = FakeCoordinator()
+            let answer = try await TestGateway(coordinator).ask(
+                .post, "/rerank",
+                #"{\#(query)"history":\#(ratings),"documents":["i3","i1","i9","i1","i2"],"exclude":["i1","no item"]}"#)
+            #expect(answer.status == 200)
+            let asked = ClientRequest.QueryRequest(user: "", items: ["i3", "i9", "i2"], top: nil, history: history)
+            #expect(coordinator.requests == [.query(asked)])
+            let results = try #require(answer.json["results"] as? [[String: Any]])
+            let margins = FakeReplies.answer(asked).items.map(\.margin)
+            let order = [(0, 0), (2, 1), (4, 2)].sorted { margins[$0.1] > margins[$1.1] }.map(\.0)
+            #expect(results.compactMap { $0["index"] as? Int } == order)
+        }
+        let texts = try await TestGateway().ask(
+            .post, "/rerank", #"{"query":"ada","texts":["i1","i2"],"exclude":["i1"]}"#)
+        let scores = try #require(try JSONSerialization.jsonObject(with: texts.body) as? [[String: Any]])
+        #expect(scores.compactMap { $0["index"] as? Int } == [1])
+        for wrong in [
+            #""documents":["i1"]"#, #""query":"","documents":["i1"]"#,
+            #""query":"ada","history":[],"documents":["i1"]"#,
+            #""query":"ada","documents":["i1"],"exclude":["i1"]"#, #""query":"ada","documents":["i1"],"exclude":"i1""#,
+            #""history":[{"item":"i1","rating":1,"timestamp":1},{"item":"i2","rating":1}],"documents":["i1"]"#,
+        ] {
+            let status = try await TestGateway().ask(.post, "/rerank", "{\(wrong)}").status
+            #expect(status == 422 || (wrong.contains(#""query":"""#) && status == 404), "\(wrong) \(status)")
+        }
+    }
+
     @Test("Of equals the one that was named first comes first")
     func ties() async throws {
         let answer = try await TestGateway().ask(.post, "/rerank", #"{"query":"ada","documents":["i1","i1","i1"]}"#)

@@ -3,16 +3,21 @@ import Messages
 
 /// `POST /rerank` and `/v1/rerank`, as clients of Cohere, Jina and Text Embeddings Inference (TEI) ask.
 ///
-/// `query` is a user's id. `documents` (Cohere, Jina) or `texts` (TEI) are items' ids: text, a number, or an object whose `id`,
+/// `query` is a user's id; instead of it a `history` may be given, of somebody who need not be in the ledger. `documents` (Cohere, Jina) or `texts` (TEI) are items' ids: text, a number, or an object whose `id`,
 /// or else whose `text`, is one. `top_n` bounds the results, `return_documents` or `return_text` repeats the documents,
-/// `raw_scores` (TEI) gives margins instead of probabilities. Other members are left: `model` means nothing here.
+/// `raw_scores` (TEI) gives margins instead of probabilities, and documents in `exclude` are not among the results. Other members
+/// are left: `model` means nothing here.
 struct RerankRequest: Hashable, Sendable {
     enum Form: Hashable, Sendable { case documents, texts }
 
     var form: Form
+    /// Empty: a history was given.
     var user: String
+    var history: [GivenRating]?
     /// Ids of the documents, in their order.
     var items: [String]
+    /// Positions of those that are asked about.
+    var asked: [Int]
     /// As they were sent.
     var documents: [JSONValue]
     var top: Int?
@@ -22,7 +27,10 @@ struct RerankRequest: Hashable, Sendable {
     /// - Throws: `Problem` 422, or 404 for names that are nobody's.
     init(_ value: JSONValue) throws(Problem) {
         let fields = try JSONFields(value, known: nil)
-        guard let user = try fields.identifier("query", of: .user) else { throw .invalid("query must be a user's id") }
+        history = try fields.history()
+        // Clients of some services send a query in any case.
+        let user = history != nil && fields["query"] == .text("") ? "" : try fields.identifier("query", of: .user)
+        guard let user = user ?? history.map({ _ in "" }) else { throw .invalid("query must be a user's id") }
         guard fields.has("documents") != fields.has("texts") else {
             throw .invalid("name either documents or texts")
         }
@@ -31,10 +39,15 @@ struct RerankRequest: Hashable, Sendable {
         documents = try fields.array(form == .texts ? "texts" : "documents", GatewayLimits.candidates) ?? []
         items = []
         for document in documents { items.append(try Self.item(of: document)) }
+        let excluded = Set(try fields.identifiers("exclude", of: .item, GatewayLimits.candidates) ?? [])
+        let items = items
+        asked = items.indices.filter { !excluded.contains(items[$0]) }
+        guard !asked.isEmpty else { throw .invalid("all documents are excluded") }
         top = try fields.integer("top_n", 1...GatewayLimits.candidates.upperBound)
         returnsDocuments = try fields.flag(form == .texts ? "return_text" : "return_documents") ?? false
         let isRaw = try fields.flag("raw_scores") ?? false
         self.isRaw = form == .texts && isRaw
+        if let objection = query.objection { throw .invalid(objection) }
     }
 
     private static func item(of document: JSONValue) throws(Problem) -> String {
@@ -52,7 +65,11 @@ struct RerankRequest: Hashable, Sendable {
         }
     }
 
-    var question: ClientRequest { .query(.init(user: user, items: items, top: nil)) }
+    private var query: ClientRequest.QueryRequest {
+        .init(user: user, items: asked.map { items[$0] }, top: nil, history: history)
+    }
+
+    var question: ClientRequest { .query(query) }
 }
 
 /// The answer, in the form of who asked.
@@ -82,12 +99,12 @@ struct RerankAnswer {
     }
 
     let request: RerankRequest
-    /// To all items, in their order.
+    /// To all items that are asked about, in their order.
     let reply: QueryReply
 
     /// Best first; of equals the one that was named first.
     func json(id: String) throws -> Data {
-        let ranked = reply.items.enumerated().sorted { ($1.element.margin, $0.offset) < ($0.element.margin, $1.offset) }
+        let ranked = zip(request.asked, reply.items).sorted { ($1.1.margin, $0.0) < ($0.1.margin, $1.0) }
             .prefix(request.top ?? .max)
         switch request.form {
         case .texts:
