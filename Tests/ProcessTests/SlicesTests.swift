@@ -129,6 +129,7 @@ struct SlicesTests {
                     let shards = try #require(try cluster.succeed("status")["shards"] as? [[String: Any]])
                     // The training may be done by now.
                     #expect(shards.first?["stage"] as? Int ?? 2 == 2)
+                    #expect(shards.first?["slices"] as? Int == 4)
                 }
                 return (try cluster.succeed("status")["pending_forgets"] as? [Any])?.isEmpty == true
             }

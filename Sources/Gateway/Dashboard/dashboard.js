@@ -35,6 +35,9 @@ const short = (name) => element("span", { class: "mono", title: name }, name.len
 const time = (text) => element("time", { datetime: text }, new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
 const state = (text, kind) => element("span", { class: `state ${kind}` }, text);
 const cell = (label, ...children) => element("td", { "data-label": label }, element("span", {}, ...children));
+const reasons = (retrieval) => [
+  [retrieval.liked_together, "liked together with what is liked here"], [retrieval.popular, "liked by most"], [retrieval.others, "of the rest, by id"],
+].filter(([count]) => count > 0).map(([count, why]) => `${count.toLocaleString()} ${why}`).join(", ");
 const empty = (columns, text) => element("tr", {}, element("td", { colspan: columns, class: "empty quiet" }, text));
 const percent = (value) => `${(100 * value).toFixed(1)} %`;
 
@@ -52,6 +55,17 @@ const KINDS = {
   correcting: ["being corrected", "bad"], training: ["training", "fair"], damaged: ["damaged", "bad"],
   quarantined: ["quarantined", "bad"], outdated: ["older data", "fair"], empty: ["empty", "quiet"], untrained: ["never trained", "quiet"],
 };
+
+/** What of a shard's slices its adapter was trained on, where it is a stage that answers until the training is done. */
+function stage(shard) {
+  if (!shard.stage) return undefined;
+  const slices = Math.max(shard.slices || 0, shard.stage);
+  const squares = Array.from({ length: Math.min(slices, 32) }, (_, index) =>
+    element("span", { class: index < shard.stage ? "full" : undefined }));
+  const text = shard.slices ? `stage ${shard.stage} of ${slices}` : `stage ${shard.stage}`;
+  return element("span", { class: "stage" }, element("span", { class: "squares", "aria-hidden": "true" }, ...squares),
+    ` answers from ${text}, ${shard.exact === false ? "approximate" : "exact"}`);
+}
 
 function training(task) {
   const line = element("span", {}, task.description);
@@ -71,6 +85,7 @@ function showStatus(status) {
   const numbers = [
     [status.statistics.users, "people"], [status.statistics.interactions, "interactions"],
     [status.workers.filter((worker) => worker.state === "live").length, "workers"],
+    ...((status.questions || {}).gateways === undefined ? [] : [[status.questions.gateways, "gateways that may answer"]]),
     [(status.questions || {}).waiting || 0, "questions waiting"], [(status.questions || {}).answered || 0, "answered"],
     [status.pending_forgets_total ?? status.pending_forgets.length, "requests pending"],
   ];
@@ -82,7 +97,7 @@ function showStatus(status) {
     const task = tasks.find((task) => task.shard === shard.shard && ["train", "correct"].includes(task.kind));
     return element("tr", {},
       cell("Shard", `${shard.shard}`), cell("State", state(name, kind)), cell("Prompts", shard.prompts.toLocaleString()),
-      cell("Adapter", shard.adapter ? short(shard.adapter) : "none", shard.method ? ` ${shard.method}` : ""),
+      cell("Adapter", shard.adapter ? short(shard.adapter) : "none", shard.method ? ` ${shard.method}` : "", stage(shard)),
       cell("Training", task ? training(task) : shard.damage || shard.fallback || "–"));
   }));
   show("workers", status.workers.map(({ last_seen_seconds, ...rest }) => rest), () => status.workers.length
@@ -211,6 +226,10 @@ async function question() {
     weights.length ? bars(weights) : element("p", { class: "quiet" }, "No adapter took part: the base model answered."),
     element("p", { class: "quiet" }, reply.exact ? "All that took part are exactly trained." : "Approximate adapters took part."),
   ];
+  if (reply.retrieval) {
+    parts.push(element("p", { class: "quiet" },
+      `Ranked: ${reply.retrieval.candidates} candidates of ${reply.retrieval.of.toLocaleString()} items (${reasons(reply.retrieval)}).`));
+  }
   if (reply.absent_shards.length) {
     parts.push(element("p", { class: "bad" }, `Absent: the adapters of shards ${reply.absent_shards.join(", ")}.`));
   }

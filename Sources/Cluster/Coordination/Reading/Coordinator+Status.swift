@@ -230,7 +230,8 @@ extension Coordinator {
             missingMargins: shard.adapter?.missingMargins,
             quarantinedSince: shard.quarantinedSince?.timeIntervalSince1970, owner: owner?.id,
             held: owner?.holds(shard: shard.index, manifest: shard.manifest) ?? false, likes: shard.likes,
-            trainingSeconds: shard.secondsPerPrompt.map { $0 * Double(shard.prompts) }, stage: shard.adapter?.stage)
+            trainingSeconds: shard.secondsPerPrompt.map { $0 * Double(shard.prompts) }, stage: shard.adapter?.stage,
+            slices: settings.configuration.training.slices > 1 ? settings.configuration.training.slices : nil)
     }
 }
 

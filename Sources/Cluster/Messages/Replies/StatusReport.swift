@@ -130,13 +130,17 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var trainingSeconds: Double?
         /// Its adapter is a stage, trained on the slices up to this one, and answers until the shard is trained; nil: it is none.
         public var stage: Int?
+        /// How many slices it is trained in; nil: it is not.
+        public var slices: Int?
 
         package init(
             shard: Int, state: State, prompts: Int, manifest: String, adapter: String? = nil, method: String? = nil,
             exact: Bool? = nil, approximateSince: Double? = nil, corrections: Int? = nil, fallback: String? = nil,
             damage: String? = nil, prepared: Bool, missingMargins: Int? = nil, quarantinedSince: Double? = nil,
-            owner: String? = nil, held: Bool, likes: Int? = nil, trainingSeconds: Double? = nil, stage: Int? = nil
+            owner: String? = nil, held: Bool, likes: Int? = nil, trainingSeconds: Double? = nil, stage: Int? = nil,
+            slices: Int? = nil
         ) {
+            self.slices = slices
             self.trainingSeconds = trainingSeconds
             self.stage = stage
             self.shard = shard
