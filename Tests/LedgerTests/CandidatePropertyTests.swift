@@ -89,6 +89,38 @@ struct CandidatePropertyTests {
         #expect(try popularity(ledger) != before)
     }
 
+    @Test("Of several calls in one transaction those that fail count nothing, and none does if it fails as a whole")
+    func together() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.load(SyntheticRatings(users: 12, items: 20, seed: 2))
+        let before = try popularity(ledger)
+        struct Full: Error {}
+        ledger.interrupt = { if $0 == .beforeCommit { throw Full() } }
+        fixture.prompts.likeAbove = 1
+        #expect(throws: (any Error).self) {
+            try ledger.together {
+                try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+                let none = SyntheticRatings(users: 0, items: 0, seed: 0)
+                try fixture.load(none, into: ledger, id: "likes", changePrompts: true)
+                // What others read meanwhile is what was written so far.
+                #expect(try popularity(ledger) != before)
+            }
+        }
+        ledger.interrupt = nil
+        fixture.prompts.likeAbove = PromptConfiguration().likeAbove
+        #expect(try popularity(ledger) == before)
+        try ledger.together {
+            try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+            #expect(throws: LedgerError.self) {
+                try ledger.forget(requestID: "s", LedgerFixture.forget(users: ["u2", "nobody"]), at: fixture.now)
+            }
+            try ledger.forget(requestID: "t", LedgerFixture.forget(users: ["u3"]), at: fixture.now)
+        }
+        let after = try popularity(ledger)
+        try ledger.close()
+        #expect(try popularity(fixture.open()) == after && after != before)
+    }
+
     private func importSome(
         _ data: inout SyntheticRatings, and new: [Interaction], _ ledger: Ledger, _ id: String,
         _ fixture: LedgerFixture, _ numbers: inout SeededNumbers
