@@ -81,11 +81,11 @@ struct CandidatePropertyTests {
         struct Full: Error {}
         ledger.interrupt = { if $0 == .beforeCommit { throw Full() } }
         #expect(throws: (any Error).self) {
-            try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+            _ = try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
         }
         ledger.interrupt = nil
         #expect(try popularity(ledger) == before)
-        try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+        _ = try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
         #expect(try popularity(ledger) != before)
     }
 
@@ -99,7 +99,7 @@ struct CandidatePropertyTests {
         fixture.prompts.likeAbove = 1
         #expect(throws: (any Error).self) {
             try ledger.together {
-                try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+                _ = try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
                 let none = SyntheticRatings(users: 0, items: 0, seed: 0)
                 try fixture.load(none, into: ledger, id: "likes", changePrompts: true)
                 // What others read meanwhile is what was written so far.
@@ -110,11 +110,11 @@ struct CandidatePropertyTests {
         fixture.prompts.likeAbove = PromptConfiguration().likeAbove
         #expect(try popularity(ledger) == before)
         try ledger.together {
-            try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+            _ = try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
             #expect(throws: LedgerError.self) {
-                try ledger.forget(requestID: "s", LedgerFixture.forget(users: ["u2", "nobody"]), at: fixture.now)
+                _ = try ledger.forget(requestID: "s", LedgerFixture.forget(users: ["u2", "nobody"]), at: fixture.now)
             }
-            try ledger.forget(requestID: "t", LedgerFixture.forget(users: ["u3"]), at: fixture.now)
+            _ = try ledger.forget(requestID: "t", LedgerFixture.forget(users: ["u3"]), at: fixture.now)
         }
         let after = try popularity(ledger)
         try ledger.close()
@@ -147,7 +147,7 @@ struct CandidatePropertyTests {
         if let one = data.interactions.randomElement(using: &numbers) {
             targets.append(.init(user: one.user, item: one.item, timestamp: nil))
         }
-        try ledger.forget(
+        _ = try ledger.forget(
             requestID: id, .init(users: whole.sorted(), interactions: targets), at: fixture.now)
         let gone = data.interactions.filter { row in
             targets.contains {

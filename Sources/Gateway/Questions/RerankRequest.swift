@@ -3,10 +3,10 @@ import Messages
 
 /// `POST /rerank` and `/v1/rerank`, as clients of Cohere, Jina and Text Embeddings Inference (TEI) ask.
 ///
-/// `query` is a user's id; instead of it a `history` may be given, of somebody who need not be in the ledger. `documents` (Cohere, Jina) or `texts` (TEI) are items' ids: text, a number, or an object whose `id`,
-/// or else whose `text`, is one. `top_n` bounds the results, `return_documents` or `return_text` repeats the documents,
-/// `raw_scores` (TEI) gives margins instead of probabilities, and documents in `exclude` are not among the results. Other members
-/// are left: `model` means nothing here.
+/// `query` is a user's id; instead of it a `history` may be given, of somebody who need not be in the ledger. `documents` (Cohere,
+/// Jina) or `texts` (TEI) are items' ids: text, a number, or an object whose `id`, or else whose `text`, is one; those in `exclude`
+/// are not among the results. `top_n` bounds the results, `return_documents` or `return_text` repeats the documents, `raw_scores`
+/// (TEI) gives margins instead of probabilities. Other members are left: `model` means nothing here.
 struct RerankRequest: Hashable, Sendable {
     enum Form: Hashable, Sendable { case documents, texts }
 

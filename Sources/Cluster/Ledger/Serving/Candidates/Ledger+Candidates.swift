@@ -55,7 +55,8 @@ extension Ledger {
         counts.likes[id] = .init(items: items, draw: person.map { candidateDraw(of: $0.name) } ?? 0)
     }
 
-    /// The best of what the ratings' person has not rated.
+    /// The best of what may be asked about. Only where too few of it are liked by enough people is the whole catalogue gone
+    /// through.
     ///
     /// - `liked`: numbers of the items that the person likes, the latest first.
     /// - `isCandidate`: whether an item may be asked about; that it has a title is seen to here.

@@ -4,10 +4,10 @@
 /// A person counts with the last `window` items that they like, and with these alone, so that nobody counts for more than others
 /// and a person's part is changed in the time that these take.
 ///
-/// Why in memory, and only there: numbers of pairs say who has what as soon as few people make one up, and two copies of a disk from
-/// before and after a forget would say by their difference what the person had, whatever the numbers are. Sealed they would have
-/// to be sealed anew, all that name one of some dozens of items, with each person who comes or goes. So nothing of them is on any
-/// disk, as the catalogue's counts of uses are not: they are made when the ledger is opened, in the pass over the records that
+/// Why in memory, and only there: numbers of pairs say who has what as soon as few people make one up, and two copies of a disk
+/// from before and after a forget would say by their difference what the person had, whatever the numbers are. Sealed they would
+/// have to be sealed anew, all that name one of some dozens of items, with each person who comes or goes. So nothing of them is on
+/// any disk, as the catalogue's counts of uses are not: they are made when the ledger is opened, in the pass over the records that
 /// makes those, and follow every write from then on (`Catalogue`).
 ///
 /// Memory holds some twenty bytes for each of a person's likes (54 MB for 100,000 people with 32 each, 200 MB for a million with
