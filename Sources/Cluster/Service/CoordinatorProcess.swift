@@ -231,7 +231,7 @@ package final class CoordinatorProcess: Sendable {
         return try LocalKeys(in: options.dataDirectory)
     }
 
-    private func announceLocally(_ endpoint: String) -> [LocalCoordinators.Note] {
+    private func announceLocally(_ endpoint: String) -> [LiveNote] {
         let place = (try? Endpoint(endpoint, for: .connecting))?.loopbackPlace
         let folder = options.dataDirectory.standardizedFileURL.path
         let notes = place.map { LocalCoordinators().announce(folder, at: $0) } ?? []

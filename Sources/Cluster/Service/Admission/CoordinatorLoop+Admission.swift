@@ -89,6 +89,7 @@ extension CoordinatorLoop {
         }
         guard let changes = keys?.replace(list) else { return }
         process.admit(list)
+        turnedOut = []
         logger.notice(
             "read again which keys may connect",
             metadata: [
