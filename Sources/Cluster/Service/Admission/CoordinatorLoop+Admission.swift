@@ -15,6 +15,10 @@ extension CoordinatorLoop {
     func admits(_ message: PeerMessage, of arrival: Arrival) -> Bool {
         guard let objection = keys?.objection(to: message, from: arrival.key) else { return true }
         let isListed = arrival.key.flatMap { keys?.list.grant(of: $0) } != nil
+        guard isListed || tellsOnceMore(arrival.peer) else {
+            if case .request(let id, let request) = message { finished(ticket(id, request, of: arrival)) }
+            return false
+        }
         let name = name(of: arrival)
         var access = Access(by: name, asked: ClientRequest.workName, request: "", refusal: objection.code.rawValue)
         switch message {
@@ -33,16 +37,16 @@ extension CoordinatorLoop {
                 "refused: \(objection.message.printable)",
                 metadata: ["key": "\(arrival.key ?? "none")", "address": "\(arrival.address ?? "")"])
         }
-        if !isListed { turnOut(arrival.peer) }
         return false
     }
 
     /// Who was told that the key is no longer on the list, and says more, loses the connection; another one is not let in.
-    private func turnOut(_ peer: PeerID) {
+    private func tellsOnceMore(_ peer: PeerID) -> Bool {
         if turnedOut.count >= 1024 { turnedOut = turnedOut.filter { socket.connections?.isOpen($0.bytes) ?? false } }
-        if turnedOut.insert(peer).inserted { return }
-        turnedOut.remove(peer)
+        if turnedOut.insert(peer).inserted { return true }
+        cutOff(worker: peer)
         socket.connections?.close(peer.bytes, because: .revoked)
+        return false
     }
 
     // MARK: workers
