@@ -223,27 +223,6 @@ package final class CoordinatorProcess: Sendable {
         authenticator.withLock { $0 }?.fail(error)
     }
 
-    /// nil: there are keys, nobody is to be asked for one, or a file of the socket decides who may connect.
-    private func localKeys() throws -> LocalKeys? {
-        guard options.security == nil, !options.opensLoopback, case .tcp = try options.listening().place else {
-            return nil
-        }
-        return try LocalKeys(in: options.dataDirectory)
-    }
-
-    private func announceLocally(_ endpoint: String) -> [LiveNote] {
-        let place = (try? Endpoint(endpoint, for: .connecting))?.loopbackPlace
-        let folder = options.dataDirectory.standardizedFileURL.path
-        let notes = place.map { LocalCoordinators().announce(folder, at: $0) } ?? []
-        if notes.isEmpty {
-            let (own, coordinator) = (LocalCoordinators.clientKey, LocalCoordinators.coordinatorKey)
-            logger.warning(
-                "this user's other processes are not led to the keys in \(folder): there is no place for a note",
-                metadata: ["--keys": "\(own)", "--coordinator-key": "\(coordinator).pub"])
-        }
-        return notes
-    }
-
     private func bind(_ local: LocalKeys?) throws -> (socket: Socket, endpoint: String) {
         let context = try Context()
         var socketOptions = SocketOptions()
