@@ -1,30 +1,36 @@
 """What workers of one machine make of its cores: a section of cluster/bench."""
 
+import json
 import os
 import statistics
+import subprocess
 
-from load import names
 from local import LocalCluster, sampling, say, table
 
 SHARDS = 4
+SAMPLES = 96
+
+
+def people(data):
+    """Who has training prompts in this sample, in the order of their prompts."""
+    done = subprocess.run([os.environ["LETHE"], "prompts", "--format", "recbole", data, "--split", "train",
+                           *sampling(SAMPLES, 0, 0)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    return list(dict.fromkeys(json.loads(line)["user"] for line in done.stdout.splitlines()))
 
 
 def run(workers, threads, rounds):
     """Tokens a second with all shards in training, then of single shards that are trained again for one forgotten user each."""
-    settings = ["--shards", str(SHARDS), "--partition", "user-hash", "--seed", "1"]
+    settings = ["--shards", str(SHARDS), "--partition", "user-hash", "--seed", "1", "--double-check", "0"]
     data = os.environ["LETHE_ML100K"]
     with LocalCluster(workers, settings, threads=threads) as cluster:
-        cluster.run("import", "import", "--format", "recbole", data, *sampling(96, 0, 0))
+        cluster.run("import", "import", "--format", "recbole", data, *sampling(SAMPLES, 0, 0))
         shards = cluster.run("train", "train", "--wait")["shards"]
         tokens = sum(shard["tokens"] for shard in shards)
         seconds, trainings = [], []
-        users = iter(names(os.path.join(data, "ml-100k.inter"), 0))
-        while len(seconds) < rounds:
-            # Most users have no prompt among so few: those are forgotten in no time.
-            outcome = cluster.run("forget", "forget", "--user", next(users), "--wait")
-            if outcome["shards"]:
-                seconds.append(cluster.seconds["forget"])
-                trainings.append(outcome["shards"][0]["tokens"] / outcome["shards"][0]["seconds"])
+        for user in people(data)[:rounds]:
+            outcome = cluster.run("forget", "forget", "--user", user, "--wait")
+            seconds.append(cluster.seconds["forget"])
+            trainings.append(outcome["shards"][0]["tokens"] / outcome["shards"][0]["seconds"])
         return {"workers": workers, "threads": threads, "tokens_per_second": tokens / cluster.seconds["train"],
                 "forget_seconds": statistics.median(seconds), "retraining_tokens_per_second": statistics.median(trainings)}
 

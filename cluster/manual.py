@@ -73,12 +73,13 @@ def main():
             section(command, [])
     print(".SH ENVIRONMENT")
     for name, text in [
-            ("LETHE_COORDINATOR", "where clients and workers find the coordinator"),
+            ("LETHE_COORDINATOR", "where clients and workers find the coordinator; several addresses, with commas, are tried in turn"),
             ("LETHE_KEYS", "this side's file of CURVE keys"),
             ("LETHE_COORDINATOR_KEY", "the coordinator's public key"),
             ("LETHE_ALLOW_LIST", "the list of keys that lethe keys allow, revoke and list are about"),
             ("LETHE_WEIGHT_CACHE", "a folder for packed weights, or none"),
-            ("LETHE_LOG", "how much services log: debug, info, notice, warning or error"),
+            ("LETHE_LOG", "how much services log: trace, debug, info, notice, warning (or warn), error or critical"),
+            ("LETHE_LOG_FORMAT", "how they log: text, or json, one object a line"),
             ("NO_COLOR", "no colours and bars on a terminal"),
     ]:
         print(f".TP\n.B {name}\n{escaped(text)}")

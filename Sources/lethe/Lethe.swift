@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Messages
 
 @main
 struct Lethe: ParsableCommand {
@@ -24,7 +25,7 @@ struct Lethe: ParsableCommand {
             Exit status: 0 success; 1 the request failed; 2 verify found other bytes; 64 wrong arguments; 65 unusable input; \
             69 no coordinator answers; 75 not possible at the moment; 77 refused.
             """,
-        version: "0.1.0",
+        version: Release.version,
         groupedSubcommands: [
             CommandGroup(
                 name: "Cluster",

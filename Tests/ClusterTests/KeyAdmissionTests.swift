@@ -89,10 +89,10 @@ struct KeyAdmissionTests {
             bindings: [keys[0].text: second])
         #expect(admission.objection(to: hello(first), from: keys[0].text) == nil)
         #expect(admission.objection(to: hello(second), from: keys[0].text) != nil)
-        for name in ["node7", "node7:4711"] {
+        for name in ["node7", "node7:4711", "node7-2"] {
             #expect(admission.objection(to: hello(second, name: name), from: keys[1].text) == nil)
         }
-        for name in ["node70", "node", "xnode7", "node7.example", ""] {
+        for name in ["node70", "node", "node7-", "node7-b", "xnode7", "node7.example", ""] {
             #expect(admission.objection(to: hello(second, name: name), from: keys[1].text) != nil)
         }
         // The id that the list gives to one key is no other's.

@@ -185,7 +185,7 @@ struct WireEdgeNumberTests {
             var fixture = moment.fixture
             fixture.say(.embedded(task: moment.task, tokens: 1, seconds: 1, values: [1, 2, 3, 4, 5, 6]), by: "w")
             let isCharged = fixture.actions.contains { action in
-                if case .log(let line) = action { line.contains("worker w, bad-report") } else { false }
+                if case .log(let line) = action { line.message.contains("worker w, bad-report") } else { false }
             }
             let isGivenAgain = fixture.actions.contains { action in
                 if case .dispatch(_, .embed) = action { true } else { false }

@@ -95,7 +95,7 @@ struct CoordinatorCopiesTests {
         var clean = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true), copies: copies)
         clean.hello("a", copies: [copy(0, "m0"), copy(1, "m1")])
         clean.say(.goodbye(deleted: [0, 1]), by: "a")
-        #expect(clean.status.workers.isEmpty)
+        #expect(clean.status.workers.first?.holds == [])
     }
 
     @Test("A goodbye also settles an assignment of which nothing arrived, but not one whose prompts were sent")
@@ -106,8 +106,19 @@ struct CoordinatorCopiesTests {
             let task = try #require(fixture.assignments.first?.task)
             if wasSent { fixture.say(.need(task: task, digests: ["d"]), by: "a") }
             fixture.say(.goodbye(deleted: []), by: "a")
-            #expect(fixture.status.workers.isEmpty == !wasSent)
+            #expect(fixture.status.workers.first?.holds.isEmpty == !wasSent)
         }
+    }
+
+    @Test("Nor one that the worker says it holds without having asked for a prompt, as after a forget")
+    func goodbyeWithPart() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a", copies: [copy(0, "before-the-forget")])
+        #expect(fixture.assignments.map(\.manifest) == ["m0"])
+        fixture.say(.holds(copy(0, "m0")), by: "a")
+        fixture.say(.goodbye(deleted: []), by: "a")
+        #expect(fixture.settlements.isEmpty)
+        #expect(fixture.status.workers.first?.copies.map(\.manifests) == [["m0"]])
     }
 
     @Test("What another worker cleared on the same machine is settled, but never what a worker that is here holds")
@@ -149,7 +160,7 @@ struct CoordinatorCopiesTests {
             Issue.record("no answer")
             return
         }
-        #expect(!fixture.status.workers.contains { $0.id == "b" })
+        #expect(fixture.status.workers.first { $0.id == "b" }?.holds == [])
         // A client that heard nothing asks again under the same id.
         fixture.ask(forget("host:b"), id: "4")
         #expect(fixture.commands.isEmpty && fixture.errors.isEmpty && fixture.replies.count == 1)

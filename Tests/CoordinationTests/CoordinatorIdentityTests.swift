@@ -44,7 +44,8 @@ struct CoordinatorIdentityTests {
     func names() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
         fixture.feed(.worker(peer: fixture.peer("a"), hello("a", "", name: "host\u{1B}[2J\nforged")))
-        #expect(fixture.status.workers.map(\.name) == ["host\u{FFFD}[2J\u{FFFD}forged"])
+        #expect(fixture.status.workers.map(\.process) == ["host\u{FFFD}[2J\u{FFFD}forged"])
+        #expect(fixture.status.workers.map(\.name) == ["host_[2J_forged-1"])
         fixture.feed(.worker(peer: fixture.peer("b"), hello("b\u{1B}[2J", "")))
         #expect(fixture.refusals == [.invalidHello])
     }

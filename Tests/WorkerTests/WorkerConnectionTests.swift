@@ -12,15 +12,38 @@ struct WorkerConnectionTests {
         var connection = ConnectionState()
         var now = 0.0
         var pauses: [Double] = []
-        #expect(connection.tick(at: now) == [.connect])
+        #expect(connection.tick(at: now) == [.connect(address: 0)])
         for _ in 0..<7 {
             let pause = connection.wait(at: now)
             #expect(connection.tick(at: now + pause - 0.01).isEmpty)
             now += pause
-            #expect(connection.tick(at: now) == [.connect])
+            #expect(connection.tick(at: now) == [.connect(address: 0)])
             pauses.append(pause)
         }
         #expect(pauses == [1, 2, 4, 8, 16, 32, 32])
+    }
+
+    @Test(
+        "Several addresses are tried in turn, each once before an attempt lasts longer, and the one that welcomed first of all"
+    )
+    func addresses() {
+        var connection = ConnectionState(addresses: 3)
+        var now = 0.0
+        var tried: [ConnectionState.Action] = connection.tick(at: now)
+        var pauses: [Double] = []
+        for _ in 0..<6 {
+            let pause = connection.wait(at: now)
+            pauses.append(pause)
+            now += pause
+            tried += connection.tick(at: now)
+        }
+        #expect(tried == [0, 1, 2, 0, 1, 2, 0].map { .connect(address: $0) })
+        #expect(pauses == [1, 1, 1, 2, 2, 2])
+        now += connection.wait(at: now)
+        #expect(connection.tick(at: now) == [.connect(address: 1)])
+        connection.welcomed(welcome, at: now)
+        #expect(connection.tick(at: now + 10) == [.lost, .connect(address: 1)])
+        #expect(connection.tick(at: now + 11) == [.connect(address: 2)])
     }
 
     @Test("Silence of three periods is a loss within 4 seconds, and the attempts start at 1 second again")

@@ -42,7 +42,14 @@ def base(view, cluster):
     return f"{view.home}/.lethe" + (f"/clusters/{cluster}" if cluster else "")
 
 
-def command_line(asked, view, cluster, number, count):
+def name(host, cluster, number):
+    """What lists and logs call the worker: its host, and its number there."""
+    plain = "".join(letter if letter.isprintable() and letter != " " else "_" for letter in host.name.rpartition("@")[2])
+    end = (f"-{cluster}" if cluster else "") + f"-{number}"
+    return plain.encode()[:64 - len(end.encode())].decode(errors="ignore") + end
+
+
+def command_line(asked, view, host, cluster, number, count):
     root, folder = f"{view.home}/.lethe", base(view, cluster)
     options = ["--coordinator", asked.coordinator, "--model", f"{root}/models/{asked.model.name}/{asked.model_name}",
                "--weight-cache", f"{root}/weights"]
@@ -52,7 +59,7 @@ def command_line(asked, view, cluster, number, count):
     # Workers of one host share its cores by themselves, so that one more of them changes nothing for the others.
     threads = asked.threads or "auto"
     return [f"{root}/programs/{asked.program.name}/lethe", "worker", *options, "--threads", str(threads),
-            "--data", f"{folder}/worker-{number}"]
+            "--name", name(host, cluster, number), "--data", f"{folder}/worker-{number}"]
 
 
 def of_another_cluster(worker, asked):
@@ -84,7 +91,7 @@ def start(asked, view, host, cluster):
     wanted = [worker.number for worker in view.workers.values() if worker.wanted or worker.runs]
     count = host.count if host.count is not None else max(len(wanted), 1)
     for number in range(1, count + 1):
-        worker, arguments = view.workers.get(number), command_line(asked, view, cluster, number, count)
+        worker, arguments = view.workers.get(number), command_line(asked, view, host, cluster, number, count)
         plan.steps += ["ask", number, *arguments, "--"]
         if not worker or not worker.runs:
             plan.steps += ["start", number]
@@ -101,7 +108,7 @@ def start(asked, view, host, cluster):
     for worker in view.workers.values():
         if worker.number > count and (worker.kept or worker.wanted or worker.runs):
             # Also of those that stay stopped: what `remove` tells, it tells the coordinator where it is now.
-            plan.steps += ["ask", worker.number, *command_line(asked, view, cluster, worker.number, count), "--"]
+            plan.steps += ["ask", worker.number, *command_line(asked, view, host, cluster, worker.number, count), "--"]
             plan.steps += ["let-go", worker.number] * (worker.number in wanted)
     return plan
 

@@ -17,8 +17,8 @@ public struct ClientCurve: Sendable {
 /// Asks a coordinator and waits for its answers. Belongs to one thread.
 ///
 /// Every request carries a random id. While the coordinator says that it works on it, the client waits. When nothing comes for
-/// a while the same request is sent again, on a fresh connection and under the same id: the coordinator answers it with what
-/// is under way or was stored, and does nothing twice.
+/// a while the same request is sent again, on a fresh connection and under the same id, to the next address where there are
+/// several: the coordinator answers it with what is under way or was stored, and does nothing twice.
 public final class CoordinatorClient {
     /// A successful reply.
     public struct Reply: Sendable {
@@ -27,7 +27,9 @@ public final class CoordinatorClient {
         public var payloads: [[UInt8]]
     }
 
-    public let endpoint: String
+    /// The address that is asked.
+    public var endpoint: String { addresses.present }
+    private var addresses: CoordinatorAddresses
     private let context: Context
     private let curve: ClientCurve?
     private let memory: GenerationMemory?
@@ -39,13 +41,18 @@ public final class CoordinatorClient {
 
     /// - `memory`: where the newest coordinator of each cluster is remembered; nil: nowhere, and any is believed.
     /// - Throws: `ClientError` (`invalid-request`) for an endpoint or keys that cannot be used.
-    public init(endpoint: String, curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
-        self.endpoint = endpoint
+    public convenience init(endpoint: String, curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
+        try self.init(endpoints: [endpoint], curve: curve, memory: memory)
+    }
+
+    /// - `endpoints`: tried in turn.
+    public init(endpoints: [String], curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
+        addresses = try CoordinatorAddresses(endpoints)
         self.curve = curve
         self.memory = memory
         do {
             context = try Context()
-            socket = try Self.connect(context, endpoint, curve)
+            socket = try Self.connect(context, addresses.present, curve)
         } catch {
             throw ClientError(code: .invalidRequest, message: "\(error)")
         }
@@ -109,17 +116,16 @@ public final class CoordinatorClient {
     }
 
     private var silence: ClientError {
-        let cause = reached.cause(endpoint: endpoint, keys: curve.map { ($0.keys.publicKey, $0.serverKey) })
-        return ClientError(code: .unreachable, message: "no answer from a coordinator at \(endpoint); \(cause)")
+        if reached == .refused { return Self.refusal(at: endpoint, curve) }
+        let keys = curve.map { ($0.keys.publicKey, $0.serverKey) }
+        let cause = addresses.unresolved?.reason ?? reached.cause(endpoint: endpoint, keys: keys)
+        return ClientError(code: .unreachable, message: "no answer from a coordinator at \(addresses.text); \(cause)")
     }
 
     /// A name that was never known is a slip of the pen; one that is gone for a while may come again with its coordinator.
     private func requireName() throws {
-        guard !isKnown, let unresolved = try Endpoint(endpoint, for: .connecting).unresolved, unresolved.isCertain
-        else {
-            return
-        }
-        throw ClientError(code: .unreachable, message: "no coordinator at \(endpoint): \(unresolved.reason)")
+        guard !isKnown, let unresolved = addresses.unresolved, unresolved.isCertain else { return }
+        throw ClientError(code: .unreachable, message: "no coordinator at \(addresses.text): \(unresolved.reason)")
     }
 
     private func exchange(
@@ -132,7 +138,8 @@ public final class CoordinatorClient {
         var open = Array(questions.indices)
         var deadline = clock.now + patience
         // One lost message should not cost the whole patience, one slow answer should not be asked for many times.
-        var attempt = Self.firstAttempt
+        var attempt = firstAttempt
+        var missed = 0
         while true {
             for question in open { try send(questions[question].frames, until: deadline, clock) }
             var retry = min(deadline, clock.now + attempt)
@@ -156,10 +163,11 @@ public final class CoordinatorClient {
                     maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message)
                 {
                     isKnown = true
+                    addresses.heard()
                     let (id, message) = try ClientMessage.decode(frames: frames)
                     // Late answers to earlier requests of this connection are left.
                     guard let position = open.firstIndex(where: { questions[$0].id == id }) else { continue }
-                    (deadline, attempt) = (clock.now + patience, Self.firstAttempt)
+                    (deadline, attempt, missed) = (clock.now + patience, firstAttempt, 0)
                     retry = min(deadline, clock.now + attempt)
                     switch message {
                     case .revoked: break
@@ -177,17 +185,23 @@ public final class CoordinatorClient {
                 }
             }
             guard clock.now < deadline else { throw silence }
+            addresses.turn()
             socket = try Self.connect(context, endpoint, curve)
-            attempt *= 2
+            missed += 1
+            if missed.isMultiple(of: addresses.count) { attempt *= 2 }
         }
     }
 
     /// - Returns: whether the coordinator that is there has another key by now, or came after the connection was begun: with
-    ///   that the next one will come about.
+    ///   that the next one will come about. Also of several addresses whether this one refused the key.
     /// - Throws: `ClientError` (`key-refused`): this connection comes to nothing, and so would the next.
     private func isOutdated() throws -> Bool {
         reached = socket.attempt
         if reached == .refused {
+            guard addresses.count == 1 else {
+                Thread.sleep(forTimeInterval: 0.2)
+                return true
+            }
             socket = try Self.connect(context, endpoint, curve)
             throw Self.refusal(at: endpoint, curve)
         }
@@ -202,7 +216,8 @@ public final class CoordinatorClient {
                 + "coordinator's list, by --allow or lethe keys allow")
     }
 
-    private static let firstAttempt = Duration.seconds(5)
+    /// Of one that never answered less, where there are others.
+    private var firstAttempt: Duration { addresses.count > 1 && !addresses.isHeard ? .seconds(2) : .seconds(5) }
     /// How often it is asked whether the answer is wanted.
     private static let glance = Duration.milliseconds(50)
 

@@ -14,19 +14,24 @@ public final class ServingLink {
     }
 
     private let context: Context
-    private let endpoint: String
+    private var addresses: CoordinatorAddresses
     private let curve: ClientCurve?
     private let memory: GenerationMemory?
     private var socket: Socket
 
     /// - Throws: `ClientError` (`invalid-request`) for an endpoint or keys that cannot be used.
-    public init(endpoint: String, curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
-        self.endpoint = endpoint
+    public convenience init(endpoint: String, curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
+        try self.init(endpoints: [endpoint], curve: curve, memory: memory)
+    }
+
+    /// - `endpoints`: tried in turn.
+    public init(endpoints: [String], curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
+        addresses = try CoordinatorAddresses(endpoints)
         self.curve = curve
         self.memory = memory
         do {
             context = try Context()
-            socket = try CoordinatorClient.connect(context, endpoint, curve)
+            socket = try CoordinatorClient.connect(context, addresses.present, curve)
         } catch {
             throw ClientError(code: .invalidRequest, message: "\(error)")
         }
@@ -36,7 +41,7 @@ public final class ServingLink {
 
     /// That the coordinator is there and refused this key: a new connection has to be made; nil: nobody said so.
     public var refusal: ClientError? {
-        socket.attempt == .refused ? CoordinatorClient.refusal(at: endpoint, curve) : nil
+        socket.attempt == .refused ? CoordinatorClient.refusal(at: addresses.present, curve) : nil
     }
 
     /// What does not fit into the queue is lost, as it may be on the way.
@@ -48,9 +53,10 @@ public final class ServingLink {
         }
     }
 
-    /// A new connection: whatever was on its way is lost, and a name is looked up again.
+    /// A new connection, perhaps to another address: whatever was on its way is lost, and a name is looked up again.
     public func reconnect() throws {
-        socket = try CoordinatorClient.connect(context, endpoint, curve)
+        addresses.turn()
+        socket = try CoordinatorClient.connect(context, addresses.present, curve)
     }
 
     /// - Returns: the next message; nil: none has come.
@@ -58,6 +64,7 @@ public final class ServingLink {
     ///   another one was seen.
     public func receive() throws -> Message? {
         while let frames = try socket.receive(maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message) {
+            addresses.heard()
             let (id, message) = try ClientMessage.decode(frames: frames)
             switch message {
             case .working: continue

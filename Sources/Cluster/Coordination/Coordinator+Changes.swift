@@ -34,7 +34,7 @@ extension Coordinator {
     /// Whether there is something to look at, or it is time for something.
     var hasChanged: Bool {
         mustReconcile || operations.areReadersTouched || alarms.next.map { $0 <= now } ?? false
-            || !tasks.touchedWorkers.isEmpty
+            || !tasks.touchedWorkers.isEmpty || !fleet.isEmpty
             || !roster.touchedWorkers.isEmpty || !roster.touchedShards.isEmpty || !writes.touched.isEmpty
     }
 
@@ -65,6 +65,12 @@ extension Coordinator {
     }
 
     private mutating func collectWorkers() {
+        if !roster.touchedCapacities.isEmpty {
+            // No shard is another one by it: what balance asks for moves.
+            for worker in roster.touchedCapacities { setSeat(of: worker) }
+            roster.touchedCapacities = []
+            mustPlace = true
+        }
         guard !tasks.touchedWorkers.isEmpty || !roster.touchedWorkers.isEmpty else { return }
         var previous: String?
         for worker in (tasks.touchedWorkers + roster.touchedWorkers).sorted() where worker != previous {
@@ -78,15 +84,19 @@ extension Coordinator {
 
     private mutating func noteLoad(of worker: String) {
         let load = tasks.load(of: worker)
-        let isLive = roster.isLive(worker)
-        free.set(worker, isIn: isLive && load.ids.count == load.copies)
+        let works = roster.stance(of: worker) == .works
+        free.set(worker, isIn: works && load.ids.count == load.copies)
         spare.set(
-            worker, isIn: isLive && load.trainings == 0 && load.ids.count < CoordinatorLimits.tasksPerWorker)
+            worker, isIn: works && load.trainings == 0 && load.ids.count < CoordinatorLimits.tasksPerWorker)
     }
 
-    /// A worker came or went.
+    private mutating func setSeat(of worker: String) {
+        placement.set(worker, roster.stance(of: worker), roster[worker]?.capacity ?? WorkerCapacity())
+    }
+
+    /// A worker came or went, or takes another part.
     private mutating func noteMembership(of worker: String) {
-        placement.set(worker, isHere: roster.isLive(worker))
+        setSeat(of: worker)
         mustPlace = true
         changes.note(index.owned[worker] ?? [])
         changes.note(roster[worker]?.copies.map(\.shard) ?? [])
@@ -94,7 +104,7 @@ extension Coordinator {
         for failure in failures { noteFailure(failure.work) }
         // Whether another worker could train what they want trained: of three one is neither the trainer nor the one that
         // failed at it last.
-        if pendingForgets.hasReady, roster.liveCount < 3 || now < startedUntil {
+        if pendingForgets.hasReady, roster.workingCount < 3 || now < startedUntil {
             for shard in checks.open { forgetsToAdvance.formUnion(pendingForgets.ready(retraining: shard)) }
         }
     }
@@ -107,7 +117,7 @@ extension Coordinator {
         case .rows(let adapter): changes.note(index.named[adapter] ?? [])
         case .end(let request): forgetsToAdvance.insert(request)
         case .copies(let worker): if !writes.has(subject) { staleCopies.settled(worker) }
-        case .forget, .training, .embeddings, .partition, .tuning, .purge, .file, .declaration: break
+        case .forget, .training, .embeddings, .partition, .tuning, .purge, .file, .declaration, .duty, .fleet: break
         }
     }
 

@@ -70,6 +70,10 @@ package struct Coordinator: Sendable {
     var choices = CheckChoices()
     /// Declarations of destroyed disks: the last answers, for clients that ask again.
     var declarations: [CopyDeclaration] = []
+    /// Operators' words about workers that are on their way to the ledger.
+    var orders: [PendingOrder] = []
+    /// Workers of which the ledger is to have something else than it has.
+    var fleet = FleetNotes()
 
     // MARK: what changed
 
@@ -93,8 +97,10 @@ package struct Coordinator: Sendable {
     var mustPlace = true
 
     /// - `copies`: what workers' disks may hold, as the ledger has it on record.
+    /// - `workers`: those that were there before.
     package init(
-        settings: CoordinatorSettings, snapshot: LedgerSnapshot, copies: [HandedCopy] = [], at now: CoordinatorInstant
+        settings: CoordinatorSettings, snapshot: LedgerSnapshot, copies: [HandedCopy] = [],
+        workers: [RememberedWorker] = [], at now: CoordinatorInstant
     ) {
         self.settings = settings
         self.snapshot = snapshot
@@ -105,7 +111,7 @@ package struct Coordinator: Sendable {
         self.arithmetic = settings.arithmetic
         self.nextTask = settings.firstTask
         startedUntil = now.advanced(bySeconds: CoordinatorLimits.reservationSeconds.lowerBound)
-        roster.remember(copies, at: now)
+        roster.remember(copies, workers, at: now)
         alarms.add(.anything, at: now.advanced(bySeconds: CoordinatorLimits.settleSeconds))
         alarms.add(.everything, at: startedUntil)
         adopt(snapshot.pendingForgets)
@@ -222,6 +228,7 @@ package struct Coordinator: Sendable {
         placeShards()
         releaseCopies()
         giveOutTasks()
+        sendAway()
         collect()
         changes.trim()
         // What a later step changed an earlier one looks at with the next event, at the latest with the next tick.
@@ -230,10 +237,21 @@ package struct Coordinator: Sendable {
         }
     }
 
-    mutating func log(_ line: String) {
-        let isShort = line.utf8.count <= CoordinatorLimits.text
-        actions.append(.log(isShort ? line : String(line.prefix(CoordinatorLimits.text))))
+    /// - Parameter repeatsActions: it says no more than other actions do.
+    mutating func log(
+        _ message: String, worker: String? = nil, shard: Int? = nil, task: TaskID? = nil, request: String? = nil,
+        repeatsActions: Bool = false
+    ) {
+        let isShort = message.utf8.count <= CoordinatorLimits.text
+        actions.append(
+            .log(
+                LogLine(
+                    message: isShort ? message : message.clipped, worker: worker?.clipped, shard: shard, task: task,
+                    request: request?.clipped, repeatsActions: repeatsActions)))
     }
+
+    /// What people are told of a worker: name and address.
+    func title(of worker: String) -> String { roster[worker]?.title ?? worker.clipped }
 }
 
 /// An adapter that may answer queries.

@@ -24,7 +24,21 @@ package enum CoordinatorAction: Sendable {
     /// Another coordinator came after this one: answer nothing more, remember it, and end.
     case superseded(SupersededCoordinator)
     /// A line for the log: ids, never content.
-    case log(String)
+    case log(LogLine)
+}
+
+/// A line for the log, and what it is about, for whoever reads the log by program.
+package struct LogLine: Hashable, Sendable, CustomStringConvertible {
+    package var message: String
+    /// Id.
+    package var worker: String?
+    package var shard: Int?
+    package var task: TaskID?
+    package var request: String?
+    /// Whether it says no more than other actions do.
+    package var repeatsActions = false
+
+    package var description: String { message }
 }
 
 /// A task for a worker with references in place of bulk data.
@@ -67,7 +81,7 @@ package enum Dispatch: Sendable, Equatable {
 /// Whose disk a copy is handed to.
 package struct CopyHolder: Hashable, Sendable {
     package var worker: String
-    /// Host name and process, for people.
+    /// For people.
     package var name: String
 
     package init(worker: String, name: String) {
@@ -141,6 +155,10 @@ package enum LedgerCommand: Sendable, Equatable {
     case forgetCopy(request: String, CopySettlement)
     /// A second training gave other bytes than the published adapter has.
     case quarantine(AdapterDispute)
+    /// What the cluster's list of workers is to say of these; `gone` leave it.
+    case noteWorkers([WorkerRecord], gone: [String])
+    /// An operator's word about a worker. Its id is the request's.
+    case setDuty(request: String, WorkerRecord)
 }
 
 /// A reply to a client.
@@ -153,6 +171,8 @@ package enum CoordinatorReply: Sendable {
     case comparedCases(OperationReport, ComparedCases)
     /// The ledger has it that an operator declared a disk destroyed.
     case forgottenCopy(CopySettlement)
+    /// The ledger has an operator's word about a worker.
+    case ordered(WorkerOrderReply)
     /// No operation has this id; the ledger may know it as a forget request.
     case unknownOperation(String)
     case failure(ClientError)

@@ -18,7 +18,7 @@ package enum CoordinatorEvent: Sendable {
     /// The file of an adapter that the ledger names did not hold what its name says.
     case adapterDamaged(String)
     /// A request the value answers itself: `train`, `forget` (not a dry run), `evaluate`, `verify`, `compare`, `status`,
-    /// `operation`.
+    /// `operation`, `order`.
     /// The service answers the others, and repetitions of requests whose reply is stored, without asking.
     case client(ClientTicket, ClientRequest)
     /// A ledger command ended.

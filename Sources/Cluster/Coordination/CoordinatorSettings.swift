@@ -28,6 +28,8 @@ package struct CoordinatorSettings: Sendable {
     package var firstTask: TaskID
     /// Which start of the cluster's coordinator this is; nil: nobody is told.
     package var generation: Generation?
+    /// Workers that there should be; nil: nobody said.
+    package var expectedWorkers: Int?
 
     package struct EvaluationMixture: Hashable, Sendable {
         package var rule: AggregationRule
@@ -50,8 +52,9 @@ package struct CoordinatorSettings: Sendable {
         ],
         heartbeatSeconds: Double = 1, liveness: Int = 3, chunk: Int = 32, silenceSeconds: Double = 300,
         progressSeconds: Double = 60, firstTask: TaskID = 1, doubleCheck: DoubleCheckRule = .one,
-        generation: Generation? = nil
+        generation: Generation? = nil, expectedWorkers: Int? = nil
     ) {
+        self.expectedWorkers = expectedWorkers
         self.doubleCheck = doubleCheck
         self.cluster = cluster
         self.configuration = configuration

@@ -49,6 +49,16 @@ struct CoordinatorTask: Sendable {
         }
     }
 
+    /// nil: it is about none in particular.
+    var shard: Int? {
+        switch kind {
+        case .train(let shard, _), .correct(let shard, _), .prepare(let shard, _, _), .copy(let shard, _),
+            .check(let shard, _):
+            shard
+        case .values, .part: nil
+        }
+    }
+
     var isCopy: Bool {
         if case .copy = kind { true } else { false }
     }

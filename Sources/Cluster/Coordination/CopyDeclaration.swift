@@ -4,6 +4,8 @@ import Messages
 struct CopyDeclaration: Sendable {
     var request: String
     var wanted: ClientRequest.ForgetCopyRequest
+    /// The worker is not listed any more.
+    var removes = false
     var waiters: [ClientTicket]
     /// nil: on its way to the ledger.
     var result: CopySettlement?

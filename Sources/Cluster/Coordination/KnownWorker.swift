@@ -3,8 +3,32 @@ import Messages
 /// What the coordinator knows of one worker, by the worker's own id.
 package struct KnownWorker: Sendable {
     var id: String
+    /// What people call it.
     var name: String
+    /// Host name and process id: another one after a restart of the worker.
+    var process = ""
     var threads: Int
+    /// Where its connection comes from.
+    var address: String?
+    var release: String?
+    /// When its process began.
+    var started: CoordinatorInstant?
+    var isEphemeral = false
+    /// Whether it ends when it is told to.
+    var knowsLeave = false
+    /// What an operator wants of it.
+    var duty = WorkerDuty.work
+    /// It was asked to end, and finishes what it does.
+    var isLeaving = false
+    /// When it was last told to leave.
+    var toldToLeave: CoordinatorInstant?
+    var pace = WorkerPace()
+    /// nil: it is here.
+    var away: Away?
+    /// What the ledger has of it, or is about to have; nil: nothing, or it is to be written anew.
+    var recorded: WorkerRecord?
+    /// Whether the ledger has anything of it.
+    var isListed = false
     /// nil: away.
     var peer: PeerID?
     var lastHeard: CoordinatorInstant
@@ -42,6 +66,31 @@ package struct KnownWorker: Sendable {
     }
 
     var isLive: Bool { peer != nil }
+
+    struct Away: Sendable {
+        var since: CoordinatorInstant
+        /// For people.
+        var reason: String
+    }
+
+    /// What part of the work it takes; nil: none, it is away.
+    var stance: WorkerStance? {
+        guard isLive else { return nil }
+        switch duty {
+        case .drain: return .gives
+        case .pause: return .keeps
+        case .work: return isLeaving ? .keeps : .works
+        }
+    }
+
+    /// "node7-1 (10.0.0.7)"
+    var title: String { name + (address.map { " (\($0))" } ?? "") }
+
+    var record: WorkerRecord {
+        WorkerRecord(
+            worker: id, name: name, process: process, address: address, release: release, threads: threads,
+            isEphemeral: isEphemeral, duty: duty, absence: away?.reason)
+    }
 
     func copy(of shard: Int) -> KnownCopy? {
         let position = place(of: shard)

@@ -201,6 +201,8 @@ extension LedgerCommand {
         case copies(worker: String)
         case declaration(String)
         case dispute(shard: Int)
+        case duty(String)
+        case fleet
     }
 
     var subject: Subject {
@@ -219,6 +221,8 @@ extension LedgerCommand {
         case .settleCopies(let settlement): .copies(worker: settlement.worker)
         case .forgetCopy(let request, _): .declaration(request)
         case .quarantine(let dispute): .dispute(shard: dispute.shard)
+        case .noteWorkers: .fleet
+        case .setDuty(let request, _): .duty(request)
         }
     }
 
@@ -229,7 +233,7 @@ extension LedgerCommand {
         case .saveEmbeddings: .embeddings
         case .saveMargins: .margins
         case .forget, .requestTraining, .partition, .abandonCorrection, .tuneAttention, .purge, .dropDamaged,
-            .finishForget, .settleCopies, .forgetCopy, .quarantine:
+            .finishForget, .settleCopies, .forgetCopy, .quarantine, .noteWorkers, .setDuty:
             nil
         }
     }

@@ -6,6 +6,10 @@ struct WorkerRoster: Sendable {
     /// Ids by connection.
     private var ids: [PeerID: String] = [:]
     private(set) var liveCount = 0
+    /// Of those the ones that take new work.
+    private(set) var workingCount = 0
+    /// Ids of live ones that are to leave, sorted.
+    private(set) var leaving: [String] = []
     /// Ids of workers that may hold data of the shard, sorted; by shard.
     private var holders: [Int: [String]] = [:]
     /// Ids of workers that have the adapter in memory, sorted; by content name.
@@ -13,6 +17,8 @@ struct WorkerRoster: Sendable {
     /// Shards of which a worker's copy changed, and workers that came or went. Whoever reads them empties them.
     var touchedShards: [Int] = []
     var touchedWorkers: [String] = []
+    /// Workers that were measured to be faster or slower.
+    var touchedCapacities: [String] = []
 
     subscript(id: String) -> KnownWorker? {
         get {
@@ -21,7 +27,7 @@ struct WorkerRoster: Sendable {
         set {
             let position = position(of: id)
             let known = position < workers.count && workers[position].id == id
-            let (before, adapters) = known ? (workers[position].peer, workers[position].adapters) : (nil, [])
+            let before = known ? Before(workers[position]) : Before()
             switch (known, newValue) {
             case (true, .some(let worker)): workers[position] = worker
             case (true, .none):
@@ -30,15 +36,16 @@ struct WorkerRoster: Sendable {
             case (false, .some(let worker)): workers.insert(worker, at: position)
             case (false, .none): return
             }
-            note(id, at: newValue == nil ? nil : position, before, adapters)
+            note(id, at: newValue == nil ? nil : position, before)
         }
     }
 
     var live: [KnownWorker] { workers.filter(\.isLive) }
-    var hasLive: Bool { liveCount > 0 }
     var awayCount: Int { workers.count - liveCount }
 
     func isLive(_ id: String) -> Bool { index(of: id).map { workers[$0].isLive } ?? false }
+
+    func stance(of id: String) -> WorkerStance? { index(of: id).flatMap { workers[$0].stance } }
 
     /// Ids, sorted.
     func holders(of shard: Int) -> [String] { holders[shard] ?? [] }
@@ -54,9 +61,11 @@ struct WorkerRoster: Sendable {
     /// Ids of those that are here, sorted.
     func liveHolders(of shard: Int) -> [String] { holders[shard]?.filter { isLive($0) } ?? [] }
 
-    /// Whether a live worker is one for which it holds.
-    func hasLive(where condition: (borrowing KnownWorker) -> Bool) -> Bool {
-        for position in workers.indices where workers[position].isLive && condition(workers[position]) { return true }
+    /// Whether a worker that takes new work is one for which it holds.
+    func hasWorking(where condition: (borrowing KnownWorker) -> Bool) -> Bool {
+        for position in workers.indices where workers[position].stance == .works && condition(workers[position]) {
+            return true
+        }
         return false
     }
 
@@ -78,9 +87,9 @@ struct WorkerRoster: Sendable {
 
     mutating func update(_ id: String, _ change: (inout KnownWorker) -> Void) {
         guard let position = index(of: id) else { return }
-        let (before, adapters) = (workers[position].peer, workers[position].adapters)
+        let before = Before(workers[position])
         change(&workers[position])
-        note(id, at: position, before, adapters)
+        note(id, at: position, before)
     }
 
     /// Something was sent to the worker at the connection.
@@ -94,32 +103,69 @@ struct WorkerRoster: Sendable {
     }
 
     /// Workers that were here before this coordinator started, as far as their disks may hold something.
-    mutating func remember(_ copies: [HandedCopy], at now: CoordinatorInstant) {
+    mutating func remember(_ copies: [HandedCopy], _ remembered: [RememberedWorker], at now: CoordinatorInstant) {
+        for known in remembered {
+            let since = now.advanced(bySeconds: -(known.awaySeconds ?? 0))
+            var worker = KnownWorker(
+                id: known.record.worker, name: known.record.name, threads: known.record.threads, peer: nil,
+                lastHeard: since, lastSent: now)
+            worker.take(known.record, awaySince: since)
+            if known.awaySeconds == nil {
+                worker.absence.expectedUntil = now.advanced(
+                    bySeconds: CoordinatorLimits.reservationSeconds.lowerBound)
+            }
+            self[known.record.worker] = worker
+        }
         for copy in copies {
             var worker =
                 self[copy.worker]
                 ?? KnownWorker(
                     id: copy.worker, name: copy.name, threads: 0, peer: nil, lastHeard: now, lastSent: now)
             worker.mayHold(shard: copy.shard, manifests: [copy.manifest])
+            worker.away = worker.away ?? KnownWorker.Away(since: now, reason: KnownWorker.notSeen)
             // Whoever was here before a restart is looking for its coordinator already.
             worker.absence.expectedUntil = now.advanced(bySeconds: CoordinatorLimits.reservationSeconds.lowerBound)
             self[copy.worker] = worker
         }
     }
 
+    /// What is looked at of a worker before a change.
+    private struct Before {
+        var peer: PeerID?
+        var stance: WorkerStance?
+        var isToLeave = false
+        var capacity = WorkerCapacity()
+        var adapters: [String] = []
+
+        init() {}
+
+        init(_ worker: borrowing KnownWorker) {
+            (peer, stance, isToLeave) = (worker.peer, worker.stance, worker.isToLeave)
+            (capacity, adapters) = (worker.capacity, worker.adapters)
+        }
+    }
+
     /// - Parameter position: nil: the worker is gone.
-    private mutating func note(_ id: String, at position: Int?, _ before: PeerID?, _ adapters: [String]) {
-        let after = position.flatMap { workers[$0].peer }
-        if before != after {
-            if let before, ids[before] == id { ids[before] = nil }
-            if let after { ids[after] = id }
-            if (before == nil) != (after == nil) { liveCount += after == nil ? -1 : 1 }
+    private mutating func note(_ id: String, at position: Int?, _ before: Before) {
+        let after = position.map { Before(workers[$0]) } ?? Before()
+        if before.peer != after.peer {
+            if let peer = before.peer, ids[peer] == id { ids[peer] = nil }
+            if let peer = after.peer { ids[peer] = id }
+            if (before.peer == nil) != (after.peer == nil) { liveCount += after.peer == nil ? -1 : 1 }
+        }
+        if before.stance != after.stance {
+            workingCount += (after.stance == .works ? 1 : 0) - (before.stance == .works ? 1 : 0)
+        }
+        if before.isToLeave != after.isToLeave { leaving.set(id, isIn: after.isToLeave) }
+        if before.peer != after.peer || before.stance != after.stance {
             touchedWorkers.append(id)
+        } else if before.capacity != after.capacity {
+            touchedCapacities.append(id)
         }
         if let position, !workers[position].touched.isEmpty {
             touch(workers[position].takeTouched(), of: id)
         }
-        noteAdapters(of: id, before: adapters, after: position.map { workers[$0].adapters } ?? [])
+        noteAdapters(of: id, before: before.adapters, after: after.adapters)
     }
 
     private mutating func noteAdapters(of id: String, before: [String], after: [String]) {

@@ -216,6 +216,14 @@ extension LedgerSchema {
                 """)
     }
 
+    static func fleet(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- The cluster's workers. record: WorkerRecord, as JSON. away: milliseconds since 1970; NULL: it was here.
+                CREATE TABLE fleet (worker TEXT PRIMARY KEY, record TEXT NOT NULL, away INTEGER) WITHOUT ROWID;
+                """)
+    }
+
     /// What a request leaves is stored packed, and hashes as bytes (`ClosedRequest`, `StoredHash`). Rows of before stay as they
     /// are: blobs are packed, texts are not.
     static func packedEvidence(_ db: Database) throws {

@@ -25,6 +25,7 @@ enum LedgerSchema {
         migrator.registerMigration("summaries of people", migrate: summariesOfPeople)
         migrator.registerMigration("fields of items", migrate: fieldsOfItems)
         migrator.registerMigration("slices on record", migrate: slicesOnRecord)
+        migrator.registerMigration("fleet", migrate: fleet)
         return migrator
     }
 

@@ -1,6 +1,7 @@
 import Coordination
 import Foundation
 import LanguageModels
+import Logging
 import Messages
 import Recommendation
 import ZeroMQ
@@ -53,7 +54,7 @@ extension CoordinatorLoop {
         case .superseded(let other):
             onLedger { try? $0.ledger.noteSuperseded(by: other.known, at: Date()) }
             giveWay(to: other)
-        case .log(let line): logger.info("\(line)")
+        case .log(let line): logger.info("\(line)", metadata: line.metadata)
         }
     }
 
@@ -164,6 +165,18 @@ extension CoordinatorLoop {
     }
 }
 
+extension LogLine {
+    /// What the line is about.
+    var metadata: Logger.Metadata {
+        var metadata: Logger.Metadata = [:]
+        metadata["worker"] = worker.map { "\($0)" }
+        metadata["shard"] = shard.map { "\($0)" }
+        metadata["task"] = task.map { "\($0)" }
+        metadata["request"] = request.map { "\($0)" }
+        return metadata
+    }
+}
+
 extension LedgerService {
     /// The ledger as it is now, for the logic; to be read again later if it cannot be read.
     func changed() -> CoordinatorProcess.Input {
@@ -194,6 +207,7 @@ extension LedgerService {
         case .forgetAccepted(_, let outcome):
             return try ReplyCoding.encode(try forgetReply(request: outcome.request))
         case .forgottenCopy(let settlement): return try ReplyCoding.encode(ForgottenCopyReply(settlement))
+        case .ordered(let reply): return try ReplyCoding.encode(reply)
         case .operation(let report, .verification(let verification)?):
             // Reads the files of adapters, which needs their keys.
             let result = try verifyReply(verification, operation: report.id)
@@ -213,7 +227,7 @@ extension ReadRequest {
         case .operation(let report, .comparison(let found)?): self = .comparison(report, found)
         case .comparedCases(let report, let cases): self = .comparedCases(report, cases)
         case .operation(let report, .evaluation(let json)?): self = .evaluation(report, json)
-        case .operation, .forgetAccepted, .status, .forgottenCopy, .failure: return nil
+        case .operation, .forgetAccepted, .status, .forgottenCopy, .ordered, .failure: return nil
         }
     }
 }

@@ -72,7 +72,8 @@ final class CoordinatorLoop {
         budget = ReplyBudget(socket.connections)
         keys = process.options.security.map { KeyAdmission($0.allowed, bindings: initial.workerKeys) }
         coordinator = Coordinator(
-            settings: process.settings, snapshot: initial.snapshot, copies: initial.copies, at: .init(milliseconds: 0))
+            settings: process.settings, snapshot: initial.snapshot, copies: initial.copies, workers: initial.workers,
+            at: .init(milliseconds: 0))
     }
 
     var logger: Logger { process.logger }
@@ -128,7 +129,12 @@ final class CoordinatorLoop {
         for case .ledger(_, .forgotten) in events { generation += 1 }
         let arePeers = events.contains { if case .worker = $0 { true } else { false } }
         for action in coordinator.handle(events, at: now) {
-            if arePeers, case .log = action, !peerLog.admits("workers") { continue }
+            // Of what the coordinator does itself there is no more than it does.
+            if arePeers, case .log(let line) = action, !line.repeatsActions,
+                !peerLog.admits("workers", peers: coordinator.workerCount)
+            {
+                continue
+            }
             perform(action)
         }
     }

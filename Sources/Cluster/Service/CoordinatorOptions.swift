@@ -56,6 +56,8 @@ package struct CoordinatorOptions: Sendable {
     package var method = ForgetMethod.apa
     package var corrections = CorrectionConfiguration()
     package var doubleCheck = DoubleCheckRule.one
+    /// Workers that there should be; nil: nobody said.
+    package var expectedWorkers: Int?
     /// Of the query engine.
     package var threads = 1
     package var weightCache: String?
@@ -67,6 +69,8 @@ package struct CoordinatorOptions: Sendable {
     package var accepted: AcceptedLosses = []
     /// Whether to start although an earlier run of this data directory learned that it was superseded.
     package var takesOver = false
+
+    package static let mostWorkers = CoordinatorLimits.workers
 
     package init(dataDirectory: URL, model: String) {
         self.dataDirectory = dataDirectory

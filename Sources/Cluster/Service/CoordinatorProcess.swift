@@ -145,7 +145,7 @@ package final class CoordinatorProcess: Sendable {
             arithmetic: fingerprint,
             // Above every id that an earlier run gave out: late answers to those must not be taken for new ones.
             firstTask: TaskID(Date().timeIntervalSince1970 * 1_000_000), doubleCheck: options.doubleCheck,
-            generation: identity?.generation)
+            generation: identity?.generation, expectedWorkers: options.expectedWorkers)
     }
 
     /// Serves until `stop`.
@@ -266,6 +266,7 @@ package final class CoordinatorProcess: Sendable {
                 Result {
                     InitialState(
                         snapshot: try service.ledger.snapshot(), copies: try service.ledger.copies(),
+                        workers: try service.ledger.workers(at: Date()),
                         hasGrantedLeases: try service.ledger.hasGrantedLeases(),
                         workerKeys: try service.ledger.workerKeys())
                 })
@@ -279,6 +280,7 @@ package final class CoordinatorProcess: Sendable {
 struct InitialState: Sendable {
     var snapshot: LedgerSnapshot
     var copies: [HandedCopy]
+    var workers: [RememberedWorker]
     var hasGrantedLeases: Bool
     var workerKeys: [String: String]
 }

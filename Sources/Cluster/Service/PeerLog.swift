@@ -5,21 +5,22 @@ package struct PeerLog {
     package static let linesAMinute = 30
 
     private var began: ContinuousClock.Instant
-    private var lines: [String: Int] = [:]
+    private var lines: [String: (written: Int, leftOut: Int)] = [:]
     /// Of lines that are written once for each subject: whom there is one of.
     private var subjects: [String: Set<String>] = [:]
-    /// And how often there was no further one.
-    private var repeated: [String: Int] = [:]
 
     package init(at now: ContinuousClock.Instant = .now) {
         began = now
     }
 
-    /// - Parameter kind: how the count of what is left out calls them.
+    /// - Parameters:
+    ///   - kind: how the count of what is left out calls them.
+    ///   - peers: for each of which there may be one more line.
     /// - Returns: whether the line may be written.
-    package mutating func admits(_ kind: String) -> Bool {
-        lines[kind, default: 0] += 1
-        return lines[kind, default: 0] <= Self.linesAMinute
+    package mutating func admits(_ kind: String, peers: Int = 0) -> Bool {
+        let isAdmitted = lines[kind, default: (0, 0)].written < Self.linesAMinute + peers
+        note(kind, isAdmitted: isAdmitted)
+        return isAdmitted
     }
 
     /// The same for what comes again and again: of one subject there is one line a minute.
@@ -27,21 +28,28 @@ package struct PeerLog {
         // Subjects are remembered no longer than lines may be written.
         let known = subjects[kind] ?? []
         guard known.count < Self.linesAMinute, !known.contains(subject) else {
-            repeated[kind, default: 0] += 1
+            note(kind, isAdmitted: false)
             return false
         }
         subjects[kind, default: []].insert(subject)
         return admits(kind)
     }
 
+    private mutating func note(_ kind: String, isAdmitted: Bool) {
+        if isAdmitted {
+            lines[kind, default: (0, 0)].written += 1
+        } else {
+            lines[kind, default: (0, 0)].leftOut += 1
+        }
+    }
+
     /// What was left out in the minute that ended; nil while it lasts, and when that is nothing.
     package mutating func leftOut(at now: ContinuousClock.Instant) -> String? {
         guard now - began >= .seconds(60) else { return nil }
         defer { self = PeerLog(at: now) }
-        let more = Set(lines.keys).union(repeated.keys).sorted().compactMap { kind -> String? in
-            let count = max(0, lines[kind, default: 0] - Self.linesAMinute) + repeated[kind, default: 0]
-            return count > 0 ? "\(count) lines on \(kind)" : nil
-        }
-        return more.isEmpty ? nil : "left out of the last minute: " + more.joined(separator: ", ")
+        let more = lines.filter { $0.value.leftOut > 0 }.sorted { $0.key < $1.key }
+        guard !more.isEmpty else { return nil }
+        return "left out of the last minute: "
+            + more.map { "\($0.value.leftOut) lines on \($0.key)" }.joined(separator: ", ")
     }
 }

@@ -108,7 +108,7 @@ extension ClientRequest {
         switch self {
         case .forget(let forget): forget.dryRun
         case .serving(.lease), .serving(.endLease), .serving(.model): false
-        case .train, .evaluate, .verify, .compare, .forgetCopy: false
+        case .train, .evaluate, .verify, .compare, .forgetCopy, .order: false
         case .importRows, .finishImport, .dropImport, .query, .status, .configuration, .operation, .comparedCases,
             .adapters,
             .lineage, .exportAdapter, .access, .audit, .requests, .serving:

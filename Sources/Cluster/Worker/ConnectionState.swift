@@ -3,11 +3,12 @@ import Messages
 /// When a worker greets and gives a connection up. Pure: time is handed in, sockets and heartbeats are elsewhere.
 ///
 /// A lost connection gets a fresh socket and a new hello. While no welcome comes the attempts last longer and longer,
-/// 1 s to 32 s; the socket stays open in the meantime, so that a coordinator that comes back is found at once.
+/// 1 s to 32 s; the socket stays open in the meantime, so that a coordinator that comes back is found at once. Of several
+/// addresses each is tried once before an attempt lasts longer; the one that welcomed last is tried first.
 package struct ConnectionState: Sendable {
     package enum Action: Hashable, Sendable {
-        /// Close the socket, if there is one, make a new one and say hello.
-        case connect
+        /// Close the socket, if there is one, make a new one to the address of this number, from 0, and say hello.
+        case connect(address: Int)
         /// The coordinator is gone.
         case lost
     }
@@ -25,8 +26,16 @@ package struct ConnectionState: Sendable {
     /// The longest silence lately: whoever was slow is given up later.
     private var longestGap = 0.0
     private var lastSent = 0.0
+    private let addresses: Int
+    /// The number of the address that is tried, or answers.
+    package private(set) var address = 0
+    /// Attempts in vain since the last welcome.
+    private var missed = 0
 
-    package init() {}
+    /// - Parameter addresses: how many there are to try.
+    package init(addresses: Int = 1) {
+        self.addresses = max(1, addresses)
+    }
 
     package var isConnected: Bool { phase == .connected }
 
@@ -34,15 +43,15 @@ package struct ConnectionState: Sendable {
     package mutating func tick(at now: Double) -> [Action] {
         switch phase {
         case .idle:
-            greet(at: now)
-            return [.connect]
+            return [greet(at: now)]
         case .greeting:
             guard now >= lastSent + attempt else { return [] }
-            attempt = min(attempt * 2, Self.longestAttempt)
-            greet(at: now)
-            return [.connect]
+            missed += 1
+            address = (address + 1) % addresses
+            if missed.isMultiple(of: addresses) { attempt = min(attempt * 2, Self.longestAttempt) }
+            return [greet(at: now)]
         case .connected:
-            return now >= lastReceived + patience ? [.lost] + lose(at: now) : []
+            return now >= lastReceived + patience ? [.lost, greet(at: now)] : []
         }
     }
 
@@ -58,6 +67,7 @@ package struct ConnectionState: Sendable {
     package mutating func welcomed(_ welcome: CoordinatorMessage.Welcome, at now: Double) {
         phase = .connected
         attempt = Self.firstAttempt
+        missed = 0
         period = welcome.heartbeatSeconds
         liveness = welcome.liveness
         lastReceived = now
@@ -76,13 +86,9 @@ package struct ConnectionState: Sendable {
         max(period * Double(liveness), min(2 * longestGap + period, Self.longestPatience))
     }
 
-    private mutating func lose(at now: Double) -> [Action] {
-        greet(at: now)
-        return [.connect]
-    }
-
-    private mutating func greet(at now: Double) {
+    private mutating func greet(at now: Double) -> Action {
         phase = .greeting
         lastSent = now
+        return .connect(address: address)
     }
 }

@@ -24,15 +24,14 @@ final class Link: Sendable {
 
     private enum Command: Sendable {
         /// A fresh socket; what came over the one before is gone.
-        case connect(number: UInt64)
+        case connect(String, number: UInt64)
         case send(Parcel, number: UInt64)
         case takeBack(Parcel.Subject)
         case beat(every: Duration)
         case quit
     }
 
-    private let endpoint: String
-    private let options: @Sendable () -> SocketOptions
+    private let options: @Sendable (_ endpoint: String) -> SocketOptions
     private let commands: Mailbox<Command>
     private let events: Mailbox<(number: UInt64, Event)>
     private let ended: Mailbox<Void>
@@ -49,9 +48,8 @@ final class Link: Sendable {
     ///   - options: asked for every connection.
     ///   - now: seconds of a monotonic clock.
     init(
-        to endpoint: String, options: @escaping @Sendable () -> SocketOptions, now: @escaping @Sendable () -> Double
+        options: @escaping @Sendable (_ endpoint: String) -> SocketOptions, now: @escaping @Sendable () -> Double
     ) throws(ZeroMQError) {
-        self.endpoint = endpoint
         self.options = options
         self.now = now
         commands = try Mailbox()
@@ -71,10 +69,10 @@ final class Link: Sendable {
 
     // MARK: from the worker's loop
 
-    func connect() {
+    func connect(to endpoint: String) {
         let next = number.load(ordering: .relaxed) + 1
         number.store(next, ordering: .relaxed)
-        commands.post(.connect(number: next))
+        commands.post(.connect(endpoint, number: next))
     }
 
     func send(_ parcel: Parcel) { commands.post(.send(parcel, number: number.load(ordering: .relaxed))) }
@@ -117,10 +115,10 @@ final class Link: Sendable {
         while true {
             for command in commands.drain() {
                 switch command {
-                case .connect(let number):
+                case .connect(let endpoint, let number):
                     (connection, period) = (nil, nil)
                     connection = try LinkConnection(
-                        context, to: endpoint, options: options(), number: number, now: now
+                        context, to: endpoint, options: options(endpoint), number: number, now: now
                     ) { [self] in post(.undelivered($0)) }
                 case .send(let parcel, let number):
                     guard let connection, number == connection.number else { continue }
@@ -158,7 +156,9 @@ final class Link: Sendable {
             return reached != attempt
         }
         if isNew, attempt == .refused { events.post((connection.number, .refused)) }
-        if attempt == .failed, !connection.isOutdated, options().expectedServer != connection.socket.expectedServer {
+        if attempt == .failed, !connection.isOutdated,
+            options(connection.endpoint).expectedServer != connection.socket.expectedServer
+        {
             connection.isOutdated = true
             events.post((connection.number, .outdated))
         }

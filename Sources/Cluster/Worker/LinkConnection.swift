@@ -4,6 +4,7 @@ import ZeroMQ
 /// One socket of a `Link`, from its connecting to its loss. Lives on the link's thread.
 final class LinkConnection {
     let number: UInt64
+    let endpoint: String
     let socket: Socket
     /// It was said that the coordinator that is there now has another key.
     var isOutdated = false
@@ -21,6 +22,7 @@ final class LinkConnection {
         undelivered: @escaping (ZeroMQError) -> Void
     ) throws(ZeroMQError) {
         self.number = number
+        self.endpoint = endpoint
         self.now = now
         self.undelivered = undelivered
         lastSent = clock.now

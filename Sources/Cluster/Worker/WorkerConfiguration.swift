@@ -58,8 +58,15 @@ package struct WorkerConfiguration: Sendable {
     /// Longer than a host takes to start again, with its workers.
     package static let abandonedAge = Duration.seconds(600)
 
-    /// The coordinator's endpoint, such as `tcp://127.0.0.1:7070`.
-    package var coordinator: String
+    /// Where the coordinator may be, such as `tcp://127.0.0.1:7070`: tried in turn. At least one; the first names the standard
+    /// data directory.
+    package private(set) var coordinators: [String]
+    /// What people are to call the worker; nil: the coordinator finds a name.
+    package var name: String?
+    /// How long a worker that is asked to end goes on with what it computes.
+    package var grace: Duration
+    /// Where it tells how it is (`HealthListener`), HOST:PORT; nil: nowhere.
+    package var health: String?
     /// The base model's file or directory.
     package var model: String
     /// Where shards are kept; nil: `DataDirectory.standard`.
@@ -76,9 +83,12 @@ package struct WorkerConfiguration: Sendable {
     package init(
         coordinator: String, model: String, dataDirectory: String? = nil, threads: Threads,
         precision: PrecisionChoice = .automatic, weightCacheDirectory: String? = nil, curve: CurveKeys? = nil,
-        disposal: DataDisposal = .kept, abandonedAfter: Duration = WorkerConfiguration.abandonedAge
+        disposal: DataDisposal = .kept, abandonedAfter: Duration = WorkerConfiguration.abandonedAge,
+        otherCoordinators: [String] = [], name: String? = nil, grace: Duration = .zero
     ) {
-        self.coordinator = coordinator
+        coordinators = [coordinator] + otherCoordinators
+        self.name = name
+        self.grace = grace
         self.model = model
         self.dataDirectory = dataDirectory
         self.threads = threads
@@ -88,4 +98,7 @@ package struct WorkerConfiguration: Sendable {
         self.disposal = disposal
         self.abandonedAfter = abandonedAfter
     }
+
+    /// The first of `coordinators`.
+    var coordinator: String { coordinators[0] }
 }

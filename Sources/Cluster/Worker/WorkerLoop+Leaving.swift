@@ -7,6 +7,25 @@ extension WorkerLoop {
     static let longestSearch = 30.0
     private static let longestDeletion = Duration.seconds(10)
 
+    /// Whether the worker, which was asked to end now or before, ends now.
+    ///
+    /// It goes on for as long as the configuration says, so that what it computes is not lost, and gets no more work. Asked
+    /// once more, or without a coordinator that would take a result, it ends at once.
+    func isTimeToLeave(isAsked: Bool) -> Bool {
+        if isAsked {
+            let grace = configuration.grace / .seconds(1)
+            guard leavesAt == nil, grace > 0, connection.isConnected, configuration.disposal != .deletedAtOnce else {
+                return true
+            }
+            leavesAt = now + grace
+            logger.info("asked to end: finishing what is under way, for \(configuration.grace) at most")
+            do { try send(.leaving) } catch { return true }
+        }
+        guard let leavesAt, now >= leavesAt else { return false }
+        logger.warning("what is under way did not end in time: others do it again")
+        return true
+    }
+
     /// Deletes the shards, unless they are kept, and says goodbye.
     func leave(_ state: WorkerLogic, _ storage: StorageThread) {
         let deleted = directory.isRemovedAtEnd ? deleteShards(state, storage) : []

@@ -10,12 +10,17 @@ final class WorkerLoop {
     private let temporaryFolder: String
     private let memory: GenerationMemory
     let logger: Logger
-    private let stopRequest: WakeUp
+    private let requests: EndRequests
+    private let health: WorkerHealth
     let link: Link
     let reports: Mailbox<WorkerReport>
     let clock = ContinuousClock()
     private let start: ContinuousClock.Instant
-    var connection = ConnectionState()
+    var connection: ConnectionState
+    /// Asked to end: until then the worker goes on with what it computes.
+    var leavesAt: Double?
+    /// The coordinator has nothing left for this worker.
+    var mayLeave = false
     private var hasBegun = false
     private var attempts = 0
     /// Of why no connection comes about; nil: one did since.
@@ -29,7 +34,7 @@ final class WorkerLoop {
 
     init(
         configuration: WorkerConfiguration, directory: DataDirectory, temporaryFolder: String, logger: Logger,
-        stopRequest: WakeUp
+        requests: EndRequests, health: WorkerHealth
     ) throws(ZeroMQError) {
         self.configuration = configuration
         self.directory = directory
@@ -37,13 +42,12 @@ final class WorkerLoop {
         cluster = WorkerFiles.cluster(in: directory.path)
         memory = GenerationMemory(directory: "\(directory.path)/\(WorkerFiles.clusters)")
         self.logger = logger
-        self.stopRequest = stopRequest
+        (self.requests, self.health) = (requests, health)
+        connection = ConnectionState(addresses: configuration.coordinators.count)
         reports = try Mailbox()
         let (clock, start) = (clock, ContinuousClock.now)
         self.start = start
-        link = try Link(
-            to: configuration.coordinator, options: { Self.options(configuration) },
-            now: { (clock.now - start) / .seconds(1) })
+        link = try Link(options: { Self.options(configuration, to: $0) }, now: { (clock.now - start) / .seconds(1) })
     }
 
     var now: Double { (clock.now - start) / .seconds(1) }
@@ -78,9 +82,11 @@ final class WorkerLoop {
             for action in connection.tick(at: now) {
                 try perform(action, executor: executor, &state, compute, storage)
             }
+            health.note(isConnected: connection.isConnected)
             let ready = try poll()
-            if ready.stop { return leave(state, storage) }
+            if ready.stop || isTimeToLeave(isAsked: ready.leave) { return leave(state, storage) }
             if ready.link { try receive(executor, &state, compute, storage) }
+            if mayLeave { return leave(state, storage) }
             if configuration.disposal == .deletedAtOnce {
                 if connection.isConnected { return leave(state, storage) }
                 if now >= nextLook {
@@ -140,16 +146,20 @@ final class WorkerLoop {
 
     // MARK: - Events
 
-    private func poll() throws(ZeroMQError) -> (link: Bool, stop: Bool) {
+    private func poll() throws(ZeroMQError) -> (link: Bool, stop: Bool, leave: Bool) {
         let sources: [Poller.Source] = [
-            .descriptor(stopRequest.descriptor), .descriptor(reports.descriptor), .descriptor(link.descriptor),
+            .descriptor(requests.stop.descriptor), .descriptor(reports.descriptor), .descriptor(link.descriptor),
+            .descriptor(requests.leave.descriptor),
         ]
+        let next = min(nextLook, leavesAt ?? .infinity)
         // One millisecond more: a wait that is rounded down would spin.
         let wait =
             hasBegun
-            ? Duration.seconds(max(0, min(connection.wait(at: now), nextLook - now))) + .milliseconds(1) : nil
+            ? Duration.seconds(max(0, min(connection.wait(at: now), next - now))) + .milliseconds(1) : nil
         let ready = try Poller(sources).wait(timeout: wait)
-        return (ready[2], ready[0])
+        if ready[3] { requests.leave.reset() }
+        // Before there is any work to finish both end the worker.
+        return (ready[2], ready[0] || (ready[3] && !hasBegun), ready[3])
     }
 
     private func event(_ report: WorkerReport) -> WorkerLogic.Event? {
@@ -157,7 +167,9 @@ final class WorkerLoop {
         case .storage(let result): return .storage(result)
         case .progress(let job, let progress): return .progress(job, progress)
         case .stage(let job, let stage): return .stage(job, stage)
-        case .finished(let job, let outcome): return .finished(job, outcome)
+        case .finished(let job, let outcome):
+            logEnd(of: job, outcome)
+            return .finished(job, outcome)
         case .ended:
             threadsRunning -= 1
             return nil
@@ -187,10 +199,10 @@ final class WorkerLoop {
                 continue
             case .refused:
                 // It may be put on the list later: the next attempt asks again.
-                warn("the coordinator \(configuration.coordinator) \(cause)")
+                warn("the coordinator \(endpoint) \(cause)")
                 continue
             case .outdated:
-                link.connect()
+                link.connect(to: endpoint)
                 try send(.hello(hello(executor, state)))
                 continue
             case .full:
@@ -221,7 +233,8 @@ final class WorkerLoop {
                 (attempts, lastWarning) = (0, nil)
                 connection.welcomed(welcome, at: now)
                 link.beat(every: welcome.heartbeatSeconds)
-                logger.info("connected to cluster \(welcome.cluster)")
+                let name = welcome.name.map { " as \($0)" } ?? ""
+                logger.info("connected to cluster \(welcome.cluster)\(name)")
                 try perform(
                     state.handle(.connected(goingOnWith: welcome.work)), &state, compute, storage)
                 if let cluster, cluster != welcome.cluster {
@@ -230,6 +243,11 @@ final class WorkerLoop {
                 }
                 cluster = welcome.cluster
                 storage.belong(to: welcome.cluster)
+                if leavesAt != nil { try send(.leaving) }
+            case .leave:
+                guard connection.isConnected else { continue }
+                logger.info("nothing is left to do here: leaving")
+                mayLeave = true
             // Nobody is obeyed before a welcome that can be followed.
             default:
                 guard connection.isConnected else { continue }
@@ -266,13 +284,14 @@ final class WorkerLoop {
         _ compute: ComputeThread, _ storage: StorageThread
     ) throws {
         switch action {
-        case .connect:
+        case .connect(let address):
             if attempts == 3 {
-                warn("no answer from a coordinator at \(configuration.coordinator); \(cause)")
+                let tried = configuration.coordinators.joined(separator: ", ")
+                warn("no answer from a coordinator at \(tried); \(cause)")
             }
             attempts += 1
             hasBegun = true
-            link.connect()
+            link.connect(to: configuration.coordinators[address])
             try send(.hello(hello(executor, state)))
         case .lost:
             logger.warning("lost the coordinator; trying to reach it again")
@@ -289,17 +308,22 @@ final class WorkerLoop {
             switch action {
             case .send(let message): try send(message)
             case .storage(let command): storage.run(command)
-            case .start(let job): compute.run(job)
+            case .start(let job):
+                logBeginning(of: job)
+                compute.run(job)
             case .cancel(let job): compute.cancel(job)
             case .log(let line): logger.info("\(line)")
             }
         }
     }
 
+    /// The address that is tried, or answers.
+    private var endpoint: String { configuration.coordinators[connection.address] }
+
     /// Why nothing comes from the coordinator, as far as it is known.
     private var cause: String {
         link.attempt.cause(
-            endpoint: configuration.coordinator, keys: configuration.curve.map { ($0.own.publicKey, $0.coordinator) })
+            endpoint: endpoint, keys: configuration.curve.map { ($0.own.publicKey, $0.coordinator) })
     }
 
     /// The same is not said again and again.
@@ -320,13 +344,13 @@ final class WorkerLoop {
         }
     }
 
-    private static func options(_ configuration: WorkerConfiguration) -> SocketOptions {
+    private static func options(_ configuration: WorkerConfiguration, to endpoint: String) -> SocketOptions {
         var options = SocketOptions()
         options.maximumFrameSize = Int64(WireLimits.frame)
         // Long enough for a goodbye on its way.
         options.linger = .milliseconds(300)
         options.reconnectIntervalMaximum = .seconds(1)
-        let curve = configuration.curve ?? .local(configuration.coordinator)
+        let curve = configuration.curve ?? .local(endpoint)
         options.curve = curve.map { .client($0.own, serverKey: $0.coordinator) }
         return options
     }
@@ -334,11 +358,17 @@ final class WorkerLoop {
     private func hello(
         _ executor: ExecutorDescription, _ state: WorkerLogic
     ) -> WorkerMessage.Hello {
-        WorkerMessage.Hello(
+        var hello = WorkerMessage.Hello(
             worker: directory.worker, secret: directory.secret,
             name: "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)",
             protocolVersion: Int(WireLimits.version), base: executor.base, precision: executor.precision,
             arithmetic: executor.arithmetic, threads: executor.threads, copies: state.currentCopies,
             known: memory.all(), work: state.heldTasks)
+        hello.label = configuration.name
+        hello.release = Release.version
+        hello.uptimeSeconds = now
+        hello.isEphemeral = directory.isRemovedAtEnd
+        hello.knowsLeave = true
+        return hello
     }
 }

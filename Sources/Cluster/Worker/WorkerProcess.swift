@@ -6,6 +6,12 @@ import Logging
 import Unlearning
 import ZeroMQ
 
+/// How a worker is asked to end: at once, or after what it computes.
+struct EndRequests: Sendable {
+    let stop: WakeUp
+    let leave: WakeUp
+}
+
 /// One worker: a socket loop on the thread that calls `run`, a compute thread and a storage thread.
 ///
 /// The loop only moves events and actions between the sockets, the two threads and `WorkerLogic`, which decides.
@@ -16,7 +22,8 @@ package final class WorkerProcess: Sendable {
     private let makeExecutor: MakeExecutor
     private let logger: Logger
     private let environment: [String: String]
-    private let stopRequest: WakeUp
+    private let requests: EndRequests
+    private let health = WorkerHealth()
 
     /// A worker that computes with the configured model.
     package convenience init(configuration: WorkerConfiguration, logger: Logger) throws {
@@ -48,17 +55,24 @@ package final class WorkerProcess: Sendable {
         self.configuration = configuration
         self.logger = logger
         self.makeExecutor = makeExecutor
-        stopRequest = try WakeUp()
+        requests = EndRequests(stop: try WakeUp(), leave: try WakeUp())
     }
 
     /// Makes `run` say goodbye and return soon, and delete the shards before if they are not to be kept; no computation
     /// under way is finished. A signal handler may call it.
-    package func stop() { stopRequest.signal() }
+    package func stop() { requests.stop.signal() }
+
+    /// Makes `run` do the same after it has finished what is being computed, within the configuration's grace; called again, at
+    /// once. A signal handler may call it.
+    package func leave() { requests.leave.signal() }
 
     /// Works until `stop`. May be called once.
     ///
     /// - Throws: `WorkerError`; what the model's files are refused for; `TaskFailure` when the store cannot be opened.
     package func run() throws {
+        let listener = try configuration.health.map { try HealthListener(at: $0, health) }
+        defer { listener?.end() }
+        if let listener { logger.info("tells how it is at port \(listener.port)") }
         let isRemovedAtEnd = configuration.disposal != .kept
         let directory =
             if let path = configuration.dataDirectory {
@@ -74,7 +88,7 @@ package final class WorkerProcess: Sendable {
                 let loop = try WorkerLoop(
                     configuration: configuration, directory: directory,
                     temporaryFolder: DataDirectory.temporaryFolder(environment), logger: logger,
-                    stopRequest: stopRequest)
+                    requests: requests, health: health)
                 try loop.run { [makeExecutor] in try makeExecutor(precision) }
                 return
             } catch WorkerError.refused(let code, let message) where code == .precision && !choices.isEmpty {

@@ -100,7 +100,7 @@ function showStatus(status) {
       cell("Adapter", shard.adapter ? short(shard.adapter) : "none", shard.method ? ` ${shard.method}` : "", stage(shard)),
       cell("Training", task ? training(task) : shard.damage || shard.fallback || "–"));
   }));
-  show("workers", status.workers.map(({ last_seen_seconds, ...rest }) => rest), () => status.workers.length
+  show("workers", status.workers.map(({ last_seen_seconds, uptime_seconds, away_seconds, ...rest }) => rest), () => status.workers.length
     ? status.workers.map((worker) => element("tr", {},
       cell("Worker", short(worker.id), ` ${worker.name}`), cell("State", state(worker.state, worker.state === "live" ? "good" : "bad")),
       cell("Shards", worker.shards.join(", ") || "–"),

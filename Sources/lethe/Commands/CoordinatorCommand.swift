@@ -48,6 +48,11 @@ struct CoordinatorCommand: ParsableCommand {
             valueName: "host:port"))
     var http: String?
 
+    @Option(help: "Workers that there should be: status says how many are here, and which are missing.")
+    var expect: Int?
+
+    @OptionGroup var log: LogOptions
+
     @Flag(help: "Print the endpoint as one JSON object once the coordinator listens.")
     var json = false
 
@@ -64,12 +69,14 @@ struct CoordinatorCommand: ParsableCommand {
         try reportingFailures(json: json) {
             // From before the keys are read: nothing that is said of them meanwhile is lost.
             let hangUp = HangUp()
+            let logger = try log.logger("coordinator")
             var options = try flags.overriding(file: config).options()
+            options.expectedWorkers = try expect.map { try within(1...CoordinatorOptions.mostWorkers, $0, "--expect") }
             options.accepted = losses.accepted
             try config.map { try ConfigurationFile(path: $0).configure(&options.corrections) }
             options.takesOver = takeOver
-            let gateway = try http.map { try EmbeddedGateway(listen: $0, security: options.security != nil) }
-            let process = try CoordinatorProcess(options: options, logger: serviceLogger("coordinator"))
+            let gateway = try http.map { try EmbeddedGateway(listen: $0, security: options.security != nil, log: log) }
+            let process = try CoordinatorProcess(options: options, logger: logger)
             let signals = stopOnSignals { process.stop() }
             defer { signals.cancel() }
             hangUp.perform { process.readKeysAgain() }

@@ -19,8 +19,9 @@ struct DoctorCommand: ParsableCommand {
     @Option(help: "Prompts of a shard, for how long a training takes.")
     var prompts = 1000
 
-    @Option(help: "Also check that a coordinator answers there. [env: LETHE_COORDINATOR]")
-    var coordinator: String?
+    @Option(
+        help: "Also check that a coordinator answers there, at one of several addresses. [env: LETHE_COORDINATOR]")
+    var coordinator: [String] = []
 
     @Option(help: "Also check that data can be kept there.")
     var data: String?
@@ -63,8 +64,8 @@ struct DoctorCommand: ParsableCommand {
                 }
             }
             if let data { checks.append(directory(data)) }
-            if let endpoint = coordinator ?? ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] {
-                checks.append(reach(endpoint))
+            if !coordinator.isEmpty || ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] != nil {
+                checks.append(reach())
             }
             let report = Report(ok: checks.allSatisfy(\.ok), checks: checks, forecast: forecast)
             try Output(json: json).emit(report) {
@@ -170,11 +171,13 @@ struct DoctorCommand: ParsableCommand {
         }
     }
 
-    private func reach(_ endpoint: String) -> Check {
+    private func reach() -> Check {
         do {
-            let client = try CoordinatorClient(endpoint: endpoint, curve: curveKeys(keys: nil, coordinatorKey: nil))
-            try client.call(.status, patience: .seconds(5))
-            return Check(check: "coordinator", ok: true, found: "\(endpoint) answers")
+            let endpoints = try coordinatorEndpoints(coordinator)
+            let client = try CoordinatorClient(
+                endpoints: endpoints, curve: curveKeys(keys: nil, coordinatorKey: nil))
+            try client.call(.status, patience: .seconds(5 * endpoints.count))
+            return Check(check: "coordinator", ok: true, found: "\(client.endpoint) answers")
         } catch {
             return Check(
                 check: "coordinator", ok: false, found: CommandFailure(error).message,

@@ -63,6 +63,8 @@ struct GatewayCommand: ParsableCommand {
             help: "Seconds for which the gateway says that it is not ready before it stops listening, from 0 to 600.")
         var drainSeconds = 0
 
+        @OptionGroup var log: LogOptions
+
         @OptionGroup var client: ClientOptions
 
         func validate() throws {
@@ -82,6 +84,7 @@ struct GatewayCommand: ParsableCommand {
 
         func run() throws {
             try reportingFailures(json: client.json) {
+                let logger = try log.logger("gateway")
                 var options = GatewayOptions(listen: try ListenAddress(parsing: listen))
                 if let tlsCert, let tlsKey { options.certificate = (tlsCert, tlsKey) }
                 options.tokens = tokens
@@ -97,7 +100,7 @@ struct GatewayCommand: ParsableCommand {
                         weightCache: weightCacheDirectory(weightCache))
                 }
                 let gateway = try GatewayServer(
-                    options: options, logger: serviceLogger("gateway"),
+                    options: options, logger: logger,
                     answering: model.map { ($0, { try client.servingLink() }) }
                 ) {
                     try client.connect()

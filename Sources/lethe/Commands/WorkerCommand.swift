@@ -3,6 +3,7 @@ import Files
 import Foundation
 import LanguageModels
 import Logging
+import Messages
 import Unlearning
 import Worker
 
@@ -16,10 +17,17 @@ struct WorkerCommand: ParsableCommand {
 
             Workers of one user on one machine share its cores, piece by piece of work: one that trains alone has them all, \
             several never take more than there are. --threads N takes so many whatever others do. No adapter depends on it.
+
+            At SIGINT it ends at once, at SIGTERM after what it computes, if that is done within --grace; a second signal ends \
+            it at once. The coordinator gives others what it leaves. `lethe workers drain NAME` makes it hand everything over, \
+            delete what it holds and end.
             """)
 
-    @Option(help: "Where the coordinator listens. [env: LETHE_COORDINATOR] [default: tcp://127.0.0.1:7070]")
-    var coordinator: String?
+    @Option(help: coordinatorHelp)
+    var coordinator: [String] = []
+
+    @Option(help: "What people call this worker. [default: its host and a number, which the coordinator keeps]")
+    var name: String?
 
     @OptionGroup var model: BaseModelOptions
 
@@ -38,6 +46,15 @@ struct WorkerCommand: ParsableCommand {
     @Flag(help: "The shards are deleted when the worker ends, and the coordinator is told so.")
     var ephemeral = false
 
+    @Option(help: "Seconds for which SIGTERM lets it go on with what it computes, from 0 to 86400.")
+    var grace = 0.0
+
+    @Option(
+        help: ArgumentHelp(
+            "Tell whoever watches the process how it is, over HTTP: /livez, and /readyz once a coordinator has taken it in.",
+            valueName: "host:port"))
+    var health: String?
+
     @Flag(help: "Only delete the shards in --data, tell the coordinator so, and end.")
     var clean = false
 
@@ -47,13 +64,22 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: "The coordinator's public key file. [env: LETHE_COORDINATOR_KEY]")
     var coordinatorKey: String?
 
+    @OptionGroup var log: LogOptions
+
     @Flag(help: "A failure to start is also printed as one JSON object.")
     var json = false
 
     func run() throws {
         PrivateFiles.makePrivate()
         try reportingFailures(json: json) {
-            let endpoint = try coordinatorEndpoint(coordinator)
+            let logger = try log.logger("worker")
+            let endpoints = try coordinatorEndpoints(coordinator)
+            if let objection = name.flatMap(WorkerName.objection) {
+                throw CommandFailure(.usage, "--name: \(objection)")
+            }
+            guard (0...86_400).contains(grace) else {
+                throw CommandFailure(.usage, "--grace must be from 0 to 86400 seconds")
+            }
             let threads = try threads.workerThreads()
             guard FileManager.default.fileExists(atPath: model.model) else {
                 throw LanguageModelError.missingFile(path: model.model)
@@ -67,15 +93,16 @@ struct WorkerCommand: ParsableCommand {
             let curve = try curveKeys(keys: keys, coordinatorKey: coordinatorKey).map {
                 WorkerConfiguration.CurveKeys(own: $0.keys, coordinator: $0.serverKey)
             }
-            let process = try WorkerProcess(
-                configuration: WorkerConfiguration(
-                    coordinator: endpoint, model: model.model, dataDirectory: data, threads: threads,
-                    precision: model.precision.map { .fixed($0) } ?? .automatic,
-                    weightCacheDirectory: weightCacheDirectory(model.weightCache), curve: curve,
-                    disposal: clean ? .deletedAtOnce : ephemeral ? .deletedAtEnd : .kept),
-                logger: serviceLogger("worker"))
-            let signals = stopOnSignals { process.stop() }
-            defer { signals.cancel() }
+            var configuration = WorkerConfiguration(
+                coordinator: endpoints[0], model: model.model, dataDirectory: data, threads: threads,
+                precision: model.precision.map { .fixed($0) } ?? .automatic,
+                weightCacheDirectory: weightCacheDirectory(model.weightCache), curve: curve,
+                disposal: clean ? .deletedAtOnce : ephemeral ? .deletedAtEnd : .kept,
+                otherCoordinators: Array(endpoints.dropFirst()), name: name, grace: .seconds(grace))
+            configuration.health = health
+            let process = try WorkerProcess(configuration: configuration, logger: logger)
+            let signals = [stopOnSignals([SIGINT]) { process.stop() }, stopOnSignals([SIGTERM]) { process.leave() }]
+            defer { for sources in signals { sources.cancel() } }
             try process.run()
         }
     }

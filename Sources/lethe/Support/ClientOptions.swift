@@ -5,8 +5,8 @@ import ZeroMQ
 
 /// The options of every command that talks to a coordinator.
 struct ClientOptions: ParsableArguments {
-    @Option(help: "Where the coordinator listens. [env: LETHE_COORDINATOR] [default: tcp://127.0.0.1:7070]")
-    var coordinator: String?
+    @Option(help: coordinatorHelp)
+    var coordinator: [String] = []
 
     @Option(help: "This client's CURVE key file, for a coordinator beyond loopback. [env: LETHE_KEYS]")
     var keys: String?
@@ -22,14 +22,14 @@ struct ClientOptions: ParsableArguments {
     /// Connects; nothing is sent before the first request.
     func connect() throws -> CoordinatorClient {
         try CoordinatorClient(
-            endpoint: try coordinatorEndpoint(coordinator),
+            endpoints: try coordinatorEndpoints(coordinator),
             curve: curveKeys(keys: keys, coordinatorKey: coordinatorKey), memory: .standard())
     }
 
     /// A gateway's own connection.
     func servingLink() throws -> ServingLink {
         try ServingLink(
-            endpoint: try coordinatorEndpoint(coordinator),
+            endpoints: try coordinatorEndpoints(coordinator),
             curve: curveKeys(keys: keys, coordinatorKey: coordinatorKey), memory: .standard())
     }
 
@@ -41,16 +41,39 @@ struct ClientOptions: ParsableArguments {
     }
 }
 
-/// Where the coordinator listens: the option, the environment or this machine.
+let coordinatorHelp: ArgumentHelp =
+    "Where the coordinator listens; several addresses, with commas or each with the option, are tried in turn. [env: LETHE_COORDINATOR] [default: tcp://127.0.0.1:7070]"
+
+/// Where the coordinator may listen: the options, the environment or this machine. Names are looked up at every attempt to connect.
 ///
 /// - Throws: `CommandFailure` that names where a mistake stands.
-func coordinatorEndpoint(_ option: String?) throws -> String {
+func coordinatorEndpoints(_ options: [String]) throws -> [String] {
     let variable = ProcessInfo.processInfo.environment["LETHE_COORDINATOR"]
-    let text = option ?? variable ?? "tcp://127.0.0.1:7070"
-    do {
-        return try Endpoint(text, for: .connecting).text
-    } catch {
-        throw CommandFailure(.usage, "\(option == nil ? "LETHE_COORDINATOR" : "--coordinator"): \(error)")
+    let texts = options.isEmpty ? [variable ?? "tcp://127.0.0.1:7070"] : options
+    var endpoints: [String] = []
+    for text in texts.flatMap(Endpoint.listed) {
+        do {
+            let endpoint = try Endpoint(text, for: .connecting).text
+            if !endpoints.contains(endpoint) { endpoints.append(endpoint) }
+        } catch {
+            throw CommandFailure(.usage, "\(options.isEmpty ? "LETHE_COORDINATOR" : "--coordinator"): \(error)")
+        }
+    }
+    return endpoints
+}
+
+extension Endpoint {
+    /// Addresses with commas between them. The path of a socket may have commas in it.
+    static func listed(_ text: String) -> [String] {
+        var parts: [String] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            if let last = parts.last, last.hasPrefix("ipc://"), !part.contains("://") {
+                parts[parts.count - 1] = "\(last),\(part)"
+            } else {
+                parts.append(String(part))
+            }
+        }
+        return parts
     }
 }
 

@@ -74,6 +74,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         switch error {
         case .refused: .refused
         case .dataDirectoryInUse: .notReady
+        case .healthAddress: .notReady
         case .deletedUntold: .unreachable
         case .dataDirectory: .badInput
         }

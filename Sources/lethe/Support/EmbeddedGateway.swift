@@ -2,10 +2,12 @@ import Client
 import Dispatch
 import Foundation
 import Gateway
+import Logging
 
 /// A gateway inside the coordinator's process: a client of it like any other, so that a first user needs one process.
 final class EmbeddedGateway: @unchecked Sendable {
     private let options: GatewayOptions
+    private let logger: Logger
     private let stopping: AsyncStream<Void>
     private let stop: AsyncStream<Void>.Continuation
     private let isDone = DispatchSemaphore(value: 0)
@@ -17,7 +19,8 @@ final class EmbeddedGateway: @unchecked Sendable {
     ///   - listen: HOST:PORT, with or without `http://`.
     ///   - security: whether the coordinator asks its clients for keys.
     /// - Throws: `CommandFailure`, `GatewayError`.
-    init(listen: String, security: Bool) throws {
+    init(listen: String, security: Bool, log: LogOptions) throws {
+        logger = try log.logger("gateway")
         let address = try ListenAddress(parsing: listen.contains("://") ? listen : "http://" + listen)
         guard address.isLoopback, !security else {
             throw CommandFailure(
@@ -35,7 +38,7 @@ final class EmbeddedGateway: @unchecked Sendable {
         isStarted = true
         Task {
             do {
-                let server = try GatewayServer(options: options, logger: serviceLogger("gateway")) {
+                let server = try GatewayServer(options: options, logger: logger) {
                     try CoordinatorClient(endpoint: endpoint, memory: .standard())
                 }
                 try await server.run { [stopping] in

@@ -1,21 +1,11 @@
 import Dispatch
 import Foundation
-import Logging
 import ZeroMQ
 
-/// Logs of a long-running process: standard error, ids and numbers, never content of the data.
-func serviceLogger(_ label: String) -> Logger {
-    var logger = Logger(label: label) { OneLineLogHandler(StreamLogHandler.standardError(label: $0)) }
-    if let level = ProcessInfo.processInfo.environment["LETHE_LOG"].flatMap(Logger.Level.init(rawValue:)) {
-        logger.logLevel = level
-    }
-    return logger
-}
-
-/// Calls the body at SIGINT and SIGTERM instead of dying of them.
-func stopOnSignals(_ body: @escaping @Sendable () -> Void) -> SignalSources {
+/// Calls the body at SIGINT and SIGTERM, or at these, instead of dying of them.
+func stopOnSignals(_ signals: [Int32] = [SIGINT, SIGTERM], _ body: @escaping @Sendable () -> Void) -> SignalSources {
     SignalSources(
-        [SIGINT, SIGTERM].map { number in
+        signals.map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler(handler: body)

@@ -37,7 +37,7 @@ package struct StatusText {
                 "data: \(statistics.users) users, \(statistics.items) items, \(statistics.interactions) interactions",
                 "prompts: \(data.trainPrompts) training, \(data.validationPrompts) validation, \(data.testPrompts) test",
                 activity,
-            ] + report.disputes + report.stuck.map(\.text)
+            ] + [WorkerPresence(report).text].compactMap(\.self) + report.disputes + report.stuck.map(\.text)
         if let count = statistics.promptsShortened, count > 0 {
             lines.append(
                 "\(count) prompts have shortened titles: \((statistics.shortened ?? []).joined(separator: ", "))")
@@ -100,7 +100,7 @@ package struct StatusText {
     private var workerTable: String {
         let rows = report.workers.map { worker in
             [
-                String(worker.id.prefix(8)), worker.name, worker.state.rawValue, "\(worker.threads)",
+                String(worker.id.prefix(8)), worker.name, worker.stateText, "\(worker.threads)",
                 worker.shards.map(String.init).joined(separator: ", "),
                 worker.tasks.filter { !$0.hasProgress }.map(\.description).joined(separator: "; "),
             ]

@@ -79,6 +79,13 @@ struct ModelLedger {
     var keys = ModelKeys(users: []) {
         didSet { keyRevision += 1 }
     }
+    /// What is on record of workers, by id.
+    private var fleet: [String: WorkerRecord] = [:]
+    var workers: [RememberedWorker] {
+        fleet.values.sorted { $0.worker < $1.worker }.map {
+            RememberedWorker(record: $0, awaySeconds: $0.absence == nil ? nil : 60)
+        }
+    }
     /// Commands fail with a full disk for as long as this is set.
     var isDiskFull = false
     /// Commands of these kinds fail.
@@ -312,7 +319,13 @@ struct ModelLedger {
             choseRows = simulatedHash("tau " + tunedFor).isMultiple(of: 2)
         case .purge: purgePending = false
         case .dropDamaged: break
-        case .settleCopies(let settlement), .forgetCopy(_, let settlement): settle(settlement)
+        case .settleCopies(let settlement), .forgetCopy(_, let settlement):
+            if settlement.removesWorker { fleet[settlement.worker] = nil }
+            settle(settlement)
+        case .noteWorkers(let records, let gone):
+            for record in records { fleet[record.worker] = record }
+            for worker in gone { fleet[worker] = nil }
+        case .setDuty(_, let record): fleet[record.worker] = record
         case .quarantine(let dispute):
             guard adapters[dispute.shard]?.name == dispute.published else { return stale }
             adapters[dispute.shard] = nil

@@ -47,6 +47,8 @@ struct ModelWorker {
         case send(WorkerMessage)
         /// Start computing; the simulation hands in `finished` after a while.
         case start(Int, isTraining: Bool)
+        /// The process ends.
+        case leave
     }
 
     let id: String
@@ -170,11 +172,13 @@ struct ModelWorker {
     }
 
     func hello(_ specification: TrainingSpecification) -> WorkerMessage {
-        .hello(
-            WorkerMessage.Hello(
-                worker: id, name: id, protocolVersion: CoordinatorLimits.protocolVersion, base: specification.base,
-                precision: specification.precision, arithmetic: "arithmetic", threads: 1,
-                copies: disk.keys.sorted().compactMap(shardCopy), work: held))
+        var hello = WorkerMessage.Hello(
+            worker: id, name: id, protocolVersion: CoordinatorLimits.protocolVersion, base: specification.base,
+            precision: specification.precision, arithmetic: "arithmetic", threads: 1,
+            copies: disk.keys.sorted().compactMap(shardCopy), work: held)
+        hello.label = id
+        hello.knowsLeave = true
+        return .hello(hello)
     }
 
     private func shardCopy(_ shard: Int) -> ShardCopy? {
@@ -250,6 +254,7 @@ struct ModelWorker {
                 partition: .hash, epochs: 1)
             return enqueue(
                 .answer(.compared(task: task, ComparisonReport(cases: [summary]))), task: task, isTraining: true)
+        case .leave: return [.leave]
         case .cancel(let task):
             for shard in assignments.keys.sorted() where assignments[shard]?.task == task { abandon(shard) }
             results.removeAll { $0.task == task }

@@ -21,6 +21,8 @@ struct SimulationPlan {
     var crashes: Int
     var forgets: Int
     var reads: Int
+    /// Workers that an operator drains or pauses, or that are asked to end.
+    var orders = 0
     /// Whether IFRU is prepared ahead of requests.
     var prepares: Bool
     /// Whether one of three or more workers trains to other bytes than the others; then every forget is double-checked.
@@ -51,6 +53,14 @@ struct SimulationPlan {
         prepares = random.chance(0.3)
         hasFalseWorker = workers > 2 && random.chance(0.3)
     }
+
+    /// With orders, which everything else is drawn without.
+    static func withOrders(seed: UInt64) -> SimulationPlan {
+        var random = SimulationRandom(seed: seed ^ 0xD7A1)
+        var plan = SimulationPlan(seed: seed)
+        plan.orders = random.chance(0.5) ? random.below(8) : 0
+        return plan
+    }
 }
 
 /// Drives the real coordinator with model workers and a model ledger under a seeded schedule, and checks the invariants
@@ -63,6 +73,8 @@ struct Simulation {
         var incarnation = 0
         var peer: PeerID?
         var isWelcome = false
+        /// It was asked to end.
+        var isTerminating = false
         var lastReceived: Int64 = 0
         var isolatedUntil: Int64 = 0
     }
@@ -88,6 +100,8 @@ struct Simulation {
     private(set) var eventsHandled = 0
     /// What the coordinator logged of workers that it took for lost.
     private(set) var losses = 0
+    /// Workers that the coordinator told to leave.
+    private(set) var sentAway = 0
     /// Trainings and comparisons that workers began, in all.
     private(set) var longJobs = 0
     private var pausedUntil: Int64 = 0
@@ -180,8 +194,25 @@ struct Simulation {
             }
         }
         planCuts()
+        planOrders()
         // So that the queue is never empty at the end of the chaos.
         queue.plan(.diskFull(false), at: chaos)
+    }
+
+    /// From a source of its own, so that everything else happens as without them.
+    private mutating func planOrders() {
+        var random = SimulationRandom(seed: plan.seed ^ 0x0DE5)
+        for _ in 0..<plan.orders {
+            let time = random.between(2000, plan.chaosMilliseconds - 2000)
+            let worker = random.below(plan.workers)
+            guard random.chance(0.7) else {
+                queue.plan(.terminateWorker(worker, until: time + random.between(500, 8000)), at: time)
+                continue
+            }
+            // Disks are not destroyed here, so nobody says so.
+            let verb = random.element(of: [WorkerOrder.Verb.drain, .drain, .pause, .resume]) ?? .drain
+            add(.order(WorkerOrder(worker: "worker-\(worker)", verb: verb)), at: time)
+        }
     }
 
     private mutating func planCuts() {
@@ -234,6 +265,13 @@ struct Simulation {
         ledger.isDiskFull = false
         ledger.refused = []
         if coordinator == nil { startCoordinator() }
+        // Of what was not heard in time nobody is told any more, and everybody works again.
+        for position in clients.indices {
+            if case .order = clients[position].body { clients[position].isEnded = true }
+        }
+        for index in hosts.indices where plan.orders > 0 {
+            add(.order(WorkerOrder(worker: "worker-\(index)", verb: .resume)), at: now + 1000)
+        }
         for index in hosts.indices {
             hosts[index].isolatedUntil = 0
             if hosts[index].isUp { connect(index) } else { startWorker(index) }
@@ -286,6 +324,13 @@ struct Simulation {
             hosts[index].isUp = false
             hosts[index].peer = nil
             hosts[index].worker.crash()
+        case .terminateWorker(let index, let until):
+            guard hosts[index].isUp, !isCalm else { return }
+            hosts[index].isTerminating = true
+            if hosts[index].isWelcome { transmit(.leaving, from: index) }
+            queue.plan(.endWorker(index, incarnation: hosts[index].incarnation), at: until)
+        case .endWorker(let index, let incarnation):
+            if hosts[index].incarnation == incarnation { endWorker(index) }
         case .startCoordinator: startCoordinator()
         case .crashCoordinator:
             guard !isCalm else { return }
@@ -320,7 +365,7 @@ struct Simulation {
         coordinator = Coordinator(
             settings: settings, snapshot: ledger.snapshot,
             copies: ledger.copies.sorted { ($0.worker, $0.shard, $0.manifest) < ($1.worker, $1.shard, $1.manifest) },
-            at: CoordinatorInstant(milliseconds: now))
+            workers: ledger.workers, at: CoordinatorInstant(milliseconds: now))
         queue.plan(.tick(life: life), at: now)
     }
 
@@ -401,7 +446,7 @@ struct Simulation {
             }
             let current = scores.digests.allSatisfy { ledger.sample($0) != nil }
             answer(.evaluation(operation: operation, current ? .success([1]) : .failure(stale)))
-        case .log(let line): if line.hasPrefix("lost worker") { losses += 1 }
+        case .log(let line): if line.message.hasPrefix("lost worker") { losses += 1 }
         }
     }
 
@@ -530,9 +575,20 @@ struct Simulation {
     private mutating func startWorker(_ index: Int) {
         guard !hosts[index].isUp else { return }
         hosts[index].isUp = true
+        hosts[index].isTerminating = false
         hosts[index].incarnation += 1
         connect(index)
         queue.plan(.workerTimer(index, incarnation: hosts[index].incarnation), at: now + 1000)
+    }
+
+    /// The process says goodbye and ends; its host starts it again.
+    private mutating func endWorker(_ index: Int) {
+        guard hosts[index].isUp else { return }
+        if hosts[index].isWelcome { transmit(.goodbye(deleted: []), from: index) }
+        hosts[index].isUp = false
+        hosts[index].peer = nil
+        hosts[index].worker.crash()
+        queue.plan(.startWorker(index), at: now + 3000)
     }
 
     private mutating func connect(_ index: Int) {
@@ -567,6 +623,13 @@ struct Simulation {
             switch effect {
             // Without a connection nothing is said; results wait.
             case .send(let message): if hosts[index].isWelcome { transmit(message, from: index) }
+            case .leave:
+                sentAway += 1
+                // Only who is drained, or was asked to end, is sent away; who is drained has nothing left.
+                if plan.lossy == 0, !hosts[index].isTerminating, !hosts[index].worker.disk.isEmpty {
+                    violations.append("\(hosts[index].worker.id) was sent away with data on its disk")
+                }
+                endWorker(index)
             case .start(let job, let isTraining):
                 if isTraining { longJobs += 1 }
                 let long = plan.trainingMilliseconds
@@ -615,6 +678,7 @@ struct Simulation {
             } else {
                 clients[index].isAcknowledged = false
             }
+        case .ordered: clients[index].isEnded = true
         case .status, .forgottenCopy: break
         }
     }

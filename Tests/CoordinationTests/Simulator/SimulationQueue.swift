@@ -16,6 +16,9 @@ enum SimulationEvent {
     case jobDone(Int, incarnation: Int, job: Int)
     case startWorker(Int)
     case crashWorker(Int)
+    /// The worker's process is asked to end; it goes on until then at most.
+    case terminateWorker(Int, until: Int64)
+    case endWorker(Int, incarnation: Int)
     case startCoordinator
     case crashCoordinator
     case partition(Int, until: Int64)
@@ -30,8 +33,8 @@ enum SimulationEvent {
     var isForCoordinator: Bool {
         switch self {
         case .tick, .shell, .ledger, .behindLedger, .toCoordinator, .clientSends: true
-        case .toWorker, .workerTimer, .jobDone, .startWorker, .crashWorker, .startCoordinator, .crashCoordinator,
-            .partition, .pause, .diskFull, .refuse, .clientHears:
+        case .toWorker, .workerTimer, .jobDone, .startWorker, .crashWorker, .terminateWorker, .endWorker,
+            .startCoordinator, .crashCoordinator, .partition, .pause, .diskFull, .refuse, .clientHears:
             false
         }
     }

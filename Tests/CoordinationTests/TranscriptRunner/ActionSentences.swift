@@ -16,6 +16,8 @@ struct ActionSentences {
         case .send(let peer, let message): ["to \(worker(peer)): \(sentence(message))"]
         case .dispatch(let peer, let task): ["to \(worker(peer)): \(sentence(task))"]
         case .reply(let ticket, let reply): lines(reply, to: ticket.request)
+        // Follows from what the log says of workers.
+        case .ledger(_, .noteWorkers): []
         case .ledger(_, let command): ["ledger: \(sentence(command))"]
         case .loadMissing(.embeddings, _): ["look up: which prompts have no embedding"]
         case .loadMissing(.margins(let adapter), _): ["look up: which validation prompts \(adapter) has not scored"]
@@ -31,7 +33,7 @@ struct ActionSentences {
         case .buildEvaluation(let operation, let scores):
             ["compute: the report of evaluation \(operation), of \(scores.series.count) series of margins"]
         case .superseded(let other): ["give way to another coordinator: \(other)"]
-        case .log(let line): ["log: \(line)"]
+        case .log(let line): line.repeatsActions ? [] : ["log: \(line)"]
         }
     }
 
@@ -52,6 +54,7 @@ struct ActionSentences {
         case .taken(let task): "the answer to task \(task) has come"
         case .cancel(let task): "drop task \(task)"
         case .release(let shard): "delete everything of shard \(shard)"
+        case .leave: "nothing is left to do: leave"
         }
     }
 

@@ -24,7 +24,12 @@ extension ActionSentences {
             return "close forget \(request) and sign its certificate; double checks: "
                 + (checks.isEmpty ? "none" : checks.map(sentence).joined(separator: ", "))
         case .settleCopies(let settlement): return sentence(settlement)
-        case .forgetCopy(let request, let settlement): return "\(sentence(settlement)), request \(request)"
+        case .forgetCopy(let request, let settlement):
+            return "\(sentence(settlement))\(settlement.removesWorker ? ", and is removed" : ""), request \(request)"
+        case .noteWorkers(let records, let gone):
+            return "note the workers \(records.map(\.name).list), without \(gone.list)"
+        case .setDuty(let request, let record):
+            return "worker \(record.name) is to \(record.duty.rawValue), request \(request)"
         case .quarantine(let dispute):
             return
                 "quarantine \(dispute.published) of shard \(dispute.shard): worker \(dispute.workers.first ?? "?") trained "

@@ -19,6 +19,11 @@ extension ActionSentences {
             return [
                 "reply to \(request): noted, of \(settlement.shards.map(\.shard).shards) on worker \(settlement.worker)"
             ]
+        case .ordered(let reply):
+            return [
+                "reply to \(request): \(reply.verb.rawValue) worker \(reply.name), which has \(reply.tasks) tasks and "
+                    + reply.shards.shards
+            ]
         case .comparedCases(let report, let cases):
             return ["reply to \(request): \(sentence(report))", "  with \(cases.found.count) of its cases"]
         case .unknownOperation(let id): return ["reply to \(request): no operation \(id) is known"]
@@ -48,6 +53,12 @@ extension ActionSentences {
         }
     }
 
+    private func part(of worker: StatusReport.Worker) -> String {
+        let duty = worker.duty == .work ? nil : worker.duty?.rawValue
+        return (duty.map { " (\($0))" } ?? "") + (worker.isLeaving == true ? " (leaving)" : "")
+            + (worker.awayBecause.map { " because: \($0)" } ?? "")
+    }
+
     private func lines(_ status: StatusReport) -> [String] {
         let shards = status.shards.map { shard in
             "  shard \(shard.shard) is \(shard.state.rawValue): \(shard.manifest), \(shard.prompts) prompts, "
@@ -56,7 +67,7 @@ extension ActionSentences {
                 + (shard.fallback.map { "; \($0)" } ?? "") + (shard.damage.map { "; \($0)" } ?? "")
         }
         let workers = status.workers.map { worker in
-            "  worker \(worker.id) is \(worker.state.rawValue), has "
+            "  worker \(worker.id) is \(worker.state.rawValue)\(part(of: worker)), has "
                 + (worker.copies.isEmpty
                     ? "nothing" : worker.copies.map { $0.manifests.joined(separator: " or ") }.list)
                 + worker.tasks.map { ", does: \($0.description)" }.joined()

@@ -1,3 +1,5 @@
+import Messages
+
 /// What a line of a transcript makes happen.
 enum TranscriptCommand {
     // Before the start.
@@ -16,6 +18,7 @@ enum TranscriptCommand {
     case everybodyWorks
     case released(worker: String, shard: Int)
     case cleared(worker: String, other: String)
+    case isAskedToEnd(worker: String)
     case goodbye(worker: String, deleted: [Int])
     case dies(worker: String)
     case disconnects(worker: String)
@@ -27,6 +30,7 @@ enum TranscriptCommand {
     case status(id: String)
     case operation(id: String)
     case declareDestroyed(id: String, worker: String)
+    case order(id: String, WorkerOrder)
     // The ledger and its disk.
     case ledgerWaits(Bool)
     case ledgerCommits(isHeard: Bool)
@@ -137,6 +141,7 @@ extension TranscriptCommand {
                 Int(words[1]).map { .released(worker: words[0], shard: $0) }
             },
             Form("worker W has deleted what worker O left") { .cleared(worker: $0[0], other: $0[1]) },
+            Form("worker W is asked to end") { .isAskedToEnd(worker: $0[0]) },
             Form("worker W says goodbye") { .goodbye(worker: $0[0], deleted: []) },
             Form("worker W says goodbye, having deleted shard N") { words in
                 Int(words[1]).map { .goodbye(worker: words[0], deleted: [$0]) }
@@ -164,6 +169,11 @@ extension TranscriptCommand {
             Form("client asks verify V of F") { .verify(id: $0[0], request: $0[1]) },
             Form("client asks status S") { .status(id: $0[0]) },
             Form("client asks how ID goes") { .operation(id: $0[0]) },
+            Form("client orders O: VERB worker W") { words in
+                WorkerOrder.Verb(rawValue: words[1]).map {
+                    .order(id: String(words[0].dropLast()), WorkerOrder(worker: words[2], verb: $0))
+                }
+            },
             Form("client declares D: the disk of worker W is destroyed") { words in
                 .declareDestroyed(id: String(words[0].dropLast()), worker: words[1])
             },

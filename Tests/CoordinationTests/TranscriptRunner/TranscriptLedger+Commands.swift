@@ -44,7 +44,13 @@ extension TranscriptLedger {
         case .tuneAttention: tune()
         case .purge: break
         case .dropDamaged(let adapter): dropDamaged(adapter)
-        case .settleCopies(let settlement), .forgetCopy(_, let settlement): settle(settlement)
+        case .settleCopies(let settlement), .forgetCopy(_, let settlement):
+            if settlement.removesWorker { fleet[settlement.worker] = nil }
+            settle(settlement)
+        case .noteWorkers(let records, let gone):
+            for record in records { fleet[record.worker] = record }
+            for worker in gone { fleet[worker] = nil }
+        case .setDuty(_, let record): fleet[record.worker] = record
         case .quarantine(let dispute):
             guard adapters[dispute.shard]?.name == dispute.published else { break }
             adapters[dispute.shard] = nil

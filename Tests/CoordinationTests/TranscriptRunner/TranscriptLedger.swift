@@ -68,6 +68,14 @@ struct TranscriptLedger {
     /// What workers' disks may hold, sorted.
     private(set) var copies: [HandedCopy] = []
     var isDiskFull = false
+    /// What is on record of workers, by id.
+    var fleet: [String: WorkerRecord] = [:]
+
+    var workers: [RememberedWorker] {
+        fleet.values.sorted { $0.worker < $1.worker }.map {
+            RememberedWorker(record: $0, awaySeconds: $0.absence == nil ? nil : 60)
+        }
+    }
     /// What the last command did that no snapshot shows.
     var notes: [String] = []
 

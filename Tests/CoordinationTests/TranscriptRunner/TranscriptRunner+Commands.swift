@@ -29,6 +29,7 @@ extension TranscriptRunner {
         case .everybodyWorks: try workOff()
         case .released(let worker, let shard): try say(.released(shard: shard), by: worker)
         case .cleared(let worker, let other): try say(.cleared(worker: other), by: worker)
+        case .isAskedToEnd(let worker): try say(.leaving, by: worker)
         case .goodbye(let worker, let deleted):
             try say(.goodbye(deleted: deleted), by: worker)
             forgetConnection(of: worker)
@@ -48,6 +49,7 @@ extension TranscriptRunner {
         case .status(let id): try ask(.status, id)
         case .operation(let id): try ask(.operation(id: id), id)
         case .declareDestroyed(let id, let worker): try ask(.forgetCopy(.init(worker: worker, shard: nil)), id)
+        case .order(let id, let order): try ask(.order(order), id)
         case .ledgerWaits(let waits): try setWaiting(waits)
         case .ledgerCommits(let isHeard): try commitOldest(isHeard: isHeard)
         case .diskIsFull(let isFull): ledger.isDiskFull = isFull

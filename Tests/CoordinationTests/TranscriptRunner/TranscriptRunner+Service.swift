@@ -14,6 +14,8 @@ extension TranscriptRunner {
         case .send, .reply, .log, .superseded: return []
         case .dispatch(let peer, let task): return dispatch(task, to: peer)
         case .ledger(let id, let command):
+            // Nothing waits for it.
+            if case .noteWorkers = command { return [.ledger(id, ledger.perform(command))] }
             guard waiting == nil else {
                 waiting?.append((id, command))
                 return []

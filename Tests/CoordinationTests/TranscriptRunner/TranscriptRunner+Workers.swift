@@ -25,9 +25,11 @@ extension TranscriptRunner {
             }
             copies.append(.init(shard: shard, manifest: manifest, prompts: contents.prompts, adapter: adapter))
         }
-        let hello = WorkerMessage.Hello(
+        var hello = WorkerMessage.Hello(
             worker: worker, name: worker, protocolVersion: CoordinatorLimits.protocolVersion, base: base ?? Self.base,
             precision: .f32, arithmetic: Self.arithmetic, threads: 1, copies: copies)
+        hello.label = worker
+        hello.knowsLeave = true
         try say(.hello(hello), by: worker)
     }
 

@@ -88,7 +88,7 @@ struct TranscriptRunner {
             mixtures: [.init(rule: .nonDecomposed, attention: .prompt)], chunk: 4, firstTask: lastTask + 1,
             doubleCheck: doubleCheck)
         coordinator = Coordinator(
-            settings: settings, snapshot: ledger.snapshot, copies: ledger.copies,
+            settings: settings, snapshot: ledger.snapshot, copies: ledger.copies, workers: ledger.workers,
             at: CoordinatorInstant(milliseconds: milliseconds))
         given = [:]
         peers = [:]

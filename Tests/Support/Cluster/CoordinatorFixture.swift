@@ -15,12 +15,14 @@ package struct CoordinatorFixture {
     package var coordinator: Coordinator
     package var actions: [CoordinatorAction] = []
     package private(set) var settlements: [CopySettlement] = []
+    /// What the cluster's list has of workers, by id.
+    package private(set) var fleet: [String: WorkerRecord] = [:]
     private(set) var milliseconds: Int64 = 0
 
     package init(
         _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ForgetMethod = .apa,
-        copies: [HandedCopy] = [], doubleCheck: DoubleCheckRule = .one, generation: Generation? = nil,
-        firstTask: TaskID = 1
+        copies: [HandedCopy] = [], workers: [RememberedWorker] = [], doubleCheck: DoubleCheckRule = .one,
+        generation: Generation? = nil, firstTask: TaskID = 1, expectedWorkers: Int? = nil
     ) {
         let configuration = ClusterConfiguration(
             training: Self.specification, embedding: EmbeddingSource(layer: 1, pooling: .last),
@@ -28,8 +30,9 @@ package struct CoordinatorFixture {
         coordinator = Coordinator(
             settings: CoordinatorSettings(
                 cluster: "test", configuration: configuration, embeddingWidth: 2, arithmetic: arithmetic, chunk: 4,
-                firstTask: firstTask, doubleCheck: doubleCheck, generation: generation),
-            snapshot: snapshot, copies: copies, at: CoordinatorInstant(milliseconds: 0))
+                firstTask: firstTask, doubleCheck: doubleCheck, generation: generation,
+                expectedWorkers: expectedWorkers),
+            snapshot: snapshot, copies: copies, workers: workers, at: CoordinatorInstant(milliseconds: 0))
     }
 
     /// A snapshot of shards with ten prompts each and manifests "m0", "m1", …
@@ -52,7 +55,7 @@ package struct CoordinatorFixture {
 
     // MARK: events
 
-    /// What becomes known of copies is committed at once.
+    /// What becomes known of copies and of workers is committed at once.
     package mutating func feed(_ event: CoordinatorEvent) {
         let instant = CoordinatorInstant(milliseconds: milliseconds)
         actions = []
@@ -62,6 +65,10 @@ package struct CoordinatorFixture {
             for action in coordinator.handle(events.removeFirst(), at: instant) {
                 if case .ledger(let id, .settleCopies(let settlement)) = action {
                     settlements.append(settlement)
+                    events.append(.ledger(id, .committed(coordinator.snapshot)))
+                } else if case .ledger(let id, .noteWorkers(let records, let gone)) = action {
+                    for record in records { fleet[record.worker] = record }
+                    for worker in gone { fleet[worker] = nil }
                     events.append(.ledger(id, .committed(coordinator.snapshot)))
                 } else {
                     actions.append(action)
@@ -88,15 +95,16 @@ package struct CoordinatorFixture {
     package mutating func hello(
         _ name: String, base: String = "base", precision: TrainingSpecification.Precision = .f32,
         version: Int = CoordinatorLimits.protocolVersion, arithmetic: String = "x", peer: String? = nil,
-        copies: [ShardCopy] = [], work: [HeldTask] = []
+        copies: [ShardCopy] = [], work: [HeldTask] = [], threads: Int = 1,
+        _ change: (inout WorkerMessage.Hello) -> Void = { _ in }
     ) {
-        feed(
-            .worker(
-                peer: self.peer(peer ?? name),
-                .hello(
-                    WorkerMessage.Hello(
-                        worker: name, name: name, protocolVersion: version, base: base, precision: precision,
-                        arithmetic: arithmetic, threads: 1, copies: copies, work: work))))
+        var hello = WorkerMessage.Hello(
+            worker: name, name: name, protocolVersion: version, base: base, precision: precision,
+            arithmetic: arithmetic, threads: threads, copies: copies, work: work)
+        if WorkerName.objection(to: name) == nil { hello.label = name }
+        hello.knowsLeave = true
+        change(&hello)
+        feed(.worker(peer: self.peer(peer ?? name), .hello(hello)))
     }
 
     package mutating func say(_ message: WorkerMessage, by name: String) {

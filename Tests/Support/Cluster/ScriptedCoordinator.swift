@@ -93,11 +93,13 @@ package final class WorkerThread: Sendable {
         curve: WorkerConfiguration.CurveKeys? = nil, delay: Duration = .zero,
         disposal: WorkerConfiguration.DataDisposal = .kept,
         abandonedAfter: Duration = WorkerConfiguration.abandonedAge,
-        environment: [String: String] = ProcessInfo.processInfo.environment, lines: KeptLines? = nil
+        environment: [String: String] = ProcessInfo.processInfo.environment, lines: KeptLines? = nil,
+        name: String? = nil, grace: Duration = .zero, health: String? = nil
     ) throws {
-        let configuration = WorkerConfiguration(
+        var configuration = WorkerConfiguration(
             coordinator: endpoint, model: "toy", dataDirectory: dataDirectory, threads: .fixed(1), precision: precision,
-            curve: curve, disposal: disposal, abandonedAfter: abandonedAfter)
+            curve: curve, disposal: disposal, abandonedAfter: abandonedAfter, name: name, grace: grace)
+        configuration.health = health
         var logger = Logger(label: "worker")
         logger.logLevel = .critical
         if let lines { logger = lines.logger }
@@ -116,6 +118,9 @@ package final class WorkerThread: Sendable {
         process.stop()
         try wait()
     }
+
+    /// Asks the worker to end as SIGTERM does.
+    package func leave() { process.leave() }
 
     package func wait(within timeout: Duration = ScriptedCoordinator.patience) throws {
         try #require(ended.take(timeout: timeout).first, "the worker did not end").get()

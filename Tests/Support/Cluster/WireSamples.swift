@@ -19,6 +19,15 @@ package enum WireSamples {
         provenance: provenance, method: .ifru(IFRUConfiguration()),
         preparation: .init(beforehand: true, cost: PhaseCost(seconds: 0.1)))
 
+    private static var named: WorkerMessage.Hello {
+        var hello = WorkerMessage.Hello(
+            worker: "w", name: "host:1", protocolVersion: 2, base: "b", precision: .f32, arithmetic: "x", threads: 2,
+            copies: [])
+        (hello.label, hello.release, hello.uptimeSeconds) = ("node-1", "1.2.3", 0.5)
+        (hello.isEphemeral, hello.knowsLeave) = (true, true)
+        return hello
+    }
+
     package static let worker: [WorkerMessage] = [
         .trained(
             task: 1,
@@ -55,6 +64,7 @@ package enum WireSamples {
                         task: 6,
                         content: .embeddings(EmbeddingSource(layer: 1, pooling: .mean), digests: ["d1"])),
                 ])),
+        .hello(named), .leaving,
         .lacks(task: 7, adapters: ["a", "b"]),
         .heartbeat, .need(task: .max, digests: ["d1", "d2"]),
         .progress(
@@ -123,10 +133,12 @@ package enum WireSamples {
                 task: 4, rule: .nonDecomposed, adapters: [], weights: [], prompts: [])),
         .embed(task: 5, source: EmbeddingSource(layer: 8, pooling: .mean), prompts: prompts), .cancel(task: 6),
         .compare(task: 8, .sample(seed: .max)),
-        .release(shard: 7),
+        .release(shard: 7), .leave,
+        .welcome(CoordinatorMessage.Welcome(cluster: "c", heartbeatSeconds: 1, liveness: 3, name: "node-1")),
     ]
 
     package static let requests: [ClientRequest] = [
+        .order(WorkerOrder(worker: "node-1", verb: .drain)),
         .importRows(
             ClientRequest.ImportRows(
                 importID: "i", sequence: 0, items: [Item(id: "1", title: "Amélie (2001)")],

@@ -60,7 +60,7 @@ extension Coordinator {
         let voters = check.votes.map(\.worker)
         if let other = free.first(where: { !voters.contains($0.id) }) { return other }
         // Nobody else is there: those who disagree are asked again, the one whose training is oldest first.
-        guard !roster.hasLive(where: { !voters.contains($0.id) }) else { return nil }
+        guard !roster.hasWorking(where: { !voters.contains($0.id) }) else { return nil }
         return voters.lazy.compactMap { voter in free.first { $0.id == voter } }.first
     }
 
@@ -70,7 +70,7 @@ extension Coordinator {
         let work = WorkItem.check(shard: check.shard)
         guard !isWelcome(worker, for: work) else { return true }
         let trainer = trainer(of: check)
-        let hasOthers = roster.hasLive { $0.id != trainer && $0.id != worker }
+        let hasOthers = roster.hasWorking { $0.id != trainer && $0.id != worker }
         return !hasOthers && failure(of: work)?.error.code != .silent
     }
 
@@ -102,7 +102,7 @@ extension Coordinator {
         let error = ClientError(
             code: .disputed, message: "trainings of shard \(shard) gave different bytes on different workers")
         let voters = Set(check(of: shard)?.votes.map(\.worker) ?? [])
-        guard !roster.hasLive(where: { !voters.contains($0.id) }) else { return }
+        guard !roster.hasWorking(where: { !voters.contains($0.id) }) else { return }
         var record = WorkItemFailures(work: .check(shard: shard), count: 1, worker: "", error: error)
         record.pausedUntil = now.advanced(bySeconds: CoordinatorLimits.staleSeconds * 20)
         failures.removeAll { $0.work == record.work }

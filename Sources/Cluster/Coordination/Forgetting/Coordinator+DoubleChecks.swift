@@ -123,7 +123,9 @@ extension Coordinator {
                 !writes.isPublishing(shard: index, manifest: check.manifest)
             else { break }
             let report = vote.report
-            log("the dispute about shard \(index) is settled: \(vote.worker) and \(other.worker) agree")
+            log(
+                "the dispute about shard \(index) is settled: \(title(of: vote.worker)) and \(title(of: other.worker)) agree",
+                shard: index)
             checks.update(index) {
                 $0.state = .agreed(adapter: report.adapter, workers: [vote.worker, other.worker].sorted())
             }
@@ -148,7 +150,9 @@ extension Coordinator {
         copy.releases += 1
         roster.update(worker) { $0.setCopy(copy) }
         alarms.add(.shard(shard), at: now.advanced(bySeconds: CoordinatorLimits.releaseAgainSeconds))
-        log("worker \(worker.clipped) lets go of shard \(shard), which it trained to other bytes")
+        log(
+            "worker \(title(of: worker)) lets go of shard \(shard), which it trained to other bytes", worker: worker,
+            shard: shard)
         send(.release(shard: shard), to: peer)
     }
 
@@ -157,8 +161,9 @@ extension Coordinator {
     ) {
         let trainer = published.trainer ?? owners[check.shard] ?? ""
         log(
-            "DISPUTE: worker \(trainer) trained shard \(check.shard) to \(published.name.clipped), worker "
-                + "\(vote.worker) to \(vote.report.adapter.clipped); the adapter is quarantined until two agree")
+            "DISPUTE: worker \(title(of: trainer)) trained shard \(check.shard) to \(published.name.clipped), worker "
+                + "\(title(of: vote.worker)) to \(vote.report.adapter.clipped); the adapter is quarantined until two agree",
+            shard: check.shard)
         var first = vote.report
         first.adapter = published.name
         checks.update(check.shard) {
@@ -197,7 +202,7 @@ extension Coordinator {
         guard !tasks.isWorked(on: .check(shard: check.shard)) else { return false }
         // Those of before a restart are about to come, and one may have the training done.
         if now < startedUntil, roster.isAnybodyExpected(at: now) { return false }
-        return !roster.hasLive { $0.id != trainer && mayCheck($0.id, check) }
+        return !roster.hasWorking { $0.id != trainer && mayCheck($0.id, check) }
             || exhausted { $0 == .check(shard: check.shard) } != nil
     }
 

@@ -61,7 +61,8 @@ extension Coordinator {
         }
         let busy = tasks.filter { $0.isComparison && $0.awaitedUntil == nil }
         let waiting = otherWaitingWork
-        guard !waiting.isEmpty, roster.live.allSatisfy({ worker in busy.contains { $0.worker == worker.id } }) else {
+        guard !waiting.isEmpty, !roster.hasWorking(where: { worker in !busy.contains { $0.worker == worker.id } })
+        else {
             return
         }
         // One that may do the work: else it would be given its case again at once.

@@ -49,7 +49,9 @@ extension Coordinator {
         if let error = WorkerResult.allCases.lazy.compactMap({ writes.obstacle(to: $0) }).first {
             return "waiting for the ledger: \(error.message)"
         }
-        return roster.hasLive ? nil : "waiting for a worker"
+        if roster.workingCount > 0 { return nil }
+        return roster.liveCount == 0
+            ? "waiting for a worker" : "waiting for a worker that takes work: those that are here are paused or leave"
     }
 
     /// What a forget request whose shards are retrained still waits for, unless it is copies, which have a line of their own.
@@ -149,7 +151,7 @@ extension Coordinator {
         let activity = activity
         var tasksOfShards: Set<Int> = []
         for task in tasks { if case .train(let shard, _) = task.kind { tasksOfShards.insert(shard) } }
-        return StatusReport(
+        var whole = StatusReport(
             cluster: settings.cluster, base: settings.configuration.training.base,
             precision: settings.configuration.training.precision.rawValue, arithmetic: arithmetic,
             activity: obstacleToWork ?? activity, workers: roster.workers.map { workerStatus($0, at: now) },
@@ -165,6 +167,8 @@ extension Coordinator {
                 trainPrompts: snapshot.trainingPrompts, validationPrompts: snapshot.validationPrompts,
                 testPrompts: snapshot.testPrompts, missingEmbeddings: snapshot.missingEmbeddings,
                 missingMargins: adapters.map(\.missingMargins).reduce(0, +)))
+        whole.expectedWorkers = settings.expectedWorkers
+        return whole
     }
 
     /// Of many those that run and are no forget requests, then the oldest forget requests, then those that ended last; in the
@@ -179,7 +183,7 @@ extension Coordinator {
     }
 
     private func workerStatus(_ worker: KnownWorker, at now: CoordinatorInstant) -> StatusReport.Worker {
-        StatusReport.Worker(
+        var status = StatusReport.Worker(
             id: worker.id, name: worker.name, state: worker.isLive ? .live : .away,
             lastSeenSeconds: max(0, now.seconds(since: worker.lastHeard)), threads: worker.threads,
             shards: owned(by: worker.id), holds: worker.copies.map(\.shard),
@@ -189,6 +193,17 @@ extension Coordinator {
                     shard: copy.shard, manifests: copy.manifests, isCurrent: current.map(copy.isExactly) ?? false)
             },
             tasks: tasks.tasks(of: worker.id).map(\.status))
+        status.process = worker.process
+        status.address = worker.address
+        status.release = worker.release
+        status.uptimeSeconds = worker.isLive ? worker.started.map { max(0, now.seconds(since: $0)) } : nil
+        status.awaySeconds = worker.away.map { max(0, now.seconds(since: $0.since)) }
+        status.awayBecause = worker.away?.reason
+        status.duty = worker.duty
+        status.isLeaving = worker.isLeaving
+        status.isEphemeral = worker.isEphemeral
+        status.tokensPerSecond = worker.pace.measured
+        return status
     }
 
     private func owned(by worker: String) -> [Int] {

@@ -16,7 +16,7 @@ extension Coordinator {
         let releases = roster.live.flatMap { worker -> [StatusReport.StuckDuty] in
             worker.copies.filter { isUnanswered($0) }.map { copy in
                 StatusReport.StuckDuty(
-                    kind: "release", description: "worker \(worker.id) deleting its copy of shard \(copy.shard)",
+                    kind: "release", description: "worker \(worker.title) deleting its copy of shard \(copy.shard)",
                     shard: copy.shard, code: ErrorCode.silent.rawValue,
                     reason:
                         "it is here and does not confirm it; if it never will: lethe workers forget-copy \(worker.id)",
@@ -40,7 +40,7 @@ extension Coordinator {
             case .forget(let forgetting) = operation.course, !copiesAreSettled(forgetting, of: pending.id)
         {
             let copies = unconfirmed(pending.id).filter { roster.isLive($0.worker) }
-            lines += copies.map { "worker \($0.worker) to delete old data of shard \($0.shard)" }
+            lines += copies.map { "worker \($0.name) to delete old data of shard \($0.shard)" }
             if copies.isEmpty { lines.append("the ledger to note what workers deleted") }
         }
         if lines.isEmpty {
@@ -90,6 +90,9 @@ extension LedgerCommand {
             return duty("declaration", "noting that worker \(settlement.worker)'s disk is destroyed", request: request)
         case .quarantine(let dispute):
             return duty("dispute", "quarantining the disputed adapter of shard \(dispute.shard)", shard: dispute.shard)
+        case .noteWorkers: return duty("fleet", "noting which workers there are")
+        case .setDuty(let request, let record):
+            return duty("duty", "noting what worker \(record.name) is to do", request: request)
         }
     }
 }

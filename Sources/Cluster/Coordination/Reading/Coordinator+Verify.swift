@@ -152,8 +152,8 @@ extension Coordinator {
     private func mayReplay(_ item: Verification.Replays.Item, of operation: String, _ worker: KnownWorker) -> Bool {
         let trainer = item.trainer ?? owners[item.shard]
         let isWelcome = isWelcome(worker.id, for: .operation(operation))
-        guard trainer != worker.id else { return isWelcome && !roster.hasLive { $0.id != worker.id } }
-        return isWelcome || !roster.hasLive { $0.id != worker.id && $0.id != trainer }
+        guard trainer != worker.id else { return isWelcome && !roster.hasWorking { $0.id != worker.id } }
+        return isWelcome || !roster.hasWorking { $0.id != worker.id && $0.id != trainer }
     }
 
     func message(for item: OperationPart.Item, of replays: Verification.Replays, task: TaskID) -> Dispatch? {

@@ -95,13 +95,13 @@ extension Coordinator {
     }
 
     func chunkSize(of total: Int) -> Int {
-        let workers = max(1, roster.liveCount)
+        let workers = max(1, roster.workingCount)
         return max(1, min(settings.chunk, (total + workers - 1) / workers))
     }
 
     /// Whether the worker is not the one that the work failed on last, or is the only one.
     func isWelcome(_ worker: String, for work: WorkItem) -> Bool {
-        failures.isEmpty || failure(of: work)?.worker != worker || roster.liveCount == 1
+        failures.isEmpty || failure(of: work)?.worker != worker || roster.workingCount == 1
     }
 
     mutating func putBack(_ digests: [String], of kind: MissingValues) {

@@ -145,6 +145,8 @@ extension Coordinator {
     private func isToRelease(_ copy: KnownCopy, of worker: KnownWorker) -> Bool {
         // Once told to delete, it is told until it did: the copy's state is unknown in between.
         if copy.releaseSent != nil { return true }
+        // Who is drained leaves nothing behind; what it works on goes when that is done.
+        if worker.duty == .drain { return !tasks.tasks(of: worker.id).contains { $0.touches(copy.shard) } }
         guard let shard = shard(copy.shard), shard.prompts > 0 else { return true }
         let isStale = !copy.isExactly(shard.manifest)
         guard let owner = owners[shard.index], roster.isLive(owner) else { return isStale }
@@ -164,6 +166,10 @@ extension Coordinator {
     mutating func confirm(_ copy: ShardCopy, of worker: KnownWorker) {
         settle(worker, copy)
         for task in tasks.tasks(of: worker.id) {
+            if let wanted = task.copy, wanted == (copy.shard, copy.manifest) {
+                // It was there without a prompt being asked for: part of what the worker had.
+                tasks.noteData(of: task.id)
+            }
             if case .copy(copy.shard, copy.manifest) = task.kind { tasks.remove(task.id) }
         }
     }
@@ -234,5 +240,10 @@ extension CoordinatorTask {
             (shard, manifest)
         case .prepare, .values, .part, .check: nil
         }
+    }
+
+    /// Whether it needs the shard's copy on the worker's disk.
+    func touches(_ shard: Int) -> Bool {
+        if case .prepare(shard, _, _) = kind { true } else { shardOfCopy == shard }
     }
 }

@@ -28,6 +28,7 @@ extension Coordinator {
             tellCases(wanted, to: ticket)
         case .train, .forget, .evaluate, .verify, .compare: begin(request, for: ticket)
         case .forgetCopy(let wanted): declare(wanted, for: ticket)
+        case .order(let order): take(order, for: ticket)
         case .importRows, .finishImport, .dropImport, .query, .configuration, .adapters, .lineage, .exportAdapter,
             .audit, .access, .requests, .serving:
             reply(ticket, .failure(.notAnOperation))
@@ -167,6 +168,7 @@ extension Coordinator {
         operation.phase = .running
         refresh()
         update(id) { $0.phase = .running }
+        log("request \(id.clipped) begins: \(operation.kind)", request: id, repeatsActions: true)
         for waiter in waiters { reply(waiter, acceptance(of: operation)) }
     }
 
@@ -220,21 +222,30 @@ extension Coordinator {
     private mutating func advanceTraining(_ operation: Operation) {
         if isUpToDate {
             update(operation.id) { $0.phase = .done(nil) }
+            logEnd(of: operation.id)
         } else if let error = exhausted(among: \.isForAdapters) {
             update(operation.id) { $0.phase = .failed(error) }
+            logEnd(of: operation.id, error)
         }
+    }
+
+    private mutating func logEnd(of id: String, _ error: ClientError? = nil) {
+        let end = error.map { "failed: \($0.code)" } ?? "is done"
+        log("request \(id.clipped) \(end)", request: id, repeatsActions: true)
     }
 
     /// The operation is over, with an error; what it had under way is dropped.
     mutating func failOperation(_ id: String, _ error: ClientError) {
         clearWork(of: id)
         update(id) { $0.phase = .failed(error) }
+        logEnd(of: id, error)
     }
 
     /// The operation is over; what it collected is dropped.
     mutating func endOperation(_ id: String, _ result: OperationResult) {
         clearWork(of: id)
         update(id) { $0.phase = .done(result) }
+        logEnd(of: id)
     }
 
     /// Parts under way belong to an earlier generation from here on.

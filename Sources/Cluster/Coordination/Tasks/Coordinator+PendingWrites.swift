@@ -14,6 +14,10 @@ extension Coordinator {
                 let command = LedgerCommand.settleCopies(renewed(settlement))
                 writes.replace(entry.id, by: command)
                 actions.append(.ledger(entry.id, command))
+            } else if case .noteWorkers(let records, let gone) = entry.command {
+                let command = renewed(records, gone: gone)
+                writes.replace(entry.id, by: command)
+                actions.append(.ledger(entry.id, command))
             } else if isStillWanted(entry.command) {
                 if case .purge = entry.command { purges.began(at: now) }
                 actions.append(.ledger(entry.id, entry.command))
@@ -40,7 +44,7 @@ extension Coordinator {
         case .quarantine(let dispute): shard(dispute.shard)?.adapter?.name == dispute.published
         case .dropDamaged(let name):
             index.named[name] != nil || snapshot.shards.contains { $0.correction != nil }
-        case .forget, .requestTraining, .settleCopies, .forgetCopy: true
+        case .forget, .requestTraining, .settleCopies, .forgetCopy, .noteWorkers, .setDuty: true
         }
     }
 
@@ -64,6 +68,9 @@ extension Coordinator {
         case (.forgetCopy(let request, let settlement), _):
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
             declared(request, settlement)
+        case (.setDuty(let request, let record), _):
+            if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
+            ordered(request, record)
         case (.requestTraining(let request), _):
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
             accept(request)
@@ -91,6 +98,7 @@ extension Coordinator {
         case (.forget(let request, _), _), (.requestTraining(let request), _):
             refuse(request, error)
         case (.forgetCopy(let request, _), _): refuseDeclaration(request, error)
+        case (.setDuty(let request, _), _): refuseOrder(request, error)
         case (.quarantine, .stale): break
         case (.publish, .stale), (.abandonCorrection, .stale),
             (.saveEmbeddings, .stale), (.saveMargins, .stale):
@@ -166,6 +174,7 @@ extension Coordinator {
 
     mutating func orderLedgerWork() {
         loadMissingValues()
+        noteFleet()
         if snapshot.purgePending, !writes.has(.purge) {
             if purges.notBefore <= now {
                 purges.began(at: now)

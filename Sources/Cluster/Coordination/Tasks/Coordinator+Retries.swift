@@ -26,7 +26,10 @@ extension Coordinator {
         failures.append(record)
         noteFailure(work)
         if case .correct(let shard) = work { giveUpCorrection(of: shard, after: record) }
-        log("failed: \(work.description), attempt \(record.count), worker \(worker), \(error.code)")
+        let who = worker.isEmpty ? "" : ", worker \(title(of: worker))"
+        log(
+            "failed: \(work.description), attempt \(record.count)\(who), \(error.code)",
+            worker: worker.isEmpty ? nil : worker)
     }
 
     mutating func succeeded(_ work: WorkItem) {
@@ -65,7 +68,7 @@ extension Coordinator {
                 ClientError(
                     code: record.error.code,
                     message: "\(record.work.description) failed \(CoordinatorLimits.attempts) times, last on worker "
-                        + "\(record.worker): \(record.error.message)")
+                        + "\(title(of: record.worker)): \(record.error.message)")
             }
     }
 }

@@ -159,6 +159,7 @@ extension Coordinator {
         case .prepare, .copy, .values, .part: break
         }
         tasks.add(task)
+        noteBeginning(of: task, on: worker)
         return nextTask
     }
 
@@ -192,6 +193,8 @@ extension Coordinator {
             guard let shard = shard(index) else { return false }
             return shard.manifest == manifest && wantsTraining(shard) && shard.correction != nil
         case .prepare(let index, let manifest, let adapter):
+            // Nothing of it would stay.
+            guard roster[task.worker]?.duty != .drain else { return false }
             return isWantedPreparation(shard: index, manifest: manifest, adapter: adapter)
         case .copy(let index, let manifest):
             guard let shard = shard(index) else { return false }
@@ -254,7 +257,7 @@ extension Coordinator {
             if let peer = roster[task.worker]?.peer { send(.cancel(task: task.id), to: peer) }
             fail(
                 task.work, on: task.worker,
-                ClientError(code: .silent, message: "worker \(task.worker) said nothing for \(seconds) s"))
+                ClientError(code: .silent, message: "worker \(title(of: task.worker)) said nothing for \(seconds) s"))
         }
     }
 
@@ -315,6 +318,7 @@ extension Coordinator {
                 return failed(id, .badReport, by: worker)
             }
             tasks.remove(task.id)
+            if task.isTraining { noteEnd(of: task, report, by: worker) }
             let copy = ShardCopy(
                 shard: shard, manifest: manifest, prompts: self.shard(shard)?.prompts ?? 0, adapter: report.adapter)
             settle(worker, copy)
@@ -324,8 +328,10 @@ extension Coordinator {
             default: break
             }
         case .part(let part) where part.isReplay:
+            noteEnd(of: task, report, by: worker)
             replayed(part, report: report, adapter: adapter, task: task, by: worker)
         case .check(let shard, let manifest):
+            noteEnd(of: task, report, by: worker)
             checked(shard: shard, manifest: manifest, report, adapter: adapter, task: task, by: worker)
         case .prepare, .values, .part:
             failed(id, .badReport, by: worker)
@@ -336,19 +342,6 @@ extension Coordinator {
         guard let task = task(id, of: worker) else { return }
         remove(task)
         fail(task.work, on: worker.id, error)
-    }
-}
-
-extension WorkerMessage {
-    /// Whether it tells something of the task.
-    fileprivate func concerns(_ task: CoordinatorTask) -> Bool {
-        switch self {
-        case .need(let id, _), .lacks(let id, _): id == task.id
-        case .progress(let progress): progress.task == task.id
-        case .holds(let copy): copy.shard == task.shardOfCopy
-        case .staged(let id, _, _): id == task.id
-        default: answeredTask == task.id
-        }
     }
 }
 

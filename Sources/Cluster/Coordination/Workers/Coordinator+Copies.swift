@@ -50,8 +50,8 @@ extension Coordinator {
     /// What another worker left on the same machine was deleted.
     mutating func cleared(_ other: String, by worker: KnownWorker) {
         guard let gone = roster[other], !gone.isLive else { return }
-        log("worker \(worker.id) deleted what worker \(other.clipped) had left on its machine")
-        roster[other] = nil
+        log("worker \(worker.title) deleted what worker \(gone.title) had left on its machine", worker: worker.id)
+        unlist(other)
         write(
             .settleCopies(
                 CopySettlement(worker: other, name: gone.name, reason: .cleared, shards: [], isEverything: true)))

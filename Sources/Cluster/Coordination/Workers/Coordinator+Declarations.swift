@@ -3,31 +3,40 @@ import Messages
 /// Disks that an operator declares destroyed: of workers that are away, and of those that seem to be here but do not delete
 /// what they are told to. Such a worker is taken for gone until it greets anew.
 extension Coordinator {
-    mutating func declare(_ wanted: ClientRequest.ForgetCopyRequest, for ticket: ClientTicket) {
+    /// - Parameter removes: the worker leaves the list, whether or not its disk may hold something.
+    mutating func declare(
+        _ wanted: ClientRequest.ForgetCopyRequest, removes: Bool = false, for ticket: ClientTicket
+    ) {
         guard !ticket.request.isEmpty, ticket.request.utf8.count <= CoordinatorLimits.text else {
             return reply(ticket, .failure(.invalidRequestID))
         }
         if let position = declarations.firstIndex(where: { $0.request == ticket.request }) {
             let known = declarations[position]
-            guard known.wanted == wanted else { return reply(ticket, .failure(.requestConflict(known.request))) }
-            if let result = known.result { return reply(ticket, .forgottenCopy(result)) }
+            guard known.wanted == wanted, known.removes == removes else {
+                return reply(ticket, .failure(.requestConflict(known.request)))
+            }
+            if let result = known.result { return reply(ticket, known.reply(result)) }
             declarations[position].waiters = known.waiters.adding(ticket)
             return
         }
-        let named = roster.workers.filter { $0.id == wanted.worker || $0.name == wanted.worker }
-        guard let worker = named.first, named.count == 1 else {
-            return reply(ticket, .failure(.noSuchWorker(wanted.worker, among: named.map(\.id))))
+        let worker: KnownWorker
+        switch find(wanted.worker) {
+        case .success(let found): worker = found
+        case .failure(let error): return reply(ticket, .failure(error))
         }
+        guard !removes || !worker.isLive else { return reply(ticket, .failure(.removingLive(worker.name))) }
         let concerned = worker.isLive ? worker.copies.filter(isUnanswered) : worker.copies
         guard !worker.isLive || !concerned.isEmpty else { return reply(ticket, .failure(.workerIsHere(worker.id))) }
         let copies = concerned.filter { wanted.shard == nil || $0.shard == wanted.shard }
-        guard !copies.isEmpty else { return reply(ticket, .failure(.noCopies(worker.id))) }
-        let settlement = CopySettlement(
+        guard removes || !copies.isEmpty else { return reply(ticket, .failure(.noCopies(worker.id))) }
+        var settlement = CopySettlement(
             worker: worker.id, name: worker.name, reason: .destroyed,
             shards: copies.map { CopySettlement.Shard(shard: $0.shard, kept: []) },
             isEverything: wanted.shard == nil && !worker.isLive)
+        settlement.removesWorker = removes
         declarations.append(
-            CopyDeclaration(request: ticket.request, wanted: wanted, waiters: [ticket], result: nil))
+            CopyDeclaration(
+                request: ticket.request, wanted: wanted, removes: removes, waiters: [ticket], result: nil))
         let ended = declarations.filter { $0.result != nil }.dropLast(CoordinatorLimits.declarations).map(\.request)
         declarations.removeAll { ended.contains($0.request) }
         write(.forgetCopy(request: ticket.request, settlement))
@@ -43,11 +52,22 @@ extension Coordinator {
         if roster[settlement.worker]?.isLive == true {
             lose(settlement.worker, because: "it does not answer, and was declared gone", isExpected: false)
         }
-        if let worker = roster[settlement.worker], !worker.isLive, worker.copies.isEmpty { roster[worker.id] = nil }
-        log("the disk of worker \(settlement.worker) was declared destroyed")
+        if settlement.removesWorker {
+            log("worker \(settlement.name.clipped) was removed", worker: settlement.worker)
+            roster.update(settlement.worker) { ($0.recorded, $0.isListed) = (nil, false) }
+            if let worker = roster[settlement.worker], !worker.isLive {
+                withdrawTasks(of: worker.id) { _ in true }
+                unlist(worker.id)
+            } else {
+                // It is here again.
+                fleet.note(settlement.worker)
+            }
+        } else {
+            log("the disk of worker \(settlement.name.clipped) was declared destroyed", worker: settlement.worker)
+        }
         guard let position = declarations.firstIndex(where: { $0.request == request }) else { return }
         declarations[position].result = settlement
-        for waiter in declarations[position].waiters { reply(waiter, .forgottenCopy(settlement)) }
+        for waiter in declarations[position].waiters { reply(waiter, declarations[position].reply(settlement)) }
         declarations[position].waiters = []
     }
 
@@ -58,8 +78,26 @@ extension Coordinator {
     }
 }
 
+extension CopyDeclaration {
+    fileprivate func reply(_ settlement: CopySettlement) -> CoordinatorReply {
+        guard removes else { return .forgottenCopy(settlement) }
+        return .ordered(
+            WorkerOrderReply(
+                worker: settlement.worker, name: settlement.name, verb: .remove, tasks: 0,
+                shards: settlement.shards.map(\.shard)))
+    }
+}
+
 extension ClientError {
-    fileprivate static func noSuchWorker(_ name: String, among ids: [String]) -> ClientError {
+    fileprivate static func removingLive(_ name: String) -> ClientError {
+        ClientError(
+            code: .workerLive,
+            message:
+                "worker \(name) is here: only one that is away can be removed; lethe workers drain \(name) sends it away"
+        )
+    }
+
+    static func noSuchWorker(_ name: String, among ids: [String]) -> ClientError {
         ClientError(
             code: .unknownWorker,
             message: ids.isEmpty

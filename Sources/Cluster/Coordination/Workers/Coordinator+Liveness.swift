@@ -20,7 +20,7 @@ extension Coordinator {
             }
         }
         withdrawSilentTasks()
-        forgetAbsentWorkers()
+        noteUnseen()
         retryLedgerCommands()
     }
 
@@ -76,7 +76,7 @@ extension Coordinator {
         _ id: String, because reason: String, isExpected: Bool = true, keepsConnection: Bool = false
     ) {
         guard let worker = roster[id] else { return }
-        log("lost worker \(id): \(reason)")
+        log("lost worker \(worker.title): \(reason)", worker: id)
         let until = now.advanced(bySeconds: reservation(for: worker))
         var absence = WorkerAbsence()
         if isExpected {
@@ -93,16 +93,25 @@ extension Coordinator {
             $0.contested = 0
             $0.absence = absence
             $0.adapters = []
+            // Whoever is heard again on this connection does not say it again.
+            $0.isLeaving = $0.isLeaving && keepsConnection
+            $0.toldToLeave = nil
+            $0.away = KnownWorker.Away(since: now, reason: reason)
         }
+        fleet.note(id)
         membershipChanged = now
         if let worker = roster[id] { expect(worker) }
-        // Who is away, holds nothing and is not expected need not be remembered; of the others the longest away are
-        // forgotten first.
-        if roster[id]?.copies.isEmpty == true, absence.given.isEmpty { roster[id] = nil }
+        // Who said that it leaves nothing behind need not be remembered; of the others those that hold nothing, and then the
+        // longest away, are forgotten first.
+        if let worker = roster[id], worker.isEphemeral, worker.copies.isEmpty, absence.given.isEmpty, !isExpected {
+            unlist(id)
+        }
         guard roster.awayCount > CoordinatorLimits.workers else { return }
-        if let oldest = roster.workers.filter({ !$0.isLive }).min(by: { $0.lastHeard < $1.lastHeard }) {
+        let away = roster.workers.filter { !$0.isLive }
+        let empty = away.filter { $0.copies.isEmpty && !tasks.hasWorker($0.id) }
+        if let oldest = (empty.isEmpty ? away : empty).min(by: { $0.lastHeard < $1.lastHeard }) {
             withdrawTasks(of: oldest.id) { _ in true }
-            roster[oldest.id] = nil
+            unlist(oldest.id)
         }
     }
 
@@ -116,14 +125,6 @@ extension Coordinator {
     private func reservation(for worker: KnownWorker) -> Double {
         let bounds = CoordinatorLimits.reservationSeconds
         return min(max(3 * worker.longestGap, bounds.lowerBound), bounds.upperBound)
-    }
-
-    /// Workers that hold no data and whose work others have.
-    private mutating func forgetAbsentWorkers() {
-        guard roster.awayCount > 0 else { return }
-        let (now, silence) = (now, settings.silenceSeconds)
-        let gone = roster.ids { !$0.isLive && $0.copies.isEmpty && now.seconds(since: $0.lastHeard) >= silence }
-        for id in gone where !tasks.hasWorker(id) { roster[id] = nil }
     }
 }
 

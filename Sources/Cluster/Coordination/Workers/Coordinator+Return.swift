@@ -15,10 +15,12 @@ extension Coordinator {
         roster.update(worker.id) {
             $0.peer = peer
             $0.absence = WorkerAbsence()
+            $0.away = nil
         }
+        fleet.note(worker.id)
         hasReturned.append(peer)
         membershipChanged = now
-        log("worker \(worker.id) is heard again")
+        log("worker \(worker.title) is heard again", worker: worker.id)
         for task in tasks.load(of: worker.id).ids { goOn(with: task) }
         for task in absence.lapsed { reclaim(task) }
         for id in absence.given where !tasks.contains(id) { send(.cancel(task: id), to: peer) }
@@ -104,7 +106,7 @@ extension Coordinator {
             return
         }
         tasks.add(CoordinatorTask(id: task, worker: id, kind: kind, lastNews: now))
-        log("worker \(id) goes on with a training for comparison")
+        log("worker \(worker.title) goes on with a training for comparison", worker: id)
     }
 
     private mutating func adopt(_ training: HeldTask.Training, as held: HeldTask, by worker: String) {
@@ -120,7 +122,7 @@ extension Coordinator {
             $0.expect(shard: shard.index, manifest: shard.manifest)
             $0.turn = .full
         }
-        log("worker \(worker) goes on training shard \(shard.index)")
+        log("worker \(title(of: worker)) goes on training shard \(shard.index)", worker: worker, shard: shard.index)
     }
 
     /// Whether the worker may have the shard: nobody else trains it, or somebody who has done less and now stops.
@@ -138,7 +140,7 @@ extension Coordinator {
 
     /// Work of workers that did not come back in time is anybody's, as soon as somebody is there.
     mutating func lapseReservations() {
-        guard roster.hasLive, tasks.awaited > 0 else { return }
+        guard roster.workingCount > 0, tasks.awaited > 0 else { return }
         for task in tasks.ids(where: { $0.awaitedUntil.map { $0 <= now } ?? false }).compactMap({ tasks[$0] }) {
             remove(task)
             roster.update(task.worker) {

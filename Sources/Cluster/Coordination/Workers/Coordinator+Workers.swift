@@ -39,9 +39,12 @@ extension Coordinator {
                 task, ClientError(code: ErrorCode(rawValue: code.rawValue.clipped), message: message.clipped),
                 by: worker)
         case .cleared(let other): cleared(other, by: worker)
+        case .leaving: leaving(worker)
         case .goodbye(let deleted):
             leave(worker, deleted: deleted)
-            lose(worker.id, because: "it said goodbye", isExpected: false)
+            let isDrained = worker.duty == .drain
+            if isDrained { roster.update(worker.id) { $0.duty = .work } }
+            lose(worker.id, because: isDrained ? "drained, it said goodbye" : "it said goodbye", isExpected: false)
         }
     }
 
@@ -56,7 +59,8 @@ extension Coordinator {
     private mutating func receive(_ hello: WorkerMessage.Hello, from peer: PeerID) {
         if let other = superseding(hello) { return giveWay(to: other, peer: peer) }
         if let error = objection(to: hello, from: peer) {
-            log("refused a worker: \(error.code)")
+            let address = hello.address.map { " at \($0)" } ?? ""
+            log("refused worker \(hello.name.clipped)\(address): \(error.code)", worker: hello.worker)
             return send(.refused(code: error.code, message: error.message), to: peer)
         }
         var worker =
@@ -75,11 +79,10 @@ extension Coordinator {
         if let other = roster.worker(at: peer), other.id != worker.id {
             lose(other.id, because: "its connection now belongs to another worker", isExpected: false)
         }
-        let isSameProcess = worker.name == hello.name.clipped.printable
+        let isSameProcess = worker.process == hello.name.clipped.printable
         if isSameProcess { worker.heard(at: now) } else { worker.longestGap = 0 }
         worker.secret = WorkerIdentity.digest(of: hello.secret)
-        worker.name = hello.name.clipped.printable
-        worker.threads = hello.threads
+        worker.introduce(hello, as: name(for: hello, known: worker.name), at: now)
         worker.peer = peer
         worker.lastHeard = now
         worker.adapters = []
@@ -97,13 +100,14 @@ extension Coordinator {
         let goesOn = takeBack(hello.work, by: worker.id)
         worker = roster[hello.worker] ?? worker
         settleAll(of: worker, before: before)
+        fleet.note(worker.id)
         membershipChanged = now
         suspectCopies(of: worker)
         let tasks = goesOn.isEmpty ? "" : ", and goes on with \(goesOn.count) tasks"
-        log("worker \(worker.id) is here\(tasks)")
+        log("worker \(worker.title) is here\(tasks)", worker: worker.id)
         let welcome = CoordinatorMessage.Welcome(
             cluster: settings.cluster, heartbeatSeconds: settings.heartbeatSeconds, liveness: settings.liveness,
-            generation: settings.generation, work: goesOn)
+            generation: settings.generation, work: goesOn, name: worker.name)
         send(.welcome(welcome), to: peer)
     }
 
@@ -120,6 +124,9 @@ extension Coordinator {
             || hello.copies.count > CoordinatorLimits.copies
         {
             return ClientError(code: .invalidHello, message: "the worker's greeting makes no sense")
+        }
+        if let objection = hello.label.flatMap(WorkerName.objection) {
+            return ClientError(code: .invalidHello, message: objection)
         }
         if !owns(hello) {
             return ClientError(
@@ -172,6 +179,9 @@ extension Coordinator {
         guard let known = roster[hello.worker]?.secret else { return true }
         return known == WorkerIdentity.digest(of: hello.secret)
     }
+
+    /// Of all that are known.
+    package var workerCount: Int { roster.workers.count }
 
     package func hasWorker(at peer: PeerID) -> Bool { roster.worker(at: peer) != nil }
 

@@ -65,6 +65,7 @@ extension Ledger {
     /// finished: a signed supplement for each that named one of them.
     package func settleCopies(_ settlement: CopySettlement, at time: Date) throws {
         try commit { db in
+            if settlement.removesWorker { try remove(settlement, at: time, db) }
             let recorded = try Row.fetchAll(
                 db, sql: "SELECT * FROM copies WHERE worker = ? ORDER BY shard, manifest",
                 arguments: [settlement.worker]

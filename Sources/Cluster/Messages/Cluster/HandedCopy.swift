@@ -1,7 +1,7 @@
 /// What a worker's disk may hold of one shard.
 public struct HandedCopy: Codable, Hashable, Sendable {
     public var worker: String
-    /// Host name and process, for people.
+    /// The worker's, for people.
     public var name: String
     public var shard: Int
     /// `ShardManifest.digest`.
@@ -18,7 +18,7 @@ public struct HandedCopy: Codable, Hashable, Sendable {
 /// A copy that has not been confirmed to be free of forgotten data; its manifest is that of when it was last heard of.
 public struct UnconfirmedCopy: Codable, Hashable, Sendable {
     public var worker: String
-    /// Host name and process, for people.
+    /// The worker's, for people.
     public var name: String
     public var shard: Int
     /// `ShardManifest.digest`.
@@ -70,6 +70,10 @@ public struct CopySettlement: Codable, Hashable, Sendable {
     public var shards: [Shard]
     /// Whether the worker has nothing of any other shard.
     public var isEverything: Bool
+    /// Whether the worker leaves the list of those that the cluster has.
+    package var removesWorker = false
+
+    private enum CodingKeys: CodingKey { case worker, name, reason, shards, isEverything }
 
     public init(worker: String, name: String, reason: Reason, shards: [Shard], isEverything: Bool) {
         self.worker = worker

@@ -8,7 +8,7 @@ public struct Supplement: Codable, Hashable, Sendable {
     /// A copy that the certificate named, and what is known of it now.
     public struct Copy: Codable, Hashable, Sendable {
         public var worker: String
-        /// Host name and process, for people.
+        /// The worker's, for people.
         public var name: String
         public var shard: Int
         public var manifest: String

@@ -52,7 +52,7 @@ extension CoordinatorMessage {
         case .adapters(let task, _): [.task(task), .adapters]
         case .drop: [.adapters]
         case .release(let shard): [.shard(shard)]
-        case .welcome, .refused, .heartbeat, .taken: []
+        case .welcome, .refused, .heartbeat, .taken, .leave: []
         }
     }
 
@@ -76,7 +76,7 @@ extension WorkerMessage {
         case .progress(let progress): [.task(progress.task)]
         case .released(let shard): [.shard(shard)]
         case .holds(let copy): [.shard(copy.shard)]
-        case .hello, .heartbeat, .cleared, .goodbye: []
+        case .hello, .heartbeat, .cleared, .leaving, .goodbye: []
         }
     }
 }

@@ -4,6 +4,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public enum State: String, Codable, Sendable { case live, away }
 
         public var id: String
+        /// What it was started with, or its host and a number that tells workers of one host apart.
         public var name: String
         public var state: State
         /// Since its last message.
@@ -15,6 +16,27 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var holds: [Int]
         public var copies: [Copy]
         public var tasks: [Task]
+        // Of all that follows nil also means: the coordinator is of an older release.
+        /// Host name and process id, as of its last greeting.
+        public var process: String?
+        /// Where its connection came from.
+        public var address: String?
+        /// Of lethe; nil: the worker is of a release that does not say.
+        public var release: String?
+        /// Of a live one's process.
+        public var uptimeSeconds: Double?
+        /// Of one that is away, since it was lost or left.
+        public var awaySeconds: Double?
+        /// Why it is away, for people.
+        public var awayBecause: String?
+        /// What an operator wants of it.
+        public var duty: WorkerDuty?
+        /// It was asked to end and finishes what it does.
+        public var isLeaving: Bool?
+        /// Its shards are deleted when it ends.
+        public var isEphemeral: Bool?
+        /// Of its trainings; nil: none was measured since the coordinator started.
+        public var tokensPerSecond: Double?
 
         package init(
             id: String, name: String, state: State, lastSeenSeconds: Double, threads: Int, shards: [Int], holds: [Int],
@@ -258,6 +280,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
     /// Whether τ and n were chosen for the adapters that are there now.
     public var tuned: Bool
     public var data: PromptCounts
+    /// Workers that there should be; nil: nobody said.
+    public var expectedWorkers: Int?
 
     package init(
         cluster: String, base: String, precision: String, arithmetic: String? = nil, activity: String,

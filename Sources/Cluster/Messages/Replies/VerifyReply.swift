@@ -62,7 +62,7 @@ public struct VerifyReply: Codable, Sendable {
 /// What an operator declared destroyed.
 public struct ForgottenCopyReply: Codable, Sendable, Equatable {
     public var worker: String
-    /// Host name and process, for people.
+    /// For people.
     public var name: String
     public var shards: [Int]
 
@@ -70,5 +70,24 @@ public struct ForgottenCopyReply: Codable, Sendable, Equatable {
         worker = settlement.worker
         name = settlement.name
         shards = settlement.shards.map(\.shard)
+    }
+}
+
+/// What an operator's word about a worker gave.
+public struct WorkerOrderReply: Codable, Sendable, Equatable {
+    public var worker: String
+    public var name: String
+    public var verb: WorkerOrder.Verb
+    /// Tasks that it still has.
+    public var tasks: Int
+    /// Shards of which it may hold something; of a removed one: of which it is declared destroyed.
+    public var shards: [Int]
+
+    package init(worker: String, name: String, verb: WorkerOrder.Verb, tasks: Int, shards: [Int]) {
+        self.worker = worker
+        self.name = name
+        self.verb = verb
+        self.tasks = tasks
+        self.shards = shards
     }
 }

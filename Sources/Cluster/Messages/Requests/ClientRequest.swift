@@ -41,6 +41,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case serving(ServingRequest)
     /// Declares the disk of a worker that is away destroyed.
     case forgetCopy(ForgetCopyRequest)
+    /// Drains, pauses, resumes or removes a worker.
+    case order(WorkerOrder)
 
     public struct ComparedCasesRequest: Codable, Sendable, Equatable {
         public var operation: String

@@ -19,7 +19,7 @@ extension WireNumbers {
         case .serving(.question(let query)): try check(.query(query))
         case .serving, .train, .forget, .evaluate, .verify, .compare, .status, .configuration, .operation, .adapters,
             .lineage,
-            .exportAdapter, .access, .dropImport:
+            .exportAdapter, .access, .dropImport, .order:
             break
         case .comparedCases(let wanted):
             try checkCount(wanted.known.count, 0...ComparisonOptions.largestKept, "known")

@@ -27,7 +27,7 @@ extension ClientRequest {
         case .audit: [.audit, .gateway, .admin]
         case .verify, .lineage: [.audit, .admin]
         // They cost hours, take weights or one person's record out of the cluster, or change what a certificate says.
-        case .evaluate, .compare, .comparedCases, .exportAdapter, .access, .forgetCopy: [.admin]
+        case .evaluate, .compare, .comparedCases, .exportAdapter, .access, .forgetCopy, .order: [.admin]
         case .serving(let request): request.roles
         }
     }
@@ -47,7 +47,7 @@ extension WorkerMessage {
     public var roles: Set<KeyRole> {
         switch self {
         case .hello, .heartbeat, .need, .lacks, .progress, .trained, .staged, .scored, .embedded, .prepared, .compared,
-            .released, .holds, .failed, .cleared, .goodbye:
+            .released, .holds, .failed, .cleared, .leaving, .goodbye:
             [.worker]
         }
     }

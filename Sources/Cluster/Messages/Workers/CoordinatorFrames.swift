@@ -112,6 +112,7 @@ extension CoordinatorMessage {
         case .taken(let task): return try Envelope("taken", TaskHeader(task: task))
         case .cancel(let task): return try Envelope("cancel", TaskHeader(task: task))
         case .release(let shard): return try Envelope("release", ShardHeader(shard: shard))
+        case .leave: return Envelope(kind: "leave")
         }
     }
 
@@ -181,6 +182,9 @@ extension CoordinatorMessage {
             let shard = try envelope.decode(ShardHeader.self).shard
             try numbers.check(shard, WireLimits.shards, "shard")
             self = .release(shard: shard)
+        case "leave":
+            try envelope.expectPayloads(0)
+            self = .leave
         default: throw .unknownKind(kind)
         }
     }

@@ -5,7 +5,7 @@ import Unlearning
 extension WorkerMessage {
     package static let kinds: Set<String> = [
         "hello", "heartbeat", "need", "lacks", "progress", "trained", "staged", "scored", "embedded", "prepared",
-        "compared", "released", "holds", "failed", "cleared", "goodbye",
+        "compared", "released", "holds", "failed", "cleared", "leaving", "goodbye",
     ]
 
     private struct TaskHeader: Codable { var task: TaskID }
@@ -78,6 +78,7 @@ extension WorkerMessage {
                 message: String(message.prefix(4096)))
             return try Envelope("failed", header)
         case .cleared(let worker): return try Envelope("cleared", ClearedHeader(worker: worker))
+        case .leaving: return Envelope(kind: "leaving")
         case .goodbye(let deleted): return try Envelope("goodbye", GoodbyeHeader(deleted: deleted))
         }
     }
@@ -168,6 +169,9 @@ extension WorkerMessage {
             let worker = try envelope.decode(ClearedHeader.self).worker
             try WirePayload.checkName(worker, kind: kind)
             self = .cleared(worker: worker)
+        case "leaving":
+            try envelope.expectPayloads(0)
+            self = .leaving
         case "goodbye":
             let deleted = try envelope.decode(GoodbyeHeader.self).deleted
             try WirePayload.checkCopies(deleted.count, kind: kind)

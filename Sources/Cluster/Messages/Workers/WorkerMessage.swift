@@ -33,6 +33,8 @@ public enum WorkerMessage: Sendable, Equatable {
     case failed(task: TaskID, code: ErrorCode, message: String)
     /// The worker found what another one of this cluster left on its machine, deleted all of it and says whose it was.
     case cleared(worker: String)
+    /// The worker was asked to end: it wants no new work, goes on with what it computes, and waits for `leave`.
+    case leaving
     /// The worker leaves. It has deleted what it held of these shards; of others its disk keeps what it had.
     case goodbye(deleted: [Int])
 
@@ -58,6 +60,18 @@ public enum WorkerMessage: Sendable, Equatable {
         public var work: [HeldTask]
         /// Whether the worker knows of slices; nil: it is of a release that does not.
         public var trainsSlices: Bool?
+        /// What people are to call it (`WorkerName`); nil: the coordinator finds a name.
+        public var label: String?
+        /// `Release.version`; nil: it is of a release that does not say.
+        public var release: String?
+        /// Since the process began.
+        public var uptimeSeconds: Double?
+        /// Whether its shards are deleted when it ends.
+        public var isEphemeral: Bool?
+        /// Whether it knows of `CoordinatorMessage.leave`; nil: it is of a release that does not.
+        public var knowsLeave: Bool?
+        /// Where the connection comes from. The coordinator's service fills it in, whatever a worker says of it.
+        package var address: String?
 
         public init(
             worker: String, secret: String = "", name: String, protocolVersion: Int, base: String,
@@ -137,6 +151,8 @@ public enum CoordinatorMessage: Sendable, Equatable {
     case cancel(task: TaskID)
     /// Delete everything held of the shard and say `released`.
     case release(shard: Int)
+    /// Nothing is wanted of the worker any more: say `goodbye` and end.
+    case leave
 
     public struct Welcome: Codable, Hashable, Sendable {
         public var cluster: String
@@ -145,10 +161,14 @@ public enum CoordinatorMessage: Sendable, Equatable {
         public var generation: Generation?
         /// Of the tasks that the hello named: those to go on with, under the same ids. The others are not waited for.
         public var work: [TaskID]
+        /// What people call the worker; nil: the coordinator is of a release that has no names.
+        public var name: String?
 
         public init(
-            cluster: String, heartbeatSeconds: Double, liveness: Int, generation: Generation? = nil, work: [TaskID] = []
+            cluster: String, heartbeatSeconds: Double, liveness: Int, generation: Generation? = nil,
+            work: [TaskID] = [], name: String? = nil
         ) {
+            self.name = name
             self.cluster = cluster
             self.heartbeatSeconds = heartbeatSeconds
             self.liveness = liveness

@@ -8,6 +8,7 @@ extension WireNumbers {
 
     package func check(_ hello: WorkerMessage.Hello) throws(WireError) {
         try check(hello.threads, WireLimits.threads, "threads")
+        if let seconds = hello.uptimeSeconds { try check(seconds, WireLimits.seconds, "uptimeSeconds") }
         for copy in hello.copies { try check(copy) }
         for held in hello.work {
             try check(held.share, 0...1, "share")

@@ -26,7 +26,7 @@ package struct KeyAdmission: Sendable {
                 "the key \(grant.name) may not \(message.purpose): that needs the role \(needed), and it has \(own)")
         }
         guard case .worker(.hello(let hello)) = message else { return nil }
-        return objection(toWorker: hello.worker, named: hello.name, of: grant)
+        return objection(toWorker: hello.worker, named: hello.label ?? hello.name, of: grant)
     }
 
     /// Why the key may not be this worker; nil: it may.

@@ -34,7 +34,7 @@ package enum WorkerBinding: Hashable, Sendable, CustomStringConvertible {
     /// The first one that uses it, from then on.
     case firstUse
     case worker(id: String)
-    /// Whichever calls itself so: `node7` is also what `node7:4711` begins with.
+    /// Whichever calls itself so: `node7` is also the host of `node7:4711` and of `node7-2`.
     case named(String)
     /// However many.
     case any
@@ -60,5 +60,11 @@ package enum WorkerBinding: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether a worker's own name is the one of a binding.
-    static func isName(_ name: String, of worker: String) -> Bool { worker == name || worker.hasPrefix(name + ":") }
+    static func isName(_ name: String, of worker: String) -> Bool {
+        guard worker.hasPrefix(name) else { return false }
+        let rest = worker.dropFirst(name.count)
+        // A host and a process, or a host and a number.
+        return rest.isEmpty || rest.first == ":"
+            || (rest.count > 1 && rest.first == "-" && rest.dropFirst().allSatisfy(\.isWholeNumber))
+    }
 }

@@ -117,7 +117,8 @@ extension ClientRequest {
         case .importRows, .finishImport, .dropImport, .query, .configuration, .adapters, .lineage, .exportAdapter,
             .access, .audit, .requests:
             true
-        case .train, .evaluate, .verify, .compare, .status, .operation, .comparedCases, .forgetCopy, .serving: false
+        case .train, .evaluate, .verify, .compare, .status, .operation, .comparedCases, .forgetCopy, .order, .serving:
+            false
         }
     }
 }

@@ -101,6 +101,7 @@ extension ClientRequest {
         case .serving(.adapter): "serve adapter"
         case .serving: "serve"
         case .forgetCopy: "forget copy"
+        case .order(let order): "\(order.verb.rawValue) worker"
         }
     }
 }

@@ -46,6 +46,8 @@ extension LedgerService {
         case .settleCopies(let settlement), .forgetCopy(_, let settlement):
             try ledger.settleCopies(settlement, at: time)
         case .quarantine(let dispute): try ledger.quarantine(dispute, at: time)
+        case .noteWorkers(let records, let gone): try ledger.noteWorkers(records, gone: gone, at: time)
+        case .setDuty(_, let record): try ledger.setDuty(record, at: time)
         }
         return nil
     }

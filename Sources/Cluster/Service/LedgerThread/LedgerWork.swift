@@ -28,7 +28,7 @@ extension LedgerCommand {
     var isShort: Bool {
         switch self {
         case .forget, .finishForget, .requestTraining, .saveEmbeddings, .saveMargins, .settleCopies, .forgetCopy,
-            .abandonCorrection:
+            .abandonCorrection, .noteWorkers, .setDuty:
             true
         case .partition, .publish, .tuneAttention, .purge, .dropDamaged, .quarantine: false
         }
@@ -37,7 +37,9 @@ extension LedgerCommand {
     /// The client's request that it is made for; nil: it follows from nobody's.
     var clientRequest: String? {
         switch self {
-        case .forget(let request, _), .requestTraining(let request), .forgetCopy(let request, _): request
+        case .forget(let request, _), .requestTraining(let request), .forgetCopy(let request, _),
+            .setDuty(let request, _):
+            request
         default: nil
         }
     }

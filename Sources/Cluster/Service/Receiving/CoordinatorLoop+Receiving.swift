@@ -121,11 +121,17 @@ extension CoordinatorLoop {
             coordinator.hasWorker(at: $0)
         }
         if let objection {
-            if peerLog.admits("workers") { logger.info("refused a worker: \(objection.code)") }
+            if peerLog.admits("workers") {
+                logger.info(
+                    "refused worker \(hello.name.clipped) at \(arrival.address ?? "this machine"): \(objection.code)",
+                    metadata: ["worker": "\(hello.worker.clipped)"])
+            }
             return send(peer, CoordinatorMessage.refused(code: objection.code, message: objection.message))
         }
         // What follows from the greeting may be long.
         links.admit(peer)
+        var hello = hello
+        hello.address = arrival.address
         handle(.worker(peer: peer, checked(.hello(hello))))
         guard coordinator.hasWorker(at: peer) else { return links.remove(peer) }
         bind(hello.worker, to: arrival.key)

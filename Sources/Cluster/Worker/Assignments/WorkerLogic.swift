@@ -119,7 +119,7 @@ package struct WorkerLogic: Sendable {
         case .cancel(let task): return cancel(task)
         case .release(let shard): return release(shard)
         // Of the connection, which the service looks after.
-        case .welcome, .refused, .heartbeat: return []
+        case .welcome, .refused, .heartbeat, .leave: return []
         }
     }
 

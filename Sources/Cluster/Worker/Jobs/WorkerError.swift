@@ -9,6 +9,8 @@ package enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
     case dataDirectory(path: String, reason: String)
     /// The shards were deleted, but no coordinator was there to be told.
     case deletedUntold
+    /// Nobody can be told there how the worker is.
+    case healthAddress(String, reason: String)
 
     package var description: String {
         switch self {
@@ -16,6 +18,7 @@ package enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
         case .dataDirectoryInUse(let path): "another worker uses the data directory \(path); give each its own"
         case .deletedUntold:
             "the shards were deleted, but the coordinator did not answer and does not know of it"
+        case .healthAddress(let address, let reason): "--health \(address) cannot be used: \(reason)"
         case .dataDirectory(let path, let reason): "the data directory \(path) cannot be used: \(reason)"
         }
     }

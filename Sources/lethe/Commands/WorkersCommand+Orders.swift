@@ -1,0 +1,136 @@
+import ArgumentParser
+import Client
+import Foundation
+import Messages
+
+/// A worker, as commands name it.
+struct NamedWorker: ParsableArguments {
+    @Argument(help: "The worker's name, or its id: see lethe workers.")
+    var worker: String
+
+    @OptionGroup var client: ClientOptions
+
+    /// - Parameter whenDone: goes on with the same client.
+    func order(
+        _ verb: WorkerOrder.Verb, text: (WorkerOrderReply) -> String,
+        whenDone: (CoordinatorClient, WorkerOrderReply) throws -> Void = { _, _ in }
+    ) throws {
+        try client.withClient { coordinator in
+            let body = try coordinator.call(.order(.init(worker: worker, verb: verb))).body
+            let reply = try ReplyCoding.decode(WorkerOrderReply.self, from: body)
+            try whenDone(coordinator, reply)
+            try client.output.emit(reply) { text(reply) }
+        }
+    }
+}
+
+struct DrainWorker: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drain", abstract: "Have a worker hand everything over and end.",
+        discussion: """
+            It finishes what it does and gets nothing new; its shards are other workers', it deletes what it holds of them and \
+            says so, says goodbye, and its process ends with status 0. It stays on the list as away until it is removed or comes \
+            back; then it works again. `lethe workers resume` before that keeps it.
+            """)
+
+    @OptionGroup var named: NamedWorker
+
+    @Flag(help: "Wait until it has left.")
+    var wait = false
+
+    func run() throws {
+        try named.order(.drain) { reply in
+            if wait { return "worker \(reply.name) has left" }
+            let tasks = reply.tasks == 0 ? "" : "; it finishes \(reply.tasks) tasks first"
+            return "worker \(reply.name) is drained\(tasks): lethe workers says when it is gone"
+        } whenDone: { coordinator, reply in
+            guard wait else { return }
+            while try isHere(reply.worker, coordinator) { Thread.sleep(forTimeInterval: 0.5) }
+        }
+    }
+
+    private func isHere(_ worker: String, _ coordinator: CoordinatorClient) throws -> Bool {
+        let report = try ReplyCoding.decode(StatusReply.self, from: coordinator.call(.status).body).report
+        guard let found = report.workers.first(where: { $0.id == worker }) else { return false }
+        if found.state == .live, found.duty != .drain {
+            throw CommandFailure(.failed, "worker \(found.name) is not drained any more")
+        }
+        return found.state == .live
+    }
+}
+
+struct PauseWorker: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "Give a worker no new work; it keeps what it holds.",
+        discussion: """
+            It finishes what it does. What is to be trained is trained by others; what it holds of trained shards stays with it. \
+            It stays paused, also over restarts, until `lethe workers resume`.
+            """)
+
+    @OptionGroup var named: NamedWorker
+
+    func run() throws { try named.order(.pause) { "worker \($0.name) is paused" } }
+}
+
+struct ResumeWorker: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Let a worker work again that was paused or is being drained.")
+
+    @OptionGroup var named: NamedWorker
+
+    func run() throws { try named.order(.resume) { "worker \($0.name) works" } }
+}
+
+struct RemoveWorker: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remove", abstract: "Declare a worker that is away gone for good, with its disk.",
+        discussion: """
+            It leaves the list. What its disk may hold is declared destroyed, as by `lethe workers forget-copy`: the audit log \
+            keeps who was named and when, and forget requests concerned get a signed supplement that says "destroyed", not \
+            "confirmed". Should it come back all the same, it is on the list again, and its copies count until it has deleted them. \
+            A worker that is here is drained instead.
+            """)
+
+    @OptionGroup var named: NamedWorker
+
+    func run() throws {
+        try named.order(.remove) { reply in
+            let shards = reply.shards.map(String.init).joined(separator: ", ")
+            let copies = reply.shards.isEmpty ? "" : "; declared destroyed: what it held of shards \(shards)"
+            return "worker \(reply.name) is removed\(copies)"
+        }
+    }
+}
+
+struct ForgetCopyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "forget-copy",
+        abstract: "Declare the disk of a worker that is away, or does not answer, destroyed.",
+        discussion: """
+            Forget requests name every copy on a worker's disk that is not confirmed gone. A disk that is lost never \
+            confirms anything: with this command an operator vouches for it. So does one of a worker that seems to be here \
+            and has not deleted for a minute what it was told to: it is taken for gone until it greets anew. The audit log keeps who was named and when, and \
+            the requests concerned get a signed supplement that says "destroyed", not "confirmed". Should the worker come \
+            back all the same, its copies count again until it has deleted them. It stays on the list; `lethe workers remove` \
+            takes it off, too.
+            """)
+
+    @Argument(help: "The worker's id, or its name if only one has it: see lethe workers.")
+    var worker: String
+
+    @Option(help: "Only what it may hold of this shard.")
+    var shard: Int?
+
+    @OptionGroup var client: ClientOptions
+
+    func run() throws {
+        try client.withClient { coordinator in
+            let body = try coordinator.call(.forgetCopy(.init(worker: worker, shard: shard))).body
+            let reply = try ReplyCoding.decode(ForgottenCopyReply.self, from: body)
+            try client.output.emit(reply) {
+                let shards = reply.shards.map(String.init).joined(separator: ", ")
+                return "declared destroyed: what worker \(reply.worker) (\(reply.name)) held of shards \(shards)"
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Messages
+
+/// How many of the workers that there should be are here, and which are not.
+package struct WorkerPresence {
+    private let report: StatusReport
+
+    package init(_ report: StatusReport) {
+        self.report = report
+    }
+
+    private var here: Int { report.workers.count { $0.state == .live } }
+
+    /// nil: nobody said how many there should be.
+    package var missing: Int? { report.expectedWorkers.map { max(0, $0 - here) } }
+
+    /// "198 of 200 workers here, missing: node7-1, node9-2"; nil: nobody said how many there should be.
+    package var text: String? {
+        guard let expected = report.expectedWorkers, let missing else { return nil }
+        let head = "\(here) of \(expected) workers here"
+        guard missing > 0 else { return head }
+        let away = report.workers.filter { $0.state == .away }.map(\.name)
+        let unknown = missing - away.count
+        if away.isEmpty { return "\(head), missing: \(missing) that were never here" }
+        return "\(head), missing: \(away.listed)" + (unknown > 0 ? " and \(unknown) that were never here" : "")
+    }
+
+    /// "40 s", "12 min", "5 h", "3 d": for a column.
+    package static func span(_ seconds: Double) -> String {
+        switch seconds {
+        case ..<120: "\(decimal(seconds, 0)) s"
+        case ..<7200: "\(decimal(seconds / 60, 0)) min"
+        case ..<172_800: "\(decimal(seconds / 3600, 0)) h"
+        default: "\(decimal(seconds / 86_400, 0)) d"
+        }
+    }
+}
+
+extension StatusReport.Worker {
+    /// "live", "live, paused", "away for 3 min: it said goodbye"
+    var stateText: String {
+        guard state == .live else {
+            let since = awaySeconds.map { " for \(WorkerPresence.span($0))" } ?? ""
+            return "away\(since)" + (awayBecause.map { ": \($0)" } ?? "") + dutyText
+        }
+        return state.rawValue + (isLeaving == true ? ", leaving" : dutyText)
+    }
+
+    private var dutyText: String {
+        switch duty {
+        case .pause: ", paused"
+        case .drain: ", drained"
+        case .work, nil: ""
+        }
+    }
+}
