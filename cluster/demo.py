@@ -72,9 +72,8 @@ def aggregate(evaluated):
     return next(row for row in evaluated["variants"] if row["name"].startswith("APA"))
 
 
-def answering_stage(cluster, user, request):
+def answering_stage(cluster, user, request, began):
     """As soon as somebody else's question is answered by a stage of a shard that is trained again. Seconds until a stage answers for a shard that is trained again, and which; None: the training was sooner, or there is none."""
-    began = time.monotonic()
     while True:
         answer = cluster.run("query_meanwhile", "query", "--user", user, "--item", *ITEMS, allow=(0, 75))
         staged = [adapter for adapter in answer.get("adapters", []) if adapter.get("stage")]
@@ -150,10 +149,10 @@ def main():
         asking, began = ["forget", "--user", user, "--request-id", f"demo-{user}"], time.monotonic()
         cluster.run("accept", *asking)
         say(f"  acknowledged after {time.monotonic() - began:.2f} s: from now on nothing answers that saw user {user}")
-        staged = answering_stage(cluster, other, f"demo-{user}") if arguments.slices > 1 else None
+        staged = answering_stage(cluster, other, f"demo-{user}", began) if arguments.slices > 1 else None
         if staged:
             seconds, stage = staged
-            say(f"  {seconds:.1f} s later shard {stage['shard']} answers from its stage {stage['stage']} of {arguments.slices}, which "
+            say(f"  {seconds:.1f} s after the request shard {stage['shard']} answers from its stage {stage['stage']} of {arguments.slices}, which "
                 f"never saw user {user}: exact, while the last slice is trained anew")
         forgotten = cluster.run("forget", *asking, "--wait")
         cluster.seconds["forget"] = round(time.monotonic() - began, 2)

@@ -4,8 +4,8 @@ import Foundation
 ///
 /// While one computes alone, it has all cores; while n do, each takes at most its nth part, rounded up, and whoever finds none
 /// waits until one is given back. Tokens are locks on bytes of a file without content, so a process that is killed gives its
-/// own back. One that is stopped with tokens in hand holds others up for `patience` a piece, then they go on without: no
-/// more cores are in use than there are, but for that.
+/// own back. No more cores are in use than there are, but where a piece takes longer than `patience`: who has waited so long
+/// goes on with one thread, and does not wait again before it has had cores. So one that is stopped holds nobody up for long.
 ///
 /// Which process gets what is left to chance and to the clock; results must not depend on how many cores there were.
 /// An instance belongs to one thread.
@@ -19,6 +19,8 @@ package final class SharedCores {
     private var held: [Int] = []
     /// The byte that says that this one computes.
     private var place: Int?
+    /// The last wait found nothing.
+    private var wasInVain = false
 
     /// Byte by byte: the cores, then the door that one passes at a time, then a place for each process that computes.
     private static let door = 1024
@@ -32,6 +34,11 @@ package final class SharedCores {
         self.count = min(max(count, Self.countBounds.lowerBound), Self.countBounds.upperBound)
         self.patience = patience
         file = try LockedBytes(path)
+        // Some systems know no such locks: that must not look like cores that are never free.
+        guard file.lock(Self.places.upperBound) || errno == EAGAIN || errno == EACCES else {
+            throw FileFailure("cannot share cores by", path)
+        }
+        file.unlock(Self.places.upperBound)
     }
 
     /// Where this user's processes that may run on the same cores share them. In shared memory, which services with a temporary
@@ -61,19 +68,24 @@ package final class SharedCores {
     package func take() -> Int {
         giveBack()
         announce()
-        let deadline = ContinuousClock.now + patience
-        while !file.lock(Self.door) {
-            guard ContinuousClock.now < deadline else { return 1 }
+        let deadline = ContinuousClock.now + (wasInVain ? .zero : patience)
+        var isInside = file.lock(Self.door)
+        while !isInside, ContinuousClock.now < deadline {
             usleep(Self.pause)
+            isInside = file.lock(Self.door)
         }
-        defer { file.unlock(Self.door) }
+        defer { if isInside { file.unlock(Self.door) } }
         let computing = 1 + file.lockedByOthers(in: Self.places, atMost: count)
         let fair = (count + computing - 1) / computing
         repeat {
             for core in 0..<count where held.count < fair && file.lock(core) { held.append(core) }
-            if !held.isEmpty { return held.count }
+            if !held.isEmpty {
+                wasInVain = !isInside
+                return held.count
+            }
             usleep(Self.pause)
         } while ContinuousClock.now < deadline
+        wasInVain = true
         return 1
     }
 

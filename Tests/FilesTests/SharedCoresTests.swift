@@ -80,6 +80,39 @@ struct SharedCoresTests {
         #expect(using.most >= 1 && using.most <= 3)
     }
 
+    @Test("Who is stopped with cores, or where one passes at a time, holds others up once and not at every piece")
+    func stopped() throws {
+        let path = Self.path()
+        defer { unlink(path) }
+        // It never gives back.
+        let stopped = try Self.cores(path, 2)
+        #expect(stopped.take() == 2)
+        let other = try Self.cores(path, 2, patience: .milliseconds(400))
+        let start = ContinuousClock.now
+        for _ in 0..<5 {
+            #expect(other.take() == 1)
+            other.giveBack()
+        }
+        #expect(ContinuousClock.now - start < .milliseconds(1200))
+        stopped.rest()
+        #expect(other.take() == 2)
+        other.rest()
+
+        // The byte of the door.
+        let door = open(path, O_RDWR | O_CLOEXEC)
+        defer { close(door) }
+        var range = flock()
+        range.l_type = Int16(F_WRLCK)
+        (range.l_start, range.l_len) = (1024, 1)
+        #expect(fcntl(door, 37, &range) == 0)
+        let before = ContinuousClock.now
+        for _ in 0..<5 {
+            #expect(other.take() == 2)
+            other.giveBack()
+        }
+        #expect(ContinuousClock.now - before < .milliseconds(1200))
+    }
+
     @Test("A process that ends without a word gives its cores back")
     func gone() throws {
         let path = Self.path()

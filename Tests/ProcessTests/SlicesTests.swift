@@ -119,7 +119,7 @@ struct SlicesTests {
             // In slice 3: the stage after slice 2 never saw the user.
             _ = try cluster.succeed("forget", "--user", Ratings.name(7))
             var served: [[String: Any]] = []
-            try wait("the training after the forget") {
+            try wait("the training after the forget", seconds: 180) {
                 let reply = try cluster.succeed("query", "--user", Ratings.name(1), "--item", "i1")
                 let adapters = try #require(reply["adapters"] as? [[String: Any]])
                 #expect(adapters.allSatisfy { $0["name"] as? String != trained[0] })

@@ -25,6 +25,9 @@ struct CoordinatorAddresses {
 
     mutating func heard() { isHeard = true }
 
+    /// What answers there is not the one that is looked for: the next one's turn is next.
+    mutating func passOver() { isHeard = false }
+
     /// The next one's turn; who was heard is tried once more.
     mutating func turn() {
         if isHeard {

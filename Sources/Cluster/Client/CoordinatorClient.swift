@@ -38,6 +38,8 @@ public final class CoordinatorClient {
     private var isKnown = false
     /// How far the last connection has come.
     private var reached = ConnectionAttempt.none
+    /// Why one of several addresses was passed over, since something was last heard from the right one.
+    private var passedOver: ClientError?
 
     /// - `memory`: where the newest coordinator of each cluster is remembered; nil: nowhere, and any is believed.
     /// - Throws: `ClientError` (`invalid-request`) for an endpoint or keys that cannot be used.
@@ -116,7 +118,7 @@ public final class CoordinatorClient {
     }
 
     private var silence: ClientError {
-        if reached == .refused { return Self.refusal(at: endpoint, curve) }
+        if let passedOver { return passedOver }
         let keys = curve.map { ($0.keys.publicKey, $0.serverKey) }
         let cause = addresses.unresolved?.reason ?? reached.cause(endpoint: endpoint, keys: keys)
         return ClientError(code: .unreachable, message: "no answer from a coordinator at \(addresses.text); \(cause)")
@@ -141,10 +143,11 @@ public final class CoordinatorClient {
         var attempt = firstAttempt
         var missed = 0
         while true {
+            var isPassedOver = false
             for question in open { try send(questions[question].frames, until: deadline, clock) }
             var retry = min(deadline, clock.now + attempt)
             let poller = Poller([.socket(socket)] + [socket.attempts].compactMap(\.self))
-            while clock.now < retry {
+            waiting: while clock.now < retry {
                 if let isWanted, !isWanted() {
                     // The old connection is closed: the coordinator notices when it says that it works on it.
                     socket = try Self.connect(context, endpoint, curve)
@@ -154,8 +157,7 @@ public final class CoordinatorClient {
                 let pause = isWanted == nil ? silence : min(silence, Self.glance)
                 let ready = try poller.wait(timeout: pause)
                 if try isOutdated() {
-                    // Once more at once, and not less patiently for it.
-                    attempt /= 2
+                    isPassedOver = true
                     break
                 }
                 guard ready[0] else { continue }
@@ -173,7 +175,13 @@ public final class CoordinatorClient {
                     case .revoked: break
                     case .working(let notice): try whenWorking(open[position], notice)
                     case .reply(let reply):
-                        try check(reply.origin)
+                        if let other = superseding(reply.origin) {
+                            guard addresses.count > 1 else { throw other }
+                            (passedOver, isPassedOver) = (other, true)
+                            addresses.passOver()
+                            break waiting
+                        }
+                        passedOver = nil
                         let question = open.remove(at: position)
                         switch reply.outcome {
                         case .success(let json):
@@ -187,6 +195,11 @@ public final class CoordinatorClient {
             guard clock.now < deadline else { throw silence }
             addresses.turn()
             socket = try Self.connect(context, endpoint, curve)
+            // Once more soon, and not more patiently for it.
+            if isPassedOver {
+                if passedOver != nil { Thread.sleep(forTimeInterval: 0.2) }
+                continue
+            }
             missed += 1
             if missed.isMultiple(of: addresses.count) { attempt *= 2 }
         }
@@ -198,12 +211,14 @@ public final class CoordinatorClient {
     private func isOutdated() throws -> Bool {
         reached = socket.attempt
         if reached == .refused {
+            let refusal = Self.refusal(at: endpoint, curve)
             guard addresses.count == 1 else {
-                Thread.sleep(forTimeInterval: 0.2)
+                passedOver = refusal
+                addresses.passOver()
                 return true
             }
             socket = try Self.connect(context, endpoint, curve)
-            throw Self.refusal(at: endpoint, curve)
+            throw refusal
         }
         return reached == .failed && curve == nil && ClientCurve.local(endpoint)?.serverKey != socket.expectedServer
     }
@@ -234,7 +249,14 @@ public final class CoordinatorClient {
         }
     }
 
-    private func check(_ origin: KnownGeneration?) throws { try Self.check(origin, memory) }
+    private func superseding(_ origin: KnownGeneration?) -> ClientError? {
+        do {
+            try Self.check(origin, memory)
+            return nil
+        } catch {
+            return error as? ClientError
+        }
+    }
 
     /// - Throws: `ClientError` (`superseded`) for the answer of a coordinator after which another one was seen.
     static func check(_ origin: KnownGeneration?, _ memory: GenerationMemory?) throws {

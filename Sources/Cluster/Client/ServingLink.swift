@@ -61,7 +61,7 @@ public final class ServingLink {
 
     /// - Returns: the next message; nil: none has come.
     /// - Throws: `WireError` for what is no message of a coordinator; `ClientError` (`superseded`) for one of a coordinator after which
-    ///   another one was seen.
+    ///   another one was seen, where there is no other address.
     public func receive() throws -> Message? {
         while let frames = try socket.receive(maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message) {
             addresses.heard()
@@ -70,7 +70,15 @@ public final class ServingLink {
             case .working: continue
             case .revoked(let revocation): return .revoked(revocation)
             case .reply(let reply):
-                try CoordinatorClient.check(reply.origin, memory)
+                do {
+                    try CoordinatorClient.check(reply.origin, memory)
+                } catch {
+                    guard addresses.count > 1 else { throw error }
+                    // The newer one may be at the next address.
+                    addresses.passOver()
+                    try reconnect()
+                    return nil
+                }
                 switch reply.outcome {
                 case .success: return .reply(id: id, .success(reply))
                 case .failure(let error): return .reply(id: id, .failure(error))

@@ -4,7 +4,8 @@ import ZeroMQ
 /// Answers `GET /livez` and `GET /readyz` for whoever watches the process, one connection after the other, on a thread of its own.
 final class HealthListener: Sendable {
     /// How long a client may take to say what it wants.
-    private static let patience = timeval(tv_sec: 2, tv_usec: 0)
+    /// One is answered after the other: whoever says nothing holds others up for no longer.
+    private static let patience = timeval(tv_sec: 0, tv_usec: 200_000)
     private static let requestBytes = 2048
 
     private let socket: Int32
@@ -96,7 +97,7 @@ final class HealthListener: Sendable {
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(client, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size))
         }
-        let deadline = ContinuousClock.now + .seconds(2)
+        let deadline = ContinuousClock.now + .milliseconds(400)
         var request: [UInt8] = []
         var portion = [UInt8](repeating: 0, count: 512)
         while !request.contains(UInt8(ascii: "\n")) {

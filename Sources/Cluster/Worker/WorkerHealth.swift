@@ -15,6 +15,12 @@ package final class WorkerHealth: Sendable {
 
     private var now: Double { (clock.now - start) / .seconds(1) }
 
+    /// A loop begins, perhaps not the first: it may take long to read its model.
+    func begin() {
+        lastRound.store(-1, ordering: .relaxed)
+        connected.store(false, ordering: .relaxed)
+    }
+
     /// The loop went round.
     func note(isConnected: Bool) {
         lastRound.store(Int64(now * 1000), ordering: .relaxed)

@@ -54,6 +54,7 @@ final class WorkerLoop {
 
     /// Returns after a stop request.
     func run(makeExecutor: @escaping @Sendable () throws -> any TaskExecutor) throws {
+        health.begin()
         // Long enough for a goodbye on its way.
         defer { link.quit(within: .seconds(2)) }
         let post: @Sendable (WorkerReport) -> Void = { [reports] in reports.post($0) }

@@ -58,7 +58,7 @@ final class SlicedTrainings {
             .first
     }
 
-    /// A cluster in one slice says nothing of its users' slices: they are dealt here, as one in several would deal them.
+    /// A cluster in one slice says nothing of its users' slices: they are dealt here, by another hash than its own.
     private func dealt(_ prompt: CasePrompt) -> TrainingPrompt {
         var sample = prompt.sample
         if dealsUsers, sample.slice == nil {

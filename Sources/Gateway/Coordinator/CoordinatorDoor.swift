@@ -74,12 +74,15 @@ protocol CoordinatorConnection {
 }
 
 extension CoordinatorClient: CoordinatorConnection {
+    /// No coordinator has answered.
+    private static let silent: [ErrorCode] = [.unreachable, .keyRefused, .superseded, .cancelled]
+
     func exchange(_ asking: CoordinatorDoor.Asking, isWanted: @escaping () -> Bool) throws -> CoordinatorDoor.Answers {
         if let request = asking.requests.first, asking.requests.count == 1 {
             do {
                 let reply = try call(request, id: asking.id, patience: asking.patience, isWanted: isWanted)
                 return [.success(reply.body)]
-            } catch let error as ClientError where ![.unreachable, .superseded, .cancelled].contains(error.code) {
+            } catch let error as ClientError where !Self.silent.contains(error.code) {
                 return [.failure(error)]
             }
         }

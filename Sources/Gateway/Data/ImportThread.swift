@@ -36,7 +36,7 @@ struct ImportThread: Sendable {
         func isLeft(after error: any Error) -> Bool {
             guard isFinishing else { return batches > 0 }
             guard let error = error as? ClientError else { return false }
-            return ![.unreachable, .superseded, .cancelled].contains(error.code)
+            return ![.unreachable, .keyRefused, .superseded, .cancelled].contains(error.code)
         }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Client
 import Experiments
 import Files
 import Foundation
@@ -81,7 +82,8 @@ struct CoordinatorCommand: ParsableCommand {
             defer { signals.cancel() }
             hangUp.perform { process.readKeysAgain() }
             try process.run { endpoint in
-                gateway?.start(before: endpoint) { process.stop() }
+                let curve = process.localClientKeys.map { ClientCurve(keys: $0.own, serverKey: $0.server) }
+                gateway?.start(before: endpoint, curve: curve) { process.stop() }
                 guard json else { return }
                 try? Output(json: true).emit(["endpoint": endpoint]) { "" }
                 fflush(nil)

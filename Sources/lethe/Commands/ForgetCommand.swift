@@ -246,7 +246,7 @@ private struct ForgetSummary: Encodable {
         for shard in certificate?.statement.shards ?? [] {
             for stage in shard.meanwhile ?? [] {
                 lines.append(
-                    "shard \(shard.index): stage \(stage.slice) of \(stage.slices), exact, answered from \(stage.since) on, "
+                    "shard \(shard.index): stage \(stage.slice) of \(stage.slices), exact, in service from \(stage.since), "
                         + "adapter \(stage.adapter.prefix(16))")
             }
         }

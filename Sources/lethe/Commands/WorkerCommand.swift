@@ -16,7 +16,7 @@ struct WorkerCommand: ParsableCommand {
             comes back, so that only the difference travels.
 
             Workers of one user on one machine share its cores, piece by piece of work: one that trains alone has them all, \
-            several never take more than there are. --threads N takes so many whatever others do. No adapter depends on it.
+            several take no more than there are. --threads N takes so many whatever others do. No adapter depends on it.
 
             At SIGINT it ends at once, at SIGTERM after what it computes, if that is done within --grace; a second signal ends \
             it at once. The coordinator gives others what it leaves. `lethe workers drain NAME` makes it hand everything over, \

@@ -55,7 +55,8 @@ struct DrainWorker: ParsableCommand {
         if found.state == .live, found.duty != .drain {
             throw CommandFailure(.failed, "worker \(found.name) is not drained any more")
         }
-        return found.state == .live
+        // Out of reach is not drained: it may come back, and its disk has what it had.
+        return found.state == .live || found.duty == .drain
     }
 }
 

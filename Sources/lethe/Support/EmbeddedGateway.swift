@@ -33,13 +33,15 @@ final class EmbeddedGateway: @unchecked Sendable {
         (stopping, stop) = AsyncStream<Void>.makeStream()
     }
 
-    /// - Parameter whenFailed: called when it cannot serve.
-    func start(before endpoint: String, whenFailed: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - curve: what stands in for keys before this process's own coordinator; nil: it asks for none.
+    ///   - whenFailed: called when it cannot serve.
+    func start(before endpoint: String, curve: ClientCurve?, whenFailed: @escaping @Sendable () -> Void) {
         isStarted = true
         Task {
             do {
                 let server = try GatewayServer(options: options, logger: logger) {
-                    try CoordinatorClient(endpoint: endpoint, memory: .standard())
+                    try CoordinatorClient(endpoint: endpoint, curve: curve, memory: .standard())
                 }
                 try await server.run { [stopping] in
                     for await _ in stopping {}

@@ -54,7 +54,8 @@ extension Coordinator {
         }
         if settlement.removesWorker {
             log("worker \(settlement.name.clipped) was removed", worker: settlement.worker)
-            roster.update(settlement.worker) { ($0.recorded, $0.isListed) = (nil, false) }
+            // A note of it that was on its way may be written behind this: it is taken back then.
+            roster.update(settlement.worker) { ($0.recorded, $0.isListed) = (nil, true) }
             if let worker = roster[settlement.worker], !worker.isLive {
                 withdrawTasks(of: worker.id) { _ in true }
                 unlist(worker.id)

@@ -42,7 +42,8 @@ extension Coordinator {
         case .leaving: leaving(worker)
         case .goodbye(let deleted):
             leave(worker, deleted: deleted)
-            let isDrained = worker.duty == .drain
+            // One that ends for another reason goes on being drained when it comes back.
+            let isDrained = worker.duty == .drain && roster[worker.id]?.copies.isEmpty ?? true
             if isDrained { roster.update(worker.id) { $0.duty = .work } }
             lose(worker.id, because: isDrained ? "drained, it said goodbye" : "it said goodbye", isExpected: false)
         }

@@ -114,7 +114,8 @@ extension Ledger {
         }
         try changes.flush(self, db)
         keys.leave(self)
-        if !uses.likes.isEmpty { touched.changesLikes = true }
+        // Whose record was damaged may have counted before that was seen.
+        if !uses.likes.isEmpty || !selection.damaged.isEmpty { touched.changesLikes = true }
         try removeItems(uses, db)
         _ = try write(summaries, db)
         for shard in effect.shards.keys.sorted() { try dropKey(ofShard: shard, db) }

@@ -56,6 +56,10 @@ extension Ledger {
         for row in rows {
             let request: Int64 = try row.value("request", in: "forget_shards")
             var stages: [Certificate.ServedStage] = try row.optionalJSON("meanwhile", in: "forget_shards") ?? []
+            // One that is taken away with each further request for the shard comes again and again.
+            guard !stages.contains(where: { $0.adapter == served.adapter && $0.manifest == served.manifest }) else {
+                continue
+            }
             stages.append(served)
             try db.execute(
                 sql: "UPDATE forget_shards SET meanwhile = ? WHERE request = ? AND shard = ?",

@@ -67,7 +67,7 @@ extension Certificate {
         public var fallback: CorrectionFallback?
         /// How the new adapter came about; nil before version 4, and where there is none.
         public var training: TrainingReport?
-        /// What answered from the acknowledgement to the new adapter, one after the other; nil before version 5, and where
+        /// What was in service from the acknowledgement to the new adapter, one after the other; nil before version 5, and where
         /// nothing did.
         public var meanwhile: [ServedStage]?
 
@@ -103,7 +103,8 @@ extension Certificate {
         public var slice: Int
         /// All slices of the shard.
         public var slices: Int
-        /// ISO 8601, UTC. It answered until the next stage, the next request for the shard, or the new adapter.
+        /// ISO 8601, UTC. It was in service from then on until the next stage, the next request for the shard, or the new
+        /// adapter; where weights rest on rows of margins, from its own row on.
         public var since: String
 
         package init(adapter: String, manifest: String, slice: Int, slices: Int, since: String) {

@@ -4,7 +4,10 @@ extension WireNumbers {
         case .importRows(let rows):
             try check(rows.sequence, WireLimits.batches, "sequence")
             try checkFinite(rows.interactions.map(\.rating), "rating")
-        case .finishImport(let finish): try check(finish.batches, WireLimits.batches, "batches")
+        case .finishImport(let finish):
+            try check(finish.batches, WireLimits.batches, "batches")
+            try checkCount(
+                finish.leavers?.count ?? 0, 0...ClientRequest.FinishImport.mostLeavers, "leavers")
         case .query(let query):
             if let top = query.top { try check(top, WireLimits.top, "top") }
             if let limit = query.limit { try check(limit, WireLimits.top, "limit") }

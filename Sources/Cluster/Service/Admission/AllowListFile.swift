@@ -34,6 +34,11 @@ package struct AllowListFile: Sendable {
                 throw AllowListError(path: named, line: error.line, error.reason)
             }
             if !isThere || text.text != before {
+                // Before anything is changed: who may not give a file away may not replace it either.
+                let mayGiveBack = geteuid() == 0 || (status.st_uid == geteuid() && status.st_gid == getegid())
+                guard !isThere || mayGiveBack else {
+                    throw AllowListError(path: named, "it is another user's, whose it has to stay")
+                }
                 try AtomicFile.write(Data(text.text.utf8), to: path)
                 if isThere {
                     // Who could read it still can.
@@ -59,8 +64,11 @@ package struct AllowListFile: Sendable {
             } catch {
                 switch error {
                 case .system(let failure): throw failure
-                case .vanished: continue
-                case .inUse:
+                case .inUse, .vanished:
+                    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+                    guard FileManager.default.fileExists(atPath: folder) else {
+                        throw AllowListError(path: named, "there is no such folder")
+                    }
                     guard ContinuousClock.now < deadline else {
                         throw AllowListError(path: named, "somebody else is changing it; try again")
                     }

@@ -13,6 +13,12 @@ extension CoordinatorProcess {
         return try LocalKeys(in: options.dataDirectory)
     }
 
+    /// What a client in this process shows and expects, who needs no note; nil: nobody is asked for a key on loopback.
+    package var localClientKeys: (own: CurveKeyPair, server: CurvePublicKey)? {
+        guard let keys = try? localKeys() else { return nil }
+        return (keys.client, keys.coordinator.publicKey)
+    }
+
     func announceLocally(_ endpoint: String) -> [LiveNote] {
         let place = (try? Endpoint(endpoint, for: .connecting))?.loopbackPlace
         let folder = options.dataDirectory.standardizedFileURL.path

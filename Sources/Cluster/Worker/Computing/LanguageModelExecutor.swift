@@ -27,9 +27,11 @@ package final class LanguageModelExecutor: TaskExecutor {
             checkpoint: loaded.checkpoint, precision: Precision(precision), answerTokens: loaded.answerTokens,
             cacheDirectory: weightCacheDirectory)
         let decoder = try Decoder(weights: weights, threads: threads, cores: cores)
+        let arithmetic = try ArithmeticFingerprint.compute(precision: precision, model: decoder)
+        // That took cores, and is no job that ends.
+        cores?.rest()
         let description = ExecutorDescription(
-            base: loaded.checkpoint.digest, precision: precision,
-            arithmetic: try ArithmeticFingerprint.compute(precision: precision, model: decoder), threads: threads,
+            base: loaded.checkpoint.digest, precision: precision, arithmetic: arithmetic, threads: threads,
             model: decoder.configuration)
         self.init(model: decoder, tokenizer: loaded.tokenizer, description: description, cores: cores)
     }
