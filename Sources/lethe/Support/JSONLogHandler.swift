@@ -11,7 +11,7 @@ package struct JSONLogHandler: LogHandler {
     private let now: @Sendable () -> Date
     private let write: @Sendable (Data) -> Void
 
-    /// - Parameter write: is handed a line with its end.
+    /// - `write`: is handed a line with its end.
     package init(
         label: String, now: @escaping @Sendable () -> Date = { Date() }, write: @escaping @Sendable (Data) -> Void
     ) {

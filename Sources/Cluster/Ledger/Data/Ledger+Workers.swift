@@ -17,7 +17,7 @@ extension Ledger {
         }
     }
 
-    /// - Parameter gone: ids of those that are not on the list any more.
+    /// - `gone`: ids of those that are not on the list any more.
     package func noteWorkers(_ records: [WorkerRecord], gone: [String], at time: Date) throws {
         try commit { db in
             for record in records { try store(record, at: time, db) }

@@ -15,7 +15,7 @@ package struct AllowListFile: Sendable {
     /// Reads the list, changes it and replaces the file, whole or not at all; owner and mode stay. Of several that would do so at
     /// once one does.
     ///
-    /// - Parameter makesFile: whether it may be a new one.
+    /// - `makesFile`: whether it may be a new one.
     /// - Throws: `AllowListError`, `FileFailure`, and what the body throws: then nothing is changed.
     package func change<Value>(makesFile: Bool, _ body: (inout AllowListText) throws -> Value) throws -> Value {
         let lock = try lock()

@@ -14,7 +14,7 @@ package struct KeyAdmission: Sendable {
 
     /// Why the key may not say this; nil: it may.
     ///
-    /// - Parameter key: Z85; nil: there is none, which is nobody's.
+    /// - `key`: Z85; nil: there is none, which is nobody's.
     package func objection(to message: PeerMessage, from key: String?) -> ClientError? {
         guard let grant = key.flatMap(list.grant) else {
             return refused("this key is not on the coordinator's list of keys any more")
