@@ -73,7 +73,8 @@ def aggregate(evaluated):
 
 
 def answering_stage(cluster, user, request, began):
-    """As soon as somebody else's question is answered by a stage of a shard that is trained again. Seconds until a stage answers for a shard that is trained again, and which; None: the training was sooner, or there is none."""
+    """Seconds until a stage of a shard that is trained again answers somebody else's question, and which stage; None: there is none,
+    or the training was sooner."""
     while True:
         answer = cluster.run("query_meanwhile", "query", "--user", user, "--item", *ITEMS, allow=(0, 75))
         staged = [adapter for adapter in answer.get("adapters", []) if adapter.get("stage")]
@@ -152,8 +153,8 @@ def main():
         staged = answering_stage(cluster, other, f"demo-{user}", began) if arguments.slices > 1 else None
         if staged:
             seconds, stage = staged
-            say(f"  {seconds:.1f} s after the request shard {stage['shard']} answers from its stage {stage['stage']} of {arguments.slices}, which "
-                f"never saw user {user}: exact, while the last slice is trained anew")
+            say(f"  {seconds:.1f} s after the request shard {stage['shard']} answers from its stage {stage['stage']} of "
+                f"{arguments.slices}, which never saw user {user}: exact, while the last slice is trained anew")
         forgotten = cluster.run("forget", *asking, "--wait")
         cluster.seconds["forget"] = round(time.monotonic() - began, 2)
         retrained = [shard["shard"] for shard in forgotten["shards"]]
@@ -197,7 +198,8 @@ def main():
         print(json.dumps({
             "schema_version": 1, "samples": samples, "workers": arguments.workers, "seconds": cluster.seconds,
             "import": imported, "train": trained, "evaluate": evaluated, "query_before": before, "plan": plan,
-            "meanwhile": staged and {"seconds": staged[0], "adapter": staged[1]}, "forget": forgotten, "verify": verified, "query_forgotten": gone, "query_after": after,
+            "meanwhile": staged and {"seconds": staged[0], "adapter": staged[1]},
+            "forget": forgotten, "verify": verified, "query_forgotten": gone, "query_after": after,
             "summary": {"shards_retrained": retrained, "shards": arguments.workers,
                         "retraining_tokens": retraining, "full_training_tokens": full_training,
                         "forget_seconds": cluster.seconds["forget"], "train_seconds": cluster.seconds["train"],

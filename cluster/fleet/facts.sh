@@ -33,7 +33,6 @@ missing_packages() {
 look() {
     use_cluster "$1"
     fact home "$HOME"
-    fact cores "$(nproc)"
     fact current "$(readlink "$root/lethe")"
     for way in $(boot_ways); do fact boot "$way"; done
     for package in $(missing_packages); do fact missing "$package"; done

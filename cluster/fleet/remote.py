@@ -125,7 +125,6 @@ class View:
     """What a host has and what runs there."""
 
     home: str = ""
-    cores: int = 1
     # The program that was copied last, below ~/.lethe.
     current: str = ""
     others: int = 0
@@ -140,7 +139,6 @@ def view(facts):
     for kind, *parts in facts:
         match kind:
             case "home": seen.home = parts[0]
-            case "cores": seen.cores = int(parts[0])
             case "current": seen.current = parts[0]
             case "others": seen.others = int(parts[0])
             case "boot": seen.boot.append(parts[0])

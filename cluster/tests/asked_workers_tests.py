@@ -236,7 +236,7 @@ class AskedWorkersTests(FleetTestCase):
         command = Connections(may_ask=False).command("a", "look", [""])
         said = subprocess.run(command, capture_output=True, text=True, check=True, env=self.environment)
         self.assertEqual(said.stderr, "")
-        self.assertIn("cores\t", said.stdout)
+        self.assertIn("home\t", said.stdout)
 
     def test_a_file_of_hosts(self):
         file = self.root.parent / "hosts.txt"
