@@ -5,7 +5,7 @@ stopped goes on; the table is made of the files that there are. Differences are 
 al., 1988), whose standard error a difference of two AUCs alone would overstate.
 """
 
-import collections
+import bisect
 import hashlib
 import json
 import math
@@ -24,24 +24,7 @@ def placements(positives, negatives):
     """Of each positive the share of negatives below it, and of each negative the share of positives above it; ties half."""
     def shares(values, others):
         ordered = sorted(others)
-        places = collections.defaultdict(int)
-        for value in ordered:
-            places[value] += 1
-        below, running = {}, 0
-        for value in sorted(places):
-            below[value] = running + places[value] / 2
-            running += places[value]
-        keys = sorted(places)
-
-        def share(value):
-            if value in below:
-                return below[value] / len(ordered)
-            low, high = 0, len(keys)
-            while low < high:
-                middle = (low + high) // 2
-                low, high = (middle + 1, high) if keys[middle] < value else (low, middle)
-            return sum(places[key] for key in keys[:low]) / len(ordered)
-        return [share(value) for value in values]
+        return [(bisect.bisect_left(ordered, value) + bisect.bisect_right(ordered, value)) / (2 * len(ordered)) for value in values]
     return shares(positives, negatives), [1 - share for share in shares(negatives, positives)]
 
 
