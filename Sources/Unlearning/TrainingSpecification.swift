@@ -26,12 +26,14 @@ public struct TrainingSpecification: Codable, Hashable, Sendable {
     public var heldOut: Double
     /// How many slices a shard's prompts are trained in, one after the other (`SliceDealing`).
     public var slices: Int
+    /// Which of the parameters that it passes through become the adapter.
+    public var averaging: WeightAveraging
 
     public init(
         base: String, precision: Precision, lora: LoRAConfiguration = LoRAConfiguration(), seed: UInt64 = 0,
         epochs: Int = 2, batch: Int = Self.defaultBatch, learningRate: Double = 1e-3, warmupSteps: Int = 0,
         weightDecay: Double = 0, schedule: RateSchedule = .constant, dropout: Double = 0, heldOut: Double = 0,
-        slices: Int = 1
+        slices: Int = 1, averaging: WeightAveraging = .none
     ) {
         self.base = base
         self.precision = precision
@@ -46,6 +48,7 @@ public struct TrainingSpecification: Codable, Hashable, Sendable {
         self.dropout = dropout
         self.heldOut = heldOut
         self.slices = slices
+        self.averaging = averaging
     }
 }
 
@@ -53,7 +56,7 @@ public struct TrainingSpecification: Codable, Hashable, Sendable {
 extension TrainingSpecification {
     private enum CodingKeys: String, CodingKey {
         case base, precision, lora, seed, epochs, batch, learningRate, warmupSteps, weightDecay
-        case schedule, dropout, heldOut, slices
+        case schedule, dropout, heldOut, slices, averaging
     }
 
     public init(from decoder: any Swift.Decoder) throws {
@@ -71,7 +74,8 @@ extension TrainingSpecification {
             schedule: try container.decodeIfPresent(RateSchedule.self, forKey: .schedule) ?? .constant,
             dropout: try container.decodeIfPresent(Double.self, forKey: .dropout) ?? 0,
             heldOut: try container.decodeIfPresent(Double.self, forKey: .heldOut) ?? 0,
-            slices: try container.decodeIfPresent(Int.self, forKey: .slices) ?? 1)
+            slices: try container.decodeIfPresent(Int.self, forKey: .slices) ?? 1,
+            averaging: try container.decodeIfPresent(WeightAveraging.self, forKey: .averaging) ?? .none)
     }
 
     public func encode(to encoder: any Swift.Encoder) throws {
@@ -89,6 +93,7 @@ extension TrainingSpecification {
         if dropout != 0 { try container.encode(dropout, forKey: .dropout) }
         if heldOut != 0 { try container.encode(heldOut, forKey: .heldOut) }
         if slices != 1 { try container.encode(slices, forKey: .slices) }
+        if averaging != .none { try container.encode(averaging, forKey: .averaging) }
     }
 }
 

@@ -46,6 +46,22 @@ struct CoordinatorWorkerTests {
         #expect(fixture.refusals == [.arithmetic])
     }
 
+    @Test("A worker of a release that would train in another way is refused, and taken in where the cluster does not need it")
+    func olderTrainings() {
+        func refusals(slices: Int, averaging: WeightAveraging, knows: (Bool?, Bool?)) -> [ErrorCode] {
+            var training = CoordinatorFixture.specification
+            (training.slices, training.averaging) = (slices, averaging)
+            var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1), training: training)
+            fixture.hello("a") { ($0.trainsSlices, $0.averages) = knows }
+            return fixture.refusals
+        }
+        #expect(refusals(slices: 1, averaging: .none, knows: (nil, nil)).isEmpty)
+        #expect(refusals(slices: 2, averaging: .none, knows: (nil, nil)) == [.protocolVersion])
+        #expect(refusals(slices: 2, averaging: .none, knows: (true, nil)).isEmpty)
+        #expect(refusals(slices: 2, averaging: .slices, knows: (true, nil)) == [.protocolVersion])
+        #expect(refusals(slices: 2, averaging: .slices, knows: (true, true)).isEmpty)
+    }
+
     @Test("The coordinator's own arithmetic, where known, is what the first worker is held to")
     func pinnedArithmetic() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1), arithmetic: "x")

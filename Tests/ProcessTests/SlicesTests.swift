@@ -145,7 +145,7 @@ struct SlicesTests {
     func recorded() throws {
         let cluster = try TestCluster(settings: Self.settings())
         let configuration = try cluster.succeed("config")
-        #expect(configuration["slices"] as? Int == 4)
+        #expect(configuration["slices"] as? Int == 4 && configuration["averaging"] as? String == "slices")
         cluster.coordinator?.stop()
         let data = cluster.coordinatorDirectory.path
         func start(_ slices: String...) throws -> CommandResult {
@@ -155,6 +155,8 @@ struct SlicesTests {
         }
         let other = try start("--slices", "2")
         #expect(other.status != 0 && other.errors.contains("slices"), "\(other.errors)")
+        let last = try start("--averaging", "none")
+        #expect(last.status != 0 && last.errors.contains("averaging"), "\(last.errors)")
         let none = try start("--slices", "0")
         #expect(none.status == 64 && none.errors.contains("--slices"), "\(none.errors)")
         let heldOut = try lethe([

@@ -9,19 +9,29 @@ import Unlearning
 struct StageFileTests {
     private let stage: TrainingStage
     private let bytes: Data
+    private let averaged: TrainingStage
 
     init() throws {
+        stage = try Self.stage(averaging: .none)
+        averaged = try Self.stage(averaging: .slices)
+        bytes = try Self.bytes(of: stage)
+    }
+
+    private static func stage(averaging: WeightAveraging) throws -> TrainingStage {
         var stages: [TrainingStage] = []
         _ = try AdapterTraining.train(
             model: LetterModel(), tokenizer: ByteTokenizer(), samples: letterPrompts(20),
             specification: TrainingSpecification(
                 base: "base", precision: .f32, lora: LoRAConfiguration(rank: 2, alpha: 4, targets: [.query]), epochs: 3,
-                weightDecay: 0.1, slices: 2),
+                weightDecay: 0.1, slices: 2, averaging: averaging),
             stages: StageKeeping(arithmetic: "a") { stages.append($0) })
-        stage = try #require(stages.first)
+        return try #require(stages.first)
+    }
+
+    private static func bytes(of stage: TrainingStage) throws -> Data {
         var bytes = Data()
         try stage.write { bytes.append($0) }
-        self.bytes = bytes
+        return bytes
     }
 
     private struct Short: Error {}
@@ -36,7 +46,10 @@ struct StageFileTests {
     }
 
     /// The same with another header.
-    private func changing(_ change: (inout [String: Any]) -> Void) throws -> Data {
+    private func changing(
+        _ other: Data? = nil, _ change: (inout [String: Any]) -> Void
+    ) throws -> Data {
+        let bytes = other ?? self.bytes
         let length = Int(bytes[bytes.startIndex + 8]) + Int(bytes[bytes.startIndex + 9]) << 8
         let json = bytes.dropFirst(16).prefix(length)
         var header = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
@@ -50,6 +63,21 @@ struct StageFileTests {
     func roundTrip() throws {
         #expect(try read(bytes) == stage)
         #expect(try read(changing { _ in }) == stage)
+        #expect(!String(decoding: bytes, as: UTF8.self).contains("averaged"))
+        #expect(try read(Self.bytes(of: averaged)) == averaged)
+    }
+
+    @Test("A sum of ends that cannot be is refused")
+    func averages() throws {
+        let bytes = try Self.bytes(of: averaged)
+        #expect(try read(changing(bytes) { $0["averaged"] = 1 }) == averaged)
+        for count in [0, 2, -1, Int.max] {
+            let file = try changing(bytes) { $0["averaged"] = count }
+            #expect(throws: UnlearningError.malformedStage(reason: "its header counts from nothing")) { try read(file) }
+        }
+        // With a sum that is not there, and without one that is.
+        #expect(throws: UnlearningError.self) { try read(changing { $0["averaged"] = 1 }) }
+        #expect(throws: UnlearningError.self) { try read(changing(bytes) { $0["averaged"] = nil }) }
     }
 
     @Test("Bytes that were cut off, added or changed in the header are refused before anything is allocated for them")

@@ -10,12 +10,13 @@ import Unlearning
 struct TrainingInSlicesTests {
     private static func specification(
         slices: Int, epochs: Int = 2, warmup: Int = 0, schedule: RateSchedule = .constant, dropout: Double = 0,
-        decay: Double = 0, heldOut: Double = 0
+        decay: Double = 0, heldOut: Double = 0, averaging: WeightAveraging = .none
     ) -> TrainingSpecification {
         TrainingSpecification(
             base: "base", precision: .f32, lora: LoRAConfiguration(rank: 2, alpha: 4, targets: [.query, .value]),
             seed: 3, epochs: epochs, batch: 4, learningRate: 0.02, warmupSteps: warmup, weightDecay: decay,
-            schedule: schedule, dropout: dropout, heldOut: heldOut, slices: slices)
+            schedule: schedule, dropout: dropout, heldOut: heldOut, slices: slices,
+            averaging: averaging)
     }
 
     /// 40 users with two prompts each, dealt by user; somebody is in every slice.
@@ -41,6 +42,7 @@ struct TrainingInSlicesTests {
     private static let options = [
         specification(slices: 4), specification(slices: 4, warmup: 11, schedule: .linear, decay: 0.1),
         specification(slices: 4, dropout: 0.3), specification(slices: 3, epochs: 1, warmup: 3),
+        specification(slices: 4, schedule: .linear, averaging: .slices),
     ]
 
     @Test("A training that begins at any of its stages ends with the same bytes", arguments: options)
@@ -143,6 +145,35 @@ struct TrainingInSlicesTests {
             #expect(resumed.trained.adapter == fresh.trained.adapter)
             #expect(resumed.trained.report.slices?.first == slice)
         }
+    }
+
+    @Test("Averaged, the adapter after a slice is the mean of what there is after each slice up to it")
+    func averaging() throws {
+        let plain = Self.specification(slices: 4, schedule: .linear)
+        let averaged = Self.specification(slices: 4, schedule: .linear, averaging: .slices)
+        let prompts = Self.prompts(plain)
+        let (last, ends) = try train(prompts, plain)
+        let (mean, stages) = try train(prompts, averaged)
+        let values = ends.map(\.values) + [last.adapter.values]
+        for (index, answer) in (stages.map(\.values) + [mean.adapter.values]).enumerated() {
+            var sum = [Float](repeating: 0, count: answer.count)
+            for end in values[...index] { for place in sum.indices { sum[place] += end[place] } }
+            #expect(answer == sum.map { $0 / Float(index + 1) })
+        }
+        #expect(mean.adapter != last.adapter && mean.report.epochLosses == last.report.epochLosses)
+        #expect(Set(stages.map(\.name)).isDisjoint(with: ends.map(\.name)))
+        #expect(throws: UnlearningError.self) { try Self.specification(slices: 1, averaging: .slices).check() }
+    }
+
+    @Test("A slice without prompts has no end that would count twice")
+    func averagingEmptySlices() throws {
+        let four = Self.specification(slices: 4, averaging: .slices)
+        var prompts = letterPrompts(20)
+        for index in prompts.indices { prompts[index].slice = 1 + 2 * (index % 2) }
+        let (trained, stages) = try train(prompts, four)
+        #expect(stages.map(\.slice) == [1, 3])
+        #expect(trained.adapter.values == stages.last?.values && stages.first?.values != stages.last?.values)
+        for stage in stages { #expect(try train(prompts, four, from: stage).trained.adapter == trained.adapter) }
     }
 
     @Test("Dealing moves nobody when others come or go, and spreads evenly")

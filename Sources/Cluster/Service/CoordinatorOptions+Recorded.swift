@@ -21,6 +21,7 @@ extension CoordinatorOptions {
         dropout = cluster.training.dropout
         heldOut = cluster.training.heldOut
         slices = cluster.training.slices
+        averaging = cluster.training.averaging
         rule = cluster.rule
         embedding = cluster.embedding
         whenNoAdapter = cluster.whenNoAdapter

@@ -47,6 +47,8 @@ package struct CoordinatorOptions: Sendable {
     package var dropout = 0.0
     package var heldOut = 0.0
     package var slices = 1
+    /// nil: the usual for so many slices.
+    package var averaging: WeightAveraging?
     package var rule = AggregationRule.nonDecomposed
     /// nil: the default for the model's depth.
     package var embedding: EmbeddingSource?

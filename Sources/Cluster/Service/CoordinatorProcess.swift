@@ -301,7 +301,8 @@ extension CoordinatorOptions {
             training: TrainingSpecification(
                 base: model.checkpoint.digest, precision: precision, lora: lora, seed: seed, epochs: epochs,
                 batch: batch, learningRate: learningRate, warmupSteps: warmupSteps, weightDecay: weightDecay,
-                schedule: schedule, dropout: dropout, heldOut: heldOut, slices: slices),
+                schedule: schedule, dropout: dropout, heldOut: heldOut, slices: slices,
+                averaging: averaging ?? .standard(slices: slices)),
             embedding: embedding ?? .standard(for: model.checkpoint.configuration), shards: shards,
             partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter,
             whileRetraining: whileRetraining, method: method, corrections: corrections)

@@ -20,7 +20,10 @@ final class SlicedTrainings {
     init(work: ComparedModels) {
         self.work = work
         var specification = work.settings.specification
-        if specification.slices == 1 { specification.slices = Self.usualSlices }
+        if specification.slices == 1 {
+            specification.slices = Self.usualSlices
+            specification.averaging = .standard(slices: Self.usualSlices)
+        }
         self.specification = specification
         dealsUsers = specification.dealing(of: work.settings.partition) != nil
     }

@@ -65,6 +65,9 @@ struct TrainingRun {
         }
     }
 
+    /// After a slice with prompts.
+    mutating func endSlice() { state.average?.add(state.values) }
+
     /// One optimiser step. Returns the sum of the batch's losses, in nats.
     private mutating func take(_ batch: [AdapterTraining.Sample], step: Int, rate: Float) throws -> Double {
         let began = clock.now
@@ -91,9 +94,11 @@ extension TrainingState {
     func isUsable(_ layout: AdapterLayout, _ specification: TrainingSpecification) -> Bool {
         values.count == layout.count && optimiser.first.count == layout.count
             && optimiser.weightDecay == Float(specification.weightDecay) && lossSums.count == specification.epochs
+            && (specification.averaging == .slices
+                ? average?.sum.count == layout.count && average?.mean != nil : average == nil)
     }
 
     func checkFinite(what: String) throws {
-        guard values.allSatisfy(\.isFinite) else { throw UnlearningError.notFinite(what: what) }
+        guard values.allSatisfy(\.isFinite), adapter.allSatisfy(\.isFinite) else { throw UnlearningError.notFinite(what: what) }
     }
 }

@@ -88,6 +88,7 @@ extension CoordinatorOptions {
         cluster.training.dropout = dropout
         cluster.training.heldOut = heldOut
         cluster.training.slices = slices
+        cluster.training.averaging = averaging ?? .standard(slices: slices)
         cluster.rule = rule
         cluster.embedding = embedding ?? recorded.embedding
         cluster.whenNoAdapter = whenNoAdapter

@@ -24,6 +24,7 @@ extension CoordinatorFlags {
         merged.dropout = dropout ?? file.dropout
         merged.heldOut = heldOut ?? file.heldOut
         merged.slices = slices ?? file.slices
+        merged.averaging = try averaging ?? file.value(file.averaging, WeightAveraging.init(rawValue:))
         merged.rank = rank ?? file.rank
         merged.alpha = alpha ?? file.alpha
         if targets.isEmpty {

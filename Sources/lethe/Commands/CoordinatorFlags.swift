@@ -104,6 +104,13 @@ struct CoordinatorFlags: ParsableArguments {
     var slices: Int?
 
     @Option(
+        help: """
+            The adapter is the mean of what there was at the end of each slice (slices), or what there was at the end of the \
+            last (none). [default: slices, if there are several]
+            """)
+    var averaging: WeightAveraging?
+
+    @Option(
         help:
             "Rank of the adapters, \(TrainingSpecification.rankBounds.inWords) and no more than the model's hidden size. [default: 8]"
     )
@@ -255,6 +262,7 @@ extension CoordinatorFlags {
         options.heldOut = try within(
             TrainingSpecification.heldOutBounds, heldOut ?? options.heldOut, "--held-out")
         options.slices = try within(TrainingSpecification.sliceBounds, slices ?? options.slices, "--slices")
+        options.averaging = averaging ?? options.averaging
         options.rule = rule ?? options.rule
         if let embeddingLayer {
             options.embedding = EmbeddingSource(

@@ -19,6 +19,7 @@ struct ConfigurationFile: Decodable {
     var dropout: Double?
     var heldOut: Double?
     var slices: Int?
+    var averaging: String?
     var rank: Int?
     var alpha: Double?
     var targets: [String]?
@@ -42,7 +43,7 @@ struct ConfigurationFile: Decodable {
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
         case data, model, listen, shards, partition, seed, epochs, batch, rank, alpha, targets, rule, method, precision
-        case threads, keys, allow, prepare, e2urec, ifru, schedule, dropout, slices
+        case threads, keys, allow, prepare, e2urec, ifru, schedule, dropout, slices, averaging
         case allowGateway = "allow_gateway"
         case allowList = "allow_list"
         case openLoopback = "open_loopback"

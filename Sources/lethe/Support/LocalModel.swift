@@ -29,6 +29,7 @@ struct LocalModelOptions: ParsableArguments {
 
 extension TrainingSpecification.Precision: ExpressibleByArgument {}
 extension RateSchedule: ExpressibleByArgument {}
+extension WeightAveraging: ExpressibleByArgument {}
 
 /// A base model loaded for this process alone.
 struct LocalModel {

@@ -22,10 +22,11 @@ package struct CoordinatorFixture {
     package init(
         _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ForgetMethod = .apa,
         copies: [HandedCopy] = [], workers: [RememberedWorker] = [], doubleCheck: DoubleCheckRule = .one,
-        generation: Generation? = nil, firstTask: TaskID = 1, expectedWorkers: Int? = nil
+        generation: Generation? = nil, firstTask: TaskID = 1, expectedWorkers: Int? = nil,
+        training: TrainingSpecification = Self.specification
     ) {
         let configuration = ClusterConfiguration(
-            training: Self.specification, embedding: EmbeddingSource(layer: 1, pooling: .last),
+            training: training, embedding: EmbeddingSource(layer: 1, pooling: .last),
             shards: snapshot.shards.count, partition: .userHash, method: method)
         coordinator = Coordinator(
             settings: CoordinatorSettings(

@@ -142,11 +142,13 @@ extension Coordinator {
                 message: "this cluster trains over the base model \(wanted.base), the worker has "
                     + "\(hello.base.clipped): start it with the same model files")
         }
-        if wanted.slices > 1, hello.trainsSlices != true {
+        let knowsTraining = (wanted.slices == 1 || hello.trainsSlices == true)
+            && (wanted.averaging == .none || hello.averages == true)
+        if !knowsTraining {
             return ClientError(
                 code: .protocolVersion,
-                message: "this cluster trains in slices, of which the worker's release knows nothing: run the same "
-                    + "release of lethe on both")
+                message: "this cluster trains in slices in a way of which the worker's release knows nothing: run the "
+                    + "same release of lethe on both")
         }
         if hello.precision != wanted.precision {
             return ClientError(

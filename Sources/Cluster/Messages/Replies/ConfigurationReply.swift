@@ -21,6 +21,7 @@ public struct CoordinatorConfiguration: Codable, Equatable, Sendable {
     public var dropout: Double?
     public var heldOut: Double?
     public var slices: Int?
+    public var averaging: String?
     public var rank: Int?
     public var alpha: Double?
     public var targets: [String]?
@@ -55,6 +56,7 @@ public struct CoordinatorConfiguration: Codable, Equatable, Sendable {
         dropout = cluster.training.dropout
         heldOut = cluster.training.heldOut
         slices = cluster.training.slices
+        averaging = cluster.training.averaging.rawValue
         rank = cluster.training.lora.rank
         alpha = cluster.training.lora.alpha
         targets = cluster.training.lora.targets.map(\.rawValue)

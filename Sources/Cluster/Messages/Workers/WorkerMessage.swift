@@ -60,6 +60,8 @@ public enum WorkerMessage: Sendable, Equatable {
         public var work: [HeldTask]
         /// Whether the worker knows of slices; nil: it is of a release that does not.
         public var trainsSlices: Bool?
+        /// Whether it knows of averages of slices (`WeightAveraging`); nil: it is of a release that does not.
+        public var averages: Bool?
         /// What people are to call it (`WorkerName`); nil: the coordinator finds a name.
         public var label: String?
         /// `Release.version`; nil: it is of a release that does not say.
@@ -76,9 +78,11 @@ public enum WorkerMessage: Sendable, Equatable {
         public init(
             worker: String, secret: String = "", name: String, protocolVersion: Int, base: String,
             precision: TrainingSpecification.Precision, arithmetic: String, threads: Int, copies: [ShardCopy],
-            known: [KnownGeneration]? = nil, work: [HeldTask] = [], trainsSlices: Bool? = true
+            known: [KnownGeneration]? = nil, work: [HeldTask] = [], trainsSlices: Bool? = true,
+            averages: Bool? = true
         ) {
             self.trainsSlices = trainsSlices
+            self.averages = averages
             self.worker = worker
             self.secret = secret
             self.name = name

@@ -6,8 +6,8 @@ import Foundation
 ///
 ///     8 bytes     "LETHEST1"
 ///     UInt64      length of the header
-///     header      JSON: name, slice, steps, tokens, weight decay, sums of losses, parameters
-///     Float       the adapter's parameters, first moments, second moments
+///     header      JSON: name, slice, steps, tokens, weight decay, sums of losses, parameters, slices that are averaged (if any)
+///     Float       parameters, first moments, second moments; where slices are averaged, the sum of their ends
 extension TrainingStage {
     private static let magic: [UInt8] = Array("LETHEST1".utf8)
     /// Bytes of a header, at most: a sum of losses for each epoch is the longest of it.
@@ -23,6 +23,8 @@ extension TrainingStage {
         var weightDecay: Float
         var lossSums: [Double]
         var parameters: Int
+        /// nil: nothing is averaged.
+        var averaged: Int?
     }
 
     /// - `put`: gets the bytes in parts, in order.
@@ -32,9 +34,11 @@ extension TrainingStage {
         let header = try encoder.encode(
             Header(
                 name: name, slice: slice, steps: state.optimiser.steps, tokens: state.tokens,
-                weightDecay: state.optimiser.weightDecay, lossSums: state.lossSums, parameters: state.values.count))
+                weightDecay: state.optimiser.weightDecay, lossSums: state.lossSums, parameters: state.values.count,
+                averaged: state.average?.moments))
         try put(Data(Self.magic) + withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) } + header)
-        for numbers in [state.values, state.optimiser.first, state.optimiser.second] {
+        let vectors = [state.values, state.optimiser.first, state.optimiser.second, state.average?.sum]
+        for case let numbers? in vectors {
             for start in stride(from: 0, to: numbers.count, by: Self.portion) {
                 let part = numbers[start..<min(start + Self.portion, numbers.count)]
                 try put(Data(LittleEndianFloats.bytes(part)))
@@ -68,7 +72,8 @@ extension TrainingStage {
         }
         // A number from outside: bounded by what is left before anything is allocated.
         let parameters = header.parameters
-        guard parameters >= 0, parameters <= left, 12 * parameters == left else {
+        let each = header.averaged == nil ? 12 : 16
+        guard parameters >= 0, parameters <= left, each * parameters == left else {
             throw malformed("its header announces \(parameters) parameters, and \(left) bytes follow")
         }
         guard TrainingSpecification.sliceBounds.contains(header.slice), header.tokens >= 0 else {
@@ -78,7 +83,8 @@ extension TrainingStage {
         let values = try floats()
         let first = try floats()
         let second = try floats()
-        guard [values, first, second].allSatisfy(Vectors.areFinite), header.lossSums.allSatisfy(\.isFinite) else {
+        let sum = try header.averaged.map { _ in try floats() }
+        guard [values, first, second, sum ?? []].allSatisfy(Vectors.areFinite), header.lossSums.allSatisfy(\.isFinite) else {
             throw UnlearningError.notFinite(what: "the stored stage")
         }
         guard
@@ -87,6 +93,12 @@ extension TrainingStage {
         else { throw malformed("its header counts from nothing") }
         var state = TrainingState(values: values, optimiser: optimiser, lossSums: header.lossSums)
         state.tokens = header.tokens
+        if let averaged = header.averaged, let sum {
+            guard (1...header.slice).contains(averaged), let average = ParameterSum(sum: sum, moments: averaged) else {
+                throw malformed("its header counts from nothing")
+            }
+            state.average = average
+        }
         self.init(name: header.name, slice: header.slice, state: state)
     }
 }

@@ -19,7 +19,7 @@ public struct TrainingStage: Hashable, Sendable {
     /// Prompt tokens that were trained, times epochs.
     public var tokens: Int { state.tokens }
     /// The adapter's parameters.
-    public var values: [Float] { state.values }
+    public var values: [Float] { state.adapter }
 }
 
 /// What one optimiser step leaves to the next.
@@ -31,6 +31,8 @@ struct TrainingState: Hashable, Sendable {
     var tokens = 0
     /// Of each epoch, in nats, of all slices so far.
     var lossSums: [Double]
+    /// With `WeightAveraging.slices`.
+    var average: ParameterSum?
 
     init(values: [Float], optimiser: AdamW, lossSums: [Double]) {
         self.values = values
@@ -43,6 +45,42 @@ struct TrainingState: Hashable, Sendable {
             values: adapter.values,
             optimiser: AdamW(count: adapter.values.count, weightDecay: Float(specification.weightDecay)),
             lossSums: [Double](repeating: 0, count: specification.epochs))
+        if specification.averaging == .slices { average = ParameterSum(count: adapter.values.count) }
+    }
+
+    /// The parameters that answer.
+    var adapter: [Float] { average?.mean ?? values }
+}
+
+/// Parameters at several moments of a training, added up one after the other.
+struct ParameterSum: Hashable, Sendable {
+    private(set) var sum: [Float]
+    /// How many were added.
+    private(set) var moments: Int
+
+    init(count: Int) {
+        sum = [Float](repeating: 0, count: count)
+        moments = 0
+    }
+
+    /// nil: nothing can have been added so often.
+    init?(sum: [Float], moments: Int) {
+        guard moments >= 0 else { return nil }
+        self.sum = sum
+        self.moments = moments
+    }
+
+    mutating func add(_ values: [Float]) {
+        precondition(values.count == sum.count, "parameters of another shape")
+        for index in sum.indices { sum[index] += values[index] }
+        moments += 1
+    }
+
+    /// nil: of nothing.
+    var mean: [Float]? {
+        guard moments > 0 else { return nil }
+        let count = Float(moments)
+        return sum.map { $0 / count }
     }
 }
 
@@ -71,7 +109,7 @@ extension TrainingStage {
     ) -> TrainedAdapter? {
         let layout = AdapterLayout(model: model, configuration: specification.lora)
         guard state.isUsable(layout, specification), data.prompts > 0 else { return nil }
-        let adapter = Adapter(layout: layout, values: state.values)
+        let adapter = Adapter(layout: layout, values: values)
         return TrainedAdapter(
             adapter: adapter,
             report: TrainingReport(
