@@ -46,7 +46,7 @@ struct CoordinatorWorkerTests {
         #expect(fixture.refusals == [.arithmetic])
     }
 
-    @Test("A worker of a release that would train in another way is refused, and taken in where the cluster does not need it")
+    @Test("A worker whose release would train in another way is refused where the cluster trains so")
     func olderTrainings() {
         func refusals(slices: Int, averaging: WeightAveraging, knows: (Bool?, Bool?)) -> [ErrorCode] {
             var training = CoordinatorFixture.specification

@@ -99,6 +99,8 @@ extension TrainingState {
     }
 
     func checkFinite(what: String) throws {
-        guard values.allSatisfy(\.isFinite), adapter.allSatisfy(\.isFinite) else { throw UnlearningError.notFinite(what: what) }
+        guard values.allSatisfy(\.isFinite), adapter.allSatisfy(\.isFinite) else {
+            throw UnlearningError.notFinite(what: what)
+        }
     }
 }

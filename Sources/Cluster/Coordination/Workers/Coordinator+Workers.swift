@@ -142,7 +142,8 @@ extension Coordinator {
                 message: "this cluster trains over the base model \(wanted.base), the worker has "
                     + "\(hello.base.clipped): start it with the same model files")
         }
-        let knowsTraining = (wanted.slices == 1 || hello.trainsSlices == true)
+        let knowsTraining =
+            (wanted.slices == 1 || hello.trainsSlices == true)
             && (wanted.averaging == .none || hello.averages == true)
         if !knowsTraining {
             return ClientError(

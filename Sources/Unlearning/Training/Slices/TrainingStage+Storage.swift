@@ -84,7 +84,8 @@ extension TrainingStage {
         let first = try floats()
         let second = try floats()
         let sum = try header.averaged.map { _ in try floats() }
-        guard [values, first, second, sum ?? []].allSatisfy(Vectors.areFinite), header.lossSums.allSatisfy(\.isFinite) else {
+        guard [values, first, second, sum ?? []].allSatisfy(Vectors.areFinite), header.lossSums.allSatisfy(\.isFinite)
+        else {
             throw UnlearningError.notFinite(what: "the stored stage")
         }
         guard
