@@ -1,10 +1,16 @@
 """How many questions gateways answer over HTTP, how soon, and what a forget costs beside them: a section of cluster/bench."""
 
+import contextlib
 import http.client
 import json
+import math
 import os
 import pathlib
+import shlex
 import signal
+import statistics
+import subprocess
+import tempfile
 import threading
 import time
 
@@ -13,6 +19,8 @@ from local import LocalCluster, sampling, say, table
 
 SETTINGS = ["--shards", "4", "--partition", "user-hash", "--seed", "1", "--epochs", "1"]
 CLIENTS = (1, 4, 16, 64)
+# Candidates of a question beyond capacity; prompts of the movie set that the peer scores.
+CROWD_ITEMS, PEER_PROMPTS = 20, 256
 
 
 class Gateway:
@@ -52,28 +60,38 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def ask(gateways, users, items, clients, count, seconds):
-    """So many clients, each with one question after another, every one about the next user; kept connections."""
-    times, failures, lock = [], [0], threading.Lock()
+def ask(gateways, users, items, clients, count, seconds, patience=600):
+    """So many clients, each with one question after another, every one about the next user; kept connections. Who waited as long as
+    `patience` hangs up and asks the next question."""
+    times, failures, left, lock = [], [0], [0], threading.Lock()
     end = time.monotonic() + seconds
 
     def client(number):
-        connection = http.client.HTTPConnection("127.0.0.1", gateways[number % len(gateways)].port, timeout=600)
+        connection = http.client.HTTPConnection("127.0.0.1", gateways[number % len(gateways)].port, timeout=patience)
         position = number * 7919
         while time.monotonic() < end:
             chosen = [items[(position * 31 + step) % len(items)] for step in range(count)]
             body = {"user": users[position % len(users)], "items" if count == 1 else "candidates": chosen}
             start = time.monotonic()
-            connection.request("POST", "/v1/score" if count == 1 else "/v1/rank", json.dumps(body),
-                               {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            response.read()
+            position += 1
+            try:
+                connection.request("POST", "/v1/score" if count == 1 else "/v1/rank", json.dumps(body),
+                                   {"Content-Type": "application/json"})
+                response = connection.getresponse()
+                response.read()
+            except TimeoutError:
+                # The next request opens another.
+                connection.close()
+                with lock:
+                    left[0] += 1
+                continue
             with lock:
                 if response.status == 200:
                     times.append(time.monotonic() - start)
                 else:
                     failures[0] += 1
-            position += 1
+            if response.status in (429, 503):
+                time.sleep(min(5, float(response.headers.get("Retry-After", 1))))
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     begin = time.monotonic()
@@ -83,7 +101,7 @@ def ask(gateways, users, items, clients, count, seconds):
         thread.join()
     wall = time.monotonic() - begin
     return {"clients": clients, "items": count, "answered": len(times), "failed": failures[0],
-            "answered_per_second": len(times) / wall, "p50_seconds": percentile(times, 0.5) if times else None,
+            "given_up": left[0], "answered_per_second": len(times) / wall, "p50_seconds": percentile(times, 0.5) if times else None,
             "p99_seconds": percentile(times, 0.99) if times else None}
 
 
@@ -116,7 +134,71 @@ def acknowledgements(cluster, door, users, report):
         cluster.stop(gateway.name)
 
 
-def measure(seconds):
+def beyond_capacity(gateways, users, items, seconds):
+    """Clients that together ask at least twice as often as can be answered, since whoever gives up asks anew at once."""
+    capacity = ask(gateways, users, items, 4, CROWD_ITEMS, seconds)
+    patience = max(5, 4 * (capacity["p50_seconds"] or seconds))
+    crowd = max(8, math.ceil(2 * capacity["answered_per_second"] * patience))
+    return {"capacity": capacity, "patience_seconds": patience,
+            "crowd": ask(gateways, users, items, crowd, CROWD_ITEMS, max(seconds, 4 * patience), patience)}
+
+
+@contextlib.contextmanager
+def training(cluster, door, users):
+    """Somebody is forgotten as soon as what the last one took is trained again: some shard always trains."""
+    over, counted = threading.Event(), []
+
+    def go_on():
+        while not over.is_set():
+            forget(door, users.pop())
+            while not over.is_set() and json.loads(door.get("/v1/status")[1])["pending_forgets"]:
+                time.sleep(0.2)
+            counted.append(None)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield counted
+    finally:
+        over.set()
+        thread.join()
+        cluster.run("retrained", "train", "--wait")
+
+
+def older(lethe, seconds):
+    """The same questions, to the coordinator of another build, through its own gateway."""
+    data, found = pathlib.Path(os.environ["LETHE_ML100K"]), []
+    with LocalCluster(1, SETTINGS, lethe=lethe) as cluster:
+        cluster.run("import", "import", "--format", "recbole", str(data), *sampling(64, 16, 0))
+        cluster.run("train", "train", "--wait")
+        users, items = names(data / "ml-100k.inter", 0), names(data / "ml-100k.item", 0)
+        door = Gateway(cluster, "door")
+        ask([door], users, items, 4, 1, 2)
+        for clients in CLIENTS:
+            found.append({"by": lethe, **ask([door], users, items, clients, 1, seconds)})
+        found.append({"by": lethe, **ask([door], users, items, 4, 100, seconds)})
+    return found
+
+
+def peer(command):
+    """Questions a second of a loop over batches without anything around it: the peer's prompts a second, divided by the adapters
+    that a question is put to here."""
+    with tempfile.TemporaryDirectory(prefix="lethe-bench-") as folder:
+        prompts = pathlib.Path(folder) / "prompts.jsonl"
+        lines = subprocess.run(
+            [os.environ["LETHE"], "prompts", "--format", "recbole", os.environ["LETHE_ML100K"], *sampling(64, 16, PEER_PROMPTS),
+             "--split", "test"], stdout=subprocess.PIPE, check=True).stdout
+        prompts.write_bytes(lines)
+        done = subprocess.run([*shlex.split(command), "--prompts", str(prompts), "--mode", "score", "--dtype", "f32", "--threads",
+                               str(os.cpu_count() or 1)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    said = json.loads(done.stdout.splitlines()[-1])
+    adapters = int(SETTINGS[SETTINGS.index("--shards") + 1])
+    rate = said["tokens_per_second"] * said["prompts"] / said["tokens"]
+    return {"prompts_per_second": rate, "adapters": adapters, "questions_per_second": rate / adapters}
+
+
+def measure(arguments):
+    seconds = arguments.serving_seconds
     data = pathlib.Path(os.environ["LETHE_ML100K"])
     cores = os.cpu_count() or 1
     report = {"questions": []}
@@ -136,16 +218,28 @@ def measure(seconds):
                 report["questions"].append({"by": label, **ask(gateways, users, items, clients, 1, seconds)})
             report["questions"].append({"by": label, **ask(gateways, users, items, 4, 100, seconds)})
             say(f"  {label}: measured")
+        leaving = list(users)
+        for label, gateways in ways[:2]:
+            with training(cluster, door, leaving) as trained:
+                for clients in (1, 4):
+                    report["questions"].append(
+                        {"by": f"{label}, a shard trains", **ask(gateways, users[:100], items, clients, 1, seconds)})
+            say(f"  {label}: measured beside {len(trained)} trainings")
+        report["beyond_capacity"] = {label: beyond_capacity(gateways, users[:100], items, seconds) for label, gateways in ways[:2]}
         report["gateway_bytes"] = ways[1][1][0].resident_bytes()
         for _, gateways in ways[1:]:
             for gateway in gateways:
                 cluster.stop(gateway.name)
-        acknowledgements(cluster, door, list(users), report)
+        acknowledgements(cluster, door, leaving, report)
+    for lethe in arguments.beside:
+        report["questions"] += older(lethe, seconds)
+    if arguments.peer:
+        report["peer"] = [peer(arguments.peer) for _ in range(arguments.rounds)]
     return report
 
 
 def serving_figures(arguments, report):
-    report["serving"] = found = measure(arguments.serving_seconds)
+    report["serving"] = found = measure(arguments)
     rows = [("who answers", "clients", "items", "a second", "p50", "p99", "failed")]
     for run in found["questions"]:
         rows.append((run["by"], run["clients"], run["items"], f"{run['answered_per_second']:.2f}",
@@ -161,4 +255,13 @@ def serving_figures(arguments, report):
     rows.append(("with one of 4 that hangs: the first, the next", f"{hanging['first_seconds']:.2f} s",
                  f"{1000 * hanging['second_seconds']:.1f} ms"))
     table(rows)
+    rows = [("twice as many as can be answered", "of what can be", "given up", "refused")]
+    for label, runs in found["beyond_capacity"].items():
+        share = runs["crowd"]["answered_per_second"] / runs["capacity"]["answered_per_second"]
+        rows.append((f"{label}, {runs['crowd']['clients']} clients with {CROWD_ITEMS} items", f"{100 * share:.0f} %",
+                     runs["crowd"]["given_up"], runs["crowd"]["failed"]))
+    table(rows)
+    if "peer" in found:
+        rate = statistics.median(run["questions_per_second"] for run in found["peer"])
+        say(f"  the peer in a loop over batches, through as many adapters: {rate:.1f} questions with one item a second")
     say(f"  memory of a gateway that answers, shared pages divided: {found['gateway_bytes'] / 1e6:.0f} MB")

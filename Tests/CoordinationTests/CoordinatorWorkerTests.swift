@@ -2,6 +2,7 @@ import ClusterTestSupport
 import Coordination
 import Messages
 import Testing
+import Unlearning
 
 @Suite("The coordinator and its workers")
 struct CoordinatorWorkerTests {
