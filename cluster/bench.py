@@ -13,6 +13,7 @@ import time
 import cores
 import ledger
 import load
+import retraining
 import serving
 from local import LocalCluster, say, table
 
@@ -23,8 +24,9 @@ def parse():
     parser.add_argument("--prompts", type=int, default=160, help="prompts of one measurement (default 160)")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--peer", help="a peer's command line; it prints JSON with tokens_per_second")
-    parser.add_argument("--only", help="comma-separated: speed, rank, query, cluster (all by default), ledger, load, serving, cores")
+    parser.add_argument("--only", help="comma-separated: speed, rank, query, cluster (all by default), ledger, load, serving, cores, slices")
     parser.add_argument("--serving-seconds", type=float, default=20, help="of one measurement of serving (default 20)")
+    parser.add_argument("--users", type=int, default=30, help="with slices: how many are forgotten (default 30)")
     parser.add_argument("--modes", default="train:bf16,train:f32,score:bf16,score:f32", help="what speed measures")
     parser.add_argument("--json", action="store_true")
     ledger.add_options(parser)
@@ -147,6 +149,8 @@ def main():
         load.load_figures(arguments, report)
     if "cores" in only:
         cores.cores_figures(arguments, report)
+    if "slices" in only:
+        retraining.retraining_figures(arguments, report)
     if "serving" in only:
         serving.serving_figures(arguments, report)
     if arguments.json:

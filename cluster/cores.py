@@ -11,10 +11,10 @@ SHARDS = 4
 SAMPLES = 96
 
 
-def people(data):
+def people(data, samples=SAMPLES):
     """Who has training prompts in this sample, in the order of their prompts."""
     done = subprocess.run([os.environ["LETHE"], "prompts", "--format", "recbole", data, "--split", "train",
-                           *sampling(SAMPLES, 0, 0)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+                           *sampling(samples, 0, 0)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     return list(dict.fromkeys(json.loads(line)["user"] for line in done.stdout.splitlines()))
 
 

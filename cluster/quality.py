@@ -17,7 +17,7 @@ def main():
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--shards", type=int, default=4)
     parser.add_argument("--aggregates", action="store_true", help="leave out the base model and each adapter alone")
-    parser.add_argument("--slices", help="numbers of slices to compare with the first of them, such as 1,2,4,8")
+    parser.add_argument("--slices", help="numbers of slices to compare with the first of them, such as 1,2,4,8; 4:none: without averaging")
     parser.add_argument("--samples", type=int, default=1024, help="with --slices: about so many training prompts")
     parser.add_argument("--keep", help="with --slices: a folder for finished cases, which a later run goes on from")
     parser.add_argument("--kept-only", action="store_true", help="with --slices: the table of the cases that there are")

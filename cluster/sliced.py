@@ -72,10 +72,27 @@ class Prompts:
         return [json.loads(line)["margin"] for line in done.stdout.splitlines()]
 
 
+class Slicing:
+    """`4`: in four slices, whose ends are averaged; `4:none`: without averaging."""
+
+    def __init__(self, text):
+        count, _, averaging = text.partition(":")
+        self.text, self.count = text, int(count)
+        self.averaging = averaging or ("slices" if self.count > 1 else "none")
+
+    @property
+    def settings(self):
+        return ["--slices", str(self.count), "--averaging", self.averaging]
+
+    @property
+    def fields(self):
+        return [self.count, self.averaging] if self.count > 1 else [self.count]
+
+
 def train_and_score(arguments, seed, slices, prompts):
     """One case: mean margins of all shards' adapters (equal weights), by split."""
-    settings = ["--shards", str(arguments.shards), "--partition", arguments.partition, "--seed", str(seed), "--slices",
-                str(slices), *arguments.settings]
+    settings = ["--shards", str(arguments.shards), "--partition", arguments.partition, "--seed", str(seed), *slices.settings,
+                *arguments.settings]
     threads = max(1, (os.cpu_count() or 1) // arguments.workers)
     with LocalCluster(arguments.workers, settings) as cluster:
         cluster.run("import", "import", "--format", "recbole", os.environ["LETHE_ML100K"], *sampling(arguments.samples, 0, 0))
@@ -93,10 +110,10 @@ def train_and_score(arguments, seed, slices, prompts):
 
 def case_name(arguments, seed, slices, prompts):
     """What determines a case: a file of other settings is never taken for this one."""
-    fields = [arguments.samples, arguments.partition, arguments.shards, seed, slices, arguments.settings, prompts.digest,
+    fields = [arguments.samples, arguments.partition, arguments.shards, seed, *slices.fields, arguments.settings, prompts.digest,
               os.path.basename(os.environ["LETHE_MODEL"])]
     digest = hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:16]
-    return f"shards-{arguments.shards}-seed-{seed}-slices-{slices}-{digest}.json"
+    return f"shards-{arguments.shards}-seed-{seed}-slices-{slices.text.replace(':', '-')}-{digest}.json"
 
 
 def report_on(cases, counts, prompts):
@@ -128,7 +145,7 @@ def report_on(cases, counts, prompts):
 
 def measure(arguments):
     """Cases in the order of what they tell: the first seed of all numbers of slices, then the next seed."""
-    counts = [int(count) for count in arguments.slices.split(",")]
+    counts = arguments.slices.split(",")
     keep = pathlib.Path(arguments.keep or tempfile.mkdtemp(prefix="lethe-slices-"))
     keep.mkdir(parents=True, exist_ok=True)
     cases = {}
@@ -136,13 +153,14 @@ def measure(arguments):
         prompts = Prompts(folder)
         for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
             for slices in counts:
-                path = keep / case_name(arguments, seed, slices, prompts)
+                slicing = Slicing(slices)
+                path = keep / case_name(arguments, seed, slicing, prompts)
                 if path.exists():
                     cases[seed, slices] = json.loads(path.read_text())
                     continue
                 if arguments.kept_only:
                     continue
-                cases[seed, slices] = case = train_and_score(arguments, seed, slices, prompts)
+                cases[seed, slices] = case = train_and_score(arguments, seed, slicing, prompts)
                 part = path.with_suffix(".part")
                 part.write_text(json.dumps(case))
                 part.replace(path)
