@@ -73,12 +73,12 @@ class Prompts:
 
 
 class Slicing:
-    """`4`: in four slices, whose ends are averaged; `4:none`: without averaging."""
+    """`4`: in four slices, with averaging; `4:none`: without."""
 
     def __init__(self, text):
         count, _, averaging = text.partition(":")
         self.text, self.count = text, int(count)
-        self.averaging = averaging or ("slices" if self.count > 1 else "none")
+        self.averaging = averaging or ("steps" if self.count > 1 else "none")
 
     @property
     def settings(self):

@@ -59,8 +59,8 @@ struct CoordinatorWorkerTests {
         #expect(refusals(slices: 1, averaging: .none, knows: (nil, nil)).isEmpty)
         #expect(refusals(slices: 2, averaging: .none, knows: (nil, nil)) == [.protocolVersion])
         #expect(refusals(slices: 2, averaging: .none, knows: (true, nil)).isEmpty)
-        #expect(refusals(slices: 2, averaging: .slices, knows: (true, nil)) == [.protocolVersion])
-        #expect(refusals(slices: 2, averaging: .slices, knows: (true, true)).isEmpty)
+        #expect(refusals(slices: 2, averaging: .steps, knows: (true, nil)) == [.protocolVersion])
+        #expect(refusals(slices: 2, averaging: .steps, knows: (true, true)).isEmpty)
     }
 
     @Test("The coordinator's own arithmetic, where known, is what the first worker is held to")

@@ -145,7 +145,7 @@ struct SlicesTests {
     func recorded() throws {
         let cluster = try TestCluster(settings: Self.settings())
         let configuration = try cluster.succeed("config")
-        #expect(configuration["slices"] as? Int == 4 && configuration["averaging"] as? String == "slices")
+        #expect(configuration["slices"] as? Int == 4 && configuration["averaging"] as? String == "steps")
         cluster.coordinator?.stop()
         let data = cluster.coordinatorDirectory.path
         func start(_ slices: String...) throws -> CommandResult {

@@ -12,8 +12,8 @@ import Recommendation
 ///
 /// With several slices (`SliceDealing`) all epochs of one come before the next one begins. Adapter, moments and steps go on
 /// from slice to slice, so that what there is after slice s, a stage, is a function of slices 1…s and the specification; a
-/// training that begins at a stage ends with the same bytes. Where slices are averaged (`WeightAveraging`), the optimiser goes on
-/// from the last parameters and the mean of the slices' ends is the adapter.
+/// training that begins at a stage ends with the same bytes. Where steps are averaged (`WeightAveraging`), the optimiser goes on
+/// from the last parameters and the mean is the adapter.
 public enum AdapterTraining {
     /// A pure function of the model, the samples and the specification: not of the order of `samples`, nor of the stage that
     /// it begins at.
@@ -54,16 +54,14 @@ public enum AdapterTraining {
             validation: HeldOutSelection(split.heldOut.map { all[$0] }), slices: Array(slices[(first - 1)...]))
         for slice in first...specification.slices where !slices[slice - 1].isEmpty {
             try run.train(on: slices[slice - 1], progress: progress, isCancelled: isCancelled)
-            run.endSlice()
             if let stages, let name = names?[slice] {
                 try run.state.checkFinite(what: "the adapter after slice \(slice)")
                 stages.keep(TrainingStage(name: name, slice: slice, state: run.state))
             }
         }
         state = run.state
-        if let best = run.validation?.best { state.values = best.values }
         try state.checkFinite(what: "the adapter after step \(state.optimiser.steps)")
-        let adapter = Adapter(layout: layout, values: state.adapter)
+        let adapter = Adapter(layout: layout, values: run.validation?.best?.values ?? state.adapter)
         let count = slices.reduce(0) { $0 + $1.count }
         return TrainedAdapter(
             adapter: adapter,
@@ -193,10 +191,6 @@ extension TrainingSpecification {
                 slices == 1 || heldOut == 0,
                 "prompts are held out of a training in one slice only: with several, which epoch is kept would depend on "
                     + "later slices; leave one of the two options out"
-            ),
-            (
-                slices > 1 || averaging == .none,
-                "only a training in several slices has ends of slices to be averaged"
             ),
         ]
         for (holds, reason) in problems where !holds {

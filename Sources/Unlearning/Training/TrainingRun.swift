@@ -60,13 +60,10 @@ struct TrainingRun {
                         step: step - before.optimiser.steps, steps: steps, epoch: epoch,
                         loss: loss / Double(batch.count), tokens: state.tokens - before.tokens, totalTokens: tokens))
             }
-            let (model, adapter) = (model, Adapter(layout: layout, values: state.values))
+            let (model, adapter) = (model, Adapter(layout: layout, values: state.adapter))
             try validation?.judge(adapter, model: model, isCancelled: isCancelled)
         }
     }
-
-    /// After a slice with prompts.
-    mutating func endSlice() { state.average?.add(state.values) }
 
     /// One optimiser step. Returns the sum of the batch's losses, in nats.
     private mutating func take(_ batch: [AdapterTraining.Sample], step: Int, rate: Float) throws -> Double {
@@ -80,6 +77,7 @@ struct TrainingRun {
         }
         dropout?.mask(&result.gradient, layout: layout, step: step)
         state.optimiser.step(&state.values, gradient: result.gradient, learningRate: rate)
+        state.average?.add(state.values)
         computing += clock.now - began
         let sum = zip(result.logits, batch).reduce(0) {
             $0 + AdapterTraining.loss(margin: $1.0.margin, label: $1.1.label)
@@ -94,8 +92,8 @@ extension TrainingState {
     func isUsable(_ layout: AdapterLayout, _ specification: TrainingSpecification) -> Bool {
         values.count == layout.count && optimiser.first.count == layout.count
             && optimiser.weightDecay == Float(specification.weightDecay) && lossSums.count == specification.epochs
-            && (specification.averaging == .slices
-                ? average?.sum.count == layout.count && average?.mean != nil : average == nil)
+            && (specification.averaging == .steps
+                ? average?.mean.count == layout.count && average?.moments == optimiser.steps : average == nil)
     }
 
     func checkFinite(what: String) throws {

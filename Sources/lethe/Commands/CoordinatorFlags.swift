@@ -105,8 +105,8 @@ struct CoordinatorFlags: ParsableArguments {
 
     @Option(
         help: """
-            The adapter is the mean of what there was at the end of each slice (slices), or what there was at the end of the \
-            last (none). [default: slices, if there are several]
+            The adapter is the mean of what there was after every step (steps), or what there was after the last (none). \
+            [default: steps, if there are several slices]
             """)
     var averaging: WeightAveraging?
 

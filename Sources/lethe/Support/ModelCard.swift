@@ -109,7 +109,7 @@ struct ModelCard {
         ]
         if specification.dropout > 0 { said.append("dropout \(PlainNumber.text(specification.dropout))") }
         if specification.slices > 1 { said.append("in \(specification.slices) slices, one after the other") }
-        if specification.averaging == .slices { said.append("the mean of the slices' ends") }
+        if specification.averaging == .steps { said.append("the mean over all steps") }
         if specification.heldOut > 0 {
             said.append("a share of \(PlainNumber.text(specification.heldOut)) held out to choose the epoch")
         }

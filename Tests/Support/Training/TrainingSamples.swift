@@ -34,6 +34,8 @@ package struct ByteTokenizer: Tokenizer {
 package final class LetterModel: AnswerModel {
     package let configuration: ModelConfiguration
     package private(set) var asked: [[[Int32]]] = []
+    /// The adapter of each call.
+    package private(set) var adapters: [Adapter] = []
     /// What the loss said about each batch.
     package private(set) var slopes: [[AnswerLogits]] = []
     /// Calls after which margins (or gradients) stop being numbers.
@@ -62,6 +64,7 @@ package final class LetterModel: AnswerModel {
         prompts: [[Int32]], adapter: Adapter, lossGradient: (Int, AnswerLogits) -> AnswerLogits
     ) throws -> (gradient: [Float], logits: [AnswerLogits]) {
         asked.append(prompts)
+        adapters.append(adapter)
         var gradient = [Float](repeating: 0, count: adapter.layout.count)
         var logits: [AnswerLogits] = []
         var answers: [AnswerLogits] = []

@@ -110,7 +110,7 @@ extension ClusterConfiguration {
         try same("dropout") { $0.training.dropout }
         try same("share held out") { $0.training.heldOut }
         try same("slices") { $0.training.slices }
-        try same("averaging of slices") { $0.training.averaging.rawValue }
+        try same("averaging") { $0.training.averaging.rawValue }
         try same("embedding layer") { $0.embedding.layer }
         try same("embedding pooling") { $0.embedding.pooling.rawValue }
         // Whatever a later version adds to the specification is covered too.

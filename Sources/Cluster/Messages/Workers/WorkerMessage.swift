@@ -60,7 +60,7 @@ public enum WorkerMessage: Sendable, Equatable {
         public var work: [HeldTask]
         /// Whether the worker knows of slices; nil: it is of a release that does not.
         public var trainsSlices: Bool?
-        /// Whether it knows of averages of slices (`WeightAveraging`); nil: it is of a release that does not.
+        /// Whether it knows of averages of steps (`WeightAveraging`); nil: it is of a release that does not.
         public var averages: Bool?
         /// What people are to call it (`WorkerName`); nil: the coordinator finds a name.
         public var label: String?

@@ -6,8 +6,8 @@ import Foundation
 ///
 ///     8 bytes     "LETHEST1"
 ///     UInt64      length of the header
-///     header      JSON: name, slice, steps, tokens, weight decay, sums of losses, parameters, slices that are averaged (if any)
-///     Float       parameters, first moments, second moments; where slices are averaged, the sum of their ends
+///     header      JSON: name, slice, steps, tokens, weight decay, sums of losses, parameters, steps that are averaged (if any)
+///     Float       parameters, first moments, second moments; where steps are averaged, their mean
 extension TrainingStage {
     private static let magic: [UInt8] = Array("LETHEST1".utf8)
     /// Bytes of a header, at most: a sum of losses for each epoch is the longest of it.
@@ -37,7 +37,7 @@ extension TrainingStage {
                 weightDecay: state.optimiser.weightDecay, lossSums: state.lossSums, parameters: state.values.count,
                 averaged: state.average?.moments))
         try put(Data(Self.magic) + withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) } + header)
-        let vectors = [state.values, state.optimiser.first, state.optimiser.second, state.average?.sum]
+        let vectors = [state.values, state.optimiser.first, state.optimiser.second, state.average?.mean]
         for case let numbers? in vectors {
             for start in stride(from: 0, to: numbers.count, by: Self.portion) {
                 let part = numbers[start..<min(start + Self.portion, numbers.count)]
@@ -83,8 +83,8 @@ extension TrainingStage {
         let values = try floats()
         let first = try floats()
         let second = try floats()
-        let sum = try header.averaged.map { _ in try floats() }
-        guard [values, first, second, sum ?? []].allSatisfy(Vectors.areFinite), header.lossSums.allSatisfy(\.isFinite)
+        let mean = try header.averaged.map { _ in try floats() }
+        guard [values, first, second, mean ?? []].allSatisfy(Vectors.areFinite), header.lossSums.allSatisfy(\.isFinite)
         else {
             throw UnlearningError.notFinite(what: "the stored stage")
         }
@@ -94,8 +94,8 @@ extension TrainingStage {
         else { throw malformed("its header counts from nothing") }
         var state = TrainingState(values: values, optimiser: optimiser, lossSums: header.lossSums)
         state.tokens = header.tokens
-        if let averaged = header.averaged, let sum {
-            guard (1...header.slice).contains(averaged), let average = ParameterSum(sum: sum, moments: averaged) else {
+        if let averaged = header.averaged, let mean {
+            guard averaged <= header.steps, let average = ParameterMean(mean: mean, moments: averaged) else {
                 throw malformed("its header counts from nothing")
             }
             state.average = average

@@ -31,8 +31,8 @@ struct TrainingState: Hashable, Sendable {
     var tokens = 0
     /// Of each epoch, in nats, of all slices so far.
     var lossSums: [Double]
-    /// With `WeightAveraging.slices`.
-    var average: ParameterSum?
+    /// With `WeightAveraging.steps`.
+    var average: ParameterMean?
 
     init(values: [Float], optimiser: AdamW, lossSums: [Double]) {
         self.values = values
@@ -45,42 +45,37 @@ struct TrainingState: Hashable, Sendable {
             values: adapter.values,
             optimiser: AdamW(count: adapter.values.count, weightDecay: Float(specification.weightDecay)),
             lossSums: [Double](repeating: 0, count: specification.epochs))
-        if specification.averaging == .slices { average = ParameterSum(count: adapter.values.count) }
+        if specification.averaging == .steps { average = ParameterMean(count: adapter.values.count) }
     }
 
     /// The parameters that answer.
-    var adapter: [Float] { average?.mean ?? values }
+    var adapter: [Float] { average.flatMap { $0.moments > 0 ? $0.mean : nil } ?? values }
 }
 
-/// Parameters at several moments of a training, added up one after the other.
-struct ParameterSum: Hashable, Sendable {
-    private(set) var sum: [Float]
-    /// How many were added.
+/// The mean of parameters at several moments of a training, which come one after the other.
+struct ParameterMean: Hashable, Sendable {
+    private(set) var mean: [Float]
+    /// How many there were; the mean of none is zero.
     private(set) var moments: Int
 
     init(count: Int) {
-        sum = [Float](repeating: 0, count: count)
+        mean = [Float](repeating: 0, count: count)
         moments = 0
     }
 
-    /// nil: nothing can have been added so often.
-    init?(sum: [Float], moments: Int) {
-        guard moments >= 0 else { return nil }
-        self.sum = sum
+    /// nil: it cannot be a mean of so many.
+    init?(mean: [Float], moments: Int) {
+        guard moments > 0 else { return nil }
+        self.mean = mean
         self.moments = moments
     }
 
+    /// The difference is divided, not a sum, so that many moments lose no more digits than few.
     mutating func add(_ values: [Float]) {
-        precondition(values.count == sum.count, "parameters of another shape")
-        for index in sum.indices { sum[index] += values[index] }
+        precondition(values.count == mean.count, "parameters of another shape")
         moments += 1
-    }
-
-    /// nil: of nothing.
-    var mean: [Float]? {
-        guard moments > 0 else { return nil }
         let count = Float(moments)
-        return sum.map { $0 / count }
+        for index in mean.indices { mean[index] += (values[index] - mean[index]) / count }
     }
 }
 
