@@ -101,6 +101,25 @@ struct KeyAdmissionTests {
         }
     }
 
+    @Test
+    func `A name that the coordinator makes binds no key, which is said; a host or a chosen name that looks so does`() {
+        let admission = KeyAdmission(list(([.worker], .named("node7-1"))))
+        let refused = admission.objection(to: hello(first, name: "node7:4711"), from: keys[0].text)
+        #expect(refused?.code == .notAllowed)
+        for part in ["--name node7-1", "worker=node7)"] { #expect(refused?.message.contains(part) == true, "\(part)") }
+        // As it is called by now, at the next reading of the list.
+        #expect(admission.objection(toWorker: first, named: "node7:4711", key: keys[0].text)?.code == .notAllowed)
+        #expect(admission.objection(to: hello(first, name: "node7-1:4711"), from: keys[0].text) == nil)
+        var named = WorkerMessage.Hello(
+            worker: first, name: "node7:4711", protocolVersion: 1, base: "", precision: .f32, arithmetic: "",
+            threads: 1,
+            copies: [])
+        named.label = "node7-1"
+        #expect(admission.objection(to: .worker(.hello(named)), from: keys[0].text) == nil)
+        let other = admission.objection(to: hello(first, name: "node8:4711"), from: keys[0].text)
+        #expect(other?.message.contains("--name node7-1") == false)
+    }
+
     @Test func `With another list who is gone may nothing more, and who has other roles goes by them`() {
         var admission = KeyAdmission(list(([.worker], .firstUse), ([.query], .firstUse)))
         #expect(admission.tookIn(worker: first, key: keys[0].text) != nil)

@@ -21,6 +21,10 @@ struct FleetTests {
         fixture.hello("a", peer: "a2") { ($0.label, $0.name) = (nil, "node:99") }
         #expect(fixture.status.workers.map(\.name) == ["node-1", "node-2", "other-1", "node-3"])
         #expect(fixture.status.workers.first?.process == "node:99")
+        // Keys are bound to what workers call themselves.
+        #expect(fixture.coordinator.worker(at: fixture.peer("a2"))?.claim == "node:99")
+        fixture.hello("e") { ($0.label, $0.name) = ("mine", "node:4") }
+        #expect(fixture.coordinator.worker(at: fixture.peer("e"))?.claim == "mine")
     }
 
     @Test("A name that is too long, or moves the cursor, is refused", arguments: ["", "a b", "a\u{1B}[2J", "a\nb"])

@@ -27,6 +27,7 @@ final class KeysCommandTests {
         let key = try #require((first.json["allowed"] as? [String: Any])?["key"] as? String)
         let worker = try keys("allow", path("ben.pub"), "--role", "worker", "--worker", "node7", "--name", "b")
         #expect(worker.status == 0, "\(worker.errors)")
+        #expect((worker.json["note"] as? String)?.contains("--name node7") == true && first.json["note"] == nil)
         let again = try keys("allow", path("anna.pub"), "--role", "worker", "--role", "audit", "--worker", "any")
         #expect(again.status == 0 && again.json["new"] as? Bool == false)
         let lines = try listed()

@@ -7,6 +7,8 @@ package struct KnownWorker: Sendable {
     var name: String
     /// Host name and process id: another one after a restart of the worker.
     var process = ""
+    /// What it calls itself: the name that it was started with, else host name and process id. Empty until it greets.
+    var claim = ""
     var threads: Int
     /// Where its connection comes from.
     var address: String?

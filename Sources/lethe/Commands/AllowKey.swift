@@ -65,7 +65,8 @@ struct AllowKey: ParsableCommand {
             lease; what it passes on needs the roles for that).
 
             A key with the role worker is for one worker: the first that uses it, or the one that --worker names by its id or its \
-            name. --worker any is for however many.
+            name: the one of --name, or its host's. A name that the coordinator made (the host and a number, of a worker without \
+            --name) binds nothing, since whoever comes first has it. --worker any is for however many.
             """)
 
     @Argument(help: "A public key file, or the 40 characters of a public key.")
@@ -89,6 +90,8 @@ struct AllowKey: ParsableCommand {
         var allowList: String
         /// Whether the key was not on the list before.
         var new: Bool
+        /// Which workers a name means; nil: the key is bound to none.
+        var note: String?
     }
 
     func run() throws {
@@ -113,9 +116,11 @@ struct AllowKey: ParsableCommand {
                 return (entry, known == nil)
             }
             let line = KeyLine(entry)
-            let summary = Summary(allowed: line, allowList: try list.path(), new: isNew)
+            let note = entry.roles.contains(.worker) ? entry.worker.meaning : nil
+            let summary = Summary(allowed: line, allowList: try list.path(), new: isNew, note: note)
             try Output(json: list.json).emit(summary) {
                 "\(line.title) may \(line.roles.joined(separator: ", ")); \(AllowListOptions.whenChanged)"
+                    + (note.map { "\n\($0)" } ?? "")
             }
         }
     }

@@ -87,6 +87,7 @@ extension KnownWorker {
     mutating func introduce(_ hello: WorkerMessage.Hello, as name: String, at now: CoordinatorInstant) {
         self.name = name
         process = hello.name.clipped.printable
+        claim = hello.claim.clipped
         threads = hello.threads
         address = hello.address
         release = hello.release?.clipped.printable

@@ -189,8 +189,9 @@ extension Coordinator {
 
     package func hasWorker(at peer: PeerID) -> Bool { roster.worker(at: peer) != nil }
 
-    package func worker(at peer: PeerID) -> (id: String, name: String)? {
-        roster.worker(at: peer).map { ($0.id, $0.name) }
+    /// - Returns: `claim` is what the worker calls itself; a name that was made for it here says nothing of it.
+    package func worker(at peer: PeerID) -> (id: String, claim: String)? {
+        roster.worker(at: peer).map { ($0.id, $0.claim) }
     }
 
     // MARK: sending

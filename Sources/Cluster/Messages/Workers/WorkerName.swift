@@ -43,3 +43,8 @@ public enum WorkerName {
         return !number.isEmpty && number.allSatisfy { (48...57).contains($0) }
     }
 }
+
+extension WorkerMessage.Hello {
+    /// What the worker calls itself: the name that it was started with, else its host and process.
+    package var claim: String { label ?? name }
+}

@@ -102,7 +102,7 @@ extension CoordinatorLoop {
             ])
         for (peer, key) in admission.keys {
             guard let worker = coordinator.worker(at: peer),
-                let objection = keys?.objection(toWorker: worker.id, named: worker.name, key: key)
+                let objection = keys?.objection(toWorker: worker.id, named: worker.claim, key: key)
             else { continue }
             logger.notice("refused worker \(worker.id): \(objection.message.printable)")
             send(peer, CoordinatorMessage.refused(code: objection.code, message: objection.message))

@@ -26,7 +26,7 @@ package struct KeyAdmission: Sendable {
                 "the key \(grant.name) may not \(message.purpose): that needs the role \(needed), and it has \(own)")
         }
         guard case .worker(.hello(let hello)) = message else { return nil }
-        return objection(toWorker: hello.worker, named: hello.label ?? hello.name, of: grant)
+        return objection(toWorker: hello.worker, named: hello.claim, of: grant)
     }
 
     /// Why the key may not be this worker; nil: it may.
@@ -51,7 +51,8 @@ package struct KeyAdmission: Sendable {
             other = "the worker \(bound)"
         case .named(let bound):
             if WorkerBinding.isName(bound, of: name) { return nil }
-            other = "workers named \(bound), not \(name.clipped.printable)"
+            let made = WorkerBinding.objection(toMadeName: bound, of: name)
+            other = "workers named \(bound), not \(name.clipped.printable)" + (made.map { "; \($0)" } ?? "")
         case .firstUse:
             guard let bound = bindings[grant.entry.key.text], bound != id else { return nil }
             other = "the worker \(bound), the first that used it"

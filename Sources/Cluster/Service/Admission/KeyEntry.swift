@@ -59,7 +59,28 @@ package enum WorkerBinding: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether a worker's own name is the one of a binding.
+    /// Why this is none of the names of a worker that looks as if it had it; nil: it does not look so.
+    ///
+    /// A name that the coordinator makes, of the host and the smallest number that is free, binds nothing: whoever comes first with
+    /// the same host has it.
+    static func objection(toMadeName name: String, of worker: String) -> String? {
+        let host = WorkerName.host(of: worker)
+        guard worker != name, WorkerName.isNumbered(name, host: host) else { return nil }
+        return
+            "\(name.printable) is what the coordinator may call a worker of the host \(host.printable) that has no --name, which "
+            + "depends on who comes first, so no key is bound to it: start the worker with --name \(name.printable), or bind the "
+            + "key to its host (worker=\(host.printable))"
+    }
+
+    /// What a key that is bound to a name is for; nil: it is bound to none.
+    package var meaning: String? {
+        guard case .named(let name) = self else { return nil }
+        return
+            "\(name) is a worker that is started with --name \(name), or whose host is called so; what the coordinator calls "
+            + "workers without --name (the host and a number) is not looked at"
+    }
+
+    /// Whether what a worker calls itself is the name of a binding.
     static func isName(_ name: String, of worker: String) -> Bool {
         guard worker.hasPrefix(name) else { return false }
         let rest = worker.dropFirst(name.count)
