@@ -150,7 +150,7 @@ struct CoordinatorCopiesTests {
         fixture.ask(forget("host:b"), id: "4")
         #expect(fixture.replies.isEmpty)
         let command = try #require(fixture.commands.first)
-        guard case .forgetCopy("4", let settlement) = command.command else {
+        guard case .forgetCopy(let word, let settlement) = command.command, word.request == "4" else {
             Issue.record("no command")
             return
         }

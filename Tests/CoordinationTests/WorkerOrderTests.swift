@@ -168,7 +168,7 @@ struct WorkerOrderTests {
         fixture.say(.goodbye(deleted: []), by: "a")
         fixture.ask(.order(WorkerOrder(worker: "a", verb: .remove)), id: "r")
         let command = try #require(fixture.commands.first)
-        guard case .forgetCopy("r", let settlement) = command.command else {
+        guard case .forgetCopy(let word, let settlement) = command.command, word.request == "r" else {
             Issue.record("\(command.command)")
             return
         }

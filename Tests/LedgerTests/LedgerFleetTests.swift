@@ -44,9 +44,39 @@ struct LedgerFleetTests {
     func duty() throws {
         let fixture = LedgerFixture(partition: .userHash)
         let ledger = try fixture.open()
-        try ledger.setDuty(record("a", duty: .drain), at: fixture.now)
+        try ledger.setDuty(record("a", duty: .drain), by: word("o", .drain), at: fixture.now)
         #expect(try ledger.workers(at: fixture.now).map(\.record.duty) == [.drain])
         #expect(try audited(ledger, "worker duty") == [#"{"duty":"drain","name":"node-a","worker":"a"}"#])
+    }
+
+    private func word(_ request: String, _ verb: WorkerOrder.Verb) -> SettledWord {
+        SettledWord(
+            request: request, wanted: .order(WorkerOrder(worker: "a", verb: verb)),
+            outcome: .ordered(WorkerOrderReply(worker: "a", name: "node-a", verb: verb, tasks: 1, shards: [0, 2])))
+    }
+
+    @Test("What came of an operator's word is kept beside it, over a restart too")
+    func words() throws {
+        let fixture = LedgerFixture(partition: .userHash)
+        let ledger = try fixture.open()
+        // A client may call its request anything; other replies are none of these.
+        try ledger.store(reply: Data("{}".utf8), requestID: "word", at: fixture.now)
+        let (pause, resume) = (word("p \u{10FFFF}", .pause), word("o", .resume))
+        var settlement = CopySettlement(
+            worker: "b", name: "node-b", reason: .destroyed, shards: [], isEverything: true)
+        settlement.removesWorker = true
+        let destroyed = SettledWord(
+            request: "d", wanted: .destroyed(worker: "node-b", shard: nil), outcome: .destroyed(settlement))
+        try ledger.noteWorkers([record("b", absence: "lost")], gone: [], at: fixture.now)
+        try ledger.setDuty(record("a", duty: .pause), by: pause, at: fixture.now)
+        try ledger.setDuty(record("a"), by: resume, at: fixture.now)
+        try ledger.settleCopies(settlement, by: destroyed, at: fixture.now)
+        try ledger.close()
+        let again = try fixture.open()
+        let found = try again.settledWords(last: 10)
+        #expect(found.map(\.request) == ["p \u{10FFFF}", "o", "d"] && found.prefix(2) == [pause, resume])
+        #expect(found[2].wanted == destroyed.wanted)
+        #expect(try again.settledWords(last: 2).map(\.request) == ["o", "d"])
     }
 
     @Test("A removed worker is off the list, what it held is declared destroyed, and both stand in the audit log")

@@ -68,10 +68,8 @@ package struct Coordinator: Sendable {
     /// Second trainings of shards that forget requests touched.
     var checks = ShardChecks()
     var choices = CheckChoices()
-    /// Declarations of destroyed disks: the last answers, for clients that ask again.
-    var declarations: [CopyDeclaration] = []
-    /// Operators' words about workers that are on their way to the ledger.
-    var orders: [PendingOrder] = []
+    /// What operators say of workers: on its way to the ledger, and the last ones that were carried out.
+    var words: OperatorWords
     /// Workers of which the ledger is to have something else than it has.
     var fleet = FleetNotes()
 
@@ -98,12 +96,14 @@ package struct Coordinator: Sendable {
 
     /// - `copies`: what workers' disks may hold, as the ledger has it on record.
     /// - `workers`: those that were there before.
+    /// - `words`: what operators said of them that was carried out, oldest first.
     package init(
         settings: CoordinatorSettings, snapshot: LedgerSnapshot, copies: [HandedCopy] = [],
-        workers: [RememberedWorker] = [], at now: CoordinatorInstant
+        workers: [RememberedWorker] = [], words: [SettledWord] = [], at now: CoordinatorInstant
     ) {
         self.settings = settings
         self.snapshot = snapshot
+        self.words = OperatorWords(settled: words)
         pendingForgets = PendingForgets(snapshot.pendingForgets)
         self.now = now
         self.membershipChanged = now

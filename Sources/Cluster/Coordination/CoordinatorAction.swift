@@ -151,14 +151,14 @@ package enum LedgerCommand: Sendable, Equatable {
     case finishForget(request: String, checks: [DoubleCheck] = [])
     /// What became known of a worker's copies.
     case settleCopies(CopySettlement)
-    /// An operator declared an away worker's disk destroyed. Its id is the request's.
-    case forgetCopy(request: String, CopySettlement)
+    /// An operator declared an away worker's disk destroyed.
+    case forgetCopy(SettledWord, CopySettlement)
     /// A second training gave other bytes than the published adapter has.
     case quarantine(AdapterDispute)
     /// What the cluster's list of workers is to say of these; `gone` leave it.
     case noteWorkers([WorkerRecord], gone: [String])
-    /// An operator's word about a worker. Its id is the request's.
-    case setDuty(request: String, WorkerRecord)
+    /// An operator's word about a worker.
+    case setDuty(SettledWord, WorkerRecord)
 }
 
 /// A reply to a client.

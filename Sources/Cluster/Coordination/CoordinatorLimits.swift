@@ -87,8 +87,11 @@ package enum CoordinatorLimits {
     package static let unwrittenResults = 4
     /// Trainings of one shard whose bytes are kept to settle a dispute.
     package static let votes = 4
-    /// Answers to declarations of destroyed disks that are kept for clients that ask again.
-    package static let declarations = 64
+    /// What operators say of workers that is on its way to the ledger; more is refused with `busy`.
+    package static let pendingWords = 64
+    /// What operators said of workers that is remembered, by the name of the request, for clients that ask again; also over a
+    /// restart. What came before is carried out once more.
+    package static let settledWords = 4096
     /// How long membership must have been quiet before data of trained shards is moved.
     package static let settleSeconds = 3.0
     /// Characters of a text from outside that are kept (worker names, error messages).

@@ -219,10 +219,10 @@ extension LedgerCommand {
         case .dropDamaged(let adapter): .file(adapter: adapter)
         case .finishForget(let request, _): .end(request)
         case .settleCopies(let settlement): .copies(worker: settlement.worker)
-        case .forgetCopy(let request, _): .declaration(request)
+        case .forgetCopy(let word, _): .declaration(word.request)
         case .quarantine(let dispute): .dispute(shard: dispute.shard)
         case .noteWorkers: .fleet
-        case .setDuty(let request, _): .duty(request)
+        case .setDuty(let word, _): .duty(word.request)
         }
     }
 

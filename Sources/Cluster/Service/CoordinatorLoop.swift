@@ -73,7 +73,7 @@ final class CoordinatorLoop {
         keys = process.options.security.map { KeyAdmission($0.allowed, bindings: initial.workerKeys) }
         coordinator = Coordinator(
             settings: process.settings, snapshot: initial.snapshot, copies: initial.copies, workers: initial.workers,
-            at: .init(milliseconds: 0))
+            words: initial.words, at: .init(milliseconds: 0))
     }
 
     var logger: Logger { process.logger }

@@ -267,6 +267,7 @@ package final class CoordinatorProcess: Sendable {
                     InitialState(
                         snapshot: try service.ledger.snapshot(), copies: try service.ledger.copies(),
                         workers: try service.ledger.workers(at: Date()),
+                        words: try service.ledger.settledWords(last: CoordinatorLimits.settledWords),
                         hasGrantedLeases: try service.ledger.hasGrantedLeases(),
                         workerKeys: try service.ledger.workerKeys())
                 })
@@ -281,6 +282,7 @@ struct InitialState: Sendable {
     var snapshot: LedgerSnapshot
     var copies: [HandedCopy]
     var workers: [RememberedWorker]
+    var words: [SettledWord]
     var hasGrantedLeases: Bool
     var workerKeys: [String: String]
 }

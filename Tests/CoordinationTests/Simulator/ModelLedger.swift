@@ -86,6 +86,8 @@ struct ModelLedger {
             RememberedWorker(record: $0, awaySeconds: $0.absence == nil ? nil : 60)
         }
     }
+    /// What operators said of workers, as it was carried out.
+    private(set) var words: [SettledWord] = []
     /// Commands fail with a full disk for as long as this is set.
     var isDiskFull = false
     /// Commands of these kinds fail.
@@ -319,13 +321,17 @@ struct ModelLedger {
             choseRows = simulatedHash("tau " + tunedFor).isMultiple(of: 2)
         case .purge: purgePending = false
         case .dropDamaged: break
-        case .settleCopies(let settlement), .forgetCopy(_, let settlement):
+        case .settleCopies(let settlement): settle(settlement)
+        case .forgetCopy(let word, let settlement):
+            words.append(word)
             if settlement.removesWorker { fleet[settlement.worker] = nil }
             settle(settlement)
         case .noteWorkers(let records, let gone):
             for record in records { fleet[record.worker] = record }
             for worker in gone { fleet[worker] = nil }
-        case .setDuty(_, let record): fleet[record.worker] = record
+        case .setDuty(let word, let record):
+            words.append(word)
+            fleet[record.worker] = record
         case .quarantine(let dispute):
             guard adapters[dispute.shard]?.name == dispute.published else { return stale }
             adapters[dispute.shard] = nil

@@ -365,7 +365,7 @@ struct Simulation {
         coordinator = Coordinator(
             settings: settings, snapshot: ledger.snapshot,
             copies: ledger.copies.sorted { ($0.worker, $0.shard, $0.manifest) < ($1.worker, $1.shard, $1.manifest) },
-            workers: ledger.workers, at: CoordinatorInstant(milliseconds: now))
+            workers: ledger.workers, words: ledger.words, at: CoordinatorInstant(milliseconds: now))
         queue.plan(.tick(life: life), at: now)
     }
 

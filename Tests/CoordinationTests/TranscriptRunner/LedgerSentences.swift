@@ -24,12 +24,13 @@ extension ActionSentences {
             return "close forget \(request) and sign its certificate; double checks: "
                 + (checks.isEmpty ? "none" : checks.map(sentence).joined(separator: ", "))
         case .settleCopies(let settlement): return sentence(settlement)
-        case .forgetCopy(let request, let settlement):
-            return "\(sentence(settlement))\(settlement.removesWorker ? ", and is removed" : ""), request \(request)"
+        case .forgetCopy(let word, let settlement):
+            return
+                "\(sentence(settlement))\(settlement.removesWorker ? ", and is removed" : ""), request \(word.request)"
         case .noteWorkers(let records, let gone):
             return "note the workers \(records.map(\.name).list), without \(gone.list)"
-        case .setDuty(let request, let record):
-            return "worker \(record.name) is to \(record.duty.rawValue), request \(request)"
+        case .setDuty(let word, let record):
+            return "worker \(record.name) is to \(record.duty.rawValue), request \(word.request)"
         case .quarantine(let dispute):
             return
                 "quarantine \(dispute.published) of shard \(dispute.shard): worker \(dispute.workers.first ?? "?") trained "

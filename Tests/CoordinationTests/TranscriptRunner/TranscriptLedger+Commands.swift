@@ -44,13 +44,17 @@ extension TranscriptLedger {
         case .tuneAttention: tune()
         case .purge: break
         case .dropDamaged(let adapter): dropDamaged(adapter)
-        case .settleCopies(let settlement), .forgetCopy(_, let settlement):
+        case .settleCopies(let settlement): settle(settlement)
+        case .forgetCopy(let word, let settlement):
+            words.append(word)
             if settlement.removesWorker { fleet[settlement.worker] = nil }
             settle(settlement)
         case .noteWorkers(let records, let gone):
             for record in records { fleet[record.worker] = record }
             for worker in gone { fleet[worker] = nil }
-        case .setDuty(_, let record): fleet[record.worker] = record
+        case .setDuty(let word, let record):
+            words.append(word)
+            fleet[record.worker] = record
         case .quarantine(let dispute):
             guard adapters[dispute.shard]?.name == dispute.published else { break }
             adapters[dispute.shard] = nil

@@ -70,6 +70,8 @@ struct TranscriptLedger {
     var isDiskFull = false
     /// What is on record of workers, by id.
     var fleet: [String: WorkerRecord] = [:]
+    /// What operators said of them, as it was carried out.
+    var words: [SettledWord] = []
 
     var workers: [RememberedWorker] {
         fleet.values.sorted { $0.worker < $1.worker }.map {

@@ -89,7 +89,7 @@ struct TranscriptRunner {
             doubleCheck: doubleCheck)
         coordinator = Coordinator(
             settings: settings, snapshot: ledger.snapshot, copies: ledger.copies, workers: ledger.workers,
-            at: CoordinatorInstant(milliseconds: milliseconds))
+            words: ledger.words, at: CoordinatorInstant(milliseconds: milliseconds))
         given = [:]
         peers = [:]
         answering = nil

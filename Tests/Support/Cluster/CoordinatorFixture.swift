@@ -21,9 +21,9 @@ package struct CoordinatorFixture {
 
     package init(
         _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ForgetMethod = .apa,
-        copies: [HandedCopy] = [], workers: [RememberedWorker] = [], doubleCheck: DoubleCheckRule = .one,
-        generation: Generation? = nil, firstTask: TaskID = 1, expectedWorkers: Int? = nil,
-        training: TrainingSpecification = Self.specification
+        copies: [HandedCopy] = [], workers: [RememberedWorker] = [], words: [SettledWord] = [],
+        doubleCheck: DoubleCheckRule = .one, generation: Generation? = nil, firstTask: TaskID = 1,
+        expectedWorkers: Int? = nil, training: TrainingSpecification = Self.specification
     ) {
         let configuration = ClusterConfiguration(
             training: training, embedding: EmbeddingSource(layer: 1, pooling: .last),
@@ -33,7 +33,7 @@ package struct CoordinatorFixture {
                 cluster: "test", configuration: configuration, embeddingWidth: 2, arithmetic: arithmetic, chunk: 4,
                 firstTask: firstTask, doubleCheck: doubleCheck, generation: generation,
                 expectedWorkers: expectedWorkers),
-            snapshot: snapshot, copies: copies, workers: workers, at: CoordinatorInstant(milliseconds: 0))
+            snapshot: snapshot, copies: copies, workers: workers, words: words, at: CoordinatorInstant(milliseconds: 0))
     }
 
     /// A snapshot of shards with ten prompts each and manifests "m0", "m1", …

@@ -86,13 +86,14 @@ extension LedgerCommand {
         case .finishForget(let request, _):
             return duty("finish", "signing the certificate of \(request)", request: request)
         case .settleCopies(let settlement): return duty("copies", "noting what worker \(settlement.worker) holds")
-        case .forgetCopy(let request, let settlement):
-            return duty("declaration", "noting that worker \(settlement.worker)'s disk is destroyed", request: request)
+        case .forgetCopy(let word, let settlement):
+            return duty(
+                "declaration", "noting that worker \(settlement.worker)'s disk is destroyed", request: word.request)
         case .quarantine(let dispute):
             return duty("dispute", "quarantining the disputed adapter of shard \(dispute.shard)", shard: dispute.shard)
         case .noteWorkers: return duty("fleet", "noting which workers there are")
-        case .setDuty(let request, let record):
-            return duty("duty", "noting what worker \(record.name) is to do", request: request)
+        case .setDuty(let word, let record):
+            return duty("duty", "noting what worker \(record.name) is to do", request: word.request)
         }
     }
 }

@@ -65,12 +65,12 @@ extension Coordinator {
             let unconfirmed = unconfirmed(request).count
             adopt(snapshot, dataChanged: false)
             forgetFinished(request, unconfirmed: unconfirmed)
-        case (.forgetCopy(let request, let settlement), _):
+        case (.forgetCopy(let word, let settlement), _):
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
-            declared(request, settlement)
-        case (.setDuty(let request, let record), _):
+            declared(word, settlement)
+        case (.setDuty(let word, let record), _):
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
-            ordered(request, record)
+            ordered(word, record)
         case (.requestTraining(let request), _):
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: false) }
             accept(request)
@@ -97,8 +97,7 @@ extension Coordinator {
             retryLater(entry, error)
         case (.forget(let request, _), _), (.requestTraining(let request), _):
             refuse(request, error)
-        case (.forgetCopy(let request, _), _): refuseDeclaration(request, error)
-        case (.setDuty(let request, _), _): refuseOrder(request, error)
+        case (.forgetCopy(let word, _), _), (.setDuty(let word, _), _): refuse(word, error)
         case (.quarantine, .stale): break
         case (.publish, .stale), (.abandonCorrection, .stale),
             (.saveEmbeddings, .stale), (.saveMargins, .stale):

@@ -3,47 +3,48 @@ import Messages
 /// Disks that an operator declares destroyed: of workers that are away, and of those that seem to be here but do not delete
 /// what they are told to. Such a worker is taken for gone until it greets anew.
 extension Coordinator {
-    /// - Parameter removes: the worker leaves the list, whether or not its disk may hold something.
-    mutating func declare(
-        _ wanted: ClientRequest.ForgetCopyRequest, removes: Bool = false, for ticket: ClientTicket
-    ) {
-        guard !ticket.request.isEmpty, ticket.request.utf8.count <= CoordinatorLimits.text else {
-            return reply(ticket, .failure(.invalidRequestID))
-        }
-        if let position = declarations.firstIndex(where: { $0.request == ticket.request }) {
-            let known = declarations[position]
-            guard known.wanted == wanted, known.removes == removes else {
-                return reply(ticket, .failure(.requestConflict(known.request)))
-            }
-            if let result = known.result { return reply(ticket, known.reply(result)) }
-            declarations[position].waiters = known.waiters.adding(ticket)
-            return
-        }
+    mutating func declare(_ wanted: ClientRequest.ForgetCopyRequest, for ticket: ClientTicket) {
+        let word = SettledWord.Wanted.destroyed(worker: wanted.worker, shard: wanted.shard)
+        guard !isTaken(word, by: ticket) else { return }
         let worker: KnownWorker
         switch find(wanted.worker) {
         case .success(let found): worker = found
         case .failure(let error): return reply(ticket, .failure(error))
         }
-        guard !removes || !worker.isLive else { return reply(ticket, .failure(.removingLive(worker.name))) }
         let concerned = worker.isLive ? worker.copies.filter(isUnanswered) : worker.copies
         guard !worker.isLive || !concerned.isEmpty else { return reply(ticket, .failure(.workerIsHere(worker.id))) }
         let copies = concerned.filter { wanted.shard == nil || $0.shard == wanted.shard }
-        guard removes || !copies.isEmpty else { return reply(ticket, .failure(.noCopies(worker.id))) }
-        var settlement = CopySettlement(
+        guard !copies.isEmpty else { return reply(ticket, .failure(.noCopies(worker.id))) }
+        let settlement = destroyed(
+            copies.map(\.shard), of: worker, isEverything: wanted.shard == nil && !worker.isLive)
+        write(settlement, SettledWord(request: ticket.request, wanted: word, outcome: .destroyed(settlement)), ticket)
+    }
+
+    /// The worker leaves the list, whether or not its disk may hold something.
+    mutating func remove(_ worker: KnownWorker, _ order: WorkerOrder, for ticket: ClientTicket) {
+        guard !worker.isLive else { return reply(ticket, .failure(.removingLive(worker.name))) }
+        let shards = worker.copies.map(\.shard)
+        var settlement = destroyed(shards, of: worker, isEverything: true)
+        settlement.removesWorker = true
+        let answer = WorkerOrderReply(
+            worker: worker.id, name: worker.name, verb: .remove, tasks: 0, shards: shards)
+        write(
+            settlement, SettledWord(request: ticket.request, wanted: .order(order), outcome: .ordered(answer)), ticket)
+    }
+
+    private func destroyed(_ shards: [Int], of worker: KnownWorker, isEverything: Bool) -> CopySettlement {
+        CopySettlement(
             worker: worker.id, name: worker.name, reason: .destroyed,
-            shards: copies.map { CopySettlement.Shard(shard: $0.shard, kept: []) },
-            isEverything: wanted.shard == nil && !worker.isLive)
-        settlement.removesWorker = removes
-        declarations.append(
-            CopyDeclaration(
-                request: ticket.request, wanted: wanted, removes: removes, waiters: [ticket], result: nil))
-        let ended = declarations.filter { $0.result != nil }.dropLast(CoordinatorLimits.declarations).map(\.request)
-        declarations.removeAll { ended.contains($0.request) }
-        write(.forgetCopy(request: ticket.request, settlement))
+            shards: shards.map { CopySettlement.Shard(shard: $0, kept: []) }, isEverything: isEverything)
+    }
+
+    private mutating func write(_ settlement: CopySettlement, _ word: SettledWord, _ ticket: ClientTicket) {
+        words.begin(word, for: ticket)
+        write(.forgetCopy(word, settlement))
     }
 
     /// The ledger has it.
-    mutating func declared(_ request: String, _ settlement: CopySettlement) {
+    mutating func declared(_ word: SettledWord, _ settlement: CopySettlement) {
         for shard in settlement.shards {
             roster.update(settlement.worker) {
                 if !$0.isLive || $0.copy(of: shard.shard)?.releaseSent != nil { $0.removeCopy(of: shard.shard) }
@@ -66,26 +67,7 @@ extension Coordinator {
         } else {
             log("the disk of worker \(settlement.name.clipped) was declared destroyed", worker: settlement.worker)
         }
-        guard let position = declarations.firstIndex(where: { $0.request == request }) else { return }
-        declarations[position].result = settlement
-        for waiter in declarations[position].waiters { reply(waiter, declarations[position].reply(settlement)) }
-        declarations[position].waiters = []
-    }
-
-    mutating func refuseDeclaration(_ request: String, _ error: ClientError) {
-        guard let position = declarations.firstIndex(where: { $0.request == request }) else { return }
-        for waiter in declarations[position].waiters { reply(waiter, .failure(error)) }
-        declarations.remove(at: position)
-    }
-}
-
-extension CopyDeclaration {
-    fileprivate func reply(_ settlement: CopySettlement) -> CoordinatorReply {
-        guard removes else { return .forgottenCopy(settlement) }
-        return .ordered(
-            WorkerOrderReply(
-                worker: settlement.worker, name: settlement.name, verb: .remove, tasks: 0,
-                shards: settlement.shards.map(\.shard)))
+        settle(word)
     }
 }
 

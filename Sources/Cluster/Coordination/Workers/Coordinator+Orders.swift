@@ -1,43 +1,28 @@
 import Messages
 
-/// An operator's word about a worker, on its way to the ledger.
-struct PendingOrder: Sendable {
-    var request: String
-    var order: WorkerOrder
-    var waiters: [ClientTicket]
-}
-
 /// Operators steer single workers, and workers that are asked to end say so: who is paused, drained or about to leave gets no new
 /// work. An order holds until it is changed, also over a restart of the coordinator and of the worker; a drained worker that has
 /// said goodbye works again when it comes back.
 extension Coordinator {
     mutating func take(_ order: WorkerOrder, for ticket: ClientTicket) {
-        guard !ticket.request.isEmpty, ticket.request.utf8.count <= CoordinatorLimits.text else {
-            return reply(ticket, .failure(.invalidRequestID))
-        }
-        if order.verb == .remove {
-            return declare(.init(worker: order.worker, shard: nil), removes: true, for: ticket)
-        }
-        if let position = orders.firstIndex(where: { $0.request == ticket.request }) {
-            guard orders[position].order == order else {
-                return reply(ticket, .failure(.requestConflict(ticket.request)))
-            }
-            orders[position].waiters = orders[position].waiters.adding(ticket)
-            return
-        }
-        guard orders.count < CoordinatorLimits.declarations else { return reply(ticket, .failure(.busy)) }
+        guard !isTaken(.order(order), by: ticket) else { return }
         switch find(order.worker) {
         case .failure(let error): reply(ticket, .failure(error))
+        case .success(let worker) where order.verb == .remove: remove(worker, order, for: ticket)
         case .success(let worker):
-            orders.append(PendingOrder(request: ticket.request, order: order, waiters: [ticket]))
+            let answer = WorkerOrderReply(
+                worker: worker.id, name: worker.name, verb: order.verb, tasks: tasks.load(of: worker.id).ids.count,
+                shards: worker.copies.map(\.shard))
+            let word = SettledWord(request: ticket.request, wanted: .order(order), outcome: .ordered(answer))
+            words.begin(word, for: ticket)
             var record = worker.record
             record.duty = order.verb.duty
-            write(.setDuty(request: ticket.request, record))
+            write(.setDuty(word, record))
         }
     }
 
     /// The ledger has it.
-    mutating func ordered(_ request: String, _ record: WorkerRecord) {
+    mutating func ordered(_ word: SettledWord, _ record: WorkerRecord) {
         roster.update(record.worker) {
             $0.duty = record.duty
             // What was noted of it while this was written has another duty in it.
@@ -46,18 +31,7 @@ extension Coordinator {
         }
         fleet.note(record.worker)
         log("worker \(title(of: record.worker)) is to \(record.duty.rawValue)", worker: record.worker)
-        guard let position = orders.firstIndex(where: { $0.request == request }) else { return }
-        let done = orders.remove(at: position)
-        let reply = WorkerOrderReply(
-            worker: record.worker, name: record.name, verb: done.order.verb,
-            tasks: tasks.load(of: record.worker).ids.count,
-            shards: roster[record.worker]?.copies.map(\.shard) ?? [])
-        for waiter in done.waiters { self.reply(waiter, .ordered(reply)) }
-    }
-
-    mutating func refuseOrder(_ request: String, _ error: ClientError) {
-        guard let position = orders.firstIndex(where: { $0.request == request }) else { return }
-        for waiter in orders.remove(at: position).waiters { reply(waiter, .failure(error)) }
+        settle(word)
     }
 
     // MARK: leaving

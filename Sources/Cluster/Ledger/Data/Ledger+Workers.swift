@@ -26,8 +26,11 @@ extension Ledger {
     }
 
     /// An operator's word about a worker; it leaves an entry in the audit log.
-    package func setDuty(_ record: WorkerRecord, at time: Date) throws {
+    ///
+    /// - Parameter word: kept for clients that ask again.
+    package func setDuty(_ record: WorkerRecord, by word: SettledWord, at time: Date) throws {
         try commit { db in
+            try keep(word, db)
             try store(record, at: time, db)
             try audit(
                 db, "worker duty", WorkerEntry(worker: record.worker, name: record.name, duty: record.duty), at: time)

@@ -63,8 +63,11 @@ extension Ledger {
 
     /// Takes what became known of a worker's copies into the record, and adds to the evidence of requests that are
     /// finished: a signed supplement for each that named one of them.
-    package func settleCopies(_ settlement: CopySettlement, at time: Date) throws {
+    ///
+    /// - Parameter word: an operator's, kept for clients that ask again.
+    package func settleCopies(_ settlement: CopySettlement, by word: SettledWord? = nil, at time: Date) throws {
         try commit { db in
+            if let word { try keep(word, db) }
             if settlement.removesWorker { try remove(settlement, at: time, db) }
             let recorded = try Row.fetchAll(
                 db, sql: "SELECT * FROM copies WHERE worker = ? ORDER BY shard, manifest",

@@ -74,7 +74,7 @@ public struct ForgottenCopyReply: Codable, Sendable, Equatable {
 }
 
 /// What an operator's word about a worker gave.
-public struct WorkerOrderReply: Codable, Sendable, Equatable {
+public struct WorkerOrderReply: Codable, Hashable, Sendable {
     public var worker: String
     public var name: String
     public var verb: WorkerOrder.Verb

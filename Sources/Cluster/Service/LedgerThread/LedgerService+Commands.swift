@@ -43,11 +43,11 @@ extension LedgerService {
         case .dropDamaged(let adapter): try ledger.dropIfDamaged(adapter: adapter, at: time)
         case .finishForget(let request, let checks):
             _ = try ledger.finishForget(request: request, checks: checks, arithmetic: arithmetic, at: time)
-        case .settleCopies(let settlement), .forgetCopy(_, let settlement):
-            try ledger.settleCopies(settlement, at: time)
+        case .settleCopies(let settlement): try ledger.settleCopies(settlement, at: time)
+        case .forgetCopy(let word, let settlement): try ledger.settleCopies(settlement, by: word, at: time)
         case .quarantine(let dispute): try ledger.quarantine(dispute, at: time)
         case .noteWorkers(let records, let gone): try ledger.noteWorkers(records, gone: gone, at: time)
-        case .setDuty(_, let record): try ledger.setDuty(record, at: time)
+        case .setDuty(let word, let record): try ledger.setDuty(record, by: word, at: time)
         }
         return nil
     }

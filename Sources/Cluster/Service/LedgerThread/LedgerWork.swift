@@ -37,9 +37,8 @@ extension LedgerCommand {
     /// The client's request that it is made for; nil: it follows from nobody's.
     var clientRequest: String? {
         switch self {
-        case .forget(let request, _), .requestTraining(let request), .forgetCopy(let request, _),
-            .setDuty(let request, _):
-            request
+        case .forget(let request, _), .requestTraining(let request): request
+        case .forgetCopy(let word, _), .setDuty(let word, _): word.request
         default: nil
         }
     }
