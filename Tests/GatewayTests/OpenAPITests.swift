@@ -86,6 +86,7 @@ struct OpenAPITests {
             (.get, "/v2/health/live", "/v2/health/live", nil), (.get, "/v2/health/ready", "/v2/health/ready", nil),
             (.get, "/metrics", "/metrics", nil), (.get, "/healthz", "/healthz", nil), (.get, "/", "/", nil),
         ]
+        var times: [(place: String, value: Any)] = []
         for (method, template, path, body) in calls {
             let answer = try await gateway.ask(method, path, body)
             let paths = document["paths"] as? [String: [String: Any]] ?? [:]
@@ -98,6 +99,25 @@ struct OpenAPITests {
             guard kind.hasSuffix("json"), let wanted = described["schema"] else { continue }
             let value = try JSONSerialization.jsonObject(with: answer.body)
             #expect(schema.objection(to: value, wanted) == nil, "\(path) \(body ?? "")")
+            times += Self.times(in: value, at: path)
+        }
+        // Nobody reads a number as a time who does not know from when on it counts.
+        #expect(times.count > 5 && times.contains { $0.place == "/v1/forget.outcome.received" })
+        for (place, value) in times {
+            #expect((value as? String).flatMap(Date.init(iso8601:)) != nil, "\(place): \(value)")
+        }
+    }
+
+    /// What the keys that times have everywhere hold.
+    private static func times(in value: Any, at place: String) -> [(place: String, value: Any)] {
+        if let array = value as? [Any] { return array.flatMap { times(in: $0, at: place) } }
+        guard let object = value as? [String: Any] else { return [] }
+        return object.keys.sorted().flatMap { key -> [(place: String, value: Any)] in
+            guard let found = object[key] else { return [] }
+            if ["received", "due", "finished", "created", "time", "since"].contains(key), !(found is [String: Any]) {
+                return [("\(place).\(key)", found)]
+            }
+            return times(in: found, at: "\(place).\(key)")
         }
     }
 }

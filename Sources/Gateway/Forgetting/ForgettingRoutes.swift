@@ -66,7 +66,7 @@ struct ForgettingRoutes {
         let view = try found.map { try DueRequest($0, dueDays: dueDays, now: now()) }
         headers[.location] = Self.place(of: outcome.request)
         return .json(
-            try ReplyCoding.encode(Accepted(request: view, outcome: outcome)),
+            try ReplyCoding.show(Accepted(request: view, outcome: outcome)),
             status: accepted.certificate == nil ? .accepted : .ok, headers)
     }
 
@@ -83,7 +83,7 @@ struct ForgettingRoutes {
         let page = Page(
             requests: try found.map { try DueRequest($0, dueDays: dueDays, now: now()) },
             next: found.count == limit ? found.last?.number : nil)
-        return .json(try ReplyCoding.encode(page))
+        return .json(try ReplyCoding.show(page))
     }
 
     @Sendable private func one(_ call: Call) async throws -> Response {
@@ -96,7 +96,7 @@ struct ForgettingRoutes {
             progress: isRunning ? operation.report.progress : nil,
             fraction: isRunning ? operation.report.fraction : nil, certificate: operation.result?.certificate,
             unconfirmed: operation.result?.unconfirmed, supplements: operation.result?.supplements)
-        return .json(try ReplyCoding.encode(single))
+        return .json(try ReplyCoding.show(single))
     }
 
     /// The statement as it was signed: JWS in compact form, byte for byte.

@@ -39,7 +39,7 @@ struct ConfigCommand: ParsableCommand {
                 let body = try client.connect().call(.configuration).body
                 reply = try ReplyCoding.decode(ConfigurationReply.self, from: body)
             }
-            try client.output.emit(json: ReplyCoding.encode(reply)) { ConfigurationText(reply).text }
+            try client.output.emit(json: ReplyCoding.show(reply)) { ConfigurationText(reply).text }
         }
     }
 

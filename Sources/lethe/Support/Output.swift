@@ -1,4 +1,5 @@
 import Foundation
+import Messages
 
 /// What a command prints: with `--json` exactly one object on standard output, else text for people. Progress and logs
 /// always go to standard error.
@@ -37,6 +38,7 @@ extension JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.dateEncodingStrategy = .shown
         return encoder
     }
 }

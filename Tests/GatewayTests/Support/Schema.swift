@@ -38,7 +38,10 @@ struct Schema {
             guard let array = value as? [Any] else { return "\(place): no array" }
             guard let items = schema["items"] else { return nil }
             return array.lazy.compactMap { objection(to: $0, items, at: place + "[]") }.first
-        case "string": return value is String ? nil : "\(place): no string"
+        case "string":
+            guard let text = value as? String else { return "\(place): no string" }
+            let isTime = (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))) != nil
+            return schema["format"] as? String != "date-time" || isTime ? nil : "\(place): \(text) is no time"
         case "integer", "number": return value is NSNumber ? nil : "\(place): no number"
         case "boolean": return value is Bool ? nil : "\(place): neither true nor false"
         case nil: return nil

@@ -61,10 +61,7 @@ extension JSONEncoder {
     /// Entries of earlier versions keep theirs (seconds since 2001), since they are what was hashed.
     fileprivate static var audited: JSONEncoder {
         let encoder = JSONEncoder.stable
-        encoder.dateEncodingStrategy = .custom { date, encoder in
-            var container = encoder.singleValueContainer()
-            try container.encode(date.iso8601)
-        }
+        encoder.dateEncodingStrategy = .shown
         return encoder
     }
 }

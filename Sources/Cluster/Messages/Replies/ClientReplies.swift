@@ -5,16 +5,37 @@ import Unlearning
 
 /// How reply bodies are written: snake case, sorted keys.
 public enum ReplyCoding {
-    public static func encode(_ value: some Encodable) throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
+    /// As it travels inside of the cluster, where times are seconds since 2001: clients of releases before read nothing else.
+    public static func encode(_ value: some Encodable) throws -> Data { try encoder.encode(value) }
+
+    /// For whoever is not of the cluster: times are text, ISO 8601.
+    public static func show(_ value: some Encodable) throws -> Data {
+        let encoder = encoder
+        encoder.dateEncodingStrategy = .shown
         return try encoder.encode(value)
     }
 
+    private static var encoder: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        return encoder
+    }
+
+    /// Times in either form.
     public static func decode<Value: Decodable>(_ type: Value.Type, from data: Data) throws -> Value {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
+        decoder.dateDecodingStrategy = .custom { decoder in
+            let container = try decoder.singleValueContainer()
+            if let seconds = try? container.decode(Double.self) {
+                return Date(timeIntervalSinceReferenceDate: seconds)
+            }
+            guard let date = Date(iso8601: try container.decode(String.self)) else {
+                throw DecodingError.dataCorruptedError(in: container, debugDescription: "no time in ISO 8601")
+            }
+            return date
+        }
         return try decoder.decode(type, from: data)
     }
 }

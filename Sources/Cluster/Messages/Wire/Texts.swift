@@ -13,6 +13,16 @@ extension JSONEncoder {
     }
 }
 
+extension JSONEncoder.DateEncodingStrategy {
+    /// As everything outside of the cluster has times: `Date.iso8601`.
+    package static var shown: JSONEncoder.DateEncodingStrategy {
+        .custom { date, encoder in
+            var container = encoder.singleValueContainer()
+            try container.encode(date.iso8601)
+        }
+    }
+}
+
 extension Date {
     /// ISO 8601 in UTC with milliseconds.
     package var iso8601: String {
