@@ -7,6 +7,8 @@ public struct GatewayOptions: Sendable {
     public var certificate: (chain: String, key: String)?
     /// nil: nobody needs a token.
     public var tokens: String?
+    /// Without tokens: every user of this machine is answered, not only this process's own and root.
+    public var opensLoopback = false
     /// Something before the gateway encrypts.
     public var isBehindProxy = false
     /// Days after its receipt at which a forget request is due.
@@ -44,6 +46,9 @@ public struct GatewayOptions: Sendable {
         }
         if isBehindProxy, tokens == nil {
             throw .unprotected("--behind-proxy needs --tokens: whatever comes through the proxy comes from anywhere")
+        }
+        guard !opensLoopback || tokens == nil else {
+            throw .unprotected("--open-loopback is for a gateway without --tokens: with them everybody shows one")
         }
         guard !listen.isLoopback else { return }
         guard listen.isEncrypted || isBehindProxy else {

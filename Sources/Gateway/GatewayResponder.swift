@@ -12,13 +12,15 @@ struct GatewayResponder: HTTPResponder {
     let logger: Logger
 
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
-        await answer(request, closing: context.closing)
+        await answer(request, over: context.connection, context.ends)
     }
 
-    /// - Parameter closing: tells when the client has gone; nil: nobody knows.
-    func answer(_ request: Request, closing: ConnectionClosing?) async -> Response {
+    /// - Parameters:
+    ///   - connection: tells when the client has gone; nil: nobody knows.
+    ///   - ends: the connection's; nil: nobody knows.
+    func answer(_ request: Request, over connection: ClientConnection?, _ ends: SocketEnds? = nil) async -> Response {
         let start = ContinuousClock.now
-        var (response, route) = await found(request, closing)
+        var (response, route) = await found(request, connection, ends)
         // Neither the framework nor NIO leaves the body away, also not of an error.
         if request.method == .head { response = response.createHeadResponse() }
         let passed = ContinuousClock.now - start
@@ -30,7 +32,10 @@ struct GatewayResponder: HTTPResponder {
         return response
     }
 
-    private func found(_ request: Request, _ closing: ConnectionClosing?) async -> (Response, Route?) {
+    private func found(
+        _ request: Request, _ connection: ClientConnection?, _ ends: SocketEnds?
+    ) async -> (Response, Route?) {
+        if let refusal = access.refusal(of: connection, ends) { return (Response(refusal), nil) }
         let (route, parameters): (Route, [String: String])
         switch table.find(request.method, request.uri.path) {
         case .nothing: return (Response(.notFound("the gateway has no such path")), nil)
@@ -42,7 +47,7 @@ struct GatewayResponder: HTTPResponder {
             let identity = try access.admit(request, to: route)
             var call = Call(request: request, parameters: parameters, identity: identity)
             call.isStillAdmitted = { access.isAdmitted(request, to: route) }
-            return (try await handle(call, route, closing), route)
+            return (try await handle(call, route, connection), route)
         } catch {
             let problem = Problem(error)
             if problem.status == 500 { logger.error("\(route.path): \(error)") }
@@ -50,13 +55,13 @@ struct GatewayResponder: HTTPResponder {
         }
     }
 
-    private func handle(_ call: Call, _ route: Route, _ closing: ConnectionClosing?) async throws -> Response {
+    private func handle(_ call: Call, _ route: Route, _ connection: ClientConnection?) async throws -> Response {
         // What changes something is not to be left half told because somebody hung up.
         guard route.endsWithConnection else { return try await Task { try await route.handle(call) }.value }
-        guard let closing else { return try await route.handle(call) }
+        guard let connection else { return try await route.handle(call) }
         let work = Task { try await route.handle(call) }
-        let number = closing.whenClosed { work.cancel() }
-        defer { closing.forget(number) }
+        let number = connection.whenClosed { work.cancel() }
+        defer { connection.forget(number) }
         return try await withTaskCancellationHandler {
             try await work.value
         } onCancel: {
@@ -73,10 +78,12 @@ extension RouteTable {
 /// What is known of a request beside itself.
 struct GatewayContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    let closing: ConnectionClosing?
+    let connection: ClientConnection?
+    let ends: SocketEnds?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        closing = ConnectionClosing.of(source.channel)
+        connection = ClientConnection.of(source.channel)
+        ends = SocketEnds(source.channel)
     }
 }

@@ -43,7 +43,8 @@ public struct GatewayServer: Sendable {
         signal(SIGPIPE, SIG_IGN)
         self.options = options
         self.logger = logger
-        access = try AccessControl(path: options.tokens, logger: logger)
+        access = try AccessControl(
+            path: options.tokens, door: options.opensLoopback ? .everybody : .owners(SocketOwners()), logger: logger)
         encryption = try options.certificate.map(Self.encryption)
         // Before anything listens: an endpoint that is none is told now.
         _ = try connect()
@@ -168,7 +169,7 @@ public struct GatewayServer: Sendable {
             let unread = TimeAmount.seconds(Int64(options.limits.unreadSeconds))
             let http = HTTPServerBuilder.http1(
                 configuration: .init(
-                    additionalChannelHandlers: [ConnectionClosing.Handler(), UnreadBodyHandler(limit: unread)],
+                    additionalChannelHandlers: [ClientConnection.Handler(), UnreadBodyHandler(limit: unread)],
                     idleTimeout: .seconds(Int64(options.limits.idleSeconds))))
             return try encryption.map { try .tls(http, tlsConfiguration: $0) } ?? http
         }

@@ -1,6 +1,7 @@
 import Foundation
 import Messages
 import Testing
+import ZeroMQ
 
 @testable import Gateway
 
@@ -8,10 +9,10 @@ import Testing
 struct ConnectionPoolTests {
     /// Answers when it is told to; until then it looks whether it is still wanted.
     private final class Gate: Sendable {
-        let isOpen = Guarded(false)
-        let begun = Guarded(0)
-        let left = Guarded(0)
-        let error = Guarded<ClientError?>(nil)
+        let isOpen = Locked(false)
+        let begun = Locked(0)
+        let left = Locked(0)
+        let error = Locked<ClientError?>(nil)
     }
 
     private struct Connection: CoordinatorConnection {
@@ -20,15 +21,15 @@ struct ConnectionPoolTests {
         func exchange(_ asking: CoordinatorDoor.Asking, isWanted: @escaping () -> Bool) throws
             -> CoordinatorDoor.Answers
         {
-            gate.begun.change { $0 += 1 }
-            while !gate.isOpen.get() {
+            gate.begun.withLock { $0 += 1 }
+            while !gate.isOpen.withLock({ $0 }) {
                 guard isWanted() else {
-                    gate.left.change { $0 += 1 }
+                    gate.left.withLock { $0 += 1 }
                     throw ClientError(code: .cancelled, message: "left")
                 }
                 Thread.sleep(forTimeInterval: 0.002)
             }
-            if let error = gate.error.get() { throw error }
+            if let error = gate.error.withLock({ $0 }) { throw error }
             return asking.requests.map { _ in .success(Data("{}".utf8)) }
         }
     }
@@ -51,13 +52,13 @@ struct ConnectionPoolTests {
         let gate = Gate()
         let pool = pool(gate)
         let first = Task { try await pool.ask(asking()) }
-        try await wait { gate.begun.get() == 1 }
+        try await wait { gate.begun.withLock { $0 } == 1 }
         let others = (0..<2).map { _ in Task { try await pool.ask(asking()) } }
         try await wait { pool.waiting == 2 }
         await #expect(throws: Problem.queueFull) { try await pool.ask(asking()) }
-        gate.isOpen.set(true)
+        gate.isOpen.withLock { $0 = true }
         for task in [first] + others { #expect(try await task.value.count == 1) }
-        #expect(gate.begun.get() == 3)
+        #expect(gate.begun.withLock { $0 } == 3)
         pool.stop()
     }
 
@@ -67,11 +68,11 @@ struct ConnectionPoolTests {
         let pool = pool(gate)
         // Long enough for the other one to come meanwhile, however busy the machine is.
         let first = Task { try await pool.ask(asking(.seconds(3))) }
-        try await wait { gate.begun.get() == 1 }
+        try await wait { gate.begun.withLock { $0 } == 1 }
         await #expect(throws: Problem.deadline) { try await pool.ask(asking(.milliseconds(20))) }
         await #expect(throws: Problem.deadline) { try await first.value }
-        try await wait { gate.left.get() == 1 }
-        #expect(gate.begun.get() == 1)
+        try await wait { gate.left.withLock { $0 } == 1 }
+        #expect(gate.begun.withLock { $0 } == 1)
         pool.stop()
     }
 
@@ -80,7 +81,7 @@ struct ConnectionPoolTests {
         let gate = Gate()
         let pool = pool(gate)
         let first = Task { try await pool.ask(asking()) }
-        try await wait { gate.begun.get() == 1 }
+        try await wait { gate.begun.withLock { $0 } == 1 }
         let others = (0..<2).map { _ in Task { try await pool.ask(asking()) } }
         try await wait { pool.waiting == 2 }
         for task in others { task.cancel() }
@@ -89,8 +90,8 @@ struct ConnectionPoolTests {
         try await wait { pool.waiting == 1 }
         first.cancel()
         await #expect(throws: CancellationError.self) { try await first.value }
-        try await wait { gate.left.get() == 1 }
-        gate.isOpen.set(true)
+        try await wait { gate.left.withLock { $0 } == 1 }
+        gate.isOpen.withLock { $0 = true }
         #expect(try await next.value.count == 1)
         pool.stop()
     }
@@ -98,15 +99,15 @@ struct ConnectionPoolTests {
     @Test("Where no coordinator answers, those who wait are told with the first")
     func unreachable() async throws {
         let gate = Gate()
-        gate.error.set(ClientError(code: .unreachable, message: "nobody there"))
+        gate.error.withLock { $0 = ClientError(code: .unreachable, message: "nobody there") }
         let pool = pool(gate)
         let first = Task { try await pool.ask(asking()) }
-        try await wait { gate.begun.get() == 1 }
+        try await wait { gate.begun.withLock { $0 } == 1 }
         let others = (0..<2).map { _ in Task { try await pool.ask(asking()) } }
         try await wait { pool.waiting == 2 }
-        gate.isOpen.set(true)
+        gate.isOpen.withLock { $0 = true }
         for task in [first] + others { await #expect(throws: ClientError.self) { try await task.value } }
-        #expect(gate.begun.get() == 1)
+        #expect(gate.begun.withLock { $0 } == 1)
         pool.stop()
     }
 
@@ -115,13 +116,13 @@ struct ConnectionPoolTests {
         let gate = Gate()
         let pool = pool(gate)
         let first = Task { try await pool.ask(asking()) }
-        try await wait { gate.begun.get() == 1 }
+        try await wait { gate.begun.withLock { $0 } == 1 }
         let second = Task { try await pool.ask(asking()) }
         try await wait { pool.waiting == 1 }
         pool.stop()
         // Also whose answer is on its way: the coordinator may never give it.
         for task in [first, second] { await #expect(throws: Problem.draining) { try await task.value } }
         await #expect(throws: Problem.draining) { try await pool.ask(asking()) }
-        gate.isOpen.set(true)
+        gate.isOpen.withLock { $0 = true }
     }
 }

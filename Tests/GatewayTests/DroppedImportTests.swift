@@ -39,7 +39,7 @@ struct DroppedImportTests {
         head.headerFields[.contentType] = "application/x-ndjson"
         let (chunks, sender) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
         let request = Request(head: head, body: RequestBody(asyncSequence: chunks))
-        let answer = Task { await gateway.responder.answer(request, closing: nil).status.code }
+        let answer = Task { await gateway.responder.answer(request, over: nil).status.code }
         sender.yield(ByteBuffer(string: Self.lines(9000)))
         for _ in 0..<2000 where imports(coordinator).sent.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
         last(sender)

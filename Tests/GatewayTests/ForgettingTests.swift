@@ -1,6 +1,7 @@
 import Foundation
 import Messages
 import Testing
+import ZeroMQ
 
 @testable import Gateway
 
@@ -21,7 +22,7 @@ struct ForgettingTests {
         let view = try #require(answer.json["request"] as? [String: Any])
         #expect(view["request"] as? String == "ticket/7" && view["state"] as? String == "pending")
         #expect(view["due"] as? String == "2026-02-01T03:04:05.000Z" && view["overdue"] as? Bool == false)
-        let first = try #require(coordinator.asked.get().first)
+        let first = try #require(coordinator.asked.withLock { $0 }.first)
         #expect(first.id == "ticket/7")
         let targets: [ClientRequest.ForgetRequest.Target] = [
             .init(user: "ben", item: "i1", timestamp: nil), .init(user: "ben", item: "i2", timestamp: 1000),

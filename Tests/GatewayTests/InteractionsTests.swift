@@ -5,6 +5,7 @@ import Messages
 import NIOCore
 import Recommendation
 import Testing
+import ZeroMQ
 
 @testable import Gateway
 
@@ -78,7 +79,7 @@ struct InteractionsTests {
                 .post, "/v1/interactions" + query, Self.lines(lines),
                 headers: Self.kind.merging(["Idempotency-Key": key]) { $1 })
             #expect(answer.status == 200)
-            return coordinator.asked.get().last?.id
+            return coordinator.asked.withLock { $0 }.last?.id
         }
         let first = try #require(try await name(3, key: "day-1"))
         #expect(try await name(3, key: "day-1") == first)
@@ -101,7 +102,7 @@ struct InteractionsTests {
         for byte in [0x1f, 0x8b, 8, 0] as [UInt8] { sender.yield(ByteBuffer(bytes: [byte])) }
         sender.finish()
         let answer = await gateway.responder.answer(
-            Request(head: head, body: RequestBody(asyncSequence: chunks)), closing: nil)
+            Request(head: head, body: RequestBody(asyncSequence: chunks)), over: nil)
         #expect(answer.status.code == 415)
     }
 
@@ -135,7 +136,7 @@ struct InteractionsTests {
         head.headerFields[.contentType] = "application/x-ndjson"
         let (chunks, sender) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
         let request = Request(head: head, body: RequestBody(asyncSequence: chunks))
-        let answer = Task { await gateway.responder.answer(request, closing: nil).status.code }
+        let answer = Task { await gateway.responder.answer(request, over: nil).status.code }
         sender.yield(ByteBuffer(string: Self.lines(5000)))
         for _ in 0..<2000 where coordinator.requests.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
         let second = try await gateway.ask(.post, "/v1/interactions", Self.lines(3), headers: Self.kind)

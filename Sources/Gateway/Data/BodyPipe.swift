@@ -2,18 +2,19 @@ import Crypto
 import Dispatch
 import Files
 import Foundation
+import ZeroMQ
 
 /// A body on its way to a reader that wants a file. Memory holds what a pipe holds: who writes waits for who reads.
 final class BodyPipe: Sendable {
     /// The reader has stopped before the end.
     struct NobodyReads: Error {}
 
-    private let reading: Guarded<Int32?>
-    private let writing: Guarded<Int32?>
-    private let failure = Guarded<Problem?>(nil)
-    private let written = Guarded(0)
-    private let beginning = Guarded<[UInt8]>([])
-    private let content = Guarded(SHA256())
+    private let reading: Locked<Int32?>
+    private let writing: Locked<Int32?>
+    private let failure = Locked<Problem?>(nil)
+    private let written = Locked(0)
+    private let beginning = Locked<[UInt8]>([])
+    private let content = Locked(SHA256())
     private let limit: Int
     /// Writing to a pipe waits.
     private let queue = DispatchQueue(label: "lethe.gateway.body")
@@ -24,8 +25,8 @@ final class BodyPipe: Sendable {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw .internalError }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        reading = Guarded(ends[0])
-        writing = Guarded(ends[1])
+        reading = Locked(ends[0])
+        writing = Locked(ends[1])
         self.limit = limit
     }
 
@@ -35,27 +36,27 @@ final class BodyPipe: Sendable {
     }
 
     /// To be opened once, before `closeReading`.
-    var path: String { reading.get().map { "/dev/fd/\($0)" } ?? "/dev/null" }
+    var path: String { reading.withLock { $0 }.map { "/dev/fd/\($0)" } ?? "/dev/null" }
 
     /// SHA-256 of what was written, in hexadecimal.
-    var digest: String { content.get().finalize().hexadecimal }
+    var digest: String { content.withLock { $0 }.finalize().hexadecimal }
 
     /// Why the body did not come to its end; nil: it did.
-    var objection: Problem? { failure.get() }
+    var objection: Problem? { failure.withLock { $0 } }
 
     /// - Throws: `NobodyReads`; `Problem` 413, or 415 for what is packed: nobody knows how much comes out of it.
     func write(_ bytes: [UInt8]) async throws {
-        let before = written.get()
+        let before = written.withLock { $0 }
         guard before + bytes.count <= limit else { throw Problem.tooLarge(limit: limit) }
         guard !bytes.isEmpty else { return }
         // The mark of gzip may come in two pieces.
-        let start = beginning.change { start in
+        let start = beginning.withLock { start in
             if start.count < 2 { start += bytes.prefix(2 - start.count) }
             return start
         }
         if start == [0x1f, 0x8b] { throw Problem.mediaType(wanted: InteractionsRoute.mediaTypes) }
-        content.change { $0.update(data: bytes) }
-        written.set(before + bytes.count)
+        content.withLock { $0.update(data: bytes) }
+        written.withLock { $0 = before + bytes.count }
         let done = await onQueue { self.writeAll(bytes) }
         if !done { throw NobodyReads() }
     }
@@ -65,7 +66,7 @@ final class BodyPipe: Sendable {
 
     /// The body will not come to its end: what was read of it is not to be used.
     func fail(_ problem: Problem) async {
-        failure.set(problem)
+        failure.withLock { $0 = problem }
         await finish()
     }
 
@@ -73,7 +74,7 @@ final class BodyPipe: Sendable {
     func closeReading() { Self.close(reading) }
 
     private func writeAll(_ bytes: [UInt8]) -> Bool {
-        guard let descriptor = writing.get() else { return false }
+        guard let descriptor = writing.withLock({ $0 }) else { return false }
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -90,8 +91,8 @@ final class BodyPipe: Sendable {
         }
     }
 
-    private static func close(_ end: Guarded<Int32?>) {
-        end.change { descriptor in
+    private static func close(_ end: Locked<Int32?>) {
+        end.withLock { descriptor in
             if let descriptor { _ = Glibc.close(descriptor) }
             descriptor = nil
         }

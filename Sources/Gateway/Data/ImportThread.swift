@@ -3,6 +3,7 @@ import Files
 import Foundation
 import Messages
 import Recommendation
+import ZeroMQ
 
 /// Reads a body and sends its batches, on a thread of its own: the reader waits for its bytes.
 struct ImportThread: Sendable {
@@ -110,19 +111,20 @@ struct ImportThread: Sendable {
         _ request: ClientRequest, id: String? = nil, deadline: Duration = .seconds(60),
         patience: Duration = .seconds(30)
     ) throws -> Data {
-        let answer = Guarded<Result<Data, any Error>?>(nil)
+        let answer = Locked<Result<Data, any Error>?>(nil)
         let isThere = DispatchSemaphore(value: 0)
         let door = door
         Task {
             do {
-                answer.set(.success(try await door.ask(request, id: id, deadline: deadline, patience: patience)))
+                let reply = try await door.ask(request, id: id, deadline: deadline, patience: patience)
+                answer.withLock { $0 = .success(reply) }
             } catch {
-                answer.set(.failure(error))
+                answer.withLock { $0 = .failure(error) }
             }
             isThere.signal()
         }
         isThere.wait()
-        guard let answer = answer.get() else { throw Problem.internalError }
+        guard let answer = answer.withLock({ $0 }) else { throw Problem.internalError }
         return try answer.get()
     }
 }

@@ -2,6 +2,7 @@ import Foundation
 import Hummingbird
 import Messages
 import Recommendation
+import ZeroMQ
 
 /// `POST /v1/interactions`: ratings as JSON lines, taken as `lethe import --format jsonl` takes them, while they come in.
 struct InteractionsRoute {
@@ -35,7 +36,7 @@ struct InteractionsRoute {
         } catch {
             await pipe.fail(error as? Problem ?? .brokenOff)
         }
-        return .json(try ReplyCoding.encode(try await report))
+        return .json(try ReplyCoding.show(try await report))
     }
 }
 
@@ -80,17 +81,17 @@ struct ImportSettings: Sendable {
 
 /// A bounded number of something.
 final class Slots: Sendable {
-    private let free: Guarded<Int>
+    private let free: Locked<Int>
 
-    init(_ count: Int) { free = Guarded(count) }
+    init(_ count: Int) { free = Locked(count) }
 
     func take() -> Bool {
-        free.change { free in
+        free.withLock { free in
             guard free > 0 else { return false }
             free -= 1
             return true
         }
     }
 
-    func give() { free.change { $0 += 1 } }
+    func give() { free.withLock { $0 += 1 } }
 }

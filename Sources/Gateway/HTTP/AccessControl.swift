@@ -2,21 +2,30 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Logging
+import ZeroMQ
 
 /// Who may ask for what. The token file is read again when the operator says so.
 final class AccessControl: Sendable {
     private let path: String?
-    private let tokens: Guarded<TokenFile?>
+    private let tokens: Locked<TokenFile?>
+    /// nil: there are tokens.
+    private let door: LoopbackDoor?
     private let logger: Logger
 
-    /// - Parameter path: of the token file; nil: whoever reaches the gateway may ask for everything, so it must listen on
-    ///   loopback only.
-    /// - Throws: `GatewayError.tokens`.
-    init(path: String?, logger: Logger) throws(GatewayError) {
+    /// - Parameters:
+    ///   - path: of the token file; nil: whoever is let in at the `door` may ask for everything, so the gateway must listen on
+    ///     loopback only.
+    ///   - door: whom a gateway without tokens answers.
+    /// - Throws: `GatewayError.tokens`; `.unprotected` where nobody could be told from anybody.
+    init(path: String?, door: LoopbackDoor.Rule, logger: Logger) throws(GatewayError) {
         self.path = path
+        self.door = path == nil ? try LoopbackDoor(door, logger: logger) : nil
         self.logger = logger
-        tokens = Guarded(nil)
-        if let path { tokens.set(try Self.read(path)) }
+        tokens = Locked(nil)
+        if let path {
+            let file = try Self.read(path)
+            tokens.withLock { $0 = file }
+        }
     }
 
     /// A file that cannot be read leaves the tokens as they are.
@@ -24,7 +33,7 @@ final class AccessControl: Sendable {
         guard let path else { return }
         do {
             let file = try Self.read(path)
-            tokens.set(file)
+            tokens.withLock { $0 = file }
             logger.info("tokens were read again", metadata: ["entries": "\(file.entries.count)"])
         } catch {
             logger.error("tokens stay as they are: \(error)")
@@ -42,6 +51,11 @@ final class AccessControl: Sendable {
         }
     }
 
+    /// Why nothing at all is answered over this connection; nil: it is.
+    func refusal(of connection: ClientConnection?, _ ends: SocketEnds?) -> Problem? {
+        door?.refusal(of: connection, ends)
+    }
+
     /// - Returns: who asks; nil: nobody needs to say so.
     /// - Throws: `Problem` 401, 403, or 421 where a page of somebody else's asks a gateway without tokens.
     func admit(_ request: Request, to route: Route) throws(Problem) -> Identity? {
@@ -50,7 +64,8 @@ final class AccessControl: Sendable {
             return nil
         }
         guard case .roles(let wanted) = route.access else { return nil }
-        guard let token = Self.bearer(request.headers[.authorization]), let roles = tokens.get()?.roles(of: token)
+        guard let token = Self.bearer(request.headers[.authorization]),
+            let roles = tokens.withLock({ $0 })?.roles(of: token)
         else { throw .unauthenticated }
         let identity = Identity(roles: roles)
         guard identity.has(oneOf: wanted) else { throw .forbidden(wanted) }
@@ -89,19 +104,5 @@ final class AccessControl: Sendable {
             host = String(host.prefix { $0 != ":" })
         }
         return host == "localhost" || ListenAddress.isLoopback(host)
-    }
-}
-
-/// A value behind a lock.
-final class Guarded<Value: Sendable>: @unchecked Sendable {
-    private let lock = NSLock()
-    private var value: Value
-
-    init(_ value: Value) { self.value = value }
-
-    func get() -> Value { lock.withLock { value } }
-    func set(_ new: Value) { lock.withLock { value = new } }
-    func change<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
-        try lock.withLock { try body(&value) }
     }
 }

@@ -100,6 +100,19 @@ extension Problem {
         status: 421, name: "foreign-host", title: "The request is for another host",
         detail: "without tokens the gateway answers to localhost, 127.0.0.1 and [::1] only")
 
+    static let anotherUser = Problem(
+        status: 403, name: "another-user", title: "The gateway is another user's",
+        detail:
+            "without tokens the gateway answers the user that it runs as, and root; whoever runs it gives others tokens with "
+            + "--tokens FILE (lethe gateway token), or lets in every user of this machine with --open-loopback")
+
+    static let unknownUser = Problem(
+        status: 403, name: "unknown-user", title: "Nobody knows whose connection this is",
+        detail:
+            "without tokens the gateway answers the user that it runs as, and root, and the system does not tell it whose "
+            + "this connection is; whoever runs it gives tokens with --tokens FILE (lethe gateway token), or lets in every user "
+            + "of this machine with --open-loopback")
+
     static let queueFull = Problem(
         status: 429, name: "busy", title: "Too many requests wait already",
         detail: "the gateway's queue is full; ask again later", retryAfter: 1)

@@ -1,4 +1,5 @@
 import Foundation
+import ZeroMQ
 
 /// What the gateway counts of itself. Labels are routes and statuses, never anybody's name.
 final class Metrics: Sendable {
@@ -32,14 +33,14 @@ final class Metrics: Sendable {
         var durations: [String: Histogram] = [:]
     }
 
-    private let counted = Guarded(Counted())
+    private let counted = Locked(Counted())
 
     func add(_ key: Key, seconds: Double) {
-        counted.change { counted in
+        counted.withLock { counted in
             counted.requests[key, default: 0] += 1
             counted.durations[key.route, default: Histogram()].add(seconds)
         }
     }
 
-    var now: Counted { counted.get() }
+    var now: Counted { counted.withLock { $0 } }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Hummingbird
 import Messages
+import ZeroMQ
 
 /// What the cluster and the gateway say of themselves.
 struct ObservingRoutes {
@@ -105,12 +106,12 @@ struct ObservingRoutes {
 
 /// Given back once, also when the stream is never written.
 private final class ViewPlace: Sendable {
-    private let slots: Guarded<Slots?>
+    private let slots: Locked<Slots?>
 
-    init(_ slots: Slots) { self.slots = Guarded(slots) }
+    init(_ slots: Slots) { self.slots = Locked(slots) }
 
     func leave() {
-        let taken = slots.change { slots in
+        let taken = slots.withLock { slots in
             defer { slots = nil }
             return slots
         }
@@ -151,6 +152,6 @@ enum Overview {
         if identity?.has(oneOf: [.audit]) ?? true { parts.auditHead = seen.auditHead }
         // The status is JSON already.
         return try Data(#"{"status":"#.utf8) + status(seen.body, for: identity) + Data(#","evidence":"#.utf8)
-            + ReplyCoding.encode(parts) + Data("}".utf8)
+            + ReplyCoding.show(parts) + Data("}".utf8)
     }
 }

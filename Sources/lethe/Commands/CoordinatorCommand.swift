@@ -45,7 +45,7 @@ struct CoordinatorCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Serve HTTP in this process too, as `lethe gateway` does: 127.0.0.1:8080. On loopback only, and without --keys.",
+            "Serve HTTP in this process too, as `lethe gateway` does: 127.0.0.1:8080. On loopback only, without --keys, for this user and root.",
             valueName: "host:port"))
     var http: String?
 
@@ -76,7 +76,10 @@ struct CoordinatorCommand: ParsableCommand {
             options.accepted = losses.accepted
             try config.map { try ConfigurationFile(path: $0).configure(&options.corrections) }
             options.takesOver = takeOver
-            let gateway = try http.map { try EmbeddedGateway(listen: $0, security: options.security != nil, log: log) }
+            let gateway = try http.map {
+                try EmbeddedGateway(
+                    listen: $0, security: options.security != nil, opensLoopback: options.opensLoopback, log: log)
+            }
             let process = try CoordinatorProcess(options: options, logger: logger)
             let signals = stopOnSignals { process.stop() }
             defer { signals.cancel() }

@@ -203,8 +203,8 @@ struct CoordinatorFlags: ParsableArguments {
 
     @Flag(
         help: """
-            On loopback, without --keys: every user of this machine may connect, not only this one; also through a tunnel or from a \
-            container.
+            On loopback, without --keys: every user of this machine may connect, not only this one, also over HTTP (--http); also \
+            through a tunnel or from a container.
             """)
     var openLoopback = false
 }

@@ -18,7 +18,8 @@ struct GatewayCommand: ParsableCommand {
             every such gateway has let go of what it took, or its lease has run out (3 s). Where the coordinator has keys, \
             it names the gateway's with --allow-gateway.
 
-            On loopback (127.0.0.0/8, ::1) nobody needs a token. Beyond it a gateway needs --tokens, and --tls-cert with --tls-key \
+            On loopback (127.0.0.0/8, ::1) nobody needs a token: without --tokens the gateway answers the user that it runs as, and \
+            root, and no other user of the machine, unless --open-loopback says so. Beyond it a gateway needs --tokens, and --tls-cert with --tls-key \
             or, where a proxy encrypts, --behind-proxy. The token file has a line for each token: ROLE SHA256-HEX NAME, with the \
             roles query, data, forget, audit and admin; `lethe gateway token` makes one. SIGHUP has it read again.
 
@@ -40,6 +41,12 @@ struct GatewayCommand: ParsableCommand {
 
         @Option(help: "The token file: nobody gets in without a token, on loopback neither.")
         var tokens: String?
+
+        @Flag(
+            help:
+                "On loopback, without --tokens: answer every user of this machine, not only this one and root; also from a container."
+        )
+        var openLoopback = false
 
         @Flag(help: "A proxy before the gateway encrypts.")
         var behindProxy = false
@@ -88,6 +95,7 @@ struct GatewayCommand: ParsableCommand {
                 var options = GatewayOptions(listen: try ListenAddress(parsing: listen))
                 if let tlsCert, let tlsKey { options.certificate = (tlsCert, tlsKey) }
                 options.tokens = tokens
+                options.opensLoopback = openLoopback
                 options.isBehindProxy = behindProxy
                 options.dueDays = dueDays
                 options.drain = .seconds(drainSeconds)

@@ -18,8 +18,9 @@ final class EmbeddedGateway: @unchecked Sendable {
     /// - Parameters:
     ///   - listen: HOST:PORT, with or without `http://`.
     ///   - security: whether the coordinator asks its clients for keys.
+    ///   - opensLoopback: whether every user of this machine is answered.
     /// - Throws: `CommandFailure`, `GatewayError`.
-    init(listen: String, security: Bool, log: LogOptions) throws {
+    init(listen: String, security: Bool, opensLoopback: Bool, log: LogOptions) throws {
         logger = try log.logger("gateway")
         let address = try ListenAddress(parsing: listen.contains("://") ? listen : "http://" + listen)
         guard address.isLoopback, !security else {
@@ -28,7 +29,9 @@ final class EmbeddedGateway: @unchecked Sendable {
                 "--http serves this machine, before a coordinator without keys; beyond that run lethe gateway, which has "
                     + "keys, tokens and TLS")
         }
-        options = GatewayOptions(listen: address)
+        var options = GatewayOptions(listen: address)
+        options.opensLoopback = opensLoopback
+        self.options = options
         try options.check()
         (stopping, stop) = AsyncStream<Void>.makeStream()
     }

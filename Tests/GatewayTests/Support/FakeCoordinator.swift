@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import Messages
 import NIOCore
+import ZeroMQ
 
 @testable import Gateway
 
@@ -11,20 +12,20 @@ import NIOCore
 final class FakeCoordinator: Sendable {
     typealias Reply = @Sendable (ClientRequest, String?) async throws -> Result<Data, ClientError>
 
-    let asked = Guarded<[(request: ClientRequest, id: String?)]>([])
+    let asked = Locked<[(request: ClientRequest, id: String?)]>([])
     private let reply: Reply
 
     init(_ reply: @escaping Reply = { try FakeReplies.any($0, $1) }) {
         self.reply = reply
     }
 
-    var requests: [ClientRequest] { asked.get().map(\.request) }
+    var requests: [ClientRequest] { asked.withLock { $0 }.map(\.request) }
 
     var door: CoordinatorDoor {
         let answer: @Sendable (CoordinatorDoor.Asking) async throws -> CoordinatorDoor.Answers = { [self] asking in
             var answers: CoordinatorDoor.Answers = []
             for request in asking.requests {
-                asked.change { $0.append((request, asking.id)) }
+                asked.withLock { $0.append((request, asking.id)) }
                 answers.append(try await reply(request, asking.id))
             }
             return answers
@@ -43,7 +44,8 @@ struct TestGateway {
     /// - Parameter tokens: a token file's text; nil: nobody needs one.
     init(
         _ coordinator: FakeCoordinator = FakeCoordinator(), tokens: String? = nil,
-        limits: GatewayLimits = GatewayLimits(), now: @escaping @Sendable () -> Date = { Date() }
+        limits: GatewayLimits = GatewayLimits(), door: LoopbackDoor.Rule = .everybody,
+        now: @escaping @Sendable () -> Date = { Date() }
     ) throws {
         var options = GatewayOptions(listen: try ListenAddress(parsing: "http://127.0.0.1:0"))
         options.limits = limits
@@ -57,7 +59,7 @@ struct TestGateway {
         responder = GatewayResponder(
             table: RouteTable(
                 door: coordinator.door, metrics: metrics, draining: draining, options: options, now: now),
-            access: try AccessControl(path: path, logger: logger), metrics: metrics, logger: logger)
+            access: try AccessControl(path: path, door: door, logger: logger), metrics: metrics, logger: logger)
         if let path { try FileManager.default.removeItem(atPath: path) }
     }
 
@@ -86,18 +88,18 @@ struct TestGateway {
         if bytes != nil { head.headerFields[.contentType] = "application/json" }
         for (name, value) in headers { if let name = HTTPField.Name(name) { head.headerFields[name] = value } }
         let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: bytes ?? [])))
-        let response = await responder.answer(request, closing: nil)
-        let collected = Guarded(Data())
+        let response = await responder.answer(request, over: nil)
+        let collected = Locked(Data())
         try await response.body.write(CollectingWriter(collected: collected))
-        return Answer(status: response.status.code, headers: response.headers, body: collected.get())
+        return Answer(status: response.status.code, headers: response.headers, body: collected.withLock { $0 })
     }
 }
 
 private struct CollectingWriter: ResponseBodyWriter {
-    let collected: Guarded<Data>
+    let collected: Locked<Data>
 
     mutating func write(_ buffer: ByteBuffer) async throws {
-        collected.change { $0 += Data(buffer.readableBytesView) }
+        collected.withLock { $0 += Data(buffer.readableBytesView) }
     }
 
     consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}

@@ -1,19 +1,31 @@
 import Foundation
 import NIOCore
+import ZeroMQ
 
-/// Tells whoever waits for an answer that nobody will read it: the client closed its side of the connection.
-final class ConnectionClosing: Sendable {
+/// One client's connection. Tells whoever waits for an answer that nobody will read it, since the client closed its side; and remembers
+/// whose it is, which is looked up once.
+final class ClientConnection: Sendable {
     private struct State {
         var isClosed = false
         var next = 0
         var waiting: [Int: @Sendable () -> Void] = [:]
     }
 
-    private let state = Guarded(State())
+    private let state = Locked(State())
+    private let admission = Locked<LoopbackDoor.Admission?>(nil)
+
+    /// - Parameter find: called for the first request only.
+    func admission(_ find: () -> LoopbackDoor.Admission) -> LoopbackDoor.Admission {
+        admission.withLock { known in
+            let admission = known ?? find()
+            known = admission
+            return admission
+        }
+    }
 
     /// - Returns: for `forget`.
     func whenClosed(_ body: @escaping @Sendable () -> Void) -> Int {
-        let (number, isClosed) = state.change { state in
+        let (number, isClosed) = state.withLock { state in
             state.next += 1
             if !state.isClosed { state.waiting[state.next] = body }
             return (state.next, state.isClosed)
@@ -22,10 +34,10 @@ final class ConnectionClosing: Sendable {
         return number
     }
 
-    func forget(_ number: Int) { state.change { $0.waiting[number] = nil } }
+    func forget(_ number: Int) { state.withLock { $0.waiting[number] = nil } }
 
     fileprivate func close() {
-        let waiting = state.change { state in
+        let waiting = state.withLock { state in
             state.isClosed = true
             defer { state.waiting = [:] }
             return state.waiting
@@ -34,35 +46,35 @@ final class ConnectionClosing: Sendable {
     }
 
     /// By channel; an entry lives as long as its handler is in the pipeline.
-    private static let all = Guarded<[ObjectIdentifier: ConnectionClosing]>([:])
+    private static let all = Locked<[ObjectIdentifier: ClientConnection]>([:])
 
-    static func of(_ channel: any Channel) -> ConnectionClosing? { all.get()[ObjectIdentifier(channel)] }
+    static func of(_ channel: any Channel) -> ClientConnection? { all.withLock { $0 }[ObjectIdentifier(channel)] }
 
     /// In a connection's pipeline.
     final class Handler: ChannelInboundHandler, RemovableChannelHandler {
         typealias InboundIn = NIOAny
 
-        private let closing = ConnectionClosing()
+        private let connection = ClientConnection()
 
         func handlerAdded(context: ChannelHandlerContext) {
-            let (id, closing) = (ObjectIdentifier(context.channel), closing)
-            ConnectionClosing.all.change { $0[id] = closing }
+            let (id, connection) = (ObjectIdentifier(context.channel), connection)
+            ClientConnection.all.withLock { $0[id] = connection }
         }
 
         func handlerRemoved(context: ChannelHandlerContext) {
             let id = ObjectIdentifier(context.channel)
-            ConnectionClosing.all.change { $0[id] = nil }
-            closing.close()
+            ClientConnection.all.withLock { $0[id] = nil }
+            connection.close()
         }
 
         func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
             // A client that waits for its answer keeps its side open; half of a connection is how a closed one looks.
-            if case .inputClosed? = event as? ChannelEvent { closing.close() }
+            if case .inputClosed? = event as? ChannelEvent { connection.close() }
             context.fireUserInboundEventTriggered(event)
         }
 
         func channelInactive(context: ChannelHandlerContext) {
-            closing.close()
+            connection.close()
             context.fireChannelInactive()
         }
     }
