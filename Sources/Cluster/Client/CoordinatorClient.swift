@@ -175,7 +175,7 @@ public final class CoordinatorClient {
                     case .revoked: break
                     case .working(let notice): try whenWorking(open[position], notice)
                     case .reply(let reply):
-                        if let other = superseding(reply.origin) {
+                        if let other = superseding(reply.origin) ?? superseded(reply) {
                             guard addresses.count > 1 else { throw other }
                             (passedOver, isPassedOver) = (other, true)
                             addresses.passOver()
@@ -256,6 +256,12 @@ public final class CoordinatorClient {
         } catch {
             return error as? ClientError
         }
+    }
+
+    /// Of several addresses: a coordinator that says of itself that another one came after it.
+    private func superseded(_ reply: ClientReply) -> ClientError? {
+        guard addresses.count > 1, case .failure(let error) = reply.outcome, error.code == .superseded else { return nil }
+        return error
     }
 
     /// - Throws: `ClientError` (`superseded`) for the answer of a coordinator after which another one was seen.

@@ -2,8 +2,9 @@ import Messages
 
 /// Bounds on everything that grows with what others send.
 package enum CoordinatorLimits {
-    /// The version of messages between coordinator and workers.
+    /// The version of messages between coordinator and workers, and those that workers may speak.
     package static let protocolVersion = Int(WireLimits.version)
+    package static let acceptedVersions = Int(ProtocolVersions.oldest)...protocolVersion
     /// Workers admitted at once; lost ones that still hold data are remembered up to the same number.
     package static let workers = 4096
     /// Shards that a worker may say it holds.

@@ -13,6 +13,8 @@ package struct KnownWorker: Sendable {
     /// Where its connection comes from.
     var address: String?
     var release: String?
+    /// Of the protocol, as it last greeted.
+    var protocolVersion = CoordinatorLimits.protocolVersion
     /// When its process began.
     var started: CoordinatorInstant?
     var isEphemeral = false
@@ -84,6 +86,9 @@ package struct KnownWorker: Sendable {
         case .work: return isLeaving ? .keeps : .works
         }
     }
+
+    /// Whether its version of the protocol has work of this form.
+    func knows(_ form: WorkForm) -> Bool { protocolVersion >= Int(form.since) }
 
     /// "node7-1 (10.0.0.7)"
     var title: String { name + (address.map { " (\($0))" } ?? "") }

@@ -75,9 +75,15 @@ extension CoordinatorLoop {
             switch entry.work {
             case .drop(let adapters): sendBehindLedger(.drop(adapters: adapters), to: peer)
             case .dispatch(let dispatch):
+                let version = version(of: peer)
                 onLedger { service in
                     do {
-                        inbox.post(.dispatched(peer, try Parcel(service.message(for: dispatch))))
+                        let message = try service.message(for: dispatch)
+                        guard message.since <= version else {
+                            throw ClientError(
+                                code: .protocolVersion, message: "the worker's release does not know this work")
+                        }
+                        inbox.post(.dispatched(peer, try Parcel(message)))
                     } catch {
                         inbox.post(.dispatched(peer, nil))
                         inbox.post(

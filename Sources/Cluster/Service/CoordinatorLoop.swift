@@ -61,6 +61,8 @@ final class CoordinatorLoop {
     var peerLog = PeerLog()
     var links = WorkerLinks()
     var waitingTasks = WaitingTasks()
+    /// Of peers that speak another version of the protocol than this one.
+    var versions: [PeerID: UInt8] = [:]
     /// Bytes that had come from workers that are quiet when they were last looked at.
     var quietBytes: [PeerID: UInt64] = [:]
 
@@ -259,7 +261,7 @@ final class CoordinatorLoop {
     @discardableResult
     func give(_ peer: PeerID, _ frames: [[UInt8]]) -> Bool {
         do {
-            try socket.send([peer.bytes] + frames)
+            try socket.send([peer.bytes] + said(frames, to: peer))
             return true
         } catch {
             links.remove(peer)
@@ -305,7 +307,7 @@ final class CoordinatorLoop {
             KnownGeneration(cluster: process.settings.cluster, generation: $0)
         }
         do {
-            try socket.send([ticket.peer.bytes] + reply.frames(id: ticket.request))
+            try socket.send([ticket.peer.bytes] + said(reply.frames(id: ticket.request), to: ticket.peer))
         } catch {
             // The client is gone; it will ask again if it still wants to know.
             if case ZeroMQError.wouldBlock = error { socket.connections?.close(ticket.peer.bytes, because: .unread) }

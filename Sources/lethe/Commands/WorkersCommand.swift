@@ -51,12 +51,15 @@ struct ListWorkers: ParsableCommand {
 extension StatusReport.Worker {
     fileprivate var row: [String] {
         [
-            name, stateText, address ?? "-", release ?? "-", uptimeSeconds.map(WorkerPresence.span) ?? "-",
+            name, stateText, address ?? "-", releaseText, uptimeSeconds.map(WorkerPresence.span) ?? "-",
             threads == 0 ? "-" : "\(threads)", tokensPerSecond.map { decimal($0, 0) } ?? "-",
             shards.map(String.init).joined(separator: ","), copiesText,
             tasks.map(\.description).joined(separator: "; "), id,
         ]
     }
+
+    /// "1.4 (protocol 9)"
+    private var releaseText: String { (release ?? "-") + (protocolVersion.map { " (protocol \($0))" } ?? "") }
 
     /// "0, 2 (old data)"
     private var copiesText: String {

@@ -35,7 +35,9 @@ extension Coordinator {
 
     /// The next case for a worker that has nothing else to do.
     mutating func giveComparison(to worker: KnownWorker) {
-        guard let peer = worker.peer, hasOnlyCopies(worker.id), shardToTrain(by: worker) == nil else { return }
+        guard let peer = worker.peer, worker.knows(.comparison), hasOnlyCopies(worker.id),
+            shardToTrain(by: worker) == nil
+        else { return }
         for operation in operations.readers
         where operation.state == .running && isWelcome(worker.id, for: .operation(operation.id)) {
             guard case .compare(let comparison) = operation.course, let cases = operation.cases,
@@ -126,6 +128,11 @@ extension Coordinator {
         }
         return "comparing methods, \(cases.done) of \(cases.count) cases done"
             + (under.isEmpty ? "" : "; under way, rows: \(under.joined(separator: ", "))")
+            + (waitsForNewer(cases) ? "; waits for a worker of the coordinator's release, all others are older" : "")
+    }
+
+    private func waitsForNewer(_ cases: Comparison.Cases) -> Bool {
+        !cases.todo.isEmpty && roster.workingCount > 0 && !roster.hasWorking { $0.knows(.comparison) }
     }
 
     func comparisonFraction(of operation: Operation) -> Double {

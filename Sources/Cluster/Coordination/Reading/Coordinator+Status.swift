@@ -196,6 +196,8 @@ extension Coordinator {
         status.process = worker.process
         status.address = worker.address
         status.release = worker.release
+        let isOlder = worker.protocolVersion < CoordinatorLimits.protocolVersion
+        status.protocolVersion = isOlder ? worker.protocolVersion : nil
         status.uptimeSeconds = worker.isLive ? worker.started.map { max(0, now.seconds(since: $0)) } : nil
         status.awaySeconds = worker.away.map { max(0, now.seconds(since: $0.since)) }
         status.awayBecause = worker.away?.reason

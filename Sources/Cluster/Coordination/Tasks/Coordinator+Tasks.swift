@@ -72,6 +72,14 @@ extension Coordinator {
         let specification = settings.configuration.training
         let next = usesTurnForChunks(worker) ? nil : shardToTrain(by: worker)
         if let shard = next, shard.correction != nil {
+            guard worker.knows(.correction) else {
+                // Exact is always right; nobody waits for an upgrade.
+                return fail(
+                    .correct(shard: shard.index), on: worker.id,
+                    ClientError(
+                        code: CorrectionFallback.failed.code,
+                        message: "the worker speaks protocol version \(worker.protocolVersion), which corrects otherwise"))
+            }
             let id = give(.correct(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(

@@ -91,6 +91,7 @@ extension KnownWorker {
         threads = hello.threads
         address = hello.address
         release = hello.release?.clipped.printable
+        protocolVersion = hello.protocolVersion
         started = hello.uptimeSeconds.map { now.advanced(bySeconds: -$0) }
         isEphemeral = hello.isEphemeral == true
         knowsLeave = hello.knowsLeave == true

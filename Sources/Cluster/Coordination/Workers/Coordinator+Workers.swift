@@ -114,11 +114,9 @@ extension Coordinator {
 
     private func objection(to hello: WorkerMessage.Hello, from peer: PeerID) -> ClientError? {
         let wanted = settings.configuration.training
-        if hello.protocolVersion != CoordinatorLimits.protocolVersion {
+        if !CoordinatorLimits.acceptedVersions.contains(hello.protocolVersion) {
             return ClientError(
-                code: .protocolVersion,
-                message: "the coordinator speaks protocol version \(CoordinatorLimits.protocolVersion), the worker "
-                    + "\(hello.protocolVersion): run the same release of lethe on both")
+                code: .protocolVersion, message: ProtocolVersions.refusal(of: hello.protocolVersion))
         }
         if hello.worker.isEmpty || hello.worker != hello.worker.printable
             || hello.worker.utf8.count > CoordinatorLimits.text
@@ -142,14 +140,20 @@ extension Coordinator {
                 message: "this cluster trains over the base model \(wanted.base), the worker has "
                     + "\(hello.base.clipped): start it with the same model files")
         }
+        if hello.protocolVersion < Int(wanted.since) {
+            return ClientError(
+                code: .protocolVersion,
+                message: "this cluster trains as it is done since protocol version \(wanted.since), the worker speaks "
+                    + "\(hello.protocolVersion) and would make other adapters: run the same release of lethe on both")
+        }
         let knowsTraining =
             (wanted.slices == 1 || hello.trainsSlices == true)
             && (wanted.averaging == .none || hello.averages == true)
         if !knowsTraining {
             return ClientError(
                 code: .protocolVersion,
-                message: "this cluster trains in slices in a way of which the worker's release knows nothing: run the "
-                    + "same release of lethe on both")
+                message: "this cluster trains in a way (slices, averages) of which the worker's release knows nothing: run "
+                    + "the same release of lethe on both")
         }
         if hello.precision != wanted.precision {
             return ClientError(

@@ -23,6 +23,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var address: String?
         /// Of lethe; nil: the worker is of a release that does not say.
         public var release: String?
+        /// Of the protocol, if it is older than the coordinator's; nil: it is the same.
+        public var protocolVersion: Int?
         /// Of a live one's process.
         public var uptimeSeconds: Double?
         /// Of one that is away, since it was lost or left.

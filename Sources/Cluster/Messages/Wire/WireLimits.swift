@@ -3,7 +3,7 @@
 /// What depends on each other is computed here from one another: a cluster that may be made can be trained, asked and
 /// evaluated, and whatever one side may say the other takes.
 public enum WireLimits {
-    /// First byte of compatibility: peers of another version are refused.
+    /// First byte of compatibility. A coordinator takes `ProtocolVersions.accepted`; workers and clients take this one alone.
     public static let version: UInt8 = 10
 
     // MARK: a cluster

@@ -5,8 +5,10 @@ import ZeroMQ
 /// A message as it came over a connection.
 struct Arrival: Sendable {
     let peer: PeerID
-    /// Without the routing identity.
+    /// Without the routing identity, in the form of this version of the protocol if its sender's is accepted.
     private(set) var frames: [[UInt8]]
+    /// Of the protocol, as its sender speaks it; nil: the frames begin as no version's do.
+    let version: UInt8?
     /// The name of the key that the connection was authenticated with; `local` without keys.
     let name: String
     let key: String?
@@ -17,7 +19,9 @@ struct Arrival: Sendable {
     init?(_ message: Socket.Message) {
         guard let identity = message.frames.first else { return nil }
         peer = PeerID(identity)
-        frames = Array(message.frames.dropFirst())
+        let received = Array(message.frames.dropFirst())
+        version = ProtocolVersions.version(of: received)
+        frames = ProtocolVersions.taken(received)
         name = message.user ?? ClientTicket.nameWithoutKey
         key = message.key
         address = message.address
@@ -32,7 +36,7 @@ struct Arrival: Sendable {
     /// The message that came in portions, of which this is the last.
     func whole(_ frames: [[UInt8]]) -> Arrival {
         var whole = self
-        whole.frames = frames
+        whole.frames = ProtocolVersions.taken(frames)
         whole.bytes = frames.reduce(0) { $0 + $1.count }
         return whole
     }

@@ -14,6 +14,9 @@ extension CoordinatorLoop {
             return
         }
         do throws(OutgoingPortions.Full) {
+            // What goes in portions has its version inside.
+            var parcel = parcel
+            parcel.frames = said(parcel.frames, to: peer)
             giveAll(try links.send(parcel, to: peer, at: seconds), to: peer)
         } catch {
             return cutOff(peer, because: .unread)
@@ -44,7 +47,10 @@ extension CoordinatorLoop {
 
     /// Bytes of long messages are life, and news of what they are about, in both directions.
     func lookAtLinks() {
-        if let connections = socket.connections { links.keep { connections.isOpen($0.bytes) } }
+        if let connections = socket.connections {
+            links.keep { connections.isOpen($0.bytes) }
+            versions = versions.filter { connections.isOpen($0.key.bytes) }
+        }
         for peer in links.takeNews() { handle(.alive(peer: peer)) }
         closeDue()
         letGoOn()

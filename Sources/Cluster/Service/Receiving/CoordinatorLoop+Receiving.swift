@@ -50,6 +50,7 @@ extension CoordinatorLoop {
     }
 
     private func receive(_ arrival: Arrival) {
+        note(arrival.version, of: arrival.peer)
         guard links.has(arrival.peer), PortionMessage.isOne(arrival.frames) else { return receiveWhole(arrival) }
         if let whole = take(portion: arrival) { receiveWhole(whole) }
     }
@@ -98,11 +99,13 @@ extension CoordinatorLoop {
                     large.finished(ticket)
                     return deliver(ClientReply(ReplyBudget.refusal), to: ticket)
                 }
+                if let objection = request.objection(in: arrival.version ?? WireLimits.version) {
+                    return answer(ticket, ClientReply(objection))
+                }
                 receive(request, ticket: ticket)
             }
         } catch WireError.unsupportedVersion(let version) {
-            let message = "this coordinator speaks protocol version \(WireLimits.version), not \(version)"
-            send(peer, CoordinatorMessage.refused(code: .wrongProtocol, message: message))
+            refuse(version, arrival)
             handle(.garbage(peer: peer))
         } catch {
             if peerLog.admits("messages that cannot be read") {
@@ -111,6 +114,16 @@ extension CoordinatorLoop {
             if let id = arrival.requestID { refuse(id, from: peer, by: name(of: arrival), "\(error)") }
             handle(.garbage(peer: peer))
         }
+    }
+
+    /// In the peer's own version, so that it can read why: the outer frames are the same in all so far.
+    private func refuse(_ version: UInt8, _ arrival: Arrival) {
+        let message = ProtocolVersions.refusal(of: Int(version))
+        guard let id = PeerMessage.requestID(of: ProtocolVersions.frames(arrival.frames, in: WireLimits.version)) else {
+            return send(arrival.peer, CoordinatorMessage.refused(code: .wrongProtocol, message: message))
+        }
+        let reply = ClientReply(ClientError(code: .wrongProtocol, message: message))
+        if let frames = try? reply.frames(echoing: id) { give(arrival.peer, frames) }
     }
 
     private func greet(_ hello: WorkerMessage.Hello, of arrival: Arrival) {
