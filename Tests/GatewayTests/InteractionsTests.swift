@@ -121,6 +121,7 @@ struct InteractionsTests {
         #expect(try await status(Array(Self.lines(3).utf8), ["Content-Type": "application/json"]) == 415)
         #expect(try await status(Array(Self.lines(3).utf8), query: "?domain=lamp%0A") == 400)
         #expect(try await status(Array(Self.lines(3).utf8), query: "?like_above=nan") == 400)
+        #expect(try await status(Array(Self.lines(3).utf8), query: "?new_data=first") == 400)
         #expect(try await status(Array(Self.lines(5000).utf8)) == 413)
         #expect(!coordinator.requests.contains { if case .finishImport = $0 { true } else { false } })
     }

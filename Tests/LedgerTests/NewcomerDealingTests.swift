@@ -132,6 +132,28 @@ struct NewcomerDealingTests {
         #expect(certificate.statement.exactness.contains("the slices that people were dealt to"))
     }
 
+    @Test("A certificate speaks of slices that people were dealt to only where somebody was")
+    func nobodyDealt() throws {
+        let ledger = try fixture.open()
+        try load(Self.first, ledger, id: "a", leavers: ["nobody"])
+        // Everybody of it is there already.
+        try load(Self.first, ledger, id: "b", .last)
+        try fixture.prepare(ledger)
+        func exactness(after user: String) throws -> String {
+            _ = try ledger.forget(requestID: user, LedgerFixture.forget(users: [user]), at: fixture.now)
+            for shard in try ledger.snapshot().shards where !shard.isCurrent {
+                try fixture.publish(ledger, shard: shard.index)
+            }
+            return try ledger.finishForget(request: user, at: fixture.now).statement.exactness
+        }
+        #expect(try !exactness(after: "u1").contains("dealt"))
+        try load(newcomers(2), ledger, id: "c", .last)
+        for shard in try ledger.snapshot().shards where !shard.isCurrent {
+            try fixture.publish(ledger, shard: shard.index)
+        }
+        #expect(try exactness(after: "u2").contains("the slices that people were dealt to"))
+    }
+
     @Test("A cluster that deals no people to slices refuses it and keeps nothing of the import", arguments: [1, 4])
     func refused(slices: Int) throws {
         let other = LedgerFixture(partition: slices == 1 ? .userHash : .hash)

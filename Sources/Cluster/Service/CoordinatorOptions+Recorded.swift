@@ -72,6 +72,7 @@ extension CoordinatorProcess {
             effective: options.configuration(settings.configuration),
             recorded: CoordinatorConfiguration(
                 RecordedConfiguration(cluster: settings.configuration, start: options.start, name: settings.cluster)),
-            cluster: settings.cluster)
+            cluster: settings.cluster,
+            dealsPeople: settings.configuration.training.dealing(of: settings.configuration.partition) != nil)
     }
 }

@@ -59,8 +59,9 @@ struct ImportThread: Sendable {
 
     private func send(key: String?, _ sent: inout Sent) throws -> ImportSummary {
         // A new item's fields are read for the template that is on record.
-        let recorded = try ReplyCoding.decode(ConfigurationReply.self, from: try ask(.configuration)).prompts
-        let fields = try recorded?.template?.itemFields() ?? []
+        let configuration = try ReplyCoding.decode(ConfigurationReply.self, from: try ask(.configuration))
+        if settings.people == .last { try configuration.requireDealing() }
+        let fields = try configuration.prompts?.template?.itemFields() ?? []
         let reader = RatingsReader(
             format: .jsonl, paths: [pipe.path], rules: ReadingRules(timeUnit: settings.unit, itemFields: fields))
         let report: ImportReport
@@ -86,7 +87,8 @@ struct ImportThread: Sendable {
                     .joined(separator: "; "))
         }
         let finish = ClientRequest.FinishImport(
-            importID: sent.importID, batches: sent.batches, prompts: settings.prompts, given: settings.given)
+            importID: sent.importID, batches: sent.batches, prompts: settings.prompts, given: settings.given,
+            newPeople: settings.people)
         sent.isFinishing = true
         let body = try ask(
             .finishImport(finish), id: try key.map(name(under:)), deadline: .seconds(600), patience: .seconds(600))
@@ -98,8 +100,12 @@ struct ImportThread: Sendable {
     private func name(under key: String) throws -> String {
         var hash = SHA256()
         let unit = settings.unit.map { "\($0)" } ?? ""
-        for part in [Data(key.utf8), Data(pipe.digest.utf8), try ReplyCoding.encode(settings.prompts), Data(unit.utf8)]
-        {
+        var parts = [
+            Data(key.utf8), Data(pipe.digest.utf8), try ReplyCoding.encode(settings.prompts), Data(unit.utf8),
+        ]
+        // Said or not, by the hash is the same; and names of before there was a choice stay.
+        if settings.people == .last { parts.append(Data(NewPeople.last.rawValue.utf8)) }
+        for part in parts {
             withUnsafeBytes(of: UInt64(part.count).littleEndian) { hash.update(bufferPointer: $0) }
             hash.update(data: part)
         }

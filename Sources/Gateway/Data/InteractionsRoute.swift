@@ -22,7 +22,7 @@ struct InteractionsRoute {
 
     @Sendable private func take(_ call: Call) async throws -> Response {
         try call.requireMediaType(Self.mediaTypes)
-        let settings = try ImportSettings(call.query(["domain", "history", "like_above", "time_unit"]))
+        let settings = try ImportSettings(call.query(["domain", "history", "like_above", "time_unit", "new_data"]))
         let key = try ForgettingRoutes.key(of: call)
         guard slots.take() else { throw Problem.queueFull }
         defer { slots.give() }
@@ -45,6 +45,8 @@ struct ImportSettings: Sendable {
     var prompts: PromptConfiguration
     var given: [PromptField] = []
     var unit: Timestamps.Form?
+    /// To which slices people go who are new; nil: by the hash.
+    var people: NewPeople?
 
     /// - Throws: `Problem` 400.
     init(_ query: [String: String]) throws(Problem) {
@@ -68,6 +70,7 @@ struct ImportSettings: Sendable {
             prompts.likeAbove = number
             given.append(.likeAbove)
         }
+        people = try query.choice("new_data", of: NewPeople.allCases.map(\.rawValue)).flatMap(NewPeople.init)
         let units = ["seconds", "milliseconds", "microseconds", "nanoseconds"]
         switch try query.choice("time_unit", of: units) {
         case "seconds": unit = .seconds

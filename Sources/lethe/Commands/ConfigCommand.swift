@@ -32,13 +32,15 @@ struct ConfigCommand: ParsableCommand {
 
     func run() throws {
         try reportingFailures(json: client.json) {
-            let reply: ConfigurationReply
+            var reply: ConfigurationReply
             if let data {
                 reply = try offline(data)
             } else {
                 let body = try client.connect().call(.configuration).body
                 reply = try ReplyCoding.decode(ConfigurationReply.self, from: body)
             }
+            // For clients; the rest is a configuration file, which earlier releases read, too.
+            reply.dealsPeople = nil
             try client.output.emit(json: ReplyCoding.show(reply)) { ConfigurationText(reply).text }
         }
     }

@@ -102,7 +102,7 @@ struct ImportCommand: ParsableCommand {
             // A new item's fields are read for the template that is on record, too.
             let configuration = try ReplyCoding.decode(
                 ConfigurationReply.self, from: coordinator.call(.configuration).body)
-            try requireDealing(configuration.effective)
+            if newData == .last || leavers != nil { try configuration.requireDealing() }
             let recorded = configuration.prompts
             let report: ImportReport
             do {
@@ -154,16 +154,6 @@ struct ImportCommand: ParsableCommand {
             throw CommandFailure(.badInput, "\(path) names \(names.count) people; one import takes \(most)")
         }
         return names
-    }
-
-    /// Before all rows are sent for nothing; the ledger looks again.
-    private func requireDealing(_ cluster: CoordinatorConfiguration) throws {
-        guard newData == .last || leavers != nil else { return }
-        let slices = cluster.slices ?? 1
-        let partition = cluster.partition.flatMap(PartitionMethod.init) ?? .semantic
-        guard slices > 1, partition == .user || partition == .userHash else {
-            throw LedgerError.undealtPeople(slices: slices, partition: partition)
-        }
     }
 
     private func text(_ summary: Summary) -> String {

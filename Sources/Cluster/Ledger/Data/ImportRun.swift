@@ -16,6 +16,8 @@ struct ImportRun {
     let number: Int64
     private let importID: String
     private var dealing = NewcomerDealing()
+    /// Whether it is on record that people were dealt.
+    private var hasDealt = false
     /// What items were before, of those that prompts call otherwise now.
     private var renamed: [Int64: Catalogue.Entry] = [:]
     private let catalogue: Catalogue
@@ -188,9 +190,14 @@ struct ImportRun {
         } else {
             let first = rows.map(\.interaction.ordinal).min() ?? 0
             let name = rows.first?.interaction.user ?? ""
+            let slice = try ledger.slice(ofNewcomer: name, dealing, importID: importID, db)
+            if slice != nil, !hasDealt {
+                try Meta.dealtSlices.set(true, db)
+                hasDealt = true
+            }
             person = Person(
-                name: name, appearance: Person.Appearance(import: number, ordinal: first),
-                slice: try ledger.slice(ofNewcomer: name, dealing, importID: importID, db), interactions: [])
+                name: name, appearance: Person.Appearance(import: number, ordinal: first), slice: slice,
+                interactions: [])
         }
         var places: [Place: Int] = [:]
         for (index, kept) in person.interactions.enumerated() {

@@ -34,7 +34,6 @@ extension Ledger {
             }
             try insert.execute(arguments: [importID, lookup(name).bytes])
         }
-        try Meta.dealtSlices.set(true, db)
         return dealing
     }
 

@@ -83,13 +83,17 @@ public struct ConfigurationReply: Codable, Equatable, Sendable {
     public var cluster: String?
     /// How prompts are made; nil: nothing was imported yet.
     public var prompts: PromptConfiguration?
+    /// Whether an import may say to which slices new people go (`FinishImport.newPeople`, `.leavers`); nil: the coordinator is of an
+    /// older release, which would not heed it, or is not running.
+    public var dealsPeople: Bool?
 
-    private enum CodingKeys: String, CodingKey { case recorded, cluster, prompts }
+    private enum CodingKeys: String, CodingKey { case recorded, cluster, prompts, dealsPeople }
 
     public init(
         effective: CoordinatorConfiguration, recorded: CoordinatorConfiguration, cluster: String?,
-        prompts: PromptConfiguration? = nil
+        prompts: PromptConfiguration? = nil, dealsPeople: Bool? = nil
     ) {
+        self.dealsPeople = dealsPeople
         self.prompts = prompts
         self.effective = effective
         self.recorded = recorded
@@ -102,6 +106,7 @@ public struct ConfigurationReply: Codable, Equatable, Sendable {
         recorded = try container.decode(CoordinatorConfiguration.self, forKey: .recorded)
         cluster = try container.decodeIfPresent(String.self, forKey: .cluster)
         prompts = try container.decodeIfPresent(PromptConfiguration.self, forKey: .prompts)
+        dealsPeople = try container.decodeIfPresent(Bool.self, forKey: .dealsPeople)
     }
 
     public func encode(to encoder: any Swift.Encoder) throws {
@@ -110,5 +115,27 @@ public struct ConfigurationReply: Codable, Equatable, Sendable {
         try container.encode(recorded, forKey: .recorded)
         try container.encodeIfPresent(cluster, forKey: .cluster)
         try container.encodeIfPresent(prompts, forKey: .prompts)
+        try container.encodeIfPresent(dealsPeople, forKey: .dealsPeople)
+    }
+
+    /// Before all rows of an import that deals people are sent for nothing, or are dealt otherwise by a coordinator that does not
+    /// know better.
+    ///
+    /// - Throws: `ClientError`, as the ledger of a coordinator that knows would refuse it.
+    package func requireDealing() throws(ClientError) {
+        switch dealsPeople {
+        case true?: return
+        case false?:
+            throw ClientError(
+                LedgerError.undealtPeople(
+                    slices: effective.slices ?? 1,
+                    partition: effective.partition.flatMap(PartitionMethod.init) ?? .semantic))
+        case nil:
+            throw ClientError(
+                code: .invalidRequest,
+                message: "nothing was imported: the coordinator is of an older release, which would deal new people by the "
+                    + "hash whatever the import says; upgrade it, or leave --new-data and --leavers (over HTTP new_data) "
+                    + "out")
+        }
     }
 }
