@@ -133,9 +133,9 @@ public struct ConfigurationReply: Codable, Equatable, Sendable {
         case nil:
             throw ClientError(
                 code: .invalidRequest,
-                message: "nothing was imported: the coordinator is of an older release, which would deal new people by the "
-                    + "hash whatever the import says; upgrade it, or leave --new-data and --leavers (over HTTP new_data) "
-                    + "out")
+                message: "nothing was imported: the coordinator is of an older release, which would deal new people by "
+                    + "the hash whatever the import says; upgrade it, or leave --new-data and --leavers (over HTTP "
+                    + "new_data) out")
         }
     }
 }
