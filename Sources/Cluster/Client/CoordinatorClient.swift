@@ -260,7 +260,8 @@ public final class CoordinatorClient {
 
     /// Of several addresses: a coordinator that says of itself that another one came after it.
     private func superseded(_ reply: ClientReply) -> ClientError? {
-        guard addresses.count > 1, case .failure(let error) = reply.outcome, error.code == .superseded else { return nil }
+        guard addresses.count > 1, case .failure(let error) = reply.outcome, error.code == .superseded
+        else { return nil }
         return error
     }
 

@@ -78,7 +78,8 @@ extension Coordinator {
                     .correct(shard: shard.index), on: worker.id,
                     ClientError(
                         code: CorrectionFallback.failed.code,
-                        message: "the worker speaks protocol version \(worker.protocolVersion), which corrects otherwise"))
+                        message: "the worker speaks protocol version \(worker.protocolVersion), which corrects "
+                            + "otherwise"))
             }
             let id = give(.correct(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }

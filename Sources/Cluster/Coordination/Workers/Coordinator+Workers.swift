@@ -152,8 +152,8 @@ extension Coordinator {
         if !knowsTraining {
             return ClientError(
                 code: .protocolVersion,
-                message: "this cluster trains in a way (slices, averages) of which the worker's release knows nothing: run "
-                    + "the same release of lethe on both")
+                message: "this cluster trains in a way (slices, averages) of which the worker's release knows nothing: "
+                    + "run the same release of lethe on both")
         }
         if hello.precision != wanted.precision {
             return ClientError(
