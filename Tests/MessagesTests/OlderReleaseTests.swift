@@ -37,12 +37,14 @@ struct OlderReleaseTests {
         #expect(welcome.cluster == "c" && welcome.name == nil)
     }
 
-    @Test("Of another version both sides are told, whatever the rest is")
+    @Test("Another version is named, whatever the rest is; a coordinator translates the one before")
     func otherVersion() {
         for version in [WireLimits.version - 1, WireLimits.version + 1] {
             var old = frames("hello", Self.hello)
             old[1] = [version]
             #expect(throws: WireError.unsupportedVersion(version)) { try WorkerMessage(frames: old) }
+            let isTaken = (try? WorkerMessage(frames: ProtocolVersions.taken(old))) != nil
+            #expect(isTaken == (version < WireLimits.version))
         }
     }
 }

@@ -260,9 +260,8 @@ public final class CoordinatorClient {
 
     /// Of several addresses: a coordinator that says of itself that another one came after it.
     private func superseded(_ reply: ClientReply) -> ClientError? {
-        guard addresses.count > 1, case .failure(let error) = reply.outcome, error.code == .superseded
-        else { return nil }
-        return error
+        guard addresses.count > 1, case .failure(let error) = reply.outcome else { return nil }
+        return error.code == .superseded ? error : nil
     }
 
     /// - Throws: `ClientError` (`superseded`) for the answer of a coordinator after which another one was seen.

@@ -74,12 +74,10 @@ extension Coordinator {
         if let shard = next, shard.correction != nil {
             guard worker.knows(.correction) else {
                 // Exact is always right; nobody waits for an upgrade.
+                let message = "protocol version \(worker.protocolVersion), which the worker speaks, corrects otherwise"
                 return fail(
                     .correct(shard: shard.index), on: worker.id,
-                    ClientError(
-                        code: CorrectionFallback.failed.code,
-                        message: "the worker speaks protocol version \(worker.protocolVersion), which corrects "
-                            + "otherwise"))
+                    ClientError(code: CorrectionFallback.failed.code, message: message))
             }
             let id = give(.correct(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }

@@ -22,7 +22,8 @@ package enum WorkForm: CaseIterable, Sendable {
 extension TrainingSpecification {
     /// An older worker passes over what it does not know, and would train something else.
     package var since: UInt8 {
-        schedule != .constant || dropout != 0 || heldOut != 0 || slices != 1 ? 10 : WorkForm.training.since
+        schedule != .constant || dropout != 0 || heldOut != 0 || slices != 1 || averaging != .none
+            ? 10 : WorkForm.training.since
     }
 }
 

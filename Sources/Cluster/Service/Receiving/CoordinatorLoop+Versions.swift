@@ -3,8 +3,16 @@ import Messages
 
 /// Peers of an older version of the protocol are answered in theirs.
 extension CoordinatorLoop {
+    /// Of more, only what workers speak that are here is kept.
+    static let rememberedVersions = 1 << 16
+
     func note(_ version: UInt8?, of peer: PeerID) {
-        versions[peer] = version == WireLimits.version ? nil : version
+        guard let version, version != WireLimits.version else {
+            versions[peer] = nil
+            return
+        }
+        if versions.count >= Self.rememberedVersions { versions = versions.filter { coordinator.hasWorker(at: $0.key) } }
+        versions[peer] = version
     }
 
     /// What the peer speaks, as far as it has said anything.

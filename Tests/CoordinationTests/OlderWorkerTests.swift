@@ -1,0 +1,79 @@
+import ClusterTestSupport
+import Coordination
+import Foundation
+import Messages
+import Testing
+
+@Suite("The coordinator and workers of the version of the protocol before")
+struct OlderWorkerTests {
+    private static let older = CoordinatorLimits.acceptedVersions.lowerBound
+
+    private func comparisons(_ fixture: CoordinatorFixture) -> [String] {
+        fixture.actions.compactMap { action in
+            guard case .dispatch(let peer, .compare) = action else { return nil }
+            return String(decoding: peer.bytes, as: UTF8.self)
+        }
+    }
+
+    @Test("One trains and gives up data like any other, and status says what it speaks")
+    func trains() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a", version: Self.older) { $0.knowsLeave = nil }
+        let task = try #require(fixture.assignments.first)
+        #expect(task.worker == "a" && task.trains)
+        fixture.say(CoordinatorFixture.report(task: task.task, shard: 0, manifest: "m0", adapter: "x"), by: "a")
+        #expect(fixture.messages(to: "a").contains(.taken(task: task.task)))
+        #expect(fixture.status.workers.first?.protocolVersion == Self.older)
+        // What is forgotten is trained again, by the same worker.
+        var after = CoordinatorFixture.snapshot(shards: 1)
+        after.shards[0].manifest = "m0-after"
+        fixture.feed(.ledgerChanged(after))
+        fixture.wait(1000, beating: ["a"])
+        #expect(fixture.assignments.map(\.manifest) == ["m0-after"])
+        // After its upgrade.
+        fixture.hello("a", peer: "a2")
+        #expect(fixture.status.workers.first?.protocolVersion == nil)
+    }
+
+    @Test("One is never given a case of a comparison; it waits, says for what, and goes to the first other worker")
+    func compares() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
+        fixture.hello(
+            "a", version: Self.older, copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")])
+        fixture.ask(.compare(.quick), id: "c")
+        fixture.feed(
+            .comparisonLoaded(
+                operation: "c", .success(LoadedComparison(cases: PlannedCase.samples(2), basis: "basis"))))
+        #expect(comparisons(fixture).isEmpty)
+        fixture.wait(60_000, beating: ["a"])
+        #expect(comparisons(fixture).isEmpty)
+        #expect(fixture.status.operations.first?.progress.contains("waits for a worker") == true)
+        fixture.hello("b")
+        #expect(comparisons(fixture) == ["b"])
+        #expect(fixture.status.operations.first?.progress.contains("waits for a worker") == false)
+    }
+
+    @Test("One that would correct in another way is not asked to: the shard is trained exactly instead")
+    func corrects() {
+        var snapshot = CoordinatorFixture.snapshot(shards: 1, adapters: true)
+        snapshot.shards[0].manifest = "m0-after"
+        snapshot.shards[0].adapter = nil
+        snapshot.shards[0].quarantinedSince = Date(timeIntervalSince1970: 0)
+        snapshot.shards[0].correction = .ifru
+        var fixture = CoordinatorFixture(snapshot, method: .ifru)
+        fixture.hello("a", version: Self.older)
+        #expect(!fixture.actions.contains { if case .dispatch(_, .correct) = $0 { true } else { false } })
+        #expect(
+            fixture.commands.contains { entry in
+                if case .abandonCorrection(0, _, .failed) = entry.command { true } else { false }
+            })
+    }
+
+    @Test("Versions beside the two are refused, with both numbers", arguments: [0, 8, 11])
+    func others(_ version: Int) {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a", version: version)
+        #expect(fixture.refusals == [.protocolVersion])
+        #expect(fixture.status.workers.isEmpty)
+    }
+}
