@@ -46,7 +46,7 @@ struct ImportDealingTests {
         for query in ["", "?new_data=hash", "?new_data=last"] {
             let coordinator = coordinator(dealsPeople: true)
             _ = try await ask(coordinator, query)
-            names.append(try #require(coordinator.asked.get().last?.id))
+            names.append(try #require(coordinator.asked.withLock { $0 }.last?.id))
         }
         #expect(names[0] == names[1] && names[0] != names[2])
     }

@@ -11,7 +11,9 @@ extension CoordinatorLoop {
             versions[peer] = nil
             return
         }
-        if versions.count >= Self.rememberedVersions { versions = versions.filter { coordinator.hasWorker(at: $0.key) } }
+        if versions.count >= Self.rememberedVersions {
+            versions = versions.filter { coordinator.hasWorker(at: $0.key) }
+        }
         versions[peer] = version
     }
 
