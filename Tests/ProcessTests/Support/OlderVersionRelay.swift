@@ -16,7 +16,8 @@ final class OlderVersionRelay: @unchecked Sendable {
 
     init(to coordinator: String) throws {
         let context = try Context()
-        let front = try Socket(context, .router, options: SocketOptions())
+        // Of the thread alone, once it is bound.
+        nonisolated(unsafe) let front = try Socket(context, .router, options: SocketOptions())
         endpoint = try front.bind("tcp://127.0.0.1:*")
         let thread = Thread { [self] in
             var peers: [(identity: [UInt8], back: Socket)] = []
