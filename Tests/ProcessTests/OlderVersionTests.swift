@@ -35,15 +35,17 @@ struct OlderVersionTests {
         func older(_ arguments: String...) throws -> CommandResult {
             try lethe(arguments + ["--coordinator", relay.endpoint, "--json"])
         }
-        #expect(try older("import", "--format", "csv", ratings.path).status == 0)
-        #expect(try older("train", "--wait").status == 0)
+        // This release's import asks for what the version before does not know.
+        _ = try cluster.succeed("import", "--format", "csv", ratings.path)
+        _ = try cluster.succeed("train", "--wait")
         let listed = try cluster.succeed("workers")["workers"] as? [[String: Any]] ?? []
         #expect(listed.map { $0["protocol_version"] as? Int } == [9, 9])
         let text = try lethe(["workers", "--coordinator", cluster.endpoint])
         #expect(String(decoding: text.output, as: UTF8.self).contains("(protocol 9)"))
 
-        #expect(try older("forget", "--user", Ratings.name(3), "--wait").status == 0)
-        #expect(try older("query", "--user", Ratings.name(3), "--item", "i1").status == 65)
+        _ = try cluster.succeed("forget", "--user", Ratings.name(3), "--wait")
+        let gone = try older("query", "--user", Ratings.name(3), "--item", "i1")
+        #expect(gone.status == 65, "\(gone.errors)")
         #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
         let compared = try older("compare", "--quick")
         #expect(compared.status == 77 && compared.errors.contains("protocol version 10"), "\(compared.errors)")
