@@ -23,47 +23,6 @@ struct OlderVersionTests {
             + [payload].compactMap { $0.map { Array($0.utf8) } }
     }
 
-    @Test("A cluster is upgraded one process after the other: coordinator first, then workers, with forgets in between")
-    func rollingUpgrade() throws {
-        let cluster = try TestCluster(opensLoopback: true)
-        let relay = try OlderVersionRelay(to: cluster.endpoint)
-        defer { relay.end() }
-        for number in 0..<2 { try cluster.startWorker(number, through: relay.endpoint) }
-        try cluster.waitForWorkers(2)
-        let ratings = cluster.root.appendingPathComponent("r.csv")
-        try Data(Ratings.csv(users: 40, interactions: 30).utf8).write(to: ratings)
-        func older(_ arguments: String...) throws -> CommandResult {
-            try lethe(arguments + ["--coordinator", relay.endpoint, "--json"])
-        }
-        // This release's import asks for what the version before does not know.
-        _ = try cluster.succeed("import", "--format", "csv", ratings.path)
-        _ = try cluster.succeed("train", "--wait")
-        let listed = try cluster.succeed("workers")["workers"] as? [[String: Any]] ?? []
-        #expect(listed.map { $0["protocol_version"] as? Int } == [9, 9])
-        let text = try lethe(["workers", "--coordinator", cluster.endpoint])
-        #expect(String(decoding: text.output, as: UTF8.self).contains("(protocol 9)"))
-
-        _ = try cluster.succeed("forget", "--user", Ratings.name(3), "--wait")
-        let gone = try older("query", "--user", Ratings.name(3), "--item", "i1")
-        #expect(gone.status == 65, "\(gone.errors)")
-        #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
-        let compared = try older("compare", "--quick")
-        #expect(compared.status == 77 && compared.errors.contains("protocol version 10"), "\(compared.errors)")
-
-        for number in 0..<2 {
-            let before = try cluster.adapterNames()
-            cluster.workers[number]?.stop()
-            try cluster.startWorker(number)
-            try cluster.waitForWorkers(2)
-            #expect(try cluster.adapterNames() == before)
-            _ = try cluster.succeed("forget", "--user", Ratings.name(5 + number), "--wait")
-            #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
-        }
-        let after = try cluster.succeed("workers")["workers"] as? [[String: Any]] ?? []
-        #expect(after.allSatisfy { $0["protocol_version"] == nil })
-        #expect(relay.counts.others == 0 && relay.counts.portions > 0 && relay.counts.translated > 0)
-    }
-
     @Test("Whoever is refused hears it in its own version, be it one that is not taken")
     func refusals() throws {
         let cluster = try TestCluster(opensLoopback: true)

@@ -169,6 +169,7 @@ public final class CoordinatorClient {
                     let (id, message) = try ClientMessage.decode(frames: frames)
                     // Late answers to earlier requests of this connection are left.
                     guard let position = open.firstIndex(where: { questions[$0].id == id }) else { continue }
+                    let before = (deadline, attempt, missed)
                     (deadline, attempt, missed) = (clock.now + patience, firstAttempt, 0)
                     retry = min(deadline, clock.now + attempt)
                     switch message {
@@ -178,6 +179,8 @@ public final class CoordinatorClient {
                         if let other = superseding(reply.origin) ?? superseded(reply) {
                             guard addresses.count > 1 else { throw other }
                             (passedOver, isPassedOver) = (other, true)
+                            // Its answer is no life: with none but such the patience ends.
+                            (deadline, attempt, missed) = before
                             addresses.passOver()
                             break waiting
                         }
