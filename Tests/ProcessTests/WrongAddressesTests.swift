@@ -72,10 +72,5 @@ struct WrongAddressesTests {
             0, through: [dead, refused, superseded, cluster.endpoint].joined(separator: ","), environment: environment)
         try wait("the worker to pass over: \(again.logText)") { again.logText.contains("connected to cluster") }
         #expect(again.logText.contains("not followed"), "\(again.logText)")
-        let fresh = ["XDG_STATE_HOME": "\(path)/fresh"]
-        let told = try lethe(
-            ["status", "--json", "--coordinator", "\(superseded),\(cluster.endpoint)"],
-            environment: environment.merging(fresh) { $1 })
-        #expect(told.status == 0 && old.status(within: 20) == 77, "\(told.errors)")
     }
 }
