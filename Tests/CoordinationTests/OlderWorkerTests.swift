@@ -21,14 +21,17 @@ struct OlderWorkerTests {
         fixture.hello("a", version: Self.older) { $0.knowsLeave = nil }
         let task = try #require(fixture.assignments.first)
         #expect(task.worker == "a" && task.trains)
-        fixture.say(CoordinatorFixture.report(task: task.task, shard: 0, manifest: "m0", adapter: "x"), by: "a")
-        #expect(fixture.messages(to: "a").contains(.taken(task: task.task)))
         #expect(fixture.status.workers.first?.protocolVersion == Self.older)
-        // What is forgotten is trained again, by the same worker.
+        // What is forgotten meanwhile calls it back, and it is trained again by the same worker.
         var after = CoordinatorFixture.snapshot(shards: 1)
         after.shards[0].manifest = "m0-after"
         fixture.feed(.ledgerChanged(after))
-        #expect(fixture.assignments.map(\.manifest) == ["m0-after"])
+        let again = try #require(fixture.assignments.first)
+        #expect(again.manifest == "m0-after" && fixture.messages(to: "a").contains(.cancel(task: task.task)))
+        fixture.say(
+            CoordinatorFixture.report(task: again.task, shard: 0, manifest: "m0-after", adapter: "x"), by: "a")
+        #expect(fixture.messages(to: "a").contains(.taken(task: again.task)))
+        #expect(fixture.commands.contains { if case .publish(0, _, _, _) = $0.command { true } else { false } })
         // After its upgrade.
         fixture.hello("a", peer: "a2")
         #expect(fixture.status.workers.first?.protocolVersion == nil)

@@ -23,6 +23,77 @@ struct OlderVersionTests {
             + [payload].compactMap { $0.map { Array($0.utf8) } }
     }
 
+    @Test("A cluster is upgraded one process after the other: coordinator first, then workers, with forgets in between")
+    func rollingUpgrade() throws {
+        let cluster = try TestCluster(opensLoopback: true)
+        let relay = try OlderVersionRelay(to: cluster.endpoint)
+        defer { relay.end() }
+        for number in 0..<2 { try cluster.startWorker(number, through: relay.endpoint) }
+        try cluster.waitForWorkers(2)
+        let ratings = cluster.root.appendingPathComponent("r.csv")
+        try Data(Ratings.csv(users: 40, interactions: 30).utf8).write(to: ratings)
+        func older(_ arguments: String...) throws -> CommandResult {
+            try lethe(arguments + ["--coordinator", relay.endpoint, "--json"])
+        }
+        for arguments in [["import", "--format", "csv", ratings.path], ["train", "--wait"]] {
+            let result = try lethe(arguments + ["--coordinator", relay.endpoint, "--json"])
+            try #require(result.status == 0, "\(result.errors)")
+        }
+        let listed = try cluster.succeed("workers")["workers"] as? [[String: Any]] ?? []
+        #expect(listed.map { $0["protocol_version"] as? Int } == [9, 9])
+        let text = try lethe(["workers", "--coordinator", cluster.endpoint])
+        #expect(String(decoding: text.output, as: UTF8.self).contains("(protocol 9)"))
+
+        #expect(try older("forget", "--user", Ratings.name(3), "--wait").status == 0)
+        #expect(try older("query", "--user", Ratings.name(3), "--item", "i1").status == 65)
+        #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
+        let compared = try older("evaluate", "--compare", "--quick")
+        #expect(compared.status == 77 && compared.errors.contains("protocol version 10"), "\(compared.errors)")
+
+        for number in 0..<2 {
+            let before = try cluster.adapterNames()
+            cluster.workers[number]?.stop()
+            try cluster.startWorker(number)
+            try cluster.waitForWorkers(2)
+            #expect(try cluster.adapterNames() == before)
+            _ = try cluster.succeed("forget", "--user", Ratings.name(5 + number), "--wait")
+            #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
+        }
+        let after = try cluster.succeed("workers")["workers"] as? [[String: Any]] ?? []
+        #expect(after.allSatisfy { $0["protocol_version"] == nil })
+        #expect(relay.counts.others == 0 && relay.counts.portions > 0 && relay.counts.translated > 0)
+    }
+
+    @Test(
+        "The binary of the commit before is replaced, the coordinator's first, with forgets in between",
+        .enabled(if: LetheBinary.before != nil, "LETHE_BEFORE names no binary"))
+    func binaryBefore() throws {
+        let before = try #require(LetheBinary.before)
+        let cluster = try TestCluster(binary: before)
+        for number in 0..<2 { try cluster.startWorker(number, binary: before) }
+        try cluster.waitForWorkers(2)
+        _ = try cluster.importRatings(Ratings.csv(users: 12))
+        _ = try cluster.succeed("train", "--wait")
+        var adapters = try cluster.adapterNames()
+        func forgets(_ user: Int) throws {
+            #expect(try cluster.adapterNames() == adapters)
+            _ = try cluster.succeed("forget", "--user", Ratings.name(user), "--wait")
+            #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
+            #expect(try cluster.command("query", "--user", Ratings.name(user), "--item", "i1").status == 65)
+            adapters = try cluster.adapterNames()
+        }
+        cluster.coordinator?.stop()
+        try cluster.startCoordinator()
+        try cluster.waitForWorkers(2)
+        try forgets(3)
+        for number in 0..<2 {
+            cluster.workers[number]?.stop()
+            try cluster.startWorker(number)
+            try cluster.waitForWorkers(2)
+            try forgets(5 + number)
+        }
+    }
+
     @Test("Whoever is refused hears it in its own version, be it one that is not taken")
     func refusals() throws {
         let cluster = try TestCluster(opensLoopback: true)
@@ -48,7 +119,7 @@ struct OlderVersionTests {
             #expect(text.contains("wrong-protocol") && text.contains("takes 9, not \(version)"), "\(text)")
         }
         let order = try exchange(
-            socket, frames(9, "request", id: "o", "{\"order\":{\"_0\":{\"verb\":\"pause\",\"worker\":\"w\"}}}"))
+            socket, frames(9, "request", id: "o", "{\"comparedCases\":{\"_0\":{\"known\":[],\"operation\":\"c\"}}}"))
         #expect(order[1] == [9] && String(decoding: order[4], as: UTF8.self).contains("protocol-version"))
     }
 }

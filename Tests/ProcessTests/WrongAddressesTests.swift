@@ -66,11 +66,21 @@ struct WrongAddressesTests {
         #expect(allRefuse.status == 77 && allRefuse.errors.contains("refused this key"), "\(allRefuse.errors)")
         let allOld = try ask(dead, superseded)
         #expect(allOld.status == 77 && allOld.errors.contains("two were started"), "\(allOld.errors)")
+        let all = try ask(refused, superseded)
+        #expect(all.status == 77 && all.errors.contains("two were started"), "\(all.errors)")
+        let single = try ask(superseded)
+        #expect(single.status == 77 && single.errors.contains("two were started"), "\(single.errors)")
 
         // The worker tells the old one, which says so of itself from then on, and ends.
         let again = try cluster.startWorker(
             0, through: [dead, refused, superseded, cluster.endpoint].joined(separator: ","), environment: environment)
         try wait("the worker to pass over: \(again.logText)") { again.logText.contains("connected to cluster") }
         #expect(again.logText.contains("not followed"), "\(again.logText)")
+        let fresh = ["XDG_STATE_HOME": "\(path)/fresh"]
+        let told = try lethe(
+            ["status", "--json", "--coordinator", "\(superseded),\(cluster.endpoint)"],
+            environment: environment.merging(fresh) { $1 })
+        #expect(told.status == 0, "\(told.errors)")
+        #expect(old.status(within: 20) == 77)
     }
 }

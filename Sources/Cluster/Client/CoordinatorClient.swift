@@ -142,6 +142,7 @@ public final class CoordinatorClient {
         // One lost message should not cost the whole patience, one slow answer should not be asked for many times.
         var attempt = firstAttempt
         var missed = 0
+        var passes = 0
         while true {
             var isPassedOver = false
             for question in open { try send(questions[question].frames, until: deadline, clock) }
@@ -169,21 +170,19 @@ public final class CoordinatorClient {
                     let (id, message) = try ClientMessage.decode(frames: frames)
                     // Late answers to earlier requests of this connection are left.
                     guard let position = open.firstIndex(where: { questions[$0].id == id }) else { continue }
-                    let before = (deadline, attempt, missed)
+                    // Before anything else: who is passed over again and again must not keep anybody waiting for ever.
+                    if case .reply(let reply) = message, let other = superseding(reply) {
+                        guard addresses.count > 1 else { throw other }
+                        (passedOver, isPassedOver) = (other, true)
+                        addresses.passOver()
+                        break waiting
+                    }
                     (deadline, attempt, missed) = (clock.now + patience, firstAttempt, 0)
                     retry = min(deadline, clock.now + attempt)
                     switch message {
                     case .revoked: break
                     case .working(let notice): try whenWorking(open[position], notice)
                     case .reply(let reply):
-                        if let other = superseding(reply.origin) ?? superseded(reply) {
-                            guard addresses.count > 1 else { throw other }
-                            (passedOver, isPassedOver) = (other, true)
-                            // Its answer is no life: with none but such the patience ends.
-                            (deadline, attempt, missed) = before
-                            addresses.passOver()
-                            break waiting
-                        }
                         passedOver = nil
                         let question = open.remove(at: position)
                         switch reply.outcome {
@@ -200,9 +199,15 @@ public final class CoordinatorClient {
             socket = try Self.connect(context, endpoint, curve)
             // Once more soon, and not more patiently for it.
             if isPassedOver {
-                if passedOver != nil { Thread.sleep(forTimeInterval: 0.2) }
+                if let passedOver {
+                    passes += 1
+                    // Every one is there and is the wrong one: as with a single address.
+                    if passes >= addresses.count { throw passedOver }
+                    Thread.sleep(forTimeInterval: 0.2)
+                }
                 continue
             }
+            passes = 0
             missed += 1
             if missed.isMultiple(of: addresses.count) { attempt *= 2 }
         }
@@ -252,23 +257,20 @@ public final class CoordinatorClient {
         }
     }
 
-    private func superseding(_ origin: KnownGeneration?) -> ClientError? {
+    private func superseding(_ reply: ClientReply) -> ClientError? {
         do {
-            try Self.check(origin, memory)
+            try Self.check(reply, memory)
             return nil
         } catch {
             return error as? ClientError
         }
     }
 
-    /// Of several addresses: a coordinator that says of itself that another one came after it.
-    private func superseded(_ reply: ClientReply) -> ClientError? {
-        guard addresses.count > 1, case .failure(let error) = reply.outcome else { return nil }
-        return error.code == .superseded ? error : nil
-    }
-
-    /// - Throws: `ClientError` (`superseded`) for the answer of a coordinator after which another one was seen.
-    static func check(_ origin: KnownGeneration?, _ memory: GenerationMemory?) throws {
+    /// - Throws: `ClientError` (`superseded`) for the answer of a coordinator after which another one was seen, by this side or by
+    ///   the coordinator itself, which is not remembered then.
+    static func check(_ reply: ClientReply, _ memory: GenerationMemory?) throws {
+        if case .failure(let error) = reply.outcome, error.code == .superseded { throw error }
+        let origin = reply.origin
         guard let memory, let origin else { return }
         // What cannot be remembered (a full disk, a home that is read-only) must not keep anybody from asking.
         if let objection = try? memory.objection(to: origin.generation, of: origin.cluster) {

@@ -71,7 +71,7 @@ public final class ServingLink {
             case .revoked(let revocation): return .revoked(revocation)
             case .reply(let reply):
                 do {
-                    try CoordinatorClient.check(reply.origin, memory)
+                    try CoordinatorClient.check(reply, memory)
                 } catch {
                     guard addresses.count > 1 else { throw error }
                     // The newer one may be at the next address.

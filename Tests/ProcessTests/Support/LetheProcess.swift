@@ -13,6 +13,9 @@ struct CommandResult {
 }
 
 enum LetheBinary {
+    /// Of the commit before, for tests of upgrades; nil: nobody gave one.
+    static let before = ProcessInfo.processInfo.environment["LETHE_BEFORE"].map { URL(fileURLWithPath: $0) }
+
     /// Beside the test bundle, where SwiftPM puts both.
     static let url: URL = {
         if let path = ProcessInfo.processInfo.environment["LETHE"] { return URL(fileURLWithPath: path) }
@@ -31,17 +34,17 @@ final class LetheProcess {
     ///   - limits: of `ulimit`: "-n 300"; nil: this process's own.
     init(
         _ arguments: [String], log: URL, environment: [String: String] = [:], umask: String? = nil,
-        limits: String? = nil
+        limits: String? = nil, binary: URL = LetheBinary.url
     ) throws {
         self.log = log
         try Data().write(to: log)
         let handle = try FileHandle(forWritingTo: log)
-        process.executableURL = LetheBinary.url
+        process.executableURL = binary
         process.arguments = arguments
         let before = [umask.map { "umask \($0); " }, limits.map { "ulimit \($0); " }].compactMap(\.self)
         if !before.isEmpty {
             process.executableURL = URL(fileURLWithPath: "/bin/sh")
-            process.arguments = ["-c", before.joined() + "exec \"$0\" \"$@\"", LetheBinary.url.path] + arguments
+            process.arguments = ["-c", before.joined() + "exec \"$0\" \"$@\"", binary.path] + arguments
         }
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardOutput = handle

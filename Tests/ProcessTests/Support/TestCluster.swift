@@ -18,7 +18,8 @@ final class TestCluster {
     ///   - opensLoopback: whether peers are taken that are no clients of ours and know nothing of keys.
     init(
         settings: [String] = ["--partition", "user-hash", "--shards", "3", "--epochs", "2"], limits: String? = nil,
-        isLocal: Bool = false, listening: String = "tcp://127.0.0.1:*", opensLoopback: Bool = false
+        isLocal: Bool = false, listening: String = "tcp://127.0.0.1:*", opensLoopback: Bool = false,
+        binary: URL = LetheBinary.url
     ) throws {
         self.listening = listening
         self.limits = limits
@@ -27,7 +28,7 @@ final class TestCluster {
         self.settings = settings + (opensLoopback ? ["--open-loopback"] : [])
         try TinyModelDirectory.write(to: model)
         if isLocal { endpoint = "ipc://" + root.appendingPathComponent("socket").path }
-        try startCoordinator()
+        try startCoordinator(binary: binary)
     }
 
     deinit {
@@ -44,7 +45,7 @@ final class TestCluster {
     func workerDirectory(_ number: Int) -> URL { root.appendingPathComponent("worker-\(number)") }
 
     /// Starts the coordinator, the first time on a free port, later on the same one.
-    func startCoordinator(arguments: [String] = []) throws {
+    func startCoordinator(arguments: [String] = [], binary: URL = LetheBinary.url) throws {
         let file = coordinatorDirectory.appendingPathComponent("endpoint")
         try? FileManager.default.removeItem(at: file)
         let process = try LetheProcess(
@@ -53,7 +54,7 @@ final class TestCluster {
                 "--precision", "f32", "--weight-cache", "none",
                 "--listen", endpoint.isEmpty ? listening : endpoint,
             ] + settings + arguments,
-            log: root.appendingPathComponent("coordinator-\(UUID().uuidString).log"), limits: limits)
+            log: root.appendingPathComponent("coordinator-\(UUID().uuidString).log"), limits: limits, binary: binary)
         coordinator = process
         try wait("the coordinator to listen: \(process.logText)") {
             guard process.process.isRunning else { throw TestFailure("the coordinator ended: \(process.logText)") }
@@ -66,14 +67,16 @@ final class TestCluster {
     /// - Parameter link: the endpoint of a link to the coordinator; nil: the coordinator's own.
     @discardableResult
     func startWorker(
-        _ number: Int, through link: String? = nil, arguments: [String] = [], environment: [String: String] = [:]
+        _ number: Int, through link: String? = nil, arguments: [String] = [], environment: [String: String] = [:],
+        binary: URL = LetheBinary.url
     ) throws -> LetheProcess {
         let process = try LetheProcess(
             [
                 "worker", "--coordinator", link ?? endpoint, "--model", model.path, "--data",
                 workerDirectory(number).path, "--threads", "1", "--precision", "f32", "--weight-cache", "none",
             ] + arguments,
-            log: root.appendingPathComponent("worker-\(number)-\(UUID().uuidString).log"), environment: environment)
+            log: root.appendingPathComponent("worker-\(number)-\(UUID().uuidString).log"), environment: environment,
+            binary: binary)
         workers[number] = process
         return process
     }

@@ -48,13 +48,14 @@ extension CoordinatorMessage {
 }
 
 extension ClientRequest {
+    /// Only what changed its form or meaning has a later one: who does not know a request does not make it.
     package var since: UInt8 {
         switch self {
         case .importRows, .finishImport, .train, .forget, .query, .evaluate, .verify, .status, .operation, .adapters,
-            .lineage, .exportAdapter, .access, .audit, .forgetCopy:
+            .lineage, .exportAdapter, .access, .audit, .forgetCopy, .dropImport, .configuration, .requests, .serving,
+            .order:
             9
         case .compare, .comparedCases: WorkForm.comparison.since
-        case .dropImport, .configuration, .requests, .serving, .order: 10
         }
     }
 
