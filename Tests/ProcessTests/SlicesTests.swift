@@ -16,10 +16,12 @@ struct SlicesTests {
         return (slices?["first"] as? Int, slices?["tokens"] as? Int, training?["tokens"] as? Int)
     }
 
-    private func stages(_ cluster: TestCluster, worker: Int = 0) -> [String] {
-        let shard = cluster.workerDirectory(worker).appendingPathComponent("shards/0").path
+    private func stages(_ cluster: TestCluster) -> [String] { kept(cluster, ".stage.sealed") }
+
+    private func kept(_ cluster: TestCluster, _ suffix: String) -> [String] {
+        let shard = cluster.workerDirectory(0).appendingPathComponent("shards/0").path
         return ((try? FileManager.default.contentsOfDirectory(atPath: shard)) ?? []).filter {
-            $0.hasSuffix(".stage.sealed")
+            $0.hasSuffix(suffix)
         }.sorted()
     }
 
@@ -57,6 +59,30 @@ struct SlicesTests {
         }
         #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
         #expect(try cluster.command("forget", "--user", Ratings.name(2), "--method", "e2urec", "--wait").status == 0)
+    }
+
+    @Test("A worker killed in the middle of a training goes on at its checkpoint", arguments: ["1", "4"])
+    func checkpoint(slices: String) throws {
+        let settings = ["--partition", "user-hash", "--shards", "1", "--epochs", "80", "--slices", slices]
+        let cluster = try TestCluster(settings: settings)
+        try cluster.startWorker(0, arguments: ["--checkpoint", "0.01"])
+        let csv = Ratings.csv(users: 12)
+        _ = try cluster.importRatings(csv)
+        _ = try cluster.succeed("train")
+        try wait("a checkpoint") { !kept(cluster, ".checkpoint.sealed").isEmpty }
+        cluster.workers[0]?.kill()
+        try #require(!kept(cluster, ".checkpoint.sealed").isEmpty, "the training was over before it was interrupted")
+        let again = try cluster.startWorker(0)
+        _ = try cluster.succeed("train", "--wait")
+        #expect(again.logText.contains("is trained after step"), "\(again.logText)")
+        #expect(kept(cluster, ".checkpoint.sealed").isEmpty)
+        let names = try cluster.adapterNames()
+        #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
+        let other = try TestCluster(settings: settings)
+        try other.startWorker(0, arguments: ["--checkpoint", "0"])
+        _ = try other.importRatings(csv)
+        _ = try other.succeed("train", "--wait")
+        #expect(try other.adapterNames() == names)
     }
 
     @Test("A worker killed in the middle of a slice goes on at the stage before it")

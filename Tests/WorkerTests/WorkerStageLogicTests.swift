@@ -72,6 +72,29 @@ struct WorkerStageLogicTests {
         #expect(driver.store(save, .saved).sent == [.trained(task: 1, report, adapter: [1])])
     }
 
+    @Test("A training begins at the checkpoint behind the stage, and what answers meanwhile is the stage")
+    func checkpoint() throws {
+        var kept: [TrainingStage] = []
+        _ = try Toy.executor(checkpointInterval: .zero).train(
+            prompts: prompts, specification: specification, from: nil, keep: { kept.append($0) }, progress: { _ in },
+            isCancelled: { false })
+        let checkpoint = try #require(kept.last)
+        let stage = try #require(stages.last)
+        try #require(checkpoint.isCheckpoint && checkpoint.slice > stage.slice)
+        var (driver, update) = try assigned()
+        var result = StorageResult(
+            id: update.id, shard: 0, copy: nil, outcome: .complete(prompts, trained: nil))
+        (result.stage, result.checkpoint) = (stage, checkpoint)
+        result.stageData = StageData(manifest: "manifest of the slices", prompts: 5)
+        let start = driver.handle(.storage(result))
+        #expect(start.jobs.map(\.computation) == [.train(specification, prompts: prompts, from: checkpoint)])
+        let offered = start.sent.compactMap { message -> Int? in
+            guard case .staged(1, let report, _) = message else { return nil }
+            return report.slices?.stage
+        }
+        #expect(offered == [stage.slice])
+    }
+
     @Test("A coordinator that is found again is offered the stage again, while the training goes on")
     func offeredAgain() throws {
         let first = try #require(stages.first)

@@ -58,6 +58,9 @@ package struct WorkerConfiguration: Sendable {
     /// Longer than a host takes to start again, with its workers.
     package static let abandonedAge = Duration.seconds(600)
 
+    /// A training that was killed does again what it did since.
+    package static let standardCheckpointInterval = Duration.seconds(15)
+
     /// Where the coordinator may be, such as `tcp://127.0.0.1:7070`: tried in turn. At least one; the first names the standard
     /// data directory.
     package private(set) var coordinators: [String]
@@ -79,6 +82,8 @@ package struct WorkerConfiguration: Sendable {
     /// Where packed weights are kept for all processes of the machine; nil: in memory only.
     package var weightCacheDirectory: String?
     package var curve: CurveKeys?
+    /// `StageKeeping.checkpointInterval`
+    package var checkpointInterval: Duration? = WorkerConfiguration.standardCheckpointInterval
 
     package init(
         coordinator: String, model: String, dataDirectory: String? = nil, threads: Threads,

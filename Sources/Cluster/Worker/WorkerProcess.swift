@@ -31,7 +31,8 @@ package final class WorkerProcess: Sendable {
             try LanguageModelExecutor(
                 model: configuration.model, precision: precision, threads: configuration.threads.count,
                 cores: Self.sharedCores(configuration.threads, logger: logger),
-                weightCacheDirectory: configuration.weightCacheDirectory)
+                weightCacheDirectory: configuration.weightCacheDirectory,
+                checkpointInterval: configuration.checkpointInterval)
         }
     }
 

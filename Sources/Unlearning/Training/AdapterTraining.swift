@@ -12,13 +12,13 @@ import Recommendation
 ///
 /// With several slices (`SliceDealing`) all epochs of one come before the next one begins. Adapter, moments and steps go on
 /// from slice to slice, so that what there is after slice s, a stage, is a function of slices 1…s and the specification; a
-/// training that begins at a stage ends with the same bytes. Where steps are averaged (`WeightAveraging`), the optimiser goes on
+/// training that begins at a stage, or at a checkpoint in the middle of a slice, ends with the same bytes. Where steps are averaged (`WeightAveraging`), the optimiser goes on
 /// from the last parameters and the mean is the adapter.
 public enum AdapterTraining {
     /// A pure function of the model, the samples and the specification: not of the order of `samples`, nor of the stage that
     /// it begins at.
     ///
-    /// - `stages`: only where there are several slices.
+    /// - `stages`: there are stages where there are several slices, and checkpoints where no prompts are held out.
     /// - `progress`: called after every optimiser step; counts what is trained here.
     /// - `isCancelled`: asked before every optimiser step.
     /// - Throws: `UnlearningError.noSamples`, `.emptyPrompt`, `.duplicateSample`, `.notFinite`,
@@ -41,19 +41,28 @@ public enum AdapterTraining {
         let layout = AdapterLayout(model: model.configuration, configuration: specification.lora)
         var state = TrainingState(
             initial: Adapter.initial(layout: layout, seed: specification.seed), specification: specification)
-        var first = 1
+        var (first, done) = (1, 0)
         if let stage = stages?.first {
-            guard names?[stage.slice] == stage.name, stage.state.isUsable(layout, specification) else {
-                throw UnlearningError.foreignStage(name: stage.name)
-            }
-            (state, first) = (stage.state, stage.slice + 1)
+            guard names?.contains(stage) == true, stage.state.isUsable(layout, specification),
+                let taken = steps(of: stage, slices.map(\.count), specification)
+            else { throw UnlearningError.foreignStage(name: stage.name) }
+            (state, first, done) = (stage.state, stage.isCheckpoint ? stage.slice : stage.slice + 1, taken)
         }
         let before = state
         var run = TrainingRun(
             model: model, specification: specification, layout: layout, from: state,
-            validation: HeldOutSelection(split.heldOut.map { all[$0] }), slices: Array(slices[(first - 1)...]))
+            validation: HeldOutSelection(split.heldOut.map { all[$0] }), slices: slices)
+        var pace = stages?.checkpointInterval.map { CheckpointPace($0, bytes: state.byteCount, from: start) }
         for slice in first...specification.slices where !slices[slice - 1].isEmpty {
-            try run.train(on: slices[slice - 1], progress: progress, isCancelled: isCancelled)
+            func passed(_ state: TrainingState) {
+                guard let stages, let name = names?.checkpoint(in: slice), pace?.isDue(at: clock.now) == true else {
+                    return
+                }
+                stages.keep(TrainingStage(name: name, slice: slice, state: state, isCheckpoint: true))
+            }
+            try run.train(
+                on: slices[slice - 1], after: slice == first ? done : 0, progress: progress, passed: passed,
+                isCancelled: isCancelled)
             if let stages, let name = names?[slice] {
                 try run.state.checkFinite(what: "the adapter after slice \(slice)")
                 stages.keep(TrainingStage(name: name, slice: slice, state: run.state))
@@ -89,6 +98,18 @@ public enum AdapterTraining {
         var counts = [Int](repeating: 0, count: specification.slices)
         for prompt in prompts { counts[try dealing.slice(of: prompt) - 1] += 1 }
         return counts.reduce(0) { $0 + stepCount(samples: $1, specification: specification) }
+    }
+
+    /// Steps that a checkpoint has taken of its slice, which has more of them; of a stage 0. nil: it is neither.
+    private static func steps(
+        of stage: TrainingStage, _ counts: [Int], _ specification: TrainingSpecification
+    ) -> Int? {
+        func steps(_ slices: some Sequence<Int>) -> Int {
+            slices.reduce(0) { $0 + stepCount(samples: $1, specification: specification) }
+        }
+        guard stage.isCheckpoint else { return stage.steps == steps(counts.prefix(stage.slice)) ? 0 : nil }
+        let taken = stage.steps - steps(counts.prefix(stage.slice - 1))
+        return taken > 0 && taken < steps(counts[(stage.slice - 1)..<stage.slice]) ? taken : nil
     }
 
     /// The order of an epoch: positions in `ids`, by the keyed hash, equal hashes by id.
@@ -143,7 +164,7 @@ public enum AdapterTraining {
     ) throws -> StageNames {
         try StageNames(
             specification: specification, arithmetic: arithmetic, prompts: samples,
-            digests: specification.slices > 1 ? samples.map(\.digest) : [])
+            digests: samples.map(\.digest))
     }
 }
 

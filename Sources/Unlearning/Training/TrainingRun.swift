@@ -18,7 +18,7 @@ struct TrainingRun {
     /// Forward, backward and optimiser.
     private(set) var computing = Duration.zero
 
-    /// - `slices`: those that are to be trained.
+    /// - `slices`: all of them, also those that were trained before.
     init(
         model: any AnswerModel, specification: TrainingSpecification, layout: AdapterLayout, from state: TrainingState,
         validation: HeldOutSelection?, slices: [[AdapterTraining.Sample]]
@@ -30,23 +30,30 @@ struct TrainingRun {
         before = state
         self.state = state
         self.validation = validation
-        steps = slices.reduce(0) {
+        let all = slices.reduce(0) {
             $0 + AdapterTraining.stepCount(samples: $1.count, specification: specification)
         }
-        tokens = specification.epochs * slices.joined().reduce(0) { $0 + $1.tokens.count }
+        steps = all - state.optimiser.steps
+        tokens = specification.epochs * slices.joined().reduce(0) { $0 + $1.tokens.count } - state.tokens
     }
 
     /// All epochs of one slice.
     ///
+    /// - `done`: steps of it that were taken before.
+    /// - `passed`: called after every step of the slice but the last.
     /// - Throws: `UnlearningError.notFinite`, `.cancelled`; what the model throws.
     mutating func train(
-        on samples: [AdapterTraining.Sample], progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
+        on samples: [AdapterTraining.Sample], after done: Int, progress: (TrainingProgress) -> Void,
+        passed: (TrainingState) -> Void, isCancelled: () -> Bool
     ) throws {
-        let earlier = state.optimiser.steps
+        let earlier = state.optimiser.steps - done
+        var taken = 0
         let sliceSteps = AdapterTraining.stepCount(samples: samples.count, specification: specification)
         for epoch in 0..<specification.epochs {
             let order = AdapterTraining.order(of: samples.map(\.id), epoch: epoch, seed: specification.seed)
             for start in stride(from: 0, to: order.count, by: specification.batch) {
+                taken += 1
+                guard taken > done else { continue }
                 if isCancelled() { throw UnlearningError.cancelled }
                 let batch = order[start..<min(start + specification.batch, order.count)].map { samples[$0] }
                 let step = state.optimiser.steps + 1
@@ -59,6 +66,7 @@ struct TrainingRun {
                     TrainingProgress(
                         step: step - before.optimiser.steps, steps: steps, epoch: epoch,
                         loss: loss / Double(batch.count), tokens: state.tokens - before.tokens, totalTokens: tokens))
+                if taken < sliceSteps { passed(state) }
             }
             let (model, adapter) = (model, Adapter(layout: layout, values: state.adapter))
             try validation?.judge(adapter, model: model, isCancelled: isCancelled)

@@ -124,14 +124,16 @@ package enum Toy {
 
     /// What a worker computes with in tests.
     package static func executor(
-        base: String = Toy.base, precision: TrainingSpecification.Precision = .f32, delay: Duration = .zero
+        base: String = Toy.base, precision: TrainingSpecification.Precision = .f32, delay: Duration = .zero,
+        checkpointInterval: Duration? = nil
     ) -> LanguageModelExecutor {
         let model = ToyAnswerModel(delay: delay)
         return LanguageModelExecutor(
             model: model, tokenizer: ToyTokenizer(),
             description: ExecutorDescription(
                 base: base, precision: precision, arithmetic: "toy arithmetic", threads: 1,
-                model: model.configuration))
+                model: model.configuration),
+            checkpointInterval: checkpointInterval)
     }
 
     package static func specification(seed: UInt64 = 1, epochs: Int = 2) -> TrainingSpecification {

@@ -127,10 +127,14 @@ extension WorkerLogic {
                     correction, assignment.specification, prompts: prompts, preparation: assignment.preparation))
             assignment.preparation = nil
         } else {
-            job = makeJob(.train(assignment.specification, prompts: prompts, from: result.stage))
+            let first = result.checkpoint ?? result.stage
+            job = makeJob(.train(assignment.specification, prompts: prompts, from: first))
+            if let first {
+                let place =
+                    first.isCheckpoint ? "after step \(first.steps) on" : "from slice \(first.slice + 1) on"
+                actions.append(.log("shard \(assignment.shard) is trained \(place): the rest is kept"))
+            }
             if let stage = result.stage {
-                actions.append(
-                    .log("shard \(assignment.shard) is trained from slice \(stage.slice + 1) on: the rest is kept"))
                 assignment.offered = offered(stage, result.stageData, assignment)
             }
         }

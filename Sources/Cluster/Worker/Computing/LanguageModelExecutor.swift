@@ -10,6 +10,7 @@ package final class LanguageModelExecutor: TaskExecutor {
     let model: any AnswerModel
     let tokenizer: any Tokenizer
     private let cores: SharedCores?
+    private let checkpointInterval: Duration?
     /// What corrections that were prepared beforehand left, by the content name of the corrected adapter; each until its
     /// preparation is made, all until the next training.
     var successors: [String: InfluenceSuccessor] = [:]
@@ -17,10 +18,11 @@ package final class LanguageModelExecutor: TaskExecutor {
     /// Loads a model's files.
     ///
     /// - `cores`: as many as there are threads; nil: all threads compute whatever others do.
+    /// - `checkpointInterval`: `StageKeeping.checkpointInterval`
     /// - Throws: `LanguageModelError`.
     package convenience init(
         model path: String, precision: TrainingSpecification.Precision, threads: Int, cores: SharedCores? = nil,
-        weightCacheDirectory: String?
+        weightCacheDirectory: String?, checkpointInterval: Duration? = nil
     ) throws {
         let loaded = try ModelLoader.load(path: path)
         let weights = try DecoderWeights(
@@ -33,14 +35,18 @@ package final class LanguageModelExecutor: TaskExecutor {
         let description = ExecutorDescription(
             base: loaded.checkpoint.digest, precision: precision, arithmetic: arithmetic, threads: threads,
             model: decoder.configuration)
-        self.init(model: decoder, tokenizer: loaded.tokenizer, description: description, cores: cores)
+        self.init(
+            model: decoder, tokenizer: loaded.tokenizer, description: description, cores: cores,
+            checkpointInterval: checkpointInterval)
     }
 
     /// Any model in the place of the decoder.
     package init(
-        model: any AnswerModel, tokenizer: any Tokenizer, description: ExecutorDescription, cores: SharedCores? = nil
+        model: any AnswerModel, tokenizer: any Tokenizer, description: ExecutorDescription, cores: SharedCores? = nil,
+        checkpointInterval: Duration? = nil
     ) {
         self.cores = cores
+        self.checkpointInterval = checkpointInterval
         self.model = model
         self.tokenizer = tokenizer
         self.description = description
@@ -55,8 +61,9 @@ package final class LanguageModelExecutor: TaskExecutor {
         successors = [:]
         return try AdapterTraining.train(
             model: model, tokenizer: tokenizer, samples: prompts, specification: specification,
-            stages: StageKeeping(arithmetic: description.arithmetic, first: first, keep: keep), progress: progress,
-            isCancelled: isCancelled)
+            stages: StageKeeping(
+                arithmetic: description.arithmetic, first: first, checkpointInterval: checkpointInterval, keep: keep),
+            progress: progress, isCancelled: isCancelled)
     }
 
     package func score(

@@ -88,11 +88,15 @@ package struct StorageResult: Sendable, Equatable {
     package var stage: TrainingStage?
     /// What the stage was trained on.
     package var stageData: StageData?
+    /// A checkpoint behind that stage, from which such a training goes on.
+    package var checkpoint: TrainingStage?
 
     package init(
         id: UInt64, shard: Int, copy: ShardCopy?, outcome: Outcome,
-        preparation: InfluencePreparation? = nil, stage: TrainingStage? = nil, stageData: StageData? = nil
+        preparation: InfluencePreparation? = nil, stage: TrainingStage? = nil, stageData: StageData? = nil,
+        checkpoint: TrainingStage? = nil
     ) {
+        self.checkpoint = checkpoint
         self.stageData = stageData
         self.id = id
         self.shard = shard

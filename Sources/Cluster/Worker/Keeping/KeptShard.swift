@@ -46,11 +46,12 @@ struct KeptShard {
 
 /// A shard's directory: `prompts.sealed`, and once it is trained `<content name>.adapter.sealed`, and IFRU's preparation
 /// beside it as `<content name of its adapter>.preparation.sealed`; while and after it is trained in slices
-/// `<name>.stage.sealed` for each slice but the last.
+/// `<name>.stage.sealed` for each slice but the last; while it is trained `<name>.checkpoint.sealed`.
 struct ShardFolder {
     static let adapterSuffix = ".adapter.sealed"
     static let preparationSuffix = ".preparation.sealed"
     static let stageSuffix = ".stage.sealed"
+    static let checkpointSuffix = ".checkpoint.sealed"
     /// What releases wrote that kept shards in clear.
     private static let older = ["prompts.jsonl", "adapter.json", "adapter.safetensors"]
 
@@ -58,7 +59,9 @@ struct ShardFolder {
 
     var prompts: String { "\(path)/\(SealedPrompts.name)" }
     func adapter(_ name: String) -> String { "\(path)/\(name)\(Self.adapterSuffix)" }
-    func stage(_ name: String) -> String { "\(path)/\(name)\(Self.stageSuffix)" }
+    func stage(_ name: String, isCheckpoint: Bool = false) -> String {
+        "\(path)/\(name)\(isCheckpoint ? Self.checkpointSuffix : Self.stageSuffix)"
+    }
     func preparation(of adapter: String) -> String { "\(path)/\(adapter)\(Self.preparationSuffix)" }
 
     /// Sorted.

@@ -18,6 +18,7 @@ extension ShardStore {
         try KeptFile.write(
             try result.sealed(shard: shard, key: secrets.shard), to: folder(shard).adapter(report.adapter))
         kept[shard]?.adapter = report.adapter
+        try deleteCheckpoints(shard)
     }
 
     /// The kept adapter, if it is the one that this specification and arithmetic give.

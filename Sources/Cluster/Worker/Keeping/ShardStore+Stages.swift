@@ -22,27 +22,29 @@ package struct StagedTraining: Equatable, Sendable {
     }
 }
 
-/// What trainings in slices leave beside a shard's prompts.
+/// What trainings leave beside a shard's prompts: those in slices their stages, all of them a checkpoint while they go on.
 ///
 /// A stage is sealed under a key made of the keys of all people with prompts in its slices, so that it needs none of its own: it
 /// is noise, wherever it lies, once any of these is destroyed. That is more than is necessary where a person has prompts in
 /// several slices and keeps some of them; a worker that has the prompts in memory seals such a stage anew.
 extension ShardStore {
-    /// Keeps a stage of the training on what the shard holds now; refuses any other.
+    /// Keeps a stage of the training on what the shard holds now, or its checkpoint in place of any other; refuses what is not of
+    /// this training. Where a stage was reached, checkpoints before it go.
     package func keep(_ stage: TrainingStage, shard: Int, of training: StagedTraining) throws(TaskFailure) {
-        func failure(_ reason: String) -> TaskFailure {
-            TaskFailure(code: .storage, message: "the stage after slice \(stage.slice) is not kept: \(reason)")
-        }
+        let what = stage.isCheckpoint ? "a checkpoint in slice \(stage.slice)" : "the stage after slice \(stage.slice)"
         guard let held = kept[shard], let contents = held.contents, let secrets = held.secrets,
-            training.names(contents)?[stage.slice] == stage.name,
+            training.names(contents)?.contains(stage) == true,
             let key = stageKey(stage.slice, contents, secrets, training)
-        else { throw failure("shard \(shard) no longer holds what was trained") }
+        else {
+            throw TaskFailure(
+                code: .storage, message: "\(what) is not kept: shard \(shard) no longer holds what was trained")
+        }
         do throws(TaskFailure) {
             try write(stage, shard: shard, key: key)
+            try deleteCheckpoints(shard, but: stage.isCheckpoint ? stage.name : nil)
         } catch {
             throw TaskFailure(
-                code: error.code,
-                message: "the stage after slice \(stage.slice) is not kept, the training goes on: \(error.message)")
+                code: error.code, message: "\(what) is not kept, the training goes on: \(error.message)")
         }
     }
 
@@ -56,9 +58,7 @@ extension ShardStore {
         for slice in stride(from: names.last, to: 0, by: -1) {
             guard let name = names[slice], found.contains(name) else { continue }
             if let key = stageKey(slice, contents, secrets, training),
-                var reader = stageReader(name, shard: shard, key: key),
-                let stage = try? TrainingStage(count: reader.count, read: { try reader.read(into: $0) }),
-                stage.name == name, stage.slice == slice
+                let stage = readStage(name, shard: shard, key: key), stage.slice == slice
             {
                 return stage
             }
@@ -67,48 +67,79 @@ extension ShardStore {
         return nil
     }
 
+    /// The checkpoint from which a training on what the shard holds now goes on; one that does not open goes from the disk.
+    package func checkpoint(shard: Int, of training: StagedTraining) -> TrainingStage? {
+        let found = folder(shard).contentNames(ShardFolder.checkpointSuffix).compactMap { $0 }
+        guard !found.isEmpty, let held = kept[shard], let contents = held.contents, let secrets = held.secrets,
+            let names = training.names(contents)
+        else { return nil }
+        let stages = found.compactMap { name -> TrainingStage? in
+            guard let slice = names.slice(ofCheckpoint: name), let key = stageKey(slice, contents, secrets, training),
+                let stage = readStage(name, shard: shard, key: key, isCheckpoint: true), stage.slice == slice
+            else {
+                try? KeptFile.remove(folder(shard).stage(name, isCheckpoint: true))
+                return nil
+            }
+            return stage
+        }
+        return stages.max { $0.steps < $1.steps }
+    }
+
     /// What a stage of the training on what the shard holds now was trained on.
     package func stageData(shard: Int, slice: Int, of training: StagedTraining) -> StageData? {
         kept[shard]?.contents.flatMap(training.names)?.data(of: slice)
     }
 
-    /// Deletes every stage but those that a training on these prompts passes, and leaves these sealed as the keys want it.
+    /// Deletes every stage and checkpoint but those that a training on these prompts passes, and leaves these sealed as the keys
+    /// want it.
     func settleStages(
         _ shard: Int, _ held: Held, becoming owned: [OwnedPrompt], _ secrets: ShardSecrets, _ training: StagedTraining?
     ) throws(TaskFailure) {
-        let found = folder(shard).contentNames(ShardFolder.stageSuffix)
+        let folder = folder(shard)
+        let stages = folder.contentNames(ShardFolder.stageSuffix)
+        let checkpoints = folder.contentNames(ShardFolder.checkpointSuffix)
+        let found = stages.map { ($0, false) } + checkpoints.map { ($0, true) }
         guard !found.isEmpty else { return }
-        guard let training, training.specification.slices > 1, !found.contains(nil) else {
-            return try deleteStages(shard)
-        }
+        guard let training, !found.contains(where: { $0.0 == nil }) else { return try deleteStages(shard) }
         let contents = ShardContents(owned)
         let names = training.names(contents)
-        for case let name? in found {
-            guard let slice = names?.slice(of: name), let key = stageKey(slice, contents, secrets, training) else {
-                try KeptFile.remove(folder(shard).stage(name))
+        for case (let name?, let isCheckpoint) in found {
+            let path = folder.stage(name, isCheckpoint: isCheckpoint)
+            guard let slice = isCheckpoint ? names?.slice(ofCheckpoint: name) : names?.slice(of: name),
+                let key = stageKey(slice, contents, secrets, training)
+            else {
+                try KeptFile.remove(path)
                 continue
             }
-            if stageReader(name, shard: shard, key: key) != nil { continue }
+            if stageReader(name, shard: shard, key: key, isCheckpoint: isCheckpoint) != nil { continue }
             // What is in memory may still open it: its slices are the same, and somebody in them has another key.
             let before = held.secrets.flatMap { stageKey(slice, held.contents, $0, training) }
-            guard let before, var reader = stageReader(name, shard: shard, key: before),
-                let stage = try? TrainingStage(count: reader.count, read: { try reader.read(into: $0) }),
-                stage.name == name
-            else {
-                try KeptFile.remove(folder(shard).stage(name))
+            guard let before, let stage = readStage(name, shard: shard, key: before, isCheckpoint: isCheckpoint) else {
+                try KeptFile.remove(path)
                 continue
             }
             do throws(TaskFailure) {
                 try write(stage, shard: shard, key: key)
             } catch {
                 // It opens with nothing that will be there.
-                try KeptFile.remove(folder(shard).stage(name))
+                try KeptFile.remove(path)
             }
         }
-        try KeptFile.syncDirectory(folder(shard).path)
+        try KeptFile.syncDirectory(folder.path)
     }
 
-    func deleteStages(_ shard: Int) throws(TaskFailure) { try folder(shard).remove(ShardFolder.stageSuffix) }
+    /// And checkpoints.
+    func deleteStages(_ shard: Int) throws(TaskFailure) {
+        try folder(shard).remove(ShardFolder.stageSuffix)
+        try folder(shard).remove(ShardFolder.checkpointSuffix)
+    }
+
+    func deleteCheckpoints(_ shard: Int, but name: String? = nil) throws(TaskFailure) {
+        for found in folder(shard).contentNames(ShardFolder.checkpointSuffix) where found == nil || found != name {
+            guard let found else { return try folder(shard).remove(ShardFolder.checkpointSuffix) }
+            try KeptFile.remove(folder(shard).stage(found, isCheckpoint: true))
+        }
+    }
 
     /// nil: somebody in the slices has no key here.
     private func stageKey(
@@ -129,14 +160,26 @@ extension ShardStore {
         return SymmetricKey(raw: material).derived(for: "stage of people")
     }
 
-    private func stageReader(_ name: String, shard: Int, key: SymmetricKey) -> SealedPieces.Reader? {
-        let file = URL(fileURLWithPath: folder(shard).stage(name))
+    private func stageReader(
+        _ name: String, shard: Int, key: SymmetricKey, isCheckpoint: Bool = false
+    ) -> SealedPieces.Reader? {
+        let file = URL(fileURLWithPath: folder(shard).stage(name, isCheckpoint: isCheckpoint))
         guard let sealed = try? Data(contentsOf: file, options: .mappedIfSafe) else { return nil }
         return try? SealedPieces.Reader(sealed, key: key, context: SealContext.stage(shard: shard, name: name))
     }
 
+    private func readStage(
+        _ name: String, shard: Int, key: SymmetricKey, isCheckpoint: Bool = false
+    ) -> TrainingStage? {
+        guard var reader = stageReader(name, shard: shard, key: key, isCheckpoint: isCheckpoint),
+            let stage = try? TrainingStage(count: reader.count, read: { try reader.read(into: $0) }),
+            stage.name == name, stage.isCheckpoint == isCheckpoint
+        else { return nil }
+        return stage
+    }
+
     private func write(_ stage: TrainingStage, shard: Int, key: SymmetricKey) throws(TaskFailure) {
-        let path = folder(shard).stage(stage.name)
+        let path = folder(shard).stage(stage.name, isCheckpoint: stage.isCheckpoint)
         try KeptFile.write(to: path) { put throws(FileFailure) in
             var writer = SealedPieces.Writer(key: key, context: SealContext.stage(shard: shard, name: stage.name))
             do {

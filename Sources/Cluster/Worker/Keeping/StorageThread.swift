@@ -69,7 +69,11 @@ final class StorageThread: Sendable {
             for command in commands.take() {
                 do throws(TaskFailure) {
                     switch command {
-                    case .run(let command): report(.storage(run(command, store, arithmetic: arithmetic)))
+                    case .run(let command):
+                        let start = ContinuousClock.now
+                        let result = run(command, store, arithmetic: arithmetic)
+                        note(command, result, took: ContinuousClock.now - start, logger)
+                        report(.storage(result))
                     case .clearAbandoned(let now):
                         report(.cleared(abandoned.clear(at: now) { logger.info("\($0)") }))
                     case .told(let notes): try ClearedNotesFile.remove(notes, in: directory)
@@ -90,6 +94,14 @@ final class StorageThread: Sendable {
         }
     }
 
+    /// What keeping a stage takes is measured by this line.
+    private func note(_ command: StorageCommand, _ result: StorageResult, took: Duration, _ logger: Logger) {
+        guard case .keepStage(let stage, _) = command.access, case .saved = result.outcome else { return }
+        let what = stage.isCheckpoint ? "a checkpoint in" : "the stage after"
+        let milliseconds = Int((took / .milliseconds(1)).rounded())
+        logger.debug("\(what) slice \(stage.slice) of shard \(command.shard) is kept, in \(milliseconds) ms")
+    }
+
     private func run(_ command: StorageCommand, _ store: ShardStore, arithmetic: String) -> StorageResult {
         // Before the update deletes it: it is of the prompts as they were.
         var preparation: InfluencePreparation?
@@ -99,14 +111,18 @@ final class StorageThread: Sendable {
         let outcome = outcome(of: command, store, arithmetic: arithmetic)
         var stage: TrainingStage?
         var stageData: StageData?
+        var checkpoint: TrainingStage?
         if case .update(_, _, _, let specification, _) = command.access, case .complete(_, nil) = outcome {
             let training = StagedTraining(specification: specification, arithmetic: arithmetic)
             stage = store.stage(shard: command.shard, of: training)
             stageData = stage.flatMap { store.stageData(shard: command.shard, slice: $0.slice, of: training) }
+            checkpoint = store.checkpoint(shard: command.shard, of: training).flatMap {
+                $0.slice > stage?.slice ?? 0 ? $0 : nil
+            }
         }
         return StorageResult(
             id: command.id, shard: command.shard, copy: store.copy(command.shard), outcome: outcome,
-            preparation: preparation, stage: stage, stageData: stageData)
+            preparation: preparation, stage: stage, stageData: stageData, checkpoint: checkpoint)
     }
 
     /// Notes the cluster once nothing of another one is left.

@@ -5,10 +5,12 @@ import Recommendation
 /// What the stages of one training are called: digests of everything that determines them, like the entries of a build cache.
 ///
 /// The name after slice s is made of the specification, of the arithmetic that computes, and of the manifests of slices 1…s:
-/// nothing of later slices is in it.
+/// nothing of later slices is in it. So is that of a checkpoint in slice s.
 public struct StageNames: Sendable {
     /// After slice 1, 2 and so on but the last: what comes after that is the adapter.
     private let names: [String]
+    /// In slice 1, 2 and so on.
+    private let checkpoints: [String]
     /// What was trained by then.
     private let data: [StageData]
 
@@ -18,10 +20,6 @@ public struct StageNames: Sendable {
     public init(
         specification: TrainingSpecification, arithmetic: String, prompts: [TrainingPrompt], digests: [String]
     ) throws {
-        guard specification.slices > 1 else {
-            (names, data) = ([], [])
-            return
-        }
         let dealing = SliceDealing(specification)
         var sums = [ManifestDigest](repeating: ManifestDigest(), count: specification.slices)
         var counts = [Int](repeating: 0, count: specification.slices)
@@ -33,13 +31,15 @@ public struct StageNames: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let content = sha256(try encoder.encode(specification))
-        let manifests = sums.dropLast().map(\.hexadecimal)
+        let manifests = sums.map(\.hexadecimal)
         var whole = StageSum()
         data = zip(sums, counts).dropLast().map { whole.adding($0.0, prompts: $0.1) }
-        names = manifests.indices.map { slice in
-            FieldHash.hexadecimal(
-                ["lethe stage", content, arithmetic, String(slice + 1)] + manifests.prefix(slice + 1))
+        func name(_ kind: String, _ slice: Int) -> String {
+            FieldHash.hexadecimal([kind, content, arithmetic, String(slice)] + manifests.prefix(slice))
         }
+        names = (1..<specification.slices).map { name("lethe stage", $0) }
+        // Which epoch will have been the best is not part of a stage.
+        checkpoints = specification.heldOut > 0 ? [] : (1...specification.slices).map { name("lethe checkpoint", $0) }
     }
 
     /// What the slices up to this one hold; nil: there is no stage after it.
@@ -50,6 +50,19 @@ public struct StageNames: Sendable {
 
     /// The slice after which a stage has this name; nil: it is another training's.
     public func slice(of name: String) -> Int? { names.firstIndex(of: name).map { $0 + 1 } }
+
+    /// In the middle of this slice, counted from 1; nil: none is made there.
+    public func checkpoint(in slice: Int) -> String? {
+        checkpoints.indices.contains(slice - 1) ? checkpoints[slice - 1] : nil
+    }
+
+    /// The slice in which a checkpoint has this name; nil: it is another training's.
+    public func slice(ofCheckpoint name: String) -> Int? { checkpoints.firstIndex(of: name).map { $0 + 1 } }
+
+    /// Whether this training passes it.
+    public func contains(_ stage: TrainingStage) -> Bool {
+        stage.name == (stage.isCheckpoint ? checkpoint(in: stage.slice) : self[stage.slice])
+    }
 
     /// The last slice that a stage comes after; 0: none.
     public var last: Int { names.count }

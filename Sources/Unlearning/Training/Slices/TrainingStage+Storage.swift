@@ -6,7 +6,8 @@ import Foundation
 ///
 ///     8 bytes     "LETHEST1"
 ///     UInt64      length of the header
-///     header      JSON: name, slice, steps, tokens, weight decay, sums of losses, parameters, steps that are averaged (if any)
+///     header      JSON: name, slice, steps, tokens, weight decay, sums of losses, parameters, steps that are averaged (if any),
+///                 whether it is a checkpoint (if it is)
 ///     Float       parameters, first moments, second moments; where steps are averaged, their mean
 extension TrainingStage {
     private static let magic: [UInt8] = Array("LETHEST1".utf8)
@@ -25,6 +26,8 @@ extension TrainingStage {
         var parameters: Int
         /// nil: nothing is averaged.
         var averaged: Int?
+        /// nil: it is a stage.
+        var isCheckpoint: Bool?
     }
 
     /// - `put`: gets the bytes in parts, in order.
@@ -35,7 +38,7 @@ extension TrainingStage {
             Header(
                 name: name, slice: slice, steps: state.optimiser.steps, tokens: state.tokens,
                 weightDecay: state.optimiser.weightDecay, lossSums: state.lossSums, parameters: state.values.count,
-                averaged: state.average?.moments))
+                averaged: state.average?.moments, isCheckpoint: isCheckpoint ? true : nil))
         try put(Data(Self.magic) + withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) } + header)
         let vectors = [state.values, state.optimiser.first, state.optimiser.second, state.average?.mean]
         for case let numbers? in vectors {
@@ -100,6 +103,7 @@ extension TrainingStage {
             }
             state.average = average
         }
-        self.init(name: header.name, slice: header.slice, state: state)
+        self.init(
+            name: header.name, slice: header.slice, state: state, isCheckpoint: header.isCheckpoint ?? false)
     }
 }

@@ -3,18 +3,26 @@ import LanguageModels
 
 /// What a training has come to after one of its slices: a pure function of the specification and of the slices so far, from
 /// which it goes on to the same bytes.
+///
+/// A checkpoint is what it has come to in the middle of a slice. From there, too, it goes on to the same bytes; but at which step
+/// one is made depends on the clock, and it is never an adapter that answers.
 public struct TrainingStage: Hashable, Sendable {
     /// `StageNames`
     public let name: String
-    /// The last slice that was trained, from 1.
+    /// The last slice that was trained, from 1; of a checkpoint the one that is being trained.
     public let slice: Int
+    public let isCheckpoint: Bool
     let state: TrainingState
 
-    init(name: String, slice: Int, state: TrainingState) {
+    init(name: String, slice: Int, state: TrainingState, isCheckpoint: Bool = false) {
         self.name = name
         self.slice = slice
         self.state = state
+        self.isCheckpoint = isCheckpoint
     }
+
+    /// Optimiser steps so far.
+    public var steps: Int { state.optimiser.steps }
 
     /// Prompt tokens that were trained, times epochs.
     public var tokens: Int { state.tokens }
@@ -47,6 +55,9 @@ struct TrainingState: Hashable, Sendable {
             lossSums: [Double](repeating: 0, count: specification.epochs))
         if specification.averaging == .steps { average = ParameterMean(count: adapter.values.count) }
     }
+
+    /// As numbers on a disk.
+    var byteCount: Int { 4 * values.count * (average == nil ? 3 : 4) }
 
     /// The parameters that answer.
     var adapter: [Float] { average.flatMap { $0.moments > 0 ? $0.mean : nil } ?? values }
@@ -85,13 +96,40 @@ public struct StageKeeping {
     public var arithmetic: String
     /// nil: begin at the initial adapter.
     public var first: TrainingStage?
-    /// Called after every slice with prompts but the last.
+    /// How long to train before a checkpoint is made; nil: none is.
+    public var checkpointInterval: Duration?
+    /// Called after every slice with prompts but the last, and with the checkpoints in between.
     public var keep: (TrainingStage) -> Void
 
-    public init(arithmetic: String, first: TrainingStage? = nil, keep: @escaping (TrainingStage) -> Void = { _ in }) {
+    public init(
+        arithmetic: String, first: TrainingStage? = nil, checkpointInterval: Duration? = nil,
+        keep: @escaping (TrainingStage) -> Void = { _ in }
+    ) {
         self.arithmetic = arithmetic
         self.first = first
+        self.checkpointInterval = checkpointInterval
         self.keep = keep
+    }
+}
+
+/// When the next checkpoint is due.
+struct CheckpointPace {
+    /// A disk that writes 100 MB a second is then busy with them for a hundredth of the time.
+    private static let bytesEachSecond = 1e6
+
+    private let interval: Duration
+    private var last: ContinuousClock.Instant
+
+    /// - `bytes`: of one.
+    init(_ interval: Duration, bytes: Int, from start: ContinuousClock.Instant) {
+        self.interval = interval == .zero ? .zero : max(interval, .seconds(Double(bytes) / Self.bytesEachSecond))
+        last = start
+    }
+
+    mutating func isDue(at now: ContinuousClock.Instant) -> Bool {
+        guard now - last >= interval else { return false }
+        last = now
+        return true
     }
 }
 
@@ -103,7 +141,7 @@ extension TrainingStage {
         on data: StageData, model: ModelConfiguration, specification: TrainingSpecification
     ) -> TrainedAdapter? {
         let layout = AdapterLayout(model: model, configuration: specification.lora)
-        guard state.isUsable(layout, specification), data.prompts > 0 else { return nil }
+        guard !isCheckpoint, state.isUsable(layout, specification), data.prompts > 0 else { return nil }
         let adapter = Adapter(layout: layout, values: values)
         return TrainedAdapter(
             adapter: adapter,
