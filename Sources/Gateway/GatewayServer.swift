@@ -52,7 +52,7 @@ public struct GatewayServer: Sendable {
         pools = (
             ConnectionPool(
                 connections: limits.questionConnections, waiting: limits.waitingQuestions, name: "lethe-questions",
-                connect: connect),
+                newestFirst: true, connect: connect),
             ConnectionPool(
                 connections: limits.otherConnections, waiting: limits.waitingOthers, name: "lethe-others",
                 connect: connect)

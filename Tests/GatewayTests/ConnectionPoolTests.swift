@@ -17,11 +17,13 @@ struct ConnectionPoolTests {
 
     private struct Connection: CoordinatorConnection {
         let gate: Gate
+        var order: Locked<[String]>?
 
         func exchange(_ asking: CoordinatorDoor.Asking, isWanted: @escaping () -> Bool) throws
             -> CoordinatorDoor.Answers
         {
             gate.begun.withLock { $0 += 1 }
+            if case .operation(let id)? = asking.requests.first { order?.withLock { $0.append(id) } }
             while !gate.isOpen.withLock({ $0 }) {
                 guard isWanted() else {
                     gate.left.withLock { $0 += 1 }
@@ -59,6 +61,34 @@ struct ConnectionPoolTests {
         gate.isOpen.withLock { $0 = true }
         for task in [first] + others { #expect(try await task.value.count == 1) }
         #expect(gate.begun.withLock { $0 } == 3)
+        pool.stop()
+    }
+
+    @Test("Questions: while more wait than there are connections the newest goes first, then all in turn")
+    func newestFirst() async throws {
+        let gate = Gate()
+        let order = Locked<[String]>([])
+        let pool = ConnectionPool(connections: 1, waiting: 9, name: "test", newestFirst: true) {
+            Connection(gate: gate, order: order)
+        }
+        func ask(_ name: String) -> Task<CoordinatorDoor.Answers, any Error> {
+            Task { try await pool.ask(CoordinatorDoor.Asking([.operation(id: name)], deadline: .seconds(20))) }
+        }
+        let first = ask("1")
+        try await wait { gate.begun.withLock { $0 } == 1 }
+        var others: [Task<CoordinatorDoor.Answers, any Error>] = []
+        for number in 2...4 {
+            others.append(ask("\(number)"))
+            try await wait { pool.waiting == number - 1 }
+        }
+        // Who is gone makes nothing look overloaded.
+        let gone = ask("5")
+        try await wait { pool.waiting == 4 }
+        gone.cancel()
+        await #expect(throws: CancellationError.self) { try await gone.value }
+        gate.isOpen.withLock { $0 = true }
+        for task in [first] + others { _ = try await task.value }
+        #expect(order.withLock { $0 } == ["1", "4", "3", "2"])
         pool.stop()
     }
 

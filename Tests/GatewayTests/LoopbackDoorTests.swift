@@ -16,12 +16,12 @@ struct LoopbackDoorTests {
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// - Parameter line: the end of the client's line, from its user on.
-    private func owners(_ line: String?) throws -> SocketOwners {
+    private func owners(_ line: String?, unmapped: UInt32? = nil) throws -> SocketOwners {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let file = folder.appendingPathComponent("tcp")
         let text = line.map { " 1: 0100007F:A2C4 0100007F:1F90 01 0:0 0:0 0 \($0)\n" } ?? "\n"
         try Data(("sl local_address rem_address st\n" + text).utf8).write(to: file)
-        return SocketOwners(tables: [file.path, folder.appendingPathComponent("none").path])
+        return SocketOwners(tables: [file.path, folder.appendingPathComponent("none").path], unmapped: unmapped)
     }
 
     private func refusal(_ line: String?, user: UInt32 = 1000) throws -> String? {
@@ -47,6 +47,33 @@ struct LoopbackDoorTests {
         #expect(door.refusal(of: nil, nil)?.name == "unknown-user")
         try FileManager.default.removeItem(at: folder)
         #expect(door.refusal(of: nil, ends)?.name == "unknown-user")
+    }
+
+    @Test("In a user namespace the id of those who have none there is nobody's, be it the gateway's own")
+    func unmapped() throws {
+        let line = "65534 0 22"
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (unmapped, expected) in [(nil, nil), (65_534, "unknown-user"), (7, nil)] as [(UInt32?, String?)] {
+            let door = try LoopbackDoor(
+                .owners(try owners(line, unmapped: unmapped)), user: 65_534, logger: logger)
+            #expect(door.refusal(of: nil, ends)?.name == expected)
+        }
+        let whole = "         0          0 4294967295\n"
+        #expect(SocketOwners.unmappedUser(map: whole, overflow: "65534\n") == nil)
+        #expect(SocketOwners.unmappedUser(map: "0 100000 65536\n", overflow: "65533\n") == 65_533)
+        #expect(SocketOwners.unmappedUser(map: "0 1000 1\n1 100000 65536\n", overflow: nil) == 65_534)
+        #expect(SocketOwners.unmappedUser(map: nil, overflow: "no number") == 65_534)
+    }
+
+    @Test("Whose a connection is that nobody knew is looked up again, for the next request")
+    func again() throws {
+        let owners = try owners(nil)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let door = try LoopbackDoor(.owners(owners), user: 1000, logger: logger)
+        let connection = ClientConnection()
+        #expect(door.refusal(of: connection, ends)?.name == "unknown-user")
+        _ = try self.owners("1000 0 22")
+        #expect(door.refusal(of: connection, ends) == nil)
     }
 
     @Test("Whose a connection is, is looked up once")

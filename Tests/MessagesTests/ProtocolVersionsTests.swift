@@ -41,6 +41,7 @@ struct ProtocolVersionsTests {
         #expect(TrainingSpecification(base: "b", precision: .f32).since <= Self.older)
         for change: (inout TrainingSpecification) -> Void in [
             { $0.schedule = .linear }, { $0.dropout = 0.1 }, { $0.heldOut = 0.1 }, { $0.slices = 2 },
+            { $0.averaging = .steps },
         ] {
             var changed = plain
             change(&changed)

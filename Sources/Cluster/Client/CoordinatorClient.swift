@@ -145,6 +145,8 @@ public final class CoordinatorClient {
         var passes = 0
         while true {
             var isPassedOver = false
+            /// It is there, and is not the one.
+            var isWrong = false
             for question in open { try send(questions[question].frames, until: deadline, clock) }
             var retry = min(deadline, clock.now + attempt)
             let poller = Poller([.socket(socket)] + [socket.attempts].compactMap(\.self))
@@ -158,7 +160,8 @@ public final class CoordinatorClient {
                 let pause = isWanted == nil ? silence : min(silence, Self.glance)
                 let ready = try poller.wait(timeout: pause)
                 if try isOutdated() {
-                    isPassedOver = true
+                    // With the keys of a coordinator that is only just coming up it is the right one.
+                    (isPassedOver, isWrong) = (true, reached == .refused)
                     break
                 }
                 guard ready[0] else { continue }
@@ -173,7 +176,7 @@ public final class CoordinatorClient {
                     // Before anything else: who is passed over again and again must not keep anybody waiting for ever.
                     if case .reply(let reply) = message, let other = superseding(reply) {
                         guard addresses.count > 1 else { throw other }
-                        (passedOver, isPassedOver) = (other, true)
+                        (passedOver, isPassedOver, isWrong) = (other, true, true)
                         addresses.passOver()
                         break waiting
                     }
@@ -199,12 +202,12 @@ public final class CoordinatorClient {
             socket = try Self.connect(context, endpoint, curve)
             // Once more soon, and not more patiently for it.
             if isPassedOver {
-                if let passedOver {
+                if isWrong, let passedOver {
                     passes += 1
                     // Every one is there and is the wrong one: as with a single address.
                     if passes >= addresses.count { throw passedOver }
-                    Thread.sleep(forTimeInterval: 0.2)
                 }
+                if passedOver != nil { Thread.sleep(forTimeInterval: 0.2) }
                 continue
             }
             passes = 0
@@ -269,7 +272,7 @@ public final class CoordinatorClient {
     /// - Throws: `ClientError` (`superseded`) for the answer of a coordinator after which another one was seen, by this side or by
     ///   the coordinator itself, which is not remembered then.
     static func check(_ reply: ClientReply, _ memory: GenerationMemory?) throws {
-        if case .failure(let error) = reply.outcome, error.code == .superseded { throw error }
+        if case .failure(let error) = reply.outcome, reply.isSuperseded { throw error }
         let origin = reply.origin
         guard let memory, let origin else { return }
         // What cannot be remembered (a full disk, a home that is read-only) must not keep anybody from asking.

@@ -61,7 +61,7 @@ public final class ServingLink {
 
     /// - Returns: the next message; nil: none has come.
     /// - Throws: `WireError` for what is no message of a coordinator; `ClientError` (`superseded`) for one of a coordinator after which
-    ///   another one was seen, where there is no other address.
+    ///   this side has seen another one, where there is no other address.
     public func receive() throws -> Message? {
         while let frames = try socket.receive(maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message) {
             addresses.heard()
@@ -73,8 +73,9 @@ public final class ServingLink {
                 do {
                     try CoordinatorClient.check(reply, memory)
                 } catch {
-                    guard addresses.count > 1 else { throw error }
-                    // The newer one may be at the next address.
+                    // The newer one may be at the next address; and where the coordinator says itself that it is not the last, at
+                    // this one before long.
+                    guard addresses.count > 1 || reply.isSuperseded else { throw error }
                     addresses.passOver()
                     try reconnect()
                     return nil

@@ -33,9 +33,16 @@ extension SocketEnd {
 }
 
 /// Which user of this machine a connection on loopback comes from: the kernel's table of sockets has the client's end too.
+///
+/// It tells whose the client's end is at the moment of asking. Somebody who sends a request, resets the connection and has the very
+/// next one of the gateway's own user come from the same port within the milliseconds until then would be taken for that user.
 struct SocketOwners: Sendable {
     /// Read in this order; one that is not there is left out, but not both.
     var tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"]
+    /// What the tables show for everybody who has no id in this user namespace, so for many; nil: all have one.
+    var unmapped = Self.unmappedUser(
+        map: try? String(contentsOfFile: "/proc/self/uid_map", encoding: .utf8),
+        overflow: try? String(contentsOfFile: "/proc/sys/kernel/overflowuid", encoding: .utf8))
     /// Bytes of a table that are read at most: some hundred thousand sockets.
     static let largest = 64 << 20
     /// The table is not read at one instant: a row may be missed while others come and go.
@@ -46,18 +53,31 @@ struct SocketOwners: Sendable {
 
     /// The id of the user whose socket the client's end is.
     ///
-    /// - Returns: nil: nobody knows. It is closed already (its rest looks like root's), not of this machine, or the tables cannot be
-    ///   read.
+    /// - Returns: nil: nobody knows. It is closed already (its rest looks like root's), not of this machine, of somebody without an
+    ///   id here, or the tables cannot be read.
     func user(of ends: SocketEnds) -> UInt32? {
         guard let first = row(of: ends), first.inode != 0 else { return nil }
         // Closed between the reading of its user and of its inode it would be taken for root's; then it is closed now.
         guard let second = row(of: ends), second == first else { return nil }
+        guard first.user != unmapped else { return nil }
         return first.user
+    }
+
+    /// - Parameters:
+    ///   - map: of `/proc/self/uid_map`: rows of first id here, first id outside, count.
+    ///   - overflow: of `/proc/sys/kernel/overflowuid`.
+    static func unmappedUser(map: String?, overflow: String?) -> UInt32? {
+        let whole = ["0", "0", String(UInt32.max)]
+        if let map, map.split(whereSeparator: \.isWhitespace).map(String.init) == whole { return nil }
+        let said = overflow.flatMap { UInt32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+        // The kernel's own default.
+        return said ?? 65_534
     }
 
     private func row(of ends: SocketEnds) -> SocketTable.Row? {
         for _ in 0..<Self.attempts {
-            for table in tables {
+            // A client over IPv6 that is no mapped one stands in the second table only.
+            for table in ends.client.address.count == 16 ? Array(tables.suffix(1)) : tables {
                 guard let bytes = Self.read(table) else { continue }
                 if let row = SocketTable.row(in: bytes, own: ends.client, other: ends.gateway) { return row }
             }

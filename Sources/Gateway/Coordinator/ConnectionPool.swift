@@ -15,15 +15,21 @@ final class ConnectionPool: @unchecked Sendable {
     private var running: [Job] = []
     private var isStopped = false
     private let limit: Int
+    private let connections: Int
+    private let newestFirst: Bool
 
     /// - Parameters:
     ///   - waiting: requests that may wait for a connection.
+    ///   - newestFirst: while more wait than there are connections, the last to come goes first: in turn, each would wait until
+    ///     it is about to give up, and be computed for nobody.
     ///   - connect: called on each thread, when it is first needed.
     init(
-        connections: Int, waiting: Int, name: String,
+        connections: Int, waiting: Int, name: String, newestFirst: Bool = false,
         connect: @escaping @Sendable () throws -> any CoordinatorConnection
     ) {
         limit = waiting
+        self.connections = connections
+        self.newestFirst = newestFirst
         for number in 0..<connections {
             let thread = Thread { [weak self] in
                 var connection: (any CoordinatorConnection)?
@@ -86,9 +92,10 @@ final class ConnectionPool: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         while true {
-            while !queue.isEmpty {
-                let job = queue.removeFirst()
-                guard job.isOpen else { continue }
+            // Whoever has gone must not make it look overloaded.
+            queue.removeAll { !$0.isOpen }
+            if !queue.isEmpty {
+                let job = newestFirst && queue.count > connections ? queue.removeLast() : queue.removeFirst()
                 running.append(job)
                 return job
             }

@@ -14,11 +14,11 @@ final class ClientConnection: Sendable {
     private let state = Locked(State())
     private let admission = Locked<LoopbackDoor.Admission?>(nil)
 
-    /// - Parameter find: called for the first request only.
+    /// - Parameter find: called until it knows: what could not be read once may be read for the next request.
     func admission(_ find: () -> LoopbackDoor.Admission) -> LoopbackDoor.Admission {
         admission.withLock { known in
             let admission = known ?? find()
-            known = admission
+            if admission != .unknown { known = admission }
             return admission
         }
     }

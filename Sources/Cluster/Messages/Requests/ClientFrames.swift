@@ -40,6 +40,11 @@ public struct ClientReply: Sendable, Equatable {
         self.init(outcome: .failure(error))
     }
 
+    /// Whether the coordinator says of itself that another one was started after it.
+    public var isSuperseded: Bool {
+        if case .failure(let error) = outcome { error.code == .superseded } else { false }
+    }
+
     /// The value of a success.
     ///
     /// - Throws: the coordinator's `ClientError`, or a `WireError` when the reply does not hold such a value.
