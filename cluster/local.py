@@ -27,11 +27,12 @@ def sampling(train, validation, test, seed=0):
 class LocalCluster:
     """One coordinator and some workers. As a context it stops what it started, however it ends."""
 
-    def __init__(self, workers, settings, keep=None, lethe=None, folder=None, threads="auto"):
+    def __init__(self, workers, settings, keep=None, lethe=None, folder=None, threads="auto", worker_settings=()):
         """`threads`: of each worker; auto: they share the cores."""
         self.lethe, self.model = lethe or os.environ["LETHE"], os.environ["LETHE_MODEL"]
         self.workers, self.settings, self.keep, self.folder = workers, settings, keep, folder
         self.threads, self.processes, self.seconds = str(threads), [], {}
+        self.worker_settings = worker_settings
 
     def __enter__(self):
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -77,7 +78,7 @@ class LocalCluster:
         os.environ["LETHE_COORDINATOR"] = endpoint_file.read_text().strip()
         for number in range(self.workers):
             self.start(f"worker-{number}", "worker", "--model", self.model, "--data", str(self.root / f"worker-{number}"),
-                       "--threads", self.threads)
+                       "--threads", self.threads, *self.worker_settings)
         self.wait("the workers to be admitted", lambda: len(self.run("status", "status")["workers"]) == self.workers)
 
     def start(self, name, *command):

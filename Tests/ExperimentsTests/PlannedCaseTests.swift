@@ -45,7 +45,10 @@ struct PlannedCaseTests {
             { $0.specification.base = "another" }, { $0.specification.learningRate *= 2 },
             { $0.specification.seed += 100 }, { $0.specification.epochs += 1 }, { $0.shards += 1 },
             { $0.partition = .hash }, { $0.embedding.layer += 1 }, { $0.ascent.steps += 1 }, { $0.e2urec.alpha = 3 },
-            { $0.ifru.spillover.toggle() }, { $0.influenceReferences += 1 },
+            { $0.ifru.spillover.toggle() }, { $0.influenceReferences += 1 }, { $0.specification.slices = 4 },
+            {
+                ($0.specification.slices, $0.specification.averaging) = (4, .steps)
+            },
         ]
         for change in changes { #expect(known.isDisjoint(with: try names(shop, settings: change))) }
         let others: [(inout ComparisonOptions) -> Void] = [
@@ -72,7 +75,7 @@ struct PlannedCaseTests {
         let sources = [
             try changed { $0[3].interactions[2].rating += 1 }, try changed { $0[3].interactions[2].timestamp += 1 },
             try changed { $0[0].interactions.removeLast() }, try changed { $0.removeLast() },
-            try changed { $0[0].splits[$0[0].interactions[0].key] = .test },
+            try changed { $0[0].splits[$0[0].interactions[0].key] = .test }, try changed { $0[3].slice = 3 },
             try changed(titles: { $0["0"] = "AAAA" }), try changed(prompts: { $0.likeAbove += 0.5 }),
         ]
         for source in sources { #expect(known.isDisjoint(with: try names(shop, source: source))) }

@@ -182,11 +182,23 @@ struct TrainingInSlicesTests {
     func averagingHeldOut() throws {
         let prompts = letterPrompts(60)
         let averaged = Self.specification(slices: 1, epochs: 3, heldOut: 0.3, averaging: .steps)
-        let chosen = try #require(try train(prompts, averaged).trained.report.heldOut?.epoch)
-        let kept = try train(prompts, averaged).trained.adapter
-        var shorter = averaged
-        shorter.epochs = chosen
-        #expect(try train(prompts, shorter).trained.adapter == kept)
+        let whole = try train(prompts, averaged).trained
+        let chosen = try #require(whole.report.heldOut?.epoch)
+        let each = whole.report.steps / averaged.epochs
+        // What each step begins at, so what the one before it came to; the rate does not depend on how many epochs there are. A batch
+        // has four prompts at most, what is judged has more.
+        var longer = averaged
+        longer.epochs = chosen + 1
+        let model = LetterModel()
+        _ = try train(prompts, longer, model: model)
+        let steps = zip(model.asked, model.adapters).filter { $0.0.count <= averaged.batch }.map(\.1.values)
+        let after = steps.dropFirst().prefix(chosen * each)
+        try #require(after.count == chosen * each)
+        for place in whole.adapter.values.indices {
+            let expected = after.reduce(0) { $0 + Double($1[place]) } / Double(after.count)
+            #expect(abs(Double(whole.adapter.values[place]) - expected) < 1e-6)
+        }
+        #expect(after.last != whole.adapter.values)
     }
 
     @Test("Dealing moves nobody when others come or go, and spreads evenly")

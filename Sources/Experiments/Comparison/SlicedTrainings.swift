@@ -5,8 +5,6 @@ import Unlearning
 /// Trainings in slices for one case: those before any request leave their stages, and one after a request goes on at the last
 /// stage that what was forgotten is not in. What it takes is what it trains from there on.
 final class SlicedTrainings {
-    /// Where the cluster trains in one slice.
-    static let usualSlices = 4
     /// Machines do not differ within a case.
     private static let arithmetic = ""
 
@@ -19,12 +17,7 @@ final class SlicedTrainings {
 
     init(work: ComparedModels) {
         self.work = work
-        var specification = work.settings.specification
-        if specification.slices == 1 {
-            specification.slices = Self.usualSlices
-            specification.averaging = .standard(slices: Self.usualSlices)
-        }
-        self.specification = specification
+        specification = work.settings.slicedSpecification
         dealsUsers = specification.dealing(of: work.settings.partition) != nil
     }
 

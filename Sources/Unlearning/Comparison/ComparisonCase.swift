@@ -123,6 +123,18 @@ public struct ComparisonSettings: Codable, Hashable, Sendable {
         }
     }
 
+    /// Slices of the rows "sliced" where the cluster trains in one.
+    public static let usualSlices = 4
+
+    /// What the rows "sliced" are trained with.
+    public var slicedSpecification: TrainingSpecification {
+        guard specification.slices == 1 else { return specification }
+        var sliced = specification
+        sliced.slices = Self.usualSlices
+        sliced.averaging = .standard(slices: Self.usualSlices)
+        return sliced
+    }
+
     /// The same for one seed.
     func seeded(_ seed: UInt64) -> ComparisonSettings {
         var copy = self

@@ -61,7 +61,7 @@ public struct ComparedCases: Codable, Hashable, Sendable {
 
 extension ComparisonPlan {
     /// Raised with every change of what a case computes or reports: files of an earlier release are then computed again.
-    static let revision = 1
+    static let revision = 2
 
     /// Everything that `makeCase` and the methods make a case's report from.
     private struct Essence: Encodable {
@@ -76,6 +76,8 @@ extension ComparisonPlan {
         var methods: [ComparisonMethod]
         /// With the case's seed, the epochs asked for, precision and base model.
         var settings: ComparisonSettings
+        /// What the rows "sliced" are trained with.
+        var sliced: TrainingSpecification
     }
 
     /// The cases by name, in the order of `entries`.
@@ -95,7 +97,7 @@ extension ComparisonPlan {
                 revision: Self.revision, source: data, noise: entry.noise,
                 forget: isRecorded ? options.forget.filter { $0.target != .noise } : [],
                 sequence: isRecorded ? options.sequence : 0, limit: options.limit, methods: options.orderedMethods,
-                settings: settings.seeded(entry.seed))
+                settings: settings.seeded(entry.seed), sliced: settings.seeded(entry.seed).slicedSpecification)
             let digest = SHA256.hash(data: try encoder.encode(essence)).hexadecimal
             return PlannedCase(digest: digest, seed: entry.seed, data: entry.data)
         }
@@ -119,7 +121,8 @@ extension ComparisonSource {
                     person.splits[interaction.key]?.rawValue ?? "",
                 ]
             }
-            take([person.user] + interactions)
+            // Who was dealt, by an import or a file, is not where the hash has them.
+            take([person.user, person.slice.map(String.init) ?? ""] + interactions)
         }
         return hash.finalize().hexadecimal
     }
