@@ -12,6 +12,8 @@ public enum UnlearningError: Error, Hashable, Sendable {
     case cancelled
     /// The prompt says that it is of a slice that there is not.
     case noSuchSlice(sample: String, slice: Int, slices: Int)
+    /// A part of a training that ends before it begins, or where no training in these slices ends.
+    case noSuchTraining(first: Int, last: Int, slices: Int)
     /// What a training should go on from was left by another one.
     case foreignStage(name: String)
     /// The bytes are those of no stage.
@@ -34,6 +36,8 @@ extension UnlearningError: CustomStringConvertible {
         case .cancelled: "cancelled"
         case .noSuchSlice(let sample, let slice, let slices):
             "prompt \(sample) is dealt to slice \(slice) of \(slices)"
+        case .noSuchTraining(let first, let last, let slices):
+            "there is no training of the slices \(first) to \(last) of \(slices)"
         case .foreignStage(let name): "stage \(name) was left by another training"
         case .malformedStage(let reason): "the stored stage is damaged: \(reason)"
         case .wrongShape(let what, let expected, let found): "\(what) has \(found) values instead of \(expected)"

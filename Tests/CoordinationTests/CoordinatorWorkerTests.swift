@@ -53,7 +53,7 @@ struct CoordinatorWorkerTests {
             var training = CoordinatorFixture.specification
             (training.slices, training.averaging) = (slices, averaging)
             var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1), training: training)
-            fixture.hello("a") { ($0.trainsSlices, $0.averages) = knows }
+            fixture.hello("a", version: 10) { ($0.trainsSlices, $0.averages) = knows }
             return fixture.refusals
         }
         #expect(refusals(slices: 1, averaging: .none, knows: (nil, nil)).isEmpty)

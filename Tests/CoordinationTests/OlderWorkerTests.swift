@@ -8,13 +8,6 @@ import Testing
 struct OlderWorkerTests {
     private static let older = CoordinatorLimits.acceptedVersions.lowerBound
 
-    private func comparisons(_ fixture: CoordinatorFixture) -> [String] {
-        fixture.actions.compactMap { action in
-            guard case .dispatch(let peer, .compare) = action else { return nil }
-            return String(decoding: peer.bytes, as: UTF8.self)
-        }
-    }
-
     @Test("One trains and gives up data like any other, and status says what it speaks")
     func trains() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
@@ -37,41 +30,22 @@ struct OlderWorkerTests {
         #expect(fixture.status.workers.first?.protocolVersion == nil)
     }
 
-    @Test("One is never given a case of a comparison; it waits, says for what, and goes to the first other worker")
-    func compares() {
+    @Test("One is asked for no stage and given none, and its copy goes as it always went")
+    func stages() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
         fixture.hello(
-            "a", version: Self.older, copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")])
-        fixture.ask(.compare(.quick), id: "c")
-        fixture.feed(
-            .comparisonLoaded(
-                operation: "c", .success(LoadedComparison(cases: PlannedCase.samples(2), basis: "basis"))))
-        #expect(comparisons(fixture).isEmpty)
-        fixture.wait(60_000, beating: ["a"])
-        #expect(comparisons(fixture).isEmpty)
-        #expect(fixture.status.operations.first?.progress.contains("waits for a worker") == true)
+            "a", version: Self.older,
+            copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0", stages: ["s1"])])
+        fixture.wait(4000, beating: ["a"])
         fixture.hello("b")
-        #expect(comparisons(fixture) == ["b"])
-        #expect(fixture.status.operations.first?.progress.contains("waits for a worker") == false)
+        fixture.ask(.order(WorkerOrder(worker: "a", verb: .drain)), id: "o")
+        for case (let id, .setDuty) in fixture.commands { fixture.feed(.ledger(id, .committed(fixture.coordinator.snapshot))) }
+        #expect(fixture.messages(to: "a").contains(.release(shard: 0)))
+        fixture.say(.wants(shard: 0, manifest: "m0", stages: ["s1"]), by: "a")
+        #expect(!fixture.actions.contains { if case .dispatch(_, .hand) = $0 { true } else { false } })
     }
 
-    @Test("One that would correct in another way is not asked to: the shard is trained exactly instead")
-    func corrects() {
-        var snapshot = CoordinatorFixture.snapshot(shards: 1, adapters: true)
-        snapshot.shards[0].manifest = "m0-after"
-        snapshot.shards[0].adapter = nil
-        snapshot.shards[0].quarantinedSince = Date(timeIntervalSince1970: 0)
-        snapshot.shards[0].correction = .ifru
-        var fixture = CoordinatorFixture(snapshot, method: .ifru)
-        fixture.hello("a", version: Self.older)
-        #expect(!fixture.actions.contains { if case .dispatch(_, .correct) = $0 { true } else { false } })
-        #expect(
-            fixture.commands.contains { entry in
-                if case .abandonCorrection(0, _, .failed) = entry.command { true } else { false }
-            })
-    }
-
-    @Test("Versions beside the two are refused, with both numbers", arguments: [0, 8, 11])
+    @Test("Versions beside the two are refused, with both numbers", arguments: [0, 9, 12])
     func others(_ version: Int) {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
         fixture.hello("a", version: version)

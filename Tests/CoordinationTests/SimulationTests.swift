@@ -23,12 +23,13 @@ struct SimulationTests {
     func invariantsHold() {
         let saysHowFar = ProcessInfo.processInfo.environment["LETHE_SIMULATION_PROGRESS"] != nil
         let seeds = Self.seeds
-        var (stages, sentAway) = (0, 0)
+        var (stages, sentAway, handed) = (0, 0, 0)
         for seed in seeds {
             var simulation = Simulation(.withOrders(seed: seed))
             simulation.run()
             stages += simulation.ledger.stagesTaken
             sentAway += simulation.sentAway
+            handed += simulation.hosts.reduce(0) { $0 + $1.worker.stagesTaken }
             #expect(
                 simulation.violations.isEmpty,
                 "seed \(seed) at \(simulation.now) ms: \(simulation.violations.joined(separator: "; "))")
@@ -37,7 +38,7 @@ struct SimulationTests {
             if saysHowFar, done.isMultiple(of: 1000) { tell("\(done) of \(seeds.count) seeds, the last one \(seed)") }
         }
         // What is claimed of stages was looked at.
-        if seeds.count >= 100 { #expect(stages > 0 && sentAway > 0) }
+        if seeds.count >= 100 { #expect(stages > 0 && sentAway > 0 && handed > 0) }
     }
 
     /// At once, also where the output is a file.

@@ -29,38 +29,46 @@ struct ProtocolVersionsTests {
 
     @Test("Other versions, and what is no message, stay as they came")
     func others() {
-        for frames: [[UInt8]] in [[], [[]], [[], []], [[], [8], [1]], [[], [11]], [[1], [9]], [[], [9, 9]]] {
+        for frames: [[UInt8]] in [[], [[]], [[], []], [[], [9], [1]], [[], [12]], [[1], [10]], [[], [10, 10]]] {
             #expect(ProtocolVersions.taken(frames) == frames)
         }
     }
 
-    @Test("Comparisons, corrections and trainings with what came later are none of the version before")
+    @Test("To hand stages on, and to train one slice alone, is none of the version before")
     func forms() {
-        #expect(WorkForm.allCases.filter { $0.since > Self.older } == [.correction, .preparation, .comparison])
-        let plain = WireSamples.specification
-        #expect(TrainingSpecification(base: "b", precision: .f32).since <= Self.older)
-        for change: (inout TrainingSpecification) -> Void in [
-            { $0.schedule = .linear }, { $0.dropout = 0.1 }, { $0.heldOut = 0.1 }, { $0.slices = 2 },
-            { $0.averaging = .steps },
-        ] {
-            var changed = plain
-            change(&changed)
-            #expect(changed.since == 10)
-        }
+        #expect(WorkForm.allCases.filter { $0.since > Self.older } == [.handingOver, .stageReplay])
         for message in WireSamples.coordinator {
-            if case .compare = message { #expect(message.since == 10) }
-            if case .assign(let assignment) = message, assignment.correction != nil { #expect(message.since == 10) }
+            switch message {
+            case .hand, .stage, .noStage, .replayStage: #expect(message.since == 11)
+            default: #expect(message.since <= Self.older)
+            }
         }
+    }
+
+    @Test("Of version 10 a worker says for itself whether its release knows slices and averages; later ones do")
+    func trainings() {
+        func knows(_ version: Int, slices: Int, _ averaging: WeightAveraging, says: (Bool?, Bool?)) -> Bool {
+            var specification = WireSamples.specification
+            (specification.slices, specification.averaging) = (slices, averaging)
+            var hello = WorkerMessage.Hello(
+                worker: "w", name: "h", protocolVersion: version, base: "b", precision: .f32, arithmetic: "x",
+                threads: 1, copies: [])
+            (hello.trainsSlices, hello.averages) = says
+            return hello.knows(specification)
+        }
+        #expect(knows(10, slices: 1, .none, says: (nil, nil)))
+        #expect(!knows(10, slices: 2, .none, says: (nil, true)) && knows(10, slices: 2, .none, says: (true, nil)))
+        #expect(!knows(10, slices: 1, .steps, says: (true, nil)) && knows(10, slices: 2, .steps, says: (true, true)))
+        #expect(knows(11, slices: 2, .steps, says: (nil, nil)))
+        #expect(!knows(9, slices: 1, .none, says: (true, true)))
     }
 
     @Test("A request that means something else since is not answered to an older client, with a reason")
     func requests() {
-        #expect(ClientRequest.compare(.quick).objection(in: Self.older)?.code == .protocolVersion)
-        #expect(ClientRequest.compare(.quick).objection(in: WireLimits.version) == nil)
-        let cases = ClientRequest.comparedCases(.init(operation: "o", known: []))
-        #expect(cases.objection(in: Self.older)?.message.contains("protocol version 10") == true)
-        for request in [ClientRequest.status, .configuration, .train, .adapters, .lineage] {
+        for request in WireSamples.requests {
             #expect(request.objection(in: Self.older) == nil)
+            #expect(request.objection(in: Self.older - 1)?.code == .protocolVersion)
+            #expect(request.objection(in: Self.older - 1)?.message.contains("protocol version 10") == true)
         }
     }
 }

@@ -51,9 +51,9 @@ struct TrainingInSlicesTests {
         let (whole, stages) = try train(prompts, specification)
         try #require(stages.map(\.slice) == Array(1..<specification.slices))
         #expect(Set(stages.map(\.name)).count == stages.count)
-        #expect(
-            whole.report.slices
-                == SlicesReport(count: specification.slices, first: 1, tokens: whole.report.tokens))
+        var slices = try #require(whole.report.slices)
+        slices.stages = nil
+        #expect(slices == SlicesReport(count: specification.slices, first: 1, tokens: whole.report.tokens))
         for stage in stages {
             let model = LetterModel()
             let (resumed, later) = try train(prompts.reversed(), specification, from: stage, model: model)

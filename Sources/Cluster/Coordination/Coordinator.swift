@@ -73,6 +73,9 @@ package struct Coordinator: Sendable {
     /// Workers of which the ledger is to have something else than it has.
     var fleet = FleetNotes()
 
+    /// Stages that workers want of each other.
+    var exchanges = StageExchanges()
+
     // MARK: what changed
 
     /// Shards of which something changed.
@@ -181,6 +184,7 @@ package struct Coordinator: Sendable {
         case .weights(let operation, let scope, let result): weightsComputed(operation, scope, result)
         case .comparisonLoaded(let operation, let result): comparisonLoaded(operation, result)
         case .forgetShards(let operation, let result): forgetShardsLoaded(operation, result)
+        case .stages(let operation, let result): stagesLoaded(operation, result)
         case .evaluation(let operation, let result): evaluationBuilt(operation, result)
         }
     }
@@ -228,6 +232,7 @@ package struct Coordinator: Sendable {
         placeShards()
         releaseCopies()
         giveOutTasks()
+        advanceHandOvers()
         sendAway()
         collect()
         changes.trim()

@@ -17,6 +17,8 @@ package enum CoordinatorAction: Sendable {
     case loadComparison(operation: String, ComparisonOptions)
     /// The shards that a forget request touched. Answered by `.forgetShards`.
     case loadForgetShards(operation: String, request: String)
+    /// The stages of all shards' trainings that are on record. Answered by `.stages`.
+    case loadStages(operation: String)
     /// ω of the prompts by sample-adaptive attention. Answered by `.weights`.
     case computeWeights(operation: String, WeightsRequest)
     /// Answered by `.evaluation`.
@@ -58,6 +60,18 @@ package enum Dispatch: Sendable, Equatable {
     /// `CoordinatorMessage.prompts`. Only digests of the shard's manifest may be answered.
     case prompts(task: TaskID, shard: Int, manifest: String, digests: [String])
     case replay(task: TaskID, specification: TrainingSpecification, ReplayData)
+    /// `CoordinatorMessage.replayStage`, with the prompts of the shard under this manifest.
+    case replayStage(
+        task: TaskID, specification: TrainingSpecification, shard: Int, manifest: String, slice: Int,
+        before: HandedStage?)
+    /// `CoordinatorMessage.hand`, with the shard's manifest and keys. `.undelivered` (code `stale`) if the manifest is no longer
+    /// this one.
+    case hand(task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification, stage: String?)
+    /// `CoordinatorMessage.stage`. `.undelivered` if the shard's manifest is no longer this one, or (code `stage-differs`) if the
+    /// ledger has another digest of the stage on record.
+    case stage(task: TaskID, shard: Int, manifest: String, HandedStage)
+    /// `CoordinatorMessage.noStage`: behind the stages that were sent before.
+    case noStage(task: TaskID, shard: Int)
     case embed(task: TaskID, source: EmbeddingSource, scope: AttentionScope, digests: [String])
     /// `CoordinatorMessage.adapters`, with as many of them as fit.
     case adapters(task: TaskID, [AdapterReference])
@@ -71,7 +85,8 @@ package enum Dispatch: Sendable, Equatable {
         switch self {
         case .assign(let task, _, _, _, _, _), .correct(let task, _, _, _, _), .prepare(let task, _, _, _),
             .prompts(let task, _, _, _), .replay(let task, _, _),
-            .adapters(let task, _), .embed(let task, _, _, _), .score(let task, _, _, _, _),
+            .replayStage(let task, _, _, _, _, _), .hand(let task, _, _, _, _), .stage(let task, _, _, _),
+            .noStage(let task, _), .adapters(let task, _), .embed(let task, _, _, _), .score(let task, _, _, _, _),
             .compare(let task, _, _, _):
             task
         }

@@ -36,6 +36,8 @@ package enum CoordinatorEvent: Sendable {
     case weights(operation: String, AttentionScope, Result<[Float], ClientError>)
     /// Answer to `.loadForgetShards`: `ForgetOutcome.shards`.
     case forgetShards(operation: String, Result<[Int], ClientError>)
+    /// Answer to `.loadStages`: those on record, by shard and slice.
+    case stages(operation: String, Result<[Int: [RecordedStage]], ClientError>)
     /// Answer to `.buildEvaluation`: the report as a JSON object.
     case evaluation(operation: String, Result<[UInt8], ClientError>)
 }

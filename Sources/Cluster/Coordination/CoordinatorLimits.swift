@@ -93,6 +93,16 @@ package enum CoordinatorLimits {
     /// What operators said of workers that is remembered, by the name of the request, for clients that ask again; also over a
     /// restart. What came before is carried out once more.
     package static let settledWords = 4096
+    /// How long a worker has to hand a stage on, or to say what is left of a copy that is kept for its stages.
+    package static let handSeconds = 30.0
+    /// How long a training, or a replay, waits for the next stage, all workers that may have it together: less than a training may
+    /// be silent.
+    package static let stageSeconds = 45.0
+    /// The same for a worker that took a shard over and need not train it; and how long the one before keeps its copy if that
+    /// one does not ask for the stages.
+    package static let handOverSeconds = 300.0
+    /// Stages in the coordinator's memory at once, each at most `WireLimits.stageBytes`.
+    package static let stagesUnderWay = 4
     /// How long membership must have been quiet before data of trained shards is moved.
     package static let settleSeconds = 3.0
     /// Characters of a text from outside that are kept (worker names, error messages).

@@ -17,8 +17,21 @@ struct KnownCopy: Sendable {
         }
     }
 
+    /// Why it is still there.
+    struct HeldBack: Hashable, Sendable {
+        /// The shard's data when it began.
+        var manifest: String
+        var since: CoordinatorInstant
+        /// What it was when its worker was told to drop what is not of that; nil: it was that.
+        var before: [String]?
+    }
+
     var shard: Int
     var content: Content
+    /// Names of stages that lie beside it, as the worker last said.
+    var stages: [String] = []
+    /// Its stages are wanted by whoever owns the shard now.
+    var heldBack: HeldBack?
     /// When the worker was last told to delete it.
     var releaseSent: CoordinatorInstant?
     /// When it was first told to, and how often since.

@@ -131,7 +131,11 @@ package struct KnownWorker: Sendable {
 
     /// Data of this manifest is on its way to the worker.
     mutating func expect(shard: Int, manifest: String) {
-        setCopy(KnownCopy(shard: shard, content: (copy(of: shard)?.content ?? .among([])).expecting(manifest)))
+        let known = copy(of: shard)
+        setCopy(
+            KnownCopy(
+                shard: shard, content: (known?.content ?? .among([])).expecting(manifest),
+                stages: known?.stages ?? [], heldBack: known?.heldBack))
     }
 
     /// The worker said what it holds of a shard. Data that was on its way when it said so may arrive after that.
@@ -141,7 +145,14 @@ package struct KnownWorker: Sendable {
             KnownCopy(
                 shard: copy.shard,
                 content: others.isEmpty
-                    ? .exactly(copy.manifest, prepared: copy.prepared) : .among([copy.manifest] + others)))
+                    ? .exactly(copy.manifest, prepared: copy.prepared) : .among([copy.manifest] + others),
+                stages: copy.stages ?? [], heldBack: self.copy(of: copy.shard)?.heldBack))
+    }
+
+    mutating func holdBack(_ held: KnownCopy.HeldBack, copyOf shard: Int) {
+        let position = place(of: shard)
+        guard position < copies.count, copies[position].shard == shard else { return }
+        copies[position].heldBack = held
     }
 
     /// The worker's disk may have data of these manifests too.

@@ -1,4 +1,5 @@
 import Messages
+import Unlearning
 
 /// A verification on its way. Each shard is pinned to what it has when the verification begins; one that changes before it was
 /// replayed is pinned anew, alone.
@@ -6,7 +7,7 @@ struct Verification: Sendable {
     enum Phase: Sendable {
         /// Until a shard that is asked for has an adapter: of a request, those that it waits for.
         case waiting
-        /// The ledger was asked for the request's shards.
+        /// The ledger was asked for the request's shards, or for what is on record of stages.
         case loading
         case replaying(Replays)
     }
@@ -25,9 +26,41 @@ struct Verification: Sendable {
             var pins = 1
             /// The shard is not what it was pinned to; nil: it is.
             var changed: VerificationReport.Changed?
+            /// The one slice that is trained; nil: all are.
+            var stage: Stage?
+
+            init(
+                shard: Int, manifest: String, published: String, trainer: String?, stage: Stage? = nil
+            ) {
+                (self.shard, self.manifest, self.published) = (shard, manifest, published)
+                (self.trainer, self.stage) = (trainer, stage)
+            }
 
             /// Whether nothing more is done for it, as things are.
-            var hasEnded: Bool { result != nil || changed != nil }
+            var hasEnded: Bool { isReplayed || changed != nil }
+            var isReplayed: Bool { result != nil || stage?.hasEnded == true }
+        }
+
+        /// A slice that is trained again.
+        struct Stage: Sendable {
+            /// What it is trained from, as recorded; nil: the initial adapter.
+            var before: StageReport?
+            /// No slice with prompts comes after it: what comes out is the adapter.
+            var isLast: Bool
+            var result: VerificationReport.Stage
+
+            var hasEnded: Bool { result.replayed != nil || result.missing != nil }
+
+            mutating func end(missing reason: String) { result.missing = reason }
+
+            mutating func end(_ report: TrainingReport, by worker: String) {
+                let made = report.slices?.stages?.first { $0.slice == result.slice }
+                result.replayed = made?.digest ?? ""
+                result.match =
+                    made?.digest == result.recorded && made?.name == result.name
+                    && (!isLast || report.adapter == result.published)
+                (result.worker, result.seconds, result.tokens) = (worker, report.seconds, report.slices?.tokens)
+            }
         }
 
         var items: [Item]
@@ -43,9 +76,12 @@ struct Verification: Sendable {
 
     /// A forget request; nil: every shard.
     let request: String?
+    /// Single slices; nil: whole trainings.
+    let stages: ClientRequest.StageChoice?
     var phase = Phase.waiting
 
-    init(request: String?) {
-        self.request = request
+    init(_ wanted: ClientRequest.VerifyRequest) {
+        request = wanted.request
+        stages = wanted.stages
     }
 }

@@ -224,6 +224,19 @@ extension LedgerSchema {
                 """)
     }
 
+    static func stagesOnRecord(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- What the shard's training had come to after each slice with prompts (`StageReport`), as it was reported with the
+                -- adapter. digest, bytes: NULL: nobody has told them. worker: that told the digest.
+                CREATE TABLE stages (
+                    shard INTEGER NOT NULL REFERENCES shards (shard), slice INTEGER NOT NULL, name TEXT NOT NULL,
+                    digest TEXT, bytes INTEGER, worker TEXT,
+                    PRIMARY KEY (shard, slice)
+                ) WITHOUT ROWID;
+                """)
+    }
+
     /// What a request leaves is stored packed, and hashes as bytes (`ClosedRequest`, `StoredHash`). Rows of before stay as they
     /// are: blobs are packed, texts are not.
     static func packedEvidence(_ db: Database) throws {

@@ -26,6 +26,7 @@ enum LedgerSchema {
         migrator.registerMigration("fields of items", migrate: fieldsOfItems)
         migrator.registerMigration("slices on record", migrate: slicesOnRecord)
         migrator.registerMigration("fleet", migrate: fleet)
+        migrator.registerMigration("stages on record", migrate: stagesOnRecord)
         return migrator
     }
 

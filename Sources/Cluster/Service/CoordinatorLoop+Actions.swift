@@ -41,6 +41,11 @@ extension CoordinatorLoop {
                 let shards = service.result { try service.forgetShards(request: request) }
                 inbox.post(.event(.forgetShards(operation: operation, shards)))
             }
+        case .loadStages(let operation):
+            onLedger { service in
+                inbox.post(
+                    .event(.stages(operation: operation, service.result { try service.ledger.stages() })))
+            }
         case .computeWeights(let operation, let request):
             onLedger { service in
                 let weights = service.result { try service.weights(request) }

@@ -16,7 +16,7 @@ extension WorkerLoop {
 extension Job.Computation {
     fileprivate var level: Logger.Level {
         switch self {
-        case .train, .correct, .prepare, .compare: .info
+        case .train, .replayStage, .correct, .prepare, .compare: .info
         case .score, .embed: .debug
         }
     }
@@ -25,6 +25,7 @@ extension Job.Computation {
         switch self {
         case .train(_, let prompts, let stage):
             "training on \(prompts.count) prompts" + (stage.map { " from slice \($0.slice + 1) on" } ?? "")
+        case .replayStage(let replay): "training slice \(replay.slice) again, on \(replay.prompts.count) prompts"
         case .correct(_, _, let prompts, _): "correcting towards \(prompts.count) prompts"
         case .prepare(let shard, _, _, _): "preparing shard \(shard)"
         case .score(let task, _): "scoring \(task.prompts.count) prompts"

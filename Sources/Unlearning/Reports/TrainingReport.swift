@@ -58,6 +58,9 @@ public struct TrainingReport: Codable, Hashable, Sendable {
     /// Whether training on the manifest gives the adapter's bytes again.
     public var isExact: Bool { correction == nil }
 
+    /// Whether everything of the adapter was trained for this report, nothing taken from a stage and nothing left out.
+    public var isWhole: Bool { slices.map { $0.first == 1 && $0.stage == nil } ?? true }
+
     /// Whether the adapter is what a training had come to before its last slices.
     public var isStage: Bool { slices?.stage != nil }
 }
@@ -74,8 +77,12 @@ public struct SlicesReport: Codable, Hashable, Sendable {
     /// Of an adapter that is a stage: the last slice that it was trained on; manifest and prompts are of the slices up to it.
     /// nil: of all.
     public var stage: Int?
+    /// One for each slice with prompts, in their order: with a digest for those that this training passed or began at. nil: it
+    /// was made where no stages are kept, or by a release that does not say.
+    public var stages: [StageReport]?
 
-    public init(count: Int, first: Int, tokens: Int, stage: Int? = nil) {
+    public init(count: Int, first: Int, tokens: Int, stage: Int? = nil, stages: [StageReport]? = nil) {
+        self.stages = stages
         self.stage = stage
         self.count = count
         self.first = first

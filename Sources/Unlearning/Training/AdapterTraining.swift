@@ -22,7 +22,7 @@ public enum AdapterTraining {
     /// - `progress`: called after every optimiser step; counts what is trained here.
     /// - `isCancelled`: asked before every optimiser step.
     /// - Throws: `UnlearningError.noSamples`, `.emptyPrompt`, `.duplicateSample`, `.notFinite`,
-    ///   `.differentWords`, `.cancelled`, `.invalidSpecification`, `.noSuchSlice`, `.foreignStage`;
+    ///   `.differentWords`, `.cancelled`, `.invalidSpecification`, `.noSuchSlice`, `.noSuchTraining`, `.foreignStage`;
     ///   `LanguageModelError.unusableAnswer`; whatever the model throws.
     public static func train(
         model: any AnswerModel, tokenizer: any Tokenizer, samples: [TrainingPrompt],
@@ -48,41 +48,59 @@ public enum AdapterTraining {
             else { throw UnlearningError.foreignStage(name: stage.name) }
             (state, first, done) = (stage.state, stage.isCheckpoint ? stage.slice : stage.slice + 1, taken)
         }
+        let last = stages?.last ?? specification.slices
+        guard (first...specification.slices).contains(last), specification.heldOut == 0 || last == specification.slices
+        else { throw UnlearningError.noSuchTraining(first: first, last: last, slices: specification.slices) }
+        var passed = try stages?.first.map { $0.isCheckpoint ? [:] : [$0.slice: try $0.report()] } ?? [:]
         let before = state
         var run = TrainingRun(
             model: model, specification: specification, layout: layout, from: state,
-            validation: HeldOutSelection(split.heldOut.map { all[$0] }), slices: slices)
+            validation: HeldOutSelection(split.heldOut.map { all[$0] }), slices: Array(slices[..<last]))
         var pace = stages?.checkpointInterval.map { CheckpointPace($0, bytes: state.byteCount, from: start) }
-        for slice in first...specification.slices where !slices[slice - 1].isEmpty {
-            func passed(_ state: TrainingState) {
+        for slice in first...last where !slices[slice - 1].isEmpty {
+            func step(_ state: TrainingState) {
                 guard let stages, let name = names?.checkpoint(in: slice), pace?.isDue(at: clock.now) == true else {
                     return
                 }
                 stages.keep(TrainingStage(name: name, slice: slice, state: state, isCheckpoint: true))
             }
             try run.train(
-                on: slices[slice - 1], after: slice == first ? done : 0, progress: progress, passed: passed,
+                on: slices[slice - 1], after: slice == first ? done : 0, progress: progress, passed: step,
                 isCancelled: isCancelled)
             if let stages, let name = names?[slice] {
                 try run.state.checkFinite(what: "the adapter after slice \(slice)")
-                stages.keep(TrainingStage(name: name, slice: slice, state: run.state))
+                let stage = TrainingStage(name: name, slice: slice, state: run.state)
+                passed[slice] = try stage.report()
+                stages.keep(stage)
             }
         }
         state = run.state
         try state.checkFinite(what: "the adapter after step \(state.optimiser.steps)")
         let adapter = Adapter(layout: layout, values: run.validation?.best?.values ?? state.adapter)
-        let count = slices.reduce(0) { $0 + $1.count }
+        let count = slices[..<last].reduce(0) { $0 + $1.count }
+        let data = last < specification.slices ? names?.data(of: last) : nil
+        let reports = names.map { names in
+            slices.indices.filter { !slices[$0].isEmpty }.compactMap { place -> StageReport? in
+                let slice = place + 1
+                if slice < specification.slices {
+                    return passed[slice] ?? names[slice].map { StageReport(slice: slice, name: $0) }
+                }
+                return last == slice ? StageReport(slice: slice, adapter: adapter) : nil
+            }
+        }
         return TrainedAdapter(
             adapter: adapter,
             report: TrainingReport(
-                adapter: adapter.contentName, manifest: manifest.digest, prompts: all.count,
+                adapter: adapter.contentName, manifest: data?.manifest ?? manifest.digest,
+                prompts: data?.prompts ?? all.count,
                 specification: specification, steps: state.optimiser.steps, tokens: state.tokens,
                 seconds: (clock.now - start) / .seconds(1), computeSeconds: run.computing / .seconds(1),
                 epochLosses: state.lossSums.map { $0 / Double(count) }, heldOut: run.validation?.report,
                 slices: specification.slices == 1
                     ? nil
                     : SlicesReport(
-                        count: specification.slices, first: first, tokens: state.tokens - before.tokens)))
+                        count: specification.slices, first: first, tokens: state.tokens - before.tokens,
+                        stage: data == nil ? nil : last, stages: reports)))
     }
 
     /// Optimiser steps that a training on so many prompts of one slice, besides those held out, will take.

@@ -13,45 +13,67 @@ struct VerifyCommand: ParsableCommand {
             changed before it was replayed, \
             when a shard's adapter is approximate (that cannot be verified by replay), when there is nothing to replay, when \
             an adapter's file does not hold what its name says, and when the evidence (certificate, supplements, audit log) is not whole.
+
+            In a cluster that trains in slices, --stage and --stages train single slices again, each from the stage before it, \
+            on all workers that are there, and compare what comes out with what was recorded when the adapter was published. One \
+            such replay shows that the stage follows from the one before it and from the slice's prompts; only all slices of a \
+            shard together show what a full replay does. A slice without prompts has no stage: what there was before it stands \
+            for it. A stage that nobody has to train from is not verified (status 2).
             """)
 
     @Option(help: "Only the shards that this forget request touched; its certificate's signature is checked too.")
     var request: String?
 
+    @Option(help: "Only this slice of a shard's training, both counted as in status: 0:2. May be given more than once.")
+    var stage: [StageArgument] = []
+
+    @Option(help: "Only so many slices, drawn from those of all shards; they are printed.")
+    var stages: Int?
+
+    @Option(help: "Draw the slices that this number drew before. [default: another one each time; it is printed]")
+    var seed: UInt64?
+
     @OptionGroup var client: ClientOptions
 
+    func validate() throws {
+        if let stages, !(1...ClientRequest.StageChoice.most).contains(stages) {
+            throw ValidationError("--stages must be from 1 to \(ClientRequest.StageChoice.most)")
+        }
+        if stage.count > ClientRequest.StageChoice.most {
+            throw ValidationError("--stage can be given \(ClientRequest.StageChoice.most) times")
+        }
+        if stages != nil, !stage.isEmpty { throw ValidationError("--stage names slices, --stages draws some: not both") }
+        if seed != nil, stages == nil { throw ValidationError("--seed is what --stages draws by") }
+        if request != nil, stages != nil || !stage.isEmpty {
+            throw ValidationError("a request's shards are replayed as a whole: not together with --stage or --stages")
+        }
+    }
+
     func run() throws {
+        let drawn = stages.map { ($0, seed ?? UInt64.random(in: 0...(1 << 53))) }
+        let choice: ClientRequest.StageChoice? =
+            if let drawn { .drawn(drawn.0, seed: drawn.1) } else if stage.isEmpty { nil } else {
+                .named(stage.map(\.address))
+            }
         try client.withClient { coordinator in
-            let body = try coordinator.complete(.verify(.init(request: request)))
-            guard let result = try ReplyCoding.decode(OperationReply<VerifyReply>.self, from: body).result else {
+            let body = try coordinator.complete(.verify(.init(request: request, stages: choice)))
+            guard var result = try ReplyCoding.decode(OperationReply<VerifyReply>.self, from: body).result else {
                 throw CommandFailure(.failed, "the reply holds no report")
             }
-            try client.output.emit(result) {
-                var rows = [["shard", "published", "replayed", "", "seconds", "worker"]]
-                rows += result.shards.map { shard in
-                    [
-                        "\(shard.shard)", String(shard.published.prefix(16)), String(shard.replayed.prefix(16)),
-                        shard.match ? "same bytes" : "DIFFERENT", decimal(shard.seconds, 1),
-                        shard.worker + shard.relationToTrainer,
-                    ]
-                }
-                var lines = [table(rows)]
-                lines += ["audit log: \(result.auditFinding.map { "BROKEN: \($0)" } ?? "chain intact")"]
-                if let certificate = result.certificate {
-                    lines.append(
-                        "certificate: \(certificate ? "signed by this cluster, in its audit log" : "NOT VALID")")
-                }
-                lines += result.verified ? ["verified"] : result.findings + ["NOT VERIFIED"]
-                return lines.joined(separator: "\n")
-            }
+            result.seed = drawn?.1
+            try client.output.emit(result) { result.text }
             if !result.verified { throw ExitCode(ExitStatus.mismatch.rawValue) }
         }
     }
 }
 
-extension VerificationReport.Shard {
-    fileprivate var relationToTrainer: String {
-        guard let trainer else { return "" }
-        return trainer == worker ? " (trained it, too: no other worker was there)" : ""
+/// A slice of a shard's training: "0:2".
+struct StageArgument: ExpressibleByArgument {
+    var address: ClientRequest.StageAddress
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map { Int32($0).map(Int.init) }
+        guard parts.count == 2, let shard = parts[0], let slice = parts[1], shard >= 0, slice >= 0 else { return nil }
+        address = ClientRequest.StageAddress(shard: shard, slice: slice)
     }
 }

@@ -61,6 +61,8 @@ struct ModelLedger {
     private(set) var records: [(id: String, record: Record)] = []
     /// Adapters that a forget took away, with what they were trained from.
     private var dropped: [String: String] = [:]
+    /// What is on record of stages, by shard.
+    private(set) var stages: [Int: [RecordedStage]] = [:]
     /// How often a stage answered.
     private(set) var stagesTaken = 0
     /// What workers' disks may hold, as written before it was handed out.
@@ -308,6 +310,9 @@ struct ModelLedger {
             }
             corrections[shard] = nil
             adapters[shard] = adapter
+            if report.isExact {
+                stages[shard] = report.slices?.stages?.map { RecordedStage(report: $0, worker: worker) }
+            }
             quarantined.remove(shard)
             settle(shard, exactly: adapter.corrected == nil)
         case .abandonCorrection(let shard, let manifest, _):
@@ -406,6 +411,7 @@ struct ModelLedger {
         var waiting: Set<Int> = []
         for shard in 0..<shardCount where names[shard] != before[shard] {
             touched.append(shard)
+            stages[shard] = nil
             let correction = (request.bridge ?? request.method).flatMap(ApproximateMethod.init(rawValue:))
             if correction == nil { corrections[shard] = nil }
             if let old = adapters.removeValue(forKey: shard) {

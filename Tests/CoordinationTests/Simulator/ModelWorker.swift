@@ -27,6 +27,8 @@ struct ModelWorker {
         var id: TaskID
         var task: TaskID?
         var isComplete = false
+        /// It waits for what another worker made of the training.
+        var isFetching = false
     }
 
     struct Job {
@@ -66,6 +68,8 @@ struct ModelWorker {
     private var waiting: [CoordinatorMessage.ScoreTask] = []
     private var contents: [TaskID: HeldTask.Content] = [:]
     private var nextJob = 1
+    /// How many came from other workers.
+    var stagesTaken = 0
     /// What it fails at, for tests of failures.
     var failsTraining = false
     /// Its trainings give other bytes than everybody else's.
@@ -181,11 +185,11 @@ struct ModelWorker {
         return .hello(hello)
     }
 
-    private func shardCopy(_ shard: Int) -> ShardCopy? {
+    func shardCopy(_ shard: Int) -> ShardCopy? {
         disk[shard].map {
             ShardCopy(
                 shard: shard, manifest: $0.manifest, prompts: $0.prompts.count, adapter: $0.adapter,
-                prepared: $0.prepared)
+                prepared: $0.prepared, stages: $0.stages.isEmpty ? nil : $0.stages.map(\.name).sorted())
         }
     }
 
@@ -224,11 +228,19 @@ struct ModelWorker {
             disk[shard]?.dropStages()
             return proceed(shard)
         case .replay(let task, let specification, let prompts):
-            let manifest = ShardManifest(
-                entries: prompts.map { ShardManifest.Entry(id: $0.id, digest: $0.digest) }
-            ).name
             return enqueue(
-                .answer(trained(task, specification, manifest: manifest)), task: task, isTraining: true)
+                .answer(trained(task, specification, on: Copy(of: prompts))), task: task, isTraining: true)
+        case .replayStage(let replay):
+            let copy = Copy(of: replay.prompts)
+            let before = copy.kept.first { $0.name == replay.before?.name }
+            guard replay.before == nil || before != nil else {
+                return [.send(.failed(task: replay.task, code: .stageDiffers, message: ""))]
+            }
+            let answer = trained(replay.task, replay.specification, on: copy, from: (before?.slice ?? 0) + 1)
+            return enqueue(.answer(answer), task: replay.task, isTraining: true)
+        case .hand(let asked): return hand(asked)
+        case .stage(let shard, let stage): return take(stage, of: shard)
+        case .noStage(let shard): return endFetch(shard)
         case .prepare(let asked):
             let (task, shard, manifest) = (asked.task, asked.shard, asked.manifest)
             guard disk[shard]?.manifest == manifest else {
@@ -298,6 +310,11 @@ struct ModelWorker {
         }
         abandon(shard)
         assignments[shard] = Assignment(value: assignment, id: assignment.task, task: assignment.task)
+        bring(shard, to: assignment)
+        return proceed(shard)
+    }
+
+    mutating func bring(_ shard: Int, to assignment: CoordinatorMessage.Assignment) {
         let wanted = Set(assignment.manifest.entries)
         var copy = disk[shard] ?? Copy()
         let before = copy.manifest
@@ -310,7 +327,6 @@ struct ModelWorker {
         if copy.manifest != before { (copy.adapter, copy.prepared) = (nil, nil) }
         copy.dropStages()
         disk[shard] = copy
-        return proceed(shard)
     }
 
     private mutating func proceed(_ shard: Int) -> [Effect] {
@@ -319,26 +335,38 @@ struct ModelWorker {
         let missing = assignment.value.manifest.entries.map(\.digest).filter { !held.contains($0) }
         if !missing.isEmpty { return [.send(.need(task: task, digests: missing))] }
         guard let copy = disk[shard], let known = shardCopy(shard) else { return [] }
-        assignments[shard]?.isComplete = true
-        if assignment.value.adapter != nil {
+        func wants() -> [Effect] {
+            copy.lacking.isEmpty ? [] : [.send(.wants(shard: shard, manifest: copy.manifest, stages: copy.lacking))]
+        }
+        if let adapter = assignment.value.adapter {
             assignments[shard] = nil
-            return [.send(.holds(known))]
+            return [.send(.holds(known))] + (adapter.isEmpty ? [] : wants())
         }
         if assignment.value.correction == nil,
             copy.adapter == simulatedAdapter(assignment.value.specification, manifest: copy.manifest)
         {
             assignments[shard] = nil
-            return [.send(trained(task, assignment.value.specification, manifest: copy.manifest))]
+            return [.send(trained(task, assignment.value.specification, on: copy))] + wants()
         }
-        var said = [Effect.send(.holds(known))]
+        let isBehind = copy.kept.last.map { !copy.stages.contains($0) } ?? false
+        guard assignment.value.correction == nil, isBehind else { return [.send(.holds(known))] + start(shard) }
+        assignments[shard]?.isFetching = true
+        return [.send(.holds(known))] + wants()
+    }
+
+    mutating func start(_ shard: Int) -> [Effect] {
+        guard let assignment = assignments[shard], let copy = disk[shard] else { return [] }
+        assignments[shard]?.isComplete = true
+        assignments[shard]?.isFetching = false
+        var said: [Effect] = []
         if assignment.value.correction == nil {
-            if let stage = copy.served {
+            if let task = assignment.task, let stage = copy.served {
                 said.append(.send(stage.message(task: task, assignment.value.specification)))
             }
             // A worker that is killed now may have passed any slice.
             disk[shard]?.keepStages()
         }
-        return said + enqueue(.shard(shard), task: task, isTraining: true)
+        return said + enqueue(.shard(shard), task: assignment.task ?? assignment.id, isTraining: true)
     }
 
     private mutating func enqueue(_ work: Job.Computation, task: TaskID, isTraining: Bool) -> [Effect] {
@@ -382,7 +410,7 @@ struct ModelWorker {
             copy.adapter = simulatedAdapter(assignment.value.specification, manifest: copy.manifest)
             disk[shard] = copy
             let answer = assignment.task.map {
-                trained($0, assignment.value.specification, manifest: copy.manifest)
+                trained($0, assignment.value.specification, on: copy)
             }
             return (answer.map { [.send($0)] } ?? []) + starting
         }
@@ -413,13 +441,17 @@ struct ModelWorker {
     }
 
     private func trained(
-        _ task: TaskID, _ specification: TrainingSpecification, manifest: String
+        _ task: TaskID, _ specification: TrainingSpecification, on copy: Copy, from first: Int = 1
     ) -> WorkerMessage {
+        let manifest = copy.manifest
         let name = (isFalse ? "wrong-" : "") + simulatedAdapter(specification, manifest: manifest)
         return .trained(
             task: task,
             TrainingReport(
                 adapter: name, manifest: manifest, prompts: 1, specification: specification, steps: 1, tokens: 1,
-                seconds: 1, computeSeconds: 1, epochLosses: [0.5]), adapter: Array(name.utf8))
+                seconds: 1, computeSeconds: 1, epochLosses: [0.5],
+                slices: SlicesReport(
+                    count: ModelStage.slices, first: first, tokens: 1, stages: copy.reports(adapter: name))),
+            adapter: Array(name.utf8))
     }
 }

@@ -90,7 +90,11 @@ struct Simulation {
     }
 
     let plan: SimulationPlan
-    let specification = TrainingSpecification(base: "base", precision: .f32, seed: 7)
+    let specification = {
+        var specification = TrainingSpecification(base: "base", precision: .f32, seed: 7)
+        specification.slices = ModelStage.slices
+        return specification
+    }()
     private(set) var ledger: ModelLedger
     private(set) var coordinator: Coordinator?
     private(set) var hosts: [Host]
@@ -195,6 +199,7 @@ struct Simulation {
         }
         planCuts()
         planOrders()
+        planStageReads()
         // So that the queue is never empty at the end of the chaos.
         queue.plan(.diskFull(false), at: chaos)
     }
@@ -213,6 +218,14 @@ struct Simulation {
             let verb = random.element(of: [WorkerOrder.Verb.drain, .drain, .pause, .resume]) ?? .drain
             add(.order(WorkerOrder(worker: "worker-\(worker)", verb: verb)), at: time)
         }
+    }
+
+    /// Verifications of single slices, from a source of their own.
+    private mutating func planStageReads() {
+        var random = SimulationRandom(seed: plan.seed ^ 0x57A6)
+        guard plan.reads > 0 else { return }
+        let wanted = ClientRequest.VerifyRequest(request: nil, stages: .drawn(2, seed: plan.seed))
+        add(.verify(wanted), at: random.between(5000, plan.chaosMilliseconds - 2000))
     }
 
     private mutating func planCuts() {
@@ -435,6 +448,8 @@ struct Simulation {
                 .forgetShards(
                     operation: operation,
                     ledger.record(request).map { .success($0.outcome.shards) } ?? .failure(stale)))
+        case .loadStages(let operation):
+            answer(.stages(operation: operation, .success(ledger.stages)))
         case .computeWeights(let operation, let request):
             let (prompts, adapters) = (request.digests.count, request.adapters.count)
             if request.embeddings.count != prompts * 2 { violations.append("embeddings of the split are incomplete") }
@@ -525,6 +540,21 @@ struct Simulation {
                 return .replay(
                     task: task, specification: specification, prompts: ledger.samples(of: shard).map(\.prompt))
             }
+        case .replayStage(let task, let specification, let shard, let manifest, let slice, let before):
+            guard ledger.names[shard] == manifest else { return nil }
+            return .replayStage(
+                .init(
+                    task: task, specification: specification, slice: slice,
+                    prompts: ledger.samples(of: shard).map(\.prompt), before: before))
+        case .hand(let task, let shard, let manifest, let specification, let stage):
+            guard ledger.names[shard] == manifest else { return nil }
+            return .hand(
+                .init(
+                    task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],
+                    keys: ledger.shardKeys(shard), stage: stage))
+        case .stage(_, let shard, let manifest, let stage):
+            return ledger.names[shard] == manifest ? .stage(shard: shard, stage) : nil
+        case .noStage(_, let shard): return .noStage(shard: shard)
         case .embed(let task, let source, _, let digests):
             return prompts(digests).map { .embed(task: task, source: source, prompts: $0) }
         case .compare(let task, _, let position, let basis):

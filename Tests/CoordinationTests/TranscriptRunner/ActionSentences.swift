@@ -25,6 +25,7 @@ struct ActionSentences {
         case .loadComparison(let operation, _): ["look up: the cases of comparison \(operation)"]
         case .loadForgetShards(let operation, let request):
             ["look up: the shards that forget \(request) touched, for \(operation)"]
+        case .loadStages(let operation): ["look up: which stages are on record, for \(operation)"]
         case .computeWeights(let operation, let request):
             [
                 "compute: how much \(request.adapters.list) count for \(request.digests.list), by the \(request.scope.rawValue), "
@@ -45,6 +46,10 @@ struct ActionSentences {
         case .assign(let assignment): "shard \(assignment.shard) as task \(assignment.task), complete"
         case .prepare(let task): "prepare shard \(task.shard) as task \(task.task), complete"
         case .replay(let task, _, let prompts): "train \(prompts.count) prompts as task \(task), complete"
+        case .replayStage(let replay): "train slice \(replay.slice) as task \(replay.task), complete"
+        case .hand(let hand): "hand stages of shard \(hand.shard) on as task \(hand.task), complete"
+        case .stage(let shard, let stage): "stage \(stage.name) of shard \(shard)"
+        case .noStage(let shard): "no more stages of shard \(shard)"
         case .prompts(let task, let prompts): "\(prompts.count) prompts for task \(task), complete"
         case .score(let task): "score \(task.prompts.count) prompts as task \(task.task), complete"
         case .embed(let task, _, let prompts): "embed \(prompts.count) prompts as task \(task), complete"
@@ -74,6 +79,13 @@ struct ActionSentences {
             return "\(digests.count) prompts of shard \(shard) for task \(task)"
         case .replay(let task, _, .shard(let shard, let manifest)):
             return "train \(data(shard, manifest)) for comparison as task \(task)"
+        case .replayStage(let task, _, let shard, let manifest, let slice, _):
+            return "train slice \(slice) of \(data(shard, manifest)) for comparison as task \(task)"
+        case .hand(let task, let shard, let manifest, _, let stage):
+            return stage.map { "hand stage \($0) of \(data(shard, manifest)) on as task \(task)" }
+                ?? "keep of shard \(shard) what \(data(shard, manifest)) has, as task \(task)"
+        case .stage(_, let shard, _, let stage): return "stage \(stage.name) of shard \(shard)"
+        case .noStage(_, let shard): return "no more stages of shard \(shard)"
         case .replay(let task, _, .everything): return "train one adapter on all prompts as task \(task)"
         case .embed(let task, _, let scope, let digests):
             return "embed \(digests.list) as task \(task), by the \(scope.rawValue)"

@@ -46,6 +46,7 @@ extension TranscriptRunner {
             }
             lines.append("  \(record.outcome.shards.shards)")
             return [.forgetShards(operation: operation, .success(record.outcome.shards))]
+        case .loadStages(let operation): return [.stages(operation: operation, .success([:]))]
         case .computeWeights(let operation, let request):
             let count = request.digests.count * request.adapters.count
             let weights = [Float](repeating: 1 / Float(request.adapters.count), count: count)
@@ -60,7 +61,8 @@ extension TranscriptRunner {
             switch task {
             case .assign(_, let shard, let manifest, _, _, let holder): (shard, manifest, holder)
             case .correct(_, let shard, let manifest, _, let holder): (shard, manifest, holder)
-            case .prepare, .prompts, .adapters, .replay, .embed, .score, .compare: nil
+            case .prepare, .prompts, .adapters, .replay, .replayStage, .hand, .stage, .noStage, .embed, .score, .compare:
+                nil
             }
         if let copy {
             let code: ErrorCode? =

@@ -53,7 +53,7 @@ extension TranscriptRunner {
         case .assign(_, _, let manifest, _, _, _), .correct(_, _, let manifest, _, _), .prepare(_, _, let manifest, _),
             .replay(_, _, .shard(_, let manifest)):
             return manifest
-        case .prompts, .adapters, .replay, .embed, .score, .compare:
+        case .prompts, .adapters, .replay, .replayStage, .hand, .stage, .noStage, .embed, .score, .compare:
             throw TranscriptObjection("task \(task) has no manifest")
         }
     }
@@ -100,7 +100,8 @@ extension TranscriptRunner {
             return .embedded(task: task, tokens: 1, seconds: 1, values: digests.map { _ in 1 })
         case .score(let task, _, _, _, let digests):
             return .scored(task: task, tokens: 1, seconds: 1, margins: digests.map { _ in 0.5 })
-        case .prompts, .adapters, .compare: throw TranscriptObjection("no transcript tells of an answer to this task")
+        case .prompts, .adapters, .compare, .replayStage, .hand, .stage, .noStage:
+            throw TranscriptObjection("no transcript tells of an answer to this task")
         }
     }
 

@@ -13,6 +13,14 @@ package enum WireSamples {
         base: "base", precision: .bf16, seed: .max, epochs: 3, batch: 7, learningRate: 1.0 / 3)
     package static let copy = ShardCopy(shard: 3, manifest: "m", prompts: 5, adapter: nil)
 
+    package static let stage = HandedStage(
+        name: "n3", digest: "d3", bytes: (0..<2_000_001).map { UInt8(truncatingIfNeeded: $0) })
+    private static var sliced: TrainingSpecification {
+        var specification = specification
+        specification.slices = 4
+        return specification
+    }
+
     package static let provenance = ApproximateProvenance(
         method: .ifru, original: "a", result: "b", forgotten: 3, corrections: 2)
     package static let correction = CorrectionReport(
@@ -41,6 +49,20 @@ package enum WireSamples {
                 adapter: "a", manifest: "m", prompts: 3, specification: specification, steps: 1, tokens: 2, seconds: 0,
                 computeSeconds: 0, epochLosses: [0.5], slices: SlicesReport(count: 4, first: 3, tokens: 0, stage: 2)),
             adapter: [1, 2]),
+        .trained(
+            task: 5,
+            TrainingReport(
+                adapter: "a", manifest: "m", prompts: 3, specification: specification, steps: 1, tokens: 2, seconds: 0,
+                computeSeconds: 0, epochLosses: [0.5],
+                slices: SlicesReport(
+                    count: 4, first: 3, tokens: 1,
+                    stages: [
+                        StageReport(slice: 1, name: "n1"), StageReport(slice: 3, name: "n3", digest: "d3", bytes: 9),
+                        StageReport(slice: 4, name: "a", digest: "a", bytes: 2),
+                    ])), adapter: [1, 2]),
+        .wants(shard: 4095, manifest: "m", stages: ["n3", "n1"]),
+        .handed(task: 6, stage),
+        .holds(ShardCopy(shard: 1, manifest: "m", prompts: 2, adapter: "a", stages: ["n1", "n3"])),
         .prepared(task: 3, shard: 2, adapter: "a", seconds: 0.5),
         .holds(ShardCopy(shard: 1, manifest: "m", prompts: 2, adapter: "a", prepared: "a")),
         .hello(
@@ -124,6 +146,17 @@ package enum WireSamples {
                 trial: InfluenceTrial(
                     specification: Toy.specification(),
                     configuration: IFRUConfiguration(damping: .relative([0.5, 2]), probes: 3)))),
+        .replayStage(.init(task: 3, specification: sliced, slice: 1, prompts: prompts, before: nil)),
+        .replayStage(.init(task: 3, specification: sliced, slice: 4, prompts: prompts, before: stage)),
+        .hand(
+            .init(
+                task: 9, shard: 1, specification: sliced, manifest: Toy.manifest(prompts), keys: Toy.keys(prompts),
+                stage: "n3")),
+        .hand(
+            .init(
+                task: 9, shard: 1, specification: sliced, manifest: Toy.manifest(prompts), keys: Toy.keys(prompts),
+                stage: nil)),
+        .stage(shard: 2, stage), .noStage(shard: 2),
         .replay(task: 3, specification: specification, prompts: prompts), .prompts(task: 3, prompts: prompts),
         .score(
             CoordinatorMessage.ScoreTask(
@@ -161,6 +194,8 @@ package enum WireSamples {
             ClientRequest.EvaluateRequest(
                 split: .test, compare: true, attention: .init(tau: 30, neighbours: 20))),
         .compare(.quick), .compare(ComparisonOptions(kept: PlannedCase.samples(1).map(\.digest))),
+        .verify(.init(request: nil, stages: .named([.init(shard: 3, slice: 2)]))),
+        .verify(.init(request: nil, stages: .drawn(4096, seed: .max))),
         .dropImport(id: "i"), .verify(ClientRequest.VerifyRequest(request: nil)), .status, .configuration,
         .operation(id: "o"),
         .comparedCases(.init(operation: "o", known: PlannedCase.samples(2).map(\.digest))), .adapters,

@@ -53,7 +53,7 @@ extension Coordinator {
 
     mutating func givePreparations() {
         guard mayPrepare else { return }
-        for worker in known(free) where !tasks.hasWorker(worker.id) && worker.knows(.preparation) {
+        for worker in known(free) where !tasks.hasWorker(worker.id) {
             guard let peer = worker.peer, let shard = shardToPrepare(by: worker), let adapter = shard.adapter else {
                 continue
             }

@@ -35,7 +35,7 @@ extension Coordinator {
 
     /// The next case for a worker that has nothing else to do.
     mutating func giveComparison(to worker: KnownWorker) {
-        guard let peer = worker.peer, worker.knows(.comparison), hasOnlyCopies(worker.id),
+        guard let peer = worker.peer, hasOnlyCopies(worker.id),
             shardToTrain(by: worker) == nil
         else { return }
         for operation in operations.readers
@@ -128,11 +128,6 @@ extension Coordinator {
         }
         return "comparing methods, \(cases.done) of \(cases.count) cases done"
             + (under.isEmpty ? "" : "; under way, rows: \(under.joined(separator: ", "))")
-            + (waitsForNewer(cases) ? "; waits for a worker of the coordinator's release, all others are older" : "")
-    }
-
-    private func waitsForNewer(_ cases: Comparison.Cases) -> Bool {
-        !cases.todo.isEmpty && roster.workingCount > 0 && !roster.hasWorking { $0.knows(.comparison) }
     }
 
     func comparisonFraction(of operation: Operation) -> Double {

@@ -30,13 +30,15 @@ extension Coordinator {
                 return part.operation == operation.id && part.item == .single
             }
             return single.map { "\(line); training one adapter on all data\($0.progressText)" } ?? line
-        case .verify:
+        case .verify(let verification):
             guard let replays = operation.replays else { return activity }
             let under = tasks.filter { task in
                 guard case .part(let part) = task.kind else { return false }
                 return part.operation == operation.id
             }
-            return "replaying, \(replays.done) of \(replays.items.count) shards" + (under.first?.progressText ?? "")
+            let what = verification.stages == nil ? "shards" : "slices"
+            return "replaying, \(replays.done) of \(replays.items.count) \(what)" + (under.first?.progressText ?? "")
+                + (waitsForNewer(replays) ? "; waits for a worker of the coordinator's release, all others are older" : "")
         case .compare: return comparisonActivity(of: operation)
         case .forget where isWaitingForCopies(operation.id):
             return "waiting for workers to delete forgotten data"

@@ -12,6 +12,9 @@ extension Coordinator {
             if let request = verification.request {
                 update(operation.id) { $0.setPhase(Verification.Phase.loading) }
                 actions.append(.loadForgetShards(operation: operation.id, request: request))
+            } else if verification.stages != nil {
+                update(operation.id) { $0.setPhase(Verification.Phase.loading) }
+                actions.append(.loadStages(operation: operation.id))
             } else {
                 prepareReplays(of: snapshot.shards.map(\.index), for: operation.id)
             }
@@ -24,7 +27,10 @@ extension Coordinator {
             let report = VerificationReport(
                 request: verification.request, shards: replays.items.compactMap(\.result),
                 approximate: replays.approximate, empty: replays.empty, notCurrent: replays.notCurrent,
-                changed: replays.items.compactMap(\.changed))
+                changed: replays.items.compactMap(\.changed),
+                stages: verification.stages.map { _ in
+                    replays.items.filter(\.isReplayed).compactMap(\.stage?.result)
+                })
             endOperation(operation.id, .verification(report))
         }
     }
@@ -55,7 +61,7 @@ extension Coordinator {
     mutating func pinReplays() {
         for operation in operations.readers where operation.state == .running {
             guard var replays = operation.replays else { continue }
-            for position in replays.items.indices where replays.items[position].result == nil {
+            for position in replays.items.indices where !replays.items[position].isReplayed {
                 pin(position, of: &replays, operation)
             }
             update(operation.id) { $0.setReplays { $0 = replays } }
@@ -73,7 +79,8 @@ extension Coordinator {
             }
         }
         replays.todo.removeAll { $0 == position }
-        if let shard, let adapter, item.pins < CoordinatorLimits.pins {
+        // What is on record of stages belongs to the adapter that was there.
+        if let shard, let adapter, item.stage == nil, item.pins < CoordinatorLimits.pins {
             item.manifest = shard.manifest
             item.published = adapter.name
             item.trainer = adapter.trainer
@@ -130,7 +137,8 @@ extension Coordinator {
         where operation.state == .running && !isPaused(.operation(operation.id)) {
             guard let replays = operation.replays,
                 let position = replays.todo.first(where: {
-                    replays.items[$0].manifest == manifest && mayReplay(replays.items[$0], of: operation.id, worker)
+                    replays.items[$0].manifest == manifest && replays.items[$0].stage == nil
+                        && mayReplay(replays.items[$0], of: operation.id, worker)
                 })
             else { continue }
             return OperationPart(
@@ -150,15 +158,18 @@ extension Coordinator {
     /// Never the worker that trained the adapter, as long as another one is there: that one would have to be believed twice.
     /// The one that failed at it last may where nobody is left but the trainer.
     private func mayReplay(_ item: Verification.Replays.Item, of operation: String, _ worker: KnownWorker) -> Bool {
+        func may(_ worker: borrowing KnownWorker) -> Bool { item.stage == nil || worker.knows(.stageReplay) }
+        guard may(worker) else { return false }
         let trainer = item.trainer ?? owners[item.shard]
         let isWelcome = isWelcome(worker.id, for: .operation(operation))
-        guard trainer != worker.id else { return isWelcome && !roster.hasWorking { $0.id != worker.id } }
-        return isWelcome || !roster.hasWorking { $0.id != worker.id && $0.id != trainer }
+        guard trainer != worker.id else { return isWelcome && !roster.hasWorking { $0.id != worker.id && may($0) } }
+        return isWelcome || !roster.hasWorking { $0.id != worker.id && $0.id != trainer && may($0) }
     }
 
     func message(for item: OperationPart.Item, of replays: Verification.Replays, task: TaskID) -> Dispatch? {
         guard case .replay(let position) = item, replays.items.indices.contains(position) else { return nil }
         let item = replays.items[position]
+        if let stage = item.stage { return message(for: stage, of: item, task: task) }
         return .replay(
             task: task, specification: settings.configuration.training, .shard(item.shard, manifest: item.manifest))
     }
@@ -168,6 +179,7 @@ extension Coordinator {
     ) {
         guard let items = operation.replays?.items, items.indices.contains(position) else { return }
         let item = items[position]
+        if let stage = item.stage { return replayed(position, stage, in: operation, report: report, by: worker) }
         let result = VerificationReport.Shard(
             shard: item.shard, manifest: item.manifest, published: item.published, replayed: report.adapter,
             match: report.adapter == item.published && report.manifest == item.manifest, worker: worker.id,

@@ -85,7 +85,7 @@ extension Coordinator {
         }
         for (id, shard) in copies.sorted(by: { $0 < $1 }) {
             guard let worker = roster[id], let peer = worker.peer, let copy = worker.copy(of: shard),
-                isToRelease(copy, of: worker)
+                isToRelease(copy, of: worker), !holdsBack(copy, of: worker)
             else { continue }
             let due = copy.releaseSent.map { now.seconds(since: $0) >= CoordinatorLimits.releaseAgainSeconds }
             guard due ?? true else { continue }

@@ -45,7 +45,7 @@ extension Coordinator {
         switch request {
         case .forget: course = .forget(Forgetting())
         case .evaluate(let wanted): course = .evaluate(Evaluation(wanted))
-        case .verify(let wanted): course = .verify(Verification(request: wanted.request))
+        case .verify(let wanted): course = .verify(Verification(wanted))
         case .compare(let options): course = .compare(Comparison(options))
         default: course = .train
         }
@@ -121,7 +121,9 @@ extension Coordinator {
             if let error = wanted.objection { return error }
             if promptCount(of: wanted.split) == 0 { return .emptySplit(wanted.split) }
             if !hasTraining { return .notTrained }
-        case .verify where !hasTraining: return .notTrained
+        case .verify(let wanted):
+            if let error = wanted.stages.flatMap({ objection(to: $0, request: wanted.request) }) { return error }
+            if !hasTraining { return .notTrained }
         case .compare(let options):
             if snapshot.trainingPrompts == 0 { return .nothingToTrain(hasData: snapshot.hasData) }
             if let labels = snapshot.labels, labelsAreOne {
@@ -255,7 +257,7 @@ extension Coordinator {
             $0.generation += 1
             switch $0.course {
             case .evaluate(let old): $0.course = .evaluate(keepsScores ? old.renewed : Evaluation(old.request))
-            case .verify(let old): $0.course = .verify(Verification(request: old.request))
+            case .verify(let old): $0.course = .verify(Verification(.init(request: old.request, stages: old.stages)))
             case .compare(let old): $0.course = .compare(Comparison(old.options))
             case .train, .forget: break
             }

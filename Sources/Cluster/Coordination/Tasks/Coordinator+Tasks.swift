@@ -72,13 +72,6 @@ extension Coordinator {
         let specification = settings.configuration.training
         let next = usesTurnForChunks(worker) ? nil : shardToTrain(by: worker)
         if let shard = next, shard.correction != nil {
-            guard worker.knows(.correction) else {
-                // Exact is always right; nobody waits for an upgrade.
-                let message = "protocol version \(worker.protocolVersion), which the worker speaks, corrects otherwise"
-                return fail(
-                    .correct(shard: shard.index), on: worker.id,
-                    ClientError(code: CorrectionFallback.failed.code, message: message))
-            }
             let id = give(.correct(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             dispatch(
@@ -144,7 +137,11 @@ extension Coordinator {
             let part = nextPart(kind, for: worker)
         else { return }
         let id = give(.part(part), to: worker)
-        if let message = message(for: part, task: id) { dispatch(message, to: peer) }
+        if let message = message(for: part, task: id) {
+            dispatch(message, to: peer)
+        } else {
+            fetchStage(for: part, task: id, by: worker)
+        }
     }
 
     mutating func give(_ kind: CoordinatorTask.Kind, to worker: KnownWorker) -> TaskID {
@@ -269,7 +266,10 @@ extension Coordinator {
     }
 
     mutating func undelivered(_ id: TaskID, to peer: PeerID, _ error: ClientError) {
-        guard let worker = roster.worker(at: peer), let task = task(id, of: worker) else { return }
+        guard let worker = roster.worker(at: peer) else { return }
+        if failedToHand(id, by: worker) { return }
+        if error.code == .stageDiffers { log("a stage was not handed on: \(error.message)", worker: worker.id) }
+        guard let task = task(id, of: worker) else { return }
         if error.code == .stale {
             // The data changed between plan and dispatch; the snapshot that says so is on its way.
             if task.shardOfCopy != nil { send(.cancel(task: id), to: peer) }
@@ -315,7 +315,7 @@ extension Coordinator {
         _ id: TaskID, _ report: TrainingReport, adapter: [UInt8], by worker: KnownWorker
     ) {
         guard let task = task(id, of: worker) else { return }
-        guard report.specification == settings.configuration.training, !report.isStage else {
+        guard report.specification == settings.configuration.training, isOfAsMuch(report, as: task) else {
             return failed(id, .badReport, by: worker)
         }
         switch task.kind {
@@ -327,7 +327,8 @@ extension Coordinator {
             tasks.remove(task.id)
             if task.isTraining { noteEnd(of: task, report, by: worker) }
             let copy = ShardCopy(
-                shard: shard, manifest: manifest, prompts: self.shard(shard)?.prompts ?? 0, adapter: report.adapter)
+                shard: shard, manifest: manifest, prompts: self.shard(shard)?.prompts ?? 0, adapter: report.adapter,
+                stages: stages(of: report, keptBy: worker, shard: shard))
             settle(worker, copy)
             switch task.kind {
             case .train, .correct:
@@ -346,7 +347,9 @@ extension Coordinator {
     }
 
     mutating func failed(_ id: TaskID, _ error: ClientError, by worker: KnownWorker) {
+        if failedToHand(id, by: worker) { return }
         guard let task = task(id, of: worker) else { return }
+        if error.code == .stageDiffers, differs(task) { return }
         remove(task)
         fail(task.work, on: worker.id, error)
     }

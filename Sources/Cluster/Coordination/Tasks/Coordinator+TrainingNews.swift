@@ -30,6 +30,7 @@ extension WorkerMessage {
         case .progress(let progress): progress.task == task.id
         case .holds(let copy): copy.shard == task.shardOfCopy
         case .staged(let id, _, _): id == task.id
+        case .wants(let shard, _, _): shard == task.shardOfCopy
         default: answeredTask == task.id
         }
     }

@@ -26,6 +26,9 @@ extension Coordinator {
         case .progress(let progress): note(progress, of: worker)
         case .trained(let task, let report, let adapter): trained(task, report, adapter: adapter, by: worker)
         case .staged(let task, let report, let adapter): staged(task, report, adapter: adapter, by: worker)
+        case .wants(let shard, let manifest, let stages):
+            wanted(stages, ofShard: shard, manifest: manifest, by: worker)
+        case .handed(let task, let stage): handed(task, stage, by: worker)
         case .scored(let task, let tokens, let seconds, let margins):
             scored(task, tokens: tokens, seconds: seconds, margins: margins, by: worker)
         case .compared(let task, let report): compared(task, report, by: worker)
@@ -140,20 +143,11 @@ extension Coordinator {
                 message: "this cluster trains over the base model \(wanted.base), the worker has "
                     + "\(hello.base.clipped): start it with the same model files")
         }
-        if hello.protocolVersion < Int(wanted.since) {
+        if !hello.knows(wanted) {
             return ClientError(
                 code: .protocolVersion,
-                message: "this cluster trains as it is done since protocol version \(wanted.since), the worker speaks "
-                    + "\(hello.protocolVersion) and would make other adapters: run the same release of lethe on both")
-        }
-        let knowsTraining =
-            (wanted.slices == 1 || hello.trainsSlices == true)
-            && (wanted.averaging == .none || hello.averages == true)
-        if !knowsTraining {
-            return ClientError(
-                code: .protocolVersion,
-                message: "this cluster trains in a way (slices, averages) of which the worker's release knows nothing: "
-                    + "run the same release of lethe on both")
+                message: "this cluster trains in a way (slices, averages) of which the worker's release knows nothing, so "
+                    + "that it would make other adapters: run the same release of lethe on both")
         }
         if hello.precision != wanted.precision {
             return ClientError(

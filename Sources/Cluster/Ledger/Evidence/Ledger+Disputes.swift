@@ -11,6 +11,8 @@ extension Ledger {
         try commit { db in
             guard try shardState(dispute.shard, db).adapter == dispute.published else { return }
             try dropAdapter(shard: dispute.shard, db)
+            // Whoever made them may have made the wrong ones.
+            try dropStages(shard: dispute.shard, db)
             try db.execute(
                 sql: "UPDATE shards SET quarantined = ? WHERE shard = ?",
                 arguments: [time.milliseconds, dispute.shard])

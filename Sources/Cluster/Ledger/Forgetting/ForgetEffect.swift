@@ -11,6 +11,8 @@ struct ForgetEffect {
         var rebuilt = 0
         /// Prompts that leave the shard.
         var leaving = 0
+        /// The first slice of which a prompt goes or is another one, as far as that is known.
+        var slice: Int?
     }
 
     var counts = ForgetCounts()

@@ -104,6 +104,7 @@ extension Ledger {
             // Before anything of a shard changes: what becomes of its adapter depends on how it is.
             let known = Set(effect.shards.keys)
             effect.count(forgetting)
+            effect.count(slicesOf: forgetting, configuration)
             for shard in Set(effect.shards.keys).subtracting(known).sorted() {
                 dropped[shard] = try quarantine(shard, method, request: request, at: time, db)
             }
@@ -118,7 +119,10 @@ extension Ledger {
         if !uses.likes.isEmpty || !selection.damaged.isEmpty { touched.changesLikes = true }
         try removeItems(uses, db)
         _ = try write(summaries, db)
-        for shard in effect.shards.keys.sorted() { try dropKey(ofShard: shard, db) }
+        for shard in effect.shards.keys.sorted() {
+            try dropKey(ofShard: shard, db)
+            try dropStages(shard: shard, from: effect.shards[shard]?.slice ?? 1, db)
+        }
         if !wasTuned || !effect.shards.isEmpty || !summaries.shards.isEmpty || summaries.touches(.validation) {
             try db.execute(sql: "DELETE FROM tuning")
         }

@@ -7,6 +7,7 @@ extension Ledger {
     /// An empty shard needs no adapter: whoever waits for one need not wait any longer.
     func emptied(shard: Int, manifest: String, _ db: Database) throws {
         try dropAdapter(shard: shard, db)
+        try dropStages(shard: shard, db)
         try db.execute(sql: "UPDATE shards SET quarantined = NULL WHERE shard = ?", arguments: [shard])
         try db.execute(sql: "DELETE FROM damaged_adapters WHERE shard = ?", arguments: [shard])
         try dropCorrection(shard: shard, db)

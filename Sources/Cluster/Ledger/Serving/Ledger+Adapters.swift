@@ -22,6 +22,10 @@ extension Ledger {
         contentName: ([UInt8]) throws -> String
     ) throws -> String {
         try requireShard(shard)
+        // They are on record for themselves.
+        let said = report.slices?.stages
+        var report = report
+        report.slices?.stages = nil
         let manifest = report.manifest
         let prompts = try read { try requirePublishable(shard: shard, report, $0) }
         guard report.prompts == prompts else {
@@ -72,11 +76,15 @@ extension Ledger {
                 try record(
                     AdapterRecord(shard: shard, report: report, created: time, trainer: trainer),
                     key: key.reference, db)
-                if !report.isStage { try settle(shard: shard, manifest: manifest, report, db) }
+                var stages: [StageReport]?
+                if !report.isStage {
+                    try settle(shard: shard, manifest: manifest, report, db)
+                    if report.isExact { stages = try record(said, shard: shard, trainer: trainer, db) }
+                }
                 let detail = PublishDetail(
                     shard: shard, adapter: name, manifest: manifest, prompts: prompts,
                     approximation: report.correction.map(Certificate.Correction.init),
-                    original: report.correction?.provenance.original, stage: report.slices?.stage)
+                    original: report.correction?.provenance.original, stage: report.slices?.stage, stages: stages)
                 try audit(db, "publish", detail, at: time)
             }
         } catch {
@@ -194,6 +202,8 @@ extension Ledger {
         var original: String?
         /// The last slice that a stage was trained on.
         var stage: Int?
+        /// What a training in slices passed.
+        var stages: [StageReport]?
     }
 }
 

@@ -8,12 +8,31 @@ public struct ShardCopy: Codable, Hashable, Sendable {
     public var adapter: String?
     /// Content name of the adapter whose IFRU preparation it holds, made from exactly these prompts.
     public var prepared: String?
+    /// Names of the stages that lie beside the prompts, sorted; nil: none, or it is of a release that does not say, or there are
+    /// too many for a hello.
+    public var stages: [String]?
 
-    public init(shard: Int, manifest: String, prompts: Int, adapter: String?, prepared: String? = nil) {
+    public init(
+        shard: Int, manifest: String, prompts: Int, adapter: String?, prepared: String? = nil, stages: [String]? = nil
+    ) {
+        self.stages = stages
         self.shard = shard
         self.manifest = manifest
         self.prompts = prompts
         self.adapter = adapter
         self.prepared = prepared
+    }
+}
+
+extension [ShardCopy] {
+    /// As a hello has room for them: the copies that come first with their stages, the others without.
+    package var fittingHello: [ShardCopy] {
+        var room = WireLimits.helloStages
+        return map { copy in
+            var copy = copy
+            let count = copy.stages?.count ?? 0
+            if count > room { copy.stages = nil } else { room -= count }
+            return copy
+        }
     }
 }

@@ -48,6 +48,9 @@ extension CoordinatorMessage {
         case .replay(let task, _, _), .prompts(let task, _), .embed(let task, _, _), .compare(let task, _),
             .cancel(let task):
             [.task(task)]
+        case .replayStage(let replay): [.task(replay.task)]
+        case .hand(let hand): [.task(hand.task), .shard(hand.shard)]
+        case .stage(let shard, _), .noStage(let shard): [.shard(shard)]
         case .score(let score): [.task(score.task)]
         case .adapters(let task, _): [.task(task), .adapters]
         case .drop: [.adapters]
@@ -74,6 +77,8 @@ extension WorkerMessage {
             .compared(let task, _), .failed(let task, _, _):
             [.task(task)]
         case .progress(let progress): [.task(progress.task)]
+        case .handed(let task, _): [.task(task)]
+        case .wants(let shard, _, _): [.shard(shard)]
         case .released(let shard): [.shard(shard)]
         case .holds(let copy): [.shard(copy.shard)]
         case .hello, .heartbeat, .cleared, .leaving, .goodbye: []

@@ -34,6 +34,55 @@ public struct VerificationReport: Codable, Hashable, Sendable {
         public var isIndependent: Bool { trainer.map { $0 != worker } ?? false }
     }
 
+    /// What training one slice again gave.
+    public struct Stage: Codable, Hashable, Sendable {
+        public var shard: Int
+        /// From 1, of `slices`.
+        public var slice: Int
+        public var slices: Int
+        /// What was asked for, where it has no prompts: what there was before it stands for it. nil: this one.
+        public var asked: Int?
+        /// Of the shard's data.
+        public var manifest: String
+        /// Content name of the published adapter.
+        public var published: String
+        /// Of the stage after the slice (`StageNames`); after the last slice the adapter's.
+        public var name: String
+        /// The slice after which there was the stage that it was trained from; 0: it was trained from the initial adapter.
+        public var from: Int
+        /// SHA-256 of the stage's bytes, as it was recorded when the adapter was published.
+        public var recorded: String
+        /// The same of what the replay gave; nil: it was not replayed.
+        public var replayed: String?
+        public var match: Bool
+        /// Why it was not replayed; nil: it was.
+        public var missing: String?
+        /// The worker that replayed it.
+        public var worker: String?
+        /// The one that made it; nil: not on record.
+        public var trainer: String?
+        public var seconds: Double?
+        /// Prompt tokens that were trained, times epochs.
+        public var tokens: Int?
+
+        package init(
+            shard: Int, slice: Int, slices: Int, asked: Int?, manifest: String, published: String, name: String,
+            from: Int, recorded: String, trainer: String?
+        ) {
+            self.shard = shard
+            self.slice = slice
+            self.slices = slices
+            self.asked = asked
+            self.manifest = manifest
+            self.published = published
+            self.name = name
+            self.from = from
+            self.recorded = recorded
+            self.trainer = trainer
+            match = false
+        }
+    }
+
     /// A shard that was asked for and whose adapter was corrected, not trained: there is nothing to replay.
     public struct Approximate: Codable, Hashable, Sendable {
         public var shard: Int
@@ -80,11 +129,14 @@ public struct VerificationReport: Codable, Hashable, Sendable {
     public var notCurrent: [Int]
     /// Shards that changed while the verification ran.
     public var changed: [Changed]
+    /// Slices that were asked for; nil: whole trainings were.
+    public var stages: [Stage]?
 
     package init(
         request: String? = nil, shards: [Shard], approximate: [Approximate], empty: [Int], notCurrent: [Int],
-        changed: [Changed] = []
+        changed: [Changed] = [], stages: [Stage]? = nil
     ) {
+        self.stages = stages
         self.changed = changed
         self.request = request
         self.shards = shards
@@ -95,7 +147,7 @@ public struct VerificationReport: Codable, Hashable, Sendable {
 
     /// Something was replayed, and everything that was asked for and is not empty gave the same bytes.
     public var allMatch: Bool {
-        !shards.isEmpty && shards.allSatisfy(\.match) && approximate.isEmpty && notCurrent.isEmpty
-            && changed.isEmpty
+        (!shards.isEmpty || stages?.isEmpty == false) && shards.allSatisfy(\.match)
+            && (stages ?? []).allSatisfy(\.match) && approximate.isEmpty && notCurrent.isEmpty && changed.isEmpty
     }
 }

@@ -3,6 +3,12 @@ public struct VerifyReply: Codable, Sendable {
     /// Something was replayed, and everything below is as it should be.
     public var verified: Bool
     public var shards: [VerificationReport.Shard]
+    /// Slices whose training was replayed; nil: whole trainings were. What one of them shows and what not is in `shows`.
+    public var stages: [VerificationReport.Stage]?
+    /// What a replay of single slices shows, and what it does not, for people.
+    public var shows: String?
+    /// What the slices were drawn by; nil: they were named.
+    public var seed: UInt64?
     /// Approximate adapters: these cannot be verified by replay, and are not.
     public var approximate: [VerificationReport.Approximate]
     /// Shards that were asked for and are empty now: nothing to replay.
@@ -29,6 +35,8 @@ public struct VerifyReply: Codable, Sendable {
         damaged: [DamagedAdapter]
     ) {
         shards = report.shards
+        stages = report.stages
+        shows = report.stages == nil ? nil : VerificationReport.Stage.meaning
         approximate = report.approximate
         empty = report.empty
         retraining = report.notCurrent
@@ -42,6 +50,7 @@ public struct VerifyReply: Codable, Sendable {
         self.findings += report.shards.filter { !$0.match }.map {
             "shard \($0.shard): the replay gave other bytes than the published adapter has"
         }
+        self.findings += (report.stages ?? []).compactMap(\.finding)
         self.findings += damaged.map { "shard \($0.shard): \($0.description)" }
         self.findings += report.approximate.map { "shard \($0.shard) is approximate: there is nothing to replay" }
         self.findings += report.notCurrent.map {
@@ -52,10 +61,24 @@ public struct VerifyReply: Codable, Sendable {
                 + (changed.newAdapter.map { "its adapter is \($0) now" } ?? "it is being retrained")
                 + "; verify it again"
         }
-        if report.shards.isEmpty && report.approximate.isEmpty && report.notCurrent.isEmpty && report.changed.isEmpty {
+        if report.shards.isEmpty && report.stages?.isEmpty ?? true && report.approximate.isEmpty && report.notCurrent.isEmpty && report.changed.isEmpty {
             self.findings.append("nothing was replayed: every shard that this is about is empty now")
         }
         verified = report.allMatch && self.findings.isEmpty
+    }
+}
+
+extension VerificationReport.Stage {
+    /// What the replay of a slice shows.
+    static let meaning =
+        "Each replay shows that the stage after a slice follows from the one before it and the slice's prompts, byte for byte as "
+        + "recorded at publication. It takes the stage before as it was recorded: only all slices of a shard together show that its "
+        + "adapter follows from the data, as a full replay does."
+
+    /// Why it is not verified; nil: it is.
+    fileprivate var finding: String? {
+        if let missing { return "shard \(shard), slice \(slice): \(missing)" }
+        return match ? nil : "shard \(shard), slice \(slice): the replay gave other bytes than those on record"
     }
 }
 

@@ -235,9 +235,34 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     public struct VerifyRequest: Codable, Sendable, Equatable {
         /// A forget request's id; nil: every shard.
         public var request: String?
+        /// Single slices in place of whole trainings; nil: whole ones.
+        public var stages: StageChoice?
 
-        public init(request: String?) {
+        public init(request: String?, stages: StageChoice? = nil) {
             self.request = request
+            self.stages = stages
+        }
+    }
+
+    /// Which slices' trainings are replayed.
+    public enum StageChoice: Codable, Sendable, Equatable {
+        case named([StageAddress])
+        /// So many of those that can be, drawn by the seed.
+        case drawn(Int, seed: UInt64)
+
+        /// Slices that one request may name, and draw.
+        public static let most = 4096
+    }
+
+    /// A slice of a shard's training.
+    public struct StageAddress: Codable, Hashable, Sendable {
+        public var shard: Int
+        /// From 1.
+        public var slice: Int
+
+        public init(shard: Int, slice: Int) {
+            self.shard = shard
+            self.slice = slice
         }
     }
 }

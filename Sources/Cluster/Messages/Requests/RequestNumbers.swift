@@ -20,12 +20,24 @@ extension WireNumbers {
             try checkCount(conditions.count, WireLimits.conditions, "conditions")
             try checkFinite(conditions.flatMap { [$0.minimum, $0.maximum].compactMap(\.self) }, "a condition's bound")
         case .serving(.question(let query)): try check(.query(query))
-        case .serving, .train, .forget, .evaluate, .verify, .compare, .status, .configuration, .operation, .adapters,
+        case .serving, .train, .forget, .evaluate, .compare, .status, .configuration, .operation, .adapters,
             .lineage,
             .exportAdapter, .access, .dropImport, .order:
             break
         case .comparedCases(let wanted):
             try checkCount(wanted.known.count, 0...ComparisonOptions.largestKept, "known")
+        case .verify(let wanted):
+            switch wanted.stages {
+            case .named(let stages):
+                try checkCount(stages.count, 1...ClientRequest.StageChoice.most, "stages")
+                for stage in stages {
+                    // What there is not is refused with the cluster's own numbers.
+                    try check(stage.shard, 0...Int(Int32.max), "shard")
+                    try check(stage.slice, 0...Int(Int32.max), "slice")
+                }
+            case .drawn(let count, _): try check(count, 1...ClientRequest.StageChoice.most, "stages")
+            case nil: break
+            }
         case .audit(let audit): try check(audit.after, WireLimits.entries, "after")
         case .requests(let wanted):
             try check(wanted.after, WireLimits.entries, "after")

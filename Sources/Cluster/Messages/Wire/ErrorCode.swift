@@ -24,6 +24,10 @@ extension ErrorCode {
     public static let keyRefused = ErrorCode(rawValue: "key-refused")
     public static let noCopies = ErrorCode(rawValue: "no-copies")
     public static let noData = ErrorCode(rawValue: "no-data")
+    /// The cluster trains in one slice.
+    public static let noSlices = ErrorCode(rawValue: "no-slices")
+    /// There is no such shard, or its training has no such slice.
+    public static let noSuchStage = ErrorCode(rawValue: "no-such-stage")
     public static let notTrained = ErrorCode(rawValue: "not-trained")
     public static let oneLabel = ErrorCode(rawValue: "one-label")
     public static let promptsDiffer = ErrorCode(rawValue: "prompts-differ")
@@ -33,6 +37,8 @@ extension ErrorCode {
     public static let unknownInteraction = ErrorCode(rawValue: "unknown-interaction")
     public static let unknownItem = ErrorCode(rawValue: "unknown-item")
     public static let unknownOperation = ErrorCode(rawValue: "unknown-operation")
+    /// What a stage was when it was made is not on record.
+    public static let unknownStage = ErrorCode(rawValue: "unknown-stage")
     public static let unknownRequest = ErrorCode(rawValue: "unknown-request")
     public static let unknownUser = ErrorCode(rawValue: "unknown-user")
     public static let unknownWorker = ErrorCode(rawValue: "unknown-worker")
@@ -69,6 +75,8 @@ extension ErrorCode {
     public static let promptTooLong = ErrorCode(rawValue: "prompt-too-long")
     public static let promptsMissing = ErrorCode(rawValue: "prompts-missing")
     public static let silent = ErrorCode(rawValue: "silent")
+    /// A stage that was handed on is not the one on record.
+    public static let stageDiffers = ErrorCode(rawValue: "stage-differs")
     public static let wrongBase = ErrorCode(rawValue: "wrong-base")
     public static let wrongPrecision = ErrorCode(rawValue: "wrong-precision")
 

@@ -7,30 +7,40 @@ import Unlearning
 /// What workers are asked for.
 package enum WorkForm: CaseIterable, Sendable {
     case training, correction, preparation, keeping, replay, embedding, scoring, comparison
+    /// To hand stages on, and to take them.
+    case handingOver
+    /// To train one slice alone.
+    case stageReplay
 
     package var since: UInt8 {
         switch self {
-        case .training, .keeping, .replay, .embedding, .scoring: 9
-        // What corrections are made with may leave α out, and what they compute is another method's.
-        case .correction, .preparation: 10
-        // Their cases are told one by one, and may ask for NegKL and Bad-T.
-        case .comparison: 10
+        case .training, .correction, .preparation, .keeping, .replay, .embedding, .scoring, .comparison: 10
+        case .handingOver, .stageReplay: 11
         }
     }
 }
 
 extension TrainingSpecification {
-    /// An older worker passes over what it does not know, and would train something else.
-    package var since: UInt8 {
-        schedule != .constant || dropout != 0 || heldOut != 0 || slices != 1 || averaging != .none
-            ? 10 : WorkForm.training.since
+    /// An older worker passes over what it does not know, and would train something else. Nothing here is newer than the oldest
+    /// version; of that see `WorkerMessage.Hello.knows`.
+    package var since: UInt8 { WorkForm.training.since }
+}
+
+extension WorkerMessage.Hello {
+    /// Whether the worker's release trains as this specification says. Slices and averages came while version 10 lasted: there a
+    /// worker says for itself what it knows.
+    package func knows(_ specification: TrainingSpecification) -> Bool {
+        guard protocolVersion >= Int(specification.since) else { return false }
+        guard protocolVersion == 10 else { return true }
+        return (specification.slices == 1 || trainsSlices == true)
+            && (specification.averaging == .none || averages == true)
     }
 }
 
 extension CoordinatorMessage {
     package var since: UInt8 {
         switch self {
-        case .welcome, .refused, .heartbeat, .prompts, .adapters, .drop, .taken, .cancel, .release: 9
+        case .welcome, .refused, .heartbeat, .prompts, .adapters, .drop, .taken, .cancel, .release, .leave: 10
         case .assign(let assignment):
             max(
                 assignment.specification.since,
@@ -42,7 +52,8 @@ extension CoordinatorMessage {
         case .score: WorkForm.scoring.since
         case .embed: WorkForm.embedding.since
         case .compare: WorkForm.comparison.since
-        case .leave: 10
+        case .hand, .stage, .noStage: WorkForm.handingOver.since
+        case .replayStage: WorkForm.stageReplay.since
         }
     }
 }
@@ -53,9 +64,8 @@ extension ClientRequest {
         switch self {
         case .importRows, .finishImport, .train, .forget, .query, .evaluate, .verify, .status, .operation, .adapters,
             .lineage, .exportAdapter, .access, .audit, .forgetCopy, .dropImport, .configuration, .requests, .serving,
-            .order:
-            9
-        case .compare, .comparedCases: WorkForm.comparison.since
+            .order, .compare, .comparedCases:
+            10
         }
     }
 

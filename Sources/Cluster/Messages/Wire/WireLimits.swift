@@ -4,7 +4,7 @@
 /// evaluated, and whatever one side may say the other takes.
 public enum WireLimits {
     /// First byte of compatibility. A coordinator takes `ProtocolVersions.accepted`; workers and clients take this one alone.
-    public static let version: UInt8 = 10
+    public static let version: UInt8 = 11
 
     // MARK: a cluster
 
@@ -19,6 +19,15 @@ public enum WireLimits {
     /// Bytes of an adapter's file: it comes from a worker in one message, and goes to one in one. Of several as many share a
     /// message as fit into `promptBytes`, whatever the number of shards.
     public static let adapterBytes = message - header
+
+    /// Bytes of a stage that travels from worker to worker: in one message to the coordinator, in one on. It has at most four
+    /// vectors of an adapter and a header (`TrainingStage`): that of an adapter of 120 MB and more stays where it is, and is
+    /// trained again elsewhere.
+    public static let stageBytes = adapterBytes
+    /// Stages of one copy: one after each slice but the last.
+    package static let stages = 0...(TrainingSpecification.sliceBounds.upperBound - 1)
+    /// Stages that a hello names, of all copies together.
+    package static let helloStages = 4096
 
     /// Tasks that a worker may say it goes on with, and a coordinator may bid it go on with.
     public static let heldTasks = 64
@@ -39,9 +48,10 @@ public enum WireLimits {
     public static let payloads = shardCount.upperBound + 2
     /// Frames of one message: the empty one, version, kind, id and header; payloads full and begun.
     public static let frames = 5 + workerMessage / payloadFrame + payloads
-    /// Bytes of the JSON header: room for a hello with `copies` copies and `heldPrompts` digests, and for the lengths of all
-    /// payloads.
-    public static let header = (64 << 10) + copies * copyBytes + heldPrompts * digestBytes + payloads * lengthBytes
+    /// Bytes of the JSON header: room for a hello with `copies` copies, `helloStages` names and `heldPrompts` digests, and for
+    /// the lengths of all payloads.
+    public static let header =
+        (64 << 10) + copies * copyBytes + (heldPrompts + helloStages) * digestBytes + payloads * lengthBytes
     /// Bytes of a copy in a hello: three digests, two numbers and the names of the fields.
     package static let copyBytes = 384
     /// Bytes of a digest in a list.

@@ -87,6 +87,12 @@ extension CoordinatorMessage {
             return try Envelope(
                 "replay", ReplayHeader(task: task, specification: specification),
                 payloads: [try WirePayload.bytes(prompts, kind: "replay")])
+        case .replayStage(let replay): return try StageFrames.envelope(replay)
+        case .hand(let hand): return try StageFrames.envelope(hand)
+        case .stage(let shard, let stage):
+            let header = StageFrames.StageHeader(shard: shard, name: stage.name, digest: stage.digest)
+            return try Envelope("stage", header, payloads: [stage.bytes])
+        case .noStage(let shard): return try Envelope("no-stage", ShardHeader(shard: shard))
         case .prompts(let task, let prompts):
             return try Envelope(
                 "prompts", TaskHeader(task: task), payloads: [try WirePayload.bytes(prompts, kind: "prompts")])
@@ -152,6 +158,18 @@ extension CoordinatorMessage {
             self = .replay(
                 task: header.task, specification: header.specification,
                 prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))
+        case "replay-stage": self = .replayStage(try StageFrames.replay(envelope))
+        case "hand": self = .hand(try StageFrames.hand(envelope))
+        case "stage":
+            let header = try envelope.decode(StageFrames.StageHeader.self, payloads: 1)
+            try numbers.check(header.shard, WireLimits.shards, "shard")
+            self = .stage(
+                shard: header.shard,
+                try StageFrames.stage(header.name, header.digest, envelope.payloads[0], kind: kind))
+        case "no-stage":
+            let shard = try envelope.decode(ShardHeader.self).shard
+            try numbers.check(shard, WireLimits.shards, "shard")
+            self = .noStage(shard: shard)
         case "prompts":
             let header = try envelope.decode(TaskHeader.self, payloads: 1)
             self = .prompts(task: header.task, prompts: try WirePayload.prompts(envelope.payloads[0], kind: kind))

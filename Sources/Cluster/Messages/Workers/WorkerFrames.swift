@@ -5,7 +5,7 @@ import Unlearning
 extension WorkerMessage {
     package static let kinds: Set<String> = [
         "hello", "heartbeat", "need", "lacks", "progress", "trained", "staged", "scored", "embedded", "prepared",
-        "compared", "released", "holds", "failed", "cleared", "leaving", "goodbye",
+        "compared", "released", "holds", "failed", "cleared", "leaving", "goodbye", "wants", "handed",
     ]
 
     private struct TaskHeader: Codable { var task: TaskID }
@@ -58,6 +58,13 @@ extension WorkerMessage {
             return try Envelope("trained", TrainedHeader(task: task, report: report), payloads: [adapter])
         case .staged(let task, let report, let adapter):
             return try Envelope("staged", TrainedHeader(task: task, report: report), payloads: [adapter])
+        case .wants(let shard, let manifest, let stages):
+            let payload = try WireJSON.encode(stages, kind: "wants")
+            return try Envelope(
+                "wants", StageFrames.WantsHeader(shard: shard, manifest: manifest), payloads: [payload])
+        case .handed(let task, let stage):
+            let header = StageFrames.HandedHeader(task: task, name: stage.name, digest: stage.digest)
+            return try Envelope("handed", header, payloads: [stage.bytes])
         case .scored(let task, let tokens, let seconds, let margins):
             let header = ResultHeader(task: task, tokens: tokens, seconds: seconds)
             return try Envelope("scored", header, payloads: [LittleEndianFloats.bytes(margins)])
@@ -131,6 +138,20 @@ extension WorkerMessage {
             let header = try envelope.decode(TrainedHeader.self, payloads: 1)
             try WireNumbers(kind: kind).check(header.report)
             self = .staged(task: header.task, header.report, adapter: envelope.payloads[0])
+        case "wants":
+            let header = try envelope.decode(StageFrames.WantsHeader.self, payloads: 1)
+            try WireNumbers(kind: kind).check(header.shard, WireLimits.shards, "shard")
+            try WirePayload.checkName(header.manifest, kind: kind)
+            let stages = try WireJSON.decode([String].self, from: envelope.payloads[0], kind: kind)
+            guard !stages.isEmpty else { throw .invalidContent(kind: kind, reason: "asks for nothing") }
+            try WireNumbers(kind: kind).checkCount(stages.count, WireLimits.stages, "stages")
+            for name in stages { try WirePayload.checkName(name, kind: kind) }
+            self = .wants(shard: header.shard, manifest: header.manifest, stages: stages)
+        case "handed":
+            let header = try envelope.decode(StageFrames.HandedHeader.self, payloads: 1)
+            self = .handed(
+                task: header.task,
+                try StageFrames.stage(header.name, header.digest, envelope.payloads[0], kind: kind))
         case "scored":
             let header = try envelope.decode(ResultHeader.self, payloads: 1)
             try WireNumbers(kind: kind).check(tokens: header.tokens, seconds: header.seconds)

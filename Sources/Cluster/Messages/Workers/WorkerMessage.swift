@@ -18,6 +18,11 @@ public enum WorkerMessage: Sendable, Equatable {
     case trained(task: TaskID, TrainingReport, adapter: [UInt8])
     /// What the training of the task begins at: it never saw what is trained again. Payload: the adapter's safetensors bytes.
     case staged(task: TaskID, TrainingReport, adapter: [UInt8])
+    /// Names of the stages that a training on the shard's data passes and that the worker has not, last slice first; never empty.
+    /// A training that could begin at one of them waits for the answer: `stage` for each that is found, then `noStage`.
+    case wants(shard: Int, manifest: String, stages: [String])
+    /// The stage that was asked for by `hand`. Payload: its bytes.
+    case handed(task: TaskID, HandedStage)
     /// Payload: margins, little-endian f32, one a prompt, in the order of the prompts.
     case scored(task: TaskID, tokens: Int, seconds: Double, margins: [Float])
     /// Payload: little-endian f32 `[prompts, hidden]`.
@@ -58,10 +63,9 @@ public enum WorkerMessage: Sendable, Equatable {
         public var known: [KnownGeneration]?
         /// What the worker computes, or has computed and nobody has confirmed, from before this connection.
         public var work: [HeldTask]
-        /// Whether the worker knows of slices; nil: it is of a release that does not.
-        public var trainsSlices: Bool?
-        /// Whether it knows of averages of steps (`WeightAveraging`); nil: it is of a release that does not.
-        public var averages: Bool?
+        /// Of version 10 alone: whether the release knows of slices, and of averages of steps (`ProtocolForms`).
+        package var trainsSlices: Bool?
+        package var averages: Bool?
         /// What people are to call it (`WorkerName`); nil: the coordinator finds a name.
         public var label: String?
         /// `Release.version`; nil: it is of a release that does not say.
@@ -78,11 +82,8 @@ public enum WorkerMessage: Sendable, Equatable {
         public init(
             worker: String, secret: String = "", name: String, protocolVersion: Int, base: String,
             precision: TrainingSpecification.Precision, arithmetic: String, threads: Int, copies: [ShardCopy],
-            known: [KnownGeneration]? = nil, work: [HeldTask] = [], trainsSlices: Bool? = true,
-            averages: Bool? = true
+            known: [KnownGeneration]? = nil, work: [HeldTask] = []
         ) {
-            self.trainsSlices = trainsSlices
-            self.averages = averages
             self.worker = worker
             self.secret = secret
             self.name = name
@@ -138,6 +139,16 @@ public enum CoordinatorMessage: Sendable, Equatable {
     case prepare(PrepareTask)
     /// Train without touching local storage: replay for `verify`, or a comparison model. Prompts follow in the payload.
     case replay(task: TaskID, specification: TrainingSpecification, prompts: [TrainingPrompt])
+    /// Train one slice from what there was before it, without touching local storage: for `verify`. The answer is `trained`,
+    /// with the stage, or after the last slice the adapter, as an adapter. Prompts and stage in the payload.
+    case replayStage(StageReplay)
+    /// Bring the copy of the shard to this manifest, as far as that needs no prompts, say `holds` if it changed, and then `handed`
+    /// with the stage of this name, or `failed` (`not-held`). Payload: manifest and keys.
+    case hand(HandTask)
+    /// A stage asked for by `wants`: keep it if it is of the shard's data and its bytes are as said. Payload: its bytes.
+    case stage(shard: Int, HandedStage)
+    /// No more stages of those asked for by `wants` come.
+    case noStage(shard: Int)
     /// The prompts asked for by `need`.
     case prompts(task: TaskID, prompts: [TrainingPrompt])
     /// Margins of the prompts under the mixture; no adapters means the base model. `weights` is `[prompts, adapters]`

@@ -4,12 +4,18 @@ extension WireNumbers {
     package func check(_ copy: ShardCopy) throws(WireError) {
         try check(copy.shard, WireLimits.shards, "shard")
         try check(copy.prompts, 0...WireLimits.prompts, "prompts")
+        if let stages = copy.stages {
+            try checkCount(stages.count, WireLimits.stages, "stages")
+            for name in stages { try WirePayload.checkName(name, kind: kind) }
+        }
     }
 
     package func check(_ hello: WorkerMessage.Hello) throws(WireError) {
         try check(hello.threads, WireLimits.threads, "threads")
         if let seconds = hello.uptimeSeconds { try check(seconds, WireLimits.seconds, "uptimeSeconds") }
         for copy in hello.copies { try check(copy) }
+        let stages = hello.copies.reduce(0) { $0.addingSaturated($1.stages?.count ?? 0) }
+        try checkCount(stages, 0...WireLimits.helloStages, "stages")
         for held in hello.work {
             try check(held.share, 0...1, "share")
             switch held.content {
@@ -54,8 +60,25 @@ extension WireNumbers {
             try check(slices.first, 1...slices.count, "slices.first")
             try check(slices.tokens, WireLimits.tokens, "slices.tokens")
             if let stage = slices.stage { try check(stage, 1...slices.count, "slices.stage") }
+            if let stages = slices.stages { try check(stages, slices: slices.count) }
         }
         if let correction = report.correction { try check(correction) }
+    }
+
+    /// In the order of their slices, each of these once.
+    package func check(_ stages: [StageReport], slices: Int) throws(WireError) {
+        try checkCount(stages.count, 0...slices, "slices.stages")
+        var last = 0
+        for stage in stages {
+            try check(stage.slice, 1...slices, "slices.stages.slice")
+            guard stage.slice > last else {
+                throw .invalidContent(kind: kind, reason: "stages are not in the order of their slices")
+            }
+            last = stage.slice
+            try WirePayload.checkName(stage.name, kind: kind)
+            if let digest = stage.digest { try WirePayload.checkName(digest, kind: kind) }
+            if let bytes = stage.bytes { try check(bytes, 0...WireLimits.workerMessage, "slices.stages.bytes") }
+        }
     }
 
     package func check(_ provenance: ApproximateProvenance) throws(WireError) {

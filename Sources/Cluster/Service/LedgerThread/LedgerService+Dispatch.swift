@@ -45,6 +45,27 @@ extension LedgerService {
             return .prompts(task: task, prompts: try prompts(shard: shard, digests))
         case .replay(let task, let specification, let data):
             return .replay(task: task, specification: specification, prompts: try prompts(of: data))
+        case .replayStage(let task, let specification, let shard, let manifest, let slice, let before):
+            return .replayStage(
+                .init(
+                    task: task, specification: specification, slice: slice,
+                    prompts: try prompts(of: .shard(shard, manifest: manifest)), before: before))
+        case .hand(let task, let shard, let manifest, let specification, let stage):
+            let current = try ledger.manifest(shard: shard)
+            try expect(current.digest == manifest, "shard \(shard) has another manifest now")
+            return .hand(
+                .init(
+                    task: task, shard: shard, specification: specification, manifest: current,
+                    keys: try ledger.shardKeys(shard: shard), stage: stage))
+        case .stage(_, let shard, let manifest, let stage):
+            try expect(try ledger.manifest(shard: shard).digest == manifest, "shard \(shard) has another manifest now")
+            let recorded = try ledger.stageDigest(shard: shard, name: stage.name)
+            guard recorded ?? stage.digest == stage.digest else {
+                throw ClientError(
+                    code: .stageDiffers, message: "a worker's stage of shard \(shard) is another one than on record")
+            }
+            return .stage(shard: shard, stage)
+        case .noStage(_, let shard): return .noStage(shard: shard)
         case .embed(let task, let source, let scope, let digests):
             let prompts = try prompts(digests)
             return .embed(

@@ -16,6 +16,8 @@ struct ShardAssignment: Sendable {
         case updating(UInt64)
         /// The coordinator was asked for these.
         case waiting([String])
+        /// The coordinator was asked for stages at which the training could begin.
+        case fetching(StageFetch)
         case training(JobID)
         /// The storage command of this id keeps the adapter; then it is reported.
         case saving(UInt64, TrainingReport, [UInt8])
@@ -83,9 +85,30 @@ struct ShardAssignment: Sendable {
     var operation: UInt64? {
         switch phase {
         case .updating(let id), .saving(let id, _, _): id
-        case .waiting, .training: nil
+        case .waiting, .fetching, .training: nil
         }
     }
+}
+
+/// A training that waits for what another worker made of it.
+struct StageFetch: Sendable, Equatable {
+    let prompts: [TrainingPrompt]
+    /// Where it begins if nothing comes: what the disk has; nil: at the initial adapter.
+    var stage: TrainingStage?
+    var data: StageData?
+    /// Where it begins unless a later stage comes; nil: no training was cut off here.
+    var checkpoint: TrainingStage?
+    /// Names, last slice first.
+    let wanted: [String]
+    /// Stages that have come and are on their way to the disk.
+    var arriving = 0
+    /// No more come.
+    var hasEnded = false
+
+    /// Slices that need not be trained again.
+    var passed: Int { max(stage?.slice ?? 0, (checkpoint?.slice ?? 1) - 1) }
+    /// What the training begins at.
+    var first: TrainingStage? { checkpoint.flatMap { $0.slice > stage?.slice ?? 0 ? $0 : nil } ?? stage }
 }
 
 /// A preparation on its way from the message to the answer; lost with its shard's copy.

@@ -16,8 +16,11 @@ extension WorkerLogic {
             current.id = assignment.task
             if current.keys != assignment.keys { return change(current, to: assignment.keys) }
             assignments[assignment.shard] = current
-            guard case .waiting(let missing) = current.phase else { return offer(current) }
-            return [.send(.need(task: assignment.task, digests: missing))]
+            switch current.phase {
+            case .waiting(let missing): return [.send(.need(task: assignment.task, digests: missing))]
+            case .fetching(let fetch): return [wants(fetch.wanted, current)]
+            default: return offer(current)
+            }
         }
         // A preparation yields to a training, and goes with the data that it is made from.
         let yielding = preparations.keys.sorted().filter {
@@ -39,7 +42,7 @@ extension WorkerLogic {
         let update = command(assignment.shard, assignment.update(offered: []))
         var commands = [update]
         switch assignment.phase {
-        case .updating, .waiting: assignment.phase = .updating(update.id)
+        case .updating, .waiting, .fetching: assignment.phase = .updating(update.id)
         case .training: break
         case .saving(_, let report, let adapter):
             // What was saved before went with the shard's key.
@@ -73,6 +76,7 @@ extension WorkerLogic {
         if case .removed = result.outcome {
             return [.send(.released(shard: result.shard))]
         }
+        if let actions = moved(result, before: before) { return actions }
         if let actions = prepared(result, before: before) { return actions }
         // The first update hands it over, even if other keys have made it superfluous since.
         if let made = result.preparation, assignments[result.shard]?.original == made.adapter {
@@ -101,7 +105,7 @@ extension WorkerLogic {
             return assignment.task.map { [.send(.need(task: $0, digests: digests))] } ?? []
         case (_, .complete(let prompts, let stored)):
             return complete(assignment, prompts: prompts, stored: stored, result)
-        case (_, .saved), (_, .removed): return []
+        case (_, .saved), (_, .taken), (_, .handed), (_, .removed): return []
         }
     }
 
@@ -112,52 +116,33 @@ extension WorkerLogic {
         var assignment = assignment
         var actions: [Action] = []
         if assignment.task != nil, let copy = result.copy { actions.append(.send(.holds(copy))) }
-        if assignment.adapter != nil {
+        let lacking = result.lacking.map(\.name)
+        if let adapter = assignment.adapter {
             assignments[assignment.shard] = nil
-            return actions
+            // The data is to stay: so are the stages. Where there is no adapter yet, the training will ask for them.
+            return adapter.isEmpty ? actions : actions + wanted(lacking, assignment)
         }
         if let stored, assignment.isAnswered(by: stored.report) {
             assignments[assignment.shard] = nil
             return actions + trained(stored.report, adapter: stored.adapter, task: assignment.task)
+                + wanted(lacking, assignment)
         }
-        let job: Job
-        if let correction = assignment.correction {
-            job = makeJob(
-                .correct(
-                    correction, assignment.specification, prompts: prompts, preparation: assignment.preparation))
-            assignment.preparation = nil
-        } else {
-            let first = result.checkpoint ?? result.stage
-            job = makeJob(.train(assignment.specification, prompts: prompts, from: first))
-            if let first {
-                let place =
-                    first.isCheckpoint ? "after step \(first.steps) on" : "from slice \(first.slice + 1) on"
-                actions.append(.log("shard \(assignment.shard) is trained \(place): the rest is kept"))
-            }
-            if let stage = result.stage {
-                assignment.offered = offered(stage, result.stageData, assignment)
-            }
+        guard let correction = assignment.correction else {
+            let fetch = StageFetch(
+                prompts: prompts, stage: result.stage, data: result.stageData, checkpoint: result.checkpoint,
+                wanted: lacking)
+            let isLater = result.lacking.first.map { $0.slice > fetch.passed } ?? false
+            guard isLater, isConnected, assignment.task != nil else { return actions + begin(assignment, fetch) }
+            assignment.phase = .fetching(fetch)
+            assignments[assignment.shard] = assignment
+            return actions + [wants(lacking, assignment)]
         }
+        let job = makeJob(
+            .correct(correction, assignment.specification, prompts: prompts, preparation: assignment.preparation))
+        assignment.preparation = nil
         assignment.phase = .training(job.id)
         assignments[assignment.shard] = assignment
-        return actions + offer(assignment) + add(job)
-    }
-
-    private func offered(
-        _ stage: TrainingStage, _ data: StageData?, _ assignment: ShardAssignment
-    ) -> OfferedStage? {
-        guard let data,
-            let made = stage.trained(on: data, model: executor.model, specification: assignment.specification)
-        else { return nil }
-        return OfferedStage(report: made.report, adapter: made.adapter.safetensorsBytes())
-    }
-
-    /// Hands the stage that the training begins at to the coordinator: it may answer until the training is done.
-    func offer(_ assignment: ShardAssignment) -> [Action] {
-        guard case .training = assignment.phase, let task = assignment.task, let offered = assignment.offered else {
-            return []
-        }
-        return [.send(.staged(task: task, offered.report, adapter: offered.adapter))]
+        return actions + add(job)
     }
 
     /// Gives up what is under way for a shard; what the disk holds of it stays.

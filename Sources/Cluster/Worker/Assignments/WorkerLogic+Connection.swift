@@ -43,12 +43,20 @@ extension WorkerLogic {
             // A correction has in memory what was forgotten.
             if assignment.correction != nil || assignment.adapter != nil { return abandon(shard: shard) }
             assignments[shard]?.task = nil
-            return []
+            return endFetch(shard, isSure: true)
         }
         assignment.task = assignment.id
         assignments[shard] = assignment
-        guard case .waiting(let missing) = assignment.phase else { return offer(assignment) }
-        return [.send(.need(task: assignment.id, digests: missing))]
+        switch assignment.phase {
+        case .waiting(let missing): return [.send(.need(task: assignment.id, digests: missing))]
+        case .fetching(let fetch): return [wants(fetch.wanted, assignment)]
+        default: return offer(assignment)
+        }
+    }
+
+    /// What nobody can send now is not waited for.
+    private mutating func beginFetching() -> [Action] {
+        assignments.keys.sorted().flatMap { endFetch($0, isSure: true) }
     }
 
     /// Adapters are asked for anew: what must be dropped could not be heard of meanwhile.
@@ -56,7 +64,7 @@ extension WorkerLogic {
         isConnected = false
         adapters = AdapterCache()
         for position in waitingScores.indices { waitingScores[position].asked = [] }
-        return []
+        return beginFetching()
     }
 }
 
@@ -94,6 +102,8 @@ extension Job.Computation {
         case .train(let specification, let prompts, _):
             .replay(manifest: ShardManifest(of: prompts).digest, specification: specification)
         case .score(let task, _): task.content
+        // It is of one slice, and no training of the whole.
+        case .replayStage: nil
         case .embed(let source, let prompts): .embeddings(source, digests: prompts.map(\.digest))
         case .correct, .prepare, .compare: nil
         }
@@ -127,7 +137,7 @@ extension JobOutcome {
     /// Of a training that has ended the report says it.
     func content(of computation: Job.Computation?) -> HeldTask.Content? {
         switch self {
-        case .trained(let report, _) where report.isExact:
+        case .trained(let report, _) where report.isExact && report.isWhole:
             .replay(manifest: report.manifest, specification: report.specification)
         case .scored, .embedded: computation?.content
         case .trained, .prepared, .compared, .cancelled, .failed: nil

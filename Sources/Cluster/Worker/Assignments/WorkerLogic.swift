@@ -48,6 +48,9 @@ package struct WorkerLogic: Sendable {
     var shares: [JobID: Double] = [:]
     var results = HeldResults()
     var adapters = AdapterCache()
+    /// Storage commands that read a stage for another worker, with the task, and those that keep another worker's.
+    var handing: [UInt64: TaskID] = [:]
+    var taking: Set<UInt64> = []
     /// Scoring tasks whose adapters are not all there.
     var waitingScores: [WaitingScore] = []
     private var nextID: UInt64 = 1
@@ -60,7 +63,7 @@ package struct WorkerLogic: Sendable {
 
     /// Sorted by shard; for the hello.
     package var currentCopies: [ShardCopy] {
-        copies.keys.sorted().compactMap { copies[$0] }
+        copies.keys.sorted().compactMap { copies[$0] }.fittingHello
     }
 
     /// What is said without a connection is not said, but for results, which are kept for the next one.
@@ -102,6 +105,12 @@ package struct WorkerLogic: Sendable {
         case .replay(let task, let specification, let prompts):
             if let failure = mismatch(specification) { return [failed(task, failure)] }
             return enqueue(.train(specification, prompts: prompts), task: task)
+        case .replayStage(let replay):
+            if let failure = mismatch(replay.specification) { return [failed(replay.task, failure)] }
+            return enqueue(.replayStage(replay), task: replay.task)
+        case .hand(let asked): return hand(asked)
+        case .stage(let shard, let stage): return take(stage, of: shard)
+        case .noStage(let shard): return endFetch(shard)
         case .prepare(let task): return prepare(task)
         case .score(let score): return prepareScoring(score)
         case .adapters(let task, let adapters): return take(adapters: adapters, task: task)

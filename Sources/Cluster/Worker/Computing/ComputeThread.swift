@@ -99,6 +99,19 @@ final class ComputeThread: Sendable {
             }
             try trained.adapter.checkFinite()
             return .trained(trained.report, adapter: trained.adapter.safetensorsBytes())
+        case .replayStage(let replay):
+            var pace = ProgressPace()
+            let first = try replay.before.map { try TrainingStage($0) }
+            let trained = try executor.train(
+                prompts: replay.prompts, specification: replay.specification, from: first, through: replay.slice,
+                keep: { _ in }
+            ) { progress in
+                if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
+            } isCancelled: {
+                isCancelled(job.id)
+            }
+            try trained.adapter.checkFinite()
+            return .trained(trained.report, adapter: trained.adapter.safetensorsBytes())
         case .correct(let correction, let specification, let prompts, let preparation):
             var pace = ProgressPace()
             let corrected = try executor.correct(

@@ -11,11 +11,13 @@ package protocol TaskExecutor: AnyObject {
     var description: ExecutorDescription { get }
 
     /// - `first`: a stage of this training, from which it goes on; nil: begin at the initial adapter.
+    /// - `last`: the slice that it ends after; nil: the last.
     /// - `keep`: is given the stages that the training passes.
     /// - Throws: `UnlearningError`, `LanguageModelError`.
     func train(
         prompts: [TrainingPrompt], specification: TrainingSpecification, from first: TrainingStage?,
-        keep: @escaping (TrainingStage) -> Void, progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
+        through last: Int?, keep: @escaping (TrainingStage) -> Void, progress: (TrainingProgress) -> Void,
+        isCancelled: () -> Bool
     ) throws -> TrainedAdapter
 
     /// Corrects an adapter approximately; the report says so.
@@ -56,6 +58,16 @@ package protocol TaskExecutor: AnyObject {
 
 extension TaskExecutor {
     package func rest() {}
+
+    /// To its end.
+    package func train(
+        prompts: [TrainingPrompt], specification: TrainingSpecification, from first: TrainingStage?,
+        keep: @escaping (TrainingStage) -> Void, progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
+    ) throws -> TrainedAdapter {
+        try train(
+            prompts: prompts, specification: specification, from: first, through: nil, keep: keep, progress: progress,
+            isCancelled: isCancelled)
+    }
 
     /// From the start, without stages.
     package func train(

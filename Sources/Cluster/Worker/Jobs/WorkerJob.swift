@@ -11,6 +11,8 @@ package struct Job: Sendable, Equatable {
     package enum Computation: Sendable, Equatable {
         /// `from`: what an earlier training of the same slices left; nil: begin at the initial adapter.
         case train(TrainingSpecification, prompts: [TrainingPrompt], from: TrainingStage? = nil)
+        /// One slice of a training, for comparison.
+        case replayStage(CoordinatorMessage.StageReplay)
         case correct(
             PendingCorrection, TrainingSpecification, prompts: [TrainingPrompt], preparation: InfluencePreparation?)
         case prepare(shard: Int, prompts: [TrainingPrompt], adapter: [UInt8], trial: InfluenceTrial)
@@ -49,6 +51,10 @@ package struct StorageCommand: Sendable, Equatable {
         case save(TrainingReport, adapter: [UInt8])
         /// Of the training under way.
         case keepStage(TrainingStage, TrainingSpecification)
+        /// Made by another worker, for the data that the shard was last brought to.
+        case take(HandedStage)
+        /// Brings the copy to the manifest, as far as it needs no prompts for that, and reads the stage of this name.
+        case hand(ShardManifest, keys: ShardKeys, specification: TrainingSpecification, stage: String?)
         case remove
     }
 
@@ -64,6 +70,9 @@ package struct StorageResult: Sendable, Equatable {
         /// `trained`: the kept adapter of exactly these prompts and the specification, if there is one.
         case complete([TrainingPrompt], trained: Trained?)
         case saved
+        case taken(TrainingStage)
+        /// What `hand` found; nil: it was asked for none.
+        case handed(HandedStage?)
         case removed
         case failed(TaskFailure)
     }
@@ -90,6 +99,8 @@ package struct StorageResult: Sendable, Equatable {
     package var stageData: StageData?
     /// A checkpoint behind that stage, from which such a training goes on.
     package var checkpoint: TrainingStage?
+    /// Slices and names of the stages that a training on these prompts passes and that are not there, last slice first.
+    package var lacking: [StageReport] = []
 
     package init(
         id: UInt64, shard: Int, copy: ShardCopy?, outcome: Outcome,

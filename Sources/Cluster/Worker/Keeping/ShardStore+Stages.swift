@@ -58,7 +58,7 @@ extension ShardStore {
         for slice in stride(from: names.last, to: 0, by: -1) {
             guard let name = names[slice], found.contains(name) else { continue }
             if let key = stageKey(slice, contents, secrets, training),
-                let stage = readStage(name, shard: shard, key: key), stage.slice == slice
+                let stage = opened(name, shard: shard, key: key), stage.slice == slice
             {
                 return stage
             }
@@ -75,7 +75,7 @@ extension ShardStore {
         else { return nil }
         let stages = found.compactMap { name -> TrainingStage? in
             guard let slice = names.slice(ofCheckpoint: name), let key = stageKey(slice, contents, secrets, training),
-                let stage = readStage(name, shard: shard, key: key, isCheckpoint: true), stage.slice == slice
+                let stage = opened(name, shard: shard, key: key, isCheckpoint: true), stage.slice == slice
             else {
                 try? KeptFile.remove(folder(shard).stage(name, isCheckpoint: true))
                 return nil
@@ -114,7 +114,7 @@ extension ShardStore {
             if stageReader(name, shard: shard, key: key, isCheckpoint: isCheckpoint) != nil { continue }
             // What is in memory may still open it: its slices are the same, and somebody in them has another key.
             let before = held.secrets.flatMap { stageKey(slice, held.contents, $0, training) }
-            guard let before, let stage = readStage(name, shard: shard, key: before, isCheckpoint: isCheckpoint) else {
+            guard let before, let stage = opened(name, shard: shard, key: before, isCheckpoint: isCheckpoint) else {
                 try KeptFile.remove(path)
                 continue
             }
@@ -141,8 +141,17 @@ extension ShardStore {
         }
     }
 
+    /// nil: it does not open, or is damaged.
+    func opened(_ name: String, shard: Int, key: SymmetricKey, isCheckpoint: Bool = false) -> TrainingStage? {
+        guard var reader = stageReader(name, shard: shard, key: key, isCheckpoint: isCheckpoint),
+            let stage = try? TrainingStage(count: reader.count, read: { try reader.read(into: $0) }),
+            stage.name == name, stage.isCheckpoint == isCheckpoint
+        else { return nil }
+        return stage
+    }
+
     /// nil: somebody in the slices has no key here.
-    private func stageKey(
+    func stageKey(
         _ slice: Int, _ contents: ShardContents, _ secrets: ShardSecrets, _ training: StagedTraining
     ) -> SymmetricKey? {
         let dealing = SliceDealing(training.specification)
@@ -166,16 +175,6 @@ extension ShardStore {
         let file = URL(fileURLWithPath: folder(shard).stage(name, isCheckpoint: isCheckpoint))
         guard let sealed = try? Data(contentsOf: file, options: .mappedIfSafe) else { return nil }
         return try? SealedPieces.Reader(sealed, key: key, context: SealContext.stage(shard: shard, name: name))
-    }
-
-    private func readStage(
-        _ name: String, shard: Int, key: SymmetricKey, isCheckpoint: Bool = false
-    ) -> TrainingStage? {
-        guard var reader = stageReader(name, shard: shard, key: key, isCheckpoint: isCheckpoint),
-            let stage = try? TrainingStage(count: reader.count, read: { try reader.read(into: $0) }),
-            stage.name == name, stage.isCheckpoint == isCheckpoint
-        else { return nil }
-        return stage
     }
 
     private func write(_ stage: TrainingStage, shard: Int, key: SymmetricKey) throws(TaskFailure) {

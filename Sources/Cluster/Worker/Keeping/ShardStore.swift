@@ -20,6 +20,8 @@ package final class ShardStore {
 
     let root: String
     var kept: [Int: KeptShard] = [:]
+    /// Whose stages shards were last brought to.
+    var trainings: [Int: StagedTraining] = [:]
     /// Shards of an earlier release that were found in clear at the opening, and deleted.
     package private(set) var deletedInClear = 0
 
@@ -39,7 +41,12 @@ package final class ShardStore {
         kept.keys.sorted().compactMap(copy)
     }
 
-    package func copy(_ shard: Int) -> ShardCopy? { kept[shard]?.copy(shard) }
+    package func copy(_ shard: Int) -> ShardCopy? {
+        var copy = kept[shard]?.copy(shard)
+        let stages = folder(shard).contentNames(ShardFolder.stageSuffix).compactMap { $0 }
+        copy?.stages = stages.isEmpty || !WireLimits.stages.contains(stages.count) ? nil : stages
+        return copy
+    }
 
     /// Drops what is not in the manifest, and an adapter trained with it, from the disk; then takes in what is new. All of it
     /// is sealed with these keys afterwards.
@@ -67,6 +74,7 @@ package final class ShardStore {
             guard let person = owners[digest], known.insert(digest).inserted else { return nil }
             return OwnedPrompt(prompt: prompt, digest: digest, person: person)
         }
+        trainings[shard] = training
         let secrets = ShardSecrets(keys)
         let held = held(shard, secrets)
         let staying = held.contents.owned.compactMap { take($0.prompt, $0.digest) }
@@ -101,6 +109,7 @@ package final class ShardStore {
     /// Deletes everything that is held of the shard, and forgets its keys.
     package func remove(shard: Int) throws(TaskFailure) {
         kept[shard]?.close()
+        trainings[shard] = nil
         try deleteStages(shard)
         try deleteResults(shard)
         try KeptFile.remove(folder(shard).prompts)

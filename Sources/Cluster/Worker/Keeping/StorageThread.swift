@@ -112,17 +112,22 @@ final class StorageThread: Sendable {
         var stage: TrainingStage?
         var stageData: StageData?
         var checkpoint: TrainingStage?
+        if case .taken(let taken) = outcome { stage = taken }
         if case .update(_, _, _, let specification, _) = command.access, case .complete(_, nil) = outcome {
             let training = StagedTraining(specification: specification, arithmetic: arithmetic)
             stage = store.stage(shard: command.shard, of: training)
-            stageData = stage.flatMap { store.stageData(shard: command.shard, slice: $0.slice, of: training) }
             checkpoint = store.checkpoint(shard: command.shard, of: training).flatMap {
                 $0.slice > stage?.slice ?? 0 ? $0 : nil
             }
         }
-        return StorageResult(
+        if let stage, let training = store.trainings[command.shard] {
+            stageData = store.stageData(shard: command.shard, slice: stage.slice, of: training)
+        }
+        var result = StorageResult(
             id: command.id, shard: command.shard, copy: store.copy(command.shard), outcome: outcome,
             preparation: preparation, stage: stage, stageData: stageData, checkpoint: checkpoint)
+        if case (.update, .complete) = (command.access, outcome) { result.lacking = store.lacking(shard: command.shard) }
+        return result
     }
 
     /// Notes the cluster once nothing of another one is left.
@@ -170,6 +175,15 @@ final class StorageThread: Sendable {
                     stage, shard: command.shard,
                     of: StagedTraining(specification: specification, arithmetic: arithmetic))
                 return .saved
+            case .take(let handed): return .taken(try store.take(handed, shard: command.shard))
+            case .hand(let manifest, let keys, let specification, let name):
+                guard store.copy(command.shard) != nil else {
+                    throw TaskFailure(code: .notHeld, message: "shard \(command.shard) is not held")
+                }
+                let training = StagedTraining(specification: specification, arithmetic: arithmetic)
+                _ = try store.bring(shard: command.shard, to: manifest, keys: keys, training: training)
+                guard let name else { return .handed(nil) }
+                return .handed(try store.hand(name, shard: command.shard))
             case .remove:
                 try store.remove(shard: command.shard)
                 return .removed

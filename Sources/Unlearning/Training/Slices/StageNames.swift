@@ -78,6 +78,8 @@ public struct StageData: Hashable, Sendable {
         self.manifest = manifest
         self.prompts = prompts
     }
+
+    public static let nothing = StageData(manifest: ManifestDigest().hexadecimal, prompts: 0)
 }
 
 /// The slices so far, as one manifest.

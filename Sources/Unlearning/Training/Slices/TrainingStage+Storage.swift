@@ -1,4 +1,5 @@
 import Compute
+import Crypto
 import Files
 import Foundation
 
@@ -46,6 +47,33 @@ extension TrainingStage {
                 let part = numbers[start..<min(start + Self.portion, numbers.count)]
                 try put(Data(LittleEndianFloats.bytes(part)))
             }
+        }
+    }
+
+    /// As `write` puts it.
+    public func bytes() throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try write { bytes += $0 }
+        return bytes
+    }
+
+    /// What a training reports of it.
+    public func report() throws -> StageReport {
+        var (hash, count) = (SHA256(), 0)
+        try write {
+            hash.update(data: $0)
+            count += $0.count
+        }
+        return StageReport(slice: slice, name: name, digest: hash.finalize().hexadecimal, bytes: count)
+    }
+
+    /// - `bytes`: as `write` put them.
+    /// - Throws: `UnlearningError.malformedStage`, `.notFinite`.
+    public init(bytes: [UInt8]) throws {
+        var position = 0
+        try self.init(count: bytes.count) { buffer in
+            buffer.copyBytes(from: bytes[position..<(position + buffer.count)])
+            position += buffer.count
         }
     }
 

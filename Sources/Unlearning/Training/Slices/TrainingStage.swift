@@ -96,17 +96,20 @@ public struct StageKeeping {
     public var arithmetic: String
     /// nil: begin at the initial adapter.
     public var first: TrainingStage?
+    /// The slice that the training ends after; nil: the last. What comes out before that is the stage, as an adapter.
+    public var last: Int?
     /// How long to train before a checkpoint is made; nil: none is.
     public var checkpointInterval: Duration?
     /// Called after every slice with prompts but the last, and with the checkpoints in between.
     public var keep: (TrainingStage) -> Void
 
     public init(
-        arithmetic: String, first: TrainingStage? = nil, checkpointInterval: Duration? = nil,
+        arithmetic: String, first: TrainingStage? = nil, last: Int? = nil, checkpointInterval: Duration? = nil,
         keep: @escaping (TrainingStage) -> Void = { _ in }
     ) {
         self.arithmetic = arithmetic
         self.first = first
+        self.last = last
         self.checkpointInterval = checkpointInterval
         self.keep = keep
     }

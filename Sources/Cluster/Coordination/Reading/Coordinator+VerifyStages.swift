@@ -1,0 +1,245 @@
+import Messages
+import Recommendation
+import Unlearning
+
+/// Verification of single slices: each is trained again from the stage before it, as that was recorded, and what comes out is
+/// compared with what was recorded. So an auditor checks some of them on several workers in a fraction of a training's time.
+extension Coordinator {
+    func objection(to choice: ClientRequest.StageChoice, request: String?) -> ClientError? {
+        let slices = settings.configuration.training.slices
+        if request != nil {
+            return ClientError(code: .invalidRequest, message: "a request's shards are replayed as a whole: name no slices")
+        }
+        guard slices > 1 else {
+            return ClientError(
+                code: .noSlices,
+                message: "this cluster trains its shards in one slice: there are no stages; verify whole trainings")
+        }
+        guard case .named(let stages) = choice else { return nil }
+        let unknown = stages.first { shard($0.shard) == nil || !(1...slices).contains($0.slice) }
+        return unknown.map {
+            ClientError(
+                code: .noSuchStage,
+                message: "there is no slice \($0.slice) of shard \($0.shard): shards count from 0 to "
+                    + "\(snapshot.shards.count - 1), slices from 1 to \(slices)")
+        }
+    }
+
+    mutating func stagesLoaded(_ id: String, _ result: Result<[Int: [RecordedStage]], ClientError>) {
+        guard let operation = operation(id), operation.state == .running,
+            case .verify(let verification) = operation.course, case .loading = verification.phase,
+            let choice = verification.stages
+        else { return }
+        switch result {
+        case .failure(let error): failOperation(id, error)
+        case .success(let recorded):
+            switch chosen(choice, of: recorded) {
+            case .failure(let error): failOperation(id, error)
+            case .success(let replays): update(id) { $0.setPhase(Verification.Phase.replaying(replays)) }
+            }
+        }
+    }
+
+    // MARK: what is replayed
+
+    private func chosen(
+        _ choice: ClientRequest.StageChoice, of recorded: [Int: [RecordedStage]]
+    ) -> Result<Verification.Replays, ClientError> {
+        var replays = Verification.Replays(items: [], approximate: [], empty: [], notCurrent: [], todo: [])
+        switch choice {
+        case .named(let wanted):
+            for address in wanted {
+                guard let shard = shard(address.shard), let adapter = verifiable(shard, &replays) else { continue }
+                switch item(address.slice, of: shard, adapter, recorded[shard.index] ?? []) {
+                case .failure(let error): return .failure(error)
+                case .success(let item): if !replays.items.contains(where: { $0.isSame(as: item) }) { replays.items.append(item) }
+                }
+            }
+        case .drawn(let count, let seed):
+            var found: [Verification.Replays.Item] = []
+            for shard in snapshot.shards {
+                guard let adapter = verifiable(shard, &replays) else { continue }
+                let stages = recorded[shard.index] ?? []
+                for stage in stages {
+                    if case .success(let item) = item(stage.report.slice, of: shard, adapter, stages) { found.append(item) }
+                }
+            }
+            guard !found.isEmpty || !replays.approximate.isEmpty || !replays.notCurrent.isEmpty else {
+                return .failure(.stagesUnknown)
+            }
+            let order = found.map { item in
+                FieldHash.number(
+                    ["verified stage", String(seed), String(item.shard), String(item.stage?.result.slice ?? 0)])
+            }
+            let drawn = found.indices.sorted { (order[$0], $0) < (order[$1], $1) }.prefix(count)
+            replays.items = drawn.sorted().map { found[$0] }
+        }
+        replays.todo = Array(replays.items.indices)
+        return .success(replays)
+    }
+
+    /// The shard's adapter, if it was trained on its present data; else the reason is noted, once.
+    private func verifiable(
+        _ shard: LedgerSnapshot.Shard, _ replays: inout Verification.Replays
+    ) -> LedgerSnapshot.Adapter? {
+        if shard.prompts == 0 {
+            if !replays.empty.contains(shard.index) { replays.empty.append(shard.index) }
+            return nil
+        }
+        guard shard.isCurrent, let adapter = shard.adapter else {
+            if !replays.notCurrent.contains(shard.index) { replays.notCurrent.append(shard.index) }
+            return nil
+        }
+        guard let corrected = adapter.corrected else { return adapter }
+        let found = VerificationReport.Approximate(
+            shard: shard.index, published: adapter.name, method: corrected.method, corrections: corrected.corrections)
+        if !replays.approximate.contains(found) { replays.approximate.append(found) }
+        return nil
+    }
+
+    /// - Parameter stages: on record, of all slices with prompts.
+    private func item(
+        _ slice: Int, of shard: LedgerSnapshot.Shard, _ adapter: LedgerSnapshot.Adapter, _ stages: [RecordedStage]
+    ) -> Result<Verification.Replays.Item, ClientError> {
+        guard !stages.isEmpty else { return .failure(.stagesUnknown) }
+        // What there was before a slice without prompts stands for what there was after it.
+        guard let place = stages.lastIndex(where: { $0.report.slice <= slice }) else {
+            return .failure(
+                ClientError(
+                    code: .noSuchStage,
+                    message: "the slices 1 to \(slice) of shard \(shard.index) have no prompts: there is nothing to replay"))
+        }
+        let (stage, before) = (stages[place], place > 0 ? stages[place - 1].report : nil)
+        guard let digest = stage.report.digest, before.map({ $0.digest != nil }) ?? true else {
+            return .failure(.stagesUnknown)
+        }
+        let result = VerificationReport.Stage(
+            shard: shard.index, slice: stage.report.slice, slices: settings.configuration.training.slices,
+            asked: stage.report.slice == slice ? nil : slice, manifest: shard.manifest, published: adapter.name,
+            name: stage.report.name, from: before?.slice ?? 0, recorded: digest, trainer: stage.worker)
+        return .success(
+            Verification.Replays.Item(
+                shard: shard.index, manifest: shard.manifest, published: adapter.name,
+                trainer: stage.worker ?? adapter.trainer,
+                stage: .init(before: before, isLast: place == stages.indices.last, result: result)))
+    }
+
+    // MARK: tasks
+
+    func message(
+        for stage: Verification.Replays.Stage, of item: Verification.Replays.Item, task: TaskID
+    ) -> Dispatch? {
+        guard stage.before == nil else { return nil }
+        return replay(item, task: task, before: nil)
+    }
+
+    private func replay(_ item: Verification.Replays.Item, task: TaskID, before: HandedStage?) -> Dispatch? {
+        item.stage.map {
+            .replayStage(
+                task: task, specification: settings.configuration.training, shard: item.shard, manifest: item.manifest,
+                slice: $0.result.slice, before: before)
+        }
+    }
+
+    /// What the slice is trained from comes from whoever has it.
+    mutating func fetchStage(for part: OperationPart, task: TaskID, by worker: KnownWorker) {
+        guard let (_, item) = stageReplay(part), let before = item.stage?.before else { return }
+        exchanges.add(
+            StageWant(
+                purpose: .replaying(task), worker: worker.id, shard: item.shard, manifest: item.manifest,
+                names: [before.name], since: now))
+    }
+
+    /// It has come.
+    mutating func replay(_ task: TaskID, from stage: HandedStage, by worker: KnownWorker) {
+        guard let peer = worker.peer, case .part(let part)? = tasks[task]?.kind, let (_, item) = stageReplay(part),
+            let digest = item.stage?.before?.digest
+        else { return }
+        var stage = stage
+        // The worker compares it with what is on record.
+        stage.digest = digest
+        tasks.setNews(task, at: now)
+        if let message = replay(item, task: task, before: stage) { dispatch(message, to: peer) }
+    }
+
+    /// Nobody has what the slice is to be trained from.
+    mutating func lacksStage(_ id: TaskID) {
+        guard let task = tasks[id], case .part(let part) = task.kind, let (position, item) = stageReplay(part) else {
+            return
+        }
+        tasks.remove(id)
+        end(
+            position, of: part.operation,
+            missing: "no worker that is here has the stage after slice \(item.stage?.before?.slice ?? 0), which it is trained "
+                + "from; replay the whole shard instead (lethe verify)")
+    }
+
+    /// - Returns: whether it is a replay of a slice.
+    mutating func differs(_ task: CoordinatorTask) -> Bool {
+        guard case .part(let part) = task.kind, let (position, item) = stageReplay(part) else { return false }
+        tasks.remove(task.id)
+        end(
+            position, of: part.operation,
+            missing: "the stage after slice \(item.stage?.before?.slice ?? 0), which it is trained from, is on the disk of a "
+                + "worker another one than on record")
+        return true
+    }
+
+    private mutating func end(_ position: Int, of operation: String, missing reason: String) {
+        update(operation) { $0.setReplays { $0.items[position].stage?.end(missing: reason) } }
+    }
+
+    mutating func replayed(
+        _ position: Int, _ stage: Verification.Replays.Stage, in operation: Operation, report: TrainingReport,
+        by worker: KnownWorker
+    ) {
+        update(operation.id) { $0.setReplays { $0.items[position].stage?.end(report, by: worker.id) } }
+    }
+
+    /// Whether the report is of a whole training or, where a slice was to be trained, of that.
+    func isOfAsMuch(_ report: TrainingReport, as task: CoordinatorTask) -> Bool {
+        switch task.kind {
+        case .part(let part):
+            guard let (_, item) = stageReplay(part), let stage = item.stage else { return report.isWhole }
+            return report.slices?.stages?.contains { $0.slice == stage.result.slice } == true
+                && report.slices.map { $0.first == (stage.before?.slice ?? 0) + 1 } == true
+        // Whoever checks takes nothing from anybody.
+        case .check: return report.isWhole
+        default: return !report.isStage
+        }
+    }
+
+    func waitsForNewer(_ replays: Verification.Replays) -> Bool {
+        replays.todo.contains { replays.items[$0].stage != nil } && roster.workingCount > 0
+            && !roster.hasWorking { $0.knows(.stageReplay) }
+    }
+
+    private func stageReplay(_ part: OperationPart) -> (position: Int, item: Verification.Replays.Item)? {
+        guard case .replay(let position) = part.item, isCurrent(part),
+            let items = operation(part.operation)?.replays?.items, items.indices.contains(position),
+            items[position].stage != nil
+        else { return nil }
+        return (position, items[position])
+    }
+
+    /// What the worker's disk has of the shard's stages after a training.
+    func stages(of report: TrainingReport, keptBy worker: KnownWorker, shard: Int) -> [String]? {
+        guard let said = report.slices?.stages else { return worker.copy(of: shard)?.stages }
+        let before = Set(worker.copy(of: shard)?.stages ?? [])
+        return said.filter { $0.name != report.adapter && ($0.digest != nil || before.contains($0.name)) }.map(\.name)
+            .sorted()
+    }
+}
+
+extension Verification.Replays.Item {
+    fileprivate func isSame(as other: Self) -> Bool {
+        shard == other.shard && stage?.result.slice == other.stage?.result.slice
+    }
+}
+
+extension ClientError {
+    static let stagesUnknown = ClientError(
+        code: .unknownStage,
+        message: "what these stages were when they were made is not on record: an older release trained the shard, or it was "
+            + "trained by a worker of one; replay whole shards instead (lethe verify)")
+}

@@ -1,0 +1,178 @@
+import Messages
+
+/// Who takes a shard over gets the stages of its training from whoever has them. They pass through the coordinator, which keeps
+/// none, and are of the present data: whoever hands one on brings its own copy to the manifest first, and whoever gets one
+/// compares its name with the data. When nobody has any, or too late, the training begins earlier and ends with the same bytes.
+extension Coordinator {
+    /// A worker lacks stages, or its training waits for one.
+    mutating func wanted(_ names: [String], ofShard index: Int, manifest: String, by worker: KnownWorker) {
+        guard let peer = worker.peer else { return }
+        noteWaiting(of: worker.id, shard: index)
+        let isOfNow =
+            shard(index)?.manifest == manifest && worker.copy(of: index)?.manifests.contains(manifest) == true
+        guard isOfNow, worker.knows(.handingOver) else {
+            return dispatch(.noStage(task: takeTaskID(), shard: index), to: peer)
+        }
+        exchanges.add(
+            StageWant(
+                purpose: .keeping, worker: worker.id, shard: index, manifest: manifest, names: names, since: now))
+        changes.note(index)
+    }
+
+    mutating func handed(_ id: TaskID, _ stage: HandedStage, by worker: KnownWorker) {
+        guard var want = exchanges.want(asking: id), let asking = want.asking, asking.holder == worker.id,
+            asking.name == stage.name, let receiver = roster[want.worker], let peer = receiver.peer
+        else { return }
+        switch want.purpose {
+        case .keeping:
+            noteWaiting(of: receiver.id, shard: want.shard)
+            dispatch(.stage(task: id, shard: want.shard, manifest: want.manifest, stage), to: peer)
+            log(
+                "a stage of shard \(want.shard) goes from worker \(worker.title) to worker \(receiver.title)",
+                worker: receiver.id, shard: want.shard)
+            want.pass(at: now)
+            exchanges.set(want)
+        case .replaying(let task):
+            exchanges.remove(want)
+            replay(task, from: stage, by: receiver)
+        }
+    }
+
+    /// - Returns: whether the task was to hand a stage on.
+    mutating func failedToHand(_ id: TaskID, by worker: KnownWorker) -> Bool {
+        guard var want = exchanges.want(asking: id), want.asking?.holder == worker.id else { return false }
+        want.fail()
+        exchanges.set(want)
+        return true
+    }
+
+    /// Asks whoever has what is wanted, and tells whoever waits in vain.
+    mutating func advanceHandOvers() {
+        for want in exchanges.wants {
+            var want = want
+            guard isStillWanted(want) else {
+                exchanges.remove(want)
+                endHandOver(want)
+                continue
+            }
+            if let asking = want.asking {
+                if roster.isLive(asking.holder), now < asking.until { continue }
+                want.fail()
+            }
+            advance(&want)
+        }
+    }
+
+    private func isStillWanted(_ want: StageWant) -> Bool {
+        guard let worker = roster[want.worker], worker.isLive, shard(want.shard)?.manifest == want.manifest else {
+            return false
+        }
+        switch want.purpose {
+        case .keeping: return worker.copy(of: want.shard)?.manifests.contains(want.manifest) == true
+        case .replaying(let task): return tasks[task]?.worker == want.worker
+        }
+    }
+
+    private mutating func advance(_ want: inout StageWant) {
+        let end = want.since.advanced(bySeconds: patience(with: want))
+        while let name = want.names.first, now < end {
+            let holders = holders(of: name, for: want)
+            guard !holders.isEmpty else {
+                want.pass()
+                continue
+            }
+            let free = holders.first { !exchanges.isBusy($0.id) }
+            if let free, exchanges.underWay < CoordinatorLimits.stagesUnderWay { ask(free, for: name, &want) }
+            exchanges.set(want)
+            alarms.add(.anything, at: min(end, want.asking?.until ?? end))
+            return
+        }
+        exchanges.end(want)
+        endHandOver(want)
+    }
+
+    /// Whoever owns the shard now and does not train it can wait.
+    private func patience(with want: StageWant) -> Double {
+        let isTraining = tasks.tasks(of: want.worker).contains { $0.isTraining && $0.shardOfCopy == want.shard }
+        return isTraining || want.purpose != .keeping
+            ? CoordinatorLimits.stageSeconds : CoordinatorLimits.handOverSeconds
+    }
+
+    private func holders(of name: String, for want: StageWant) -> [KnownWorker] {
+        known(roster.liveHolders(of: want.shard)).filter { holder in
+            holder.copy(of: want.shard)?.stages.contains(name) == true && holder.knows(.handingOver)
+                && !want.refused.contains(holder.id) && (want.purpose != .keeping || holder.id != want.worker)
+        }
+    }
+
+    private mutating func ask(_ holder: KnownWorker, for name: String, _ want: inout StageWant) {
+        guard let peer = holder.peer else { return }
+        let id = takeTaskID()
+        want.asking = StageWant.Asking(
+            task: id, holder: holder.id, name: name, until: now.advanced(bySeconds: CoordinatorLimits.handSeconds))
+        if case .replaying(let task) = want.purpose { tasks.setNews(task, at: now) }
+        dispatch(
+            .hand(
+                task: id, shard: want.shard, manifest: want.manifest, specification: settings.configuration.training,
+                stage: name), to: peer)
+    }
+
+    private mutating func endHandOver(_ want: StageWant) {
+        changes.note(want.shard)
+        switch want.purpose {
+        case .keeping:
+            guard let peer = roster[want.worker]?.peer else { return }
+            dispatch(.noStage(task: takeTaskID(), shard: want.shard), to: peer)
+        case .replaying(let task): lacksStage(task)
+        }
+    }
+
+    /// A training that waits for a stage is not silent.
+    private mutating func noteWaiting(of worker: String, shard: Int) {
+        for task in tasks.tasks(of: worker) where task.shardOfCopy == shard { tasks.setNews(task.id, at: now) }
+    }
+
+    private mutating func takeTaskID() -> TaskID {
+        defer { nextTask += 1 }
+        return nextTask
+    }
+
+    // MARK: copies that are kept for it
+
+    /// Keeps a copy that would go now, for as long as whoever owns the shard may want the stages that lie beside it. What of it
+    /// has been forgotten goes at once all the same.
+    ///
+    /// - Returns: whether it stays for the moment.
+    mutating func holdsBack(_ copy: KnownCopy, of worker: KnownWorker) -> Bool {
+        guard copy.releaseSent == nil, let shard = shard(copy.shard), shard.prompts > 0, let peer = worker.peer,
+            worker.knows(.handingOver), let heir = owners[copy.shard].flatMap({ roster[$0] }), heir.id != worker.id,
+            heir.isLive, heir.knows(.handingOver),
+            !exchanges.hasEnded(copy.shard, for: heir.id, manifest: shard.manifest)
+        else { return false }
+        let present = Set(heir.copy(of: copy.shard)?.stages ?? [])
+        guard copy.stages.contains(where: { !present.contains($0) }) else { return false }
+        var held = copy.heldBack ?? KnownCopy.HeldBack(manifest: shard.manifest, since: now)
+        if held.manifest != shard.manifest { held = KnownCopy.HeldBack(manifest: shard.manifest, since: now) }
+        let isStale = !copy.isExactly(shard.manifest)
+        if isStale, held.before == nil {
+            held.before = copy.manifests
+            dispatch(
+                .hand(
+                    task: takeTaskID(), shard: shard.index, manifest: shard.manifest,
+                    specification: settings.configuration.training, stage: nil), to: peer)
+        }
+        // Who does not say what is left of it is told to delete it.
+        let isUnanswered = isStale && held.before == copy.manifests
+        let end = held.since.advanced(
+            bySeconds: isUnanswered ? CoordinatorLimits.handSeconds : CoordinatorLimits.handOverSeconds)
+        // What is wanted is being worked off.
+        guard now < end || (!isUnanswered && exchanges.isWanted(copy.shard, by: heir.id)) else { return false }
+        if held != copy.heldBack {
+            roster.update(worker.id) { $0.holdBack(held, copyOf: shard.index) }
+            for seconds in [CoordinatorLimits.handSeconds, CoordinatorLimits.handOverSeconds] {
+                alarms.add(.shard(shard.index), at: held.since.advanced(bySeconds: seconds))
+            }
+        }
+        return true
+    }
+}

@@ -1,0 +1,24 @@
+import Files
+import Messages
+import Unlearning
+
+extension TrainingStage {
+    /// What another worker handed on, once it is known to be what it is said to be.
+    ///
+    /// - Throws: `TaskFailure` (`stage-differs`); `UnlearningError.malformedStage`, `.notFinite`.
+    init(_ handed: HandedStage) throws {
+        guard sha256(handed.bytes) == handed.digest else {
+            throw TaskFailure(code: .stageDiffers, message: "the stage that was handed on is not the one on record")
+        }
+        try self.init(bytes: handed.bytes)
+        guard name == handed.name else {
+            throw TaskFailure(code: .stageDiffers, message: "the stage that was handed on is another one")
+        }
+    }
+
+    /// For another worker.
+    func handed() throws -> HandedStage {
+        let bytes = try bytes()
+        return HandedStage(name: name, digest: sha256(bytes), bytes: bytes)
+    }
+}

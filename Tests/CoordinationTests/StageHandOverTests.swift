@@ -1,0 +1,208 @@
+import ClusterTestSupport
+import Coordination
+import Foundation
+import Messages
+import Testing
+import Unlearning
+
+@Suite("Whoever takes a shard over gets its stages")
+struct StageHandOverTests {
+    private static let training = {
+        var training = CoordinatorFixture.specification
+        training.slices = 4
+        return training
+    }()
+
+    private func copy(_ manifest: String = "m0", _ stages: [String]? = ["s1", "s2"]) -> ShardCopy {
+        ShardCopy(shard: 0, manifest: manifest, prompts: 10, adapter: nil, stages: stages)
+    }
+
+    /// Worker "a" has the only shard, which is trained, and its stages; "b" has nothing.
+    private func started(_ snapshot: LedgerSnapshot? = nil) -> CoordinatorFixture {
+        var fixture = CoordinatorFixture(
+            snapshot ?? CoordinatorFixture.snapshot(shards: 1, adapters: true), training: Self.training)
+        fixture.hello("a", copies: [copy()])
+        fixture.wait(4000, beating: ["a"])
+        fixture.hello("b")
+        return fixture
+    }
+
+    private func order(_ verb: WorkerOrder.Verb, _ worker: String, _ fixture: inout CoordinatorFixture) {
+        fixture.ask(.order(WorkerOrder(worker: worker, verb: verb)), id: "order \(worker)")
+        for (id, command) in fixture.commands {
+            if case .setDuty = command { fixture.feed(.ledger(id, .committed(fixture.coordinator.snapshot))) }
+        }
+    }
+
+    private func hands(_ fixture: CoordinatorFixture) -> [(worker: String, task: TaskID, name: String?)] {
+        fixture.actions.compactMap { action in
+            guard case .dispatch(let peer, .hand(let task, 0, _, _, let name)) = action else { return nil }
+            return (String(decoding: peer.bytes, as: UTF8.self), task, name)
+        }
+    }
+
+    /// Names of the stages that the worker is sent; "" ends them.
+    private func sent(to worker: String, _ fixture: CoordinatorFixture) -> [String] {
+        fixture.actions.compactMap { action in
+            switch action {
+            case .dispatch(fixture.peer(worker), .stage(_, 0, _, let stage)): stage.name
+            case .dispatch(fixture.peer(worker), .noStage(_, 0)): ""
+            default: nil
+            }
+        }
+    }
+
+    private func isReleased(_ worker: String, _ fixture: CoordinatorFixture) -> Bool {
+        fixture.messages(to: worker).contains(.release(shard: 0))
+    }
+
+    private func stage(_ name: String) -> HandedStage { HandedStage(name: name, digest: "d", bytes: [1]) }
+
+    /// Drained, and "b" has the data and asks for the stages.
+    private func drained() throws -> CoordinatorFixture {
+        var fixture = started()
+        order(.drain, "a", &fixture)
+        #expect(!isReleased("a", fixture))
+        fixture.wait(4000, beating: ["a", "b"])
+        let task = try #require(fixture.assignments.first)
+        #expect(task.worker == "b" && !task.trains && !isReleased("a", fixture))
+        fixture.say(.holds(copy("m0", nil)), by: "b")
+        #expect(!isReleased("a", fixture))
+        fixture.say(.wants(shard: 0, manifest: "m0", stages: ["s3", "s2", "s1"]), by: "b")
+        return fixture
+    }
+
+    @Test("A drained worker hands all of its stages on, last slice first, and only then deletes its copy")
+    func draining() throws {
+        var fixture = try drained()
+        for name in ["s2", "s1"] {
+            let hand = try #require(hands(fixture).first)
+            #expect(hand.worker == "a" && hand.name == name && !isReleased("a", fixture))
+            fixture.say(.handed(task: hand.task, stage(name)), by: "a")
+            #expect(sent(to: "b", fixture).first == name)
+        }
+        #expect(sent(to: "b", fixture) == ["s1", ""])
+        fixture.wait(250, beating: ["a", "b"])
+        let released = isReleased("a", fixture)
+        fixture.say(.holds(copy()), by: "b")
+        #expect(released || isReleased("a", fixture))
+    }
+
+    @Test("A worker that hands nothing on, fails to, or is gone, is waited for as long as is said")
+    func silent() throws {
+        var fixture = try drained()
+        #expect(hands(fixture).count == 1)
+        fixture.wait(20_000, beating: ["a", "b"])
+        #expect(sent(to: "b", fixture).isEmpty && !isReleased("a", fixture))
+        fixture.wait(30_000, beating: ["a", "b"])
+        #expect(sent(to: "b", fixture) == [""] && isReleased("a", fixture))
+
+        fixture = try drained()
+        for name in ["s2", "s1"] {
+            let hand = try #require(hands(fixture).first)
+            #expect(hand.name == name)
+            fixture.say(.failed(task: hand.task, code: .notHeld, message: "gone"), by: "a")
+        }
+        #expect(sent(to: "b", fixture) == [""])
+
+        fixture = try drained()
+        fixture.feed(.unreachable(peer: fixture.peer("a")))
+        #expect(sent(to: "b", fixture) == [""])
+    }
+
+    @Test("What is handed on too late, by another worker or under another name goes nowhere")
+    func foreign() throws {
+        var fixture = try drained()
+        let hand = try #require(hands(fixture).first)
+        fixture.say(.handed(task: hand.task, stage("s2")), by: "b")
+        fixture.say(.handed(task: hand.task, stage("s9")), by: "a")
+        fixture.say(.handed(task: hand.task + 50, stage("s2")), by: "a")
+        #expect(sent(to: "b", fixture).isEmpty)
+        // Somebody is forgotten meanwhile: what was asked for is not of the data of now.
+        var after = fixture.coordinator.snapshot
+        after.shards[0].manifest = "m0-after"
+        fixture.feed(.ledgerChanged(after))
+        #expect(sent(to: "b", fixture) == [""])
+        fixture.say(.handed(task: hand.task, stage("s2")), by: "a")
+        #expect(sent(to: "b", fixture).isEmpty)
+        fixture.say(.wants(shard: 0, manifest: "m0", stages: ["s2"]), by: "b")
+        #expect(sent(to: "b", fixture) == [""] && hands(fixture).isEmpty)
+    }
+
+    @Test("A paused worker drops at once what a forget takes, and what is left of its stages goes to whoever trains")
+    func forgotten() throws {
+        var fixture = started()
+        order(.pause, "a", &fixture)
+        var after = fixture.coordinator.snapshot
+        after.shards[0].manifest = "m0-after"
+        after.shards[0].adapter = nil
+        after.shards[0].quarantinedSince = Date(timeIntervalSince1970: 0)
+        fixture.feed(.ledgerChanged(after))
+        let trim = try #require(hands(fixture).first)
+        #expect(trim.worker == "a" && trim.name == nil && !isReleased("a", fixture))
+        var task = fixture.assignments.first
+        if task == nil {
+            fixture.wait(1000, beating: ["a", "b"])
+            task = fixture.assignments.first
+        }
+        #expect(task?.worker == "b" && task?.trains == true)
+        fixture.say(.holds(copy("m0-after", ["s1"])), by: "a")
+        fixture.say(.holds(copy("m0-after", nil)), by: "b")
+        fixture.say(.wants(shard: 0, manifest: "m0-after", stages: ["n2", "s1"]), by: "b")
+        let hand = try #require(hands(fixture).first)
+        #expect(hand.worker == "a" && hand.name == "s1")
+        fixture.say(.handed(task: hand.task, stage("s1")), by: "a")
+        #expect(sent(to: "b", fixture) == ["s1", ""])
+        fixture.wait(250, beating: ["a", "b"])
+        #expect(isReleased("a", fixture))
+    }
+
+    @Test("A worker that does not say what it dropped is told to delete everything")
+    func unanswered() {
+        var fixture = started()
+        order(.pause, "a", &fixture)
+        var after = fixture.coordinator.snapshot
+        after.shards[0].manifest = "m0-after"
+        fixture.feed(.ledgerChanged(after))
+        #expect(hands(fixture).count == 1)
+        fixture.wait(29_000, beating: ["a", "b"])
+        #expect(!isReleased("a", fixture))
+        fixture.wait(2000, beating: ["a", "b"])
+        #expect(isReleased("a", fixture))
+    }
+
+    @Test("A copy without stages, or that nobody can take them from, goes as it always did")
+    func nothingToHand() {
+        var fixture = CoordinatorFixture(
+            CoordinatorFixture.snapshot(shards: 1, adapters: true), training: Self.training)
+        fixture.hello("a", copies: [copy("m0", nil)])
+        fixture.wait(4000, beating: ["a"])
+        fixture.hello("b")
+        order(.drain, "a", &fixture)
+        #expect(isReleased("a", fixture))
+        fixture = CoordinatorFixture(
+            CoordinatorFixture.snapshot(shards: 1, adapters: true), training: Self.training)
+        fixture.hello("a", copies: [copy()])
+        order(.drain, "a", &fixture)
+        #expect(isReleased("a", fixture))
+    }
+
+    @Test("Who trains for comparison takes nothing from anybody: an answer that began in the middle is refused")
+    func independent() throws {
+        var fixture = CoordinatorFixture(
+            CoordinatorFixture.snapshot(shards: 1, adapters: true), doubleCheck: .share(0), training: Self.training)
+        fixture.hello("a", copies: [copy()])
+        fixture.ask(.verify(.init(request: nil)), id: "v")
+        let replay = fixture.actions.compactMap { action -> TaskID? in
+            guard case .dispatch(_, .replay(let task, _, _)) = action else { return nil }
+            return task
+        }
+        var report = TrainingReport(
+            adapter: "a0", manifest: "m0", prompts: 10, specification: Self.training, steps: 1, tokens: 1, seconds: 1,
+            computeSeconds: 1, epochLosses: [], slices: SlicesReport(count: 4, first: 3, tokens: 1))
+        fixture.say(.trained(task: try #require(replay.first), report, adapter: [1]), by: "a")
+        fixture.ask(.operation(id: "v"), id: "v")
+        #expect(!fixture.replies.contains { if case .operation(_, .verification?) = $0 { true } else { false } })
+        report.slices?.first = 1
+    }
+}
