@@ -39,7 +39,9 @@ struct OlderWorkerTests {
         fixture.wait(4000, beating: ["a"])
         fixture.hello("b")
         fixture.ask(.order(WorkerOrder(worker: "a", verb: .drain)), id: "o")
-        for case (let id, .setDuty) in fixture.commands { fixture.feed(.ledger(id, .committed(fixture.coordinator.snapshot))) }
+        for case (let id, .setDuty) in fixture.commands {
+            fixture.feed(.ledger(id, .committed(fixture.coordinator.snapshot)))
+        }
         #expect(fixture.messages(to: "a").contains(.release(shard: 0)))
         fixture.say(.wants(shard: 0, manifest: "m0", stages: ["s1"]), by: "a")
         #expect(!fixture.actions.contains { if case .dispatch(_, .hand) = $0 { true } else { false } })

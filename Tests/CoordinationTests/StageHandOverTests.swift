@@ -36,7 +36,7 @@ struct StageHandOverTests {
 
     private func hands(_ fixture: CoordinatorFixture) -> [(worker: String, task: TaskID, name: String?)] {
         fixture.actions.compactMap { action in
-            guard case .dispatch(let peer, .hand(let task, 0, _, _, let name)) = action else { return nil }
+            guard case .dispatch(let peer, .hand(let task, 0, _, _, let name, _)) = action else { return nil }
             return (String(decoding: peer.bytes, as: UTF8.self), task, name)
         }
     }
@@ -193,16 +193,23 @@ struct StageHandOverTests {
             CoordinatorFixture.snapshot(shards: 1, adapters: true), doubleCheck: .share(0), training: Self.training)
         fixture.hello("a", copies: [copy()])
         fixture.ask(.verify(.init(request: nil)), id: "v")
-        let replay = fixture.actions.compactMap { action -> TaskID? in
-            guard case .dispatch(_, .replay(let task, _, _)) = action else { return nil }
-            return task
-        }
         var report = TrainingReport(
             adapter: "a0", manifest: "m0", prompts: 10, specification: Self.training, steps: 1, tokens: 1, seconds: 1,
             computeSeconds: 1, epochLosses: [], slices: SlicesReport(count: 4, first: 3, tokens: 1))
-        fixture.say(.trained(task: try #require(replay.first), report, adapter: [1]), by: "a")
-        fixture.ask(.operation(id: "v"), id: "v")
-        #expect(!fixture.replies.contains { if case .operation(_, .verification?) = $0 { true } else { false } })
-        report.slices?.first = 1
+        for (first, isTaken) in [(3, false), (1, true)] {
+            let replay = fixture.actions.compactMap { action -> TaskID? in
+                guard case .dispatch(_, .replay(let task, _, _)) = action else { return nil }
+                return task
+            }
+            report.slices?.first = first
+            fixture.say(.trained(task: try #require(replay.first), report, adapter: [1]), by: "a")
+            let again = fixture.actions
+            fixture.ask(.operation(id: "v"), id: "v")
+            let hasEnded = fixture.replies.contains {
+                if case .operation(_, .verification?) = $0 { true } else { false }
+            }
+            #expect(hasEnded == isTaken)
+            fixture.actions = again
+        }
     }
 }

@@ -14,7 +14,8 @@ struct StageVerificationTests {
 
     /// As a worker reports them: slice 2 has no prompts.
     private static let stages = [
-        StageReport(slice: 1, name: "s1", digest: "d1", bytes: 1), StageReport(slice: 3, name: "s3", digest: "d3", bytes: 1),
+        StageReport(slice: 1, name: "s1", digest: "d1", bytes: 1),
+        StageReport(slice: 3, name: "s3", digest: "d3", bytes: 1),
         StageReport(slice: 4, name: "a0", digest: "a0", bytes: 1),
     ]
 
@@ -51,13 +52,14 @@ struct StageVerificationTests {
     }
 
     private func asked(_ fixture: CoordinatorFixture) -> (worker: String, task: TaskID, name: String?)? {
-        for case .dispatch(let peer, .hand(let task, 0, "m0", _, let name)) in fixture.actions {
+        for case .dispatch(let peer, .hand(let task, 0, "m0", _, let name, _)) in fixture.actions {
             return (String(decoding: peer.bytes, as: UTF8.self), task, name)
         }
         return nil
     }
 
-    private func answer(_ task: TaskID, slice: Int, from: Int, digest: String? = nil, adapter: String = "x") -> WorkerMessage
+    private func answer(_ task: TaskID, slice: Int, from: Int, digest: String? = nil, adapter: String = "x")
+        -> WorkerMessage
     {
         var made = Self.stages
         for index in made.indices where made[index].slice != slice { made[index].digest = nil }
@@ -182,7 +184,9 @@ struct StageVerificationTests {
         #expect(fixture.errors.map(\.code) == [.invalidRequest])
         var nameless = Self.stages
         nameless[0].digest = nil
-        for choice in [ClientRequest.StageChoice.named([.init(shard: 0, slice: 1)]), .named([.init(shard: 0, slice: 3)])] {
+        for choice in [
+            ClientRequest.StageChoice.named([.init(shard: 0, slice: 1)]), .named([.init(shard: 0, slice: 3)]),
+        ] {
             fixture = started()
             ask(choice, &fixture)
             fixture.feed(.stages(operation: "v", .success(recorded(nameless))))
@@ -201,6 +205,7 @@ struct StageVerificationTests {
         var fixture = started(nil)
         ask(.named([.init(shard: 0, slice: 3)]), &fixture)
         fixture.feed(.stages(operation: "v", .success(recorded())))
+        fixture.wait(250, beating: ["a", "b"])
         var found = try #require(report(&fixture))
         #expect(found.stages?.first?.missing?.contains("no worker that is here") == true && !found.allMatch)
 

@@ -129,7 +129,8 @@ struct LedgerStageRecordTests {
         #expect(try recorded().count == 4)
         try ledger.quarantine(
             AdapterDispute(
-                shard: 0, published: LedgerFixture.contentName(Array("again".utf8)), other: "other", workers: ["w", "x"]),
+                shard: 0, published: LedgerFixture.contentName(Array("again".utf8)), other: "other",
+                workers: ["w", "x"]),
             at: fixture.now)
         #expect(try recorded().isEmpty)
     }

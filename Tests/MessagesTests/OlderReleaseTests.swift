@@ -45,7 +45,8 @@ struct OlderReleaseTests {
         #expect(
             try WorkerMessage(frames: frames("holds", copy))
                 == .holds(ShardCopy(shard: 3, manifest: "m", prompts: 5, adapter: "a")))
-        guard case .trained(5, let report, [1, 2]) = try WorkerMessage(frames: frames("trained", Self.trained, [1, 2]))
+        guard
+            case .trained(5, let report, [1, 2]) = try WorkerMessage(frames: frames("trained", Self.trained, [1, 2]))
         else {
             Issue.record("no training")
             return

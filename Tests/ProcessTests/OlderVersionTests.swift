@@ -83,7 +83,9 @@ struct OlderVersionTests {
         cluster.coordinator?.stop()
         try cluster.startCoordinator()
         try cluster.waitForWorkers(2)
+        // Clients of the release before are taken, too.
         try forgets(3)
+        cluster.client = LetheBinary.url
         for number in 0..<2 {
             cluster.workers[number]?.stop()
             try cluster.startWorker(number)

@@ -13,8 +13,8 @@ struct TravellingStagesTests {
         return (training?["slices"] as? [String: Any])?["first"] as? Int
     }
 
-    private func stages(_ cluster: TestCluster, worker: Int) -> [URL] {
-        let shard = cluster.workerDirectory(worker).appendingPathComponent("shards/0")
+    private func stages(_ cluster: TestCluster, worker: Int, shard: Int = 0) -> [URL] {
+        let shard = cluster.workerDirectory(worker).appendingPathComponent("shards/\(shard)")
         let names = (try? FileManager.default.contentsOfDirectory(atPath: shard.path)) ?? []
         return names.filter { $0.hasSuffix(".stage.sealed") }.sorted().map(shard.appendingPathComponent)
     }
@@ -59,12 +59,36 @@ struct TravellingStagesTests {
     @Test("What a paused worker has of a training that it may not go on with is gone on with by another one")
     func paused() throws {
         let cluster = try trained()
-        _ = try cluster.succeed("workers", "pause", "left", "--wait")
+        _ = try cluster.succeed("workers", "pause", "left")
         _ = try cluster.succeed("forget", "--user", Ratings.name(7), "--wait")
         #expect(try first(cluster) == 3)
         #expect(stages(cluster, worker: 1).count == 3)
         try wait("the paused worker to keep nothing") { stages(cluster, worker: 0).isEmpty }
         #expect(try cluster.adapterNames() == fresh(without: [Ratings.name(7)]))
+    }
+
+    @Test("A worker that joins gets the stages of the shard that it is given")
+    func joined() throws {
+        let cluster = try TestCluster(
+            settings: ["--partition", "user-hash", "--shards", "2", "--epochs", "2", "--slices", "4"])
+        try cluster.startWorkers(1)
+        _ = try cluster.importRatings(Ratings.csv(users: 24))
+        _ = try cluster.succeed("train", "--wait")
+        let made = (0..<2).map { stages(cluster, worker: 0, shard: $0).map(\.lastPathComponent) }
+        #expect(made.allSatisfy { !$0.isEmpty })
+        try cluster.startWorker(1)
+        var moved: Int?
+        try wait("a shard to move with its stages", seconds: 60) {
+            moved = (0..<2).first {
+                stages(cluster, worker: 1, shard: $0).count == made[$0].count
+                    && stages(cluster, worker: 0, shard: $0).isEmpty
+            }
+            return moved != nil
+        }
+        let shard = try #require(moved)
+        #expect(stages(cluster, worker: 1, shard: shard).map(\.lastPathComponent) == made[shard])
+        #expect(stages(cluster, worker: 0, shard: 1 - shard).map(\.lastPathComponent) == made[1 - shard])
+        #expect(try cluster.succeed("verify", "--stages", "4")["verified"] as? Bool == true)
     }
 
     @Test("A worker that is killed while it hands its stages on costs time, never other bytes")
@@ -107,7 +131,9 @@ struct TravellingStagesTests {
         let said = String(decoding: text.output, as: UTF8.self)
         #expect(text.status == 0 && said.contains("drawn by --seed") && said.contains("only all slices of a shard"))
 
-        for arguments in [["--stage", "0:5"], ["--stage", "1:1"], ["--stage", "0"], ["--stages", "0"], ["--seed", "1"]] {
+        for arguments in [
+            ["--stage", "0:5"], ["--stage", "1:1"], ["--stage", "0"], ["--stages", "0"], ["--seed", "1"],
+        ] {
             #expect(try cluster.command(["verify"] + arguments).status == 64, "\(arguments)")
         }
 
@@ -138,7 +164,8 @@ struct TravellingStagesTests {
     /// In the ledger's file, where it stands in clear.
     private func replace(_ text: String, by other: String, in folder: URL) throws {
         var isFound = false
-        for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) where name.hasPrefix("ledger.sqlite") {
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        where name.hasPrefix("ledger.sqlite") {
             let file = folder.appendingPathComponent(name)
             var bytes = try Data(contentsOf: file)
             while let place = bytes.range(of: Data(text.utf8)) {

@@ -30,19 +30,22 @@ struct StageReplayTests {
         return (trained, stages)
     }
 
-    @Test("A training reports every stage that it passes, by the digest of the bytes that are kept, and the adapter last")
+    @Test("A training reports every stage that it passes, by the digest of what is kept, and the adapter last")
     func reports() throws {
         let (whole, stages) = try train(prompts())
         let said = try #require(whole.report.slices?.stages)
         #expect(said.map(\.slice) == [1, 2, 3, 4] && whole.report.isWhole)
         for (report, stage) in zip(said, stages) {
             let bytes = try stage.bytes()
-            #expect(report == StageReport(slice: stage.slice, name: stage.name, digest: sha256(bytes), bytes: bytes.count))
+            #expect(
+                report == StageReport(slice: stage.slice, name: stage.name, digest: sha256(bytes), bytes: bytes.count))
             #expect(try TrainingStage(bytes: bytes) == stage)
         }
         let name = whole.adapter.contentName
-        #expect(said.last == StageReport(
-            slice: 4, name: name, digest: name, bytes: whole.adapter.safetensorsBytes().count))
+        #expect(
+            said.last
+                == StageReport(
+                    slice: 4, name: name, digest: name, bytes: whole.adapter.safetensorsBytes().count))
         // Who begins at a stage has seen this one and those after it.
         let later = try train(prompts(), from: stages[1]).trained.report
         #expect(later.slices?.stages?.map { $0.digest != nil } == [false, true, true, true])

@@ -38,7 +38,8 @@ struct WorkerFetchLogicTests {
         let update = try #require(driver.say(.assign(assignment)).commands.first)
         var result = StorageResult(id: update.id, shard: 0, copy: nil, outcome: .complete(prompts, trained: nil))
         result.lacking = lacking
-        return (driver, driver.handle(.storage(result)))
+        let actions = driver.handle(.storage(result))
+        return (driver, actions)
     }
 
     private var wants: WorkerMessage {
@@ -99,7 +100,7 @@ struct WorkerFetchLogicTests {
         #expect(brought.sent.isEmpty)
     }
 
-    @Test("A stage that is asked for is read after the copy is brought to the manifest, and sent, or said not to be there")
+    @Test("A stage that is asked for is read once the copy is that of the manifest, and sent, or said not to be there")
     func handing() throws {
         let stage = try handed(stages[0])
         func asked(_ outcome: StorageResult.Outcome, _ name: String?) throws -> [WorkerMessage] {

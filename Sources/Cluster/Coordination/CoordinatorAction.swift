@@ -65,8 +65,10 @@ package enum Dispatch: Sendable, Equatable {
         task: TaskID, specification: TrainingSpecification, shard: Int, manifest: String, slice: Int,
         before: HandedStage?)
     /// `CoordinatorMessage.hand`, with the shard's manifest and keys. `.undelivered` (code `stale`) if the manifest is no longer
-    /// this one.
-    case hand(task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification, stage: String?)
+    /// this one. A part of it is what the worker will have: that is on record before it is sent.
+    case hand(
+        task: TaskID, shard: Int, manifest: String, specification: TrainingSpecification, stage: String?,
+        from: CopyHolder)
     /// `CoordinatorMessage.stage`. `.undelivered` if the shard's manifest is no longer this one, or (code `stage-differs`) if the
     /// ledger has another digest of the stage on record.
     case stage(task: TaskID, shard: Int, manifest: String, HandedStage)
@@ -85,7 +87,7 @@ package enum Dispatch: Sendable, Equatable {
         switch self {
         case .assign(let task, _, _, _, _, _), .correct(let task, _, _, _, _), .prepare(let task, _, _, _),
             .prompts(let task, _, _, _), .replay(let task, _, _),
-            .replayStage(let task, _, _, _, _, _), .hand(let task, _, _, _, _), .stage(let task, _, _, _),
+            .replayStage(let task, _, _, _, _, _), .hand(let task, _, _, _, _, _), .stage(let task, _, _, _),
             .noStage(let task, _), .adapters(let task, _), .embed(let task, _, _, _), .score(let task, _, _, _, _),
             .compare(let task, _, _, _):
             task

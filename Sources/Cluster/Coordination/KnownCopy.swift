@@ -22,7 +22,7 @@ struct KnownCopy: Sendable {
         /// The shard's data when it began.
         var manifest: String
         var since: CoordinatorInstant
-        /// What it was when its worker was told to drop what is not of that; nil: it was that.
+        /// What it might be when its worker was told to drop what is not of that; nil: it was that.
         var before: [String]?
     }
 
@@ -32,6 +32,8 @@ struct KnownCopy: Sendable {
     var stages: [String] = []
     /// Its stages are wanted by whoever owns the shard now.
     var heldBack: HeldBack?
+    /// What its worker was told to bring it to, as far as that needs no prompts: a part of this may be left.
+    var brought: String?
     /// When the worker was last told to delete it.
     var releaseSent: CoordinatorInstant?
     /// When it was first told to, and how often since.

@@ -135,18 +135,32 @@ package struct KnownWorker: Sendable {
         setCopy(
             KnownCopy(
                 shard: shard, content: (known?.content ?? .among([])).expecting(manifest),
-                stages: known?.stages ?? [], heldBack: known?.heldBack))
+                stages: known?.stages ?? [], heldBack: known?.heldBack, brought: known?.brought))
+    }
+
+    /// It is told to drop what is not of this manifest.
+    mutating func bring(shard: Int, to manifest: String) {
+        guard var copy = copy(of: shard), !copy.isExactly(manifest) else { return }
+        copy.content = copy.content.expecting(manifest)
+        copy.brought = manifest
+        setCopy(copy)
     }
 
     /// The worker said what it holds of a shard. Data that was on its way when it said so may arrive after that.
     mutating func confirm(_ copy: ShardCopy, onTheWay: [String] = []) {
-        let others = onTheWay.filter { $0 != copy.manifest }
+        let known = self.copy(of: copy.shard)
+        var others = onTheWay.filter { $0 != copy.manifest }
+        // What is left of it has a manifest that never was the shard's: what it is a part of says what it may hold.
+        if let brought = known?.brought, known?.manifests.contains(copy.manifest) != true, !others.contains(brought) {
+            others.append(brought)
+        }
         setCopy(
             KnownCopy(
                 shard: copy.shard,
                 content: others.isEmpty
                     ? .exactly(copy.manifest, prepared: copy.prepared) : .among([copy.manifest] + others),
-                stages: copy.stages ?? [], heldBack: self.copy(of: copy.shard)?.heldBack))
+                stages: copy.stages ?? [], heldBack: known?.heldBack,
+                brought: known?.brought == copy.manifest ? nil : known?.brought))
     }
 
     mutating func holdBack(_ held: KnownCopy.HeldBack, copyOf shard: Int) {

@@ -28,12 +28,14 @@ struct StageWant: Sendable {
     /// When something last came of it.
     var since: CoordinatorInstant
     var asking: Asking?
-    /// Workers that did not have the first of them after all.
+    /// Workers that did not have the first of them after all, and those that said nothing.
     var refused: Set<String> = []
+    var silent: Set<String> = []
 
     /// The one that is asked for did not come.
-    mutating func fail() {
+    mutating func fail(isSilent: Bool = false) {
         if let asking { refused.insert(asking.holder) }
+        if isSilent, let asking { silent.insert(asking.holder) }
         asking = nil
     }
 

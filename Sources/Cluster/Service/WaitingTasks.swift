@@ -90,7 +90,7 @@ extension Dispatch {
     fileprivate var shard: Int? {
         switch self {
         case .assign(_, let shard, _, _, _, _), .correct(_, let shard, _, _, _), .prepare(_, let shard, _, _),
-            .prompts(_, let shard, _, _), .hand(_, let shard, _, _, _), .stage(_, let shard, _, _),
+            .prompts(_, let shard, _, _), .hand(_, let shard, _, _, _, _), .stage(_, let shard, _, _),
             .noStage(_, let shard):
             shard
         case .replay, .replayStage, .embed, .adapters, .score, .compare: nil

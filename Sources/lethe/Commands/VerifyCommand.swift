@@ -42,7 +42,9 @@ struct VerifyCommand: ParsableCommand {
         if stage.count > ClientRequest.StageChoice.most {
             throw ValidationError("--stage can be given \(ClientRequest.StageChoice.most) times")
         }
-        if stages != nil, !stage.isEmpty { throw ValidationError("--stage names slices, --stages draws some: not both") }
+        if stages != nil, !stage.isEmpty {
+            throw ValidationError("--stage names slices, --stages draws some: not both")
+        }
         if seed != nil, stages == nil { throw ValidationError("--seed is what --stages draws by") }
         if request != nil, stages != nil || !stage.isEmpty {
             throw ValidationError("a request's shards are replayed as a whole: not together with --stage or --stages")

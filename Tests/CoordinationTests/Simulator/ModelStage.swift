@@ -132,7 +132,9 @@ extension ModelWorker {
             return effects + [.send(.failed(task: asked.task, code: .notHeld, message: ""))]
         }
         return effects + [
-            .send(.handed(task: asked.task, HandedStage(name: name, digest: "digest of \(name)", bytes: Array(name.utf8))))
+            .send(
+                .handed(task: asked.task, HandedStage(name: name, digest: "digest of \(name)", bytes: Array(name.utf8)))
+            )
         ]
     }
 }

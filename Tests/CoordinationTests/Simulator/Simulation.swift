@@ -546,8 +546,8 @@ struct Simulation {
                 .init(
                     task: task, specification: specification, slice: slice,
                     prompts: ledger.samples(of: shard).map(\.prompt), before: before))
-        case .hand(let task, let shard, let manifest, let specification, let stage):
-            guard ledger.names[shard] == manifest else { return nil }
+        case .hand(let task, let shard, let manifest, let specification, let stage, let holder):
+            guard ledger.names[shard] == manifest, record(holder, shard, manifest) else { return nil }
             return .hand(
                 .init(
                     task: task, shard: shard, specification: specification, manifest: ledger.manifests[shard],

@@ -81,7 +81,7 @@ struct ActionSentences {
             return "train \(data(shard, manifest)) for comparison as task \(task)"
         case .replayStage(let task, _, let shard, let manifest, let slice, _):
             return "train slice \(slice) of \(data(shard, manifest)) for comparison as task \(task)"
-        case .hand(let task, let shard, let manifest, _, let stage):
+        case .hand(let task, let shard, let manifest, _, let stage, _):
             return stage.map { "hand stage \($0) of \(data(shard, manifest)) on as task \(task)" }
                 ?? "keep of shard \(shard) what \(data(shard, manifest)) has, as task \(task)"
         case .stage(_, let shard, _, let stage): return "stage \(stage.name) of shard \(shard)"

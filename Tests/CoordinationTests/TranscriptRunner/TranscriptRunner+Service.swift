@@ -61,7 +61,8 @@ extension TranscriptRunner {
             switch task {
             case .assign(_, let shard, let manifest, _, _, let holder): (shard, manifest, holder)
             case .correct(_, let shard, let manifest, _, let holder): (shard, manifest, holder)
-            case .prepare, .prompts, .adapters, .replay, .replayStage, .hand, .stage, .noStage, .embed, .score, .compare:
+            case .prepare, .prompts, .adapters, .replay, .replayStage, .hand, .stage, .noStage, .embed, .score,
+                .compare:
                 nil
             }
         if let copy {

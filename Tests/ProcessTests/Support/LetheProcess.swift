@@ -85,9 +85,11 @@ private let stateDirectory = FileManager.default.temporaryDirectory.appendingPat
 ).path
 
 /// Runs a command to its end.
-func lethe(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
+func lethe(
+    _ arguments: [String], environment: [String: String] = [:], binary: URL = LetheBinary.url
+) throws -> CommandResult {
     let process = Process()
-    process.executableURL = LetheBinary.url
+    process.executableURL = binary
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(["XDG_STATE_HOME": stateDirectory]) { $1 }
         .merging(environment) { $1 }

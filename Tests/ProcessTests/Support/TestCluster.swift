@@ -8,6 +8,8 @@ final class TestCluster {
     private(set) var workers: [Int: LetheProcess] = [:]
     private var settings: [String]
     private let limits: String?
+    /// That clients are: a coordinator takes none that is newer.
+    var client = LetheBinary.url
     private let listening: String
     private(set) var endpoint = ""
 
@@ -23,6 +25,7 @@ final class TestCluster {
     ) throws {
         self.listening = listening
         self.limits = limits
+        client = binary
         root = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-test-\(UUID().uuidString)")
         model = root.appendingPathComponent("model")
         self.settings = settings + (opensLoopback ? ["--open-loopback"] : [])
@@ -101,7 +104,7 @@ final class TestCluster {
     }
 
     func command(_ arguments: [String]) throws -> CommandResult {
-        try lethe(arguments + ["--coordinator", endpoint, "--json"])
+        try lethe(arguments + ["--coordinator", endpoint, "--json"], binary: client)
     }
 
     /// The same; anything but success is a failure of the test.

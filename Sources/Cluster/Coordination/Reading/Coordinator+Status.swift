@@ -38,7 +38,7 @@ extension Coordinator {
             }
             let what = verification.stages == nil ? "shards" : "slices"
             return "replaying, \(replays.done) of \(replays.items.count) \(what)" + (under.first?.progressText ?? "")
-                + (waitsForNewer(replays) ? "; waits for a worker of the coordinator's release, all others are older" : "")
+                + (waitsForNewer(replays) ? Self.olderText : "")
         case .compare: return comparisonActivity(of: operation)
         case .forget where isWaitingForCopies(operation.id):
             return "waiting for workers to delete forgotten data"

@@ -8,7 +8,7 @@ extension Coordinator {
     func objection(to choice: ClientRequest.StageChoice, request: String?) -> ClientError? {
         let slices = settings.configuration.training.slices
         if request != nil {
-            return ClientError(code: .invalidRequest, message: "a request's shards are replayed as a whole: name no slices")
+            return ClientError(code: .invalidRequest, message: "a request's shards are replayed whole: name no slices")
         }
         guard slices > 1 else {
             return ClientError(
@@ -52,7 +52,8 @@ extension Coordinator {
                 guard let shard = shard(address.shard), let adapter = verifiable(shard, &replays) else { continue }
                 switch item(address.slice, of: shard, adapter, recorded[shard.index] ?? []) {
                 case .failure(let error): return .failure(error)
-                case .success(let item): if !replays.items.contains(where: { $0.isSame(as: item) }) { replays.items.append(item) }
+                case .success(let item):
+                    if !replays.items.contains(where: { $0.isSame(as: item) }) { replays.items.append(item) }
                 }
             }
         case .drawn(let count, let seed):
@@ -61,7 +62,9 @@ extension Coordinator {
                 guard let adapter = verifiable(shard, &replays) else { continue }
                 let stages = recorded[shard.index] ?? []
                 for stage in stages {
-                    if case .success(let item) = item(stage.report.slice, of: shard, adapter, stages) { found.append(item) }
+                    if case .success(let item) = item(stage.report.slice, of: shard, adapter, stages) {
+                        found.append(item)
+                    }
                 }
             }
             guard !found.isEmpty || !replays.approximate.isEmpty || !replays.notCurrent.isEmpty else {
@@ -107,7 +110,7 @@ extension Coordinator {
             return .failure(
                 ClientError(
                     code: .noSuchStage,
-                    message: "the slices 1 to \(slice) of shard \(shard.index) have no prompts: there is nothing to replay"))
+                    message: "slices 1 to \(slice) of shard \(shard.index) have no prompts: nothing is to be replayed"))
         }
         let (stage, before) = (stages[place], place > 0 ? stages[place - 1].report : nil)
         guard let digest = stage.report.digest, before.map({ $0.digest != nil }) ?? true else {
@@ -170,8 +173,9 @@ extension Coordinator {
         tasks.remove(id)
         end(
             position, of: part.operation,
-            missing: "no worker that is here has the stage after slice \(item.stage?.before?.slice ?? 0), which it is trained "
-                + "from; replay the whole shard instead (lethe verify)")
+            missing:
+                "no worker that is here has the stage after slice \(item.stage?.before?.slice ?? 0), from which it is "
+                + "trained; replay the whole shard instead (lethe verify)")
     }
 
     /// - Returns: whether it is a replay of a slice.
@@ -180,8 +184,9 @@ extension Coordinator {
         tasks.remove(task.id)
         end(
             position, of: part.operation,
-            missing: "the stage after slice \(item.stage?.before?.slice ?? 0), which it is trained from, is on the disk of a "
-                + "worker another one than on record")
+            missing:
+                "the stage after slice \(item.stage?.before?.slice ?? 0), from which it is trained, is on a worker's "
+                + "disk another one than on record")
         return true
     }
 
@@ -208,6 +213,8 @@ extension Coordinator {
         default: return !report.isStage
         }
     }
+
+    static let olderText = "; waits for a worker of the coordinator's release, all others are older"
 
     func waitsForNewer(_ replays: Verification.Replays) -> Bool {
         replays.todo.contains { replays.items[$0].stage != nil } && roster.workingCount > 0
@@ -240,6 +247,7 @@ extension Verification.Replays.Item {
 extension ClientError {
     static let stagesUnknown = ClientError(
         code: .unknownStage,
-        message: "what these stages were when they were made is not on record: an older release trained the shard, or it was "
-            + "trained by a worker of one; replay whole shards instead (lethe verify)")
+        message:
+            "what these stages were when they were made is not on record: an older release trained the shard, or a "
+            + "worker of one; replay whole shards instead (lethe verify)")
 }

@@ -57,7 +57,7 @@ extension Coordinator {
             }
             if let asking = want.asking {
                 if roster.isLive(asking.holder), now < asking.until { continue }
-                want.fail()
+                want.fail(isSilent: true)
             }
             advance(&want)
         }
@@ -101,7 +101,8 @@ extension Coordinator {
     private func holders(of name: String, for want: StageWant) -> [KnownWorker] {
         known(roster.liveHolders(of: want.shard)).filter { holder in
             holder.copy(of: want.shard)?.stages.contains(name) == true && holder.knows(.handingOver)
-                && !want.refused.contains(holder.id) && (want.purpose != .keeping || holder.id != want.worker)
+                && !want.refused.contains(holder.id) && !want.silent.contains(holder.id)
+                && (want.purpose != .keeping || holder.id != want.worker)
         }
     }
 
@@ -111,10 +112,11 @@ extension Coordinator {
         want.asking = StageWant.Asking(
             task: id, holder: holder.id, name: name, until: now.advanced(bySeconds: CoordinatorLimits.handSeconds))
         if case .replaying(let task) = want.purpose { tasks.setNews(task, at: now) }
+        roster.update(holder.id) { $0.bring(shard: want.shard, to: want.manifest) }
         dispatch(
             .hand(
                 task: id, shard: want.shard, manifest: want.manifest, specification: settings.configuration.training,
-                stage: name), to: peer)
+                stage: name, from: holder.holder), to: peer)
     }
 
     private mutating func endHandOver(_ want: StageWant) {
@@ -155,14 +157,15 @@ extension Coordinator {
         if held.manifest != shard.manifest { held = KnownCopy.HeldBack(manifest: shard.manifest, since: now) }
         let isStale = !copy.isExactly(shard.manifest)
         if isStale, held.before == nil {
-            held.before = copy.manifests
+            roster.update(worker.id) { $0.bring(shard: shard.index, to: shard.manifest) }
+            held.before = roster.copy(of: shard.index, at: worker.id)?.manifests
             dispatch(
                 .hand(
                     task: takeTaskID(), shard: shard.index, manifest: shard.manifest,
-                    specification: settings.configuration.training, stage: nil), to: peer)
+                    specification: settings.configuration.training, stage: nil, from: worker.holder), to: peer)
         }
         // Who does not say what is left of it is told to delete it.
-        let isUnanswered = isStale && held.before == copy.manifests
+        let isUnanswered = isStale && held.before == roster.copy(of: shard.index, at: worker.id)?.manifests
         let end = held.since.advanced(
             bySeconds: isUnanswered ? CoordinatorLimits.handSeconds : CoordinatorLimits.handOverSeconds)
         // What is wanted is being worked off.

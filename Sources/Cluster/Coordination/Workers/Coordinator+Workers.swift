@@ -146,8 +146,8 @@ extension Coordinator {
         if !hello.knows(wanted) {
             return ClientError(
                 code: .protocolVersion,
-                message: "this cluster trains in a way (slices, averages) of which the worker's release knows nothing, so "
-                    + "that it would make other adapters: run the same release of lethe on both")
+                message: "this cluster trains in a way (slices, averages) of which the worker's release knows nothing: "
+                    + "it would make other adapters; run the same release of lethe on both")
         }
         if hello.precision != wanted.precision {
             return ClientError(

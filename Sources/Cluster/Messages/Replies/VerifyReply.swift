@@ -61,7 +61,9 @@ public struct VerifyReply: Codable, Sendable {
                 + (changed.newAdapter.map { "its adapter is \($0) now" } ?? "it is being retrained")
                 + "; verify it again"
         }
-        if report.shards.isEmpty && report.stages?.isEmpty ?? true && report.approximate.isEmpty && report.notCurrent.isEmpty && report.changed.isEmpty {
+        if report.shards.isEmpty && report.stages?.isEmpty ?? true && report.approximate.isEmpty
+            && report.notCurrent.isEmpty && report.changed.isEmpty
+        {
             self.findings.append("nothing was replayed: every shard that this is about is empty now")
         }
         verified = report.allMatch && self.findings.isEmpty
@@ -71,9 +73,9 @@ public struct VerifyReply: Codable, Sendable {
 extension VerificationReport.Stage {
     /// What the replay of a slice shows.
     static let meaning =
-        "Each replay shows that the stage after a slice follows from the one before it and the slice's prompts, byte for byte as "
-        + "recorded at publication. It takes the stage before as it was recorded: only all slices of a shard together show that its "
-        + "adapter follows from the data, as a full replay does."
+        "Each replay shows that the stage after a slice follows from the one before it and the slice's prompts, byte for "
+        + "byte as recorded at publication. It takes the stage before as it was recorded: only all slices of a shard together "
+        + "show that its adapter follows from the data, as a full replay does."
 
     /// Why it is not verified; nil: it is.
     fileprivate var finding: String? {

@@ -50,9 +50,10 @@ extension LedgerService {
                 .init(
                     task: task, specification: specification, slice: slice,
                     prompts: try prompts(of: .shard(shard, manifest: manifest)), before: before))
-        case .hand(let task, let shard, let manifest, let specification, let stage):
+        case .hand(let task, let shard, let manifest, let specification, let stage, let holder):
             let current = try ledger.manifest(shard: shard)
             try expect(current.digest == manifest, "shard \(shard) has another manifest now")
+            try record(holder, shard: shard, manifest: manifest)
             return .hand(
                 .init(
                     task: task, shard: shard, specification: specification, manifest: current,

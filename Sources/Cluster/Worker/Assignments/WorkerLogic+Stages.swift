@@ -84,7 +84,9 @@ extension WorkerLogic {
         if case .failed(let failure) = result.outcome {
             said.append(.log("a stage of shard \(result.shard) that came is not kept: \(failure.message)"))
         }
-        guard let assignment = assignments[result.shard], case .fetching(var fetch) = assignment.phase else { return said }
+        guard let assignment = assignments[result.shard], case .fetching(var fetch) = assignment.phase else {
+            return said
+        }
         fetch.arriving -= 1
         if case .taken(let stage) = result.outcome, stage.slice > fetch.passed {
             (fetch.stage, fetch.data) = (stage, result.stageData)

@@ -102,9 +102,10 @@ final class ComputeThread: Sendable {
         case .replayStage(let replay):
             var pace = ProgressPace()
             let first = try replay.before.map { try TrainingStage($0) }
+            let keep: (TrainingStage) -> Void = { _ in }
             let trained = try executor.train(
                 prompts: replay.prompts, specification: replay.specification, from: first, through: replay.slice,
-                keep: { _ in }
+                keep: keep
             ) { progress in
                 if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
             } isCancelled: {

@@ -126,7 +126,9 @@ final class StorageThread: Sendable {
         var result = StorageResult(
             id: command.id, shard: command.shard, copy: store.copy(command.shard), outcome: outcome,
             preparation: preparation, stage: stage, stageData: stageData, checkpoint: checkpoint)
-        if case (.update, .complete) = (command.access, outcome) { result.lacking = store.lacking(shard: command.shard) }
+        if case (.update, .complete) = (command.access, outcome) {
+            result.lacking = store.lacking(shard: command.shard)
+        }
         return result
     }
 
