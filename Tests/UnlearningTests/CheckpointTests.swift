@@ -49,12 +49,14 @@ struct CheckpointTests {
         // One after each step but the last of each slice, none of which is empty.
         #expect(whole.checkpoints.count == whole.trained.report.steps - specification.slices)
         #expect(whole.kept.count == whole.trained.report.steps - 1)
+        #expect(whole.trained.report.resumedAfter == nil && whole.trained.report.isWhole)
         for checkpoint in whole.checkpoints {
             let resumed = try train(prompts.reversed(), specification, from: try stored(checkpoint))
             #expect(resumed.trained.adapter.safetensorsBytes() == whole.trained.adapter.safetensorsBytes())
             #expect(resumed.trained.report.epochLosses == whole.trained.report.epochLosses)
             #expect(resumed.trained.report.steps == whole.trained.report.steps)
             #expect(resumed.trained.report.tokens == whole.trained.report.tokens)
+            #expect(resumed.trained.report.resumedAfter == checkpoint.steps && !resumed.trained.report.isWhole)
             #expect(resumed.kept == whole.kept.filter { $0.steps > checkpoint.steps })
             #expect(resumed.progress.count == whole.trained.report.steps - checkpoint.steps)
             let last = try #require(resumed.progress.last)

@@ -16,8 +16,8 @@ public struct TrainingReport: Codable, Hashable, Sendable {
     /// Prompt tokens of the data times epochs, those that a stage holds included; those of held-out prompts, which are scored
     /// only, do not count.
     public var tokens: Int
-    /// From the first prompt that is read to the adapter's name. Of all fields only this, the next and what `slices` says of
-    /// where the training began are no function of the inputs.
+    /// From the first prompt that is read to the adapter's name; of a training that went on after it was cut off, from there. Of all
+    /// fields only this, the next, `resumedAfter` and what `slices` says of where the training began are no function of the inputs.
     public var seconds: Double
     /// Of these in forward, backward and optimiser.
     public var computeSeconds: Double
@@ -29,18 +29,21 @@ public struct TrainingReport: Codable, Hashable, Sendable {
     public var correction: CorrectionReport?
     /// nil: trained in one slice.
     public var slices: SlicesReport?
+    /// Steps that the training had taken when it was cut off, and went on after; nil: it went on from no checkpoint.
+    public var resumedAfter: Int?
 
     private enum CodingKeys: String, CodingKey {
         case adapter, manifest, prompts, specification, steps, tokens, seconds, computeSeconds, epochLosses, heldOut,
-            slices
+            slices, resumedAfter
         case correction = "approximation"
     }
 
     public init(
         adapter: String, manifest: String, prompts: Int, specification: TrainingSpecification, steps: Int, tokens: Int,
         seconds: Double, computeSeconds: Double, epochLosses: [Double], heldOut: HeldOutReport? = nil,
-        correction: CorrectionReport? = nil, slices: SlicesReport? = nil
+        correction: CorrectionReport? = nil, slices: SlicesReport? = nil, resumedAfter: Int? = nil
     ) {
+        self.resumedAfter = resumedAfter
         self.adapter = adapter
         self.manifest = manifest
         self.prompts = prompts
@@ -58,8 +61,9 @@ public struct TrainingReport: Codable, Hashable, Sendable {
     /// Whether training on the manifest gives the adapter's bytes again.
     public var isExact: Bool { correction == nil }
 
-    /// Whether everything of the adapter was trained for this report, nothing taken from a stage and nothing left out.
-    public var isWhole: Bool { slices.map { $0.first == 1 && $0.stage == nil } ?? true }
+    /// Whether everything of the adapter was trained for this report, nothing taken from a stage or a checkpoint and nothing left
+    /// out.
+    public var isWhole: Bool { resumedAfter == nil && slices.map { $0.first == 1 && $0.stage == nil } ?? true }
 
     /// Whether the adapter is what a training had come to before its last slices.
     public var isStage: Bool { slices?.stage != nil }

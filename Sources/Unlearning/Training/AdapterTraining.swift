@@ -100,7 +100,8 @@ public enum AdapterTraining {
                     ? nil
                     : SlicesReport(
                         count: specification.slices, first: first, tokens: state.tokens - before.tokens,
-                        stage: data == nil ? nil : last, stages: reports)))
+                        stage: data == nil ? nil : last, stages: reports),
+                resumedAfter: stages?.first.flatMap { $0.isCheckpoint ? $0.steps : nil }))
     }
 
     /// Optimiser steps that a training on so many prompts of one slice, besides those held out, will take.
