@@ -28,6 +28,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CZeroMQ"),
         .systemLibrary(name: "CZlib"),
+        .systemLibrary(name: "CZstd"),
         // Hides the differences between oneDNN 2.x and 3.x behind one small C interface.
         .target(name: "COneDNN", cSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("dnnl")]),
         // Element-wise and attention kernels, dispatched at run time to what the CPU has; optimised in debug builds too.
@@ -36,7 +37,7 @@ let package = Package(
         .target(name: "Compute", dependencies: ["COneDNN", "CKernels"]),
         .target(name: "Files", dependencies: [crypto]),
         .target(name: "LanguageModels", dependencies: ["Compute", "Files", crypto]),
-        .target(name: "Recommendation", dependencies: ["Files", "CZlib", crypto, cryptoExtras]),
+        .target(name: "Recommendation", dependencies: ["Files", "CZlib", "CZstd", crypto, cryptoExtras]),
         .target(name: "Unlearning", dependencies: ["Compute", "Files", "LanguageModels", "Recommendation", crypto]),
         .target(
             name: "Experiments", dependencies: ["Compute", "Files", "LanguageModels", "Recommendation", "Unlearning"]),
@@ -113,7 +114,7 @@ let package = Package(
         .testTarget(
             name: "LanguageModelsTests", dependencies: ["LanguageModels", "Files"], resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "RecommendationTests", dependencies: ["Recommendation", "CZlib", crypto],
+            name: "RecommendationTests", dependencies: ["Recommendation", "CZlib", "CZstd", crypto],
             resources: [.copy("Fixtures")]),
         .target(
             name: "TrainingTestSupport",

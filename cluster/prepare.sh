@@ -1,6 +1,6 @@
 # Sourced by the other scripts: what Lethe needs on a machine. Everything is skipped that is already there.
 #
-#   prepare_system     Debian or Ubuntu packages: libzmq, SQLite, zlib, oneDNN
+#   prepare_system     Debian or Ubuntu packages: libzmq, SQLite, zlib, zstd, oneDNN
 #   prepare_verifier   Python's cryptography, with which the tests check certificates; sets LETHE_TEST_PYTHON
 #   prepare_schemas    Kubernetes' schemas, with which the tests check cluster/kubernetes.yaml; sets LETHE_TEST_SCHEMAS if they can be had
 #   prepare_build      release build of the command; sets LETHE to its path
@@ -28,7 +28,7 @@ install_packages() {
 
 prepare_system() {
     local package missing=()
-    for package in libzmq3-dev libsqlite3-dev zlib1g-dev libdnnl-dev; do
+    for package in libzmq3-dev libsqlite3-dev zlib1g-dev libzstd-dev libdnnl-dev; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
     [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"

@@ -92,14 +92,16 @@ struct InteractionsTests {
         }
     }
 
-    @Test("gzip is seen whatever the pieces it comes in")
-    func pieces() async throws {
+    @Test(
+        "What is packed is seen whatever the pieces it comes in",
+        arguments: [[0x1f, 0x8b, 8, 0], [0x28, 0xb5, 0x2f, 0xfd, 0], [0x50, 0x2a, 0x4d, 0x18, 0]] as [[UInt8]])
+    func pieces(beginning: [UInt8]) async throws {
         let coordinator = FakeCoordinator()
         let gateway = try TestGateway(coordinator)
         var head = HTTPRequest(method: .post, scheme: "http", authority: "localhost", path: "/v1/interactions")
         head.headerFields[.contentType] = "application/x-ndjson"
         let (chunks, sender) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
-        for byte in [0x1f, 0x8b, 8, 0] as [UInt8] { sender.yield(ByteBuffer(bytes: [byte])) }
+        for byte in beginning { sender.yield(ByteBuffer(bytes: [byte])) }
         sender.finish()
         let answer = await gateway.responder.answer(
             Request(head: head, body: RequestBody(asyncSequence: chunks)), over: nil)
@@ -118,6 +120,7 @@ struct InteractionsTests {
         #expect(try await status([]) == 422)
         #expect(try await status(Array("one\ntwo\n".utf8)) == 422)
         #expect(try await status([0x1f, 0x8b, 8, 0]) == 415)
+        #expect(try await status([0x28, 0xb5, 0x2f, 0xfd, 0]) == 415)
         #expect(try await status(Array(Self.lines(3).utf8), ["Content-Type": "application/json"]) == 415)
         #expect(try await status(Array(Self.lines(3).utf8), query: "?domain=lamp%0A") == 400)
         #expect(try await status(Array(Self.lines(3).utf8), query: "?like_above=nan") == 400)

@@ -68,10 +68,16 @@ struct ImportCheckTests {
         #expect(after["interactions"] as? Int == check.json["interactions"] as? Int)
     }
 
-    @Test("Standard input is read, packed too")
-    func standardInput() throws {
-        let csv = "user,item,rating,item_title\na,i,4,T\nb,i,2,T\n"
-        let command = "printf '%s' '\(csv)' | gzip | '\(LetheBinary.url.path)' import --check --format csv - --json"
+    private static let csv = "user,item,rating,item_title\na,i,4,T\nb,i,2,T\n"
+    /// As a frame of zst with one raw block (RFC 8878), in octal escapes.
+    private static let zst = { (size: Int) in
+        let head = [0x28, 0xB5, 0x2F, 0xFD, 0x20, size, (size << 3 | 1) & 0xFF, size >> 5, 0]
+        return "printf '\(head.map { "\\" + String($0, radix: 8) }.joined())'; printf '%s' '\(csv)'"
+    }(csv.utf8.count)
+
+    @Test("Standard input is read, packed too", arguments: ["printf '%s' '\(csv)' | gzip", "{ \(zst); }"])
+    func standardInput(writing: String) throws {
+        let command = "\(writing) | '\(LetheBinary.url.path)' import --check --format csv - --json"
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", command]

@@ -24,7 +24,7 @@ boot_ways() {
 
 missing_packages() {
     command -v dpkg-query >/dev/null || return 0
-    for package in libzmq5 libsqlite3-0 zlib1g libgomp1; do
+    for package in libzmq5 libsqlite3-0 zlib1g libzstd1 libgomp1; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
     done
     ldconfig -p | grep -q libdnnl.so || echo '^libdnnl[0-9.]+$'

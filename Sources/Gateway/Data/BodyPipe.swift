@@ -2,6 +2,7 @@ import Crypto
 import Dispatch
 import Files
 import Foundation
+import Recommendation
 import ZeroMQ
 
 /// A body on its way to a reader that wants a file. Memory holds what a pipe holds: who writes waits for who reads.
@@ -49,12 +50,12 @@ final class BodyPipe: Sendable {
         let before = written.withLock { $0 }
         guard before + bytes.count <= limit else { throw Problem.tooLarge(limit: limit) }
         guard !bytes.isEmpty else { return }
-        // The mark of gzip may come in two pieces.
+        // The mark of what is packed may come in pieces.
         let start = beginning.withLock { start in
-            if start.count < 2 { start += bytes.prefix(2 - start.count) }
+            if start.count < FilePacking.markLength { start += bytes.prefix(FilePacking.markLength - start.count) }
             return start
         }
-        if start == [0x1f, 0x8b] { throw Problem.mediaType(wanted: InteractionsRoute.mediaTypes) }
+        if FilePacking(beginning: start) != nil { throw Problem.mediaType(wanted: InteractionsRoute.mediaTypes) }
         content.withLock { $0.update(data: bytes) }
         written.withLock { $0 = before + bytes.count }
         let done = await onQueue { self.writeAll(bytes) }

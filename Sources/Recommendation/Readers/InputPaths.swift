@@ -62,8 +62,7 @@ struct InputPaths {
         guard file.isRegular, let handle = FileHandle(forReadingAtPath: file.path) else { return [] }
         defer { try? handle.close() }
         let bytes = try? handle.read(upToCount: 8)
-        // gz of another format is none inside another.
-        return bytes.map { Array($0) }.flatMap { $0.starts(with: FileContents.gzip) ? nil : $0 } ?? []
+        return bytes.map { Array($0) } ?? []
     }
 
     static func folder(of path: String) -> String {

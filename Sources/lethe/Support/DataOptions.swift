@@ -16,7 +16,7 @@ struct DataOptions: ParsableArguments {
     @Argument(
         help: """
             Folders, ratings files, or the common beginning of the files' names; several are read in this order. - is \
-            standard input. Files may be packed with gzip.
+            standard input. Files may be packed with gzip or zstd.
             """)
     var paths: [String]
 

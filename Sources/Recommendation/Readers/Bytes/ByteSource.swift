@@ -2,14 +2,14 @@ import Foundation
 
 /// The bytes of a file's text, in UTF-8, a chunk at a time; a pipe will do, since nothing is read twice.
 ///
-/// gz is known by its first bytes, whatever the file is called. A byte order mark in front is dropped; UTF-16 is known by its
+/// gz and zst are known by their first bytes, whatever the file is called. A byte order mark in front is dropped; UTF-16 is known by its
 /// mark, or by what was declared, and becomes UTF-8.
 final class ByteSource {
     private static let chunk = 1 << 18
 
     let source: SourceFile
     private let file: FileHandle
-    private var gzip: GzipStream?
+    private var packed: (any PackedStream)?
     private var decoder: TextDecoder
     private var reachedEnd = false
     /// Text that was looked at already.
@@ -26,15 +26,18 @@ final class ByteSource {
         self.file = file
         decoder = TextDecoder(source.encoding)
         var beginning = try atLeast(4, of: rawChunk)
-        if beginning.starts(with: FileContents.gzip) {
+        let packing = FilePacking(beginning: beginning)
+        if let packing {
             do {
-                gzip = try GzipStream(beginning)
+                packed = try packing.stream(beginning)
             } catch {
                 throw refusal("\(error)")
             }
             beginning = try atLeast(4, of: expandedChunk)
         }
-        if let objection = FileContents.objection(to: beginning[...], path: source.path) { throw refusal(objection) }
+        if let objection = FileContents.objection(to: beginning[...], unpackedFrom: packing, path: source.path) {
+            throw refusal(objection)
+        }
         pending = try decoded(withoutMark(beginning), isLast: beginning.isEmpty)
     }
 
@@ -100,10 +103,10 @@ final class ByteSource {
     }
 
     private func expandedChunk() throws -> [UInt8] {
-        guard let gzip else { return try rawChunk() }
+        guard let packed else { return try rawChunk() }
         do {
-            return try gzip.next(rawChunk)
-        } catch let failure as GzipStream.Failure {
+            return try packed.next(rawChunk)
+        } catch let failure as PackedDataFailure {
             throw refusal("\(failure)")
         }
     }

@@ -1,11 +1,14 @@
 /// What the first bytes of a file say that it is, if it is no text.
 enum FileContents {
-    static let gzip: [UInt8] = [0x1F, 0x8B]
-
     /// What is not read, and how it becomes what is. nil: nothing speaks against text.
-    static func objection(to beginning: ArraySlice<UInt8>, path: String) -> String? {
+    ///
+    /// - Parameter packing: what the bytes were unpacked from.
+    static func objection(to beginning: ArraySlice<UInt8>, unpackedFrom packing: FilePacking? = nil, path: String) -> String? {
         let file = path == SourceFile.standardInput ? "FILE" : path
-        if beginning.starts(with: gzip) { return "it is gz inside gz; unpack it once: gunzip \(file)" }
+        if let packing, let inner = FilePacking(beginning: beginning) {
+            return "it is \(inner.rawValue) inside \(packing.rawValue); unpack it once: "
+                + packing.unpacking.replacing("FILE", with: file)
+        }
         return signatures.first { beginning.starts(with: $0.bytes) }.map { signature in
             "it is \(signature.name), which is not read; convert it first: "
                 + signature.conversion.replacing("FILE", with: file)
@@ -21,7 +24,6 @@ enum FileContents {
     private static let pandas = "python3 -c \"import pandas as p; p.READ('FILE').to_csv('ratings.csv', index=False)\""
 
     private static let signatures = [
-        Signature(name: "zstd", bytes: [0x28, 0xB5, 0x2F, 0xFD], conversion: "zstd -d FILE"),
         Signature(name: "bzip2", bytes: Array("BZh".utf8), conversion: "bunzip2 FILE"),
         Signature(name: "xz", bytes: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0], conversion: "unxz FILE"),
         Signature(

@@ -36,7 +36,8 @@ struct SourceFile: Hashable {
     /// The ending that says how the file is written, in small letters: `ratings.CSV.gz` is a `csv`.
     static func ending(of path: String) -> String {
         let name = path.lowercased() as NSString
-        return name.pathExtension == "gz" ? (name.deletingPathExtension as NSString).pathExtension : name.pathExtension
+        let isPacked = FilePacking.endings.contains("." + name.pathExtension)
+        return isPacked ? (name.deletingPathExtension as NSString).pathExtension : name.pathExtension
     }
 }
 

@@ -44,7 +44,7 @@ extension SourceFiles {
         }
         let stem = Self.stem(of: first.path)
         // Of a part the titles stand beside the whole.
-        let wanted = [stem, (stem as NSString).deletingPathExtension].flatMap { [$0 + ".item", $0 + ".item.gz"] }
+        let wanted = [stem, (stem as NSString).deletingPathExtension].flatMap { Self.packedOrNot($0 + ".item") }
         guard let item = wanted.map(inputs.file).first(where: \.exists) else {
             throw RecommendationError.missingTitles(path: path, wanted: "file \(wanted[0])")
         }
@@ -65,7 +65,7 @@ extension SourceFiles {
             return found.sorted { isInOrder($0.path, $1.path) }
         }
         let stem = Self.stem(of: path)
-        let whole = [stem + ".inter", stem + ".inter.gz"].map(inputs.file).first(where: \.exists)
+        let whole = Self.packedOrNot(stem + ".inter").map(inputs.file).first(where: \.exists)
         if let whole { return [whole] }
         let parts = try inputs.files(in: InputPaths.folder(of: path), endings: ["inter"]).filter {
             (Self.stem(of: $0.path) as NSString).deletingPathExtension.lastPathComponent == stem.lastPathComponent
@@ -73,9 +73,12 @@ extension SourceFiles {
         return parts.sorted { isInOrder($0.path, $1.path) }
     }
 
+    private static func packedOrNot(_ path: String) -> [String] { [path] + FilePacking.endings.map { path + $0 } }
+
     /// Without the endings of the format.
     private static func stem(of path: String) -> String {
-        let bare = path.hasSuffix(".gz") ? String(path.dropLast(3)) : path
+        let packing = FilePacking.endings.first(where: path.hasSuffix)
+        let bare = String(path.dropLast(packing?.count ?? 0))
         for ending in [".inter", ".item"] where bare.hasSuffix(ending) { return String(bare.dropLast(ending.count)) }
         return path
     }
