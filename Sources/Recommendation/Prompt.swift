@@ -28,14 +28,17 @@ public struct Prompt: Codable, Hashable, Sendable {
     public var historyBytes: Int?
     /// The slice of its shard that the user was dealt to, from 1; nil: prompts are not dealt by user.
     public var slice: Int?
+    /// The target is no interaction but a negative that an import drew, and belongs to this one; nil: it is one of the user's.
+    public var sampledFor: InteractionKey?
 
     public init(
         id: String, user: String, split: Split, target: InteractionKey, history: [InteractionKey], instruction: String,
         input: String, label: Bool, frame: PromptFrame? = nil,
-        historyBytes: Int? = nil
+        historyBytes: Int? = nil, sampledFor: InteractionKey? = nil
     ) {
         self.frame = frame
         self.historyBytes = historyBytes
+        self.sampledFor = sampledFor
         self.id = id
         self.user = user
         self.split = split
@@ -51,6 +54,8 @@ public struct Prompt: Codable, Hashable, Sendable {
         if let words = frame?.words { return label ? words.yes : words.no }
         return label ? "Yes." : "No."
     }
+    /// The user's interaction that it is about, by itself or through what was drawn for it.
+    public var source: InteractionKey { sampledFor ?? target }
     /// The text that the model reads, up to the answer position.
     public var text: String { TrainingPrompt(self).text }
 }

@@ -21,6 +21,14 @@ public enum RecommendationError: Error, Hashable, Sendable {
     case invalidTemplate(reason: String)
 }
 
+extension RecommendationError {
+    /// `ReadingRules.itemsAreDeclared` without any.
+    static let noTableOfItems = RecommendationError.invalidColumns(
+        reason:
+            "negatives are drawn from a table of items, and none is there: name a file beside the ratings that has every "
+            + "item once, with its title (item_id,title), or leave --negatives out")
+}
+
 extension RecommendationError: CustomStringConvertible {
     public var description: String {
         switch self {
@@ -51,7 +59,7 @@ extension RecommendationError: CustomStringConvertible {
 
     private static func withoutRatings(_ column: ColumnMeaning) -> String {
         guard column == .rating else { return "" }
-        return "; where nobody rates: --rating 1 if every row is a like, or --columns event=NAME with "
-            + "--events view=0,cart=1,purchase=1"
+        return "; where nobody rates: --rating 1 if every row is a like (with --negatives 2, that some are not), or "
+            + "--columns event=NAME with --events view=0,cart=1,purchase=1"
     }
 }

@@ -86,6 +86,19 @@ struct LedgerWordsTests {
         for (id, input) in expected {
             #expect(after[id] == input.replacingOccurrences(of: "\(item.title) (rot)", with: "\(item.title) (blau)"))
         }
+        // Said to be empty it goes, from prompts and catalogue.
+        item.fields = ["colour": ""]
+        let emptied = try bring("d", item)
+        #expect(emptied.promptsRebuilt == expected.count && emptied.itemsChanged == 1)
+        let bare = try inputs(ledger)
+        for (id, input) in expected {
+            #expect(bare[id] == input.replacingOccurrences(of: "\(item.title) (rot)", with: item.title))
+        }
+        #expect(try bring("e", item) == ImportOutcome())
+        #expect(
+            try ledger.question(user: "u0", items: [item.id], limit: 10).items.first?.fields == ["price": "10"])
+        item.fields = ["colour": "blau"]
+        #expect(try bring("f", item).promptsRebuilt == expected.count)
         let reopened = try {
             try ledger.close()
             return try fixture.open()

@@ -34,7 +34,8 @@ struct PersonCodingTests {
         return Kept(
             item: number(&random), timestamp: number(&random), rating: ratings.randomElement(using: &random) ?? 0,
             ordinal: number(&random), split: ([nil] + Split.allCases).randomElement(using: &random) ?? nil,
-            shard: Bool.random(using: &random) ? nil : Int(number(&random)), seen: seen)
+            shard: Bool.random(using: &random) ? nil : Int(number(&random)), seen: seen,
+            negatives: (0..<(Int.random(in: 0..<6, using: &random) / 3 * 2)).map { _ in number(&random) })
     }
 
     private static func person(_ seed: UInt64) -> Person {
@@ -208,6 +209,34 @@ struct PersonCodingTests {
         let count = 400
         // Two for the item, three for the place in the file, one or two for the time, one for the rating.
         #expect(Self.typical(count).encoded.count <= 10 * count)
+    }
+
+    @Test("Negatives are written behind the interactions, and only records that have some are of version 3")
+    func negatives() throws {
+        var person = Person(
+            name: "ü", appearance: Person.Appearance(import: 1, ordinal: 0),
+            interactions: (0..<4).map { Kept(item: 7 + $0, timestamp: 0, rating: 1, ordinal: 0) })
+        let plain = person.encoded
+        #expect(plain.first == 1)
+        person.interactions[1].negatives = [300, 2]
+        person.interactions[3].negatives = [7]
+        let bytes = person.encoded
+        let head: [UInt8] = [3] + Array(plain[1...5])
+        let rest: [UInt8] = Array(plain[6...]) + [2, 1, 2, 0xAC, 2, 2, 1, 1, 7]
+        let expected: [UInt8] = head + [0] + rest
+        #expect(bytes == expected)
+        expectSame(try Person(decoding: bytes), person)
+        person.slice = 4
+        let withSlice: [UInt8] = head + [1, 4] + rest
+        #expect(person.encoded == withSlice)
+        expectSame(try Person(decoding: person.encoded), person)
+        // Of an interaction behind the last; more than there are bytes for.
+        let endless = [UInt8](repeating: 0xFF, count: 9) + [1]
+        let wrong: [[UInt8]] = [[2, 1, 7], [1, 100, 7], endless + [1, 7]]
+        for end in wrong {
+            let changed: [UInt8] = Array(bytes.dropLast(3)) + end
+            #expect(!isAccepted(changed), "\(end)")
+        }
     }
 
     @Test("The layout of version 1 stays")

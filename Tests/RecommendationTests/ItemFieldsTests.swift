@@ -23,26 +23,29 @@ struct ItemFieldsTests {
                 == [Item(id: "i", title: "Heat", fields: ["year": "1995", "genre": "Crime Drama"])])
     }
 
-    @Test("A CSV table of items and JSON lines give them, too; empty ones are absent")
+    @Test("A CSV table of items and JSON lines give them, too; an empty one is said to be empty, none is not mentioned")
     func csvAndJSON() throws {
         let folder = try TemporaryFolder()
         try folder.write("orders.csv", "user,item,rating\nu,i,5\nu,j,4\n")
         try folder.write("items.csv", "item,title,brand\ni,Lampe &amp; Schirm,Müller &amp; Co\nj,Leuchte, \n")
         let rules = ReadingRules(itemFields: ["brand"])
         let items = [
-            Item(id: "i", title: "Lampe & Schirm", fields: ["brand": "Müller & Co"]), Item(id: "j", title: "Leuchte"),
+            Item(id: "i", title: "Lampe & Schirm", fields: ["brand": "Müller & Co"]),
+            Item(id: "j", title: "Leuchte", fields: ["brand": ""]),
         ]
         #expect(try ReadData(.csv, folder.path, rules).items == items)
         let lines = try folder.write(
             "all.jsonl",
             """
             {"item":"i","title":"Lampe & Schirm","brand":"Müller & Co"}
-            {"item":"j","title":"Leuchte","brand":null}
+            {"item":"j","title":"Leuchte","brand":" "}
+            {"item":"k","title":"Lüster","brand":null}
+            {"item":"l","title":"Laterne"}
             {"user":"u","item":"i","rating":5}
-            {"user":"u","item":"j","rating":4}
 
             """)
-        #expect(try ReadData(.jsonl, lines, rules).items == items)
+        let silent = [Item(id: "k", title: "Lüster"), Item(id: "l", title: "Laterne")]
+        #expect(try ReadData(.jsonl, lines, rules).items == items + silent)
     }
 
     @Test("Beside a person a column is a field only where it is declared, and must say the same in all rows of an item")
@@ -79,7 +82,25 @@ struct ItemFieldsTests {
     @Test("Values that are too long or hold control characters are absent")
     func bounds() {
         let long = String(repeating: "x", count: ItemFields.longestValue + 1)
-        #expect(ItemFields.canonical(["a": " b ", "c": long, "d": "e\u{7}", "f": "", "no name": "x"]) == ["a": "b"])
+        #expect(
+            ItemFields.canonical(["a": " b ", "c": long, "d": "e\u{7}", "f": " ", "no name": "x"]) == [
+                "a": "b", "f": "",
+            ])
+        #expect(ItemFields.canonical(["c": long]) == nil)
         #expect(ItemFields.canonical([:]) == nil)
+    }
+
+    @Test("What is new takes the place of what was known, an empty one takes it away, and silence leaves it")
+    func merged() {
+        let known = ["year": "1995", "brand": "A"]
+        #expect(ItemFields.merged(known, with: nil) == known)
+        #expect(ItemFields.merged(known, with: ["brand": "B"]) == ["year": "1995", "brand": "B"])
+        #expect(ItemFields.merged(known, with: ["brand": ""]) == ["year": "1995"])
+        #expect(ItemFields.merged(known, with: ["brand": "", "year": ""]) == nil)
+        #expect(ItemFields.merged(nil, with: ["brand": "", "year": "1995"]) == ["year": "1995"])
+        #expect(ItemFields.merged(nil, with: ["brand": ""]) == nil)
+        // More than may be kept together: the new ones alone.
+        let many = Dictionary(uniqueKeysWithValues: (0..<ItemFields.most).map { ("f\($0)", "x") })
+        #expect(ItemFields.merged(many, with: ["g": "y", "h": ""]) == ["g": "y"])
     }
 }

@@ -30,7 +30,9 @@ struct PackedFilesTests {
         #expect(try ReadData(.jsonl, lines).users == ["a"])
     }
 
-    @Test("Members and frames behind one another are one text, also of very different lengths", arguments: FilePacking.allCases)
+    @Test(
+        "Members and frames behind one another are one text, also of very different lengths",
+        arguments: FilePacking.allCases)
     func members(packing: FilePacking) throws {
         let folder = try TemporaryFolder()
         let bytes = Array(csv.utf8)
@@ -62,9 +64,10 @@ struct PackedFilesTests {
         damaged[whole.count / 2] ^= 0x55
         damaged[whole.count - 2] ^= 0x55
         let file = try folder.write("damaged.csv", damaged)
+        // What gz makes of it may already be no table, before the checksum says so.
         #expect("damaged") {
             try ReadData(.csv, file)
-        } throws: { "\($0)".contains("\(packing) data are damaged") }
+        } throws: { $0 is RecommendationError && "\($0)".contains("damaged.csv") }
         var checksum = whole
         checksum[whole.count - 2 - (packing == .gz ? 4 : 0)] ^= 0x55
         let wrong = try folder.write("checksum.csv", checksum)
@@ -79,7 +82,8 @@ struct PackedFilesTests {
         }
     }
 
-    @Test("A bomb is refused long before it has expanded, and what is packed twice too", arguments: FilePacking.allCases)
+    @Test(
+        "A bomb is refused long before it has expanded, and what is packed twice too", arguments: FilePacking.allCases)
     func bomb(packing: FilePacking) throws {
         let folder = try TemporaryFolder()
         // 80 MiB of noughts in 80 KB.
@@ -100,7 +104,8 @@ struct PackedFilesTests {
     func others() throws {
         let folder = try TemporaryFolder()
         let contents: [([UInt8], String)] = [
-            (Array("BZh91AY".utf8), "bunzip2"), ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0, 0], "unxz"), (Array("PAR1....".utf8), "read_parquet"),
+            (Array("BZh91AY".utf8), "bunzip2"), ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0, 0], "unxz"),
+            (Array("PAR1....".utf8), "read_parquet"),
             (Array("ARROW1..".utf8), "read_feather"), ([0x50, 0x4B, 3, 4, 0], "unzip"),
         ]
         for (bytes, conversion) in contents {

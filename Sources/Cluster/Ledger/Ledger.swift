@@ -42,6 +42,8 @@ package final class Ledger {
     var readers: [String: KeptReader] = [:]
     /// What imports under way name, as far as it was asked for.
     var takenItems: [String: Set<String>] = [:]
+    /// What imports under way draw negatives from.
+    var takenPools: [String: NegativePool] = [:]
     /// nil: to be read.
     var cachedCatalogue: Catalogue?
     /// A transaction changed the catalogue in memory, and may yet fail.

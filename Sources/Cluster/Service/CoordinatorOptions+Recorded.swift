@@ -73,6 +73,7 @@ extension CoordinatorProcess {
             recorded: CoordinatorConfiguration(
                 RecordedConfiguration(cluster: settings.configuration, start: options.start, name: settings.cluster)),
             cluster: settings.cluster,
-            dealsPeople: settings.configuration.training.dealing(of: settings.configuration.partition) != nil)
+            dealsPeople: settings.configuration.training.dealing(of: settings.configuration.partition) != nil,
+            drawsNegatives: true)
     }
 }

@@ -13,6 +13,10 @@ import Files
 /// - tallrec: the targets and their splits are those recorded at import (`TallrecSplit`). A recorded target that is left
 ///   with fewer than `historyLength` interactions before it makes no prompt.
 ///
+/// A negative that an import drew for one of the interactions (`NegativePool`) is a target with the answer "No." and the history
+/// and split of that interaction's own prompt, where that is a like and has a prompt. It stands in no history, and as soon as the
+/// user has an interaction with the item, there is no prompt for it.
+///
 /// Titles that take more than `titleBytes` together are shortened: `TitleBudget`.
 ///
 /// Sampling keeps a prompt when the hash of seed, split and prompt id lies below the split's fraction: it depends on
@@ -57,24 +61,69 @@ public struct PromptBuilder: Sendable {
     /// - `interactions`: the user's retained interactions, in any order; those of other users are ignored.
     /// - `titles`: what prompts call an item (`name`), nil when the catalogue does not have it.
     /// - `splits`: under tallrec the split of each recorded target; ignored under leave-last.
+    /// - `negatives`: items that were drawn for an interaction.
     public func prompts(
-        user: String, interactions: [Interaction], titles: (String) -> String?, splits: [InteractionKey: Split] = [:]
+        user: String, interactions: [Interaction], titles: (String) -> String?, splits: [InteractionKey: Split] = [:],
+        negatives: [InteractionKey: [String]] = [:]
     ) -> [Prompt] {
-        let sequence = titled(interactions.sequence(of: user), titles)
+        let all = interactions.sequence(of: user)
+        let sequence = titled(all, titles)
         guard sequence.count > configuration.historyLength else { return [] }
         let keys = sequence.map(\.interaction.key)
-        var text = PromptText(sequence.map { (title: $0.title, isLiked: isLiked($0.interaction)) }, budget, pieces)
-        return (configuration.historyLength..<sequence.count).compactMap { position in
+        let targets = configuration.historyLength..<sequence.count
+        let sampled = negatives.isEmpty ? [] : self.sampled(negatives, for: sequence[targets], of: all, titles)
+        var text = PromptText(
+            sequence.map { (title: $0.title, isLiked: isLiked($0.interaction)) }
+                + sampled.map { (title: $0.title, isLiked: false) }, budget, pieces)
+        var rest = Array(sampled.enumerated())[...]
+        return targets.flatMap { position -> [Prompt] in
+            let own = rest.prefix { $0.element.position == position }
+            rest = rest.dropFirst(own.count)
             let id = Self.promptID(target: keys[position])
             guard let split = split(at: position, of: sequence.count, recorded: splits[keys[position]]),
                 isSampled(id: id, split: split)
-            else { return nil }
+            else { return [] }
             let history = (position - configuration.historyLength)..<position
-            let input = text.input(history: history, target: position)
-            return Prompt(
-                id: id, user: user, split: split, target: keys[position], history: Array(keys[history]),
-                instruction: pieces.instruction, input: input.text, label: isLiked(sequence[position].interaction),
-                frame: pieces.frame, historyBytes: input.historyBytes)
+            func prompt(
+                _ id: String, about target: InteractionKey, titled title: Int, _ label: Bool, for own: InteractionKey?
+            ) -> Prompt {
+                let input = text.input(history: history, target: title)
+                return Prompt(
+                    id: id, user: user, split: split, target: target, history: Array(keys[history]),
+                    instruction: pieces.instruction, input: input.text, label: label, frame: pieces.frame,
+                    historyBytes: input.historyBytes, sampledFor: own)
+            }
+            let label = isLiked(sequence[position].interaction)
+            return [prompt(id, about: keys[position], titled: position, label, for: nil)]
+                + own.map { offset, negative in
+                    prompt(
+                        Self.promptID(negative: negative.item, for: keys[position]),
+                        about: InteractionKey(
+                            user: user, item: negative.item, timestamp: keys[position].timestamp),
+                        titled: sequence.count + offset, false, for: keys[position])
+                }
+        }
+    }
+
+    /// A drawn item that makes a prompt, with the place in the sequence of the interaction that it belongs to.
+    private struct Sampled {
+        var position: Int
+        var item: String
+        var title: String
+    }
+
+    /// Without what the user has an interaction with: a real one counts, whenever it was.
+    private func sampled(
+        _ negatives: [InteractionKey: [String]], for targets: ArraySlice<TitledInteraction>, of all: [Interaction],
+        _ titles: (String) -> String?
+    ) -> [Sampled] {
+        let had = Set(all.map(\.item))
+        return zip(targets.indices, targets).flatMap { position, target -> [Sampled] in
+            guard isLiked(target.interaction) else { return [] }
+            return (negatives[target.interaction.key] ?? []).compactMap { item in
+                guard !had.contains(item), let title = titles(item) else { return nil }
+                return Sampled(position: position, item: item, title: title)
+            }
         }
     }
 
@@ -104,6 +153,11 @@ public struct PromptBuilder: Sendable {
     /// SHA-256, in hexadecimal, of the target's user, item and timestamp, each preceded by its length: `Prompt.id`.
     public static func promptID(target: InteractionKey) -> String {
         FieldHash.hexadecimal(["prompt", target.user, target.item, String(target.timestamp)])
+    }
+
+    /// Of a negative: also with what it was drawn for, since two interactions of one time may have the same.
+    static func promptID(negative item: String, for own: InteractionKey) -> String {
+        FieldHash.hexadecimal(["negative prompt", own.user, item, String(own.timestamp), own.item])
     }
 
     private func titled(_ sequence: [Interaction], _ titles: (String) -> String?) -> [TitledInteraction] {

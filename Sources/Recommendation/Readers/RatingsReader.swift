@@ -49,16 +49,24 @@ public struct RatingsReader: Sendable {
             }
             let inputs = InputPaths(paths: paths, rules: rules)
             var collector = RowCollector(size: size, rules: rules, body: body)
-            switch format {
-            case .recbole: try Self.read(SourceFiles.recbole(inputs), into: &collector)
-            case .movielens: try Self.read(SourceFiles.movielens(inputs), into: &collector)
-            case .csv: try Self.read(SourceFiles.csv(inputs), into: &collector)
-            case .jsonl: try JSONLinesReader(inputs).read(into: &collector)
+            do {
+                try read(inputs, into: &collector)
+            } catch RecommendationError.missingTitles where rules.itemsAreDeclared {
+                throw RecommendationError.noTableOfItems
             }
             try collector.flush()
             var report = collector.report
             report.files += try inputs.others(than: report.files)
             return report
+        }
+    }
+
+    private func read(_ inputs: InputPaths, into collector: inout RowCollector) throws {
+        switch format {
+        case .recbole: try Self.read(SourceFiles.recbole(inputs), into: &collector)
+        case .movielens: try Self.read(SourceFiles.movielens(inputs), into: &collector)
+        case .csv: try Self.read(SourceFiles.csv(inputs), into: &collector)
+        case .jsonl: try JSONLinesReader(inputs).read(into: &collector)
         }
     }
 

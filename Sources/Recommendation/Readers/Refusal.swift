@@ -11,6 +11,7 @@ struct Refusal: Error {
         case time = "the time is neither a number nor an ISO 8601 date"
         case event = "the event has no weight"
         case untitled = "the item has no title"
+        case undeclared = "the item is not in the table of items"
         case repeatedItem = "the item was named before"
         case longTitle = "the title is too long"
         case identifier = "an id cannot be one"

@@ -77,6 +77,10 @@ struct RowCollector {
                 if row.title == nil, let column = row.doubtfulTitle, !hasItemRows {
                     throw RecommendationError.doubtfulTitle(file: file, column: column)
                 }
+                if rules.itemsAreDeclared {
+                    guard hasItemRows else { throw RecommendationError.noTableOfItems }
+                    throw Refusal(.undeclared, "item \(interaction.item) is not in the table of items")
+                }
                 guard row.title != nil else { throw Refusal(.untitled, "item \(interaction.item) has no title") }
                 let item = try Self.item(of: row)
                 catalogue[item.id] = item.title

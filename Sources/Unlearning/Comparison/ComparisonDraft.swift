@@ -62,7 +62,8 @@ struct ComparisonDraft {
         let (user, splits) = (source.people[person].user, source.people[person].splits)
         let retained = interactions[person].filter { !forgotten.contains($0.key) }
         var prompts = source.builder.prompts(
-            user: user, interactions: retained, titles: { source.titles[$0] }, splits: splits
+            user: user, interactions: retained, titles: { source.titles[$0] }, splits: splits,
+            negatives: source.people[person].negatives
         ).filter { !leftOut.contains($0.id) }
         if let slices {
             let slice = source.people[person].slice ?? slices.slice(ofUser: user)
@@ -129,9 +130,9 @@ struct ComparisonDraft {
         }
     }
 
-    /// Targets of training prompts, in the order of a keyed hash.
+    /// Targets of training prompts that are interactions, in the order of a keyed hash.
     private func targets(use: String) -> [InteractionKey] {
-        let prompts = built.joined().filter { $0.split == .train }
+        let prompts = built.joined().filter { $0.split == .train && $0.sampledFor == nil }
         let keyed = prompts.map { (FieldHash.number(["comparison target", use, String(seed), $0.id]), $0) }
         return keyed.sorted { ($0.0, $0.1.id) < ($1.0, $1.1.id) }.map(\.1.target)
     }

@@ -11,10 +11,14 @@ public struct ComparisonSource: Sendable {
 
         /// The slice that the person was dealt to, where that was recorded.
         public var slice: Int?
+        /// Items that an import drew for interactions.
+        public var negatives: [InteractionKey: [String]]
 
         public init(
-            user: String, interactions: [Interaction], splits: [InteractionKey: Split] = [:], slice: Int? = nil
+            user: String, interactions: [Interaction], splits: [InteractionKey: Split] = [:], slice: Int? = nil,
+            negatives: [InteractionKey: [String]] = [:]
         ) {
+            self.negatives = negatives
             self.slice = slice
             self.user = user
             self.interactions = interactions

@@ -123,6 +123,10 @@ extension ComparisonSource {
             }
             // Who was dealt, by an import or a file, is not where the hash has them.
             take([person.user, person.slice.map(String.init) ?? ""] + interactions)
+            for interaction in person.interactions {
+                guard let negatives = person.negatives[interaction.key] else { continue }
+                take(["negatives", interaction.item, String(interaction.timestamp)] + negatives)
+            }
         }
         return hash.finalize().hexadecimal
     }

@@ -34,11 +34,21 @@ extension AccessReply {
             let time = Date(timeIntervalSince1970: Double(row.timestamp)).formatted(.iso8601)
             return "  \(time)  \(row.rating.formatted())  \(row.item)  \(row.title ?? "(no title)")"
         }
+        if let sampled {
+            lines.append(
+                "\(sampled.count) items drawn by imports as what \(user) may not like, and nothing that \(user) did:")
+            let had = Set(interactions.map(\.item))
+            lines += sampled.map {
+                "  \($0.item)  \($0.title ?? "(no title)")  drawn for \($0.drawnFor)"
+                    + (had.contains($0.item) ? "  (never asked about: \(user) has it)" : "")
+            }
+        }
         if let slice { lines.append("dealt to slice \(slice) of the shard at the import") }
         for prompt in prompts {
             let place = prompt.shard.map { "shard \($0)" } ?? prompt.split.rawValue
+            let drawn = prompt.isSampled == true ? " (drawn)" : ""
             lines.append(
-                "prompt \(prompt.id.prefix(16)) (\(place)): \(prompt.target) after \(prompt.history.joined(separator: ", "))"
+                "prompt \(prompt.id.prefix(16)) (\(place)): \(prompt.target)\(drawn) after \(prompt.history.joined(separator: ", "))"
             )
         }
         for shard in shards {

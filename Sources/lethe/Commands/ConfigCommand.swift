@@ -40,7 +40,7 @@ struct ConfigCommand: ParsableCommand {
                 reply = try ReplyCoding.decode(ConfigurationReply.self, from: body)
             }
             // For clients; the rest is a configuration file, which earlier releases read, too.
-            reply.dealsPeople = nil
+            (reply.dealsPeople, reply.drawsNegatives) = (nil, nil)
             try client.output.emit(json: ReplyCoding.show(reply)) { ConfigurationText(reply).text }
         }
     }

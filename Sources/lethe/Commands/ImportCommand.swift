@@ -41,6 +41,14 @@ struct ImportCommand: ParsableCommand {
             """)
     var leavers: String?
 
+    @Option(
+        help: """
+            So many negatives are drawn for each like, from 0 to 20, where nobody says what was not liked: items of the table \
+            of items that is given beside the ratings, by a keyed hash. Each is asked about once, with the answer "No.". \
+            [default: 0]
+            """)
+    var negatives = 0
+
     @Flag(
         help: """
             Change nothing: read everything and print what an import would take, refuse and make of it. Needs no cluster.
@@ -63,6 +71,8 @@ struct ImportCommand: ParsableCommand {
         var rowsCorrected: Int
         /// Rows of forgotten users or interactions, which stay out.
         var rowsForgotten: Int
+        /// Absent without --negatives.
+        var negativesDrawn: Int?
         var prompts: SplitCounts
         var promptsAdded: Int
         var promptsRebuilt: Int
@@ -83,14 +93,24 @@ struct ImportCommand: ParsableCommand {
         var shortened: [String]
     }
 
+    /// Before anything is read.
+    private func requireBounds() throws {
+        guard NegativePool.bounds.contains(negatives) else {
+            throw CommandFailure(
+                .usage, "--negatives must be from 0 to \(NegativePool.bounds.upperBound), and is \(negatives)")
+        }
+    }
+
     func run() throws {
         if check {
             try reportingFailures(json: client.json) {
-                try ImportCheck(data: data, model: model, client: client).run()
+                try requireBounds()
+                try ImportCheck(data: data, negatives: negatives, model: model, client: client).run()
             }
             return
         }
         try client.withClient { coordinator in
+            try requireBounds()
             guard model == nil else { throw CommandFailure(.usage, "--model goes with --check") }
             let prompts = try data.configuration()
             let importID = UUID().uuidString.lowercased()
@@ -98,15 +118,16 @@ struct ImportCommand: ParsableCommand {
             var progress = ProgressLine()
             var rows = 0
             let leavers = try self.leavers.map { try Self.leavers($0) }
-            try data.requireFiles()
+            try data.requireFiles(itemsAreDeclared: negatives > 0)
             // A new item's fields are read for the template that is on record, too.
             let configuration = try ReplyCoding.decode(
                 ConfigurationReply.self, from: coordinator.call(.configuration).body)
             if newData == .last || leavers != nil { try configuration.requireDealing() }
+            if negatives > 0 { try configuration.requireDrawing() }
             let recorded = configuration.prompts
             let report: ImportReport
             do {
-                report = try data.reader(recorded: recorded).forEachBatch { batch in
+                report = try data.reader(recorded: recorded, itemsAreDeclared: negatives > 0).forEachBatch { batch in
                     let sequence = batches
                     batches += 1
                     try coordinator.call(
@@ -131,13 +152,15 @@ struct ImportCommand: ParsableCommand {
                 .finishImport(
                     .init(
                         importID: importID, batches: batches, prompts: prompts, given: data.given,
-                        changePrompts: changePrompts, newPeople: newData, leavers: leavers)), patience: .seconds(600))
+                        changePrompts: changePrompts, newPeople: newData, leavers: leavers,
+                        negatives: negatives > 0 ? negatives : nil)), patience: .seconds(600))
             let done = try ReplyCoding.decode(ImportReply.self, from: reply.body)
             let summary = Summary(
                 rowsRead: report.read, rowsKept: report.kept, rowsRefused: report.refused, refused: report.samples,
                 rowsNew: done.outcome.rowsNew, rowsAlreadyThere: done.outcome.rowsAlreadyThere,
                 rowsCorrected: done.outcome.rowsCorrected,
-                rowsForgotten: done.outcome.rowsRefused, prompts: done.prompts,
+                rowsForgotten: done.outcome.rowsRefused, negativesDrawn: done.outcome.negativesDrawn,
+                prompts: done.prompts,
                 promptsAdded: done.outcome.promptsAdded, promptsRebuilt: done.outcome.promptsRebuilt,
                 promptsRemoved: done.outcome.promptsRemoved, shardsChanged: done.outcome.shardsChanged,
                 likes: done.likes, shardsOfOneLabel: done.shardsOfOneLabel ?? [], files: report.files,
@@ -156,6 +179,9 @@ struct ImportCommand: ParsableCommand {
         return names
     }
 
+    /// What makes training possible.
+    static let bothAnswers = "change --like-above, bring rows of what was not liked, or have some drawn (--negatives 2)"
+
     private func text(_ summary: Summary) -> String {
         var lines = [
             "\(summary.rowsRead) lines read: \(summary.rowsKept) ratings, \(summary.rowsRefused) refused",
@@ -164,11 +190,12 @@ struct ImportCommand: ParsableCommand {
             "prompts: \(summary.prompts.train) training, \(summary.prompts.validation) validation, "
                 + "\(summary.prompts.test) test",
         ]
+        if let drawn = summary.negativesDrawn { lines.append("\(drawn) negatives drawn") }
         if let likes = summary.likes, summary.prompts.train > 0 {
             let share = 100 * Double(likes.train) / Double(summary.prompts.train)
             lines.append("likes: \(decimal(share, 1)) % of the training prompts")
             if likes.train == 0 || likes.train == summary.prompts.train {
-                lines.append("all have the same answer: training will be refused; change --like-above")
+                lines.append("all have the same answer: training will be refused; \(Self.bothAnswers)")
             }
         }
         if !summary.shardsOfOneLabel.isEmpty {

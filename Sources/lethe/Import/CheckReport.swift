@@ -21,6 +21,16 @@ struct CheckReport: Encodable {
         var secondsOfEpoch: Double?
     }
 
+    /// What would be drawn for likes.
+    struct Negatives: Encodable {
+        var perLike: Int
+        /// Items of the table that they are drawn from.
+        var pool: Int
+        var drawn = 0
+        /// Prompts that ask about them; none about what the user has an interaction with.
+        var prompts = SplitCounts()
+    }
+
     var rowsRead: Int
     var rowsKept: Int
     var rowsRefused: Int
@@ -39,6 +49,8 @@ struct CheckReport: Encodable {
     /// Prompts whose answer is "Yes.".
     var likes = SplitCounts()
     var promptsShortened = 0
+    /// nil without --negatives.
+    var negatives: Negatives?
     /// With which the prompts were counted; a cluster that has data goes on with its own.
     var settings: [Setting]
     /// The prompt of an invented person with its answer, word for word.
@@ -69,6 +81,7 @@ struct CheckReport: Encodable {
         for prompt in prompts {
             self.prompts[prompt.split] += 1
             if prompt.label { likes[prompt.split] += 1 }
+            if prompt.sampledFor != nil { negatives?.prompts[prompt.split] += 1 }
         }
     }
 }
@@ -97,11 +110,18 @@ extension CheckReport {
             lines.append(
                 "\(split.rawValue) prompts: \(prompts[split]); likes: \(Self.share(likes[split], of: prompts[split]))")
         }
+        if let negatives {
+            lines.append(
+                "negatives: \(negatives.drawn) would be drawn, \(negatives.perLike) for each like, out of \(negatives.pool) items; "
+                    + "they make \(negatives.prompts.train) of the train prompts, \(negatives.prompts.validation) of the "
+                    + "validation prompts and \(negatives.prompts.test) of the test prompts")
+        }
         if promptsShortened > 0 { lines.append("\(promptsShortened) prompts have shortened titles (--title-bytes)") }
         if prompts.train == 0 {
             lines.append("there is nothing to train on: lower --history, or bring more data of each person")
         } else if likes.train == 0 || likes.train == prompts.train {
-            lines.append("all training prompts have the same answer: training will be refused; change --like-above")
+            lines.append(
+                "all training prompts have the same answer: training will be refused; \(ImportCommand.bothAnswers)")
         }
         if let tokens {
             lines.append(

@@ -8,35 +8,47 @@ import Unlearning
 /// Reads everything as an import would, sends nothing, and says what would come of it.
 struct ImportCheck {
     let data: DataOptions
+    /// For each like.
+    let negatives: Int
     /// Whose tokenizer counts; nil: tokens are not known.
     let model: String?
     let client: ClientOptions
 
     func run() throws {
-        let recorded = recordedPrompts()
+        let cluster = recordedConfiguration()
+        let recorded = cluster?.prompts
         let configuration = try recorded?.taking(data.given, from: data.configuration()) ?? data.configuration()
         let tokenizer = try model.map { try ModelLoader.load(path: $0) }
-        var set = try PromptSet(configuration: configuration)
+        // Which items are drawn depends on the cluster's seed; how many prompts that makes, a little.
+        var set = try PromptSet(
+            configuration: configuration, negatives: negatives, seed: cluster?.effective.seed ?? 0)
         var progress = ProgressLine()
         var rows = 0
-        let report = try data.reader(recorded: recorded).forEachBatch { batch in
+        let report = try data.reader(recorded: recorded, itemsAreDeclared: negatives > 0).forEachBatch { batch in
             set.add(batch)
             rows += batch.interactions.count
             progress.show("\(rows) rows read")
         }
         progress.end()
+        set.finish()
         try data.requireRatings(report)
         let builder = try PromptBuilder(configuration: configuration)
         var check = CheckReport(report, set, example: builder.example)
+        if negatives > 0 { check.negatives = .init(perLike: negatives, pool: set.itemCount) }
         var sample = EvenSample<TrainingPrompt>(limit: Self.promptsToCount)
         try set.forEachUser { interactions, prompts in
             check.add(interactions, prompts, configuration)
+            check.negatives?.drawn += set.negatives(of: interactions).values.reduce(0) { $0 + $1.count }
             for prompt in prompts {
                 if builder.shortens(prompt, titles: set.title) { check.promptsShortened += 1 }
                 if tokenizer != nil, prompt.split == .train { sample.add(TrainingPrompt(prompt)) }
             }
         }
         if recorded == nil {
+            if data.domain == nil, data.template == nil {
+                check.notKnown.append(
+                    "prompts call an item a movie; --domain lamp (or --domain Lampe:Lampen) calls it otherwise")
+            }
             check.notKnown.append("no coordinator with data answers: prompts are those of a first import")
         }
         if let tokenizer {
@@ -67,13 +79,12 @@ struct ImportCheck {
         }
     }
 
-    /// How the cluster makes prompts. nil: no coordinator answers, or nothing was imported; both are usual here.
-    private func recordedPrompts() -> PromptConfiguration? {
+    /// nil: no coordinator answers, which is usual here.
+    private func recordedConfiguration() -> ConfigurationReply? {
         guard let coordinator = try? client.connect(),
-            let reply = try? coordinator.call(.configuration, patience: Self.patience),
-            let configuration = try? ReplyCoding.decode(ConfigurationReply.self, from: reply.body)
+            let reply = try? coordinator.call(.configuration, patience: Self.patience)
         else { return nil }
-        return configuration.prompts
+        return try? ReplyCoding.decode(ConfigurationReply.self, from: reply.body)
     }
 
     /// For a coordinator that need not be there.

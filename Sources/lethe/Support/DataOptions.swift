@@ -170,9 +170,11 @@ struct DataOptions: ParsableArguments {
     /// What says that there shall be none.
     private static let noFile = "none"
 
-    /// - Parameter recorded: how the cluster makes prompts; its template's fields are read where none is given here.
+    /// - Parameters:
+    ///   - recorded: how the cluster makes prompts; its template's fields are read where none is given here.
+    ///   - itemsAreDeclared: `ReadingRules.itemsAreDeclared`
     /// - Throws: `CommandFailure`, `RecommendationError.invalidColumns` for options that contradict each other.
-    func reader(recorded: PromptConfiguration? = nil) throws -> RatingsReader {
+    func reader(recorded: PromptConfiguration? = nil, itemsAreDeclared: Bool = false) throws -> RatingsReader {
         var declared = try columns.map { try DeclaredColumns(parsing: $0) } ?? DeclaredColumns()
         if let titleColumn { try declared.declare(.title, titleColumn) }
         let ratings: RatingSource
@@ -196,21 +198,22 @@ struct DataOptions: ParsableArguments {
             format: format, paths: paths,
             rules: ReadingRules(
                 columns: declared, ratings: ratings, encoding: encoding, timeUnit: timeUnit?.form,
-                itemFields: try (template == nil ? recorded?.template : wording())?.itemFields() ?? []))
+                itemFields: try (template == nil ? recorded?.template : wording())?.itemFields() ?? [],
+                itemsAreDeclared: itemsAreDeclared))
     }
 
     /// Opens the files as far as their first row, so that a mistake in their names does not wait for a coordinator. Standard input and
     /// pipes can be read only once.
     ///
     /// - Throws: as reading them does.
-    func requireFiles() throws {
+    func requireFiles(itemsAreDeclared: Bool = false) throws {
         struct Enough: Error {}
         let kinds = paths.map { try? FileManager.default.attributesOfItem(atPath: $0)[.type] as? FileAttributeType }
         guard !paths.contains("-"),
             kinds.allSatisfy({ [nil, .typeRegular, .typeDirectory, .typeSymbolicLink].contains($0 ?? nil) })
         else { return }
         do {
-            try reader().forEachBatch(size: 1) { _ in throw Enough() }
+            try reader(itemsAreDeclared: itemsAreDeclared).forEachBatch(size: 1) { _ in throw Enough() }
         } catch is Enough {}
     }
 

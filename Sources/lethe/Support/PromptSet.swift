@@ -12,6 +12,10 @@ struct PromptSet {
 
     let configuration: PromptConfiguration
     private let builder: PromptBuilder
+    /// To be drawn for each like, out of all items.
+    private let negatives: Int
+    private let seed: UInt64
+    private var pool: NegativePool?
     private var items: [Item] = []
     private var itemNumbers: [String: Int32] = [:]
     /// In the order in which the file first names them.
@@ -20,9 +24,13 @@ struct PromptSet {
     /// By user.
     private var rows: [[Row]] = []
 
+    /// - Parameters:
+    ///   - negatives: to be drawn for each like, out of all items.
+    ///   - seed: of the cluster, by which they are drawn.
     /// - Throws: as `PromptBuilder`.
-    init(configuration: PromptConfiguration) throws {
+    init(configuration: PromptConfiguration, negatives: Int = 0, seed: UInt64 = 0) throws {
         self.configuration = configuration
+        (self.negatives, self.seed) = (negatives, seed)
         builder = try PromptBuilder(configuration: configuration)
     }
 
@@ -76,6 +84,20 @@ struct PromptSet {
         itemNumbers[item].map { builder.name(title: items[Int($0)].title, fields: items[Int($0)].fields) }
     }
 
+    /// What would be drawn for a user's interactions. Only when all items are there.
+    func negatives(of interactions: [Interaction]) -> [InteractionKey: [String]] {
+        guard let pool else { return [:] }
+        let likes = interactions.filter { $0.rating > configuration.likeAbove }
+        return Dictionary(
+            likes.map { ($0.key, pool.draw(negatives, for: $0.key, seed: seed)) },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    /// To be called when everything was added.
+    mutating func finish() {
+        if negatives > 0 { pool = NegativePool(items.map(\.id)) }
+    }
+
     /// Users in file order with their interactions and prompts, each user's by time; under tallrec that is the benchmark's
     /// order.
     func forEachUser(_ body: ([Interaction], [Prompt]) throws -> Void) throws {
@@ -89,7 +111,10 @@ struct PromptSet {
         for (number, user) in users.enumerated() {
             let own = interactions(of: number)
             try body(
-                own, builder.prompts(user: user, interactions: own, titles: title, splits: splits[user] ?? [:]))
+                own,
+                builder.prompts(
+                    user: user, interactions: own, titles: title, splits: splits[user] ?? [:],
+                    negatives: negatives(of: own)))
         }
     }
 

@@ -21,12 +21,16 @@ struct ImportRun {
     /// What items were before, of those that prompts call otherwise now.
     private var renamed: [Int64: Catalogue.Entry] = [:]
     private let catalogue: Catalogue
+    /// nil: no negatives are drawn.
+    private let drawing: NegativeDrawing?
 
     init(
         _ ledger: Ledger, importID: String, batches: StagedBatches?, from before: PromptConfiguration?,
-        to prompts: PromptConfiguration, dealing: NewcomerDealing, _ db: Database
+        to prompts: PromptConfiguration, dealing: NewcomerDealing, drawing: NegativeDrawing?, _ db: Database
     ) throws {
         self.importID = importID
+        self.drawing = drawing
+        if drawing != nil { outcome.negativesDrawn = 0 }
         self.dealing = dealing
         self.ledger = ledger
         self.batches = batches
@@ -41,9 +45,11 @@ struct ImportRun {
     /// A portion of an import that was begun: nothing but people's records changes any more.
     init(
         _ ledger: Ledger, continuing taking: ImportTaking, of importID: String, with prompts: PromptConfiguration,
-        _ db: Database
+        drawing: NegativeDrawing?, _ db: Database
     ) throws {
         self.importID = importID
+        self.drawing = drawing
+        if drawing != nil { outcome.negativesDrawn = 0 }
         dealing = taking.dealing ?? NewcomerDealing()
         self.ledger = ledger
         self.prompts = prompts
@@ -86,24 +92,21 @@ struct ImportRun {
             }
         }
         if let conflict = conflicts.min() { throw LedgerError.conflictingTitles(item: conflict) }
-        let hidden = try refused(order, importID: importID)
+        // What negatives are drawn from was given as a table of items: it must not depend on who was forgotten.
+        let hidden = drawing == nil ? try refused(order, importID: importID) : []
         let insert = try db.makeStatement(sql: "INSERT INTO items (id, token, title, fields) VALUES (?, ?, ?, ?)")
         let update = try db.makeStatement(sql: "UPDATE items SET title = ?, fields = ? WHERE id = ?")
         for token in order where !hidden.contains(token) {
             guard let item = named[token] else { continue }
             guard let known = catalogue.numbers(of: token).first, let entry = catalogue[known] else {
                 ledger.catalogueIsChanging = true
-                let number = catalogue.add(token: token, title: item.title, fields: item.fields)
-                try insert.execute(arguments: [number, token, item.title, try item.fields.map(Self.text)])
+                let fields = ItemFields.merged(nil, with: item.fields)
+                let number = catalogue.add(token: token, title: item.title, fields: fields)
+                try insert.execute(arguments: [number, token, item.title, try fields.map(Self.text)])
                 outcome.itemsChanged += 1
                 continue
             }
-            // Of what an import does not mention the catalogue's word stays, as long as all of it may be kept.
-            let fields =
-                item.fields.map { new in
-                    let merged = (entry.fields ?? [:]).merging(new) { $1 }
-                    return merged.count <= ItemFields.most ? merged : new
-                } ?? entry.fields
+            let fields = ItemFields.merged(entry.fields, with: item.fields)
             if entry.title == item.title, entry.fields == fields { continue }
             ledger.catalogueIsChanging = true
             catalogue.set(title: item.title, fields: fields, of: known)
@@ -159,7 +162,7 @@ struct ImportRun {
                 let merged = try records.person(known.id)
                 let isConcerned =
                     merged != nil || everybody
-                    || known.person.interactions.contains { renamed.keys.contains($0.item) }
+                    || known.person.itemsNamed.contains { renamed.keys.contains($0) }
                 guard isConcerned else { return }
                 let after = try recording(targets, in: merged ?? known.person)
                 try rebuilding.rebuild(from: known, to: after, &outcome, db)
@@ -204,10 +207,13 @@ struct ImportRun {
             places[Place(item: kept.item, timestamp: kept.timestamp)] = index
         }
         var ratings: [Int: Double] = [:]
+        // What rows name, under the names of the last.
+        var named: [Int: InteractionKey] = [:]
         let there = person.interactions.count
         for row in rows {
             let row = row.interaction
             let place = Place(item: try item(row.item, db), timestamp: row.timestamp)
+            named[places[place] ?? person.interactions.count] = row.key
             if let index = places[place] {
                 ratings[index] = row.rating
             } else {
@@ -223,6 +229,7 @@ struct ImportRun {
             person.interactions[index].rating = rating
             corrected += 1
         }
+        try draw(for: named, of: &person, db)
         outcome.rowsNew += new
         outcome.rowsCorrected += corrected
         outcome.rowsAlreadyThere += rows.count - new - corrected
@@ -233,6 +240,18 @@ struct ImportRun {
             }.map(\.element)
         }
         return person
+    }
+
+    /// Only what is a like and has none gets negatives: what was drawn once stays, whatever later tables of items hold.
+    private mutating func draw(for named: [Int: InteractionKey], of person: inout Person, _ db: Database) throws {
+        guard let drawing else { return }
+        for (index, key) in named.sorted(by: { $0.key < $1.key }) {
+            let kept = person.interactions[index]
+            guard kept.rating > prompts.likeAbove, kept.negatives.isEmpty else { continue }
+            let items = drawing.pool.draw(drawing.count, for: key, seed: ledger.configuration.seed)
+            person.interactions[index].negatives = try items.map { try item($0, db) }
+            outcome.negativesDrawn = (outcome.negativesDrawn ?? 0) + items.count
+        }
     }
 
     private struct Place: Hashable {

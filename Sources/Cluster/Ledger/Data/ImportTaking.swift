@@ -14,6 +14,8 @@ struct ImportTaking: Codable {
     var requestID: String?
     /// nil: written by a release before, or everybody goes by the hash.
     var dealing: NewcomerDealing?
+    /// For each like; nil: none.
+    var negatives: Int?
 }
 
 /// How far `Ledger.beginImport` and `continueImport` have come.
@@ -44,6 +46,7 @@ extension ImportOutcome {
         promptsRebuilt += portion.promptsRebuilt
         promptsRemoved += portion.promptsRemoved
         shardsChanged = Set(shardsChanged).union(portion.shardsChanged).sorted()
+        if let more = portion.negativesDrawn { negativesDrawn = (negativesDrawn ?? 0) + more }
         if let more = portion.promptsShortened { promptsShortened = (promptsShortened ?? 0) + more }
         if let more = portion.shortened { shortened = (shortened ?? []) + more }
     }

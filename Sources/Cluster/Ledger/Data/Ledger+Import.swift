@@ -19,19 +19,20 @@ extension Ledger {
     /// - `changePrompts`: the given fields may differ from the recorded ones; that is an audit entry of its own.
     /// - `people`: to which slices people go whom the ledger does not know yet.
     /// - `leavers`: of these, those who go to the last slice in any case.
+    /// - `negatives`: how many are drawn for each like among the rows that has none, out of the import's items (`NegativePool`).
     /// - `requestID`: under this id `importOutcome` knows what was done, from the same commit on.
-    /// - Throws: `LedgerError.importIncomplete`, `.unknownImport`, `.promptsDiffer`, `.undealtPeople` or `.conflictingTitles`
-    ///   (what was staged is dropped after these three); `RecommendationError.invalidConfiguration`.
+    /// - Throws: `LedgerError.importIncomplete`, `.unknownImport`, `.promptsDiffer`, `.undealtPeople`, `.undrawable` or
+    ///   `.conflictingTitles` (what was staged is dropped after these four); `RecommendationError.invalidConfiguration`.
     package func beginImport(
         importID: String, batches: Int, prompts: PromptConfiguration, given: [PromptField] = PromptField.allCases,
-        changePrompts: Bool = false, people: NewPeople = .hash, leavers: [String] = [], at time: Date,
-        requestID: String? = nil
+        changePrompts: Bool = false, people: NewPeople = .hash, leavers: [String] = [], negatives: Int = 0,
+        at time: Date, requestID: String? = nil
     ) throws -> ImportProgress {
         if try read({ try taking(importID, $0) }) != nil { return .underWay }
         return try abandoningImport(importID, at: time) {
             try begin(
                 importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
-                people: people, leavers: leavers, at: time, requestID: requestID)
+                people: people, leavers: leavers, negatives: negatives, at: time, requestID: requestID)
         }
     }
 
@@ -41,7 +42,7 @@ extension Ledger {
             return try work()
         } catch let error as LedgerError {
             switch error {
-            case .promptsDiffer, .conflictingTitles, .tooManyPrompts, .undealtPeople:
+            case .promptsDiffer, .conflictingTitles, .tooManyPrompts, .undealtPeople, .undrawable:
                 try abandonImport(importID: importID, at: time)
             // Of one that is under way, what is damaged or without its key never comes back.
             case .corrupt(let path, _) where path.hasSuffix(StagedPlace.suffix):
@@ -54,7 +55,7 @@ extension Ledger {
 
     private func begin(
         importID: String, batches: Int, prompts wanted: PromptConfiguration, given: [PromptField], changePrompts: Bool,
-        people: NewPeople, leavers: [String], at time: Date, requestID: String?
+        people: NewPeople, leavers: [String], negatives: Int, at time: Date, requestID: String?
     ) throws -> ImportProgress {
         // Titles change, and what becomes of prompts with them.
         cachedShortened = nil
@@ -68,8 +69,10 @@ extension Ledger {
             for other in try importsBeingTaken(db) { try takeRest(of: other, at: time, db) }
             let staged = try staged(importID, sequences: 0..<max(0, batches), db)
             let dealing = try recordDealing(people, leavers: staged == nil ? [] : leavers, of: importID, db)
+            let drawing = try drawing(negatives, from: staged, of: importID)
             var run = try ImportRun(
-                self, importID: importID, batches: staged, from: before, to: prompts, dealing: dealing, db)
+                self, importID: importID, batches: staged, from: before, to: prompts, dealing: dealing,
+                drawing: drawing, db)
             run.outcome.rowsRefused = refused
             try run.takeItems(importID: importID, db)
             if before != prompts { try Meta.promptConfiguration.set(prompts, db) }
@@ -80,7 +83,7 @@ extension Ledger {
             if staged != nil, !run.concernsOthers(isFirst: before == nil) {
                 let taking = ImportTaking(
                     batches: batches, number: run.number, outcome: run.outcome, requestID: requestID,
-                    dealing: dealing.isByHash ? nil : dealing)
+                    dealing: dealing.isByHash ? nil : dealing, negatives: drawing?.count)
                 try set(taking, of: importID, db)
                 return .underWay
             }

@@ -55,7 +55,8 @@ extension Ledger {
         guard var taking = try taking(importID, db), let prompts = try recordedPrompts(db),
             let staged = try staged(importID, sequences: 0..<max(0, taking.batches), db)
         else { throw LedgerError.unknownImport(id: importID) }
-        var run = try ImportRun(self, continuing: taking, of: importID, with: prompts, db)
+        let drawing = try drawing(taking.negatives ?? 0, from: staged, of: importID)
+        var run = try ImportRun(self, continuing: taking, of: importID, with: prompts, drawing: drawing, db)
         let kept = readers.removeValue(forKey: importID)
         var reader = kept?.value(at: taking.position) ?? staged.reader(after: taking.position)
         taking.outcome.shortened = kept?.shortened

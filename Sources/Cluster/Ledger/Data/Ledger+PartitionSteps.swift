@@ -167,6 +167,6 @@ extension Ledger {
 }
 
 extension StoredPrompt {
-    /// Whether it is a training prompt that still has no shard.
-    fileprivate var isUndealt: Bool { prompt.split == .train && shard == nil }
+    /// Whether it is a training prompt that still has no shard; one that was drawn for another goes where that goes.
+    var isUndealt: Bool { prompt.split == .train && shard == nil && prompt.sampledFor == nil }
 }

@@ -27,6 +27,7 @@ extension Ledger {
                         item: row.item, title: catalogue[kept.item]?.title, timestamp: row.timestamp,
                         rating: row.rating)
                 },
+                sampled: try sampled(for: known.person, catalogue),
                 prompts: rows.map { AccessReply.Prompt($0.prompt, shard: $0.shard) },
                 shards: try earlier.union(own).sorted().map { shard in
                     let adapter = adapters.first { $0.shard == shard }
@@ -36,5 +37,16 @@ extension Ledger {
                         sawEarlier: earlier.contains(shard), copies: try copies(ofShard: shard, db))
                 })
         }
+    }
+
+    /// What imports drew for the person's interactions; nil: nothing.
+    private func sampled(for person: Person, _ catalogue: Catalogue) throws -> [AccessReply.Sampled]? {
+        let all = try zip(person.interactions, person.interactions(catalogue)).flatMap { kept, row in
+            try zip(kept.negatives, person.negatives(of: kept, catalogue)).map { number, item in
+                AccessReply.Sampled(
+                    item: item, title: catalogue[number]?.title, drawnFor: row.item, timestamp: row.timestamp)
+            }
+        }
+        return all.isEmpty ? nil : all
     }
 }

@@ -178,6 +178,7 @@ extension Ledger {
         try db.execute(sql: "DELETE FROM imports WHERE import = ?", arguments: [importID])
         afterWriting.append { [self] in
             (stagedPeople[importID], readers[importID], takenItems[importID]) = (nil, nil, nil)
+            takenPools[importID] = nil
         }
         // What is left is deleted at the next start.
         afterCommit.append { [self] in try? stagedImports.remove(importID: importID) }

@@ -28,7 +28,7 @@ extension Ledger {
     /// Whether any of the person's prompts may be on the list.
     func mayBeShortened(_ person: Person, _ context: PromptContext) -> Bool {
         guard cachedShortened?.hasLongTitles == true else { return false }
-        return person.interactions.contains { context.catalogue[$0.item].map(context.isLong) ?? false }
+        return person.itemsNamed.contains { context.catalogue[$0].map(context.isLong) ?? false }
     }
 
     /// Brings the list up to date with what becomes of one person.

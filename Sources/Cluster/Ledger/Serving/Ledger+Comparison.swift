@@ -17,13 +17,19 @@ extension Ledger {
             try forEachPerson(db) { known in
                 let rows = try known.person.interactions(catalogue)
                 var splits: [InteractionKey: Split] = [:]
+                var negatives: [InteractionKey: [String]] = [:]
                 for (kept, row) in zip(known.person.interactions, rows) {
                     if let title = context.title(of: kept.item) { titles[row.item] = title }
                     if let split = kept.split { splits[row.key] = split }
+                    guard !kept.negatives.isEmpty else { continue }
+                    let items = try known.person.negatives(of: kept, catalogue)
+                    negatives[row.key] = items
+                    for (number, item) in zip(kept.negatives, items) { titles[item] = context.title(of: number) }
                 }
                 people.append(
                     ComparisonSource.Person(
-                        user: known.person.name, interactions: rows, splits: splits, slice: known.person.slice))
+                        user: known.person.name, interactions: rows, splits: splits, slice: known.person.slice,
+                        negatives: negatives))
             }
             return try ComparisonSource(people: people, titles: titles, prompts: prompts)
         }

@@ -29,6 +29,8 @@ public enum LedgerError: Error, Hashable, Sendable {
     case tooManyPrompts(count: Int, limit: Int, shards: Int)
     /// An import was to deal people to slices, in a cluster that deals no people to any.
     case undealtPeople(slices: Int, partition: PartitionMethod)
+    /// An import was to draw negatives and cannot.
+    case undrawable(reason: String)
     /// A row that cannot be kept (empty identifier, rating that is not finite).
     case invalidRow(reason: String)
     case unknownUser(String)
@@ -101,6 +103,7 @@ extension LedgerError: CustomStringConvertible {
             "the import was given up (whoever was taken in before stays): \(count) training prompts in "
                 + "\(shards == 1 ? "one shard" : "\(shards) shards") are more than the \(limit) that fit; make a cluster of "
                 + "more shards (lethe coordinator --shards N --data NEW)"
+        case .undrawable(let reason): "no negatives can be drawn: \(reason)"
         case .undealtPeople(let slices, let partition):
             "nothing was imported: this cluster has \(slices == 1 ? "one slice" : "\(slices) slices") a shard under the partition "
                 + "\(partition.rawValue); people are dealt to slices where there are several (lethe coordinator --slices) and the "

@@ -22,6 +22,8 @@ public struct ImportOutcome: Codable, Hashable, Sendable {
     public var promptsShortened: Int?
     /// The first ids of these, sorted.
     public var shortened: [String]?
+    /// Items that were drawn for likes which had none; nil: the import was to draw none.
+    public var negativesDrawn: Int?
 
     /// Ids that are named.
     package static let namedPrompts = 20
@@ -65,6 +67,7 @@ extension ImportOutcome {
         shardsChanged = try container.decode([Int].self, forKey: .shardsChanged)
         promptsShortened = try container.decodeIfPresent(Int.self, forKey: .promptsShortened)
         shortened = try container.decodeIfPresent([String].self, forKey: .shortened)
+        negativesDrawn = try container.decodeIfPresent(Int.self, forKey: .negativesDrawn)
     }
 }
 

@@ -19,6 +19,22 @@ public struct AccessReply: Codable, Sendable, Equatable {
         }
     }
 
+    /// An item that an import drew to stand for what the person does not like: nothing that the person did.
+    public struct Sampled: Codable, Sendable, Equatable {
+        public var item: String
+        public var title: String?
+        /// Of the interaction that it was drawn for, and goes with.
+        public var drawnFor: String
+        public var timestamp: Int64
+
+        package init(item: String, title: String?, drawnFor: String, timestamp: Int64) {
+            self.item = item
+            self.title = title
+            self.drawnFor = drawnFor
+            self.timestamp = timestamp
+        }
+    }
+
     public struct Prompt: Codable, Sendable, Equatable {
         /// `Prompt.id`.
         public var id: String
@@ -32,6 +48,8 @@ public struct AccessReply: Codable, Sendable, Equatable {
         public var text: String
         /// Whether "Yes." is right.
         public var label: Bool
+        /// The target is one of the items that were drawn; nil: it is an interaction.
+        public var isSampled: Bool?
 
         package init(_ prompt: Recommendation.Prompt, shard: Int?) {
             id = prompt.id
@@ -41,6 +59,7 @@ public struct AccessReply: Codable, Sendable, Equatable {
             history = prompt.history.map(\.item)
             text = TrainingPrompt(prompt).text
             label = prompt.label
+            isSampled = prompt.sampledFor.map { _ in true }
         }
     }
 
@@ -75,14 +94,18 @@ public struct AccessReply: Codable, Sendable, Equatable {
     public var slice: Int?
     /// By time.
     public var interactions: [Rating]
+    /// By the interactions that they were drawn for; nil: none was.
+    public var sampled: [Sampled]?
     /// By target, oldest first.
     public var prompts: [Prompt]
     /// By number.
     public var shards: [Shard]
 
     package init(
-        user: String, slice: Int? = nil, interactions: [Rating], prompts: [Prompt], shards: [Shard]
+        user: String, slice: Int? = nil, interactions: [Rating], sampled: [Sampled]? = nil, prompts: [Prompt],
+        shards: [Shard]
     ) {
+        self.sampled = sampled
         self.user = user
         self.slice = slice
         self.interactions = interactions

@@ -87,12 +87,17 @@ public struct ConfigurationReply: Codable, Equatable, Sendable {
     /// older release, which would not heed it, or is not running.
     public var dealsPeople: Bool?
 
-    private enum CodingKeys: String, CodingKey { case recorded, cluster, prompts, dealsPeople }
+    /// Whether an import may have negatives drawn (`FinishImport.negatives`); nil: the coordinator is of an older release, which
+    /// would not heed it, or is not running.
+    public var drawsNegatives: Bool?
+
+    private enum CodingKeys: String, CodingKey { case recorded, cluster, prompts, dealsPeople, drawsNegatives }
 
     public init(
         effective: CoordinatorConfiguration, recorded: CoordinatorConfiguration, cluster: String?,
-        prompts: PromptConfiguration? = nil, dealsPeople: Bool? = nil
+        prompts: PromptConfiguration? = nil, dealsPeople: Bool? = nil, drawsNegatives: Bool? = nil
     ) {
+        self.drawsNegatives = drawsNegatives
         self.dealsPeople = dealsPeople
         self.prompts = prompts
         self.effective = effective
@@ -107,6 +112,7 @@ public struct ConfigurationReply: Codable, Equatable, Sendable {
         cluster = try container.decodeIfPresent(String.self, forKey: .cluster)
         prompts = try container.decodeIfPresent(PromptConfiguration.self, forKey: .prompts)
         dealsPeople = try container.decodeIfPresent(Bool.self, forKey: .dealsPeople)
+        drawsNegatives = try container.decodeIfPresent(Bool.self, forKey: .drawsNegatives)
     }
 
     public func encode(to encoder: any Swift.Encoder) throws {
@@ -116,6 +122,17 @@ public struct ConfigurationReply: Codable, Equatable, Sendable {
         try container.encodeIfPresent(cluster, forKey: .cluster)
         try container.encodeIfPresent(prompts, forKey: .prompts)
         try container.encodeIfPresent(dealsPeople, forKey: .dealsPeople)
+        try container.encodeIfPresent(drawsNegatives, forKey: .drawsNegatives)
+    }
+
+    /// Before all rows of an import that draws negatives are sent to a coordinator that would take them in without.
+    package func requireDrawing() throws(ClientError) {
+        guard drawsNegatives != true else { return }
+        throw ClientError(
+            code: .invalidRequest,
+            message:
+                "nothing was imported: the coordinator is of an older release, which draws no negatives; upgrade "
+                + "it, or leave --negatives out")
     }
 
     /// Before all rows of an import that deals people are sent for nothing, or are dealt otherwise by a coordinator that does not

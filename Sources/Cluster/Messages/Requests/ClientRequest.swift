@@ -95,13 +95,18 @@ public enum ClientRequest: Codable, Sendable, Equatable {
         /// Of these, those who go to the last slice because they will probably leave; nil: nobody.
         public var leavers: [String]?
 
+        /// Negatives to be drawn for each like among the rows, out of the items of this import (`NegativePool`): a client sends
+        /// only those of tables of items then. nil: none.
+        public var negatives: Int?
+
         /// In `leavers`, at most.
         public static let mostLeavers = 100_000
 
         public init(
             importID: String, batches: Int, prompts: PromptConfiguration, given: [PromptField] = PromptField.allCases,
-            changePrompts: Bool = false, newPeople: NewPeople? = nil, leavers: [String]? = nil
+            changePrompts: Bool = false, newPeople: NewPeople? = nil, leavers: [String]? = nil, negatives: Int? = nil
         ) {
+            self.negatives = negatives
             self.newPeople = newPeople
             self.leavers = leavers
             self.importID = importID

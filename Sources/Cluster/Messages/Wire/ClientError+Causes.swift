@@ -44,7 +44,8 @@ extension ClientError {
             self.init(code: .invalidRequest, message: reason)
         case .tooManyPrompts: self.init(code: .tooLarge, message: error.description)
         case .promptsDiffer: self.init(code: .promptsDiffer, message: error.description)
-        case .conflictingTitles, .undealtPeople: self.init(code: .invalidRequest, message: error.description)
+        case .conflictingTitles, .undealtPeople, .undrawable:
+            self.init(code: .invalidRequest, message: error.description)
         case .unknownImport(let id):
             self.init(code: .invalidRequest, message: "no import \(id) is under way; send its rows again")
         case .importIncomplete(_, let expected, let missing):

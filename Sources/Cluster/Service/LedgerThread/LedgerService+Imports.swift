@@ -31,7 +31,7 @@ extension LedgerService {
             let progress = try ledger.beginImport(
                 importID: importID, batches: request.batches, prompts: request.prompts, given: request.given,
                 changePrompts: request.changePrompts, people: request.newPeople ?? .hash,
-                leavers: request.leavers ?? [], at: Date(), requestID: requestID)
+                leavers: request.leavers ?? [], negatives: request.negatives ?? 0, at: Date(), requestID: requestID)
             follow(progress, importID, requestID: requestID)
         } catch {
             fail(importID, error)

@@ -3,7 +3,9 @@ enum FileContents {
     /// What is not read, and how it becomes what is. nil: nothing speaks against text.
     ///
     /// - Parameter packing: what the bytes were unpacked from.
-    static func objection(to beginning: ArraySlice<UInt8>, unpackedFrom packing: FilePacking? = nil, path: String) -> String? {
+    static func objection(to beginning: ArraySlice<UInt8>, unpackedFrom packing: FilePacking? = nil, path: String)
+        -> String?
+    {
         let file = path == SourceFile.standardInput ? "FILE" : path
         if let packing, let inner = FilePacking(beginning: beginning) {
             return "it is \(inner.rawValue) inside \(packing.rawValue); unpack it once: "

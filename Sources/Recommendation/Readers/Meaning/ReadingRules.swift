@@ -7,11 +7,14 @@ public struct ReadingRules: Hashable, Sendable {
     public var timeUnit: Timestamps.Form?
     /// What a template shows of items; columns of these names are read in tables of items without being declared.
     public var itemFields: [String]
+    /// Items come from tables of items alone, which must be there: rows of ratings that name others are refused.
+    public var itemsAreDeclared: Bool
 
     public init(
         columns: DeclaredColumns = DeclaredColumns(), ratings: RatingSource = .column, encoding: TextEncoding? = nil,
-        timeUnit: Timestamps.Form? = nil, itemFields: [String] = []
+        timeUnit: Timestamps.Form? = nil, itemFields: [String] = [], itemsAreDeclared: Bool = false
     ) {
+        self.itemsAreDeclared = itemsAreDeclared
         self.itemFields = itemFields
         self.timeUnit = timeUnit
         self.columns = columns

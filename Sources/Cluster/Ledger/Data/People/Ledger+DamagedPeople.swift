@@ -16,7 +16,7 @@ extension Ledger {
         while let row = try rows.next() {
             do {
                 let known = try open(row)
-                for kept in known.person.interactions { try catalogue.use(kept.item) }
+                for item in known.person.itemsNamed { try catalogue.use(item) }
                 catalogue.likes.set(
                     known.person.likes(in: catalogue), of: known.id, draw: candidateDraw(of: known.person.name))
             } catch LedgerError.corrupt {

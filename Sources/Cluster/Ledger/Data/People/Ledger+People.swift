@@ -70,7 +70,7 @@ extension Ledger {
         let sealedSummary = try Self.sealed(summary.encoded, key, SymmetricKey.summaryContext)
         let validation = change.new.count { $0.prompt.split == .validation }
         let reference = change.new.count(where: \.isReference)
-        let undealt = change.new.count { $0.prompt.split == .train && $0.shard == nil }
+        let undealt = change.new.count(where: \.isUndealt)
         let id: Int64
         if let before = change.before {
             id = before.id
@@ -122,8 +122,8 @@ extension Ledger {
         if change.before != nil && change.after == nil { summaries.people -= 1 }
         let (before, after) = (change.before?.person.interactions ?? [], change.after?.interactions ?? [])
         summaries.interactions += after.count - before.count
-        for kept in before { uses.uses[kept.item, default: 0] -= 1 }
-        for kept in after { uses.uses[kept.item, default: 0] += 1 }
+        for item in change.before?.person.itemsNamed ?? [] { uses.uses[item, default: 0] -= 1 }
+        for item in change.after?.itemsNamed ?? [] { uses.uses[item, default: 0] += 1 }
     }
 
     private func writeMembers(_ change: PersonChange, id: Int64, _ db: Database) throws {

@@ -6,27 +6,33 @@ import Recommendation
 ///
 /// Numbers are varints (`RecordWriter`). In this order:
 ///
-/// - the version of this layout, one byte: 1, or 2 with a recorded slice
+/// - the version of this layout, one byte: 1; 2 with a recorded slice; 3 with drawn negatives
 /// - the name's length in bytes of UTF-8, the name
 /// - the appearance: import, ordinal
-/// - in version 2 the slice
+/// - in version 2 the slice; in version 3 one byte, and the slice where that is 1
 /// - the number of interactions; of each
 ///   - one byte: 0x00...0xC8 is twice its rating, and it has neither split nor shard nor seen; otherwise 0xE0 and the bits of
 ///     `Parts`, followed by the rating, in one byte as above or as a 64-bit number
 ///   - item
 ///   - timestamp and ordinal less those of the interaction before it (of the first: less 0), modulo 2^64, zig-zag
 ///   - where `Parts` says so: shard; the number of seen, of each shard and epoch
+/// - in version 3 the number of interactions with negatives; of each its place less that of the one before it, less 1 (of the
+///   first: its place), the number of negatives, their items
 extension Person {
     private static let version: UInt8 = 1
     /// Of people with a recorded slice, so that releases before can read all others.
     private static let versionWithSlice: UInt8 = 2
+    /// Of people with negatives.
+    private static let versionWithNegatives: UInt8 = 3
 
     var encoded: [UInt8] {
         var writer = RecordWriter(capacity: 32 + name.utf8.count + 12 * interactions.count)
-        writer.byte(slice == nil ? Self.version : Self.versionWithSlice)
+        let hasNegatives = interactions.contains { !$0.negatives.isEmpty }
+        writer.byte(hasNegatives ? Self.versionWithNegatives : slice == nil ? Self.version : Self.versionWithSlice)
         writer.text(name)
         writer.varint(appearance.import)
         writer.varint(appearance.ordinal)
+        if hasNegatives { writer.byte(slice == nil ? 0 : 1) }
         if let slice { writer.varint(slice) }
         writer.varint(interactions.count)
         var (timestamp, ordinal): (Int64, Int64) = (0, 0)
@@ -34,19 +40,52 @@ extension Person {
             kept.write(to: &writer, after: timestamp, ordinal)
             (timestamp, ordinal) = (kept.timestamp, kept.ordinal)
         }
+        if hasNegatives { writeNegatives(to: &writer) }
         return writer.bytes
+    }
+
+    private func writeNegatives(to writer: inout RecordWriter) {
+        writer.varint(interactions.count { !$0.negatives.isEmpty })
+        var next = 0
+        for (place, kept) in interactions.enumerated() where !kept.negatives.isEmpty {
+            writer.varint(place - next)
+            writer.varint(kept.negatives.count)
+            for item in kept.negatives { writer.varint(item) }
+            next = place + 1
+        }
+    }
+
+    private mutating func readNegatives(from reader: inout RecordReader) throws(LedgerError) {
+        var next = 0
+        for _ in 0..<(try reader.count(ofAtLeast: 3)) {
+            let distance = try reader.number()
+            guard distance >= 0, distance < interactions.count - next else {
+                throw .record("has negatives of an interaction that is not there")
+            }
+            let place = next + distance
+            for _ in 0..<(try reader.count(ofAtLeast: 1)) {
+                interactions[place].negatives.append(try reader.integer())
+            }
+            next = place + 1
+        }
     }
 
     /// - Throws: `LedgerError.corrupt`, which never names a value: it may say something about a person.
     init(decoding bytes: some Collection<UInt8>) throws(LedgerError) {
         var reader = RecordReader(Array(bytes))
         let version = try reader.byte()
-        guard version == Self.version || version == Self.versionWithSlice else {
+        guard [Self.version, Self.versionWithSlice, Self.versionWithNegatives].contains(version) else {
             throw .record("is written in a way that this release does not know")
         }
         name = try reader.text()
         appearance = Appearance(import: try reader.integer(), ordinal: try reader.integer())
-        slice = version == Self.versionWithSlice ? try reader.number() : nil
+        let hasSlice =
+            switch version {
+            case Self.version: false
+            case Self.versionWithSlice: true
+            default: try reader.byte() == 1
+            }
+        slice = hasSlice ? try reader.number() : nil
         let count = try reader.count(ofAtLeast: Kept.smallest)
         interactions = []
         interactions.reserveCapacity(count)
@@ -56,6 +95,7 @@ extension Person {
             (timestamp, ordinal) = (kept.timestamp, kept.ordinal)
             interactions.append(kept)
         }
+        if version == Self.versionWithNegatives { try readNegatives(from: &reader) }
         try reader.expectEnd()
     }
 }

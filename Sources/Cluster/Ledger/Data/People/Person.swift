@@ -17,6 +17,9 @@ struct Person: Equatable, Sendable {
         var shard: Int?
         /// Adapters that saw it in prompts that an import replaced since.
         var seen: [Seen] = []
+        /// Items that an import drew for it (`NegativePool`): targets that the person is taken not to like, and nothing that the
+        /// person did. Numbers of the catalogue, in the order drawn.
+        var negatives: [Int64] = []
     }
 
     /// A shard's adapter, for as long as the shard's epoch is this one.
@@ -38,4 +41,7 @@ struct Person: Equatable, Sendable {
     var slice: Int? = nil
     /// By timestamp, then ordinal, then arrival.
     var interactions: [Kept]
+
+    /// Numbers of all items that the record names, as often as it does.
+    var itemsNamed: [Int64] { interactions.flatMap { [$0.item] + $0.negatives } }
 }

@@ -60,7 +60,7 @@ extension String {
 extension StoredPrompt {
     /// Whether an embedding of it is of use: of reference prompts, and of training prompts that are still to be dealt out.
     func wantsEmbedding(_ isDataDependent: Bool) -> Bool {
-        isReference || (isDataDependent && prompt.split == .train && shard == nil)
+        isReference || (isDataDependent && isUndealt)
     }
 }
 

@@ -53,7 +53,7 @@ struct PersonChange {
         var marks: [InteractionKey: Set<Person.Seen>] = [:]
         for prompt in lostTrainingPrompts {
             guard let shard = prompt.shard, let epoch = try epoch(shard) else { continue }
-            for key in prompt.prompt.history + [prompt.prompt.target] {
+            for key in prompt.prompt.history + [prompt.prompt.source] {
                 marks[key, default: []].insert(Person.Seen(shard: shard, epoch: epoch))
             }
         }
@@ -71,7 +71,8 @@ struct PersonChange {
     /// Where the partition by prompt records it: with the target.
     mutating func recordPlaces(_ catalogue: Catalogue) throws {
         guard var person = after else { return }
-        let places = Dictionary(new.map { ($0.prompt.target, $0.shard) }, uniquingKeysWith: { first, _ in first })
+        let own = new.filter { $0.prompt.sampledFor == nil }
+        let places = Dictionary(own.map { ($0.prompt.target, $0.shard) }, uniquingKeysWith: { first, _ in first })
         for (index, row) in try person.interactions(catalogue).enumerated() {
             person.interactions[index].shard = places[row.key] ?? nil
         }

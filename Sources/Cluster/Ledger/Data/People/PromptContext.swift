@@ -35,11 +35,20 @@ struct PromptContext {
             if let split = kept.split { splits[row.key] = split }
             if let shard = kept.shard { shards[row.key] = shard }
         }
+        var negatives: [InteractionKey: [String]] = [:]
+        for (kept, row) in zip(person.interactions, rows) where !kept.negatives.isEmpty {
+            negatives[row.key] = try person.negatives(of: kept, catalogue)
+            for (number, item) in zip(kept.negatives, negatives[row.key] ?? []) {
+                if let title = title(of: number) { titles[item] = title }
+            }
+        }
         var personShard = shard
         if let hashPartition, hashPartition.method == .userHash {
             personShard = hashPartition.shard(of: PartitionSample(id: "", user: person.name))
         }
-        var prompts = builder.prompts(user: person.name, interactions: rows, titles: { titles[$0] }, splits: splits)
+        var prompts = builder.prompts(
+            user: person.name, interactions: rows, titles: { titles[$0] }, splits: splits,
+            negatives: negatives)
         if let slices {
             let slice = person.slice ?? slices.slice(ofUser: person.name)
             for index in prompts.indices { prompts[index].slice = slice }
@@ -48,7 +57,7 @@ struct PromptContext {
         return zip(prompts, digests).map { prompt, digest in
             StoredPrompt(
                 prompt: prompt, digest: digest,
-                shard: place(of: prompt, personShard: personShard, recorded: shards[prompt.target]),
+                shard: place(of: prompt, personShard: personShard, recorded: shards[prompt.source]),
                 isReference: prompt.split == .validation && references.contains(prompt.id))
         }
     }
@@ -70,7 +79,10 @@ struct PromptContext {
     private func place(of prompt: Prompt, personShard: Int?, recorded: Int?) -> Int? {
         guard prompt.split == .train else { return nil }
         switch partition {
-        case .hash: return hashPartition?.shard(of: PartitionSample(id: prompt.id, user: prompt.user))
+        // What was drawn for an interaction lies where its own prompt does: they go together.
+        case .hash:
+            let id = prompt.sampledFor.map(PromptBuilder.promptID) ?? prompt.id
+            return hashPartition?.shard(of: PartitionSample(id: id, user: prompt.user))
         case .user, .userHash: return personShard
         case .semantic: return recorded
         }
@@ -87,6 +99,19 @@ extension Person {
             }
             return Interaction(
                 user: name, item: item.token, timestamp: kept.timestamp, rating: kept.rating, ordinal: kept.ordinal)
+        }
+    }
+
+    /// What was drawn for one of the interactions, as everybody outside of the ledger names it.
+    ///
+    /// - Throws: `LedgerError.corrupt` for an item that the catalogue does not have.
+    func negatives(of kept: Kept, _ catalogue: Catalogue) throws -> [String] {
+        try kept.negatives.map { number in
+            guard let item = catalogue[number] else {
+                throw LedgerError.corrupt(
+                    table: "people", column: "record", reason: "names an item that is not in the catalogue")
+            }
+            return item.token
         }
     }
 }
