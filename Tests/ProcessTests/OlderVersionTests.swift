@@ -64,10 +64,12 @@ struct OlderVersionTests {
 
     @Test(
         "The binary of the commit before is replaced, the coordinator's first, with forgets in between",
-        .enabled(if: LetheBinary.before != nil, "LETHE_BEFORE names no binary"))
-    func binaryBefore() throws {
+        .enabled(if: LetheBinary.before != nil, "LETHE_BEFORE names no binary"), arguments: [1, 4])
+    func binaryBefore(slices: Int) throws {
         let before = try #require(LetheBinary.before)
-        let cluster = try TestCluster(binary: before)
+        let cluster = try TestCluster(
+            settings: ["--partition", "user-hash", "--shards", "3", "--epochs", "2", "--slices", "\(slices)"],
+            binary: before)
         for number in 0..<2 { try cluster.startWorker(number, binary: before) }
         try cluster.waitForWorkers(2)
         _ = try cluster.importRatings(Ratings.csv(users: 12))
@@ -86,12 +88,19 @@ struct OlderVersionTests {
         // Clients of the release before are taken, too.
         try forgets(3)
         cluster.client = LetheBinary.url
+        // Who trained until now says nothing of stages.
+        #expect(try cluster.command("verify", "--stage", "0:4").status == (slices > 1 ? 65 : 64))
         for number in 0..<2 {
             cluster.workers[number]?.stop()
             try cluster.startWorker(number)
             try cluster.waitForWorkers(2)
             try forgets(5 + number)
         }
+        guard slices > 1 else { return }
+        let older = adapters
+        try forgets(9)
+        let shard = try #require(adapters.keys.first { adapters[$0] != older[$0] })
+        #expect(try cluster.succeed("verify", "--stage", "\(shard):4")["verified"] as? Bool == true)
     }
 
     @Test("Whoever is refused hears it in its own version, be it one that is not taken")

@@ -1,5 +1,4 @@
 import Messages
-import Unlearning
 
 /// A verification on its way. Each shard is pinned to what it has when the verification begins; one that changes before it was
 /// replayed is pinned anew, alone.

@@ -13,5 +13,6 @@ public typealias FoundCase = Unlearning.FoundCase
 public typealias PlannedCase = Unlearning.PlannedCase
 public typealias SampleAdaptiveAttention = Unlearning.SampleAdaptiveAttention
 public typealias Split = Recommendation.Split
+public typealias StageReport = Unlearning.StageReport
 public typealias TrainingReport = Unlearning.TrainingReport
 public typealias TrainingSpecification = Unlearning.TrainingSpecification

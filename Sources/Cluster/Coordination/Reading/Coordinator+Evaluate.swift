@@ -199,6 +199,9 @@ extension Coordinator {
 
     mutating func singleTrained(_ operation: Operation, report: TrainingReport, adapter: [UInt8]) {
         guard var scoring = operation.scoring else { return }
+        // Of an adapter that answers nothing there is no use for what it passed.
+        var report = report
+        report.slices?.stages = nil
         scoring.single = EvaluationScoring.Single(report: report, bytes: adapter, basis: trainingBasis)
         scoring.done += 1
         add(.single(name: report.adapter), to: &scoring, nil, mayScore: true)

@@ -1,6 +1,4 @@
 import Messages
-import Recommendation
-import Unlearning
 
 /// Verification of single slices: each is trained again from the stage before it, as that was recorded, and what comes out is
 /// compared with what was recorded. So an auditor checks some of them on several workers in a fraction of a training's time.
@@ -70,9 +68,8 @@ extension Coordinator {
             guard !found.isEmpty || !replays.approximate.isEmpty || !replays.notCurrent.isEmpty else {
                 return .failure(.stagesUnknown)
             }
-            let order = found.map { item in
-                FieldHash.number(
-                    ["verified stage", String(seed), String(item.shard), String(item.stage?.result.slice ?? 0)])
+            let order = found.map {
+                ClientRequest.StageChoice.rank(of: $0.stage?.result.slice ?? 0, shard: $0.shard, seed: seed)
             }
             let drawn = found.indices.sorted { (order[$0], $0) < (order[$1], $1) }.prefix(count)
             replays.items = drawn.sorted().map { found[$0] }
@@ -165,7 +162,7 @@ extension Coordinator {
         if let message = replay(item, task: task, before: stage) { dispatch(message, to: peer) }
     }
 
-    /// Nobody has what the slice is to be trained from.
+    /// Nobody has, or hands on, what the slice is to be trained from.
     mutating func lacksStage(_ id: TaskID) {
         guard let task = tasks[id], case .part(let part) = task.kind, let (position, item) = stageReplay(part) else {
             return
@@ -174,8 +171,8 @@ extension Coordinator {
         end(
             position, of: part.operation,
             missing:
-                "no worker that is here has the stage after slice \(item.stage?.before?.slice ?? 0), from which it is "
-                + "trained; replay the whole shard instead (lethe verify)")
+                "no worker that is here handed the stage after slice \(item.stage?.before?.slice ?? 0) on, from which it "
+                + "is trained; replay the whole shard instead (lethe verify)")
     }
 
     /// - Returns: whether it is a replay of a slice.

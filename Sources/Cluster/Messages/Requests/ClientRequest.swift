@@ -257,6 +257,11 @@ public enum ClientRequest: Codable, Sendable, Equatable {
 
         /// Slices that one request may name, and draw.
         public static let most = 4096
+
+        /// In which order a seed draws: those with the smallest numbers first.
+        package static func rank(of slice: Int, shard: Int, seed: UInt64) -> UInt64 {
+            FieldHash.number(["verified stage", String(seed), String(shard), String(slice)])
+        }
     }
 
     /// A slice of a shard's training.

@@ -21,8 +21,8 @@ public enum WireLimits {
     public static let adapterBytes = message - header
 
     /// Bytes of a stage that travels from worker to worker: in one message to the coordinator, in one on. It has at most four
-    /// vectors of an adapter and a header (`TrainingStage`): that of an adapter of 120 MB and more stays where it is, and is
-    /// trained again elsewhere.
+    /// vectors of an adapter and a header of at most 1 MiB (`TrainingStage`): that of an adapter of more than some 127 MB stays
+    /// where it is, and is trained again elsewhere.
     public static let stageBytes = adapterBytes
     /// Stages of one copy: one after each slice but the last.
     package static let stages = 0...(TrainingSpecification.sliceBounds.upperBound - 1)
