@@ -30,6 +30,31 @@ struct OlderWorkerTests {
         #expect(fixture.status.workers.first?.protocolVersion == nil)
     }
 
+    private func comparisons(_ fixture: CoordinatorFixture) -> [String] {
+        fixture.actions.compactMap { action in
+            guard case .dispatch(let peer, .compare) = action else { return nil }
+            return String(decoding: peer.bytes, as: UTF8.self)
+        }
+    }
+
+    @Test("One that knows nothing of averages is given no case of a comparison: it waits, says for what, and goes to others")
+    func compares() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
+        let copies = [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")]
+        fixture.hello("a", version: Self.older, copies: copies) { $0.averages = nil }
+        fixture.ask(.compare(.quick), id: "c")
+        fixture.feed(
+            .comparisonLoaded(
+                operation: "c", .success(LoadedComparison(cases: PlannedCase.samples(2), basis: "basis"))))
+        #expect(comparisons(fixture).isEmpty)
+        fixture.wait(60_000, beating: ["a"])
+        #expect(comparisons(fixture).isEmpty)
+        #expect(fixture.status.operations.first?.progress.contains("waits for a worker") == true)
+        fixture.hello("b", version: Self.older) { $0.averages = true }
+        #expect(comparisons(fixture) == ["b"])
+        #expect(fixture.status.operations.first?.progress.contains("waits for a worker") == false)
+    }
+
     @Test("One is asked for no stage and given none, and its copy goes as it always went")
     func stages() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))

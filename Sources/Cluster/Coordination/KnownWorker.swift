@@ -15,6 +15,8 @@ package struct KnownWorker: Sendable {
     var release: String?
     /// Of the protocol, as it last greeted.
     var protocolVersion = CoordinatorLimits.protocolVersion
+    /// Whether its rows of a comparison are those of now.
+    var comparesAsNow = true
     /// When its process began.
     var started: CoordinatorInstant?
     var isEphemeral = false

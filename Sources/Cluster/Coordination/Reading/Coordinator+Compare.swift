@@ -35,8 +35,7 @@ extension Coordinator {
 
     /// The next case for a worker that has nothing else to do.
     mutating func giveComparison(to worker: KnownWorker) {
-        guard let peer = worker.peer, hasOnlyCopies(worker.id),
-            shardToTrain(by: worker) == nil
+        guard let peer = worker.peer, worker.comparesAsNow, hasOnlyCopies(worker.id), shardToTrain(by: worker) == nil
         else { return }
         for operation in operations.readers
         where operation.state == .running && isWelcome(worker.id, for: .operation(operation.id)) {
@@ -128,6 +127,11 @@ extension Coordinator {
         }
         return "comparing methods, \(cases.done) of \(cases.count) cases done"
             + (under.isEmpty ? "" : "; under way, rows: \(under.joined(separator: ", "))")
+            + (waitsForNewer(cases) ? Self.olderText : "")
+    }
+
+    private func waitsForNewer(_ cases: Comparison.Cases) -> Bool {
+        !cases.todo.isEmpty && roster.workingCount > 0 && !roster.hasWorking { $0.comparesAsNow }
     }
 
     func comparisonFraction(of operation: Operation) -> Double {

@@ -31,10 +31,12 @@ extension WorkerMessage.Hello {
     /// worker says for itself what it knows.
     package func knows(_ specification: TrainingSpecification) -> Bool {
         guard protocolVersion >= Int(specification.since) else { return false }
-        guard protocolVersion == 10 else { return true }
-        return (specification.slices == 1 || trainsSlices == true)
-            && (specification.averaging == .none || averages == true)
+        return (specification.slices == 1 || protocolVersion > 10 || trainsSlices == true)
+            && (specification.averaging == .none || knowsAverages)
     }
+
+    /// Also in comparisons of methods, whose sliced rows have them.
+    package var knowsAverages: Bool { protocolVersion > 10 || averages == true }
 }
 
 extension CoordinatorMessage {
