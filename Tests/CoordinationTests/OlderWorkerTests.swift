@@ -37,7 +37,7 @@ struct OlderWorkerTests {
         }
     }
 
-    @Test("One that knows nothing of averages is given no case of a comparison: it waits, says for what, and goes to others")
+    @Test("One that knows no averages is given no case of a comparison: it waits, says for what, and goes to others")
     func compares() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
         let copies = [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")]
