@@ -107,13 +107,60 @@ struct LedgerSampledNegativesTests {
             let ledger = try fixture.open()
             try load(data, fixture, ledger)
             try fixture.prepare(ledger)
-            _ = try ledger.forget(requestID: "r", LedgerFixture.forget(gone.key), at: fixture.now)
+            let before = try manifests(ledger)
+            let outcome = try ledger.forget(requestID: "r", LedgerFixture.forget(gone.key), at: fixture.now)
             let other = try fresh(data.without(interactions: [gone.key]), partition)
-            #expect(try manifests(ledger) == manifests(other), "\(partition), \(gone)")
+            let after = try manifests(ledger)
+            #expect(try after == manifests(other), "\(partition), \(gone)")
+            // Also where a shard only gains what the interaction kept out: its adapter was trained without it.
+            let changed = before.indices.filter { before[$0] != after[$0] }
+            #expect(Set(outcome.shards).isSuperset(of: changed), "\(partition), \(gone)")
+            let serving = try ledger.adapters().map(\.shard)
+            #expect(Set(serving).isDisjoint(with: changed))
             let reply = try ledger.personalData(user: gone.user)
             #expect(try reply.sampled == other.personalData(user: gone.user).sampled)
             #expect(reply.sampled?.contains { $0.drawnFor == gone.item && $0.timestamp == gone.timestamp } == false)
         }
+    }
+
+    @Test("A shard that only gains a prompt by a forget is trained again: what kept it out is forgotten")
+    func gaining() throws {
+        let pool = NegativePool(data.items.map(\.id))
+        var gained = 0
+        for row in data.interactions {
+            let isDrawn = likes(data).contains {
+                $0.user == row.user && $0.key != row.key && pool.draw(perLike, for: $0.key, seed: 7).contains(row.item)
+            }
+            guard isDrawn, gained < 1 else { continue }
+            let fixture = LedgerFixture(partition: .hash)
+            let ledger = try fixture.open()
+            try load(data, fixture, ledger)
+            try fixture.prepare(ledger)
+            let old = try ledger.prompts(split: .train)
+            let outcome = try ledger.forget(requestID: "r", LedgerFixture.forget(row.key), at: fixture.now)
+            let known = Set(old.map(\.id))
+            let touched = Set(old.filter { $0.prompt.target == row.key || $0.history.contains(row.key) }.map(\.shard))
+            for prompt in try ledger.prompts(split: .train)
+            where !known.contains(prompt.id) && !touched.contains(prompt.shard) {
+                gained += 1
+                #expect(outcome.shards.contains(try #require(prompt.shard)))
+            }
+        }
+        #expect(gained > 0)
+    }
+
+    @Test("What only was drawn stays in the catalogue when it goes with whoever it was drawn for")
+    func drawnStays() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.open()
+        var data = data
+        data.items += (0..<40).map { Item(id: "shelf \($0)", title: "Shelf \($0)") }
+        try load(data, fixture, ledger)
+        let drawn = try ledger.personalData(user: "u2").sampled?.filter { $0.item.hasPrefix("shelf") } ?? []
+        try #require(!drawn.isEmpty)
+        _ = try ledger.forget(requestID: "r", LedgerFixture.forget(users: ["u2"]), at: fixture.now)
+        let named = try Set(ledger.read { try String.fetchAll($0, sql: "SELECT token FROM items") })
+        #expect(drawn.allSatisfy { named.contains($0.item) })
     }
 
     @Test("Nobody else's coming or going, no other table of items and no second import moves what was drawn")

@@ -162,6 +162,7 @@ public final class CoordinatorClient {
                 if try isOutdated() {
                     // With the keys of a coordinator that is only just coming up it is the right one.
                     (isPassedOver, isWrong) = (true, reached == .refused)
+                    if !isWrong { addresses.heard() }
                     break
                 }
                 guard ready[0] else { continue }

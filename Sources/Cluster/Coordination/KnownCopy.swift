@@ -19,9 +19,12 @@ struct KnownCopy: Sendable {
 
     /// Why it is still there.
     struct HeldBack: Hashable, Sendable {
-        /// The shard's data when it began.
+        /// The shard's data.
         var manifest: String
+        /// When it began for any data of the shard.
         var since: CoordinatorInstant
+        /// When its worker was told of this data.
+        var told: CoordinatorInstant
         /// What it might be when its worker was told to drop what is not of that; nil: it was that.
         var before: [String]?
     }

@@ -17,6 +17,11 @@ struct StageWant: Sendable {
         var until: CoordinatorInstant
     }
 
+    struct Delivery: Sendable {
+        var name: String
+        var until: CoordinatorInstant
+    }
+
     var purpose: Purpose
     /// That wants them.
     var worker: String
@@ -28,6 +33,8 @@ struct StageWant: Sendable {
     /// When something last came of it.
     var since: CoordinatorInstant
     var asking: Asking?
+    /// What is on its way to whoever wants it: in memory until it is there, or long enough.
+    var delivering: Delivery?
     /// Workers that did not have the first of them after all, and those that said nothing.
     var refused: Set<String> = []
     var silent: Set<String> = []
@@ -54,7 +61,7 @@ struct StageExchanges: Sendable {
     private var ended: [Int: (worker: String, manifest: String)] = [:]
 
     var isEmpty: Bool { wants.isEmpty }
-    var underWay: Int { wants.count { $0.asking != nil } }
+    var underWay: Int { wants.count { $0.asking != nil || $0.delivering != nil } }
 
     /// In the place of what it wanted before.
     mutating func add(_ want: StageWant) {

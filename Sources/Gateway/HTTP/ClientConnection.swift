@@ -12,13 +12,17 @@ final class ClientConnection: Sendable {
     }
 
     private let state = Locked(State())
-    private let admission = Locked<LoopbackDoor.Admission?>(nil)
+    private let admission = Locked<(known: LoopbackDoor.Admission?, looks: Int)>((nil, 0))
+    /// How often one that nobody knows is looked up.
+    private static let mostLooks = 3
 
-    /// - Parameter find: called until it knows: what could not be read once may be read for the next request.
+    /// - Parameter find: called until it knows, a few times: what could not be read once may be read for the next request.
     func admission(_ find: () -> LoopbackDoor.Admission) -> LoopbackDoor.Admission {
-        admission.withLock { known in
-            let admission = known ?? find()
-            if admission != .unknown { known = admission }
+        admission.withLock { state in
+            if let known = state.known { return known }
+            let admission = find()
+            state.looks += 1
+            if admission != .unknown || state.looks >= Self.mostLooks { state.known = admission }
             return admission
         }
     }

@@ -28,7 +28,7 @@ public enum ItemFields {
             else { continue }
             kept[name] = value
         }
-        return kept.isEmpty || kept.count > most ? nil : kept
+        return kept.isEmpty || kept.values.count(where: { !$0.isEmpty }) > most ? nil : kept
     }
 
     /// What is known of an item after somebody said something new: what that does not mention stays, as long as all of it may be

@@ -20,14 +20,15 @@ extension BalancedPartition {
     /// - `loads`: prompts that each shard holds already.
     /// - Throws: as `init`.
     public static func deal(
-        method: PartitionMethod, samples: [PartitionSample], embeddings: [Float], dimension: Int, seed: UInt64,
-        centres: [Float]?, loads: [Int]
+        method: PartitionMethod, samples: [PartitionSample], prompts: [Int]? = nil, embeddings: [Float], dimension: Int,
+        seed: UInt64, centres: [Float]?, loads: [Int]
     ) throws -> Dealt {
         guard method.isDataDependent, !loads.isEmpty else {
             throw UnlearningError.invalidSpecification(reason: "partition \(method.rawValue) deals nobody out")
         }
         guard !samples.isEmpty else { throw UnlearningError.noSamples }
-        let members = try members(method: method, samples: samples, embeddings: embeddings, dimension: dimension)
+        let members = try members(
+            method: method, samples: samples, prompts: prompts, embeddings: embeddings, dimension: dimension)
         if let centres {
             try Vectors.check(centres, what: "the centres", rows: loads.count, dimension: dimension)
         }

@@ -161,7 +161,7 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
 
     /// Sorted by key; under `user` one member a user, with the mean of the embeddings in the order of the prompts' ids.
     static func members(
-        method: PartitionMethod, samples: [PartitionSample], embeddings: [Float], dimension: Int
+        method: PartitionMethod, samples: [PartitionSample], prompts: [Int]? = nil, embeddings: [Float], dimension: Int
     ) throws -> [BalancedAssignment.Member] {
         try Vectors.check(embeddings, what: "the embeddings", rows: samples.count, dimension: dimension)
         let order = samples.indices.sorted { samples[$0].id < samples[$1].id }
@@ -170,7 +170,10 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
         }
         func row(_ index: Int) -> ArraySlice<Float> { embeddings[(index * dimension)..<((index + 1) * dimension)] }
         guard method == .user else {
-            return order.map { BalancedAssignment.Member(key: samples[$0].id, prompts: 1, embedding: Array(row($0))) }
+            return order.map {
+                BalancedAssignment.Member(
+                    key: samples[$0].id, prompts: prompts?[$0] ?? 1, embedding: Array(row($0)))
+            }
         }
         return Dictionary(grouping: order) { samples[$0].user }.sorted { $0.key < $1.key }.map { user, indices in
             var sums = [Double](repeating: 0, count: dimension)
@@ -178,7 +181,8 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
                 for (column, value) in row(index).enumerated() { sums[column] += Double(value) }
             }
             let mean = sums.map { Float($0 / Double(indices.count)) }
-            return BalancedAssignment.Member(key: user, prompts: indices.count, embedding: mean)
+            let count = indices.reduce(0) { $0 + (prompts?[$1] ?? 1) }
+            return BalancedAssignment.Member(key: user, prompts: count, embedding: mean)
         }
     }
 }

@@ -129,8 +129,11 @@ extension Coordinator {
             checks.update(index) {
                 $0.state = .agreed(adapter: report.adapter, workers: [vote.worker, other.worker].sorted())
             }
-            for other in check.votes where other.report.adapter != report.adapter {
-                distrust(other.worker, shard: index)
+            // Also whoever took stages over from the one that was wrong: only who came to these bytes is known to have the right ones.
+            let right = Set(check.votes.filter { $0.report.adapter == report.adapter }.map(\.worker))
+            let wrong = check.votes.map(\.worker).filter { !right.contains($0) }
+            for worker in wrong + roster.liveHolders(of: index).filter({ !right.contains($0) && !wrong.contains($0) }) {
+                distrust(worker, shard: index)
             }
             write(.publish(shard: index, report: report, adapter: vote.bytes, worker: vote.worker))
         case .agreed(let adapter, _):

@@ -246,5 +246,6 @@ extension ClientError {
         code: .unknownStage,
         message:
             "what these stages were when they were made is not on record: an older release trained the shard, or a "
-            + "worker of one; replay whole shards instead (lethe verify)")
+            + "worker of one, or its first training went on after it was cut off; replay whole shards instead "
+            + "(lethe verify)")
 }

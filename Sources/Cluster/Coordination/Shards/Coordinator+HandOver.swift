@@ -10,7 +10,9 @@ extension Coordinator {
         noteWaiting(of: worker.id, shard: index)
         let isOfNow =
             shard(index)?.manifest == manifest && worker.copy(of: index)?.manifests.contains(manifest) == true
-        guard isOfNow, worker.knows(.handingOver) else {
+        // Whose stages are the right ones is not known while two trainings differ.
+        let isDisputed = if case .disputed? = check(of: index)?.state { true } else { false }
+        guard isOfNow, !isDisputed, worker.knows(.handingOver) else {
             return dispatch(.noStage(task: takeTaskID(), shard: index), to: peer)
         }
         exchanges.add(
@@ -31,6 +33,9 @@ extension Coordinator {
                 "a stage of shard \(want.shard) goes from worker \(worker.title) to worker \(receiver.title)",
                 worker: receiver.id, shard: want.shard)
             want.pass(at: now)
+            let until = now.advanced(bySeconds: CoordinatorLimits.handSeconds)
+            want.delivering = StageWant.Delivery(name: stage.name, until: until)
+            alarms.add(.anything, at: until)
             exchanges.set(want)
         case .replaying(let task):
             exchanges.remove(want)
@@ -54,6 +59,11 @@ extension Coordinator {
                 exchanges.remove(want)
                 endHandOver(want)
                 continue
+            }
+            if let delivering = want.delivering, !want.names.isEmpty {
+                let isThere = roster[want.worker]?.copy(of: want.shard)?.stages.contains(delivering.name) == true
+                if !isThere, now < delivering.until { continue }
+                want.delivering = nil
             }
             if let asking = want.asking {
                 if roster.isLive(asking.holder), now < asking.until { continue }
@@ -82,7 +92,13 @@ extension Coordinator {
                 continue
             }
             let free = holders.first { !exchanges.isBusy($0.id) }
-            if let free, exchanges.underWay < CoordinatorLimits.stagesUnderWay { ask(free, for: name, &want) }
+            if let free, exchanges.underWay < CoordinatorLimits.stagesUnderWay {
+                ask(free, for: name, &want)
+            } else if case .replaying(let task) = want.purpose {
+                // Whoever has it hands on others: each of these ends in bounded time, and nothing else waits for a replay.
+                want.since = now
+                tasks.setNews(task, at: now)
+            }
             exchanges.set(want)
             alarms.add(.anything, at: min(end, want.asking?.until ?? end))
             return
@@ -134,7 +150,7 @@ extension Coordinator {
         for task in tasks.tasks(of: worker) where task.shardOfCopy == shard { tasks.setNews(task.id, at: now) }
     }
 
-    private mutating func takeTaskID() -> TaskID {
+    mutating func takeTaskID() -> TaskID {
         defer { nextTask += 1 }
         return nextTask
     }
@@ -153,8 +169,11 @@ extension Coordinator {
         else { return false }
         let present = Set(heir.copy(of: copy.shard)?.stages ?? [])
         guard copy.stages.contains(where: { !present.contains($0) }) else { return false }
-        var held = copy.heldBack ?? KnownCopy.HeldBack(manifest: shard.manifest, since: now)
-        if held.manifest != shard.manifest { held = KnownCopy.HeldBack(manifest: shard.manifest, since: now) }
+        var held = copy.heldBack ?? KnownCopy.HeldBack(manifest: shard.manifest, since: now, told: now)
+        // Data that changes again and again must not hold up a drain for ever.
+        if held.manifest != shard.manifest {
+            held = KnownCopy.HeldBack(manifest: shard.manifest, since: held.since, told: now)
+        }
         let isStale = !copy.isExactly(shard.manifest)
         if isStale, held.before == nil {
             roster.update(worker.id) { $0.bring(shard: shard.index, to: shard.manifest) }
@@ -166,15 +185,16 @@ extension Coordinator {
         }
         // Who does not say what is left of it is told to delete it.
         let isUnanswered = isStale && held.before == roster.copy(of: shard.index, at: worker.id)?.manifests
-        let end = held.since.advanced(
-            bySeconds: isUnanswered ? CoordinatorLimits.handSeconds : CoordinatorLimits.handOverSeconds)
+        let end =
+            isUnanswered
+            ? held.told.advanced(bySeconds: CoordinatorLimits.handSeconds)
+            : held.since.advanced(bySeconds: CoordinatorLimits.handOverSeconds)
         // What is wanted is being worked off.
         guard now < end || (!isUnanswered && exchanges.isWanted(copy.shard, by: heir.id)) else { return false }
         if held != copy.heldBack {
             roster.update(worker.id) { $0.holdBack(held, copyOf: shard.index) }
-            for seconds in [CoordinatorLimits.handSeconds, CoordinatorLimits.handOverSeconds] {
-                alarms.add(.shard(shard.index), at: held.since.advanced(bySeconds: seconds))
-            }
+            alarms.add(.shard(shard.index), at: held.told.advanced(bySeconds: CoordinatorLimits.handSeconds))
+            alarms.add(.shard(shard.index), at: held.since.advanced(bySeconds: CoordinatorLimits.handOverSeconds))
         }
         return true
     }

@@ -24,6 +24,10 @@ extension Coordinator {
         for task in tasks.load(of: worker.id).ids { goOn(with: task) }
         for task in absence.lapsed { reclaim(task) }
         for id in absence.given where !tasks.contains(id) { send(.cancel(task: id), to: peer) }
+        // What it wanted was given up with it, and it has not noticed: a training must not wait for it.
+        for task in tasks.tasks(of: worker.id) where task.isTraining {
+            if let shard = task.shardOfCopy { dispatch(.noStage(task: takeTaskID(), shard: shard), to: peer) }
+        }
         return roster[worker.id]
     }
 

@@ -59,7 +59,12 @@ extension Ledger {
         _ known: KnownPerson, _ context: PromptContext, into undealt: inout UndealtPrompts, _ db: Database
     ) throws {
         let box = try embeddings(of: known.id, known.key, db)
-        for prompt in try prompts(of: known, context) where prompt.isUndealt {
+        let all = try prompts(of: known, context)
+        // What was drawn for a prompt goes where it goes.
+        let prompts = Dictionary(
+            all.filter { $0.prompt.split == .train && $0.shard == nil }.map { ($0.prompt.source, 1) },
+            uniquingKeysWith: +)
+        for prompt in all where prompt.isUndealt {
             guard let vector = box?[prompt.digest] else {
                 undealt.missing += 1
                 continue
@@ -72,7 +77,8 @@ extension Ledger {
             undealt.entries.append(
                 UndealtPrompts.Entry(
                     person: known.id, target: prompt.prompt.target,
-                    sample: PartitionSample(id: prompt.id, user: prompt.prompt.user)))
+                    sample: PartitionSample(id: prompt.id, user: prompt.prompt.user),
+                    prompts: prompts[prompt.prompt.target] ?? 1))
             undealt.vectors += vector
         }
     }

@@ -23,6 +23,8 @@ package struct UndealtPrompts: Sendable {
         var person: Int64
         var target: InteractionKey
         var sample: PartitionSample
+        /// With those that were drawn for it.
+        var prompts: Int
     }
 
     let method: PartitionMethod
@@ -45,8 +47,8 @@ package struct UndealtPrompts: Sendable {
     /// A pure function of what was gathered.
     package func dealt() throws -> DealtPrompts {
         let dealt = try BalancedPartition.deal(
-            method: method, samples: entries.map(\.sample), embeddings: vectors, dimension: width, seed: seed,
-            centres: centres, loads: loads)
+            method: method, samples: entries.map(\.sample), prompts: entries.map(\.prompts), embeddings: vectors,
+            dimension: width, seed: seed, centres: centres, loads: loads)
         let shards = Dictionary(dealt.assignments.map { ($0.key, $0.shard) }, uniquingKeysWith: { first, _ in first })
         var places: [Int64: [InteractionKey: Int]] = [:]
         for entry in entries {

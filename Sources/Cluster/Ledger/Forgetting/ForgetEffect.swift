@@ -38,11 +38,16 @@ struct ForgetEffect {
         }
         for change in difference.rebuilt {
             counts.promptsRebuilt[change.old.split] += 1
+            if let shard = change.new.trainingShard, shards[shard] == nil { shards[shard] = Shard() }
             guard change.old.split == .train, let shard = change.old.shard else { continue }
             shards[shard, default: Shard()].rebuilt += 1
             if change.new.split != .train { shards[shard, default: Shard()].leaving += 1 }
         }
-        for prompt in difference.added { counts.promptsAdded[prompt.split] += 1 }
+        for prompt in difference.added {
+            counts.promptsAdded[prompt.split] += 1
+            // What kept it out is forgotten: because of that the adapter was trained without it.
+            if let shard = prompt.trainingShard, shards[shard] == nil { shards[shard] = Shard() }
+        }
     }
 }
 

@@ -176,13 +176,13 @@ extension Ledger {
         return adapter
     }
 
-    /// Items that nobody names any more leave the catalogue; `purge` removes what SQLite leaves of them.
+    /// Items that somebody had and nobody names any more leave the catalogue; `purge` removes what SQLite leaves of them.
     private func removeItems(_ counts: CatalogueCounts, _ db: Database) throws {
         let catalogue = try catalogue(db)
         let kept = try itemsBeingTaken(db)
         var gone: [Int64] = []
         for (item, count) in counts.uses.sorted(by: { $0.key < $1.key })
-        where (catalogue[item]?.uses ?? 0) + count <= 0 {
+        where counts.had.contains(item) && (catalogue[item]?.uses ?? 0) + count <= 0 {
             if !kept.isEmpty, let token = catalogue[item]?.token, kept.contains(token) { continue }
             try db.execute(sql: "DELETE FROM items WHERE id = ?", arguments: [item])
             gone.append(item)

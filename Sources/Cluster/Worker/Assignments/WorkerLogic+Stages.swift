@@ -87,7 +87,8 @@ extension WorkerLogic {
         guard let assignment = assignments[result.shard], case .fetching(var fetch) = assignment.phase else {
             return said
         }
-        fetch.arriving -= 1
+        // What was asked for before the keys changed was not counted.
+        fetch.arriving = max(0, fetch.arriving - 1)
         if case .taken(let stage) = result.outcome, stage.slice > fetch.passed {
             (fetch.stage, fetch.data) = (stage, result.stageData)
             return said + begin(assignment, fetch)

@@ -29,11 +29,11 @@ package struct StagedTraining: Equatable, Sendable {
 /// several slices and keeps some of them; a worker that has the prompts in memory seals such a stage anew.
 extension ShardStore {
     /// Keeps a stage of the training on what the shard holds now, or its checkpoint in place of any other; refuses what is not of
-    /// this training. Where a stage was reached, checkpoints before it go.
+    /// this training. Checkpoints before a stage go with it.
     package func keep(_ stage: TrainingStage, shard: Int, of training: StagedTraining) throws(TaskFailure) {
         let what = stage.isCheckpoint ? "a checkpoint in slice \(stage.slice)" : "the stage after slice \(stage.slice)"
         guard let held = kept[shard], let contents = held.contents, let secrets = held.secrets,
-            training.names(contents)?.contains(stage) == true,
+            let names = training.names(contents), names.contains(stage),
             let key = stageKey(stage.slice, contents, secrets, training)
         else {
             throw TaskFailure(
@@ -41,7 +41,11 @@ extension ShardStore {
         }
         do throws(TaskFailure) {
             try write(stage, shard: shard, key: key)
-            try deleteCheckpoints(shard, but: stage.isCheckpoint ? stage.name : nil)
+            try deleteCheckpoints(shard) { name in
+                // One that another worker made may be of an earlier slice than what is trained here.
+                stage.isCheckpoint
+                    ? name != stage.name : names.slice(ofCheckpoint: name).map { $0 <= stage.slice } ?? true
+            }
         } catch {
             throw TaskFailure(
                 code: error.code, message: "\(what) is not kept, the training goes on: \(error.message)")
@@ -134,10 +138,10 @@ extension ShardStore {
         try folder(shard).remove(ShardFolder.checkpointSuffix)
     }
 
-    func deleteCheckpoints(_ shard: Int, but name: String? = nil) throws(TaskFailure) {
-        for found in folder(shard).contentNames(ShardFolder.checkpointSuffix) where found == nil || found != name {
+    func deleteCheckpoints(_ shard: Int, which isGone: (String) -> Bool = { _ in true }) throws(TaskFailure) {
+        for found in folder(shard).contentNames(ShardFolder.checkpointSuffix) {
             guard let found else { return try folder(shard).remove(ShardFolder.checkpointSuffix) }
-            try KeptFile.remove(folder(shard).stage(found, isCheckpoint: true))
+            if isGone(found) { try KeptFile.remove(folder(shard).stage(found, isCheckpoint: true)) }
         }
     }
 

@@ -122,6 +122,7 @@ extension Ledger {
         if change.before != nil && change.after == nil { summaries.people -= 1 }
         let (before, after) = (change.before?.person.interactions ?? [], change.after?.interactions ?? [])
         summaries.interactions += after.count - before.count
+        for kept in before { uses.had.insert(kept.item) }
         for item in change.before?.person.itemsNamed ?? [] { uses.uses[item, default: 0] -= 1 }
         for item in change.after?.itemsNamed ?? [] { uses.uses[item, default: 0] += 1 }
     }

@@ -43,5 +43,9 @@ struct Person: Equatable, Sendable {
     var interactions: [Kept]
 
     /// Numbers of all items that the record names, as often as it does.
-    var itemsNamed: [Int64] { interactions.flatMap { [$0.item] + $0.negatives } }
+    var itemsNamed: [Int64] {
+        var items = interactions.map(\.item)
+        for kept in interactions where !kept.negatives.isEmpty { items += kept.negatives }
+        return items
+    }
 }

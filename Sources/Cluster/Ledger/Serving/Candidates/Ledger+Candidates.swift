@@ -10,8 +10,10 @@ struct CatalogueCounts {
         var draw: UInt64
     }
 
-    /// Interactions that name an item, more than before.
+    /// Interactions and what was drawn for them that name an item, more than before.
     var uses: [Int64: Int] = [:]
+    /// Items that an interaction named before: others do not leave the catalogue with whoever they were drawn for.
+    var had: Set<Int64> = []
     /// Of people whose part changes: what they count with from now on.
     var likes: [Int64: Likes] = [:]
 }
