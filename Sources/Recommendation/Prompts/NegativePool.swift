@@ -25,7 +25,7 @@ public struct NegativePool: Sendable {
     /// Different items other than the interaction's own, in the order drawn. What else the person had to do with is not looked at:
     /// it may be forgotten later, and must leave no gap.
     ///
-    /// - Parameter wanted: how many; all others where there are fewer.
+    /// - `wanted`: how many; all others where there are fewer.
     public func draw(_ wanted: Int, for key: InteractionKey, seed: UInt64) -> [String] {
         let wanted = count(wanted, besides: key.item)
         // So few that drawing would go on for long.

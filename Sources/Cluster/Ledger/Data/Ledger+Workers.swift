@@ -27,7 +27,7 @@ extension Ledger {
 
     /// An operator's word about a worker; it leaves an entry in the audit log.
     ///
-    /// - Parameter word: kept for clients that ask again.
+    /// - `word`: kept for clients that ask again.
     package func setDuty(_ record: WorkerRecord, by word: SettledWord, at time: Date) throws {
         try commit { db in
             try keep(word, db)

@@ -64,7 +64,7 @@ extension Ledger {
     /// Takes what became known of a worker's copies into the record, and adds to the evidence of requests that are
     /// finished: a signed supplement for each that named one of them.
     ///
-    /// - Parameter word: an operator's, kept for clients that ask again.
+    /// - `word`: an operator's, kept for clients that ask again.
     package func settleCopies(_ settlement: CopySettlement, by word: SettledWord? = nil, at time: Date) throws {
         try commit { db in
             if let word { try keep(word, db) }
