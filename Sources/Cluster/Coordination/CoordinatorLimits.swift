@@ -101,7 +101,8 @@ package enum CoordinatorLimits {
     /// The same for a worker that took a shard over and need not train it; and how long the one before keeps its copy if that
     /// one does not ask for the stages.
     package static let handOverSeconds = 300.0
-    /// Stages in the coordinator's memory at once, each at most `WireLimits.stageBytes`.
+    /// Stages that are asked for or on their way to whoever keeps them, each at most `WireLimits.stageBytes`; beside these are in
+    /// memory the last one of each worker that takes stages over, and the one that each replay begins at, until they are sent.
     package static let stagesUnderWay = 4
     /// How long membership must have been quiet before data of trained shards is moved.
     package static let settleSeconds = 3.0

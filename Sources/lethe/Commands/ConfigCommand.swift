@@ -39,7 +39,7 @@ struct ConfigCommand: ParsableCommand {
                 let body = try client.connect().call(.configuration).body
                 reply = try ReplyCoding.decode(ConfigurationReply.self, from: body)
             }
-            // For clients; the rest is a configuration file, which earlier releases read, too.
+            // For clients; the rest is a configuration file of this release.
             (reply.dealsPeople, reply.drawsNegatives) = (nil, nil)
             try client.output.emit(json: ReplyCoding.show(reply)) { ConfigurationText(reply).text }
         }
