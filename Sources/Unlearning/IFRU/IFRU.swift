@@ -12,7 +12,8 @@ import Recommendation
 ///
 /// g and the curvature vanish where the training's prompts are memorised. A preparation that was calibrated knows whether the
 /// linearised training, solved again without what is forgotten (`DualRegression`, `InfluenceRefit`), comes nearer to a
-/// retraining than such a step; then that is the correction, of all prompts of the request at once.
+/// retraining than such a step, or margins that are taken back to where the training began (`InfluenceInterpolation`); then
+/// that is the correction, of all prompts of the request at once.
 ///
 /// The result is approximate: to first order, around weights that saw the forgotten data.
 public enum IFRU {
@@ -61,6 +62,12 @@ public enum IFRU {
                 try work.correct(
                     by: refit, as: known, retainedRows: named.retainedRows, probes: probes, report: &$0)
             }
+        } else if let known = work.preparedInterpolation {
+            let interpolation = try work.interpolation(of: named, report: &report)
+            solve = {
+                try work.correct(
+                    by: interpolation, as: known, retainedRows: named.retainedRows, probes: probes, report: &$0)
+            }
         } else {
             let gradient = try work.gradient(of: named, report: &report)
             solve = {
@@ -108,7 +115,7 @@ public struct IFRUReport: Codable, Hashable, Sendable {
     public var corrections: Int
     /// Prompts that needed a backward pass.
     public var backwardPrompts = 0
-    /// λ of a step or ρ of a refit, and the share of the full step that was taken.
+    /// λ of a step, ρ of a refit or ε of an interpolation, and the multiple of the full step that was taken.
     public var damping = 0.0
     public var step = 0.0
     /// Mean KL divergence of the retained prompts' answers, in nats, as predicted.

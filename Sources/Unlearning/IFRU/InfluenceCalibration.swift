@@ -31,6 +31,10 @@ public struct InfluenceTrial: Codable, Hashable, Sendable {
     static let refits = 6
     /// Of the reply of what is retained.
     static let shares = [0, 0.5, 1.0]
+    /// Multiples of the first-order change of an interpolation, each tried out; further on the retained prompts move, too.
+    static let overshoots = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2]
+    /// Single prompts on which the factor of the smallest request is tried.
+    static let singles = 4
     /// Retained prompts whose actual margin change is compared with the predicted one.
     static let probes = 32
 
@@ -46,31 +50,57 @@ public struct InfluenceCalibration: Codable, Hashable, Sendable {
         case step
         /// The linearised training solved again without what is forgotten, or what it gave taken back: `DualRegression`.
         case refit
+        /// The margins of what is forgotten are taken back to where the training began, all others stay:
+        /// `InfluenceInterpolation`.
+        case interpolation
     }
 
     /// nil, in reports of before: a step.
     public var solution: Solution?
-    /// λ of a step; ρ of a refit.
+    /// λ of a step; ρ of a refit; ε of an interpolation.
     public var damping: Double
+    /// Of an interpolation: by rising share.
+    public var overshoots: [InfluenceOvershoot]?
     /// Of a refit: how much of what the retained prompts would reply is in it, from 0 to 1; see `InfluenceRefit`.
     public var share: Double?
-    /// What was left between predicted and actual margins, or of a refit of the distance before: requests with a tolerance below
+    /// What was left between predicted and actual margins, or else of the distance before: requests with a tolerance below
     /// it use probes again.
     public var disagreement: Double
     /// Prompts that were left out.
     public var prompts: Int
     /// Mean Jensen–Shannon divergence, in nats, on these prompts to the training without them: of the adapter as it is, and
-    /// of its correction, as predicted of a step, as measured of a refit.
+    /// of its correction, as predicted of a step, as measured of a refit and an interpolation.
     public var distanceBefore: Double
     public var distanceAfter: Double
 }
 
+/// How far an interpolation goes beyond its first order where it takes a share of the training's prompts back.
+public struct InfluenceOvershoot: Codable, Hashable, Sendable {
+    /// Of the training's prompts, from 0 to 1.
+    public var share: Double
+    /// Of the first-order change.
+    public var factor: Double
+}
+
+extension InfluenceCalibration {
+    /// Between two shares on a straight line, beyond them as at the nearest.
+    package func overshoot(share: Double) -> Double {
+        guard let overshoots, let first = overshoots.first, let last = overshoots.last else { return 1 }
+        guard share > first.share else { return first.factor }
+        for (low, high) in zip(overshoots, overshoots.dropFirst()) {
+            guard share <= high.share, high.share > low.share else { continue }
+            return low.factor + (share - low.share) / (high.share - low.share) * (high.factor - low.factor)
+        }
+        return last.factor
+    }
+}
+
 extension InfluencePreparation {
-    /// The same with solution and λ chosen by a trial: the adapter is trained once more without some prompts, and of all steps
-    /// and refits whose predictions come true the one is taken that comes nearest to that training on them. Requests then need
+    /// The same with solution and λ chosen by a trial: the adapter is trained once more without some prompts, and of all steps,
+    /// refits and interpolations that come true the one is taken that comes nearest to that training on them. Requests then need
     /// neither trials nor probes. Where nothing is within the tolerance, λ stays open and every request tries for itself.
     ///
-    /// Where the adapter has hardly fitted its prompts the two are much alike; where it has memorised them, only a refit moves.
+    /// Where the adapter has hardly fitted its prompts these are much alike; where it has memorised them, a step does not move.
     ///
     /// - `prompts`: those that the preparation was made from, at least four.
     /// - `progress`: of the training.
@@ -78,6 +108,17 @@ extension InfluencePreparation {
     public func calibrated(
         model: any AnswerModel, tokenizer: any Tokenizer, adapter: Adapter, prompts: [TrainingPrompt],
         by trial: InfluenceTrial, progress: (TrainingProgress) -> Void = { _ in }, isCancelled: () -> Bool = { false }
+    ) throws -> InfluencePreparation {
+        try calibrated(
+            model: model, tokenizer: tokenizer, adapter: adapter, prompts: prompts, by: trial,
+            among: InfluenceCalibration.Solution.allCases, progress: progress, isCancelled: isCancelled)
+    }
+
+    /// The same among some of the solutions.
+    package func calibrated(
+        model: any AnswerModel, tokenizer: any Tokenizer, adapter: Adapter, prompts: [TrainingPrompt],
+        by trial: InfluenceTrial, among solutions: [InfluenceCalibration.Solution],
+        progress: (TrainingProgress) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws -> InfluencePreparation {
         try trial.configuration.check()
         guard prompts.count >= InfluenceTrial.fewestPrompts else { throw UnlearningError.noSamples }
@@ -105,15 +146,28 @@ extension InfluencePreparation {
         }
         var copy = self
         let probes = named.probes(among: retained)
-        var best = try work.calibration(
-            along: work.gradient(of: named, report: &report), targets: targets, retainedRows: named.retainedRows,
-            probes: probes, report: &report)
-        if trial.configuration.damping == .prepared,
-            let refit = try work.refitCalibration(
-                of: named, targets: targets, probes: probes, isCancelled: isCancelled, report: &report),
-            refit.distanceAfter < best?.distanceAfter ?? .infinity
-        {
-            best = refit
+        let isOpen = trial.configuration.damping == .prepared
+        var best: InfluenceCalibration?
+        func consider(_ found: InfluenceCalibration?) {
+            if let found, found.distanceAfter < best?.distanceAfter ?? .infinity { best = found }
+        }
+        if solutions.contains(.step) {
+            consider(
+                try work.calibration(
+                    along: work.gradient(of: named, report: &report), targets: targets,
+                    retainedRows: named.retainedRows, probes: probes, report: &report))
+        }
+        if isOpen, solutions.contains(.refit) {
+            consider(
+                try work.refitCalibration(
+                    of: named, targets: targets, probes: probes, isCancelled: isCancelled, report: &report))
+        }
+        if isOpen, solutions.contains(.interpolation) {
+            consider(
+                try work.interpolationCalibration(
+                    of: named, targets: targets, probes: Array(probes.prefix(InfluenceTrial.probes)),
+                    prompts: rowPrompts(prompts), order: targets.map(\.row) + named.retainedRows,
+                    isCancelled: isCancelled, report: &report))
         }
         try copy.take(best)
         var spent = report.solving + report.gradient
@@ -122,6 +176,14 @@ extension InfluencePreparation {
         spent.scoredTokens += named.direct.map(\.prompt).tokenCount
         copy.cost = cost + spent
         return copy
+    }
+
+    /// Those that have a row, by row.
+    private func rowPrompts(_ prompts: [TrainingPrompt]) -> [Int: TrainingPrompt] {
+        Dictionary(
+            prompts.compactMap { prompt in
+                positions[prompt.id].flatMap { entries[$0].row }.map { ($0, prompt) }
+            }, uniquingKeysWith: { $1 })
     }
 
     /// Some prompts that have rows, by a keyed hash, and all others.

@@ -5,15 +5,16 @@ import LanguageModels
 /// read: numbers are copied as they lie, part by part. They are kept sealed, since rows tell about people; sealing also finds
 /// every change.
 ///
-///     8 bytes     "LETHEIF5"; preparations of before have other numbers after it and are refused, so made anew
+///     8 bytes     "LETHEIF6"; preparations of before have other numbers after it and are refused, so made anew
 ///     UInt64      length of the header
 ///     header      JSON: adapter, corrections, calibration, cost, entries, parameters, margins' count
 ///     Float       margins [n], margins under the base model [n]
 ///     Double      coefficients of a refit [n], where one is calibrated
+///     Double      factor of an interpolation [n, n], where one is calibrated
 ///     Double      M·Mᵀ [n, n], eigenvalues [n], eigenvectors [n, n]
 ///     Float       M [n, P]
 extension InfluencePreparation {
-    private static let magic: [UInt8] = Array("LETHEIF5".utf8)
+    private static let magic: [UInt8] = Array("LETHEIF6".utf8)
 
     private struct Header: Codable {
         var adapter: String
@@ -35,7 +36,9 @@ extension InfluencePreparation {
                 entries: entries, parameters: parameters, references: referenceCount))
         try put(Data(Self.magic) + Self.bytes(of: [UInt64(header.count)]) + header)
         for numbers in [margins, start] { try put(Self.bytes(of: numbers[...])) }
-        for numbers in [coefficients, gram, eigen.values, eigen.vectors] { try put(Self.bytes(of: numbers[...])) }
+        for numbers in [coefficients, factor, gram, eigen.values, eigen.vectors] {
+            try put(Self.bytes(of: numbers[...]))
+        }
         // Row by row, so that not all of them are copied at once.
         for row in 0..<referenceCount { try put(Self.bytes(of: rows.row(row))) }
     }
@@ -69,17 +72,19 @@ extension InfluencePreparation {
         guard n > 0, width > 0, n <= left, width <= left, n <= left / width, n <= left / n
         else { throw malformed("its header announces \(n) rows of \(width)") }
         let refitted = header.calibration?.solution == .refit ? n : 0
-        let expected = 8 * n + 8 * refitted + 16 * n * n + 8 * n + 4 * n * width
+        let factored = header.calibration?.solution == .interpolation ? n * n : 0
+        let expected = 8 * n + 8 * (refitted + factored) + 16 * n * n + 8 * n + 4 * n * width
         guard left == expected else { throw malformed("its numbers have \(left) bytes instead of \(expected)") }
         let margins = try take(Float.self, n)
         let start = try take(Float.self, n)
         let coefficients = try take(Double.self, refitted)
+        let factor = try take(Double.self, factored)
         let gram = try take(Double.self, n * n)
         let values = try take(Double.self, n)
         let vectors = try take(Double.self, n * n)
         let matrix = try take(Float.self, n * width)
         guard Vectors.areFinite(margins), Vectors.areFinite(start), Vectors.areFinite(matrix),
-            [coefficients, gram, values, vectors].allSatisfy({ $0.allSatisfy(\.isFinite) })
+            [coefficients, factor, gram, values, vectors].allSatisfy({ $0.allSatisfy(\.isFinite) })
         else { throw UnlearningError.notFinite(what: "the stored preparation") }
         let numbered = header.entries.compactMap(\.row).sorted()
         guard numbered == Array(0..<n) else { throw malformed("its rows do not belong to its prompts") }
@@ -92,6 +97,7 @@ extension InfluencePreparation {
         cost = header.cost
         calibration = header.calibration
         self.coefficients = coefficients
+        self.factor = factor
     }
 
     private static func bytes<Number: BitwiseCopyable>(of numbers: ArraySlice<Number>) -> Data {

@@ -7,8 +7,9 @@ import Recommendation
 ///
 /// For n reference prompts it holds the gradients ∇m_i of the two-way margins with respect to the adapter (rows of M,
 /// `[n, P]`), M·Mᵀ, and the eigendecomposition of J·Jᵀ, where J = diag(√w)·M and w_i = σ(m_i)·(1 − σ(m_i)). JᵀJ/n is the
-/// Gauss–Newton matrix of the mean loss; the one decomposition serves every damping λ. For a refit it holds the margins that
-/// the training began with, and once calibrated the dual coefficients of the regression over all rows.
+/// Gauss–Newton matrix of the mean loss; the one decomposition serves every damping λ. For a refit and an
+/// interpolation it holds the margins that the training began with, and once calibrated the dual coefficients of the
+/// regression over all rows, or the factor of M·Mᵀ + ε.
 ///
 /// Rows are made from people's prompts: with a forgetting a preparation has to be deleted, or replaced by the one that an
 /// `InfluenceSuccessor` makes.
@@ -46,6 +47,8 @@ public struct InfluencePreparation: Hashable, Sendable {
     public internal(set) var cost: PhaseCost
     /// α of `DualRegression` over all rows at the calibrated ρ; empty unless a refit was calibrated.
     package internal(set) var coefficients: [Double]
+    /// L of L·Lᵀ = M·Mᵀ + ε, `[n, n]`; empty unless an interpolation was calibrated.
+    package internal(set) var factor: [Double]
     package let rows: InfluenceMatrix
     /// M·Mᵀ `[n, n]`.
     package let gram: [Double]
@@ -148,6 +151,7 @@ public struct InfluencePreparation: Hashable, Sendable {
         self.margins = margins
         self.start = start
         coefficients = []
+        factor = []
         self.rows = rows
         self.gram = gram
         self.eigen = eigen

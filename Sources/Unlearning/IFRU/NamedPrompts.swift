@@ -57,6 +57,27 @@ struct NamedPrompts {
         self.preparation = preparation
     }
 
+    /// Some rows' prompts, to be deleted: what a calibration tries out.
+    ///
+    /// - `reading`: how a prompt becomes tokens.
+    init(
+        rows: [Int], preparation: InfluencePreparation, prompts: [Int: TrainingPrompt],
+        reading read: (TrainingPrompt) throws -> TokenizedPrompt
+    ) throws {
+        direct = try rows.compactMap { prompts[$0] }.map { prompt in
+            let prompt = try read(prompt)
+            return (prompt, try preparation.entry(of: prompt))
+        }
+        (rebuilt, added) = ([], [])
+        let touched = Set(rows)
+        retainedRows = (0..<preparation.referenceCount).filter { !touched.contains($0) }
+        guard !retainedRows.isEmpty else { throw ApproximateError.noReferenceRows }
+        self.preparation = preparation
+    }
+
+    /// Share of the training's prompts that is to be deleted.
+    var share: Double { Double(direct.count) / Double(max(1, preparation.entries.count)) }
+
     /// Rows of the prompts that have to go as they are, deleted or rebuilt, with their labels.
     var forgotten: [(row: Int, label: Bool)] {
         (direct.map { ($0.entry, $0.prompt) } + rebuilt.map { ($0.entry, $0.old) }).compactMap { entry, prompt in

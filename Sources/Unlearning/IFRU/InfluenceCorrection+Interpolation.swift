@@ -1,0 +1,145 @@
+import LanguageModels
+import Recommendation
+
+/// Corrections by interpolation: of a request, and in the trial that says whether, and how far, to go.
+extension InfluenceCorrection {
+    /// Where the preparation was calibrated to interpolate and the configuration asks for what was prepared.
+    var preparedInterpolation: InfluenceCalibration? {
+        guard configuration.damping == .prepared, let known = preparation.calibration,
+            known.solution == .interpolation
+        else { return nil }
+        return known
+    }
+
+    func interpolation(of named: NamedPrompts, report: inout IFRUReport) throws -> InfluenceInterpolation {
+        try InfluenceInterpolation(
+            self, of: named, rebuilt: configuration.spillover ? important(named.rebuilt, report: &report) : [],
+            added: configuration.spillover ? named.added : [], report: &report)
+    }
+
+    /// The corrected factors, and by how much every row's margin changes to first order.
+    func correct(
+        by interpolation: InfluenceInterpolation, as known: InfluenceCalibration, retainedRows: [Int],
+        probes: [(row: Int, prompt: TrainingPrompt)], report: inout IFRUReport
+    ) throws -> ([Float], predicted: [Double]) {
+        let solution = try interpolation.solve(factor: known.overshoot(share: interpolation.share))
+        let values = interpolation.values(solution, from: adapter)
+        report.solving.steps += 1
+        report.damping = known.damping
+        report.step = solution.factor
+        report.predictedDivergence = divergence(solution.marginChanges, scale: 1, rows: retainedRows)
+        report.isWithinTolerance = report.predictedDivergence <= configuration.divergenceCap
+        let chosen = mostMoved(probes, by: solution.marginChanges)
+        if !chosen.isEmpty {
+            let found = try disagreement(
+                of: values, predicted: solution.marginChanges, on: chosen, cost: &report.solving)
+            report.disagreement = found
+            report.isWithinTolerance = report.isWithinTolerance && found <= configuration.tolerance
+        }
+        return (values, solution.marginChanges)
+    }
+
+    /// Of the factors that leave no more than the tolerance of the distance and stay under the divergence cap, the one whose
+    /// margins, as the model gives them, come nearest to `targets`; nil if there is none.
+    ///
+    /// - `prompts`: of all rows, by row: how far requests of other sizes have to go to come as far is tried on them.
+    /// - `order`: rows in the order in which they are taken for that, those of `targets` first.
+    func interpolationCalibration(
+        of named: NamedPrompts, targets: [(row: Int, margin: Double)],
+        probes: [(row: Int, prompt: TrainingPrompt)], prompts: [Int: TrainingPrompt], order: [Int],
+        isCancelled: () -> Bool, report: inout IFRUReport
+    ) throws -> InfluenceCalibration? {
+        guard !targets.isEmpty, let work = try? interpolation(of: named, report: &report) else { return nil }
+        let (rows, count) = (targets.map(\.row), Double(targets.count))
+        func distance(_ margins: [Double]) -> Double {
+            zip(margins, targets).reduce(0.0) { $0 + AnswerDivergence.jensenShannon($1.0, $1.1.margin) } / count
+        }
+        let before = distance(rows.map { Double(preparation.margins[$0]) })
+        let texts = try (rows.compactMap { prompts[$0] } + probes.map(\.prompt)).map { try read($0) }
+        guard texts.count == rows.count + probes.count else { return nil }
+        var best: (calibration: InfluenceCalibration, way: Double)?
+        for factor in InfluenceTrial.overshoots {
+            if isCancelled() { throw UnlearningError.cancelled }
+            guard let solution = try? work.solve(factor: factor) else { return nil }
+            report.solving.steps += 1
+            let values = work.values(solution, from: adapter)
+            guard values.allSatisfy(\.isFinite) else { break }
+            let margins = try margins(of: values, reading: texts, cost: &report.solving)
+            let (gone, kept) = (Array(margins.prefix(rows.count)), margins.dropFirst(rows.count))
+            let moved = zip(kept, probes).reduce(0.0) {
+                $0 + AnswerDivergence.kullbackLeibler(Double(preparation.margins[$1.1.row]), $1.0)
+            }
+            guard moved <= configuration.divergenceCap * Double(max(1, probes.count)) else { break }
+            let found = distance(gone)
+            guard found <= configuration.tolerance * before, found < best?.calibration.distanceAfter ?? .infinity,
+                let way = preparation.wayBack(of: zip(rows, gone).map { (row: $0, margin: $1) })
+            else { continue }
+            let calibration = InfluenceCalibration(
+                solution: .interpolation, damping: preparation.interpolationRidge,
+                overshoots: [InfluenceOvershoot(share: named.share, factor: factor)], disagreement: found / before,
+                prompts: targets.count, distanceBefore: before, distanceAfter: found)
+            best = (calibration, way)
+        }
+        guard let best else { return nil }
+        var calibration = best.calibration
+        for size in [1, max(2, order.count / 4)] where size != targets.count && size < order.count {
+            if isCancelled() { throw UnlearningError.cancelled }
+            let sets =
+                size == 1 ? order.prefix(InfluenceTrial.singles).map { [$0] } : [Array(order.prefix(size))]
+            guard
+                let factor = try overshoot(sets, reaching: best.way, prompts: prompts, report: &report)
+            else { continue }
+            calibration.overshoots?.append(
+                InfluenceOvershoot(share: Double(size) / Double(preparation.entries.count), factor: factor))
+        }
+        calibration.overshoots?.sort { $0.share < $1.share }
+        return calibration
+    }
+
+    /// The factor at which sets of rows, each taken alone, come as far on their way back as `way`: between two of those that
+    /// are tried on a straight line, the largest one if none goes so far. nil: they have nowhere to go.
+    private func overshoot(
+        _ sets: [[Int]], reaching way: Double, prompts: [Int: TrainingPrompt], report: inout IFRUReport
+    ) throws -> Double? {
+        let works = try sets.map { rows in
+            try interpolation(
+                of: NamedPrompts(rows: rows, preparation: preparation, prompts: prompts, reading: read),
+                report: &report)
+        }
+        var last = (factor: 0.0, way: 0.0)
+        for factor in InfluenceTrial.overshoots {
+            var moved: [(row: Int, margin: Double)] = []
+            for (rows, work) in zip(sets, works) {
+                let values = work.values(try work.solve(factor: factor), from: adapter)
+                guard values.allSatisfy(\.isFinite) else { return last.factor > 0 ? last.factor : nil }
+                let measured = Array(rows.prefix(InfluenceTrial.probes))
+                let texts = try measured.compactMap { prompts[$0] }.map { try read($0) }
+                let margins = try margins(of: values, reading: texts, cost: &report.solving)
+                moved += zip(measured, margins).map { (row: $0, margin: $1) }
+            }
+            report.solving.steps += 1
+            guard let now = preparation.wayBack(of: moved) else { return nil }
+            if now >= way {
+                let part = now > last.way ? (way - last.way) / (now - last.way) : 1
+                return last.factor + min(max(part, 0), 1) * (factor - last.factor)
+            }
+            last = (factor, now)
+        }
+        return last.factor
+    }
+}
+
+extension InfluencePreparation {
+    /// How far margins of rows have come from where they are to where the training began, of the whole way; by labels, so that
+    /// opposite ones do not cancel out. nil: together they have hardly moved since then.
+    func wayBack(of moved: [(row: Int, margin: Double)]) -> Double? {
+        let labels = self.labels
+        var (way, whole) = (0.0, 0.0)
+        for (row, margin) in moved {
+            let sign = labels[row] ? 1.0 : -1.0
+            way += sign * (Double(margins[row]) - margin)
+            whole += sign * (Double(margins[row]) - Double(start[row]))
+        }
+        return whole > 0.1 * Double(max(1, moved.count)) ? way / whole : nil
+    }
+}
