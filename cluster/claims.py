@@ -9,7 +9,7 @@ import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "Sources/lethe/lethe.docc/LedgerOfClaims.md"
-ROW = re.compile(r"^\| (\w+) \| (.+?) \| test \| (.+?) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (\w[\w ]*) \| (.+?) \| test \| (.+?) \|$", re.MULTILINE)
 
 
 def claims():

@@ -43,6 +43,27 @@ def forget(cluster, slices, user, shard, request):
     return {"first_answer_seconds": seconds if first is None else first, "seconds": seconds, "tokens": outcome["tokens_trained"]}
 
 
+def keeping(trainings):
+    """What keeping stages and checkpoints took of these trainings, all together: most of it beside them, by another thread."""
+    total = {key: sum(training.get("keeping", {}).get(key, 0) for training in trainings)
+             for key in ("stages", "checkpoints", "seconds", "processor_seconds")}
+    return {**total, "training_seconds": sum(training["seconds"] for training in trainings)}
+
+
+def whole():
+    """All of it in one shard, as a worker trains by default: what checkpoints take of a training that is long enough for some."""
+    with LocalCluster(1, ["--shards", "1", "--partition", "user-hash", "--seed", "1", "--double-check", "0"]) as cluster:
+        cluster.run("import", "import", "--format", "recbole", os.environ["LETHE_ML100K"], *sampling(SAMPLES, 0, 0))
+        cluster.run("train", "train", "--wait")
+        return keeping([adapter["training"] for adapter in cluster.run("adapters", "adapters", "list")["adapters"]])
+
+
+def say_keeping(what, kept):
+    say(f"  {what}: {kept['stages']} stages and {kept['checkpoints']} checkpoints took {kept['seconds']:.2f} s beside "
+        f"{kept['training_seconds']:.1f} s of training, {kept['processor_seconds']:.2f} s of them on a processor: "
+        f"{100 * kept['processor_seconds'] / kept['training_seconds']:.2f} % of the training's time at most")
+
+
 def run(slices, users):
     settings = ["--shards", str(SHARDS), "--partition", "user-hash", "--seed", "1", "--double-check", "0", "--slices", str(slices)]
     data = os.environ["LETHE_ML100K"]
@@ -52,7 +73,8 @@ def run(slices, users):
         whole = cluster.seconds["train"]
         stages = sorted((cluster.root / "worker-0").glob("shards/*/*.stage.sealed"))
         kept = {"stages": len(stages), "stage_bytes": sum(stage.stat().st_size for stage in stages),
-                "stage_milliseconds": [int(found) for found in WRITTEN.findall((cluster.root / "worker-0.log").read_text())]}
+                "stage_milliseconds": [int(found) for found in WRITTEN.findall((cluster.root / "worker-0.log").read_text())],
+                "keeping": keeping([adapter["training"] for adapter in cluster.run("adapters", "adapters", "list")["adapters"]])}
         forgets = []
         for number, user in enumerate(people(data, SAMPLES)[:users]):
             plan = cluster.run("plan", "forget", "--user", user, "--dry-run")
@@ -85,5 +107,9 @@ def retraining_figures(arguments, report):
         if way["stages"] and way["stage_milliseconds"]:
             say(f"  {way['slices']} slices: {way['stages']} stages of {way['stage_bytes'] / way['stages'] / 1e6:.2f} MB, each written in "
                 f"{statistics.median(way['stage_milliseconds']):.0f} ms (median) beside the training")
+    for way in found:
+        say_keeping(f"{way['slices']} slice(s)", way["keeping"])
+    report["checkpoints"] = whole()
+    say_keeping("one shard, one slice", report["checkpoints"])
     say(f"  means over {len(one['forgets'])} users, each forgotten after the others; about {SAMPLES} prompts in {SHARDS} shards, "
         "one worker")

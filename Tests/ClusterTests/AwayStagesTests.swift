@@ -39,8 +39,7 @@ struct AwayStagesTests {
         try fixture.load(SyntheticRatings(users: 12, seed: 3), into: ledger)
         try fixture.embed(ledger)
         if try ledger.snapshot().unassignedPrompts > 0 { try ledger.partition(at: fixture.now) }
-        let training = StagedTraining(
-            specification: fixture.configuration.training, arithmetic: Toy.executor().description.arithmetic)
+        let training = Toy.staged(fixture.configuration.training)
         let store = try ShardStore(directory: directory)
         try bring(store, ledger, training)
         let made = try stages(ledger, training)

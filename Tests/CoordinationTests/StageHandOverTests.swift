@@ -27,47 +27,16 @@ struct StageHandOverTests {
         return fixture
     }
 
-    private func order(_ verb: WorkerOrder.Verb, _ worker: String, _ fixture: inout CoordinatorFixture) {
-        fixture.ask(.order(WorkerOrder(worker: worker, verb: verb)), id: "order \(worker)")
-        for (id, command) in fixture.commands {
-            if case .setDuty = command { fixture.feed(.ledger(id, .committed(fixture.coordinator.snapshot))) }
-        }
-    }
-
-    private func hands(_ fixture: CoordinatorFixture) -> [(worker: String, task: TaskID, name: String?)] {
-        fixture.actions.compactMap { action in
-            guard case .dispatch(let peer, .hand(let task, 0, _, _, let name, _)) = action else { return nil }
-            return (String(decoding: peer.bytes, as: UTF8.self), task, name)
-        }
-    }
-
-    /// Names of the stages that the worker is sent; "" ends them.
-    private func sent(to worker: String, _ fixture: CoordinatorFixture) -> [String] {
-        fixture.actions.compactMap { action in
-            switch action {
-            case .dispatch(fixture.peer(worker), .stage(_, 0, _, let stage)): stage.name
-            case .dispatch(fixture.peer(worker), .noStage(_, 0)): ""
-            default: nil
-            }
-        }
-    }
-
-    private func isReleased(_ worker: String, _ fixture: CoordinatorFixture) -> Bool {
-        fixture.messages(to: worker).contains(.release(shard: 0))
-    }
-
-    private func stage(_ name: String) -> HandedStage { HandedStage(name: name, digest: "d", bytes: [1]) }
-
     /// Drained, and "b" has the data and asks for the stages.
     private func drained() throws -> CoordinatorFixture {
         var fixture = started()
-        order(.drain, "a", &fixture)
-        #expect(!isReleased("a", fixture))
+        fixture.order(.drain, "a")
+        #expect(!fixture.isReleased("a"))
         fixture.wait(4000, beating: ["a", "b"])
         let task = try #require(fixture.assignments.first)
-        #expect(task.worker == "b" && !task.trains && !isReleased("a", fixture))
+        #expect(task.worker == "b" && !task.trains && !fixture.isReleased("a"))
         fixture.say(.holds(copy("m0", nil)), by: "b")
-        #expect(!isReleased("a", fixture))
+        #expect(!fixture.isReleased("a"))
         fixture.say(.wants(shard: 0, manifest: "m0", stages: ["s3", "s2", "s1"]), by: "b")
         return fixture
     }
@@ -76,72 +45,72 @@ struct StageHandOverTests {
     func draining() throws {
         var fixture = try drained()
         for name in ["s2", "s1"] {
-            let hand = try #require(hands(fixture).first)
-            #expect(hand.worker == "a" && hand.name == name && !isReleased("a", fixture))
-            fixture.say(.handed(task: hand.task, stage(name)), by: "a")
-            #expect(sent(to: "b", fixture).first == name && hands(fixture).isEmpty)
+            let hand = try #require(fixture.hands.first)
+            #expect(hand.worker == "a" && hand.name == name && !fixture.isReleased("a"))
+            fixture.say(.handed(task: hand.task, .of(name)), by: "a")
+            #expect(fixture.stagesSent(to: "b").first == name && fixture.hands.isEmpty)
             // The next one is asked for when it is there: no more than one waits for a slow worker.
             if name == "s2" { fixture.say(.holds(copy("m0", ["s2"])), by: "b") }
         }
-        #expect(sent(to: "b", fixture) == ["s1", ""])
+        #expect(fixture.stagesSent(to: "b") == ["s1", ""])
         fixture.wait(250, beating: ["a", "b"])
-        let released = isReleased("a", fixture)
+        let released = fixture.isReleased("a")
         fixture.say(.holds(copy()), by: "b")
-        #expect(released || isReleased("a", fixture))
+        #expect(released || fixture.isReleased("a"))
     }
 
     @Test("A worker that hands nothing on, fails to, or is gone, is waited for as long as is said")
     func silent() throws {
         var fixture = try drained()
-        #expect(hands(fixture).count == 1)
+        #expect(fixture.hands.count == 1)
         fixture.wait(20_000, beating: ["a", "b"])
-        #expect(sent(to: "b", fixture).isEmpty && !isReleased("a", fixture))
+        #expect(fixture.stagesSent(to: "b").isEmpty && !fixture.isReleased("a"))
         fixture.wait(30_000, beating: ["a", "b"])
-        #expect(sent(to: "b", fixture) == [""] && isReleased("a", fixture))
+        #expect(fixture.stagesSent(to: "b") == [""] && fixture.isReleased("a"))
 
         fixture = try drained()
         for name in ["s2", "s1"] {
-            let hand = try #require(hands(fixture).first)
+            let hand = try #require(fixture.hands.first)
             #expect(hand.name == name)
             fixture.say(.failed(task: hand.task, code: .notHeld, message: "gone"), by: "a")
         }
-        #expect(sent(to: "b", fixture) == [""])
+        #expect(fixture.stagesSent(to: "b") == [""])
 
         fixture = try drained()
         fixture.feed(.unreachable(peer: fixture.peer("a")))
-        #expect(sent(to: "b", fixture) == [""])
+        #expect(fixture.stagesSent(to: "b") == [""])
     }
 
     @Test("What is handed on too late, by another worker or under another name goes nowhere")
     func foreign() throws {
         var fixture = try drained()
-        let hand = try #require(hands(fixture).first)
-        fixture.say(.handed(task: hand.task, stage("s2")), by: "b")
-        fixture.say(.handed(task: hand.task, stage("s9")), by: "a")
-        fixture.say(.handed(task: hand.task + 50, stage("s2")), by: "a")
-        #expect(sent(to: "b", fixture).isEmpty)
+        let hand = try #require(fixture.hands.first)
+        fixture.say(.handed(task: hand.task, .of("s2")), by: "b")
+        fixture.say(.handed(task: hand.task, .of("s9")), by: "a")
+        fixture.say(.handed(task: hand.task + 50, .of("s2")), by: "a")
+        #expect(fixture.stagesSent(to: "b").isEmpty)
         // Somebody is forgotten meanwhile: what was asked for is not of the data of now.
         var after = fixture.coordinator.snapshot
         after.shards[0].manifest = "m0-after"
         fixture.feed(.ledgerChanged(after))
-        #expect(sent(to: "b", fixture) == [""])
-        fixture.say(.handed(task: hand.task, stage("s2")), by: "a")
-        #expect(sent(to: "b", fixture).isEmpty)
+        #expect(fixture.stagesSent(to: "b") == [""])
+        fixture.say(.handed(task: hand.task, .of("s2")), by: "a")
+        #expect(fixture.stagesSent(to: "b").isEmpty)
         fixture.say(.wants(shard: 0, manifest: "m0", stages: ["s2"]), by: "b")
-        #expect(sent(to: "b", fixture) == [""] && hands(fixture).isEmpty)
+        #expect(fixture.stagesSent(to: "b") == [""] && fixture.hands.isEmpty)
     }
 
     @Test("A paused worker drops at once what a forget takes, and what is left of its stages goes to whoever trains")
     func forgotten() throws {
         var fixture = started()
-        order(.pause, "a", &fixture)
+        fixture.order(.pause, "a")
         var after = fixture.coordinator.snapshot
         after.shards[0].manifest = "m0-after"
         after.shards[0].adapter = nil
         after.shards[0].quarantinedSince = Date(timeIntervalSince1970: 0)
         fixture.feed(.ledgerChanged(after))
-        let trim = try #require(hands(fixture).first)
-        #expect(trim.worker == "a" && trim.name == nil && !isReleased("a", fixture))
+        let trim = try #require(fixture.hands.first)
+        #expect(trim.worker == "a" && trim.name == "none" && !fixture.isReleased("a"))
         var task = fixture.assignments.first
         if task == nil {
             fixture.wait(1000, beating: ["a", "b"])
@@ -149,28 +118,32 @@ struct StageHandOverTests {
         }
         #expect(task?.worker == "b" && task?.trains == true)
         fixture.say(.holds(copy("m0-after", ["s1"])), by: "a")
+        fixture.say(.failed(task: trim.task, code: .notHeld, message: ""), by: "a")
         fixture.say(.holds(copy("m0-after", nil)), by: "b")
         fixture.say(.wants(shard: 0, manifest: "m0-after", stages: ["n2", "s1"]), by: "b")
-        let hand = try #require(hands(fixture).first)
+        let hand = try #require(fixture.hands.first)
         #expect(hand.worker == "a" && hand.name == "s1")
-        fixture.say(.handed(task: hand.task, stage("s1")), by: "a")
-        #expect(sent(to: "b", fixture) == ["s1", ""])
+        fixture.say(.handed(task: hand.task, .of("s1")), by: "a")
+        #expect(fixture.stagesSent(to: "b") == ["s1", ""])
+        // It stays until it is known to be there.
         fixture.wait(250, beating: ["a", "b"])
-        #expect(isReleased("a", fixture))
+        #expect(!fixture.isReleased("a"))
+        fixture.say(.holds(copy("m0-after", ["s1"])), by: "b")
+        #expect(fixture.isReleased("a"))
     }
 
     @Test("A worker that does not say what it dropped is told to delete everything")
     func unanswered() {
         var fixture = started()
-        order(.pause, "a", &fixture)
+        fixture.order(.pause, "a")
         var after = fixture.coordinator.snapshot
         after.shards[0].manifest = "m0-after"
         fixture.feed(.ledgerChanged(after))
-        #expect(hands(fixture).count == 1)
+        #expect(fixture.hands.count == 1)
         fixture.wait(29_000, beating: ["a", "b"])
-        #expect(!isReleased("a", fixture))
+        #expect(!fixture.isReleased("a"))
         fixture.wait(2000, beating: ["a", "b"])
-        #expect(isReleased("a", fixture))
+        #expect(fixture.isReleased("a"))
     }
 
     @Test("A copy without stages, or that nobody can take them from, goes as it always did")
@@ -180,13 +153,13 @@ struct StageHandOverTests {
         fixture.hello("a", copies: [copy("m0", nil)])
         fixture.wait(4000, beating: ["a"])
         fixture.hello("b")
-        order(.drain, "a", &fixture)
-        #expect(isReleased("a", fixture))
+        fixture.order(.drain, "a")
+        #expect(fixture.isReleased("a"))
         fixture = CoordinatorFixture(
             CoordinatorFixture.snapshot(shards: 1, adapters: true), training: Self.training)
         fixture.hello("a", copies: [copy()])
-        order(.drain, "a", &fixture)
-        #expect(isReleased("a", fixture))
+        fixture.order(.drain, "a")
+        #expect(fixture.isReleased("a"))
     }
 
     @Test("Who trains for comparison takes nothing from anybody: an answer that began in the middle is refused")

@@ -216,8 +216,35 @@ struct StageVerificationTests {
         fixture.say(.handed(task: hand.task, HandedStage(name: "s1", digest: "d1", bytes: [7])), by: "a")
         let replay = try #require(replays(fixture).first)
         fixture.say(.failed(task: replay.task, code: .stageDiffers, message: ""), by: "b")
+        fixture.wait(250, beating: ["a", "b"])
         found = try #require(report(&fixture))
         #expect(found.stages?.first?.missing?.contains("another one than on record") == true && !found.allMatch)
+    }
+
+    @Test("One worker's stage is not the one on record: the next worker's is taken, and each is asked once")
+    func elsewhere() throws {
+        for isSecondRight in [true, false] {
+            var fixture = started(others: ["b"])
+            fixture.hello("c", copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: nil, stages: ["s1"])])
+            ask(.named([.init(shard: 0, slice: 3)]), &fixture)
+            fixture.feed(.stages(operation: "v", .success(recorded())))
+            var holders: [String] = []
+            for isRight in [false, isSecondRight] {
+                let hand = try #require(asked(fixture))
+                holders.append(hand.worker)
+                fixture.say(.handed(task: hand.task, HandedStage(name: "s1", digest: "", bytes: [7])), by: hand.worker)
+                let replay = try #require(replays(fixture).first)
+                fixture.say(
+                    isRight
+                        ? answer(replay.task, slice: 3, from: 2)
+                        : .failed(task: replay.task, code: .stageDiffers, message: ""), by: replay.worker)
+            }
+            #expect(Set(holders) == ["a", "c"])
+            fixture.wait(250, beating: ["a", "b", "c"])
+            let found = try #require(report(&fixture))
+            #expect(found.allMatch == isSecondRight)
+            #expect((found.stages?.first?.missing == nil) == isSecondRight)
+        }
     }
 
     @Test("A shard that changes before its slice was replayed is reported as changed")

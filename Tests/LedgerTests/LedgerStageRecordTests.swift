@@ -92,10 +92,25 @@ struct LedgerStageRecordTests {
         #expect(kept.map(\.name) == after.map(\.name))
         #expect(kept.allSatisfy { $0.digest == "digest of \($0.name)" })
         let workers = try ledger.stages()[0]?.map(\.worker)
-        // The one that it began at was seen by both.
-        #expect(workers == (1...4).map { $0 < slice - 1 ? "w" : "x" })
+        // The one that it began at was seen by both, and made by the first.
+        #expect(workers == (1...4).map { $0 < slice ? "w" : "x" })
         let certificate = try ledger.finishForget(request: "f", at: fixture.now)
         #expect(certificate.statement.shards.first?.training?.slices?.stages == nil)
+    }
+
+    @Test("Who says something of stages that it took over does not become their maker, nor change what is on record")
+    func takenOver() throws {
+        let before = try publish()
+        var stages = try said(from: 1, ledger, fixture)
+        stages[0].digest = "another one"
+        let bytes = Array("another".utf8)
+        var report = try fixture.report(of: bytes, shard: 0, ledger)
+        report.slices = SlicesReport(count: 4, first: 4, tokens: 10, stages: stages)
+        try ledger.publish(
+            shard: 0, bytes: bytes, report: report, trainer: "x", at: fixture.now,
+            contentName: LedgerFixture.contentName)
+        #expect(try recorded() == before)
+        #expect(try ledger.stages()[0]?.map(\.worker) == ["w", "w", "w", "w"])
     }
 
     @Test("Where prompts are dealt one by one, whoever forgets takes all of their slices along")

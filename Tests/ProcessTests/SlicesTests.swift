@@ -44,6 +44,11 @@ struct SlicesTests {
         #expect(before.count == 3)
         let whole = try slices(cluster)
         #expect(whole.first == 1 && whole.tokens == whole.all)
+        let listed = try cluster.succeed("adapters", "list")["adapters"] as? [[String: Any]]
+        let training = listed?.first?["training"] as? [String: Any]
+        let keeping = try #require(training?["keeping"] as? [String: Any])
+        #expect(keeping["stages"] as? Int == 3 && keeping["checkpoints"] as? Int == 0)
+        #expect(keeping["seconds"] as? Double ?? 0 > 0 && keeping["processor_seconds"] as? Double ?? 0 > 0)
         // The user, and the slice that the hash deals the user to.
         var gone: Set<String> = []
         for (user, slice) in [(9, 4), (7, 3), (4, 2), (0, 1)] {
@@ -92,7 +97,7 @@ struct SlicesTests {
         let csv = Ratings.csv(users: 12)
         _ = try cluster.importRatings(csv)
         _ = try cluster.succeed("train")
-        try wait("the first stage") { !stages(cluster).isEmpty }
+        try wait("the second stage") { stages(cluster).count > 1 }
         cluster.workers[0]?.kill()
         let kept = stages(cluster)
         try #require(kept.count < 3, "the training was over before it could be interrupted")
@@ -102,6 +107,15 @@ struct SlicesTests {
         #expect(said.first == kept.count + 1)
         #expect(said.tokens ?? 0 > 0 && said.tokens ?? 0 < said.all ?? 0)
         #expect(try cluster.adapterNames() == fresh(csv, epochs: 80))
+        // What was made before the kill is on record as well.
+        let verified = try cluster.succeed("verify", "--stages", "9")
+        let replayed = verified["stages"] as? [[String: Any]] ?? []
+        #expect(replayed.compactMap { $0["slice"] as? Int }.sorted() == [1, 2, 3, 4])
+        let entries = try cluster.succeed("audit")["entries"] as? [[String: Any]] ?? []
+        let published = entries.last { $0["kind"] as? String == "publish" }
+        for stage in replayed {
+            #expect("\(published?["detail"] ?? "")".contains(try #require(stage["recorded"] as? String)))
+        }
     }
 
     @Test("An import of somebody in the last slice trains that slice, and a damaged stage is trained again")

@@ -91,6 +91,68 @@ struct TravellingStagesTests {
         #expect(try cluster.succeed("verify", "--stages", "4")["verified"] as? Bool == true)
     }
 
+    @Test(
+        "A worker that has the data of its shard already gets the stages that it lacks from one that comes with them",
+        arguments: [false, true])
+    func metLater(isForgotten: Bool) throws {
+        let cluster = try trained()
+        let (left, away) = (cluster.workerDirectory(0), cluster.root.appendingPathComponent("left"))
+        try FileManager.default.copyItem(at: left, to: away)
+        let made = stages(cluster, worker: 0).map(\.lastPathComponent)
+        _ = try cluster.succeed("workers", "drain", "left", "--wait")
+        #expect(cluster.workers[0]?.status(within: 60) == 0)
+        try wait("the heir to have them") { stages(cluster, worker: 1).count == made.count }
+        // In slice 3: the disk that comes back has a stage of somebody forgotten, which must not travel.
+        var gone: Set<String> = isForgotten ? [Ratings.name(7)] : []
+        if isForgotten { _ = try cluster.succeed("forget", "--user", Ratings.name(7), "--wait") }
+        let wanted = stages(cluster, worker: 1).map(\.lastPathComponent).filter(made.contains)
+        #expect(wanted.count == (isForgotten ? 2 : 3))
+        // The heir loses its stages, and the other one comes back with its disk as it was.
+        cluster.workers[1]?.stop()
+        for stage in stages(cluster, worker: 1) { try FileManager.default.removeItem(at: stage) }
+        try cluster.startWorker(1, arguments: ["--name", "right"])
+        try cluster.waitForWorkers(1)
+        try FileManager.default.removeItem(at: left)
+        try FileManager.default.moveItem(at: away, to: left)
+        try cluster.startWorker(0, arguments: ["--name", "left"])
+        try wait("the stages to travel, and the other copy to go: \(cluster.coordinator?.logText ?? "")", seconds: 90) {
+            stages(cluster, worker: 1).map(\.lastPathComponent) == wanted && stages(cluster, worker: 0).isEmpty
+        }
+        // In slice 3, and in slice 4 of which the stage before is gone.
+        let next = Ratings.name(isForgotten ? 9 : 7)
+        gone.insert(next)
+        _ = try cluster.succeed("forget", "--user", next, "--wait")
+        #expect(try first(cluster) == 3)
+        #expect(try cluster.adapterNames() == fresh(without: gone))
+    }
+
+    @Test("A checkpoint of a shard that somebody else has finished goes when its worker owns the shard again")
+    func finishedElsewhere() throws {
+        let cluster = try TestCluster(
+            settings: ["--partition", "user-hash", "--shards", "1", "--epochs", "80", "--slices", "1"])
+        let shard = cluster.workerDirectory(0).appendingPathComponent("shards/0").path
+        func checkpoints() -> [String] {
+            ((try? FileManager.default.contentsOfDirectory(atPath: shard)) ?? []).filter {
+                $0.hasSuffix(".checkpoint.sealed")
+            }
+        }
+        try cluster.startWorker(0, arguments: ["--name", "left", "--checkpoint", "0.01"])
+        _ = try cluster.importRatings(Ratings.csv(users: 12))
+        _ = try cluster.succeed("train")
+        try wait("a checkpoint") { !checkpoints().isEmpty }
+        cluster.workers[0]?.kill()
+        try #require(!checkpoints().isEmpty, "the training was over before it was interrupted")
+        try cluster.startWorker(1, arguments: ["--name", "right"])
+        _ = try cluster.succeed("train", "--wait")
+        let names = try cluster.adapterNames()
+        #expect(names.count == 1 && !checkpoints().isEmpty)
+        cluster.workers[1]?.stop()
+        try cluster.startWorker(0, arguments: ["--name", "left"])
+        try wait("the checkpoint to go: \(cluster.coordinator?.logText ?? "")", seconds: 90) { checkpoints().isEmpty }
+        #expect(FileManager.default.fileExists(atPath: shard + "/prompts.sealed"))
+        #expect(try cluster.adapterNames() == names)
+    }
+
     @Test("A worker that is killed while it hands its stages on costs time, never other bytes")
     func killed() throws {
         let cluster = try trained()

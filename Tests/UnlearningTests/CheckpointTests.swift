@@ -49,6 +49,10 @@ struct CheckpointTests {
         // One after each step but the last of each slice, none of which is empty.
         #expect(whole.checkpoints.count == whole.trained.report.steps - specification.slices)
         #expect(whole.kept.count == whole.trained.report.steps - 1)
+        let keeping = try #require(whole.trained.report.keeping)
+        #expect(keeping.checkpoints == whole.checkpoints.count && keeping.stages == specification.slices - 1)
+        #expect(keeping.seconds > 0 && keeping.seconds < whole.trained.report.seconds)
+        #expect(keeping.processorSeconds == keeping.seconds)
         #expect(whole.trained.report.resumedAfter == nil && whole.trained.report.isWhole)
         for checkpoint in whole.checkpoints {
             let resumed = try train(prompts.reversed(), specification, from: try stored(checkpoint))
@@ -89,7 +93,8 @@ struct CheckpointTests {
 
     @Test("None is made before it is due")
     func pace() throws {
-        #expect(try train(letterPrompts(30), Self.specification(slices: 1), interval: .seconds(3600)).kept.isEmpty)
+        let made = try train(letterPrompts(30), Self.specification(slices: 1), interval: .seconds(3600))
+        #expect(made.kept.isEmpty && made.trained.report.keeping == nil)
     }
 
     @Test("One of other prompts in its slice or before, of another specification or other arithmetic is refused")

@@ -109,4 +109,49 @@ struct StageFileTests {
         file.replaceSubrange((file.endIndex - 4)..., with: [0, 0, 0x80, 0x7F])
         #expect(throws: UnlearningError.notFinite(what: "the stored stage")) { try read(file) }
     }
+
+    @Test("Squares that are below zero are refused: the next step would have no number")
+    func squares() throws {
+        var file = bytes
+        file.replaceSubrange((file.endIndex - 4)..., with: [0, 0, 0x80, 0xBF])
+        #expect(throws: UnlearningError.malformedStage(reason: "its second moments are below zero")) {
+            try read(file)
+        }
+    }
+
+    @Test("No training begins at a stage of another shape, after other steps, or that counts other tokens")
+    func misfits() throws {
+        let prompts = letterPrompts(20)
+        let specification = TrainingSpecification(
+            base: "base", precision: .f32, lora: LoRAConfiguration(rank: 2, alpha: 4, targets: [.query]), epochs: 3,
+            weightDecay: 0.1, slices: 2)
+        let names = try StageNames(
+            specification: specification, arithmetic: "a", prompts: prompts, digests: prompts.map(\.digest))
+        let model = LetterModel().configuration
+        func train(_ stage: TrainingStage) throws -> TrainedAdapter {
+            try AdapterTraining.train(
+                model: LetterModel(), tokenizer: ByteTokenizer(), samples: prompts, specification: specification,
+                stages: StageKeeping(arithmetic: "a", first: stage))
+        }
+        #expect(names.canBegin(at: stage, model: model))
+        #expect(try train(stage).report.slices?.first == 2)
+        let foreign = UnlearningError.foreignStage(name: stage.name)
+        let changes: [(isSeen: Bool, (inout [String: Any]) -> Void)] = [
+            (true, { $0["steps"] = stage.steps + 1 }), (true, { $0["steps"] = Int.max }), (true, { $0["slice"] = 2 }),
+            (true, { $0["slice"] = 1024 }), (true, { $0["lossSums"] = [1.5] }), (true, { $0["weightDecay"] = 0.5 }),
+            (true, { $0["isCheckpoint"] = true }), (true, { $0["name"] = "other" }),
+            // Only who reads the prompts knows better.
+            (false, { $0["tokens"] = stage.tokens + 1 }), (false, { $0["tokens"] = Int.max }),
+        ]
+        for (number, change) in changes.enumerated() {
+            let misfit = try read(changing { change.1(&$0) })
+            #expect(names.canBegin(at: misfit, model: model) == !change.isSeen, "change \(number)")
+            #expect(throws: misfit.name == stage.name ? foreign : .foreignStage(name: "other"), "change \(number)") {
+                try train(misfit)
+            }
+        }
+        var wider = model
+        wider.hidden *= 2
+        #expect(!names.canBegin(at: stage, model: wider))
+    }
 }

@@ -14,7 +14,7 @@ final class WorkerCheckpointTests {
     private func training(slices: Int) -> StagedTraining {
         var specification = Toy.specification()
         specification.slices = slices
-        return StagedTraining(specification: specification, arithmetic: "toy arithmetic")
+        return Toy.staged(specification)
     }
 
     /// Everything that a training keeps, in its order.

@@ -152,7 +152,7 @@ struct WorkerCorrectionTests {
         let correction = correction(.ifru(IFRUConfiguration()), of: adapter)
         var driver = WorkerLogicDriver()
         let update = try #require(driver.say(assignment(correction)).commands.first)
-        guard case .update(_, _, _, _, preparationOf: adapter.contentName) = update.access else {
+        guard case .update(_, _, _, _, preparationOf: adapter.contentName, _) = update.access else {
             Issue.record("the preparation was not asked for")
             return
         }

@@ -16,7 +16,7 @@ final class WorkerStageTests {
     init() {
         var specification = Toy.specification()
         specification.slices = 4
-        training = StagedTraining(specification: specification, arithmetic: "toy arithmetic")
+        training = Toy.staged(specification)
     }
 
     private func slice(_ prompt: TrainingPrompt) throws -> Int {

@@ -162,7 +162,9 @@ extension Coordinator {
         let copy = facts.owner.flatMap { roster.copy(of: number, at: $0) }
         let isExact = copy?.isExactly(shard.manifest) ?? false
         let isReleased = copy?.releaseSent != nil
-        facts.isToBeKept = isFree && shard.prompts > 0 && shard.isCurrent && !isExact && !isReleased
+        let isKeepable = isFree && shard.prompts > 0 && shard.isCurrent && !isReleased
+        facts.isToBeKept = isKeepable && (!isExact || isToBeSettled(of: number))
+        facts.isInherited = facts.isToBeKept && isInherited(number)
         facts.isOutdated = isFree && shard.prompts > 0 && copy != nil && !isExact && !isReleased
         if let adapter = shard.adapter, adapter.missingMargins > 0, snapshot.weighsByRows || !shard.isBridged {
             facts.row = isAwaitedRow(of: shard) ? .awaited : .missing

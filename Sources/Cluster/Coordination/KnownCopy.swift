@@ -1,3 +1,5 @@
+import Messages
+
 /// What the coordinator knows of a worker's copy of a shard.
 struct KnownCopy: Sendable {
     enum Content: Sendable {
@@ -27,12 +29,18 @@ struct KnownCopy: Sendable {
         var told: CoordinatorInstant
         /// What it might be when its worker was told to drop what is not of that; nil: it was that.
         var before: [String]?
+        /// Under which task it was told so; nil: it has answered since.
+        var asked: TaskID?
+        /// It answered that it could not.
+        var isRefused = false
     }
 
     var shard: Int
     var content: Content
     /// Names of stages that lie beside it, as the worker last said.
     var stages: [String] = []
+    /// Whether a checkpoint of a training lies there, as the worker last said.
+    var hasCheckpoint = false
     /// Its stages are wanted by whoever owns the shard now.
     var heldBack: HeldBack?
     /// What its worker was told to bring it to, as far as that needs no prompts: a part of this may be left.

@@ -137,7 +137,8 @@ package struct KnownWorker: Sendable {
         setCopy(
             KnownCopy(
                 shard: shard, content: (known?.content ?? .among([])).expecting(manifest),
-                stages: known?.stages ?? [], heldBack: known?.heldBack, brought: known?.brought))
+                stages: known?.stages ?? [], hasCheckpoint: known?.hasCheckpoint ?? false, heldBack: known?.heldBack,
+                brought: known?.brought))
     }
 
     /// It is told to drop what is not of this manifest.
@@ -161,7 +162,7 @@ package struct KnownWorker: Sendable {
                 shard: copy.shard,
                 content: others.isEmpty
                     ? .exactly(copy.manifest, prepared: copy.prepared) : .among([copy.manifest] + others),
-                stages: copy.stages ?? [], heldBack: known?.heldBack,
+                stages: copy.stages ?? [], hasCheckpoint: copy.hasCheckpoint ?? false, heldBack: known?.heldBack,
                 brought: known?.brought == copy.manifest ? nil : known?.brought))
     }
 

@@ -18,7 +18,11 @@ struct StageWant: Sendable {
     }
 
     struct Delivery: Sendable {
+        var task: TaskID
         var name: String
+        /// Who handed it on, and who had not been able to.
+        var holder: String
+        var refused: Set<String>
         var until: CoordinatorInstant
     }
 
@@ -35,6 +39,8 @@ struct StageWant: Sendable {
     var asking: Asking?
     /// What is on its way to whoever wants it: in memory until it is there, or long enough.
     var delivering: Delivery?
+    /// It knows that no more comes, but for what is on its way.
+    var isTold = false
     /// Workers that did not have the first of them after all, and those that said nothing.
     var refused: Set<String> = []
     var silent: Set<String> = []
@@ -44,6 +50,14 @@ struct StageWant: Sendable {
         if let asking { refused.insert(asking.holder) }
         if isSilent, let asking { silent.insert(asking.holder) }
         asking = nil
+    }
+
+    /// What was on its way is not what it should be: somebody else may have it.
+    mutating func lookElsewhere(at now: CoordinatorInstant) {
+        guard let delivery = delivering else { return }
+        names.insert(delivery.name, at: 0)
+        refused = delivery.refused.union([delivery.holder])
+        (delivering, since) = (nil, now)
     }
 
     /// No more is to be had of the first, or it was had.
@@ -59,6 +73,8 @@ struct StageExchanges: Sendable {
     private(set) var wants: [StageWant] = []
     /// Whose hand-over has ended for which manifest, by shard: nobody waits for it any more.
     private var ended: [Int: (worker: String, manifest: String)] = [:]
+    /// Who was given the data of which manifest to keep, by shard, and so says which stages it lacks.
+    private var given: [Int: (worker: String, manifest: String)] = [:]
 
     var isEmpty: Bool { wants.isEmpty }
     var underWay: Int { wants.count { $0.asking != nil || $0.delivering != nil } }
@@ -82,6 +98,19 @@ struct StageExchanges: Sendable {
         remove(want)
         if want.purpose == .keeping { ended[want.shard] = (want.worker, want.manifest) }
     }
+
+    /// The one for which a stage is on its way under this task.
+    func want(delivering task: TaskID) -> StageWant? { wants.first { $0.delivering?.task == task } }
+
+    /// The worker has the data, and says which stages it lacks, if any.
+    mutating func noteGiven(_ shard: Int, to worker: String, manifest: String) { given[shard] = (worker, manifest) }
+
+    func wasGiven(_ shard: Int, to worker: String, manifest: String) -> Bool {
+        given[shard].map { $0 == (worker, manifest) } ?? false
+    }
+
+    /// A worker came with a copy of the shard: it may have what nobody had, or may have lost what it had.
+    mutating func reopen(_ shard: Int) { (ended[shard], given[shard]) = (nil, nil) }
 
     /// The one for which a worker was asked under this task.
     func want(asking task: TaskID) -> StageWant? { wants.first { $0.asking?.task == task } }

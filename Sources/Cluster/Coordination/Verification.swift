@@ -47,6 +47,13 @@ struct Verification: Sendable {
             /// No slice with prompts comes after it: what comes out is the adapter.
             var isLast: Bool
             var result: VerificationReport.Stage
+            /// Who handed on what it is trained from, and whose was not what is on record, or of no use.
+            var giver: String?
+            var unfit: [String] = []
+
+            init(before: StageReport?, isLast: Bool, result: VerificationReport.Stage) {
+                (self.before, self.isLast, self.result) = (before, isLast, result)
+            }
 
             var hasEnded: Bool { result.replayed != nil || result.missing != nil }
 

@@ -70,7 +70,7 @@ final class WorkerLoop {
             abandoned: AbandonedDirectories(
                 beside: directory, endpoint: configuration.coordinator, temporaryFolder: temporaryFolder,
                 age: configuration.abandonedAfter),
-            arithmetic: executor.arithmetic, logger: logger, report: post)
+            executor: executor, logger: logger, report: post)
         threadsRunning += 1
         defer { storage.quit() }
         guard let copies = try awaitStore() else { return }

@@ -17,7 +17,8 @@ public struct TrainingReport: Codable, Hashable, Sendable {
     /// only, do not count.
     public var tokens: Int
     /// From the first prompt that is read to the adapter's name; of a training that went on after it was cut off, from there. Of all
-    /// fields only this, the next, `resumedAfter` and what `slices` says of where the training began are no function of the inputs.
+    /// fields only this, the next, `resumedAfter`, `keeping` and what `slices` says of where the training began are no function of
+    /// the inputs.
     public var seconds: Double
     /// Of these in forward, backward and optimiser.
     public var computeSeconds: Double
@@ -31,18 +32,22 @@ public struct TrainingReport: Codable, Hashable, Sendable {
     public var slices: SlicesReport?
     /// Steps that the training had taken when it was cut off, and went on after; nil: it went on from no checkpoint.
     public var resumedAfter: Int?
+    /// What it took to keep stages and checkpoints; nil: none were made, or a release made the report that does not say.
+    public var keeping: KeepingReport?
 
     private enum CodingKeys: String, CodingKey {
         case adapter, manifest, prompts, specification, steps, tokens, seconds, computeSeconds, epochLosses, heldOut,
-            slices, resumedAfter
+            slices, resumedAfter, keeping
         case correction = "approximation"
     }
 
     public init(
         adapter: String, manifest: String, prompts: Int, specification: TrainingSpecification, steps: Int, tokens: Int,
         seconds: Double, computeSeconds: Double, epochLosses: [Double], heldOut: HeldOutReport? = nil,
-        correction: CorrectionReport? = nil, slices: SlicesReport? = nil, resumedAfter: Int? = nil
+        correction: CorrectionReport? = nil, slices: SlicesReport? = nil, resumedAfter: Int? = nil,
+        keeping: KeepingReport? = nil
     ) {
+        self.keeping = keeping
         self.resumedAfter = resumedAfter
         self.adapter = adapter
         self.manifest = manifest
@@ -81,8 +86,8 @@ public struct SlicesReport: Codable, Hashable, Sendable {
     /// Of an adapter that is a stage: the last slice that it was trained on; manifest and prompts are of the slices up to it.
     /// nil: of all.
     public var stage: Int?
-    /// One for each slice with prompts, in their order: with a digest for those that this training passed or began at. nil: it
-    /// was made where no stages are kept, or by a release that does not say.
+    /// One for each slice with prompts, in their order: with a digest for those that this training passed or began at, and those
+    /// before it that lie on the worker's disk. nil: it was made where no stages are kept, or by a release that does not say.
     public var stages: [StageReport]?
 
     public init(count: Int, first: Int, tokens: Int, stage: Int? = nil, stages: [StageReport]? = nil) {

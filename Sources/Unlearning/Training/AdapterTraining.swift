@@ -12,8 +12,8 @@ import Recommendation
 ///
 /// With several slices (`SliceDealing`) all epochs of one come before the next one begins. Adapter, moments and steps go on
 /// from slice to slice, so that what there is after slice s, a stage, is a function of slices 1…s and the specification; a
-/// training that begins at a stage, or at a checkpoint in the middle of a slice, ends with the same bytes. Where steps are averaged (`WeightAveraging`), the optimiser goes on
-/// from the last parameters and the mean is the adapter.
+/// training that begins at a stage, or at a checkpoint in the middle of a slice, ends with the same bytes. Where steps are
+/// averaged (`WeightAveraging`), the optimiser goes on from the last parameters and the mean is the adapter.
 public enum AdapterTraining {
     /// A pure function of the model, the samples and the specification: not of the order of `samples`, nor of the stage that
     /// it begins at.
@@ -43,8 +43,7 @@ public enum AdapterTraining {
             initial: Adapter.initial(layout: layout, seed: specification.seed), specification: specification)
         var (first, done) = (1, 0)
         if let stage = stages?.first {
-            guard names?.contains(stage) == true, stage.state.isUsable(layout, specification),
-                let taken = steps(of: stage, slices.map(\.count), specification)
+            guard let taken = names?.stepsTaken(by: stage, layout), hasTokens(stage, slices, specification)
             else { throw UnlearningError.foreignStage(name: stage.name) }
             (state, first, done) = (stage.state, stage.isCheckpoint ? stage.slice : stage.slice + 1, taken)
         }
@@ -57,21 +56,28 @@ public enum AdapterTraining {
             model: model, specification: specification, layout: layout, from: state,
             validation: HeldOutSelection(split.heldOut.map { all[$0] }), slices: Array(slices[..<last]))
         var pace = stages?.checkpointInterval.map { CheckpointPace($0, bytes: state.byteCount, from: start) }
+        var keeping = KeepingReport()
         for slice in first...last where !slices[slice - 1].isEmpty {
             func step(_ state: TrainingState) {
-                guard let stages, let name = names?.checkpoint(in: slice), pace?.isDue(at: clock.now) == true else {
+                let began = clock.now
+                guard let stages, let name = names?.checkpoint(in: slice), pace?.isDue(at: began) == true else {
                     return
                 }
                 stages.keep(TrainingStage(name: name, slice: slice, state: state, isCheckpoint: true))
+                keeping.checkpoints += 1
+                keeping.add(since: began)
             }
             try run.train(
                 on: slices[slice - 1], after: slice == first ? done : 0, progress: progress, passed: step,
                 isCancelled: isCancelled)
             if let stages, let name = names?[slice] {
                 try run.state.checkFinite(what: "the adapter after slice \(slice)")
+                let began = clock.now
                 let stage = TrainingStage(name: name, slice: slice, state: run.state)
                 passed[slice] = try stage.report()
                 stages.keep(stage)
+                keeping.stages += 1
+                keeping.add(since: began)
             }
         }
         state = run.state
@@ -101,7 +107,8 @@ public enum AdapterTraining {
                     : SlicesReport(
                         count: specification.slices, first: first, tokens: state.tokens - before.tokens,
                         stage: data == nil ? nil : last, stages: reports),
-                resumedAfter: stages?.first.flatMap { $0.isCheckpoint ? $0.steps : nil }))
+                resumedAfter: stages?.first.flatMap { $0.isCheckpoint ? $0.steps : nil },
+                keeping: keeping.isEmpty ? nil : keeping))
     }
 
     /// Optimiser steps that a training on so many prompts of one slice, besides those held out, will take.
@@ -119,16 +126,15 @@ public enum AdapterTraining {
         return counts.reduce(0) { $0 + stepCount(samples: $1, specification: specification) }
     }
 
-    /// Steps that a checkpoint has taken of its slice, which has more of them; of a stage 0. nil: it is neither.
-    private static func steps(
-        of stage: TrainingStage, _ counts: [Int], _ specification: TrainingSpecification
-    ) -> Int? {
-        func steps(_ slices: some Sequence<Int>) -> Int {
-            slices.reduce(0) { $0 + stepCount(samples: $1, specification: specification) }
+    /// Whether it counts as many tokens as its slices have; a checkpoint, as there can be in the middle of its slice.
+    private static func hasTokens(
+        _ stage: TrainingStage, _ slices: [[Sample]], _ specification: TrainingSpecification
+    ) -> Bool {
+        func tokens(_ count: Int) -> Int {
+            specification.epochs * slices.prefix(count).joined().reduce(0) { $0 + $1.tokens.count }
         }
-        guard stage.isCheckpoint else { return stage.steps == steps(counts.prefix(stage.slice)) ? 0 : nil }
-        let taken = stage.steps - steps(counts.prefix(stage.slice - 1))
-        return taken > 0 && taken < steps(counts[(stage.slice - 1)..<stage.slice]) ? taken : nil
+        guard stage.isCheckpoint else { return stage.tokens == tokens(stage.slice) }
+        return stage.tokens > tokens(stage.slice - 1) && stage.tokens < tokens(stage.slice)
     }
 
     /// The order of an epoch: positions in `ids`, by the keyed hash, equal hashes by id.

@@ -140,6 +140,13 @@ package enum Toy {
         TrainingSpecification(base: base, precision: .f32, seed: seed, epochs: epochs, batch: 4, learningRate: 1e-2)
     }
 
+    /// Trainings of the executor.
+    package static func staged(_ specification: TrainingSpecification) -> StagedTraining {
+        let executor = executor().description
+        return StagedTraining(
+            specification: specification, arithmetic: executor.arithmetic, model: executor.model)
+    }
+
     package static func prompt(_ index: Int, version: Int = 0) -> TrainingPrompt {
         TrainingPrompt(
             id: String(format: "%04d", index), instruction: "Will the user like it?",

@@ -147,14 +147,15 @@ extension Coordinator {
         exchanges.add(
             StageWant(
                 purpose: .replaying(task), worker: worker.id, shard: item.shard, manifest: item.manifest,
-                names: [before.name], since: now))
+                names: [before.name], since: now, refused: Set(item.stage?.unfit ?? [])))
     }
 
     /// It has come.
-    mutating func replay(_ task: TaskID, from stage: HandedStage, by worker: KnownWorker) {
-        guard let peer = worker.peer, case .part(let part)? = tasks[task]?.kind, let (_, item) = stageReplay(part),
-            let digest = item.stage?.before?.digest
+    mutating func replay(_ task: TaskID, from stage: HandedStage, of giver: KnownWorker, by worker: KnownWorker) {
+        guard let peer = worker.peer, case .part(let part)? = tasks[task]?.kind,
+            let (position, item) = stageReplay(part), let digest = item.stage?.before?.digest
         else { return }
+        update(part.operation) { $0.setReplays { $0.items[position].stage?.giver = giver.id } }
         var stage = stage
         // The worker compares it with what is on record.
         stage.digest = digest
@@ -168,22 +169,35 @@ extension Coordinator {
             return
         }
         tasks.remove(id)
+        let what = "the stage after slice \(item.stage?.before?.slice ?? 0)"
+        let unfit = item.stage?.unfit.map { title(of: $0) } ?? []
         end(
             position, of: part.operation,
-            missing:
-                "no worker that is here handed the stage after slice \(item.stage?.before?.slice ?? 0) on, from which it "
-                + "is trained; replay the whole shard instead (lethe verify)")
+            missing: unfit.isEmpty
+                ? "no worker that is here handed \(what) on, from which it is trained; replay the whole shard instead "
+                    + "(lethe verify)"
+                : "\(what), from which it is trained, is on a worker's disk another one than on record, or one from which "
+                    + "no training goes on (\(unfit.joined(separator: ", "))), and nobody else handed it on")
     }
 
+    /// What the slice was to be trained from is not what is on record, or of no use: the next one who has it is asked.
+    ///
     /// - Returns: whether it is a replay of a slice.
     mutating func differs(_ task: CoordinatorTask) -> Bool {
-        guard case .part(let part) = task.kind, let (position, item) = stageReplay(part) else { return false }
+        guard case .part(let part) = task.kind, let (position, item) = stageReplay(part),
+            let giver = item.stage?.giver
+        else { return false }
         tasks.remove(task.id)
-        end(
-            position, of: part.operation,
-            missing:
-                "the stage after slice \(item.stage?.before?.slice ?? 0), from which it is trained, is on a worker's "
-                + "disk another one than on record")
+        log(
+            "worker \(title(of: giver)) handed a stage of shard \(item.shard) on which is not the one on record",
+            worker: giver, shard: item.shard)
+        update(part.operation) {
+            $0.setReplays {
+                $0.items[position].stage?.unfit.append(giver)
+                $0.items[position].stage?.giver = nil
+            }
+        }
+        putBack(part)
         return true
     }
 
@@ -246,6 +260,6 @@ extension ClientError {
         code: .unknownStage,
         message:
             "what these stages were when they were made is not on record: an older release trained the shard, or a "
-            + "worker of one, or its first training went on after it was cut off; replay whole shards instead "
-            + "(lethe verify)")
+            + "worker of one, or a stage was gone before its first training, which was cut off, came to its end; replay "
+            + "whole shards instead (lethe verify)")
 }

@@ -32,23 +32,35 @@ extension Coordinator {
             log(
                 "a stage of shard \(want.shard) goes from worker \(worker.title) to worker \(receiver.title)",
                 worker: receiver.id, shard: want.shard)
-            want.pass(at: now)
             let until = now.advanced(bySeconds: CoordinatorLimits.handSeconds)
-            want.delivering = StageWant.Delivery(name: stage.name, until: until)
+            want.delivering = StageWant.Delivery(
+                task: id, name: stage.name, holder: worker.id, refused: want.refused, until: until)
+            want.pass(at: now)
             alarms.add(.anything, at: until)
             exchanges.set(want)
         case .replaying(let task):
             exchanges.remove(want)
-            replay(task, from: stage, by: receiver)
+            replay(task, from: stage, of: worker, by: receiver)
         }
     }
 
-    /// - Returns: whether the task was to hand a stage on.
-    mutating func failedToHand(_ id: TaskID, by worker: KnownWorker) -> Bool {
+    /// - Returns: whether the task was to hand a stage on, or to say what is left of a copy.
+    mutating func failedToHand(_ id: TaskID, _ error: ClientError, by worker: KnownWorker) -> Bool {
+        if let copy = worker.copies.first(where: { $0.heldBack?.asked == id }) {
+            answered(copy, error, by: worker)
+            return true
+        }
         guard var want = exchanges.want(asking: id), want.asking?.holder == worker.id else { return false }
         want.fail()
         exchanges.set(want)
         return true
+    }
+
+    /// A stage that was to be passed on is not the one on record.
+    mutating func lookElsewhere(insteadOf id: TaskID) {
+        guard var want = exchanges.want(delivering: id) else { return }
+        want.lookElsewhere(at: now)
+        exchanges.set(want)
     }
 
     /// Asks whoever has what is wanted, and tells whoever waits in vain.
@@ -60,10 +72,14 @@ extension Coordinator {
                 endHandOver(want)
                 continue
             }
-            if let delivering = want.delivering, !want.names.isEmpty {
+            if let delivering = want.delivering {
                 let isThere = roster[want.worker]?.copy(of: want.shard)?.stages.contains(delivering.name) == true
-                if !isThere, now < delivering.until { continue }
-                want.delivering = nil
+                if !isThere, now < delivering.until {
+                    if want.names.isEmpty, !want.isTold { tellEnd(&want) }
+                    continue
+                }
+                // Whoever wants it may have found it to be of no use.
+                if isThere { want.delivering = nil } else { want.lookElsewhere(at: now) }
             }
             if let asking = want.asking {
                 if roster.isLive(asking.holder), now < asking.until { continue }
@@ -139,10 +155,18 @@ extension Coordinator {
         changes.note(want.shard)
         switch want.purpose {
         case .keeping:
-            guard let peer = roster[want.worker]?.peer else { return }
+            guard !want.isTold, let peer = roster[want.worker]?.peer else { return }
             dispatch(.noStage(task: takeTaskID(), shard: want.shard), to: peer)
         case .replaying(let task): lacksStage(task)
         }
+    }
+
+    /// Nothing more is looked for; what is on its way may still be needed from somebody else.
+    private mutating func tellEnd(_ want: inout StageWant) {
+        guard let peer = roster[want.worker]?.peer else { return }
+        want.isTold = true
+        exchanges.set(want)
+        dispatch(.noStage(task: takeTaskID(), shard: want.shard), to: peer)
     }
 
     /// A training that waits for a stage is not silent.
@@ -153,49 +177,5 @@ extension Coordinator {
     mutating func takeTaskID() -> TaskID {
         defer { nextTask += 1 }
         return nextTask
-    }
-
-    // MARK: copies that are kept for it
-
-    /// Keeps a copy that would go now, for as long as whoever owns the shard may want the stages that lie beside it. What of it
-    /// has been forgotten goes at once all the same.
-    ///
-    /// - Returns: whether it stays for the moment.
-    mutating func holdsBack(_ copy: KnownCopy, of worker: KnownWorker) -> Bool {
-        guard copy.releaseSent == nil, let shard = shard(copy.shard), shard.prompts > 0, let peer = worker.peer,
-            worker.knows(.handingOver), let heir = owners[copy.shard].flatMap({ roster[$0] }), heir.id != worker.id,
-            heir.isLive, heir.knows(.handingOver),
-            !exchanges.hasEnded(copy.shard, for: heir.id, manifest: shard.manifest)
-        else { return false }
-        let present = Set(heir.copy(of: copy.shard)?.stages ?? [])
-        guard copy.stages.contains(where: { !present.contains($0) }) else { return false }
-        var held = copy.heldBack ?? KnownCopy.HeldBack(manifest: shard.manifest, since: now, told: now)
-        // Data that changes again and again must not hold up a drain for ever.
-        if held.manifest != shard.manifest {
-            held = KnownCopy.HeldBack(manifest: shard.manifest, since: held.since, told: now)
-        }
-        let isStale = !copy.isExactly(shard.manifest)
-        if isStale, held.before == nil {
-            roster.update(worker.id) { $0.bring(shard: shard.index, to: shard.manifest) }
-            held.before = roster.copy(of: shard.index, at: worker.id)?.manifests
-            dispatch(
-                .hand(
-                    task: takeTaskID(), shard: shard.index, manifest: shard.manifest,
-                    specification: settings.configuration.training, stage: nil, from: worker.holder), to: peer)
-        }
-        // Who does not say what is left of it is told to delete it.
-        let isUnanswered = isStale && held.before == roster.copy(of: shard.index, at: worker.id)?.manifests
-        let end =
-            isUnanswered
-            ? held.told.advanced(bySeconds: CoordinatorLimits.handSeconds)
-            : held.since.advanced(bySeconds: CoordinatorLimits.handOverSeconds)
-        // What is wanted is being worked off.
-        guard now < end || (!isUnanswered && exchanges.isWanted(copy.shard, by: heir.id)) else { return false }
-        if held != copy.heldBack {
-            roster.update(worker.id) { $0.holdBack(held, copyOf: shard.index) }
-            alarms.add(.shard(shard.index), at: held.told.advanced(bySeconds: CoordinatorLimits.handSeconds))
-            alarms.add(.shard(shard.index), at: held.since.advanced(bySeconds: CoordinatorLimits.handOverSeconds))
-        }
-        return true
     }
 }

@@ -170,20 +170,26 @@ extension Coordinator {
                 // It was there without a prompt being asked for: part of what the worker had.
                 tasks.noteData(of: task.id)
             }
-            if case .copy(copy.shard, copy.manifest) = task.kind { tasks.remove(task.id) }
+            if case .copy(copy.shard, copy.manifest) = task.kind {
+                tasks.remove(task.id)
+                exchanges.noteGiven(copy.shard, to: worker.id, manifest: copy.manifest)
+            }
         }
     }
 
     /// A trained shard whose data the worker should take into its keeping now.
-    func shardToKeep(by worker: KnownWorker) -> LedgerSnapshot.Shard? {
+    ///
+    /// - `isInherited`: whether only those count of which a drained worker has stages.
+    func shardToKeep(by worker: KnownWorker, isInherited: Bool = false) -> LedgerSnapshot.Shard? {
         let settled = now.seconds(since: membershipChanged) >= CoordinatorLimits.settleSeconds
-        return firstShard(of: index.toBeKept[worker.id]) { shard in
+        return firstShard(of: (isInherited ? index.inherited : index.toBeKept)[worker.id]) { shard in
             guard shard.prompts > 0, shard.isCurrent, owners[shard.index] == worker.id,
                 !isPaused(.copy(shard: shard.index)), !tasks.isBusy(shard.index)
             else { return false }
             guard let copy = worker.copy(of: shard.index) else { return settled }
+            guard copy.releaseSent == nil else { return false }
             // What it has may be forgotten data: no delay.
-            return !copy.isExactly(shard.manifest) && copy.releaseSent == nil
+            return !copy.isExactly(shard.manifest) || (settled && isToBeSettled(copy, of: worker))
         }
     }
 

@@ -10,8 +10,10 @@ struct ShardFacts: Equatable, Sendable {
     var isLagging = false
     /// Its owner may begin to train or correct it.
     var isTrainable = false
-    /// Its owner lacks its present data, and it is trained.
+    /// Its owner lacks its present data, or stages that others have, or has a checkpoint of it, and it is trained.
     var isToBeKept = false
+    /// And the stages that its owner lacks are with a worker that is to delete them.
+    var isInherited = false
     /// Its owner's copy holds something else than its present data, and nothing changes that now.
     var isOutdated = false
     var row = Row.complete
@@ -25,6 +27,7 @@ struct ShardIndex: Sendable {
     private(set) var owned: [String: Set<Int>] = [:]
     private(set) var trainable: [String: Set<Int>] = [:]
     private(set) var toBeKept: [String: Set<Int>] = [:]
+    private(set) var inherited: [String: Set<Int>] = [:]
     private(set) var outdated: [String: Set<Int>] = [:]
     private(set) var lagging: Set<Int> = []
     /// Sorted.
@@ -56,6 +59,7 @@ struct ShardIndex: Sendable {
         Self.move(shard, in: &owned, old.owner, new.owner)
         Self.move(shard, in: &trainable, old.isTrainable ? old.owner : nil, new.isTrainable ? new.owner : nil)
         Self.move(shard, in: &toBeKept, old.isToBeKept ? old.owner : nil, new.isToBeKept ? new.owner : nil)
+        Self.move(shard, in: &inherited, old.isInherited ? old.owner : nil, new.isInherited ? new.owner : nil)
         Self.move(shard, in: &outdated, old.isOutdated ? old.owner : nil, new.isOutdated ? new.owner : nil)
         if new.isLagging { lagging.insert(shard) } else { lagging.remove(shard) }
         if old.row != new.row || (new.row != .complete && old.adapter != new.adapter) {

@@ -27,6 +27,7 @@ extension Coordinator {
             }
         }
         giveStaleCopies()
+        giveInheritedCopies()
         refresh()
         giveChecks(beforeTrainings: false)
         if waiting.singles { for worker in known(free) { giveTraining(.singleTraining, to: worker) } }
@@ -85,13 +86,8 @@ extension Coordinator {
                 .assign(
                     task: id, shard: shard.index, manifest: shard.manifest, specification: specification, adapter: nil,
                     to: worker.holder), to: peer)
-        } else if let shard = shardToKeep(by: worker), let adapter = shard.adapter {
-            let id = give(.copy(shard: shard.index, manifest: shard.manifest), to: worker)
-            roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
-            dispatch(
-                .assign(
-                    task: id, shard: shard.index, manifest: shard.manifest, specification: specification,
-                    adapter: adapter.name, to: worker.holder), to: peer)
+        } else if let shard = shardToKeep(by: worker) {
+            giveCopy(of: shard, to: worker)
         }
     }
 
@@ -267,8 +263,11 @@ extension Coordinator {
 
     mutating func undelivered(_ id: TaskID, to peer: PeerID, _ error: ClientError) {
         guard let worker = roster.worker(at: peer) else { return }
-        if failedToHand(id, by: worker) { return }
-        if error.code == .stageDiffers { log("a stage was not handed on: \(error.message)", worker: worker.id) }
+        if failedToHand(id, error, by: worker) { return }
+        if error.code == .stageDiffers {
+            log("a stage was not handed on: \(error.message)", worker: worker.id)
+            lookElsewhere(insteadOf: id)
+        }
         guard let task = task(id, of: worker) else { return }
         if error.code == .stale {
             // The data changed between plan and dispatch; the snapshot that says so is on its way.
@@ -347,7 +346,7 @@ extension Coordinator {
     }
 
     mutating func failed(_ id: TaskID, _ error: ClientError, by worker: KnownWorker) {
-        if failedToHand(id, by: worker) { return }
+        if failedToHand(id, error, by: worker) { return }
         guard let task = task(id, of: worker) else { return }
         if error.code == .stageDiffers, differs(task) { return }
         remove(task)

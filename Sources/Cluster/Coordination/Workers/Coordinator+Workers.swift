@@ -93,6 +93,7 @@ extension Coordinator {
         worker.removeAllCopies()
         for copy in hello.copies where worker.copies.count < CoordinatorLimits.copies {
             worker.confirm(copy)
+            exchanges.reopen(copy.shard)
         }
         let before = roster[hello.worker]
         // Data that was on its way when the connection broke may reach the disk after the hello was written.

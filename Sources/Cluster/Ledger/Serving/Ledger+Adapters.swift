@@ -79,7 +79,10 @@ extension Ledger {
                 var stages: [StageReport]?
                 if !report.isStage {
                     try settle(shard: shard, manifest: manifest, report, db)
-                    if report.isExact { stages = try record(said, shard: shard, trainer: trainer, db) }
+                    if report.isExact {
+                        stages = try record(
+                            said, from: report.slices?.first ?? 1, shard: shard, trainer: trainer, db)
+                    }
                 }
                 let detail = PublishDetail(
                     shard: shard, adapter: name, manifest: manifest, prompts: prompts,

@@ -27,19 +27,25 @@ extension Ledger {
         }
     }
 
-    /// Takes what a training says in the place of what was on record; digests of stages that it began behind stay with them.
+    /// Takes what a training says in the place of what was on record; digests of stages that it began behind stay with them, and so
+    /// does who made a stage, where others say the same of it.
     ///
-    /// - Parameter stages: nil: of a training that does not say; nothing is known of its stages then.
+    /// - `stages`: nil: of a training that does not say; nothing is known of its stages then.
+    /// - `first`: the slice that the training began with.
     /// - Returns: what is on record now.
     func record(
-        _ stages: [StageReport]?, shard: Int, trainer: String?, _ db: Database
+        _ stages: [StageReport]?, from first: Int, shard: Int, trainer: String?, _ db: Database
     ) throws -> [StageReport]? {
         let known = try Row.fetchAll(db, sql: "SELECT * FROM stages WHERE shard = ?", arguments: [shard])
             .map { try Self.stage($0).stage }
         try dropStages(shard: shard, db)
         return try stages?.map { said in
             var record = RecordedStage(report: said, worker: said.digest == nil ? nil : trainer)
-            if said.digest == nil, let before = known.first(where: { $0.report.name == said.name }) { record = before }
+            if let before = known.first(where: { $0.report.name == said.name }), before.report.digest != nil,
+                said.digest == nil || said.digest == before.report.digest || said.slice < first - 1
+            {
+                record = before
+            }
             try db.execute(
                 sql: "INSERT INTO stages (shard, slice, name, digest, bytes, worker) VALUES (?, ?, ?, ?, ?, ?)",
                 arguments: [

@@ -11,10 +11,15 @@ public struct ShardCopy: Codable, Hashable, Sendable {
     /// Names of the stages that lie beside the prompts, sorted; nil: none, or it is of a release that does not say, or there are
     /// too many for a hello.
     public var stages: [String]?
+    /// Whether a checkpoint of a training that did not come to its end lies there; nil: none does, or it is of a release that does
+    /// not say.
+    public var hasCheckpoint: Bool?
 
     public init(
-        shard: Int, manifest: String, prompts: Int, adapter: String?, prepared: String? = nil, stages: [String]? = nil
+        shard: Int, manifest: String, prompts: Int, adapter: String?, prepared: String? = nil, stages: [String]? = nil,
+        hasCheckpoint: Bool? = nil
     ) {
+        self.hasCheckpoint = hasCheckpoint
         self.stages = stages
         self.shard = shard
         self.manifest = manifest

@@ -75,7 +75,7 @@ extension ErrorCode {
     public static let promptTooLong = ErrorCode(rawValue: "prompt-too-long")
     public static let promptsMissing = ErrorCode(rawValue: "prompts-missing")
     public static let silent = ErrorCode(rawValue: "silent")
-    /// A stage that was handed on is not the one on record.
+    /// A stage that was handed on is not the one on record, or one at which no training can begin.
     public static let stageDiffers = ErrorCode(rawValue: "stage-differs")
     public static let wrongBase = ErrorCode(rawValue: "wrong-base")
     public static let wrongPrecision = ErrorCode(rawValue: "wrong-precision")

@@ -63,6 +63,12 @@ extension WireNumbers {
             if let stages = slices.stages { try check(stages, slices: slices.count) }
         }
         if let correction = report.correction { try check(correction) }
+        if let keeping = report.keeping {
+            try check(keeping.stages, 0...TrainingSpecification.sliceBounds.upperBound, "keeping.stages")
+            try check(keeping.checkpoints, WireLimits.steps, "keeping.checkpoints")
+            try check(keeping.seconds, WireLimits.seconds, "keeping.seconds")
+            try check(keeping.processorSeconds, WireLimits.seconds, "keeping.processorSeconds")
+        }
     }
 
     /// In the order of their slices, each of these once.

@@ -45,6 +45,12 @@ struct ShardAssignment: Sendable {
     var offered: OfferedStage?
     /// The last stage that was not kept, and why; nil: all were.
     var unkept: String?
+    /// What the training began at; nil: at the initial adapter.
+    var begunAt: String?
+    /// Stages and checkpoints from which the training could not go on; nil: it takes none at all.
+    var unusable: Set<String>? = []
+    /// The training that is saved.
+    var trainedBy: JobID?
 
     init(_ assignment: CoordinatorMessage.Assignment, phase: Phase) {
         shard = assignment.shard
@@ -71,8 +77,11 @@ struct ShardAssignment: Sendable {
         let isPreparable = if case .ifru = correction?.method { preparation == nil } else { false }
         return .update(
             manifest, keys: keys, offered: offered, specification: specification,
-            preparationOf: isPreparable ? original : nil)
+            preparationOf: isPreparable ? original : nil, isTrained: adapter.map { !$0.isEmpty } ?? false)
     }
+
+    /// Whether the training may not begin at this stage.
+    func isUnusable(_ stage: String) -> Bool { unusable?.contains(stage) ?? true }
 
     /// Whether a kept result is what is asked for.
     func isAnswered(by report: TrainingReport) -> Bool {

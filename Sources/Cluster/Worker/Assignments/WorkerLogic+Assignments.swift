@@ -46,7 +46,8 @@ extension WorkerLogic {
         case .training: break
         case .saving(_, let report, let adapter):
             // What was saved before went with the shard's key.
-            let save = command(assignment.shard, .save(report, adapter: adapter))
+            var save = command(assignment.shard, .save(report, adapter: adapter))
+            save.job = assignment.trainedBy
             assignment.phase = .saving(save.id, report, adapter)
             commands.append(save)
         }
@@ -90,8 +91,9 @@ extension WorkerLogic {
             return []
         }
         switch (assignment.phase, result.outcome) {
-        case (.saving(_, let report, let adapter), let outcome):
+        case (.saving(_, let made, let adapter), let outcome):
             assignments[result.shard] = nil
+            let report = result.report ?? made
             var actions: [Action] = []
             // The adapter is good even if it could not be kept.
             if case .failed(let failure) = outcome {
@@ -105,7 +107,7 @@ extension WorkerLogic {
             return assignment.task.map { [.send(.need(task: $0, digests: digests))] } ?? []
         case (_, .complete(let prompts, let stored)):
             return complete(assignment, prompts: prompts, stored: stored, result)
-        case (_, .saved), (_, .taken), (_, .handed), (_, .removed): return []
+        case (_, .saved), (_, .leftOut), (_, .taken), (_, .handed), (_, .removed): return []
         }
     }
 
@@ -116,7 +118,8 @@ extension WorkerLogic {
         var assignment = assignment
         var actions: [Action] = []
         if assignment.task != nil, let copy = result.copy { actions.append(.send(.holds(copy))) }
-        let lacking = result.lacking.map(\.name)
+        let useful = result.lacking.filter { !assignment.isUnusable($0.name) }
+        let lacking = useful.map(\.name)
         if let adapter = assignment.adapter {
             assignments[assignment.shard] = nil
             // The data is to stay: so are the stages. Where there is no adapter yet, the training will ask for them.
@@ -128,10 +131,13 @@ extension WorkerLogic {
                 + wanted(lacking, assignment)
         }
         guard let correction = assignment.correction else {
+            func usable(_ stage: TrainingStage?) -> TrainingStage? {
+                stage.flatMap { assignment.isUnusable($0.name) ? nil : $0 }
+            }
             let fetch = StageFetch(
-                prompts: prompts, stage: result.stage, data: result.stageData, checkpoint: result.checkpoint,
-                wanted: lacking)
-            let isLater = result.lacking.first.map { $0.slice > fetch.passed } ?? false
+                prompts: prompts, stage: usable(result.stage), data: result.stageData,
+                checkpoint: usable(result.checkpoint), wanted: lacking)
+            let isLater = useful.first.map { $0.slice > fetch.passed } ?? false
             guard isLater, isConnected, assignment.task != nil else { return actions + begin(assignment, fetch) }
             assignment.phase = .fetching(fetch)
             assignments[assignment.shard] = assignment

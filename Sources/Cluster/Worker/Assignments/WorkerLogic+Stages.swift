@@ -15,12 +15,36 @@ extension WorkerLogic {
             let place = first.isCheckpoint ? "after step \(first.steps) on" : "from slice \(first.slice + 1) on"
             actions.append(.log("shard \(assignment.shard) is trained \(place): the rest is kept"))
         }
-        if let stage = fetch.stage {
-            assignment.offered = offered(stage, fetch.data, assignment)
-        }
+        assignment.offered = fetch.stage.flatMap { offered($0, fetch.data, assignment) }
+        assignment.begunAt = fetch.first?.name
         assignment.phase = .training(job.id)
         assignments[assignment.shard] = assignment
         return actions + offer(assignment) + add(job)
+    }
+
+    /// A training that could not go on from what it began at begins before that. What it began at is deleted: it would fail again
+    /// and again, whoever made it.
+    ///
+    /// - Returns: nil: the failure has another reason.
+    mutating func beginEarlier(_ assignment: ShardAssignment, _ failure: TaskFailure) -> [Action]? {
+        guard let begunAt = assignment.begunAt else { return nil }
+        var assignment = assignment
+        let gone: String?
+        switch failure.code {
+        case .stageDiffers:
+            gone = begunAt
+            assignment.unusable?.insert(begunAt)
+        // Which of them the numbers come from is not known.
+        case .notFinite: (gone, assignment.unusable) = (nil, nil)
+        default: return nil
+        }
+        let discard = command(assignment.shard, .discard(gone))
+        let update = command(assignment.shard, assignment.update(offered: []))
+        (assignment.begunAt, assignment.offered) = (nil, nil)
+        assignment.phase = .updating(update.id)
+        assignments[assignment.shard] = assignment
+        let said = "shard \(assignment.shard) is trained from before \(begunAt), which is deleted: \(failure.message)"
+        return [.log(said), .storage(discard), .storage(update)]
     }
 
     private func offered(
@@ -89,7 +113,7 @@ extension WorkerLogic {
         }
         // What was asked for before the keys changed was not counted.
         fetch.arriving = max(0, fetch.arriving - 1)
-        if case .taken(let stage) = result.outcome, stage.slice > fetch.passed {
+        if case .taken(let stage) = result.outcome, stage.slice > fetch.passed, !assignment.isUnusable(stage.name) {
             (fetch.stage, fetch.data) = (stage, result.stageData)
             return said + begin(assignment, fetch)
         }

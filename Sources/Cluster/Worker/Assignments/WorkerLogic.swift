@@ -93,7 +93,9 @@ package struct WorkerLogic: Sendable {
             guard let shard = shard(training: job), let specification = assignments[shard]?.specification else {
                 return []
             }
-            return [.storage(command(shard, .keepStage(stage, specification)))]
+            var keep = command(shard, .keepStage(stage, specification))
+            keep.job = job
+            return [.storage(keep)]
         case .finished(let job, let outcome): return finish(job, outcome)
         }
     }
@@ -166,11 +168,14 @@ package struct WorkerLogic: Sendable {
         guard let shard = shard(training: job), var assignment = assignments[shard] else { return next }
         switch outcome {
         case .trained(let report, let adapter):
-            let save = command(shard, .save(report, adapter: adapter))
+            var save = command(shard, .save(report, adapter: adapter))
+            save.job = job
             assignment.phase = .saving(save.id, report, adapter)
+            assignment.trainedBy = job
             assignments[shard] = assignment
             return [.storage(save)] + next
-        case .failed(let failure): return fail(shard: shard, failure) + next
+        case .failed(let failure):
+            return (beginEarlier(assignment, failure) ?? fail(shard: shard, failure)) + next
         case .cancelled, .scored, .embedded, .prepared, .compared:
             return fail(shard: shard, TaskFailure(code: .cancelled, message: "the training was stopped")) + next
         }

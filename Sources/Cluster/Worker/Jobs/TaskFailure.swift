@@ -30,6 +30,7 @@ package struct TaskFailure: Error, Hashable, Sendable {
         case .emptyPrompt: .emptyPrompt
         case .cancelled: .cancelled
         case .notFinite: .notFinite
+        case .foreignStage, .malformedStage: .stageDiffers
         default: .invalidTask
         }
     }

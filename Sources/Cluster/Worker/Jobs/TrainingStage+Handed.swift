@@ -5,12 +5,16 @@ import Unlearning
 extension TrainingStage {
     /// What another worker handed on, once it is known to be what it is said to be.
     ///
-    /// - Throws: `TaskFailure` (`stage-differs`); `UnlearningError.malformedStage`, `.notFinite`.
-    init(_ handed: HandedStage) throws {
+    /// - Throws: with the code `stage-differs`.
+    init(_ handed: HandedStage) throws(TaskFailure) {
         guard sha256(handed.bytes) == handed.digest else {
             throw TaskFailure(code: .stageDiffers, message: "the stage that was handed on is not the one on record")
         }
-        try self.init(bytes: handed.bytes)
+        do {
+            try self.init(bytes: handed.bytes)
+        } catch {
+            throw TaskFailure(code: .stageDiffers, message: "the stage that was handed on is none: \(error)")
+        }
         guard name == handed.name, !isCheckpoint else {
             throw TaskFailure(code: .stageDiffers, message: "the stage that was handed on is another one")
         }

@@ -42,15 +42,18 @@ package struct StorageCommand: Sendable, Equatable {
     package enum Access: Sendable, Equatable {
         /// `keys`: what everything is sealed with from then on.
         /// `preparationOf`: content name of the adapter whose preparation is handed over before it is deleted.
+        /// `isTrained`: whether somebody has trained the shard: then no checkpoint is gone on from.
         case update(
             ShardManifest, keys: ShardKeys, offered: [TrainingPrompt], specification: TrainingSpecification,
-            preparationOf: String? = nil)
+            preparationOf: String? = nil, isTrained: Bool = false)
         /// The prompts, if they are exactly those of the manifest.
         case read(manifest: String, keys: ShardKeys)
         case keep(InfluencePreparation, manifest: String)
         case save(TrainingReport, adapter: [UInt8])
         /// Of the training under way.
         case keepStage(TrainingStage, TrainingSpecification)
+        /// Deletes the stage or checkpoint of this name; nil: all of the shard. No training goes on from it.
+        case discard(String?)
         /// Made by another worker, for the data that the shard was last brought to.
         case take(HandedStage)
         /// Brings the copy to the manifest, as far as it needs no prompts for that, and reads the stage of this name.
@@ -61,6 +64,12 @@ package struct StorageCommand: Sendable, Equatable {
     package var id: UInt64
     package var shard: Int
     package var access: Access
+    /// The training that this keeps something of.
+    package var job: JobID?
+
+    package init(id: UInt64, shard: Int, access: Access, job: JobID? = nil) {
+        (self.id, self.shard, self.access, self.job) = (id, shard, access, job)
+    }
 }
 
 /// How a storage command ended, and what the disk holds of the shard since.
@@ -70,6 +79,8 @@ package struct StorageResult: Sendable, Equatable {
         /// `trained`: the kept adapter of exactly these prompts and the specification, if there is one.
         case complete([TrainingPrompt], trained: Trained?)
         case saved
+        /// A checkpoint: the disk takes too long for another one now.
+        case leftOut
         case taken(TrainingStage)
         /// What `hand` found; nil: it was asked for none.
         case handed(HandedStage?)
@@ -91,6 +102,8 @@ package struct StorageResult: Sendable, Equatable {
     package var shard: Int
     package var copy: ShardCopy?
     package var outcome: Outcome
+    /// Of `save`: what its training is reported as, with what lies here of the stages before it, and with what keeping them took.
+    package var report: TrainingReport?
     /// What `update` was asked to hand over, if it was there.
     package var preparation: InfluencePreparation?
     /// The last one from which a training on exactly these prompts goes on, where `update` found no adapter of theirs.

@@ -21,6 +21,32 @@ extension ShardStore {
         try deleteCheckpoints(shard)
     }
 
+    /// The report with what lies here of the stages that its training did not see because it began behind them.
+    package func completed(_ report: TrainingReport, shard: Int) -> TrainingReport {
+        guard let said = report.slices?.stages, let held = kept[shard], let contents = held.contents,
+            let secrets = held.secrets, contents.digest == report.manifest, let training = trainings[shard],
+            let names = training.names(contents)
+        else { return report }
+        let present = Set(folder(shard).contentNames(ShardFolder.stageSuffix))
+        var known: [String: StageReport] = [:]
+        let stages = said.map { said in
+            guard names.slice(of: said.name) == said.slice, present.contains(said.name) else { return said }
+            var found = said.digest == nil ? stageReports[shard]?[said.name] ?? said : said
+            if found.digest == nil, let key = stageKey(said.slice, contents, secrets, training),
+                let stage = opened(said.name, shard: shard, key: key),
+                names.canBegin(at: stage, model: training.model), let read = try? stage.report()
+            {
+                found = read
+            }
+            if found.digest != nil { known[said.name] = found }
+            return found
+        }
+        stageReports[shard] = known
+        var report = report
+        report.slices?.stages = stages
+        return report
+    }
+
     /// The kept adapter, if it is the one that this specification and arithmetic give.
     package func training(
         shard: Int, specification: TrainingSpecification, arithmetic: String

@@ -1,6 +1,7 @@
 import Crypto
 import Files
 import Foundation
+import LanguageModels
 import Messages
 import Recommendation
 import Unlearning
@@ -9,10 +10,13 @@ import Unlearning
 package struct StagedTraining: Equatable, Sendable {
     package var specification: TrainingSpecification
     package var arithmetic: String
+    /// What is trained on top of.
+    package var model: ModelConfiguration
 
-    package init(specification: TrainingSpecification, arithmetic: String) {
+    package init(specification: TrainingSpecification, arithmetic: String, model: ModelConfiguration) {
         self.specification = specification
         self.arithmetic = arithmetic
+        self.model = model
     }
 
     func names(_ contents: ShardContents) -> StageNames? {
@@ -30,6 +34,8 @@ package struct StagedTraining: Equatable, Sendable {
 extension ShardStore {
     /// Keeps a stage of the training on what the shard holds now, or its checkpoint in place of any other; refuses what is not of
     /// this training. Checkpoints before a stage go with it.
+    ///
+    /// - Throws: with the code `stage-differs` where no training could begin at it, `storage` or `disk-full`.
     package func keep(_ stage: TrainingStage, shard: Int, of training: StagedTraining) throws(TaskFailure) {
         let what = stage.isCheckpoint ? "a checkpoint in slice \(stage.slice)" : "the stage after slice \(stage.slice)"
         guard let held = kept[shard], let contents = held.contents, let secrets = held.secrets,
@@ -39,8 +45,12 @@ extension ShardStore {
             throw TaskFailure(
                 code: .storage, message: "\(what) is not kept: shard \(shard) no longer holds what was trained")
         }
+        guard names.canBegin(at: stage, model: training.model) else {
+            throw TaskFailure(code: .stageDiffers, message: "\(what) is not kept: no training can begin at it")
+        }
         do throws(TaskFailure) {
             try write(stage, shard: shard, key: key)
+            stageReports[shard]?[stage.name] = nil
             try deleteCheckpoints(shard) { name in
                 // One that another worker made may be of an earlier slice than what is trained here.
                 stage.isCheckpoint
@@ -52,8 +62,8 @@ extension ShardStore {
         }
     }
 
-    /// The last stage from which a training on what the shard holds now goes on. One that does not open, or is damaged, goes
-    /// from the disk.
+    /// The last stage from which a training on what the shard holds now goes on. One that does not open, is damaged, or at which no
+    /// training can begin goes from the disk.
     package func stage(shard: Int, of training: StagedTraining) -> TrainingStage? {
         let found = Set(folder(shard).contentNames(ShardFolder.stageSuffix).compactMap { $0 })
         guard !found.isEmpty, let held = kept[shard], let contents = held.contents, let secrets = held.secrets,
@@ -62,16 +72,17 @@ extension ShardStore {
         for slice in stride(from: names.last, to: 0, by: -1) {
             guard let name = names[slice], found.contains(name) else { continue }
             if let key = stageKey(slice, contents, secrets, training),
-                let stage = opened(name, shard: shard, key: key), stage.slice == slice
+                let stage = opened(name, shard: shard, key: key), names.canBegin(at: stage, model: training.model)
             {
                 return stage
             }
-            try? KeptFile.remove(folder(shard).stage(name))
+            discard(name, shard: shard)
         }
         return nil
     }
 
-    /// The checkpoint from which a training on what the shard holds now goes on; one that does not open goes from the disk.
+    /// The checkpoint from which a training on what the shard holds now goes on; one that does not open, or at which none can begin,
+    /// goes from the disk.
     package func checkpoint(shard: Int, of training: StagedTraining) -> TrainingStage? {
         let found = folder(shard).contentNames(ShardFolder.checkpointSuffix).compactMap { $0 }
         guard !found.isEmpty, let held = kept[shard], let contents = held.contents, let secrets = held.secrets,
@@ -79,9 +90,10 @@ extension ShardStore {
         else { return nil }
         let stages = found.compactMap { name -> TrainingStage? in
             guard let slice = names.slice(ofCheckpoint: name), let key = stageKey(slice, contents, secrets, training),
-                let stage = opened(name, shard: shard, key: key, isCheckpoint: true), stage.slice == slice
+                let stage = opened(name, shard: shard, key: key, isCheckpoint: true), stage.slice == slice,
+                names.canBegin(at: stage, model: training.model)
             else {
-                try? KeptFile.remove(folder(shard).stage(name, isCheckpoint: true))
+                discard(name, shard: shard)
                 return nil
             }
             return stage
@@ -132,13 +144,22 @@ extension ShardStore {
         try KeptFile.syncDirectory(folder.path)
     }
 
+    /// Deletes the stage or checkpoint of this name: no training goes on from it.
+    package func discard(_ name: String, shard: Int) {
+        stageReports[shard]?[name] = nil
+        for isCheckpoint in [false, true] {
+            try? KeptFile.remove(folder(shard).stage(name, isCheckpoint: isCheckpoint))
+        }
+    }
+
     /// And checkpoints.
-    func deleteStages(_ shard: Int) throws(TaskFailure) {
+    package func deleteStages(_ shard: Int) throws(TaskFailure) {
+        stageReports[shard] = nil
         try folder(shard).remove(ShardFolder.stageSuffix)
         try folder(shard).remove(ShardFolder.checkpointSuffix)
     }
 
-    func deleteCheckpoints(_ shard: Int, which isGone: (String) -> Bool = { _ in true }) throws(TaskFailure) {
+    package func deleteCheckpoints(_ shard: Int, which isGone: (String) -> Bool = { _ in true }) throws(TaskFailure) {
         for found in folder(shard).contentNames(ShardFolder.checkpointSuffix) {
             guard let found else { return try folder(shard).remove(ShardFolder.checkpointSuffix) }
             if isGone(found) { try KeptFile.remove(folder(shard).stage(found, isCheckpoint: true)) }

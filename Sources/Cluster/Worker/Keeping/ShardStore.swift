@@ -22,6 +22,8 @@ package final class ShardStore {
     var kept: [Int: KeptShard] = [:]
     /// Whose stages shards were last brought to.
     var trainings: [Int: StagedTraining] = [:]
+    /// What is known of the bytes of stages that lie here, by shard and name: they are read for it once.
+    var stageReports: [Int: [String: StageReport]] = [:]
     /// Shards of an earlier release that were found in clear at the opening, and deleted.
     package private(set) var deletedInClear = 0
 
@@ -45,6 +47,8 @@ package final class ShardStore {
         var copy = kept[shard]?.copy(shard)
         let stages = folder(shard).contentNames(ShardFolder.stageSuffix).compactMap { $0 }
         copy?.stages = stages.isEmpty || !WireLimits.stages.contains(stages.count) ? nil : stages
+        let checkpoints = folder(shard).contentNames(ShardFolder.checkpointSuffix)
+        copy?.hasCheckpoint = checkpoints.isEmpty ? nil : true
         return copy
     }
 

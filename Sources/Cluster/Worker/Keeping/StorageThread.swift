@@ -21,13 +21,13 @@ final class StorageThread: Sendable {
     private let report: @Sendable (WorkerReport) -> Void
 
     init(
-        directory: String, abandoned: AbandonedDirectories, arithmetic: String, logger: Logger,
+        directory: String, abandoned: AbandonedDirectories, executor: ExecutorDescription, logger: Logger,
         report: @escaping @Sendable (WorkerReport) -> Void
     ) throws(ZeroMQError) {
         commands = try Mailbox()
         self.report = report
         let thread = Thread { [self] in
-            serve(directory: directory, abandoned: abandoned, arithmetic: arithmetic, logger: logger)
+            serve(directory: directory, abandoned: abandoned, executor: executor, logger: logger)
             report(.ended)
         }
         thread.name = "storage"
@@ -50,9 +50,10 @@ final class StorageThread: Sendable {
     func quit() { commands.post(.quit) }
 
     private func serve(
-        directory: String, abandoned: AbandonedDirectories, arithmetic: String, logger: Logger
+        directory: String, abandoned: AbandonedDirectories, executor: ExecutorDescription, logger: Logger
     ) {
         var abandoned = abandoned
+        var writing = StageWriting()
         let store: ShardStore
         do throws(TaskFailure) {
             store = try ShardStore(directory: directory)
@@ -71,8 +72,17 @@ final class StorageThread: Sendable {
                     switch command {
                     case .run(let command):
                         let start = ContinuousClock.now
-                        let result = run(command, store, arithmetic: arithmetic)
-                        note(command, result, took: ContinuousClock.now - start, logger)
+                        guard writing.hasTime(for: command, at: start) else {
+                            report(.storage(result(of: command, .leftOut, store)))
+                            continue
+                        }
+                        let before = StageWriting.threadSeconds
+                        let result = run(command, store, executor, writing)
+                        let end = ContinuousClock.now
+                        writing.note(
+                            command, result.outcome, from: start, to: end,
+                            processor: StageWriting.threadSeconds - before)
+                        note(command, result, took: end - start, logger)
                         report(.storage(result))
                     case .clearAbandoned(let now):
                         report(.cleared(abandoned.clear(at: now) { logger.info("\($0)") }))
@@ -96,39 +106,54 @@ final class StorageThread: Sendable {
 
     /// What keeping a stage takes is measured by this line.
     private func note(_ command: StorageCommand, _ result: StorageResult, took: Duration, _ logger: Logger) {
-        guard case .keepStage(let stage, _) = command.access, case .saved = result.outcome else { return }
+        guard let stage = command.keptStage, case .saved = result.outcome else { return }
         let what = stage.isCheckpoint ? "a checkpoint in" : "the stage after"
         let milliseconds = Int((took / .milliseconds(1)).rounded())
         logger.debug("\(what) slice \(stage.slice) of shard \(command.shard) is kept, in \(milliseconds) ms")
     }
 
-    private func run(_ command: StorageCommand, _ store: ShardStore, arithmetic: String) -> StorageResult {
+    private func result(
+        of command: StorageCommand, _ outcome: StorageResult.Outcome, _ store: ShardStore
+    ) -> StorageResult {
+        StorageResult(id: command.id, shard: command.shard, copy: store.copy(command.shard), outcome: outcome)
+    }
+
+    private func run(
+        _ command: StorageCommand, _ store: ShardStore, _ executor: ExecutorDescription, _ writing: StageWriting
+    ) -> StorageResult {
+        var command = command
+        var saved: TrainingReport?
+        if case .save(let report, let adapter) = command.access {
+            let whole = writing.completed(store.completed(report, shard: command.shard), by: command)
+            command.access = .save(whole, adapter: adapter)
+            saved = whole
+        }
         // Before the update deletes it: it is of the prompts as they were.
         var preparation: InfluencePreparation?
-        if case .update(_, let keys, _, _, let adapter?) = command.access {
+        if case .update(_, let keys, _, _, let adapter?, _) = command.access {
             preparation = store.preparation(shard: command.shard, adapter: adapter, keys: keys)
         }
-        let outcome = outcome(of: command, store, arithmetic: arithmetic)
+        let outcome = outcome(of: command, store, executor)
         var stage: TrainingStage?
-        var stageData: StageData?
         var checkpoint: TrainingStage?
         if case .taken(let taken) = outcome { stage = taken }
-        if case .update(_, _, _, let specification, _) = command.access, case .complete(_, nil) = outcome {
-            let training = StagedTraining(specification: specification, arithmetic: arithmetic)
+        if case .update(_, _, _, let specification, _, _) = command.access, case .complete(_, nil) = outcome {
+            let training = StagedTraining(specification, executor)
             stage = store.stage(shard: command.shard, of: training)
             checkpoint = store.checkpoint(shard: command.shard, of: training).flatMap {
                 $0.slice > stage?.slice ?? 0 ? $0 : nil
             }
         }
+        var result = result(of: command, outcome, store)
+        (result.preparation, result.stage, result.checkpoint) = (preparation, stage, checkpoint)
         if let stage, let training = store.trainings[command.shard] {
-            stageData = store.stageData(shard: command.shard, slice: stage.slice, of: training)
+            result.stageData = store.stageData(shard: command.shard, slice: stage.slice, of: training)
         }
-        var result = StorageResult(
-            id: command.id, shard: command.shard, copy: store.copy(command.shard), outcome: outcome,
-            preparation: preparation, stage: stage, stageData: stageData, checkpoint: checkpoint)
         if case (.update, .complete) = (command.access, outcome) {
             result.lacking = store.lacking(shard: command.shard)
         }
+        // It is good even if it could not be kept.
+        result.report = saved
         return result
     }
 
@@ -143,19 +168,20 @@ final class StorageThread: Sendable {
     }
 
     private func outcome(
-        of command: StorageCommand, _ store: ShardStore, arithmetic: String
+        of command: StorageCommand, _ store: ShardStore, _ executor: ExecutorDescription
     ) -> StorageResult.Outcome {
         do throws(TaskFailure) {
             switch command.access {
-            case .update(let manifest, let keys, let offered, let specification, _):
-                let training = StagedTraining(specification: specification, arithmetic: arithmetic)
+            case .update(let manifest, let keys, let offered, let specification, _, let isTrained):
+                let training = StagedTraining(specification, executor)
                 let update = try store.bring(
                     shard: command.shard, to: manifest, keys: keys, training: training, offered: offered)
                 switch update {
                 case .missing(let digests): return .missing(digests)
                 case .complete(let prompts):
+                    if isTrained { try store.deleteCheckpoints(command.shard) }
                     let kept = store.training(
-                        shard: command.shard, specification: specification, arithmetic: arithmetic)
+                        shard: command.shard, specification: specification, arithmetic: executor.arithmetic)
                     return .complete(
                         prompts,
                         trained: kept.map { StorageResult.Trained(report: $0.report, adapter: $0.adapter) })
@@ -170,19 +196,24 @@ final class StorageThread: Sendable {
                 try store.keep(preparation, shard: command.shard, manifest: manifest)
                 return .saved
             case .save(let report, let adapter):
-                try store.save(shard: command.shard, adapter: adapter, report: report, arithmetic: arithmetic)
+                try store.save(shard: command.shard, adapter: adapter, report: report, arithmetic: executor.arithmetic)
                 return .saved
             case .keepStage(let stage, let specification):
-                try store.keep(
-                    stage, shard: command.shard,
-                    of: StagedTraining(specification: specification, arithmetic: arithmetic))
+                try store.keep(stage, shard: command.shard, of: StagedTraining(specification, executor))
+                return .saved
+            case .discard(let name):
+                if let name {
+                    store.discard(name, shard: command.shard)
+                } else {
+                    try store.deleteStages(command.shard)
+                }
                 return .saved
             case .take(let handed): return .taken(try store.take(handed, shard: command.shard))
             case .hand(let manifest, let keys, let specification, let name):
                 guard store.copy(command.shard) != nil else {
                     throw TaskFailure(code: .notHeld, message: "shard \(command.shard) is not held")
                 }
-                let training = StagedTraining(specification: specification, arithmetic: arithmetic)
+                let training = StagedTraining(specification, executor)
                 _ = try store.bring(shard: command.shard, to: manifest, keys: keys, training: training)
                 guard let name else { return .handed(nil) }
                 return .handed(try store.hand(name, shard: command.shard))
@@ -193,5 +224,11 @@ final class StorageThread: Sendable {
         } catch {
             return .failed(error)
         }
+    }
+}
+
+extension StagedTraining {
+    init(_ specification: TrainingSpecification, _ executor: ExecutorDescription) {
+        self.init(specification: specification, arithmetic: executor.arithmetic, model: executor.model)
     }
 }

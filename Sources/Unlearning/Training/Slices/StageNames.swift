@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import LanguageModels
 import Recommendation
 
 /// What the stages of one training are called: digests of everything that determines them, like the entries of a build cache.
@@ -13,6 +14,9 @@ public struct StageNames: Sendable {
     private let checkpoints: [String]
     /// What was trained by then.
     private let data: [StageData]
+    private let specification: TrainingSpecification
+    /// Prompts of each slice.
+    private let counts: [Int]
 
     /// - `arithmetic`: `ArithmeticFingerprint` of the machine.
     /// - `digests`: `TrainingPrompt.digest` of each prompt.
@@ -40,6 +44,7 @@ public struct StageNames: Sendable {
         names = (1..<specification.slices).map { name("lethe stage", $0) }
         // Which epoch will have been the best is not part of a stage.
         checkpoints = specification.heldOut > 0 ? [] : (1...specification.slices).map { name("lethe checkpoint", $0) }
+        (self.specification, self.counts) = (specification, counts)
     }
 
     /// What the slices up to this one hold; nil: there is no stage after it.
@@ -66,6 +71,24 @@ public struct StageNames: Sendable {
 
     /// The last slice that a stage comes after; 0: none.
     public var last: Int { names.count }
+
+    /// Whether this training can begin at it: it is one of those that it passes, of the adapter's shape, and after as many steps as
+    /// its slices take. Whoever made it is believed in everything else.
+    public func canBegin(at stage: TrainingStage, model: ModelConfiguration) -> Bool {
+        stepsTaken(by: stage, AdapterLayout(model: model, configuration: specification.lora)) != nil
+    }
+
+    /// Steps that a checkpoint has taken of its slice, which has more of them; of a stage 0. nil: this training cannot begin at it.
+    func stepsTaken(by stage: TrainingStage, _ layout: AdapterLayout) -> Int? {
+        guard contains(stage), counts.indices.contains(stage.slice - 1), stage.state.isUsable(layout, specification)
+        else { return nil }
+        func steps(_ slices: some Sequence<Int>) -> Int {
+            slices.reduce(0) { $0 + AdapterTraining.stepCount(samples: $1, specification: specification) }
+        }
+        guard stage.isCheckpoint else { return stage.steps == steps(counts.prefix(stage.slice)) ? 0 : nil }
+        let taken = stage.steps - steps(counts.prefix(stage.slice - 1))
+        return taken > 0 && taken < steps(counts[(stage.slice - 1)..<stage.slice]) ? taken : nil
+    }
 }
 
 /// The prompts that a stage was trained on.

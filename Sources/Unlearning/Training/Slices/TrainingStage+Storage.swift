@@ -119,6 +119,8 @@ extension TrainingStage {
         else {
             throw UnlearningError.notFinite(what: "the stored stage")
         }
+        // A mean of squares: a step would divide by the root of a negative number.
+        guard second.allSatisfy({ $0 >= 0 }) else { throw malformed("its second moments are below zero") }
         guard
             let optimiser = AdamW(
                 steps: header.steps, first: first, second: second, weightDecay: header.weightDecay)

@@ -1,0 +1,65 @@
+import Messages
+
+/// Copies that would go, and are kept for the stages that lie beside them: whoever owns the shard now gets these first.
+extension Coordinator {
+    /// A name that no stage has: whoever is asked for it brings its copy to the data of now and answers that it has none. What it
+    /// says of its copy may have been said before it heard of that.
+    private static let noStage = "none"
+
+    /// Keeps a copy that would go now, for as long as whoever owns the shard may want the stages that lie beside it. What of it
+    /// has been forgotten goes at once all the same.
+    ///
+    /// - Returns: whether it stays for the moment.
+    mutating func holdsBack(_ copy: KnownCopy, of worker: KnownWorker) -> Bool {
+        guard copy.releaseSent == nil, let shard = shard(copy.shard), shard.prompts > 0, let peer = worker.peer,
+            worker.knows(.handingOver), let heir = owners[copy.shard].flatMap({ roster[$0] }), heir.id != worker.id,
+            heir.isLive, heir.knows(.handingOver),
+            !exchanges.hasEnded(copy.shard, for: heir.id, manifest: shard.manifest)
+        else { return false }
+        let present = Set(heir.copy(of: copy.shard)?.stages ?? [])
+        guard copy.stages.contains(where: { !present.contains($0) }) else { return false }
+        var held = copy.heldBack ?? KnownCopy.HeldBack(manifest: shard.manifest, since: now, told: now)
+        // Data that changes again and again must not hold up a drain for ever.
+        if held.manifest != shard.manifest {
+            held = KnownCopy.HeldBack(manifest: shard.manifest, since: held.since, told: now)
+        }
+        let isStale = !copy.isExactly(shard.manifest)
+        guard !held.isRefused else { return false }
+        if isStale, held.before == nil {
+            roster.update(worker.id) { $0.bring(shard: shard.index, to: shard.manifest) }
+            held.before = roster.copy(of: shard.index, at: worker.id)?.manifests
+            let task = takeTaskID()
+            held.asked = task
+            dispatch(
+                .hand(
+                    task: task, shard: shard.index, manifest: shard.manifest,
+                    specification: settings.configuration.training, stage: Self.noStage, from: worker.holder), to: peer)
+        }
+        // Who does not say what is left of it is told to delete it.
+        let isUnanswered =
+            isStale
+            && (held.asked != nil || held.before == roster.copy(of: shard.index, at: worker.id)?.manifests)
+        let end =
+            isUnanswered
+            ? held.told.advanced(bySeconds: CoordinatorLimits.handSeconds)
+            : held.since.advanced(bySeconds: CoordinatorLimits.handOverSeconds)
+        // What is wanted is being worked off.
+        guard now < end || (!isUnanswered && exchanges.isWanted(copy.shard, by: heir.id)) else { return false }
+        if held != copy.heldBack {
+            roster.update(worker.id) { $0.holdBack(held, copyOf: shard.index) }
+            alarms.add(.shard(shard.index), at: held.told.advanced(bySeconds: CoordinatorLimits.handSeconds))
+            alarms.add(.shard(shard.index), at: held.since.advanced(bySeconds: CoordinatorLimits.handOverSeconds))
+        }
+        return true
+    }
+
+    /// The worker has brought its copy to the data of now, or could not.
+    mutating func answered(_ copy: KnownCopy, _ error: ClientError, by worker: KnownWorker) {
+        // The data changed before it was told: it will be told again.
+        guard var held = copy.heldBack, error.code != .stale else { return }
+        held.asked = nil
+        held.isRefused = error.code != .notHeld
+        roster.update(worker.id) { $0.holdBack(held, copyOf: copy.shard) }
+        changes.note(copy.shard)
+    }
+}
