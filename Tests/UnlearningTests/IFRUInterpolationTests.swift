@@ -121,6 +121,15 @@ struct IFRUInterpolationTests {
         #expect([0, 0.1, 0.15, 0.2, 0.9].map { calibration.overshoot(share: $0) } == [1, 1, 1.5, 2, 2])
     }
 
+    @Test("Whoever knows steps and refits only can read what is written of it")
+    func written() throws {
+        let preparation = try Self.prepared(LinearModel.optimum(Self.prompts, ridge: 0.05), factor: 1)
+        let known = try #require(preparation.calibration)
+        let bytes = try JSONEncoder().encode(known)
+        #expect(known.solution == .interpolation && !String(decoding: bytes, as: UTF8.self).contains("solution"))
+        #expect(try JSONDecoder().decode(InfluenceCalibration.self, from: bytes) == known)
+    }
+
     @Test("A preparation that was kept gives the same correction, and its successor goes on")
     func kept() throws {
         let original = try LinearModel.optimum(Self.prompts, ridge: 0.05)

@@ -55,12 +55,14 @@ public struct InfluenceCalibration: Codable, Hashable, Sendable {
         case interpolation
     }
 
-    /// nil, in reports of before: a step.
+    /// nil, in reports of before: a step. An interpolation is written without it, and known by its `overshoots`.
     public var solution: Solution?
     /// λ of a step; ρ of a refit; ε of an interpolation.
     public var damping: Double
     /// Of an interpolation: by rising share.
     public var overshoots: [InfluenceOvershoot]?
+    /// Of an interpolation: how far the margins have come with these factors, of the way back to where the training began.
+    public var way: Double?
     /// Of a refit: how much of what the retained prompts would reply is in it, from 0 to 1; see `InfluenceRefit`.
     public var share: Double?
     /// What was left between predicted and actual margins, or else of the distance before: requests with a tolerance below
@@ -80,6 +82,41 @@ public struct InfluenceOvershoot: Codable, Hashable, Sendable {
     public var share: Double
     /// Of the first-order change.
     public var factor: Double
+}
+
+// What came later stands in a field of its own: whoever does not know interpolations, and their name, reads on.
+extension InfluenceCalibration {
+    private enum CodingKeys: String, CodingKey {
+        case solution, damping, overshoots, way, share, disagreement, prompts, distanceBefore, distanceAfter
+    }
+
+    public init(from decoder: any Swift.Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let overshoots = try container.decodeIfPresent([InfluenceOvershoot].self, forKey: .overshoots)
+        self.init(
+            solution: overshoots == nil
+                ? try container.decodeIfPresent(Solution.self, forKey: .solution) : .interpolation,
+            damping: try container.decode(Double.self, forKey: .damping), overshoots: overshoots,
+            way: try container.decodeIfPresent(Double.self, forKey: .way),
+            share: try container.decodeIfPresent(Double.self, forKey: .share),
+            disagreement: try container.decode(Double.self, forKey: .disagreement),
+            prompts: try container.decode(Int.self, forKey: .prompts),
+            distanceBefore: try container.decode(Double.self, forKey: .distanceBefore),
+            distanceAfter: try container.decode(Double.self, forKey: .distanceAfter))
+    }
+
+    public func encode(to encoder: any Swift.Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encodeIfPresent(solution == .interpolation ? nil : solution, forKey: .solution)
+        try container.encode(damping, forKey: .damping)
+        try container.encodeIfPresent(overshoots, forKey: .overshoots)
+        try container.encodeIfPresent(way, forKey: .way)
+        try container.encodeIfPresent(share, forKey: .share)
+        try container.encode(disagreement, forKey: .disagreement)
+        try container.encode(prompts, forKey: .prompts)
+        try container.encode(distanceBefore, forKey: .distanceBefore)
+        try container.encode(distanceAfter, forKey: .distanceAfter)
+    }
 }
 
 extension InfluenceCalibration {
@@ -125,7 +162,8 @@ extension InfluencePreparation {
         let clock = ContinuousClock()
         let began = clock.now
         let model = try model.answering(prompts, tokenizer)
-        let (left, retained) = split(prompts, seed: trial.specification.seed)
+        let (left, retained) = try split(
+            prompts, seed: trial.specification.seed, tokenizer: tokenizer, limit: model.configuration.context)
         let trained = try AdapterTraining.train(
             model: model, tokenizer: tokenizer, samples: retained, specification: trial.specification,
             progress: progress, isCancelled: isCancelled)
@@ -163,6 +201,13 @@ extension InfluencePreparation {
                     of: named, targets: targets, probes: probes, isCancelled: isCancelled, report: &report))
         }
         if isOpen, solutions.contains(.interpolation) {
+            var prepared = self
+            // One factor for all that is tried.
+            prepared.factor = try interpolationFactor().lower
+            copy.factor = prepared.factor
+            let work = InfluenceCorrection(
+                model: model, tokenizer: tokenizer, adapter: adapter, preparation: prepared,
+                configuration: configuration)
             consider(
                 try work.interpolationCalibration(
                     of: named, targets: targets, probes: Array(probes.prefix(InfluenceTrial.probes)),
@@ -186,17 +231,21 @@ extension InfluencePreparation {
             }, uniquingKeysWith: { $1 })
     }
 
-    /// Some prompts that have rows, by a keyed hash, and all others.
+    /// Some prompts that have rows, by a keyed hash, each with those that resemble it, and all others: who is forgotten is
+    /// forgotten with all prompts, and a training that kept some of them knows more about the others than one without any.
     private func split(
-        _ prompts: [TrainingPrompt], seed: UInt64
-    ) -> (left: [TrainingPrompt], retained: [TrainingPrompt]) {
+        _ prompts: [TrainingPrompt], seed: UInt64, tokenizer: any Tokenizer, limit: Int
+    ) throws -> (left: [TrainingPrompt], retained: [TrainingPrompt]) {
         let rows = Set(entries.filter { $0.row != nil }.map(\.id))
         let keyed = prompts.filter { rows.contains($0.id) }.map {
             (key: FieldHash.number(["ifru calibration", String(seed), $0.id]), prompt: $0)
         }
         let ordered = keyed.sorted { ($0.key, $0.prompt.id) < ($1.key, $1.prompt.id) }.map(\.prompt)
-        let left = ordered.prefix(min(InfluenceTrial.size(of: prompts.count), max(1, ordered.count / 2)))
+        let neighbours = PromptNeighbours(try ordered.map { try tokenizer.encode($0, context: limit) })
+        let left = neighbours.taking(
+            min(InfluenceTrial.size(of: prompts.count), max(1, ordered.count / 2)), of: Array(ordered.indices)
+        ).map { ordered[$0] }
         let gone = Set(left.map(\.id))
-        return (Array(left), prompts.filter { !gone.contains($0.id) })
+        return (left, prompts.filter { !gone.contains($0.id) })
     }
 }

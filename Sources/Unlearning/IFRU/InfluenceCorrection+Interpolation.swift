@@ -17,7 +17,7 @@ extension InfluenceCorrection {
             added: configuration.spillover ? named.added : [], report: &report)
     }
 
-    /// The corrected factors, and by how much every row's margin changes to first order.
+    /// The corrected factors, and by how much every row's margin is expected to change.
     func correct(
         by interpolation: InfluenceInterpolation, as known: InfluenceCalibration, retainedRows: [Int],
         probes: [(row: Int, prompt: TrainingPrompt)], report: inout IFRUReport
@@ -25,7 +25,7 @@ extension InfluenceCorrection {
         let solution = try interpolation.solve(factor: known.overshoot(share: interpolation.share))
         let values = interpolation.values(solution, from: adapter)
         report.solving.steps += 1
-        report.damping = known.damping
+        report.damping = preparation.interpolationRidge
         report.step = solution.factor
         report.predictedDivergence = divergence(solution.marginChanges, scale: 1, rows: retainedRows)
         report.isWithinTolerance = report.predictedDivergence <= configuration.divergenceCap
@@ -36,7 +36,8 @@ extension InfluenceCorrection {
             report.disagreement = found
             report.isWithinTolerance = report.isWithinTolerance && found <= configuration.tolerance
         }
-        return (values, solution.marginChanges)
+        // What comes of a factor beyond 1 is what the trial saw, not its first order.
+        return (values, interpolation.expected(solution, way: known.way ?? solution.factor))
     }
 
     /// Of the factors that leave no more than the tolerance of the distance and stay under the divergence cap, the one whose
@@ -71,13 +72,14 @@ extension InfluenceCorrection {
             }
             guard moved <= configuration.divergenceCap * Double(max(1, probes.count)) else { break }
             let found = distance(gone)
-            guard found <= configuration.tolerance * before, found < best?.calibration.distanceAfter ?? .infinity,
-                let way = preparation.wayBack(of: zip(rows, gone).map { (row: $0, margin: $1) })
+            guard before > 0, found <= configuration.tolerance * before,
+                found < best?.calibration.distanceAfter ?? .infinity,
+                let way = preparation.wayBack(of: zip(rows, gone).map { (row: $0, margin: $1) }), way > 0
             else { continue }
             let calibration = InfluenceCalibration(
                 solution: .interpolation, damping: preparation.interpolationRidge,
-                overshoots: [InfluenceOvershoot(share: named.share, factor: factor)], disagreement: found / before,
-                prompts: targets.count, distanceBefore: before, distanceAfter: found)
+                overshoots: [InfluenceOvershoot(share: named.share, factor: factor)], way: way,
+                disagreement: found / before, prompts: targets.count, distanceBefore: before, distanceAfter: found)
             best = (calibration, way)
         }
         guard let best else { return nil }

@@ -115,6 +115,12 @@ struct InfluenceInterpolation {
         return Solution(factor: multiple, coefficients: coefficients, marginChanges: changes)
     }
 
+    /// By how much the rows' margins are expected to change: those of what is deleted by this part of their way back, which is
+    /// what a factor was chosen for, all others to first order.
+    func expected(_ solution: Solution, way: Double) -> [Double] {
+        solution.marginChanges.enumerated().map { leaving[$0] == 0 ? $1 : way * leaving[$0] }
+    }
+
     /// The corrected factors.
     func values(_ solution: Solution, from adapter: Adapter) -> [Float] {
         let count = preparation.referenceCount

@@ -121,8 +121,8 @@ extension InfluencePreparation {
     /// Solves the regression over all rows ahead of requests, where one was calibrated.
     package mutating func take(_ calibration: InfluenceCalibration?) throws {
         self.calibration = calibration
-        (coefficients, factor) = ([], [])
-        if calibration?.solution == .interpolation { factor = try interpolationFactor().lower }
+        coefficients = []
+        factor = calibration?.solution == .interpolation ? try interpolationFactor().lower : []
         guard let calibration, calibration.solution == .refit else { return }
         coefficients = try DualRegression(gram: gram, start: start.map(Double.init), labels: labels).coefficients(
             members: Array(0..<referenceCount), ridge: calibration.damping)

@@ -14,6 +14,8 @@ extension WireLimits {
     package static let threads = 0...65_536
     /// Corrections of one adapter since its training.
     package static let corrections = 0...(1 << 31)
+    /// Sizes of requests that a trial tried an interpolation for.
+    package static let overshoots = 16
     /// Decoder blocks.
     package static let layers = 0...4096
     /// Batches of an import.

@@ -110,7 +110,12 @@ extension WireNumbers {
             influence?.references, influence?.backwardPrompts, influence?.calibration?.prompts,
         ]
         for case let count? in counts { try check(count, 0...(2 * WireLimits.prompts), "a number of prompts") }
-        if let influence { try check(influence.corrections, WireLimits.corrections, "corrections") }
+        if let influence {
+            try check(influence.corrections, WireLimits.corrections, "corrections")
+            let overshoots = influence.calibration?.overshoots ?? []
+            try check(overshoots.count, 0...WireLimits.overshoots, "overshoots")
+            try checkFinite(overshoots.flatMap { [$0.share, $0.factor] }, "overshoots")
+        }
         try checkFinite([corrected?.teacherLoss].compactMap { $0 }, "teacherLoss")
         try checkFinite(corrected?.forgetLosses ?? [], "forgetLosses")
         try checkFinite(corrected?.pairLosses ?? [], "pairLosses")
@@ -121,7 +126,8 @@ extension WireNumbers {
         let calibration = report.calibration
         return [
             report.damping, report.step, report.predictedDivergence, report.disagreement, calibration?.damping,
-            calibration?.share, calibration?.disagreement, calibration?.distanceBefore, calibration?.distanceAfter,
+            calibration?.share, calibration?.way, calibration?.disagreement, calibration?.distanceBefore,
+            calibration?.distanceAfter,
             report.forgottenMargins?.meanFromLabel, report.forgottenMargins?.largest,
         ].compactMap { $0 }
     }
