@@ -217,7 +217,7 @@ struct IFRUInterpolationTests {
             request: InfluenceRequest(direct: forget))
         #expect(try distance(result.corrected.adapter) < 0.5 * before)
         #expect(result.report.step == known.overshoot(share: 0.2) && result.report.calibration == known)
-        // Of all solutions a trial takes the one that ends nearest.
+        // Of all solutions a trial takes the one that ends nearest; a refit is far nearer where features do not change.
         let free = try plain.calibrated(
             model: BentModel(), tokenizer: ByteTokenizer(), adapter: original, prompts: Self.prompts,
             by: InfluenceTrial(specification: specification))

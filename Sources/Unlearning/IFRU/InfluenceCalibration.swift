@@ -33,6 +33,8 @@ public struct InfluenceTrial: Codable, Hashable, Sendable {
     static let shares = [0, 0.5, 1.0]
     /// Multiples of the first-order change of an interpolation, each tried out; further on the retained prompts move, too.
     static let overshoots = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2]
+    /// A refit is taken where an interpolation ends more than so many times as far from the trial's training.
+    static let handicap = 2.0
     /// Single prompts on which the factor of the smallest request is tried.
     static let singles = 4
     /// Retained prompts whose actual margin change is compared with the predicted one.
@@ -134,8 +136,9 @@ extension InfluenceCalibration {
 
 extension InfluencePreparation {
     /// The same with solution and λ chosen by a trial: the adapter is trained once more without some prompts, and of all steps,
-    /// refits and interpolations that come true the one is taken that comes nearest to that training on them. Requests then need
-    /// neither trials nor probes. Where nothing is within the tolerance, λ stays open and every request tries for itself.
+    /// refits and interpolations that come true the one is taken that comes nearest to that training on them, a refit only if
+    /// it is clearly nearer. Requests then need neither trials nor probes. Where nothing is within the tolerance, λ stays open
+    /// and every request tries for itself.
     ///
     /// Where the adapter has hardly fitted its prompts these are much alike; where it has memorised them, a step does not move.
     ///
@@ -208,11 +211,14 @@ extension InfluencePreparation {
             let work = InfluenceCorrection(
                 model: model, tokenizer: tokenizer, adapter: adapter, preparation: prepared,
                 configuration: configuration)
-            consider(
-                try work.interpolationCalibration(
-                    of: named, targets: targets, probes: Array(probes.prefix(InfluenceTrial.probes)),
-                    prompts: rowPrompts(prompts), order: targets.map(\.row) + named.retainedRows,
-                    isCancelled: isCancelled, report: &report))
+            let found = try work.interpolationCalibration(
+                of: named, targets: targets, probes: Array(probes.prefix(InfluenceTrial.probes)),
+                prompts: rowPrompts(prompts), order: targets.map(\.row) + named.retainedRows,
+                isCancelled: isCancelled, report: &report)
+            // A refit is the best of many on a few prompts, and nothing holds it where more have to go: it has to be clearly
+            // nearer.
+            let handicap = best?.solution == .refit ? InfluenceTrial.handicap : 1
+            if let found, found.distanceAfter < handicap * (best?.distanceAfter ?? .infinity) { best = found }
         }
         try copy.take(best)
         var spent = report.solving + report.gradient

@@ -29,19 +29,22 @@ extension InfluenceCorrection {
         report.step = solution.factor
         report.predictedDivergence = divergence(solution.marginChanges, scale: 1, rows: retainedRows)
         report.isWithinTolerance = report.predictedDivergence <= configuration.divergenceCap
+        // What stays is to first order where it was: not whether that comes true is asked, but how far its answers are from it.
         let chosen = mostMoved(probes, by: solution.marginChanges)
         if !chosen.isEmpty {
-            let found = try disagreement(
-                of: values, predicted: solution.marginChanges, on: chosen, cost: &report.solving)
-            report.disagreement = found
-            report.isWithinTolerance = report.isWithinTolerance && found <= configuration.tolerance
+            let margins = try margins(
+                of: values, reading: chosen.map { try read($0.prompt) }, cost: &report.solving)
+            let moved = zip(chosen, margins).reduce(0.0) {
+                $0 + AnswerDivergence.kullbackLeibler(Double(preparation.margins[$1.0.row]), $1.1)
+            }
+            report.isWithinTolerance =
+                report.isWithinTolerance && moved <= configuration.divergenceCap * Double(chosen.count)
         }
         // What comes of a factor beyond 1 is what the trial saw, not its first order.
         return (values, interpolation.expected(solution, way: known.way ?? solution.factor))
     }
 
-    /// Of the factors that leave no more than the tolerance of the distance and stay under the divergence cap, the one whose
-    /// margins, as the model gives them, come nearest to `targets`; nil if there is none.
+    /// Of the factors that bring margins nearer and stay under the divergence cap, the one whose margins, as the model gives them, come nearest to `targets`; nil if there is none.
     ///
     /// - `prompts`: of all rows, by row: how far requests of other sizes have to go to come as far is tried on them.
     /// - `order`: rows in the order in which they are taken for that, those of `targets` first.
@@ -72,8 +75,7 @@ extension InfluenceCorrection {
             }
             guard moved <= configuration.divergenceCap * Double(max(1, probes.count)) else { break }
             let found = distance(gone)
-            guard before > 0, found <= configuration.tolerance * before,
-                found < best?.calibration.distanceAfter ?? .infinity,
+            guard found < before, found < best?.calibration.distanceAfter ?? .infinity,
                 let way = preparation.wayBack(of: zip(rows, gone).map { (row: $0, margin: $1) }), way > 0
             else { continue }
             let calibration = InfluenceCalibration(
