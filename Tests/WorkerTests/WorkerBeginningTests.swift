@@ -66,6 +66,23 @@ struct WorkerBeginningTests {
         #expect(end.sent == [.failed(task: 1, code: .stageDiffers, message: "no way on")] && end.commands.isEmpty)
     }
 
+    @Test("A stage that turned out to be of no use is offered to nobody, and the one before it once it is checked")
+    func offers() throws {
+        var (driver, job) = try begun()
+        let actions = driver.handle(.finished(job.id, failed(.stageDiffers)))
+        // A word of it that comes late is of a training that is over.
+        #expect(driver.handle(.answers(job.id)).isEmpty)
+        let again = driver.handle(found(1, by: actions.commands[1]))
+        let second = try #require(again.jobs.first)
+        #expect(second.answering == stages[0])
+        let offered = driver.handle(.answers(second.id)).sent.compactMap { message -> Int? in
+            if case .staged(1, let report, _) = message { report.slices?.stage } else { nil }
+        }
+        #expect(offered == [1])
+        let all = driver.actions.sent.filter { if case .staged = $0 { true } else { false } }
+        #expect(all.count == 1)
+    }
+
     @Test("Numbers that are none begin it at the start, once, whatever others have")
     func anew() throws {
         var (driver, job) = try begun()

@@ -61,7 +61,9 @@ struct WorkerFetchLogicTests {
         #expect(take.access == .take(try handed(last)))
         let begun = driver.handle(.storage(taken(last, by: take)))
         #expect(begun.jobs.map(\.computation) == [.train(specification, prompts: prompts, from: last)])
-        #expect(begun.sent.contains { if case .staged(1, _, _) = $0 { true } else { false } })
+        let job = try #require(begun.jobs.first)
+        #expect(begun.sent.isEmpty && job.answering == last)
+        #expect(driver.handle(.answers(job.id)).sent.contains { if case .staged(1, _, _) = $0 { true } else { false } })
         // Others are kept, and change nothing.
         let first = try #require(driver.say(.stage(shard: 0, handed(stages[0]))).commands.first)
         #expect(driver.handle(.storage(taken(stages[0], by: first))).jobs.isEmpty)
@@ -79,6 +81,22 @@ struct WorkerFetchLogicTests {
         #expect(driver.say(.noStage(shard: 0)).isEmpty)
         let failure = TaskFailure(code: .stageDiffers, message: "another one")
         #expect(driver.store(take, .failed(failure)).jobs.map(\.computation) == begun.jobs.map(\.computation))
+    }
+
+    @Test(
+        "What its own disk does not take it waits for no longer: it begins with what it has", arguments: [true, false])
+    func refused(isFull: Bool) throws {
+        var (driver, _) = try waiting()
+        let take = try #require(driver.say(.stage(shard: 0, handed(stages[1]))).commands.first)
+        let failure = TaskFailure(code: isFull ? .diskFull : .storage, message: "no space")
+        let begun = driver.store(take, .failed(failure))
+        #expect(begun.jobs.map(\.computation) == [.train(specification, prompts: prompts, from: nil)])
+        #expect(driver.say(.noStage(shard: 0)).isEmpty)
+        // One that is not the one on record may come from somebody else.
+        (driver, _) = try waiting()
+        let other = try #require(driver.say(.stage(shard: 0, handed(stages[1]))).commands.first)
+        let differs = TaskFailure(code: .stageDiffers, message: "another one")
+        #expect(driver.store(other, .failed(differs)).jobs.isEmpty)
     }
 
     @Test("A lost connection ends the waiting, and a coordinator that assigns the same again is asked again")

@@ -41,15 +41,16 @@ struct WorkerStageLogicTests {
         result.stage = first
         result.stageData = StageData(manifest: "manifest of the slices", prompts: 5)
         let start = driver.handle(.storage(result))
-        // The coordinator may let it answer meanwhile.
-        let served = start.sent.compactMap { message -> TrainingReport? in
+        // The coordinator may let it answer meanwhile, as soon as the training has found it to be of use.
+        let job = try #require(start.jobs.first)
+        #expect(start.sent.isEmpty && job.answering == first)
+        let served = driver.handle(.answers(job.id)).sent.compactMap { message -> TrainingReport? in
             guard case .staged(1, let report, let bytes) = message else { return nil }
             #expect(sha256(bytes) == report.adapter)
             return report
         }
         #expect(served.map(\.manifest) == ["manifest of the slices"] && served.map(\.prompts) == [5])
         #expect(served.first?.slices == SlicesReport(count: 3, first: first.slice + 1, tokens: 0, stage: first.slice))
-        let job = try #require(start.jobs.first)
         #expect(job.computation == .train(specification, prompts: prompts, from: first))
         let last = try #require(stages.last)
         let kept = driver.handle(.stage(job.id, last))
@@ -88,7 +89,9 @@ struct WorkerStageLogicTests {
         result.stageData = StageData(manifest: "manifest of the slices", prompts: 5)
         let start = driver.handle(.storage(result))
         #expect(start.jobs.map(\.computation) == [.train(specification, prompts: prompts, from: checkpoint)])
-        let offered = start.sent.compactMap { message -> Int? in
+        let job = try #require(start.jobs.first)
+        #expect(start.sent.isEmpty && job.answering == stage)
+        let offered = driver.handle(.answers(job.id)).sent.compactMap { message -> Int? in
             guard case .staged(1, let report, _) = message else { return nil }
             return report.slices?.stage
         }
@@ -106,9 +109,16 @@ struct WorkerStageLogicTests {
         func offers(_ messages: [WorkerMessage]) -> [WorkerMessage] {
             messages.filter { if case .staged = $0 { true } else { false } }
         }
-        let start = driver.handle(.storage(result))
-        let offer = offers(start.sent)
-        #expect(offer.count == 1)
+        let job = try #require(driver.handle(.storage(result)).jobs.first)
+        // Before it is checked nobody is offered it, however often the same is assigned.
+        _ = driver.handle(.disconnected)
+        #expect(offers(driver.handle(.connected(goingOnWith: [1])).sent).isEmpty)
+        let again = CoordinatorMessage.Assignment(
+            task: 1, shard: 0, specification: specification, manifest: Toy.manifest(prompts),
+            keys: Toy.keys(prompts), adapter: nil)
+        #expect(offers(driver.say(.assign(again)).sent).isEmpty)
+        let offer = offers(driver.handle(.answers(job.id)).sent)
+        #expect(offer.count == 1 && offers(driver.say(.assign(again)).sent) == offer)
         _ = driver.handle(.disconnected)
         #expect(offers(driver.handle(.connected(goingOnWith: [1])).sent) == offer)
         // One that no longer waits for this training is told nothing.

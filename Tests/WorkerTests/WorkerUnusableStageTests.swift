@@ -60,12 +60,16 @@ final class WorkerUnusableStageTests {
         #expect(copy.stages == stages.map(\.name).sorted())
         try coordinator.say(assignment(adapter: nil))
         var asked = false
+        var offered: [Int?] = []
         let (report, adapter) = try coordinator.expect { message -> (TrainingReport, [UInt8])? in
             if case .wants = message { asked = true }
+            if case .staged(1, let report, _) = message { offered.append(report.slices?.stage) }
             if case .trained(1, let report, let adapter) = message { return (report, adapter) }
             return nil
         }
         #expect(adapter == whole.adapter.safetensorsBytes() && !asked)
+        // What answers meanwhile is what the training could go on from.
+        #expect(offered == [1])
         #expect(report.slices?.first == 2 && report.slices?.stages == whole.report.slices?.stages)
         let keeping = try #require(report.keeping)
         #expect(keeping.stages == 1 && keeping.seconds > 0 && keeping.processorSeconds > 0)

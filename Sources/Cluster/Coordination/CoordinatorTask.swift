@@ -27,6 +27,8 @@ struct CoordinatorTask: Sendable {
     var awaitedUntil: CoordinatorInstant?
     /// The worker had nothing of the task's manifest before, and was sent none of its prompts yet.
     var isWithoutData = false
+    /// The worker was told that the shard is trained, and so says which stages it lacks.
+    var isToSayLacking = false
 
     var work: WorkItem {
         switch kind {

@@ -52,12 +52,15 @@ struct StageWant: Sendable {
         asking = nil
     }
 
-    /// What was on its way is not what it should be: somebody else may have it.
-    mutating func lookElsewhere(at now: CoordinatorInstant) {
+    /// What was on its way is not what it should be, or was not taken: somebody else may have it.
+    ///
+    /// - `now`: the time that it is looked for begins anew; nil: it goes on.
+    mutating func lookElsewhere(at now: CoordinatorInstant?) {
         guard let delivery = delivering else { return }
         names.insert(delivery.name, at: 0)
         refused = delivery.refused.union([delivery.holder])
-        (delivering, since) = (nil, now)
+        delivering = nil
+        if let now { since = now }
     }
 
     /// No more is to be had of the first, or it was had.
@@ -104,6 +107,9 @@ struct StageExchanges: Sendable {
 
     /// The worker has the data, and says which stages it lacks, if any.
     mutating func noteGiven(_ shard: Int, to worker: String, manifest: String) { given[shard] = (worker, manifest) }
+
+    /// What it said that it lacks was not heard: it is to say so again.
+    mutating func forgetGiven(_ shard: Int) { given[shard] = nil }
 
     func wasGiven(_ shard: Int, to worker: String, manifest: String) -> Bool {
         given[shard].map { $0 == (worker, manifest) } ?? false

@@ -168,6 +168,7 @@ final class WorkerLoop {
         case .storage(let result): return .storage(result)
         case .progress(let job, let progress): return .progress(job, progress)
         case .stage(let job, let stage): return .stage(job, stage)
+        case .answers(let job): return .answers(job)
         case .finished(let job, let outcome):
             logEnd(of: job, outcome)
             return .finished(job, outcome)

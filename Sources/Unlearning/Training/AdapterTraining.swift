@@ -50,6 +50,11 @@ public enum AdapterTraining {
         let last = stages?.last ?? specification.slices
         guard (first...specification.slices).contains(last), specification.heldOut == 0 || last == specification.slices
         else { throw UnlearningError.noSuchTraining(first: first, last: last, slices: specification.slices) }
+        if let answering = stages?.answering, names?.stepsTaken(by: answering.stage, layout) == 0,
+            hasTokens(answering.stage, slices, specification), answering.stage.state.isFinite
+        {
+            answering.isUsable()
+        }
         var passed = try stages?.first.map { $0.isCheckpoint ? [:] : [$0.slice: try $0.report()] } ?? [:]
         let before = state
         var run = TrainingRun(

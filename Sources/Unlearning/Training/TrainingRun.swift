@@ -104,9 +104,9 @@ extension TrainingState {
                 ? average?.mean.count == layout.count && average?.moments == optimiser.steps : average == nil)
     }
 
+    var isFinite: Bool { values.allSatisfy(\.isFinite) && adapter.allSatisfy(\.isFinite) }
+
     func checkFinite(what: String) throws {
-        guard values.allSatisfy(\.isFinite), adapter.allSatisfy(\.isFinite) else {
-            throw UnlearningError.notFinite(what: what)
-        }
+        guard isFinite else { throw UnlearningError.notFinite(what: what) }
     }
 }

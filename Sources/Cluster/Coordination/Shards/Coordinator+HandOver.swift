@@ -11,7 +11,8 @@ extension Coordinator {
         let isOfNow =
             shard(index)?.manifest == manifest && worker.copy(of: index)?.manifests.contains(manifest) == true
         // Whose stages are the right ones is not known while two trainings differ.
-        let isDisputed = if case .disputed? = check(of: index)?.state { true } else { false }
+        let isDisputed = check(of: index)?.isDisputed == true
+        if isDisputed { exchanges.forgetGiven(index) }
         guard isOfNow, !isDisputed, worker.knows(.handingOver) else {
             return dispatch(.noStage(task: takeTaskID(), shard: index), to: peer)
         }
@@ -59,8 +60,13 @@ extension Coordinator {
     /// A stage that was to be passed on is not the one on record.
     mutating func lookElsewhere(insteadOf id: TaskID) {
         guard var want = exchanges.want(delivering: id) else { return }
-        want.lookElsewhere(at: now)
+        lookElsewhere(&want)
         exchanges.set(want)
+    }
+
+    /// The time that a training waits does not begin anew: the fault may be that of the worker that waits.
+    private func lookElsewhere(_ want: inout StageWant) {
+        want.lookElsewhere(at: isTraining(for: want) ? nil : now)
     }
 
     /// Asks whoever has what is wanted, and tells whoever waits in vain.
@@ -79,7 +85,7 @@ extension Coordinator {
                     continue
                 }
                 // Whoever wants it may have found it to be of no use.
-                if isThere { want.delivering = nil } else { want.lookElsewhere(at: now) }
+                if isThere { want.delivering = nil } else { lookElsewhere(&want) }
             }
             if let asking = want.asking {
                 if roster.isLive(asking.holder), now < asking.until { continue }
@@ -125,9 +131,12 @@ extension Coordinator {
 
     /// Whoever owns the shard now and does not train it can wait.
     private func patience(with want: StageWant) -> Double {
-        let isTraining = tasks.tasks(of: want.worker).contains { $0.isTraining && $0.shardOfCopy == want.shard }
-        return isTraining || want.purpose != .keeping
+        isTraining(for: want) || want.purpose != .keeping
             ? CoordinatorLimits.stageSeconds : CoordinatorLimits.handOverSeconds
+    }
+
+    private func isTraining(for want: StageWant) -> Bool {
+        tasks.tasks(of: want.worker).contains { $0.isTraining && $0.shardOfCopy == want.shard }
     }
 
     private func holders(of name: String, for want: StageWant) -> [KnownWorker] {

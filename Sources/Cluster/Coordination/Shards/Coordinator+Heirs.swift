@@ -13,6 +13,8 @@ extension Coordinator {
     /// - `copy`: of a trained shard's present data.
     func isToBeSettled(_ copy: KnownCopy, of owner: KnownWorker) -> Bool {
         guard let shard = shard(copy.shard), copy.isExactly(shard.manifest),
+            // Until the dispute has an end, whoever asks for stages is turned away.
+            check(of: shard.index)?.isDisputed != true,
             !exchanges.wasGiven(shard.index, to: owner.id, manifest: shard.manifest)
         else { return false }
         return copy.hasCheckpoint || !stageHolders(for: owner, shard).isEmpty
@@ -57,6 +59,7 @@ extension Coordinator {
     mutating func giveCopy(of shard: LedgerSnapshot.Shard, to worker: KnownWorker) {
         guard let peer = worker.peer, let adapter = shard.adapter else { return }
         let id = give(.copy(shard: shard.index, manifest: shard.manifest), to: worker)
+        tasks.noteIsToSayLacking(id)
         roster.update(worker.id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
         dispatch(
             .assign(

@@ -118,6 +118,8 @@ extension Coordinator {
             let task = give(.copy(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             let adapter = shard.isCurrent ? shard.adapter?.name : nil
+            // Without an adapter the data is only brought up to date: then nothing is said of stages.
+            if adapter != nil { tasks.noteIsToSayLacking(task) }
             dispatch(
                 .assign(
                     task: task, shard: shard.index, manifest: shard.manifest,
@@ -172,7 +174,9 @@ extension Coordinator {
             }
             if case .copy(copy.shard, copy.manifest) = task.kind {
                 tasks.remove(task.id)
-                exchanges.noteGiven(copy.shard, to: worker.id, manifest: copy.manifest)
+                if task.isToSayLacking {
+                    exchanges.noteGiven(copy.shard, to: worker.id, manifest: copy.manifest)
+                }
             }
         }
     }

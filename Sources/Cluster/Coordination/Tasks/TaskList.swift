@@ -114,6 +114,10 @@ struct TaskList: Sendable, RandomAccessCollection {
         if let position = position(of: id) { tasks[position].isWithoutData = false }
     }
 
+    mutating func noteIsToSayLacking(_ id: TaskID) {
+        if let position = position(of: id) { tasks[position].isToSayLacking = true }
+    }
+
     /// Time passed that counts for nobody.
     mutating func excuse(_ seconds: Double, at now: CoordinatorInstant) {
         for position in tasks.indices {

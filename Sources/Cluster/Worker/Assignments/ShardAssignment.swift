@@ -7,6 +7,8 @@ import Unlearning
 struct OfferedStage: Sendable {
     let report: TrainingReport
     let adapter: [UInt8]
+    /// The training found it to be one that it can go on from. It is offered to nobody before.
+    var isChecked = false
 }
 
 /// An assignment on its way from the message to the answer.

@@ -10,16 +10,17 @@ extension WorkerLogic {
     mutating func begin(_ assignment: ShardAssignment, _ fetch: StageFetch) -> [Action] {
         var assignment = assignment
         var actions: [Action] = []
-        let job = makeJob(.train(assignment.specification, prompts: fetch.prompts, from: fetch.first))
+        var job = makeJob(.train(assignment.specification, prompts: fetch.prompts, from: fetch.first))
         if let first = fetch.first {
             let place = first.isCheckpoint ? "after step \(first.steps) on" : "from slice \(first.slice + 1) on"
             actions.append(.log("shard \(assignment.shard) is trained \(place): the rest is kept"))
         }
         assignment.offered = fetch.stage.flatMap { offered($0, fetch.data, assignment) }
+        if assignment.offered != nil { job.answering = fetch.stage }
         assignment.begunAt = fetch.first?.name
         assignment.phase = .training(job.id)
         assignments[assignment.shard] = assignment
-        return actions + offer(assignment) + add(job)
+        return actions + add(job)
     }
 
     /// A training that could not go on from what it began at begins before that. What it began at is deleted: it would fail again
@@ -56,11 +57,19 @@ extension WorkerLogic {
         return OfferedStage(report: made.report, adapter: made.adapter.safetensorsBytes())
     }
 
-    /// Hands the stage that the training begins at to the coordinator: it may answer until the training is done.
+    /// The compute thread found that the stage counts what it should: nobody could take it back once it answers.
+    mutating func offerChecked(_ job: JobID) -> [Action] {
+        guard let shard = shard(training: job) else { return [] }
+        assignments[shard]?.offered?.isChecked = true
+        return assignments[shard].map(offer) ?? []
+    }
+
+    /// Hands the stage that the training begins at to the coordinator, once it is checked: it may answer until the training is
+    /// done.
     func offer(_ assignment: ShardAssignment) -> [Action] {
-        guard case .training = assignment.phase, let task = assignment.task, let offered = assignment.offered else {
-            return []
-        }
+        guard case .training = assignment.phase, let task = assignment.task, let offered = assignment.offered,
+            offered.isChecked
+        else { return [] }
         return [.send(.staged(task: task, offered.report, adapter: offered.adapter))]
     }
 
@@ -105,7 +114,9 @@ extension WorkerLogic {
             }
         }
         guard taking.remove(result.id) != nil else { return nil }
+        var isDiskAtFault = false
         if case .failed(let failure) = result.outcome {
+            isDiskAtFault = failure.code != .stageDiffers
             said.append(.log("a stage of shard \(result.shard) that came is not kept: \(failure.message)"))
         }
         guard let assignment = assignments[result.shard], case .fetching(var fetch) = assignment.phase else {
@@ -117,6 +128,8 @@ extension WorkerLogic {
             (fetch.stage, fetch.data) = (stage, result.stageData)
             return said + begin(assignment, fetch)
         }
+        // What this disk does not take of one it takes of nobody: nothing is waited for.
+        if isDiskAtFault { return said + begin(assignment, fetch) }
         assignments[result.shard]?.phase = .fetching(fetch)
         return said + (fetch.hasEnded ? endFetch(result.shard) : [])
     }

@@ -19,6 +19,8 @@ package struct WorkerLogic: Sendable {
         case storage(StorageResult)
         case progress(JobID, WorkerMessage.TaskProgress)
         case stage(JobID, TrainingStage)
+        /// The job's stage may answer until its training is done.
+        case answers(JobID)
         case finished(JobID, JobOutcome)
     }
 
@@ -96,6 +98,7 @@ package struct WorkerLogic: Sendable {
             var keep = command(shard, .keepStage(stage, specification))
             keep.job = job
             return [.storage(keep)]
+        case .answers(let job): return offerChecked(job)
         case .finished(let job, let outcome): return finish(job, outcome)
         }
     }

@@ -90,8 +90,12 @@ final class ComputeThread: Sendable {
         case .train(let specification, let prompts, let first):
             var pace = ProgressPace()
             let keep: (TrainingStage) -> Void = { [report] in report(.stage(job.id, $0)) }
+            let answering = job.answering.map { stage in
+                AnsweringStage(stage: stage) { [report] in report(.answers(job.id)) }
+            }
             let trained = try executor.train(
-                prompts: prompts, specification: specification, from: first, keep: keep
+                prompts: prompts, specification: specification, from: first, through: nil, answering: answering,
+                keep: keep
             ) { progress in
                 if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
             } isCancelled: {
@@ -105,7 +109,7 @@ final class ComputeThread: Sendable {
             let keep: (TrainingStage) -> Void = { _ in }
             let trained = try executor.train(
                 prompts: replay.prompts, specification: replay.specification, from: first, through: replay.slice,
-                keep: keep
+                answering: nil, keep: keep
             ) { progress in
                 if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
             } isCancelled: {

@@ -56,15 +56,15 @@ package final class LanguageModelExecutor: TaskExecutor {
 
     package func train(
         prompts: [TrainingPrompt], specification: TrainingSpecification, from first: TrainingStage?,
-        through last: Int?, keep: @escaping (TrainingStage) -> Void, progress: (TrainingProgress) -> Void,
-        isCancelled: () -> Bool
+        through last: Int?, answering: AnsweringStage?, keep: @escaping (TrainingStage) -> Void,
+        progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
     ) throws -> TrainedAdapter {
         successors = [:]
         return try AdapterTraining.train(
             model: model, tokenizer: tokenizer, samples: prompts, specification: specification,
             stages: StageKeeping(
-                arithmetic: description.arithmetic, first: first, last: last, checkpointInterval: checkpointInterval,
-                keep: keep),
+                arithmetic: description.arithmetic, first: first, last: last, answering: answering,
+                checkpointInterval: checkpointInterval, keep: keep),
             progress: progress, isCancelled: isCancelled)
     }
 

@@ -12,12 +12,13 @@ package protocol TaskExecutor: AnyObject {
 
     /// - `first`: a stage of this training, from which it goes on; nil: begin at the initial adapter.
     /// - `last`: the slice that it ends after; nil: the last.
+    /// - `answering`: a stage that is to answer until the training is done, and what is called once it may.
     /// - `keep`: is given the stages that the training passes.
     /// - Throws: `UnlearningError`, `LanguageModelError`.
     func train(
         prompts: [TrainingPrompt], specification: TrainingSpecification, from first: TrainingStage?,
-        through last: Int?, keep: @escaping (TrainingStage) -> Void, progress: (TrainingProgress) -> Void,
-        isCancelled: () -> Bool
+        through last: Int?, answering: AnsweringStage?, keep: @escaping (TrainingStage) -> Void,
+        progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
     ) throws -> TrainedAdapter
 
     /// Corrects an adapter approximately; the report says so.
@@ -65,8 +66,8 @@ extension TaskExecutor {
         keep: @escaping (TrainingStage) -> Void, progress: (TrainingProgress) -> Void, isCancelled: () -> Bool
     ) throws -> TrainedAdapter {
         try train(
-            prompts: prompts, specification: specification, from: first, through: nil, keep: keep, progress: progress,
-            isCancelled: isCancelled)
+            prompts: prompts, specification: specification, from: first, through: nil, answering: nil, keep: keep,
+            progress: progress, isCancelled: isCancelled)
     }
 
     /// From the start, without stages.

@@ -24,6 +24,8 @@ package struct Job: Sendable, Equatable {
 
     package var id: JobID
     package var computation: Computation
+    /// Of a training: the stage that is to answer until it is done, once the training has found it to be one of its own.
+    package var answering: TrainingStage?
 }
 
 /// What the compute thread gives back.

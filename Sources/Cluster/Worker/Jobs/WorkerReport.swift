@@ -9,6 +9,8 @@ enum WorkerReport: Sendable {
     case progress(JobID, WorkerMessage.TaskProgress)
     /// A training passed a slice.
     case stage(JobID, TrainingStage)
+    /// The job's stage may answer until its training is done.
+    case answers(JobID)
     case finished(JobID, JobOutcome)
     /// What other workers left was deleted: everything that is not yet known to be said.
     case cleared([ClearedNote])

@@ -90,6 +90,18 @@ struct ParameterMean: Hashable, Sendable {
     }
 }
 
+/// A stage that is to answer until a training is done: the one that it begins at, or the last before its checkpoint.
+public struct AnsweringStage {
+    public var stage: TrainingStage
+    /// Called before the first step; never, if this training cannot go on from the stage.
+    public var isUsable: () -> Void
+
+    public init(stage: TrainingStage, isUsable: @escaping () -> Void) {
+        self.stage = stage
+        self.isUsable = isUsable
+    }
+}
+
 /// Where a training in slices begins, and who is given its stages.
 public struct StageKeeping {
     /// `ArithmeticFingerprint` of the machine.
@@ -98,18 +110,21 @@ public struct StageKeeping {
     public var first: TrainingStage?
     /// The slice that the training ends after; nil: the last. What comes out before that is the stage, as an adapter.
     public var last: Int?
+    /// nil: none of it answers meanwhile.
+    public var answering: AnsweringStage?
     /// How long to train before a checkpoint is made; nil: none is.
     public var checkpointInterval: Duration?
     /// Called after every slice with prompts but the last, and with the checkpoints in between.
     public var keep: (TrainingStage) -> Void
 
     public init(
-        arithmetic: String, first: TrainingStage? = nil, last: Int? = nil, checkpointInterval: Duration? = nil,
-        keep: @escaping (TrainingStage) -> Void = { _ in }
+        arithmetic: String, first: TrainingStage? = nil, last: Int? = nil, answering: AnsweringStage? = nil,
+        checkpointInterval: Duration? = nil, keep: @escaping (TrainingStage) -> Void = { _ in }
     ) {
         self.arithmetic = arithmetic
         self.first = first
         self.last = last
+        self.answering = answering
         self.checkpointInterval = checkpointInterval
         self.keep = keep
     }

@@ -1,0 +1,127 @@
+import ClusterTestSupport
+import Coordination
+import Foundation
+import Messages
+import Testing
+import Unlearning
+
+@Suite("Whoever owns a shard and was not heard, or was turned away, is asked again which stages it lacks")
+struct UnheardHeirTests {
+    private static let training = {
+        var training = CoordinatorFixture.specification
+        training.slices = 4
+        return training
+    }()
+
+    private func copy(_ stages: [String]? = nil, shard: Int = 0, manifest: String) -> ShardCopy {
+        ShardCopy(shard: shard, manifest: manifest, prompts: 10, adapter: nil, stages: stages)
+    }
+
+    /// Somebody was forgotten from shard 0.
+    private func forgotten(_ snapshot: LedgerSnapshot) -> LedgerSnapshot {
+        var snapshot = snapshot
+        (snapshot.shards[0].manifest, snapshot.shards[0].adapter) = ("m0-after", nil)
+        snapshot.shards[0].quarantinedSince = Date(timeIntervalSince1970: 0)
+        snapshot.shards[0].awaitsExact = true
+        snapshot.pendingForgets = [
+            LedgerSnapshot.PendingForget(id: "f", received: Date(timeIntervalSince1970: 0), waitingFor: [0])
+        ]
+        return snapshot
+    }
+
+    private func published(_ snapshot: LedgerSnapshot, by worker: String) -> LedgerSnapshot {
+        var snapshot = forgotten(snapshot)
+        snapshot.shards[0].adapter = LedgerSnapshot.Adapter(
+            name: "n", manifest: "m0-after", missingMargins: 0, trainer: worker)
+        snapshot.shards[0].quarantinedSince = nil
+        snapshot.shards[0].awaitsExact = false
+        (snapshot.pendingForgets[0].waitingFor, snapshot.pendingForgets[0].retrained) = ([], [0])
+        return snapshot
+    }
+
+    @Test("Data that was brought up to date before there was an adapter is given again when there is one")
+    func untrained() throws {
+        var fixture = CoordinatorFixture(
+            CoordinatorFixture.snapshot(shards: 2, adapters: true), training: Self.training)
+        fixture.hello("b", copies: [copy(manifest: "m0"), copy(shard: 1, manifest: "m1")])
+        fixture.wait(4000, beating: ["b"])
+        var after = fixture.coordinator.snapshot
+        (after.shards[1].manifest, after.shards[1].adapter) = ("m1-after", nil)
+        fixture.feed(.ledgerChanged(after))
+        #expect(fixture.assignments.map(\.shard) == [1])
+        fixture.hello("a", copies: [copy(["s1"], manifest: "m0")])
+        fixture.feed(.ledgerChanged(forgotten(after)))
+        let brought = try #require(fixture.assignments.first)
+        #expect(brought.worker == "b" && brought.shard == 0 && !brought.trains)
+        let trim = try #require(fixture.hands.first { $0.worker == "a" })
+        fixture.say(.holds(copy(["s1"], manifest: "m0-after")), by: "a")
+        fixture.say(.failed(task: trim.task, code: .notHeld, message: ""), by: "a")
+        fixture.say(.holds(copy(manifest: "m0-after")), by: "b")
+        fixture.feed(.ledgerChanged(published(after, by: "a")))
+        fixture.order(.drain, "a")
+        var given = fixture.assignments
+        fixture.wait(4000, beating: ["a", "b"])
+        given += fixture.assignments
+        #expect(given.map(\.worker) == ["b"] && given.map(\.shard) == [0] && given.allSatisfy { !$0.trains })
+        fixture.say(.holds(copy(manifest: "m0-after")), by: "b")
+        fixture.say(.wants(shard: 0, manifest: "m0-after", stages: ["s1"]), by: "b")
+        #expect(fixture.hands.map(\.worker) == ["a"])
+    }
+
+    private func trained(_ task: TaskID, shard: Int, _ adapter: String) -> WorkerMessage {
+        .trained(
+            task: task,
+            TrainingReport(
+                adapter: adapter, manifest: "m0-after", prompts: 10, specification: Self.training, steps: 1, tokens: 1,
+                seconds: 1, computeSeconds: 1, epochLosses: [],
+                slices: SlicesReport(count: 4, first: 1, tokens: 1)), adapter: [1])
+    }
+
+    private func replays(_ actions: [CoordinatorAction]) -> [(worker: String, task: TaskID)] {
+        actions.compactMap { action in
+            guard case .dispatch(let peer, .replay(let task, _, _)) = action else { return nil }
+            return (String(decoding: peer.bytes, as: UTF8.self), task)
+        }
+    }
+
+    @Test("Who is turned away while two trainings differ is not given the data again before the dispute has an end")
+    func disputed() throws {
+        let before = CoordinatorFixture.snapshot(shards: 1, adapters: true)
+        var fixture = CoordinatorFixture(forgotten(before), training: Self.training)
+        let everybody = ["a", "b", "c"]
+        var actions: [CoordinatorAction] = []
+        var training: (worker: String, task: TaskID)?
+        for name in everybody {
+            fixture.hello(name)
+            actions += fixture.actions
+            training = training ?? fixture.assignments.first.map { ($0.worker, $0.task) }
+        }
+        let (trainer, task) = try #require(training)
+        let checker = try #require(replays(actions).first)
+        let other = try #require(everybody.first { $0 != trainer && $0 != checker.worker })
+        fixture.say(.holds(copy(manifest: "m0-after")), by: trainer)
+        fixture.say(trained(task, shard: 0, "n"), by: trainer)
+        let first = try #require(fixture.commands.first)
+        fixture.feed(.ledger(first.id, .committed(published(before, by: trainer))))
+        fixture.say(.holds(copy(["s1"], manifest: "m0-after")), by: other)
+        fixture.wait(4000, beating: everybody)
+        #expect(fixture.assignments.map(\.worker) == [trainer])
+        fixture.say(.holds(copy(manifest: "m0-after")), by: trainer)
+        fixture.say(trained(checker.task, shard: -1, "x"), by: checker.worker)
+        let dispute = try #require(fixture.commands.first)
+        let third = replays(fixture.actions)
+        fixture.say(.wants(shard: 0, manifest: "m0-after", stages: ["s1"]), by: trainer)
+        #expect(fixture.stagesSent(to: trainer) == [""] && fixture.hands.isEmpty)
+        fixture.wait(2000, beating: everybody)
+        #expect(fixture.assignments.isEmpty)
+        fixture.feed(.ledger(dispute.id, .committed(forgotten(before))))
+        let decider = try #require((third + replays(fixture.actions)).first { $0.worker == other })
+        fixture.say(trained(decider.task, shard: -1, "n"), by: other)
+        let second = try #require(fixture.commands.first)
+        fixture.feed(.ledger(second.id, .committed(published(before, by: other))))
+        var given = fixture.assignments
+        fixture.wait(4000, beating: everybody)
+        given += fixture.assignments
+        #expect(given.map(\.worker) == [trainer] && given.allSatisfy { !$0.trains })
+    }
+}
