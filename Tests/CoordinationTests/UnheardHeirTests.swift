@@ -5,7 +5,7 @@ import Messages
 import Testing
 import Unlearning
 
-@Suite("Whoever owns a shard and was not heard, or was turned away, is asked again which stages it lacks")
+@Suite("Whoever was turned away is asked again which stages it lacks")
 struct UnheardHeirTests {
     private static let training = {
         var training = CoordinatorFixture.specification
@@ -37,35 +37,6 @@ struct UnheardHeirTests {
         snapshot.shards[0].awaitsExact = false
         (snapshot.pendingForgets[0].waitingFor, snapshot.pendingForgets[0].retrained) = ([], [0])
         return snapshot
-    }
-
-    @Test("Data that was brought up to date before there was an adapter is given again when there is one")
-    func untrained() throws {
-        var fixture = CoordinatorFixture(
-            CoordinatorFixture.snapshot(shards: 2, adapters: true), training: Self.training)
-        fixture.hello("b", copies: [copy(manifest: "m0"), copy(shard: 1, manifest: "m1")])
-        fixture.wait(4000, beating: ["b"])
-        var after = fixture.coordinator.snapshot
-        (after.shards[1].manifest, after.shards[1].adapter) = ("m1-after", nil)
-        fixture.feed(.ledgerChanged(after))
-        #expect(fixture.assignments.map(\.shard) == [1])
-        fixture.hello("a", copies: [copy(["s1"], manifest: "m0")])
-        fixture.feed(.ledgerChanged(forgotten(after)))
-        let brought = try #require(fixture.assignments.first)
-        #expect(brought.worker == "b" && brought.shard == 0 && !brought.trains)
-        let trim = try #require(fixture.hands.first { $0.worker == "a" })
-        fixture.say(.holds(copy(["s1"], manifest: "m0-after")), by: "a")
-        fixture.say(.failed(task: trim.task, code: .notHeld, message: ""), by: "a")
-        fixture.say(.holds(copy(manifest: "m0-after")), by: "b")
-        fixture.feed(.ledgerChanged(published(after, by: "a")))
-        fixture.order(.drain, "a")
-        var given = fixture.assignments
-        fixture.wait(4000, beating: ["a", "b"])
-        given += fixture.assignments
-        #expect(given.map(\.worker) == ["b"] && given.map(\.shard) == [0] && given.allSatisfy { !$0.trains })
-        fixture.say(.holds(copy(manifest: "m0-after")), by: "b")
-        fixture.say(.wants(shard: 0, manifest: "m0-after", stages: ["s1"]), by: "b")
-        #expect(fixture.hands.map(\.worker) == ["a"])
     }
 
     private func trained(_ task: TaskID, shard: Int, _ adapter: String) -> WorkerMessage {

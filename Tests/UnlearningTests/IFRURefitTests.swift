@@ -118,7 +118,7 @@ struct IFRURefitTests {
             model: LinearModel(), tokenizer: ByteTokenizer(), adapter: original, prompts: Self.prompts)
         let preparation = try plain.calibrated(
             model: LinearModel(), tokenizer: ByteTokenizer(), adapter: original, prompts: Self.prompts,
-            by: InfluenceTrial(specification: specification))
+            by: InfluenceTrial(specification: specification), among: [.step, .refit])
         let known = try #require(preparation.calibration)
         #expect(known.solution == .refit && known.distanceAfter < 0.5 * known.distanceBefore)
         func distance(_ adapter: Adapter) throws -> Double {

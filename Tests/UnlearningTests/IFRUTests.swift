@@ -163,7 +163,7 @@ struct IFRUTests {
         // Without calibration the same request is tried out; and a calibration that failed leaves λ open.
         let tried = try Self.unlearn(original, plain, request, retained: training).report
         #expect(tried.disagreement != nil && tried.solving.scoredTokens > 0 && tried.calibration == nil)
-        let failed = try calibrated(plain, original, training, IFRUConfiguration(tolerance: 1e-9))
+        let failed = try calibrated(plain, original, training, IFRUConfiguration(divergenceCap: 1e-12, tolerance: 1e-9))
         #expect(failed.calibration == nil)
     }
 
