@@ -127,7 +127,8 @@ public struct IFRUReport: Codable, Hashable, Sendable {
     /// ‖actual − predicted‖ ÷ ‖predicted‖ over the probes, predictions below the arithmetic's resolution counted as that;
     /// nil without probes.
     public var disagreement: Double?
-    /// False when no λ and step brought prediction and reality within the tolerance; the best ones were taken.
+    /// False when no λ and step brought prediction and reality within the tolerance, and the best ones were taken; of an
+    /// interpolation when it moved retained answers beyond the divergence cap.
     public var isWithinTolerance = true
     /// Gradient of the request; solve, choice of λ and step.
     public var gradient = PhaseCost()

@@ -63,7 +63,8 @@ public struct InfluenceCalibration: Codable, Hashable, Sendable {
     public var damping: Double
     /// Of an interpolation: by rising share.
     public var overshoots: [InfluenceOvershoot]?
-    /// Of an interpolation: how far the margins have come with these factors, of the way back to where the training began.
+    /// Of an interpolation: how far the margins came in the trial, of the way back to where the training began, and are
+    /// expected to come in requests of other sizes (a little less where the largest factor did not reach it).
     public var way: Double?
     /// Of a refit: how much of what the retained prompts would reply is in it, from 0 to 1; see `InfluenceRefit`.
     public var share: Double?
@@ -137,8 +138,9 @@ extension InfluenceCalibration {
 extension InfluencePreparation {
     /// The same with solution and λ chosen by a trial: the adapter is trained once more without some prompts, and of all steps,
     /// refits and interpolations that come true the one is taken that comes nearest to that training on them, a refit only if
-    /// it is clearly nearer. Requests then need neither trials nor probes. Where nothing is within the tolerance, λ stays open
-    /// and every request tries for itself.
+    /// it is clearly nearer. Requests then need no trials, and probes only where more was left than their tolerance. Where no
+    /// step or refit is within the tolerance and no interpolation brings margins nearer, λ stays open and every request tries
+    /// for itself.
     ///
     /// Where the adapter has hardly fitted its prompts these are much alike; where it has memorised them, a step does not move.
     ///

@@ -44,7 +44,8 @@ extension InfluenceCorrection {
         return (values, interpolation.expected(solution, way: known.way ?? solution.factor))
     }
 
-    /// Of the factors that bring margins nearer and stay under the divergence cap, the one whose margins, as the model gives them, come nearest to `targets`; nil if there is none.
+    /// Of the factors that bring margins nearer and stay under the divergence cap, the one whose margins, as the model gives
+    /// them, come nearest to `targets`; nil if there is none.
     ///
     /// - `prompts`: of all rows, by row: how far requests of other sizes have to go to come as far is tried on them.
     /// - `order`: rows in the order in which they are taken for that, those of `targets` first.
