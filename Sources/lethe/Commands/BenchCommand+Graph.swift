@@ -6,6 +6,7 @@ import Unlearning
 
 extension GraphForgetting: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
+    public var defaultValueDescription: String { text }
 }
 
 extension SyntheticSize: ExpressibleByArgument {
@@ -27,6 +28,9 @@ extension BenchCommand {
                 IFRU's corrections (arXiv 2307.02147) with the retrained model. Needs no cluster and no language model. \
                 Distances are means of the difference of two predicted probabilities; answers on every line are given by the \
                 graph without what was forgotten.
+
+                With --score nothing is forgotten: the model is trained on all of the data and answers for pairs, a line of JSON \
+                each, as a baseline of what a language model recommends.
                 """)
 
         @Option(help: "How the files are written: recbole, movielens, csv or jsonl.")
@@ -46,6 +50,13 @@ extension BenchCommand {
 
         @Option(help: "What is forgotten: noise:P%, users:P%, interactions:P%, or a number without %.")
         var forget = GraphForgetting(.users, .count(1))
+
+        @Option(
+            help: """
+                A file with a user and an item on each line, a tabulator between them; prints {"margin"} line by line, the logit \
+                of a like, null where the data knows the user or the item not.
+                """)
+        var score: String?
 
         @Option(help: "Runs (1 to 100), with seeds 1…N for data split, embeddings and choice of what is forgotten.")
         var seeds = 1
@@ -103,6 +114,7 @@ extension BenchCommand {
                     testShare: testShare, damping: damping, tolerance: tolerance, threads: threads)
                 try settings.model.check()
                 let read = try interactions()
+                if let score { return try printScores(of: score, read, settings) }
                 var runs: [GraphReport] = []
                 for seed in 1...UInt64(seeds) {
                     let data = try read ?? GraphData(synthetic: try syntheticSize(), seed: seed)

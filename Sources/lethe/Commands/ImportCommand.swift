@@ -44,8 +44,7 @@ struct ImportCommand: ParsableCommand {
     @Option(
         help: """
             So many negatives are drawn for each like, from 0 to 20, where nobody says what was not liked: items of the table \
-            of items that is given beside the ratings, by a keyed hash. Each is asked about once, with the answer "No.". \
-            [default: 0]
+            of items that is given beside the ratings, by a keyed hash. Each is asked about once, with the answer "No.".
             """)
     var negatives = 0
 

@@ -8,6 +8,9 @@ public struct GraphData: Sendable {
     public var users: Int
     public var items: Int
     public var samples: [GraphSample]
+    /// Numbers by name; none where the data is made up.
+    public private(set) var userNumbers: [String: Int] = [:]
+    public private(set) var itemNumbers: [String: Int] = [:]
 
     /// - Parameters:
     ///   - interactions: a pair that occurs again counts once, with its last rating.
@@ -28,6 +31,7 @@ public struct GraphData: Sendable {
             }
         }
         (self.users, self.items, self.samples) = (users.count, items.count, samples)
+        (userNumbers, itemNumbers) = (users, items)
     }
 
     private static func number(of name: String, in numbers: inout [String: Int]) -> Int {
