@@ -5,6 +5,7 @@ import json
 import os
 import statistics
 
+import ranking
 import variants
 from local import LocalCluster, sampling, say, table
 
@@ -17,16 +18,21 @@ def main():
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--shards", type=int, default=4)
     parser.add_argument("--aggregates", action="store_true", help="leave out the base model and each adapter alone")
-    parser.add_argument("--slices", help="numbers of slices to compare with the first of them, such as 1,2,4,8; 4:none: without averaging")
-    parser.add_argument("--variants", metavar="FILE", help="trainings to compare with the first of them; see cluster/variants.json")
-    parser.add_argument("--samples", type=int, default=1024, help="with --slices or --variants: about so many training prompts")
+    parser.add_argument(
+        "--slices", help="numbers of slices to compare with the first of them, such as 1,2,4,8; 4:none: without averaging")
+    parser.add_argument("--variants", metavar="FILE", help="trainings to compare with the first; see cluster/variants.json")
+    parser.add_argument(
+        "--samples", type=int, default=1024, help="with --slices, --variants or --ranking: about so many training prompts")
     parser.add_argument("--keep", help="with --slices or --variants: a folder for finished cases, which a later run goes on from")
     parser.add_argument("--kept-only", action="store_true", help="with --keep: the table of the cases that there are")
+    parser.add_argument("--ranking", type=int, nargs="?", const=200, metavar="PEOPLE",
+                        help="HR@10 and NDCG@10 of so many people's next like (200), beside recommenders without a model")
+    parser.add_argument("--whole", type=int, default=30, help="with --ranking: of so many also in the whole catalogue (default 30)")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("settings", nargs="*", help="further options of the coordinator, after --")
     arguments = parser.parse_args()
-    if arguments.slices or arguments.variants:
-        report = variants.measure(arguments)
+    if arguments.slices or arguments.variants or arguments.ranking:
+        report = ranking.measure(arguments) if arguments.ranking else variants.measure(arguments)
         if arguments.json:
             print(json.dumps(report, sort_keys=True))
         return
