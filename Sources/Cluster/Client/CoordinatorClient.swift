@@ -38,6 +38,8 @@ public final class CoordinatorClient {
     private var isKnown = false
     /// How far the last connection has come.
     private var reached = ConnectionAttempt.none
+    /// Called once where nothing takes a connection for a while, with words for a person.
+    public var whenAbsent: (String) -> Void = { _ in }
     /// Why one of several addresses was passed over, since something was last heard from the right one.
     private var passedOver: ClientError?
 
@@ -63,7 +65,7 @@ public final class CoordinatorClient {
     /// Sends a request and waits for its reply.
     ///
     /// - `id`: the request's name; repeating one returns the stored reply. nil: a new random one.
-    /// - `patience`: how long the coordinator may be silent.
+    /// - `patience`: how long the coordinator may be silent; where nothing ever took a connection no longer than 15 seconds.
     /// - `whenWorking`: called about once a second while the coordinator works on it; throws to give up.
     /// - `isWanted`: asked several times a second; once it says no, the coordinator is left, which drops what only this
     ///   connection asked for. nil: it stays wanted.
@@ -138,7 +140,9 @@ public final class CoordinatorClient {
         try requireName()
         let clock = ContinuousClock()
         var open = Array(questions.indices)
-        var deadline = clock.now + patience
+        let begin = clock.now
+        var deadline = begin + patience
+        var absence = isKnown ? nil : Absence(begin: begin)
         // One lost message should not cost the whole patience, one slow answer should not be asked for many times.
         var attempt = firstAttempt
         var missed = 0
@@ -148,7 +152,7 @@ public final class CoordinatorClient {
             /// It is there, and is not the one.
             var isWrong = false
             for question in open { try send(questions[question].frames, until: deadline, clock) }
-            var retry = min(deadline, clock.now + attempt)
+            var retry = min(absence?.end(before: deadline) ?? deadline, clock.now + attempt)
             let poller = Poller([.socket(socket)] + [socket.attempts].compactMap(\.self))
             waiting: while clock.now < retry {
                 if let isWanted, !isWanted() {
@@ -156,10 +160,15 @@ public final class CoordinatorClient {
                     socket = try Self.connect(context, endpoint, curve)
                     throw ClientError(code: .cancelled, message: "nobody waits for the answer any more")
                 }
-                let silence = retry - clock.now
+                let silence = (absence?.nextWord(before: retry) ?? retry) - clock.now
                 let pause = isWanted == nil ? silence : min(silence, Self.glance)
                 let ready = try poller.wait(timeout: pause)
-                if try isOutdated() {
+                let isOutdated = try self.isOutdated()
+                if reached != .none { absence = nil }
+                if absence?.mustSpeak(at: clock.now) == true {
+                    whenAbsent("nothing takes a connection at \(addresses.text) yet; going on trying")
+                }
+                if isOutdated {
                     // With the keys of a coordinator that is only just coming up it is the right one.
                     (isPassedOver, isWrong) = (true, reached == .refused)
                     if !isWrong { addresses.heard() }
@@ -169,7 +178,7 @@ public final class CoordinatorClient {
                 while let frames = try socket.receive(
                     maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message)
                 {
-                    isKnown = true
+                    (isKnown, absence) = (true, nil)
                     addresses.heard()
                     let (id, message) = try ClientMessage.decode(frames: frames)
                     // Late answers to earlier requests of this connection are left.
@@ -198,7 +207,7 @@ public final class CoordinatorClient {
                     }
                 }
             }
-            guard clock.now < deadline else { throw silence }
+            guard clock.now < absence?.end(before: deadline) ?? deadline else { throw silence }
             addresses.turn()
             socket = try Self.connect(context, endpoint, curve)
             // Once more soon, and not more patiently for it.

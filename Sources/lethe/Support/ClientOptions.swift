@@ -21,9 +21,11 @@ struct ClientOptions: ParsableArguments {
 
     /// Connects; nothing is sent before the first request.
     func connect() throws -> CoordinatorClient {
-        try CoordinatorClient(
+        let client = try CoordinatorClient(
             endpoints: try coordinatorEndpoints(coordinator),
             curve: curveKeys(keys: keys, coordinatorKey: coordinatorKey), memory: .standard())
+        client.whenAbsent = Output.note
+        return client
     }
 
     /// A gateway's own connection.

@@ -1,0 +1,40 @@
+import Messages
+import Testing
+import ZeroMQ
+
+@testable import Client
+
+@Suite("A coordinator that is not there")
+struct AbsentCoordinatorTests {
+    private let begin = ContinuousClock.now
+
+    @Test("Where nothing takes a connection a long patience ends sooner, a short one when it would")
+    func end() {
+        let absence = Absence(begin: begin)
+        #expect(absence.end(before: begin + .seconds(600)) == begin + .seconds(15))
+        #expect(absence.end(before: begin + .seconds(5)) == begin + .seconds(5))
+    }
+
+    @Test("Whoever waits is told once, after a while")
+    func word() {
+        var absence = Absence(begin: begin)
+        #expect(absence.nextWord(before: begin + .seconds(5)) == begin + .seconds(3))
+        let early = absence.mustSpeak(at: begin + .seconds(2))
+        let due = absence.mustSpeak(at: begin + .seconds(3))
+        let again = absence.mustSpeak(at: begin + .seconds(9))
+        #expect(!early && due && !again)
+        #expect(absence.nextWord(before: begin + .seconds(5)) == begin + .seconds(5))
+    }
+
+    @Test("A client says so of an address where nothing listens, and what it ends with names the address")
+    func client() throws {
+        // A port that was free a moment ago: the socket that has found it is gone by then.
+        let endpoint = try { try Socket(try Context(), .router).bind("tcp://127.0.0.1:*") }()
+        let client = try CoordinatorClient(endpoint: endpoint)
+        var words: [String] = []
+        client.whenAbsent = { words.append($0) }
+        let error = #expect(throws: ClientError.self) { try client.call(.status, patience: .seconds(4)) }
+        #expect(error?.code == .unreachable && error?.message.contains(endpoint) == true)
+        #expect(words.count == 1 && words.allSatisfy { $0.contains(endpoint) })
+    }
+}
