@@ -3,6 +3,7 @@ import Coordination
 import Foundation
 import Messages
 import Testing
+import Unlearning
 
 @Suite("The coordinator and workers of the version of the protocol before")
 struct OlderWorkerTests {
@@ -42,7 +43,9 @@ struct OlderWorkerTests {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
         let copies = [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")]
         fixture.hello("a", version: Self.older, copies: copies) { $0.averages = nil }
-        fixture.ask(.compare(.quick), id: "c")
+        var options = ComparisonOptions.quick
+        options.methods = [.original, .retrain, .retrainSliced]
+        fixture.ask(.compare(options), id: "c")
         fixture.feed(
             .comparisonLoaded(
                 operation: "c", .success(LoadedComparison(cases: PlannedCase.samples(2), basis: "basis"))))
@@ -53,6 +56,26 @@ struct OlderWorkerTests {
         fixture.hello("b", version: Self.older) { $0.averages = true }
         #expect(comparisons(fixture) == ["b"])
         #expect(fixture.status.operations.first?.progress.contains("waits for a worker") == false)
+    }
+
+    @Test("One that does not say which methods it knows is given no case with a later one, and any other")
+    func methods() {
+        func given(_ methods: [ComparisonMethod], _ said: [String]?) -> [String] {
+            var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
+            let copies = [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")]
+            fixture.hello("a", copies: copies) { $0.methods = said }
+            var options = ComparisonOptions.quick
+            options.methods = methods
+            fixture.ask(.compare(options), id: "c")
+            fixture.feed(
+                .comparisonLoaded(
+                    operation: "c", .success(LoadedComparison(cases: PlannedCase.samples(1), basis: "basis"))))
+            return comparisons(fixture)
+        }
+        #expect(given([.original, .retrain, .ifru], nil) == ["a"])
+        #expect(given([.original, .retrain, .negativePreference], nil) == [])
+        #expect(given([.original, .retrain, .negativePreference], ["original", "retrain", "npo", "later"]) == ["a"])
+        #expect(given([.original, .retrain, .ifru], ["original", "retrain", "npo"]) == [])
     }
 
     @Test("One is asked for no stage and given none, and its copy goes as it always went")

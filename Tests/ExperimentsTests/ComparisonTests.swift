@@ -109,7 +109,7 @@ struct ComparisonTests {
         let ascent = try #require(report.row(.gradientAscent))
         #expect(ascent.failure?.contains("nothing to forget") == true)
         #expect(ascent.completeness == nil && ascent.effort == nil)
-        for method in [ComparisonMethod.negativeDivergence, .badTeacher] {
+        for method in [ComparisonMethod.negativeDivergence, .badTeacher, .negativePreference] {
             #expect(report.row(method)?.failure?.contains("nothing to forget") == true)
         }
         #expect(ComparisonReport(merging: [report]).summaries.first { $0.method == .gradientAscent }?.failed == 1)

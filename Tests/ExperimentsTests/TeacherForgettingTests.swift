@@ -33,7 +33,12 @@ struct TeacherForgettingTests {
             check { TeacherLosses.towards(student: $0, teacher: teacher) }
             check { TeacherLosses.away(student: $0, teacher: teacher) }
         }
-        for label in [true, false] { check { TeacherLosses.ascent(student: $0, label: label) } }
+        for label in [true, false] {
+            check { TeacherLosses.ascent(student: $0, label: label) }
+            for teacher in Self.margins {
+                check { TeacherLosses.dispreferred(student: $0, teacher: teacher, label: label) }
+            }
+        }
     }
 
     @Test("A student that answers as its teacher has no slope, either way")
@@ -41,6 +46,22 @@ struct TeacherForgettingTests {
         for margin in Self.margins {
             #expect(TeacherLosses.towards(student: margin, teacher: margin).slope == 0)
             #expect(TeacherLosses.away(student: margin, teacher: margin).slope == 0)
+        }
+    }
+
+    @Test("NPO begins as gradient ascent, and its slope falls with the answer's probability")
+    func preference() {
+        for label in [true, false] {
+            for margin in Self.margins {
+                let first = TeacherLosses.dispreferred(student: margin, teacher: margin, label: label).slope
+                #expect(abs(first - TeacherLosses.ascent(student: margin, label: label).slope) < 1e-15)
+            }
+            // As far beyond the teacher, the slope of ascent is near 1 and NPO's falls.
+            let sign = label ? -1.0 : 1.0
+            let slopes = [0.0, 20, 40, 80].map {
+                abs(TeacherLosses.dispreferred(student: sign * $0, teacher: -sign * 5, label: label).slope)
+            }
+            #expect(slopes[1] > slopes[2] && slopes[2] > slopes[3] && slopes[3] < 0.01)
         }
     }
 
@@ -77,7 +98,7 @@ struct TeacherForgettingTests {
         }
     }
 
-    @Test("Both move the forgotten answers as they aim, within the cap, and are pure functions")
+    @Test("All move the forgotten answers as they aim, within the cap, and are pure functions")
     func aims() throws {
         let forget = Array(prompts.prefix(12))
         func distance(_ adapter: Adapter, from teacher: [Float]) throws -> Double {
@@ -91,7 +112,14 @@ struct TeacherForgettingTests {
         let (_, taught) = try unlearn(.incompetentTeacher)
         let ignorant = [Float](repeating: 0, count: forget.count)
         #expect(try distance(taught.adapter, from: ignorant) < distance(before, from: ignorant))
-        for result in [away, taught] {
+        let (_, dispreferred) = try unlearn(.dispreferred)
+        func loss(_ adapter: Adapter) throws -> Double {
+            try zip(LetterShop.margins(forget, adapter), forget).reduce(0) {
+                $0 - AnswerDivergence.logProbability(margin: Double($1.1.label ? $1.0 : -$1.0))
+            }
+        }
+        #expect(try loss(dispreferred.adapter) > loss(before))
+        for result in [away, taught, dispreferred] {
             #expect(result.divergence <= 1 && result.cost.steps == 3)
             #expect(result.cost.trainedTokens > 0 && result.cost.scoredTokens > 0)
         }

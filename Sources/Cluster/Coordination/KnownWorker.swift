@@ -1,4 +1,5 @@
 import Messages
+import Unlearning
 
 /// What the coordinator knows of one worker, by the worker's own id.
 package struct KnownWorker: Sendable {
@@ -15,8 +16,8 @@ package struct KnownWorker: Sendable {
     var release: String?
     /// Of the protocol, as it last greeted.
     var protocolVersion = CoordinatorLimits.protocolVersion
-    /// Whether its rows of a comparison are those of now.
-    var comparesAsNow = true
+    /// Whose rows of a comparison it computes as they are now.
+    var comparedMethods = Set(ComparisonMethod.allCases)
     /// When its process began.
     var started: CoordinatorInstant?
     var isEphemeral = false

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Messages
+import Unlearning
 import ZeroMQ
 
 /// The socket loop of a worker process. Lives on one thread.
@@ -371,6 +372,7 @@ final class WorkerLoop {
         hello.uptimeSeconds = now
         hello.isEphemeral = directory.isRemovedAtEnd
         hello.knowsLeave = true
+        hello.methods = ComparisonMethod.allCases.map(\.rawValue)
         return hello
     }
 }

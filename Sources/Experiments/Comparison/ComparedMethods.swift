@@ -61,6 +61,7 @@ struct ComparedMethods {
             return approximate(result.adapter, request: result.cost)
         case .negativeDivergence: return try taught(.away, after: step)
         case .badTeacher: return try taught(.incompetentTeacher, after: step)
+        case .negativePreference: return try taught(.dispreferred, after: step)
         case .e2urec:
             let result = try E2URec.unlearn(
                 model: work.model, tokenizer: work.tokenizer, adapter: original.adapter,

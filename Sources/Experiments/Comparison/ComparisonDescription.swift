@@ -45,11 +45,12 @@ extension ComparisonDescription {
             text: "a few AdamW steps up the loss of the deleted prompts, ended by a cap on the mean divergence "
                 + "of the answers to retained prompts"),
         ComparisonDescription(
-            name: "NegKL, Bad-T",
+            name: "NegKL, Bad-T, NPO",
             text: "as gradient ascent, under the same cap, with as many retained prompts in each step, whose answers "
                 + "are held at the original's; NegKL (arXiv 2403.03536) goes away from the original's answers to the "
                 + "deleted prompts, after a first step of gradient ascent, without which nothing moves; Bad-T "
-                + "(arXiv 2205.08096) goes towards the answers of a model that was not trained, here the base model"),
+                + "(arXiv 2205.08096) goes towards the answers of a model that was not trained, here the base model; NPO "
+                + "(arXiv 2404.05868, beta 0.1) goes up the loss the less, the further the answer already went"),
         ComparisonDescription(
             name: "APA",
             text: "the cluster's partition; sample-adaptive attention chosen on validation; exact: in a "

@@ -3,11 +3,11 @@ import Recommendation
 import Unlearning
 
 /// Forgets by teachers: the answers to forgotten prompts move by one aim, while those to retained prompts are held at the
-/// original's (two baselines of arXiv 2403.03536). Baselines for comparisons; nothing is served that they made.
+/// original's (two baselines of arXiv 2403.03536, and NPO, arXiv 2404.05868). Baselines for comparisons; nothing is served that they made.
 ///
 /// A two-way answer has one degree of freedom, its margin, so that every loss here is one of margins. Each step takes a batch
 /// of forgotten prompts and as many retained ones, and the loss is the sum of both means. The brake is that of gradient ascent:
-/// the three differ in their aim only. As there, only prompts whose target is forgotten count as forgotten.
+/// they differ in their aim only. As there, only prompts whose target is forgotten count as forgotten.
 public enum TeacherForgetting {
     public enum Aim: Hashable, Sendable {
         /// NegKL: away from the original's answers, up KL(original ‖ student). Where the student still is the original this
@@ -17,6 +17,10 @@ public enum TeacherForgetting {
         /// KL(teacher ‖ student). The paper's has random weights; here it is the base model without an adapter, which is what
         /// the student was before its first step.
         case incompetentTeacher
+        /// NPO (arXiv 2404.05868, equation 3): the data's answer is the worse one of a pair without a better one. Its slope is that
+        /// of gradient ascent times 2·p^β/(p^β + p₀^β), p being the probability of the answer now and p₀ the original's: 1 at the
+        /// first step, and the less the further the answer has gone.
+        case dispreferred
     }
 
     /// A pure function of its arguments; in any order.
@@ -94,7 +98,7 @@ public enum TeacherForgetting {
             for (prompt, margin) in try score(step.retained.filter { held[$0.digest] == nil }, mixture) {
                 held[prompt.digest] = margin
             }
-            let teacher: AdapterMixture? = aim == .away ? mixture : nil
+            let teacher: AdapterMixture? = aim == .incompetentTeacher ? nil : mixture
             for (prompt, margin) in try score(step.forgotten.filter { taught[$0.digest] == nil }, teacher) {
                 taught[prompt.digest] = margin
             }
@@ -122,6 +126,8 @@ public enum TeacherForgetting {
             case .away where isFirst: return TeacherLosses.ascent(student: margin, label: prompt.label).slope
             case .away: return TeacherLosses.away(student: margin, teacher: teacher).slope
             case .incompetentTeacher: return TeacherLosses.towards(student: margin, teacher: teacher).slope
+            case .dispreferred:
+                return TeacherLosses.dispreferred(student: margin, teacher: teacher, label: prompt.label).slope
             }
         }
     }
@@ -146,6 +152,20 @@ package enum TeacherLosses {
     package static func away(student: Double, teacher: Double) -> Value {
         let value = towards(student: student, teacher: teacher)
         return Value(loss: -value.loss, slope: -value.slope)
+    }
+
+    /// β of the paper's experiments.
+    static let inverseTemperature = 0.1
+
+    /// −(2/β)·log σ(−β·log(p/p₀)): p, p₀ of the label by student and teacher.
+    package static func dispreferred(student: Double, teacher: Double, label: Bool) -> Value {
+        let (beta, sign) = (inverseTemperature, label ? 1.0 : -1.0)
+        let ratio =
+            AnswerDivergence.logProbability(margin: sign * student)
+            - AnswerDivergence.logProbability(margin: sign * teacher)
+        return Value(
+            loss: -2 / beta * AnswerDivergence.logProbability(margin: -beta * ratio),
+            slope: 2 * Metrics.probability(margin: beta * ratio) * sign * Metrics.probability(margin: -sign * student))
     }
 
     /// The label's log-loss, negated.

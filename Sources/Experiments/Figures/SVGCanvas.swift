@@ -140,6 +140,7 @@ struct SeriesStyle {
         case .gradientAscent: self.init("#b5651d", .circle)
         case .negativeDivergence: self.init("#8c564b", .triangle)
         case .badTeacher: self.init("#bcbd22", .triangle)
+        case .negativePreference: self.init("#17808a", .triangle)
         case .e2urec: self.init("#cc79a7", .circle)
         case .ifru: self.init("#d55e00", .diamond)
         case .ifruDirect: self.init("#e69f00", .diamond)

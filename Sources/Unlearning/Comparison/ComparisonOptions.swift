@@ -23,6 +23,9 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
     /// Towards the answers of an untrained model on the forgotten prompts, of the original on retained ones (arXiv
     /// 2205.08096).
     case badTeacher = "bad-t"
+    /// Down the original's preference for its own answers to the forgotten prompts, towards them on retained ones (NPO, arXiv
+    /// 2404.05868).
+    case negativePreference = "npo"
     /// arXiv 2403.03536
     case e2urec
     /// arXiv 2307.02147
@@ -48,6 +51,7 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
         case .gradientAscent: "Gradient ascent"
         case .negativeDivergence: "NegKL"
         case .badTeacher: "Bad-T"
+        case .negativePreference: "NPO"
         case .e2urec: "E2URec"
         case .ifru: "IFRU"
         case .ifruDirect: "IFRU, no spillover"
@@ -56,6 +60,9 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
         case .apaSliced: "APA, sliced"
         }
     }
+
+    /// Those of the releases whose workers do not say which they know.
+    public static let beforeTheyWereSaid = Set(allCases).subtracting([.negativePreference])
 
     /// The position among `allCases`: the order of every table.
     public var order: Int { Self.allCases.firstIndex(of: self) ?? 0 }

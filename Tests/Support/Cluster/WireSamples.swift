@@ -32,7 +32,7 @@ package enum WireSamples {
             worker: "w", name: "host:1", protocolVersion: 2, base: "b", precision: .f32, arithmetic: "x", threads: 2,
             copies: [])
         (hello.label, hello.release, hello.uptimeSeconds) = ("node-1", "1.2.3", 0.5)
-        (hello.isEphemeral, hello.knowsLeave) = (true, true)
+        (hello.isEphemeral, hello.knowsLeave, hello.methods) = (true, true, ["original", "npo"])
         return hello
     }
 

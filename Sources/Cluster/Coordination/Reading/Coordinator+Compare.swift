@@ -35,12 +35,11 @@ extension Coordinator {
 
     /// The next case for a worker that has nothing else to do.
     mutating func giveComparison(to worker: KnownWorker) {
-        guard let peer = worker.peer, worker.comparesAsNow, hasOnlyCopies(worker.id), shardToTrain(by: worker) == nil
-        else { return }
+        guard let peer = worker.peer, hasOnlyCopies(worker.id), shardToTrain(by: worker) == nil else { return }
         for operation in operations.readers
         where operation.state == .running && isWelcome(worker.id, for: .operation(operation.id)) {
             guard case .compare(let comparison) = operation.course, let cases = operation.cases,
-                let position = cases.todo.first
+                let position = cases.todo.first, worker.comparedMethods.isSuperset(of: comparison.options.methods)
             else { continue }
             update(operation.id) { $0.setCases { $0.todo.removeFirst() } }
             let part = OperationPart(
@@ -127,11 +126,13 @@ extension Coordinator {
         }
         return "comparing methods, \(cases.done) of \(cases.count) cases done"
             + (under.isEmpty ? "" : "; under way, rows: \(under.joined(separator: ", "))")
-            + (waitsForNewer(cases) ? Self.olderText : "")
+            + (waitsForNewer(cases, of: operation) ? Self.olderText : "")
     }
 
-    private func waitsForNewer(_ cases: Comparison.Cases) -> Bool {
-        !cases.todo.isEmpty && roster.workingCount > 0 && !roster.hasWorking { $0.comparesAsNow }
+    private func waitsForNewer(_ cases: Comparison.Cases, of operation: Operation) -> Bool {
+        guard case .compare(let comparison) = operation.course else { return false }
+        return !cases.todo.isEmpty && roster.workingCount > 0
+            && !roster.hasWorking { $0.comparedMethods.isSuperset(of: comparison.options.methods) }
     }
 
     func comparisonFraction(of operation: Operation) -> Double {

@@ -35,8 +35,14 @@ extension WorkerMessage.Hello {
             && (specification.averaging == .none || knowsAverages)
     }
 
-    /// Also in comparisons of methods, whose sliced rows have them.
     package var knowsAverages: Bool { protocolVersion > 10 || averages == true }
+
+    /// The methods whose rows of a comparison it computes as they are now. Sliced rows have averages: who knows none of these is
+    /// given no case at all. A method of a later release than this one is passed over.
+    package var comparedMethods: Set<ComparisonMethod> {
+        guard knowsAverages else { return [] }
+        return methods.map { Set($0.compactMap(ComparisonMethod.init)) } ?? ComparisonMethod.beforeTheyWereSaid
+    }
 }
 
 extension CoordinatorMessage {
