@@ -156,6 +156,11 @@ struct ComparisonTests {
         #expect(original > 0)
         let ifru = try #require(last.first { $0.method == .ifru })
         #expect(ifru.preparation?.trainedTokens ?? 0 > 0)
+        // Each point's mean has its error over prompts, also with one seed.
+        let summary = try #require(report.driftSummaries.first { $0.requests == 6 && $0.method == .original })
+        let point = try #require(last.first { $0.method == .original })
+        #expect(point.divergence?.count ?? 0 > 1 && point.standardError ?? 0 > 0)
+        #expect(summary.distance?.mean == original && summary.distance?.standardError == point.standardError)
     }
 
     @Test("A report survives JSON, also in snake case")

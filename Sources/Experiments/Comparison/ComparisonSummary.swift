@@ -84,6 +84,8 @@ public struct DriftSummary: Codable, Hashable, Sendable {
     public var method: ComparisonMethod
     public var requests: Int
     public var jensenShannon: Statistic?
+    /// The same mean with its standard errors.
+    public var distance: DistanceEstimate?
     public var auc: Statistic?
     public var requestSeconds: Statistic?
     public var preparationSeconds: Statistic?
@@ -112,6 +114,10 @@ extension ComparisonReport {
                 return DriftSummary(
                     method: method, requests: requests,
                     jensenShannon: Statistic(points.compactMap { $0.divergence?.jensenShannon }),
+                    distance: DistanceEstimate(
+                        seeds: points.compactMap { point in
+                            point.divergence?.jensenShannon.map { ($0, point.standardError) }
+                        }, prompts: points.reduce(0) { $0 + ($1.divergence?.count ?? 0) }),
                     auc: Statistic(points.compactMap { $0.test?.auc }),
                     requestSeconds: Statistic(points.compactMap { $0.request?.seconds }),
                     preparationSeconds: Statistic(points.compactMap { $0.preparation?.seconds }),

@@ -47,8 +47,24 @@ public struct DistanceEstimate: Codable, Hashable, Sendable {
         self.prompts = prompts
         let known = variances.compactMap { $0 }
         if known.count == means.count { promptError = known.reduce(0, +).squareRoot() / Double(means.count) }
-        seedError = Self.varianceOfMean(means)?.squareRoot()
+        seedError = Self.standardErrorOfMean(means)
     }
+
+    /// Of means that each seed has of its own prompts, with their standard errors over these; nil without any.
+    init?(seeds: [(mean: Double, standardError: Double?)], prompts: Int) {
+        guard !seeds.isEmpty else { return nil }
+        mean = Self.mean(seeds.map(\.mean))
+        self.seeds = seeds.count
+        self.prompts = prompts
+        let known = seeds.compactMap(\.standardError)
+        if known.count == seeds.count {
+            promptError = known.reduce(0) { $0 + $1 * $1 }.squareRoot() / Double(seeds.count)
+        }
+        seedError = Self.standardErrorOfMean(seeds.map(\.mean))
+    }
+
+    /// nil for fewer than two values.
+    static func standardErrorOfMean(_ values: [Double]) -> Double? { varianceOfMean(values)?.squareRoot() }
 
     /// Of the mean over the requests of one seed: from their prompts, or, where one has a single prompt, from how the requests
     /// differ.

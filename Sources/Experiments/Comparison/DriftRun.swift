@@ -134,6 +134,8 @@ struct DriftRun {
                         throw UnlearningError.notFinite(what: "an answer")
                     }
                     point.divergence = divergence
+                    point.standardError = DistanceEstimate.standardErrorOfMean(
+                        zip(answers, reference).map { AnswerDivergence.jensenShannon(Double($0), Double($1)) })
                     point.test = Metrics(margins: test, labels: run.state.test.map(\.sample.label))
                     point.request = run.tracks[index].request
                     point.preparation = run.tracks[index].preparing

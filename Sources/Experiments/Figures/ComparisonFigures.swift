@@ -83,7 +83,7 @@ public struct ComparisonFigures {
 
     /// Distance to a training from the beginning, request after request.
     public var drift: String? {
-        let points = report.driftSummaries.filter { $0.jensenShannon != nil }
+        let points = report.driftSummaries.filter { $0.distance != nil }
         guard !points.isEmpty else { return nil }
         let methods = Self.ordered(points.map(\.method))
         var canvas = SVGCanvas(width: 720, height: 436 + Double(Self.legendRows(methods, width: 720)) * 22)
@@ -91,11 +91,12 @@ public struct ComparisonFigures {
         canvas.text(
             "Distance to an adapter trained from the beginning on what is left, on all that was forgotten so far.",
             20, 47, kind: "note")
-        canvas.text(spread, 20, 63, kind: "note")
+        canvas.text(
+            "Bars: ± two standard errors, over prompts or over seeds, whichever are larger.", 20, 63, kind: "note")
         let counts = Set(points.map(\.requests)).sorted()
         let area = PlotArea(
             x: 82, y: 92, width: 600, height: 280, horizontal: PlotScale(counts.map(Double.init)),
-            vertical: PlotScale(points.compactMap { $0.jensenShannon.map { $0.mean + $0.deviation } }))
+            vertical: PlotScale(points.compactMap { $0.distance.map { $0.mean + 2 * ($0.standardError ?? 0) } }))
         area.draw(
             on: &canvas, across: "requests done (one interaction each)", up: "JSD to Retrain, nats", heading: "",
             ticks: counts.map(Double.init))
@@ -105,14 +106,14 @@ public struct ComparisonFigures {
             let aside = 5 * (Double(index) - Double(methods.count - 1) / 2)
             let series = points.filter { $0.method == method }
             let places = series.map { point in
-                let place = area.point(Double(point.requests), point.jensenShannon?.mean ?? 0)
+                let place = area.point(Double(point.requests), point.distance?.mean ?? 0)
                 return (x: place.x + aside, y: place.y)
             }
             canvas.path(places, colour: style.colour)
             for (point, place) in zip(series, places) {
-                if let distance = point.jensenShannon, distance.count > 1 {
-                    let low = area.point(Double(point.requests), max(0, distance.mean - distance.deviation))
-                    let high = area.point(Double(point.requests), distance.mean + distance.deviation)
+                if let distance = point.distance, let error = distance.standardError {
+                    let low = area.point(Double(point.requests), max(0, distance.mean - 2 * error))
+                    let high = area.point(Double(point.requests), distance.mean + 2 * error)
                     canvas.stroke(place.x, low.y, place.x, high.y, colour: style.colour)
                 }
                 canvas.marker(place.x, place.y, style: style, title: "\(method.name) after \(point.requests)")

@@ -158,6 +158,8 @@ public struct DriftPoint: Codable, Hashable, Sendable {
     public var failure: String?
     /// From an adapter trained from the beginning on what is left, on everything forgotten or rebuilt so far.
     public var divergence: DivergenceSummary?
+    /// Of its mean Jensen–Shannon distance, over these prompts; nil for fewer than two, and in reports of older releases.
+    public var standardError: Double?
     /// On the test prompts as they are now.
     public var test: Metrics?
     /// Of all requests so far, and of keeping the preparation up to date.
@@ -238,6 +240,7 @@ extension ComparisonReport {
         }
         let pointsAreFine = sequences.allSatisfy {
             fine($0.divergence) && fine($0.test) && fine($0.request) && fine($0.preparation)
+                && $0.standardError.map { (0...1).contains($0) } ?? true
         }
         return rowsAreFine && pointsAreFine && (paired ?? []).allSatisfy(\.isSound)
             && attention.allSatisfy { $0.tau.isFinite && $0.weights.allSatisfy { $0.allSatisfy(\.isFinite) } }

@@ -103,14 +103,14 @@ struct ComparisonDocument {
         let table = Self.table(
             ["method"] + counts.map { "after \($0)" } + ["all requests, s", "before and between, s"],
             tracks.map { track in
-                [track.method.name] + track.points.map { cell($0?.jensenShannon, 2, scale: 1000) }
+                [track.method.name] + track.points.map { estimate($0?.distance) }
                     + [median(track.last?.requestSeconds), median(track.last?.preparationSeconds)]
             })
         return """
             ## One request after another
 
             Single interactions. JSD, in 10⁻³ nats, to a training from the beginning on what is left, over everything \
-            forgotten or rebuilt so far.
+            forgotten or rebuilt so far; ± two standard errors, over prompts or over seeds, whichever are larger.
 
             \(table)\(image("drift").isEmpty ? "" : "\n\n" + image("drift"))
             """
@@ -135,6 +135,13 @@ struct ComparisonDocument {
         guard let statistic else { return "" }
         let mean = decimal(statistic.mean * scale, places)
         return statistic.count > 1 ? "\(mean) ± \(decimal(statistic.deviation * scale, places))" : mean
+    }
+
+    /// In 10⁻³ nats.
+    private func estimate(_ distance: DistanceEstimate?) -> String {
+        guard let distance else { return "" }
+        let error = distance.standardError.map { " ± \(decimal(2000 * $0, 2))" }
+        return decimal(1000 * distance.mean, 2) + (error ?? "")
     }
 
     /// Three digits or all before the point; nothing for nothing.

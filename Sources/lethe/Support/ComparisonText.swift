@@ -88,6 +88,12 @@ struct ComparisonText {
         return table(rows)
     }
 
+    private func estimate(_ distance: DistanceEstimate?) -> String {
+        guard let distance else { return "-" }
+        let error = distance.standardError.map { " ± \(decimal(2 * $0, 4))" }
+        return decimal(distance.mean, 4) + (error ?? "")
+    }
+
     private func plain(_ value: Double?) -> String { value.map { decimal($0, 4) } ?? "-" }
 
     private var effort: String {
@@ -108,11 +114,12 @@ struct ComparisonText {
     private var drift: String {
         let (counts, tracks) = report.driftTracks
         guard !tracks.isEmpty else { return "" }
-        let header = ["JSD to Retrain in sequence"] + counts.map { "after \($0)" } + ["requests s", "prepared s"]
+        let header =
+            ["JSD to Retrain in sequence, ± 2 SE"] + counts.map { "after \($0)" } + ["requests s", "prepared s"]
         return table(
             [header]
                 + tracks.map { track in
-                    ["  " + track.method.name] + track.points.map { cell($0?.jensenShannon, 4) }
+                    ["  " + track.method.name] + track.points.map { estimate($0?.distance) }
                         + [cell(track.last?.requestSeconds, 2), cell(track.last?.preparationSeconds, 2)]
                 })
     }
