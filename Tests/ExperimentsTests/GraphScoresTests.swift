@@ -6,16 +6,17 @@ import Unlearning
 @Suite("Scores of a matrix factorisation, as a baseline")
 struct GraphScoresTests {
     /// Two tastes: users of each like what is theirs and dislike the rest; user-0 and item-0 were never met.
-    private static let data = GraphData(
-        (0..<12).flatMap { user in
-            (0..<12).compactMap { item in
-                user == 0 && item == 0
-                    ? nil
-                    : Interaction(
-                        user: "user-\(user)", item: "item-\(item)", timestamp: 0, rating: user % 2 == item % 2 ? 5 : 1,
-                        ordinal: 0)
+    private static let data: GraphData = {
+        var interactions: [Interaction] = []
+        for user in 0..<12 {
+            for item in 0..<12 where user > 0 || item > 0 {
+                let rating: Double = user % 2 == item % 2 ? 5 : 1
+                interactions.append(
+                    Interaction(user: "user-\(user)", item: "item-\(item)", timestamp: 0, rating: rating, ordinal: 0))
             }
-        }, likeAbove: 3)
+        }
+        return GraphData(interactions, likeAbove: 3)
+    }()
 
     private static func scores(threads: Int = 1) throws -> GraphScores {
         try GraphScores(
