@@ -1,8 +1,7 @@
+import Client
 import Messages
 import Testing
 import ZeroMQ
-
-@testable import Client
 
 @Suite("A coordinator that is not there")
 struct AbsentCoordinatorTests {

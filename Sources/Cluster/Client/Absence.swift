@@ -1,28 +1,28 @@
 /// As long as nothing has taken a connection: a slow answer is worth waiting for, a coordinator that is not there soon is not, and
 /// whoever waits for one is told.
-struct Absence {
+package struct Absence {
     /// How long a coordinator may take to come up.
-    static let arrival = Duration.seconds(15)
+    package static let arrival = Duration.seconds(15)
     /// When a person begins to wonder.
-    static let word = Duration.seconds(3)
+    package static let word = Duration.seconds(3)
 
-    let begin: ContinuousClock.Instant
+    private let begin: ContinuousClock.Instant
     private var hasSpoken = false
 
-    init(begin: ContinuousClock.Instant) { self.begin = begin }
+    package init(begin: ContinuousClock.Instant) { self.begin = begin }
 
     /// When it is given up, which is `deadline` if that is sooner.
-    func end(before deadline: ContinuousClock.Instant) -> ContinuousClock.Instant {
+    package func end(before deadline: ContinuousClock.Instant) -> ContinuousClock.Instant {
         min(deadline, begin + Self.arrival)
     }
 
     /// When to look up for the word's sake, which is `moment` if that is sooner or it was said.
-    func nextWord(before moment: ContinuousClock.Instant) -> ContinuousClock.Instant {
+    package func nextWord(before moment: ContinuousClock.Instant) -> ContinuousClock.Instant {
         hasSpoken ? moment : min(moment, begin + Self.word)
     }
 
     /// Once.
-    mutating func mustSpeak(at now: ContinuousClock.Instant) -> Bool {
+    package mutating func mustSpeak(at now: ContinuousClock.Instant) -> Bool {
         guard !hasSpoken, now >= begin + Self.word else { return false }
         hasSpoken = true
         return true
