@@ -41,7 +41,7 @@ def of_slices(text, arguments):
     count, _, averaging = text.partition(":")
     averaging = averaging or ("steps" if int(count) > 1 else "none")
     return Variant(text, arguments.shards, arguments.samples, ["--slices", count, "--averaging", averaging],
-                   fields=[int(count), averaging] if int(count) > 1 else [int(count)], label="slices-" + text.replace(":", "-"))
+                   fields=[1] if (count, averaging) == ("1", "none") else [int(count), averaging], label="slices-" + text.replace(":", "-"))
 
 
 def from_file(path, arguments):
