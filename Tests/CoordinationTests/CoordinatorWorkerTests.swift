@@ -53,7 +53,7 @@ struct CoordinatorWorkerTests {
             var training = CoordinatorFixture.specification
             (training.slices, training.averaging) = (slices, averaging)
             var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1), training: training)
-            fixture.hello("a", version: 10) { ($0.trainsSlices, $0.averages) = knows }
+            fixture.hello("a", version: 10) { ($0.trainsSlices, $0.averages, $0.averagings) = (knows.0, knows.1, nil) }
             return fixture.refusals
         }
         #expect(refusals(slices: 1, averaging: .none, knows: (nil, nil)).isEmpty)
@@ -61,6 +61,7 @@ struct CoordinatorWorkerTests {
         #expect(refusals(slices: 2, averaging: .none, knows: (true, nil)).isEmpty)
         #expect(refusals(slices: 2, averaging: .steps, knows: (true, nil)) == [.protocolVersion])
         #expect(refusals(slices: 2, averaging: .steps, knows: (true, true)).isEmpty)
+        #expect(refusals(slices: 2, averaging: .polynomial, knows: (true, true)) == [.protocolVersion])
     }
 
     @Test("The coordinator's own arithmetic, where known, is what the first worker is held to")

@@ -38,11 +38,11 @@ struct OlderWorkerTests {
         }
     }
 
-    @Test("One that knows no averages is given no case of a comparison: it waits, says for what, and goes to others")
+    @Test("One that averages otherwise is given no case with sliced rows: it waits, says for what, and goes to others")
     func compares() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
         let copies = [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")]
-        fixture.hello("a", version: Self.older, copies: copies) { $0.averages = nil }
+        fixture.hello("a", version: Self.older, copies: copies) { $0.averagings = nil }
         var options = ComparisonOptions.quick
         options.methods = [.original, .retrain, .retrainSliced]
         fixture.ask(.compare(options), id: "c")
@@ -53,7 +53,7 @@ struct OlderWorkerTests {
         fixture.wait(60_000, beating: ["a"])
         #expect(comparisons(fixture).isEmpty)
         #expect(fixture.status.operations.first?.progress.contains("waits for a worker") == true)
-        fixture.hello("b", version: Self.older) { $0.averages = true }
+        fixture.hello("b", version: Self.older)
         #expect(comparisons(fixture) == ["b"])
         #expect(fixture.status.operations.first?.progress.contains("waits for a worker") == false)
     }

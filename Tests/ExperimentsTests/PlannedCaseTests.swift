@@ -49,6 +49,9 @@ struct PlannedCaseTests {
             {
                 ($0.specification.slices, $0.specification.averaging) = (4, .steps)
             },
+            {
+                ($0.specification.slices, $0.specification.averaging) = (4, .polynomial)
+            },
         ]
         for change in changes { #expect(known.isDisjoint(with: try names(shop, settings: change))) }
         let others: [(inout ComparisonOptions) -> Void] = [

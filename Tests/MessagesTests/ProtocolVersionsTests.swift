@@ -45,21 +45,27 @@ struct ProtocolVersionsTests {
         }
     }
 
-    @Test("Of version 10 a worker says for itself whether its release knows slices and averages; later ones do")
+    @Test("What came while a version lasted a worker says for itself: slices and averages of 10, another average of 11")
     func trainings() {
-        func knows(_ version: Int, slices: Int, _ averaging: WeightAveraging, says: (Bool?, Bool?)) -> Bool {
+        func knows(
+            _ version: Int, slices: Int, _ averaging: WeightAveraging, says: (Bool?, Bool?),
+            averagings: [String]? = nil
+        ) -> Bool {
             var specification = WireSamples.specification
             (specification.slices, specification.averaging) = (slices, averaging)
             var hello = WorkerMessage.Hello(
                 worker: "w", name: "h", protocolVersion: version, base: "b", precision: .f32, arithmetic: "x",
                 threads: 1, copies: [])
-            (hello.trainsSlices, hello.averages) = says
+            (hello.trainsSlices, hello.averages, hello.averagings) = (says.0, says.1, averagings)
             return hello.knows(specification)
         }
         #expect(knows(10, slices: 1, .none, says: (nil, nil)))
         #expect(!knows(10, slices: 2, .none, says: (nil, true)) && knows(10, slices: 2, .none, says: (true, nil)))
         #expect(!knows(10, slices: 1, .steps, says: (true, nil)) && knows(10, slices: 2, .steps, says: (true, true)))
-        #expect(knows(11, slices: 2, .steps, says: (nil, nil)))
+        #expect(knows(11, slices: 2, .steps, says: (nil, nil)) && !knows(11, slices: 2, .polynomial, says: (nil, nil)))
+        let said = ["none", "polynomial", "one of a later release"]
+        #expect(knows(11, slices: 2, .polynomial, says: (nil, nil), averagings: said))
+        #expect(!knows(11, slices: 2, .steps, says: (nil, nil), averagings: said))
         #expect(!knows(9, slices: 1, .none, says: (true, true)))
     }
 

@@ -185,7 +185,7 @@ struct SlicesTests {
     func recorded() throws {
         let cluster = try TestCluster(settings: Self.settings())
         let configuration = try cluster.succeed("config")
-        #expect(configuration["slices"] as? Int == 4 && configuration["averaging"] as? String == "steps")
+        #expect(configuration["slices"] as? Int == 4 && configuration["averaging"] as? String == "polynomial")
         cluster.coordinator?.stop()
         let data = cluster.coordinatorDirectory.path
         func start(_ slices: String...) throws -> CommandResult {

@@ -147,9 +147,11 @@ struct TrainingInSlicesTests {
         }
     }
 
-    @Test("Averaged, the adapter after a slice is the mean over all steps up to it", arguments: [1, 4])
-    func averaging(slices: Int) throws {
-        let averaged = Self.specification(slices: slices, schedule: .linear, averaging: .steps)
+    @Test(
+        "Averaged, the adapter after a slice is the mean over all steps up to it, of all alike or of later ones more",
+        arguments: [1, 4], [WeightAveraging.steps, .polynomial])
+    func averaging(slices: Int, averaging: WeightAveraging) throws {
+        let averaged = Self.specification(slices: slices, schedule: .linear, averaging: averaging)
         let prompts = Self.prompts(averaged)
         let model = LetterModel()
         let (mean, stages) = try train(prompts, averaged, model: model)
@@ -167,11 +169,16 @@ struct TrainingInSlicesTests {
             return AdapterTraining.stepCount(
                 samples: try prompts.count { try dealing.slice(of: $0) == slice }, specification: averaged)
         }
+        // Of step t times 1, or times t(t + 1)(t + 2).
+        let weights = after.indices.map { step in
+            averaging == .steps ? 1 : (1...3).reduce(1.0) { $0 * Double(step + $1) }
+        }
         var steps = 0
         for (count, values) in zip(counts, stages.map(\.values) + [mean.adapter.values]) {
             steps += count
+            let all = weights.prefix(steps).reduce(0, +)
             for place in values.indices {
-                let expected = after.prefix(steps).reduce(0) { $0 + Double($1[place]) } / Double(steps)
+                let expected = zip(after, weights).prefix(steps).reduce(0) { $0 + Double($1.0[place]) * $1.1 } / all
                 #expect(abs(Double(values[place]) - expected) < 1e-6)
             }
         }

@@ -372,6 +372,7 @@ final class WorkerLoop {
         hello.uptimeSeconds = now
         hello.isEphemeral = directory.isRemovedAtEnd
         hello.knowsLeave = true
+        hello.averagings = WeightAveraging.allCases.map(\.rawValue)
         hello.methods = ComparisonMethod.allCases.map(\.rawValue)
         return hello
     }

@@ -61,6 +61,9 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
         }
     }
 
+    /// Those that train slice by slice.
+    public static let sliced: Set<ComparisonMethod> = [.retrainSliced, .apaSliced]
+
     /// Those of the releases whose workers do not say which they know.
     public static let beforeTheyWereSaid = Set(allCases).subtracting([.negativePreference])
 

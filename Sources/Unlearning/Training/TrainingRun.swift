@@ -85,7 +85,7 @@ struct TrainingRun {
         }
         dropout?.mask(&result.gradient, layout: layout, step: step)
         state.optimiser.step(&state.values, gradient: result.gradient, learningRate: rate)
-        state.average?.add(state.values)
+        if let degree = specification.averaging.degree { state.average?.add(state.values, degree: degree) }
         computing += clock.now - began
         let sum = zip(result.logits, batch).reduce(0) {
             $0 + AdapterTraining.loss(margin: $1.0.margin, label: $1.1.label)
@@ -100,7 +100,7 @@ extension TrainingState {
     func isUsable(_ layout: AdapterLayout, _ specification: TrainingSpecification) -> Bool {
         values.count == layout.count && optimiser.first.count == layout.count
             && optimiser.weightDecay == Float(specification.weightDecay) && lossSums.count == specification.epochs
-            && (specification.averaging == .steps
+            && (specification.averaging != .none
                 ? average?.mean.count == layout.count && average?.moments == optimiser.steps : average == nil)
     }
 

@@ -105,8 +105,8 @@ struct CoordinatorFlags: ParsableArguments {
 
     @Option(
         help: """
-            The adapter is the mean of what there was after every step (steps), or what there was after the last (none). \
-            [default: steps, if there are several slices]
+            The adapter is what there was after the last step (none), or the mean of what there was after every step, of all \
+            alike (steps), or of later ones more (polynomial). [default: polynomial, if there are several slices]
             """)
     var averaging: WeightAveraging?
 

@@ -109,7 +109,11 @@ struct ModelCard {
         ]
         if specification.dropout > 0 { said.append("dropout \(PlainNumber.text(specification.dropout))") }
         if specification.slices > 1 { said.append("in \(specification.slices) slices, one after the other") }
-        if specification.averaging == .steps { said.append("the mean over all steps") }
+        switch specification.averaging {
+        case .none: break
+        case .steps: said.append("the mean over all steps")
+        case .polynomial: said.append("the mean over all steps, later ones counting more")
+        }
         if specification.heldOut > 0 {
             said.append("a share of \(PlainNumber.text(specification.heldOut)) held out to choose the epoch")
         }

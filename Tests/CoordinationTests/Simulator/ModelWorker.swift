@@ -182,6 +182,7 @@ struct ModelWorker {
             copies: disk.keys.sorted().compactMap(shardCopy), work: held)
         hello.label = id
         hello.knowsLeave = true
+        hello.averagings = WeightAveraging.allCases.map(\.rawValue)
         hello.methods = ComparisonMethod.allCases.map(\.rawValue)
         return .hello(hello)
     }

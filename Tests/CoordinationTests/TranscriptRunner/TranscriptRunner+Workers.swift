@@ -30,6 +30,7 @@ extension TranscriptRunner {
             precision: .f32, arithmetic: Self.arithmetic, threads: 1, copies: copies)
         hello.label = worker
         hello.knowsLeave = true
+        hello.averagings = WeightAveraging.allCases.map(\.rawValue)
         hello.methods = ComparisonMethod.allCases.map(\.rawValue)
         try say(.hello(hello), by: worker)
     }

@@ -104,6 +104,7 @@ package struct CoordinatorFixture {
             arithmetic: arithmetic, threads: threads, copies: copies, work: work)
         if WorkerName.objection(to: name) == nil { hello.label = name }
         hello.knowsLeave = true
+        hello.averagings = WeightAveraging.allCases.map(\.rawValue)
         hello.methods = ComparisonMethod.allCases.map(\.rawValue)
         change(&hello)
         feed(.worker(peer: self.peer(peer ?? name), .hello(hello)))

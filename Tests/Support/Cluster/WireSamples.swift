@@ -32,7 +32,8 @@ package enum WireSamples {
             worker: "w", name: "host:1", protocolVersion: 2, base: "b", precision: .f32, arithmetic: "x", threads: 2,
             copies: [])
         (hello.label, hello.release, hello.uptimeSeconds) = ("node-1", "1.2.3", 0.5)
-        (hello.isEphemeral, hello.knowsLeave, hello.methods) = (true, true, ["original", "npo"])
+        (hello.isEphemeral, hello.knowsLeave) = (true, true)
+        (hello.averagings, hello.methods) = (["none", "steps"], ["original", "npo"])
         return hello
     }
 

@@ -27,21 +27,25 @@ extension TrainingSpecification {
 }
 
 extension WorkerMessage.Hello {
-    /// Whether the worker's release trains as this specification says. Slices and averages came while version 10 lasted: there a
-    /// worker says for itself what it knows.
+    /// Whether the worker's release trains as this specification says. Slices and averages came while version 10 lasted, another
+    /// average while version 11 did: there a worker says for itself what it knows.
     package func knows(_ specification: TrainingSpecification) -> Bool {
         guard protocolVersion >= Int(specification.since) else { return false }
         return (specification.slices == 1 || protocolVersion > 10 || trainsSlices == true)
-            && (specification.averaging == .none || knowsAverages)
+            && knownAveragings.contains(specification.averaging)
     }
 
-    package var knowsAverages: Bool { protocolVersion > 10 || averages == true }
+    /// What a later release knows beyond this one is passed over.
+    private var knownAveragings: Set<WeightAveraging> {
+        if let averagings { return Set(averagings.compactMap(WeightAveraging.init)) }
+        return protocolVersion > 10 || averages == true ? [.none, .steps] : [.none]
+    }
 
-    /// The methods whose rows of a comparison it computes as they are now. Sliced rows have averages: who knows none of these is
-    /// given no case at all. A method of a later release than this one is passed over.
+    /// The methods whose rows of a comparison it computes as they are now: sliced rows have averages.
     package var comparedMethods: Set<ComparisonMethod> {
-        guard knowsAverages else { return [] }
-        return methods.map { Set($0.compactMap(ComparisonMethod.init)) } ?? ComparisonMethod.beforeTheyWereSaid
+        let known = methods.map { Set($0.compactMap(ComparisonMethod.init)) } ?? ComparisonMethod.beforeTheyWereSaid
+        let isSlicedAsNow = knownAveragings.contains(.standard(slices: ComparisonSettings.usualSlices))
+        return isSlicedAsNow ? known : known.subtracting(ComparisonMethod.sliced)
     }
 }
 

@@ -66,6 +66,8 @@ public enum WorkerMessage: Sendable, Equatable {
         /// Of version 10 alone: whether the release knows of slices, and of averages of steps (`ProtocolForms`).
         package var trainsSlices: Bool?
         package var averages: Bool?
+        /// The means that its trainings know (`WeightAveraging`); nil: those of before any release said so.
+        public var averagings: [String]?
         /// The methods that its comparisons know (`ComparisonMethod`); nil: those of before any release said so.
         public var methods: [String]?
         /// What people are to call it (`WorkerName`); nil: the coordinator finds a name.

@@ -39,7 +39,7 @@ struct TrainingState: Hashable, Sendable {
     var tokens = 0
     /// Of each epoch, in nats, of all slices so far.
     var lossSums: [Double]
-    /// With `WeightAveraging.steps`.
+    /// With a `WeightAveraging` that has one.
     var average: ParameterMean?
 
     init(values: [Float], optimiser: AdamW, lossSums: [Double]) {
@@ -53,7 +53,7 @@ struct TrainingState: Hashable, Sendable {
             values: adapter.values,
             optimiser: AdamW(count: adapter.values.count, weightDecay: Float(specification.weightDecay)),
             lossSums: [Double](repeating: 0, count: specification.epochs))
-        if specification.averaging == .steps { average = ParameterMean(count: adapter.values.count) }
+        if specification.averaging != .none { average = ParameterMean(count: adapter.values.count) }
     }
 
     /// As numbers on a disk.
@@ -82,11 +82,13 @@ struct ParameterMean: Hashable, Sendable {
     }
 
     /// The difference is divided, not a sum, so that many moments lose no more digits than few.
-    mutating func add(_ values: [Float]) {
+    ///
+    /// - Parameter degree: η of `WeightAveraging`: of the moment t the weight is that of the one before times (t + η − 1)/(t − 1).
+    mutating func add(_ values: [Float], degree: Float) {
         precondition(values.count == mean.count, "parameters of another shape")
         moments += 1
-        let count = Float(moments)
-        for index in mean.indices { mean[index] += (values[index] - mean[index]) / count }
+        let share = (Float(moments) + degree) / (degree + 1)
+        for index in mean.indices { mean[index] += (values[index] - mean[index]) / share }
     }
 }
 
