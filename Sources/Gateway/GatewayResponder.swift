@@ -38,7 +38,10 @@ struct GatewayResponder: HTTPResponder {
         if let refusal = access.refusal(of: connection, ends) { return (Response(refusal), nil) }
         let (route, parameters): (Route, [String: String])
         switch table.find(request.method, request.uri.path) {
-        case .nothing: return (Response(.notFound("the gateway has no such path")), nil)
+        case .nothing:
+            let isNear = table.isKnown(withoutSuperfluousSlashes: request.uri.path)
+            let detail = "the gateway has no such path" + (isNear ? "; without a superfluous slash it has" : "")
+            return (Response(.notFound(detail)), nil)
         case .otherMethods(let methods):
             return (Response(.method(request.method.rawValue, allowed: methods)), nil)
         case .route(let found, let values): (route, parameters) = (found, values)
@@ -46,6 +49,7 @@ struct GatewayResponder: HTTPResponder {
         do {
             let identity = try access.admit(request, to: route)
             var call = Call(request: request, parameters: parameters, identity: identity)
+            if let known = route.query { call.query = try Call.query(of: request, known) }
             call.isStillAdmitted = { access.isAdmitted(request, to: route) }
             return (try await handle(call, route, connection), route)
         } catch {

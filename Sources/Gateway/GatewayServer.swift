@@ -169,7 +169,9 @@ public struct GatewayServer: Sendable {
             let unread = TimeAmount.seconds(Int64(options.limits.unreadSeconds))
             let http = HTTPServerBuilder.http1(
                 configuration: .init(
-                    additionalChannelHandlers: [ClientConnection.Handler(), UnreadBodyHandler(limit: unread)],
+                    additionalChannelHandlers: [
+                        ClientConnection.Handler(), UnreadBodyHandler(limit: unread), ContinueHandler(),
+                    ],
                     idleTimeout: .seconds(Int64(options.limits.idleSeconds))))
             return try encryption.map { try .tls(http, tlsConfiguration: $0) } ?? http
         }

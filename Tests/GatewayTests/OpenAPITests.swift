@@ -37,6 +37,18 @@ struct OpenAPITests {
         #expect(described == served)
     }
 
+    @Test("Each path knows the parameters that are described, no others")
+    func parameters() async throws {
+        let paths = try await Self.document()["paths"] as? [String: [String: Any]] ?? [:]
+        for route in try Self.routes() {
+            let operation = paths[route.path]?[route.method.rawValue.lowercased()] as? [String: Any]
+            let described = (operation?["parameters"] as? [[String: Any]] ?? []).filter {
+                $0["in"] as? String == "query"
+            }
+            #expect(Set(described.compactMap { $0["name"] as? String }) == route.query ?? [], "\(route.path)")
+        }
+    }
+
     @Test("Names of operations are used once, every reference leads somewhere, and errors are problems everywhere")
     func references() async throws {
         let document = try await Self.document()
@@ -77,6 +89,9 @@ struct OpenAPITests {
             (.post, "/v1/score", "/v1/score", #"{"history":[],"items":["i1"],"where":{"year":{"min":1990}}}"#),
             (.post, "/rerank", "/rerank", #"{"query":"ada","texts":["i1"]}"#),
             (.post, "/v1/rerank", "/v1/rerank", #"{"query":"ada","documents":["i1"],"return_documents":true}"#),
+            (.post, "/v2/rerank", "/v2/rerank", #"{"model":"any","query":"ada","documents":["i1"],"top_n":null}"#),
+            (.post, "/v2/rerank", "/v2/rerank", #"{"query":"ada","documents":["i1"],"top":1}"#),
+            (.get, "/v1/status", "/v1/status?x=1", nil),
             (.post, "/v1/forget", "/v1/forget", #"{"user":"ada"}"#),
             (.post, "/v1/forget", "/v1/forget", #"{"user":"ada","dry_run":true}"#),
             (.get, "/v1/requests", "/v1/requests?limit=1", nil), (.get, "/v1/requests/{id}", "/v1/requests/x", nil),

@@ -19,7 +19,7 @@ struct PageRoutes {
         + "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 
     private static func file(_ path: String, _ mediaType: String, _ bytes: [UInt8]) -> Route {
-        Route(method: .get, path: path, access: .open) { _ in
+        Route(method: .get, path: path, access: .open, query: nil) { _ in
             var headers: HTTPFields = [.contentSecurityPolicy: policy]
             if let name = HTTPField.Name("Referrer-Policy") { headers[name] = "no-referrer" }
             return Response(.ok, mediaType, Data(bytes), headers)

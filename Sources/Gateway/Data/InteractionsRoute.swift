@@ -15,14 +15,15 @@ struct InteractionsRoute {
     var routes: [Route] {
         [
             Route(
-                method: .post, path: "/v1/interactions", access: .roles([.data]), endsWithConnection: false,
+                method: .post, path: "/v1/interactions", access: .roles([.data]),
+                query: ["domain", "history", "like_above", "time_unit", "new_data"], endsWithConnection: false,
                 handle: take)
         ]
     }
 
     @Sendable private func take(_ call: Call) async throws -> Response {
         try call.requireMediaType(Self.mediaTypes)
-        let settings = try ImportSettings(call.query(["domain", "history", "like_above", "time_unit", "new_data"]))
+        let settings = try ImportSettings(call.query)
         let key = try ForgettingRoutes.key(of: call)
         guard slots.take() else { throw Problem.queueFull }
         defer { slots.give() }

@@ -15,7 +15,8 @@ struct ForgettingRoutes {
         return [
             Route(
                 method: .post, path: "/v1/forget", access: .roles([.forget]), endsWithConnection: false, handle: forget),
-            Route(method: .get, path: "/v1/requests", access: reading, handle: list),
+            Route(
+                method: .get, path: "/v1/requests", access: reading, query: ["after", "limit", "state"], handle: list),
             Route(method: .get, path: "/v1/requests/{id}", access: reading, handle: one),
             Route(method: .get, path: "/v1/certificates/{id}", access: reading, handle: certificate),
         ]
@@ -71,7 +72,7 @@ struct ForgettingRoutes {
     }
 
     @Sendable private func list(_ call: Call) async throws -> Response {
-        let query = try call.query(["after", "limit", "state"])
+        let query = call.query
         let limit = try query.integer("limit", GatewayLimits.page) ?? 100
         let state = try query.choice("state", of: ["pending", "all"])
         let reply = try await door.ask(

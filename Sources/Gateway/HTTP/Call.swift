@@ -8,6 +8,8 @@ struct Call: Sendable {
     var request: Request
     /// What the path's placeholders hold.
     var parameters: [String: String] = [:]
+    /// What the query holds of what the route knows.
+    var query: [String: String] = [:]
     /// nil: nobody must show a token here.
     var identity: Identity?
     /// Whether who asked may still ask: tokens may go while a long answer is on its way.
@@ -51,7 +53,7 @@ struct Call: Sendable {
     /// The query's values by name.
     ///
     /// - Throws: `Problem` 400 for a name that is not known here, or that is there twice.
-    func query(_ known: Set<String>) throws(Problem) -> [String: String] {
+    static func query(of request: Request, _ known: Set<String>) throws(Problem) -> [String: String] {
         var values: [String: String] = [:]
         for pair in (request.uri.query ?? "").split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
@@ -108,6 +110,10 @@ extension Response {
         if let retryAfter = problem.retryAfter { headers[.retryAfter] = String(retryAfter) }
         if problem.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
         if let location = problem.location { headers[.location] = location }
+        if !problem.readable.isEmpty {
+            headers[.accept] = problem.readable.joined(separator: ", ")
+            headers[.acceptEncoding] = "identity"
+        }
         if !problem.allowed.isEmpty { headers[.allow] = problem.allowed.joined(separator: ", ") }
         self.init(.init(code: problem.status), Problem.mediaType, problem.json, headers)
     }

@@ -6,11 +6,16 @@ struct JSONFields {
     /// Where it stands in the body, for messages.
     private let place: String
 
-    /// - Parameter known: the keys that mean something; nil: others are left, as their clients send more than is looked at.
-    init(_ value: JSONValue, at place: String = "", known: Set<String>?) throws(Problem) {
-        guard case .object(let values) = value else {
+    /// - Parameters:
+    ///   - known: the keys that mean something; nil: others are left, as their clients send more than is looked at.
+    ///   - open: keys that are not there where their value is null: so some clients write what they leave open.
+    init(
+        _ value: JSONValue, at place: String = "", known: Set<String>?, open: Set<String> = []
+    ) throws(Problem) {
+        guard case .object(let all) = value else {
             throw .invalid("\(place.isEmpty ? "the body" : place) must be an object")
         }
+        let values = open.isEmpty ? all : all.filter { $0.value != .null || !open.contains($0.key) }
         if let known, let other = values.keys.filter({ !known.contains($0) }).min() {
             throw .invalid("nobody knows what \(place)\(other.prefix(40)) means")
         }

@@ -16,6 +16,8 @@ public struct Problem: Error, Hashable, Sendable {
     public var retryAfter: Int?
     /// Of a refused method: those that the path knows.
     public var allowed: [String] = []
+    /// Of a refused body: the kinds that are read (RFC 9110, 15.5.16).
+    public var readable: [String] = []
     /// Where to look for what may have been done all the same.
     public var location: String?
 
@@ -81,9 +83,11 @@ extension Problem {
     }
 
     static func mediaType(wanted: [String]) -> Problem {
-        Problem(
+        var problem = Problem(
             status: 415, name: "unsupported-media-type", title: "The body is not of a kind that is read here",
             detail: "Content-Type must be \(wanted.joined(separator: " or ")), not compressed")
+        problem.readable = wanted
+        return problem
     }
 
     static let unauthenticated = Problem(

@@ -16,6 +16,8 @@ struct Route: Sendable {
     /// As OpenAPI writes it: `/v1/requests/{id}`.
     var path: String
     var access: Access
+    /// Parameters that it knows in a query; nil: whatever is there means nothing and is left, for probes and pages.
+    var query: Set<String>? = []
     /// Whether a closed connection ends it: what changes something goes on.
     var endsWithConnection = true
     var handle: @Sendable (Call) async throws -> Response
@@ -45,6 +47,14 @@ struct RouteTable: Sendable {
             if route.method == .get { others.append("HEAD") }
         }
         return others.isEmpty ? .nothing : .otherMethods(others)
+    }
+
+    /// Of a path that is none: clients put addresses together from parts.
+    func isKnown(withoutSuperfluousSlashes path: String) -> Bool {
+        let plain = "/" + path.split(separator: "/").joined(separator: "/")
+        guard plain != path else { return false }
+        let segments = plain.split(separator: "/", omittingEmptySubsequences: false)
+        return routes.contains { Self.match($0.path, segments) != nil }
     }
 
     private static func match(_ pattern: String, _ segments: [Substring]) -> [String: String]? {

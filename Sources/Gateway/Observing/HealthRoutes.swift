@@ -11,14 +11,16 @@ struct HealthRoutes {
 
     var routes: [Route] {
         [
-            Route(method: .get, path: "/healthz", access: .open) { _ in Self.text("ok") },
-            Route(method: .get, path: "/readyz", access: .open) { _ in
+            Route(method: .get, path: "/healthz", access: .open, query: nil) { _ in Self.text("ok") },
+            Route(method: .get, path: "/readyz", access: .open, query: nil) { _ in
                 try await requireReady()
                 return Self.text("ok")
             },
             // Of the Open Inference Protocol.
-            Route(method: .get, path: "/v2/health/live", access: .open) { _ in .json(Data(#"{"live":true}"#.utf8)) },
-            Route(method: .get, path: "/v2/health/ready", access: .open) { _ in
+            Route(method: .get, path: "/v2/health/live", access: .open, query: nil) { _ in
+                .json(Data(#"{"live":true}"#.utf8))
+            },
+            Route(method: .get, path: "/v2/health/ready", access: .open, query: nil) { _ in
                 try await requireReady()
                 return .json(Data(#"{"ready":true}"#.utf8))
             },

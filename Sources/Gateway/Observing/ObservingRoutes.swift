@@ -25,7 +25,7 @@ struct ObservingRoutes {
                 .json(try await Overview.json(view.seen(), for: call.identity, dueDays: dueDays, now: now()))
             },
             Route(method: .get, path: "/v1/events", access: .any, handle: events),
-            Route(method: .get, path: "/metrics", access: .any, handle: measured),
+            Route(method: .get, path: "/metrics", access: .any, query: nil, handle: measured),
         ]
     }
 

@@ -12,9 +12,7 @@ struct QuestionRoutes {
         return [
             Route(method: .post, path: "/v1/rank", access: access, handle: rank),
             Route(method: .post, path: "/v1/score", access: access, handle: score),
-            Route(method: .post, path: "/rerank", access: access, handle: rerank),
-            Route(method: .post, path: "/v1/rerank", access: access, handle: rerank),
-        ]
+        ] + RerankRequest.paths.map { Route(method: .post, path: $0, access: access, handle: rerank) }
     }
 
     @Sendable private func rank(_ call: Call) async throws -> Response {
@@ -31,7 +29,7 @@ struct QuestionRoutes {
 
     @Sendable private func rerank(_ call: Call) async throws -> Response {
         let request = try RerankRequest(await call.json(limit: limits.body))
-        return try await answer([request.question], nil) { answers in
+        return try await answer([request.question], request.deadline) { answers in
             let reply = try ReplyCoding.decode(QueryReply.self, from: Self.only(answers))
             return try RerankAnswer(request: request, reply: reply).json(id: UUID().uuidString.lowercased())
         }

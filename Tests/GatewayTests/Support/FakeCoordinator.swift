@@ -72,6 +72,21 @@ struct TestGateway {
         var problem: String? { (json["type"] as? String)?.replacing("urn:lethe:problem:", with: "") }
     }
 
+    private static func request(
+        _ method: HTTPRequest.Method, _ path: String, bytes: [UInt8]?, headers: [String: String] = [:],
+        host: String = "localhost"
+    ) -> Request {
+        var head = HTTPRequest(method: method, scheme: "http", authority: host, path: path)
+        if bytes != nil { head.headerFields[.contentType] = "application/json" }
+        for (name, value) in headers { if let name = HTTPField.Name(name) { head.headerFields[name] = value } }
+        return Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: bytes ?? [])))
+    }
+
+    /// What a route's handler gets of a body of JSON.
+    static func call(_ method: HTTPRequest.Method, _ path: String, _ body: String) -> Call {
+        Call(request: request(method, path, bytes: Array(body.utf8)))
+    }
+
     /// - Parameter body: JSON, unless the headers say otherwise.
     func ask(
         _ method: HTTPRequest.Method, _ path: String, _ body: String? = nil, headers: [String: String] = [:],
@@ -84,10 +99,7 @@ struct TestGateway {
         _ method: HTTPRequest.Method, _ path: String, bytes: [UInt8]?, headers: [String: String] = [:],
         host: String = "localhost"
     ) async throws -> Answer {
-        var head = HTTPRequest(method: method, scheme: "http", authority: host, path: path)
-        if bytes != nil { head.headerFields[.contentType] = "application/json" }
-        for (name, value) in headers { if let name = HTTPField.Name(name) { head.headerFields[name] = value } }
-        let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(bytes: bytes ?? [])))
+        let request = Self.request(method, path, bytes: bytes, headers: headers, host: host)
         let response = await responder.answer(request, over: nil)
         let collected = Locked(Data())
         try await response.body.write(CollectingWriter(collected: collected))
