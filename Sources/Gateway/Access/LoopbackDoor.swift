@@ -36,23 +36,9 @@ final class LoopbackDoor: Sendable {
         (self.rule, self.user, self.logger) = (rule, user, logger)
     }
 
-    /// Why nothing is answered over this connection; nil: it is.
-    func refusal(of connection: ClientConnection?, _ ends: SocketEnds?) -> Problem? {
-        guard case .owners(let owners) = rule else { return nil }
-        let admission: Admission
-        if let connection {
-            admission = connection.admission { find(ends, owners) }
-        } else {
-            admission = find(ends, owners)
-        }
-        switch admission {
-        case .admitted: return nil
-        case .another: return .anotherUser
-        case .unknown: return .unknownUser
-        }
-    }
-
-    private func find(_ ends: SocketEnds?, _ owners: SocketOwners) -> Admission {
+    /// Whose the connection with these ends is; looked up each time, and written to the log unless it is admitted.
+    func admission(of ends: SocketEnds?) -> Admission {
+        guard case .owners(let owners) = rule else { return .admitted }
         let admission: Admission
         switch ends.flatMap({ owners.user(of: $0) }) {
         case user?, 0?: admission = .admitted

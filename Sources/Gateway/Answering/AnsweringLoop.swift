@@ -15,7 +15,7 @@ final class AnsweringLoop {
     private static let silence: Int64 = 10_000
 
     private let link: ServingLink
-    private let model: OwnAnswers.Model
+    private let model: AnsweringModel
     private let loaded: LoadedModel
     private let inbox: Mailbox<OwnAnswers.Input>
     private let lease: LeaseTime
@@ -35,7 +35,7 @@ final class AnsweringLoop {
     var whenCounted: (QuestionCounts) -> Void = { _ in }
 
     init(
-        link: ServingLink, model: OwnAnswers.Model, loaded: LoadedModel, inbox: Mailbox<OwnAnswers.Input>,
+        link: ServingLink, model: AnsweringModel, loaded: LoadedModel, inbox: Mailbox<OwnAnswers.Input>,
         lease: LeaseTime, logger: Logger
     ) {
         self.link = link
@@ -277,7 +277,7 @@ final class AnsweringLoop {
 enum OwnEngine {
     /// - Throws: `ClientError` (`arithmetic`) on a machine that computes other bits than the cluster; `LanguageModelError`.
     static func make(
-        _ wanted: ServingModel, _ model: OwnAnswers.Model, _ loaded: LoadedModel, _ inbox: Mailbox<OwnAnswers.Input>
+        _ wanted: ServingModel, _ model: AnsweringModel, _ loaded: LoadedModel, _ inbox: Mailbox<OwnAnswers.Input>
     ) throws -> SerialThread<QueryEngine, EngineWork> {
         try SerialThread(name: "query") {
             let weights = try DecoderWeights(

@@ -10,8 +10,6 @@ import ZeroMQ
 ///
 /// One thread keeps the connection and decides (`AnsweringLoop`), one computes. Whoever asks waits in a task.
 final class OwnAnswers: Sendable {
-    typealias Model = GatewayOptions.Model
-
     enum Input: Sendable {
         case ask(QuestionID, ClientRequest.QueryRequest, Waiter)
         case abandon(QuestionID)
@@ -37,7 +35,7 @@ final class OwnAnswers: Sendable {
     ///   - whenFailed: called when the gateway can never answer: another model, another arithmetic.
     /// - Throws: `LanguageModelError` for a model that cannot be used, `ZeroMQError`.
     init(
-        model: Model, logger: Logger, connect: @escaping @Sendable () throws -> ServingLink,
+        model: AnsweringModel, logger: Logger, connect: @escaping @Sendable () throws -> ServingLink,
         whenFailed: @escaping @Sendable (any Error) -> Void
     ) throws {
         self.whenFailed = whenFailed

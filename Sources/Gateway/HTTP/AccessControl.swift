@@ -106,3 +106,14 @@ final class AccessControl: Sendable {
         return host == "localhost" || ListenAddress.isLoopback(host)
     }
 }
+
+extension LoopbackDoor {
+    /// Why nothing is answered over this connection, which remembers whose it is; nil: it is.
+    func refusal(of connection: ClientConnection?, _ ends: SocketEnds?) -> Problem? {
+        switch connection?.admission({ admission(of: ends) }) ?? admission(of: ends) {
+        case .admitted: nil
+        case .another: .anotherUser
+        case .unknown: .unknownUser
+        }
+    }
+}
