@@ -9,7 +9,7 @@ final class ByteSource {
 
     let source: SourceFile
     private let file: FileHandle
-    private var packed: (any PackedStream)?
+    private var packed: PackedStream?
     private var decoder: TextDecoder
     private var reachedEnd = false
     /// Text that was looked at already.

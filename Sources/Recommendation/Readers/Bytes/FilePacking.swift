@@ -38,21 +38,14 @@ public enum FilePacking: String, CaseIterable, Sendable {
     }
 
     /// - Parameter beginning: of the file.
-    func stream(_ beginning: [UInt8]) throws(PackedDataFailure) -> any PackedStream {
-        switch self {
-        case .gz: try GzipStream(beginning)
-        case .zst: try ZstdStream(beginning)
-        }
+    func stream(_ beginning: [UInt8]) throws(PackedDataFailure) -> PackedStream {
+        let unpacker: any Unpacker =
+            switch self {
+            case .gz: try GzipUnpacker()
+            case .zst: try ZstdUnpacker()
+            }
+        return PackedStream(unpacker, beginning: beginning)
     }
-}
-
-/// Packed bytes on their way to text, piece by piece.
-protocol PackedStream: AnyObject {
-    /// The next piece of the text; empty at its end.
-    ///
-    /// - Parameter more: the next bytes of the file; empty at its end.
-    /// - Throws: `PackedDataFailure`; whatever `more` throws.
-    func next(_ more: () throws -> [UInt8]) throws -> [UInt8]
 }
 
 /// Why packed data are not expanded.
@@ -80,7 +73,7 @@ struct PackedDataFailure: Error, CustomStringConvertible {
         case .noMemory: "there is no memory to expand \(data)"
         case .dictionary: "\(data) were packed with a dictionary, which is not read; pack it without one"
         case .window:
-            "\(data) need a window of more than \(ZstdStream.windowMiB) MiB, which is not read; "
+            "\(data) need a window of more than \(ZstdUnpacker.windowMiB) MiB, which is not read; "
                 + "pack it without --long and --ultra, or unpack it first: zstd -d --long=31"
         }
     }
