@@ -156,7 +156,11 @@ let package = Package(
             ]),
         // Real processes of the real command.
         .testTarget(
-            name: "ProcessTests", dependencies: ["lethe", "Messages", "Service", "ZeroMQ", "PeerTestSupport", logging]),
+            name: "ProcessTests",
+            dependencies: [
+                "lethe", "LanguageModels", "Ledger", "Messages", "Service", "Unlearning", "ZeroMQ", "PeerTestSupport",
+                logging,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,6 +1,8 @@
 import Foundation
+import LanguageModels
 import Ledger
 import Messages
+import Unlearning
 
 extension CoordinatorOptions {
     /// Takes what is on record for what it has instead of the usual: so a start without options goes on as the last one did.
@@ -30,6 +32,33 @@ extension CoordinatorOptions {
         corrections = cluster.corrections
         doubleCheck = recorded.start.doubleCheck.flatMap(DoubleCheckRule.init) ?? doubleCheck
         keysDirectory = recorded.start.keysDirectory.map { URL(fileURLWithPath: $0) } ?? keysDirectory
+    }
+
+    /// The cluster that they make: what a start records, or compares with what is on record.
+    ///
+    /// - Parameters:
+    ///   - base: the base model's digest.
+    ///   - precision: where they name none.
+    ///   - embedding: where they name no layer.
+    package func cluster(
+        base: String, precision usual: TrainingSpecification.Precision, embedding standard: EmbeddingSource
+    ) -> ClusterConfiguration {
+        ClusterConfiguration(
+            training: TrainingSpecification(
+                base: base, precision: precision ?? usual, lora: lora, seed: seed, epochs: epochs, batch: batch,
+                learningRate: learningRate, warmupSteps: warmupSteps, weightDecay: weightDecay, schedule: schedule,
+                dropout: dropout, heldOut: heldOut, slices: slices,
+                averaging: averaging ?? .standard(slices: slices)),
+            embedding: embedding ?? standard, shards: shards, partition: partition, seed: seed, rule: rule,
+            whenNoAdapter: whenNoAdapter, whileRetraining: whileRetraining, method: method, corrections: corrections)
+    }
+
+    /// What a cluster that is there would be started with, as far as it can be said without its model.
+    package func cluster(over recorded: ClusterConfiguration) -> ClusterConfiguration {
+        var cluster = self.cluster(
+            base: recorded.training.base, precision: recorded.training.precision, embedding: recorded.embedding)
+        cluster.referencePrompts = recorded.referencePrompts
+        return cluster
     }
 
     /// What the ledger remembers of this start.

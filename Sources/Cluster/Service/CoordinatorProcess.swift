@@ -78,8 +78,9 @@ package final class CoordinatorProcess: Sendable {
         let model = try ModelLoader.load(path: options.model)
         for warning in model.warnings { logger.warning("\(warning)") }
         let precision = options.precision ?? .preferred
-        let configuration = options.clusterConfiguration(model: model, precision: precision)
         let shape = model.checkpoint.configuration
+        let configuration = options.cluster(
+            base: model.checkpoint.digest, precision: precision, embedding: .standard(for: shape))
         try configuration.check(for: shape)
         if let objection = configuration.adaptersTooLarge(for: shape) {
             // A cluster that is there already goes on with what fits.
@@ -292,22 +293,6 @@ extension CoordinatorProcess {
         let training = settings.configuration.training
         return ServingModel(
             base: training.base, precision: training.precision, arithmetic: settings.arithmetic, lora: training.lora)
-    }
-}
-
-extension CoordinatorOptions {
-    func clusterConfiguration(
-        model: LoadedModel, precision: TrainingSpecification.Precision
-    ) -> ClusterConfiguration {
-        ClusterConfiguration(
-            training: TrainingSpecification(
-                base: model.checkpoint.digest, precision: precision, lora: lora, seed: seed, epochs: epochs,
-                batch: batch, learningRate: learningRate, warmupSteps: warmupSteps, weightDecay: weightDecay,
-                schedule: schedule, dropout: dropout, heldOut: heldOut, slices: slices,
-                averaging: averaging ?? .standard(slices: slices)),
-            embedding: embedding ?? .standard(for: model.checkpoint.configuration), shards: shards,
-            partition: partition, seed: seed, rule: rule, whenNoAdapter: whenNoAdapter,
-            whileRetraining: whileRetraining, method: method, corrections: corrections)
     }
 }
 

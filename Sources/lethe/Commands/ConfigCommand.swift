@@ -63,41 +63,11 @@ struct ConfigCommand: ParsableCommand {
         // Shown also when it is not there any more: a start would say so.
         flags.model = flags.model ?? recorded.start.model ?? ""
         var options = try flags.options()
-        if let config { try ConfigurationFile(path: config).configure(&options.corrections) }
-        var effective = options.configuration(options.overriding(recorded.cluster))
+        try CoordinatorFlags.configure(&options.corrections, file: config)
+        var effective = options.configuration(options.cluster(over: recorded.cluster))
         if flags.model == "" { effective.model = nil }
         return ConfigurationReply(
             effective: effective, recorded: CoordinatorConfiguration(recorded), cluster: recorded.name)
-    }
-}
-
-extension CoordinatorOptions {
-    /// What a cluster that is there would be started with, as far as it can be said without its model.
-    fileprivate func overriding(_ recorded: ClusterConfiguration) -> ClusterConfiguration {
-        var cluster = recorded
-        cluster.shards = shards
-        cluster.partition = partition
-        cluster.seed = seed
-        cluster.training.precision = precision ?? recorded.training.precision
-        cluster.training.lora = lora
-        cluster.training.seed = seed
-        cluster.training.epochs = epochs
-        cluster.training.batch = batch
-        cluster.training.learningRate = learningRate
-        cluster.training.warmupSteps = warmupSteps
-        cluster.training.weightDecay = weightDecay
-        cluster.training.schedule = schedule
-        cluster.training.dropout = dropout
-        cluster.training.heldOut = heldOut
-        cluster.training.slices = slices
-        cluster.training.averaging = averaging ?? .standard(slices: slices)
-        cluster.rule = rule
-        cluster.embedding = embedding ?? recorded.embedding
-        cluster.whenNoAdapter = whenNoAdapter
-        cluster.whileRetraining = whileRetraining
-        cluster.method = method
-        cluster.corrections = corrections
-        return cluster
     }
 }
 

@@ -74,7 +74,7 @@ struct CoordinatorCommand: ParsableCommand {
             var options = try flags.overriding(file: config).options()
             options.expectedWorkers = try expect.map { try within(1...CoordinatorOptions.mostWorkers, $0, "--expect") }
             options.accepted = losses.accepted
-            try config.map { try ConfigurationFile(path: $0).configure(&options.corrections) }
+            try CoordinatorFlags.configure(&options.corrections, file: config)
             options.takesOver = takeOver
             let gateway = try http.map {
                 try EmbeddedGateway(

@@ -46,8 +46,10 @@ struct LossFlags: ParsableArguments {
     }
 }
 
-/// The coordinator's options; all are optional here, since each may come from the file.
-struct CoordinatorFlags: ParsableArguments {
+/// The coordinator's options; all are optional here, since each may come from the file (`fileOptions`).
+package struct CoordinatorFlags: ParsableArguments {
+    package init() {}
+
     @Option(help: "Where the ledger and the adapters are kept.", completion: .directory)
     var data: String?
 
@@ -213,7 +215,7 @@ extension CoordinatorFlags {
     /// Options that are left out are those of the folder's last start, or the usual ones in a new folder.
     ///
     /// - Throws: `CommandFailure` for missing or contradictory options.
-    func options() throws -> CoordinatorOptions {
+    package func options() throws -> CoordinatorOptions {
         guard let data else {
             throw CommandFailure(.usage, "--data is missing: a folder for the ledger and the adapters")
         }

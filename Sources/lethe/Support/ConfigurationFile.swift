@@ -1,74 +1,55 @@
 import Foundation
 import Messages
 
-/// A coordinator's options as a JSON file: the flags' names with underscores. Unknown keys are refused, so that a slip of
-/// the pen does not start a cluster with other settings than meant.
-struct ConfigurationFile: Decodable {
-    var data: String?
-    var model: String?
-    var listen: String?
-    var shards: Int?
-    var partition: String?
-    var seed: UInt64?
-    var epochs: Int?
-    var batch: Int?
-    var learningRate: Double?
-    var warmupSteps: Int?
-    var weightDecay: Double?
-    var schedule: String?
-    var dropout: Double?
-    var heldOut: Double?
-    var slices: Int?
-    var averaging: String?
-    var rank: Int?
-    var alpha: Double?
-    var targets: [String]?
-    var rule: String?
-    var embeddingLayer: Int?
-    var whenNoAdapter: String?
-    var whileRetraining: String?
-    var method: String?
-    var prepare: String?
-    var doubleCheck: String?
-    var precision: String?
-    var threads: Int?
-    var weightCache: String?
-    var keysDir: String?
-    var masterKey: String?
-    var keys: String?
-    var allow: [String]?
-    var allowGateway: [String]?
-    var allowList: String?
-    var openLoopback: Bool?
+/// A coordinator's options as a JSON file. Unknown keys are refused, so that a slip of the pen does not start a cluster with other
+/// settings than meant.
+struct ConfigurationFile {
+    /// As it stands in the file, read value by value: a seed has more digits than a number of JSON is exact to elsewhere.
+    private let content: KeyedDecodingContainer<Name>
+    private let path: String
+    /// Of the approximate methods.
+    private let e2urec: [String: ConfigurationValue]?
+    private let ifru: [String: ConfigurationValue]?
 
-    private enum CodingKeys: String, CodingKey, CaseIterable {
-        case data, model, listen, shards, partition, seed, epochs, batch, rank, alpha, targets, rule, method, precision
-        case threads, keys, allow, prepare, e2urec, ifru, schedule, dropout, slices, averaging
-        case allowGateway = "allow_gateway"
-        case allowList = "allow_list"
-        case openLoopback = "open_loopback"
-        case learningRate = "learning_rate"
-        case warmupSteps = "warmup_steps"
-        case weightDecay = "weight_decay"
-        case heldOut = "held_out"
-        case embeddingLayer = "embedding_layer"
-        case whenNoAdapter = "when_no_adapter"
-        case whileRetraining = "while_retraining"
-        case weightCache = "weight_cache"
-        case keysDir = "keys_dir"
-        case masterKey = "master_key"
-        case doubleCheck = "double_check"
-    }
-
-    /// As they stand in the file.
-    private var e2urec: [String: ConfigurationValue]?
-    private var ifru: [String: ConfigurationValue]?
-
-    init(path: String) throws {
-        guard let content = FileManager.default.contents(atPath: path) else {
+    /// - Parameter options: the keys of the options; `e2urec` and `ifru` are known beside them, and what
+    ///   `lethe config --json` says beside the options.
+    /// - Throws: `CommandFailure` for what is no such file, or has other keys.
+    init(path: String, options: [String]) throws {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
             throw CommandFailure(.badInput, "cannot read \(path)")
         }
-        try self.init(content, path: path)
+        guard let object = try? JSONSerialization.jsonObject(with: bytes) as? [String: Any] else {
+            throw CommandFailure(.badInput, "\(path) is no JSON object")
+        }
+        let known = Set(options + ["e2urec", "ifru", "schema_version", "cluster", "recorded", "prompts"])
+        let unknown = object.keys.filter { !known.contains($0) }.sorted()
+        guard unknown.isEmpty else {
+            throw CommandFailure(.badInput, "\(path): unknown keys \(unknown.joined(separator: ", "))")
+        }
+        guard object["schema_version"].map({ $0 as? Int == Output.schemaVersion }) ?? true else {
+            throw CommandFailure(.badInput, "\(path): schema_version must be \(Output.schemaVersion)")
+        }
+        self.path = path
+        do {
+            content = try JSONDecoder().decode(Content.self, from: bytes).values
+        } catch {
+            throw CommandFailure(.badInput, "\(path) is no JSON object")
+        }
+        e2urec = try Self.value("e2urec", in: content, path)
+        ifru = try Self.value("ifru", in: content, path)
+    }
+
+    /// nil: the key is not there.
+    ///
+    /// - Throws: `CommandFailure` for a value of another type.
+    func value<Value: Decodable>(_ key: String) throws -> Value? { try Self.value(key, in: content, path) }
+
+    /// A named choice.
+    func choice<Choice: RawRepresentable<String>>(_ text: String) throws -> Choice {
+        guard let choice = Choice(rawValue: text) else {
+            throw CommandFailure(.badInput, "the configuration file: \(text) is not one of the possible values")
+        }
+        return choice
     }
 
     /// Puts what the file says of the approximate methods over the defaults.
@@ -83,33 +64,30 @@ struct ConfigurationFile: Decodable {
         }
     }
 
-    init(_ content: Data, path: String) throws {
-        guard let object = try? JSONSerialization.jsonObject(with: content) as? [String: Any] else {
-            throw CommandFailure(.badInput, "\(path) is no JSON object")
-        }
-        // What `lethe config --json` says beside the options.
-        let known = Set(CodingKeys.allCases.map(\.rawValue) + ["schema_version", "cluster", "recorded", "prompts"])
-        let unknown = object.keys.filter { !known.contains($0) }.sorted()
-        guard unknown.isEmpty else {
-            throw CommandFailure(.badInput, "\(path): unknown keys \(unknown.joined(separator: ", "))")
-        }
-        guard object["schema_version"].map({ $0 as? Int == Output.schemaVersion }) ?? true else {
-            throw CommandFailure(.badInput, "\(path): schema_version must be \(Output.schemaVersion)")
-        }
+    private static func value<Value: Decodable>(
+        _ key: String, in content: KeyedDecodingContainer<Name>, _ path: String
+    ) throws -> Value? {
         do {
-            self = try JSONDecoder().decode(ConfigurationFile.self, from: content)
+            return try content.decodeIfPresent(Value.self, forKey: Name(key))
         } catch DecodingError.typeMismatch(_, let context), DecodingError.dataCorrupted(let context) {
-            let key = context.codingPath.map(\.stringValue).joined(separator: ".")
+            let place = context.codingPath.map(\.stringValue).joined(separator: ".")
+            throw CommandFailure(.badInput, "\(path): \(place.isEmpty ? key : place) has the wrong type")
+        } catch {
+            // A number that the type does not hold.
             throw CommandFailure(.badInput, "\(path): \(key) has the wrong type")
         }
     }
 
-    /// A named choice.
-    func value<Value>(_ text: String?, _ make: (String) -> Value?) throws -> Value? {
-        guard let text else { return nil }
-        guard let value = make(text) else {
-            throw CommandFailure(.badInput, "the configuration file: \(text) is not one of the possible values")
-        }
-        return value
+    private struct Name: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+        init(_ name: String) { stringValue = name }
+        init?(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    private struct Content: Decodable {
+        var values: KeyedDecodingContainer<Name>
+        init(from decoder: any Swift.Decoder) throws { values = try decoder.container(keyedBy: Name.self) }
     }
 }
