@@ -2,18 +2,6 @@ import Foundation
 import Messages
 import ZeroMQ
 
-/// This side's keys for a coordinator that listens beyond loopback.
-public struct ClientCurve: Sendable {
-    public var keys: CurveKeyPair
-    /// The coordinator's public key: nobody else can answer in its place.
-    public var serverKey: CurvePublicKey
-
-    public init(keys: CurveKeyPair, serverKey: CurvePublicKey) {
-        self.keys = keys
-        self.serverKey = serverKey
-    }
-}
-
 /// Asks a coordinator and waits for its answers. Belongs to one thread.
 ///
 /// Every request carries a random id. While the coordinator says that it works on it, the client waits. When nothing comes for
@@ -28,12 +16,8 @@ public final class CoordinatorClient {
     }
 
     /// The address that is asked.
-    public var endpoint: String { addresses.present }
-    private var addresses: CoordinatorAddresses
-    private let context: Context
-    private let curve: ClientCurve?
-    private let memory: GenerationMemory?
-    private var socket: Socket
+    public var endpoint: String { link.addresses.present }
+    private let link: CoordinatorSocket
     /// Whether anything ever came from there.
     private var isKnown = false
     /// How far the last connection has come.
@@ -51,15 +35,7 @@ public final class CoordinatorClient {
 
     /// - `endpoints`: tried in turn.
     public init(endpoints: [String], curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
-        addresses = try CoordinatorAddresses(endpoints)
-        self.curve = curve
-        self.memory = memory
-        do {
-            context = try Context()
-            socket = try Self.connect(context, addresses.present, curve)
-        } catch {
-            throw ClientError(code: .invalidRequest, message: "\(error)")
-        }
+        link = try CoordinatorSocket(endpoints: endpoints, curve: curve, memory: memory)
     }
 
     /// Sends a request and waits for its reply.
@@ -121,15 +97,16 @@ public final class CoordinatorClient {
 
     private var silence: ClientError {
         if let passedOver { return passedOver }
-        let keys = curve.map { ($0.keys.publicKey, $0.serverKey) }
-        let cause = addresses.unresolved?.reason ?? reached.cause(endpoint: endpoint, keys: keys)
-        return ClientError(code: .unreachable, message: "no answer from a coordinator at \(addresses.text); \(cause)")
+        let keys = link.curve.map { ($0.keys.publicKey, $0.serverKey) }
+        let cause = link.addresses.unresolved?.reason ?? reached.cause(endpoint: endpoint, keys: keys)
+        return ClientError(
+            code: .unreachable, message: "no answer from a coordinator at \(link.addresses.text); \(cause)")
     }
 
     /// A name that was never known is a slip of the pen; one that is gone for a while may come again with its coordinator.
     private func requireName() throws {
-        guard !isKnown, let unresolved = addresses.unresolved, unresolved.isCertain else { return }
-        throw ClientError(code: .unreachable, message: "no coordinator at \(addresses.text): \(unresolved.reason)")
+        guard !isKnown, let unresolved = link.addresses.unresolved, unresolved.isCertain else { return }
+        throw ClientError(code: .unreachable, message: "no coordinator at \(link.addresses.text): \(unresolved.reason)")
     }
 
     private func exchange(
@@ -153,11 +130,11 @@ public final class CoordinatorClient {
             var isWrong = false
             for question in open { try send(questions[question].frames, until: deadline, clock) }
             var retry = min(absence?.end(before: deadline) ?? deadline, clock.now + attempt)
-            let poller = Poller([.socket(socket)] + [socket.attempts].compactMap(\.self))
+            let poller = Poller([link.source] + [link.attempts].compactMap(\.self))
             waiting: while clock.now < retry {
                 if let isWanted, !isWanted() {
                     // The old connection is closed: the coordinator notices when it says that it works on it.
-                    socket = try Self.connect(context, endpoint, curve)
+                    try link.reconnect()
                     throw ClientError(code: .cancelled, message: "nobody waits for the answer any more")
                 }
                 let silence = (absence?.nextWord(before: retry) ?? retry) - clock.now
@@ -166,28 +143,25 @@ public final class CoordinatorClient {
                 let isOutdated = try self.isOutdated()
                 if reached != .none { absence = nil }
                 if absence?.mustSpeak(at: clock.now) == true {
-                    whenAbsent("nothing takes a connection at \(addresses.text) yet; going on trying")
+                    whenAbsent("nothing takes a connection at \(link.addresses.text) yet; going on trying")
                 }
                 if isOutdated {
                     // With the keys of a coordinator that is only just coming up it is the right one.
                     (isPassedOver, isWrong) = (true, reached == .refused)
-                    if !isWrong { addresses.heard() }
+                    if !isWrong { link.addresses.heard() }
                     break
                 }
                 guard ready[0] else { continue }
-                while let frames = try socket.receive(
-                    maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message)
-                {
+                while let frames = try link.receive() {
                     (isKnown, absence) = (true, nil)
-                    addresses.heard()
                     let (id, message) = try ClientMessage.decode(frames: frames)
                     // Late answers to earlier requests of this connection are left.
                     guard let position = open.firstIndex(where: { questions[$0].id == id }) else { continue }
                     // Before anything else: who is passed over again and again must not keep anybody waiting for ever.
                     if case .reply(let reply) = message, let other = superseding(reply) {
-                        guard addresses.count > 1 else { throw other }
+                        guard link.addresses.count > 1 else { throw other }
                         (passedOver, isPassedOver, isWrong) = (other, true, true)
-                        addresses.passOver()
+                        link.addresses.passOver()
                         break waiting
                     }
                     (deadline, attempt, missed) = (clock.now + patience, firstAttempt, 0)
@@ -208,21 +182,20 @@ public final class CoordinatorClient {
                 }
             }
             guard clock.now < absence?.end(before: deadline) ?? deadline else { throw silence }
-            addresses.turn()
-            socket = try Self.connect(context, endpoint, curve)
+            try link.turn()
             // Once more soon, and not more patiently for it.
             if isPassedOver {
                 if isWrong, let passedOver {
                     passes += 1
                     // Every one is there and is the wrong one: as with a single address.
-                    if passes >= addresses.count { throw passedOver }
+                    if passes >= link.addresses.count { throw passedOver }
                 }
                 if passedOver != nil { Thread.sleep(forTimeInterval: 0.2) }
                 continue
             }
             passes = 0
             missed += 1
-            if missed.isMultiple(of: addresses.count) { attempt *= 2 }
+            if missed.isMultiple(of: link.addresses.count) { attempt *= 2 }
         }
     }
 
@@ -230,30 +203,25 @@ public final class CoordinatorClient {
     ///   that the next one will come about. Also of several addresses whether this one refused the key.
     /// - Throws: `ClientError` (`key-refused`): this connection comes to nothing, and so would the next.
     private func isOutdated() throws -> Bool {
-        reached = socket.attempt
+        reached = link.attempt
         if reached == .refused {
-            let refusal = Self.refusal(at: endpoint, curve)
-            guard addresses.count == 1 else {
+            let refusal = link.refused
+            guard link.addresses.count == 1 else {
                 passedOver = refusal
-                addresses.passOver()
+                link.addresses.passOver()
                 return true
             }
-            socket = try Self.connect(context, endpoint, curve)
+            try link.reconnect()
             throw refusal
         }
-        return reached == .failed && curve == nil && ClientCurve.local(endpoint)?.serverKey != socket.expectedServer
-    }
-
-    static func refusal(at endpoint: String, _ curve: ClientCurve?) -> ClientError {
-        let key = curve.map { " (\($0.keys.publicKey))" } ?? ""
-        return ClientError(
-            code: .keyRefused,
-            message: "the coordinator at \(endpoint) is there and refused this key\(key): it has to stand on the "
-                + "coordinator's list, by --allow or lethe keys allow")
+        return reached == .failed && link.expectsAnother
     }
 
     /// Of one that never answered less, where there are others.
-    private var firstAttempt: Duration { addresses.count > 1 && !addresses.isHeard ? .seconds(2) : .seconds(5) }
+    private var firstAttempt: Duration {
+        link.addresses.count > 1 && !link.addresses.isHeard ? .seconds(2) : .seconds(5)
+    }
+
     /// How often it is asked whether the answer is wanted.
     private static let glance = Duration.milliseconds(50)
 
@@ -262,7 +230,7 @@ public final class CoordinatorClient {
     ) throws {
         while true {
             do {
-                return try socket.send(frames)
+                return try link.send(frames)
             } catch ZeroMQError.wouldBlock {
                 guard clock.now < deadline else { throw silence }
                 Thread.sleep(forTimeInterval: 0.05)
@@ -272,37 +240,10 @@ public final class CoordinatorClient {
 
     private func superseding(_ reply: ClientReply) -> ClientError? {
         do {
-            try Self.check(reply, memory)
+            try link.check(reply)
             return nil
         } catch {
             return error as? ClientError
         }
-    }
-
-    /// - Throws: `ClientError` (`superseded`) for the answer of a coordinator after which another one was seen, by this side or by
-    ///   the coordinator itself, which is not remembered then.
-    static func check(_ reply: ClientReply, _ memory: GenerationMemory?) throws {
-        if case .failure(let error) = reply.outcome, reply.isSuperseded { throw error }
-        let origin = reply.origin
-        guard let memory, let origin else { return }
-        // What cannot be remembered (a full disk, a home that is read-only) must not keep anybody from asking.
-        if let objection = try? memory.objection(to: origin.generation, of: origin.cluster) {
-            throw ClientError(objection)
-        }
-    }
-
-    static func connect(
-        _ context: Context, _ endpoint: String, _ curve: ClientCurve?
-    ) throws(ZeroMQError) -> Socket {
-        var options = SocketOptions()
-        options.maximumFrameSize = Int64(WireLimits.frame)
-        options.reconnectIntervalMaximum = .seconds(1)
-        // What was sent must leave before the process ends.
-        options.linger = .milliseconds(500)
-        options.curve = (curve ?? .local(endpoint)).map { .client($0.keys, serverKey: $0.serverKey) }
-        let socket = try Socket(context, .dealer, options: options)
-        try socket.measure()
-        try socket.connect(endpoint)
-        return socket
     }
 }

@@ -13,11 +13,7 @@ public final class ServingLink {
         case revoked(Revocation)
     }
 
-    private let context: Context
-    private var addresses: CoordinatorAddresses
-    private let curve: ClientCurve?
-    private let memory: GenerationMemory?
-    private var socket: Socket
+    private let link: CoordinatorSocket
 
     /// - Throws: `ClientError` (`invalid-request`) for an endpoint or keys that cannot be used.
     public convenience init(endpoint: String, curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
@@ -26,57 +22,43 @@ public final class ServingLink {
 
     /// - `endpoints`: tried in turn.
     public init(endpoints: [String], curve: ClientCurve? = nil, memory: GenerationMemory? = nil) throws {
-        addresses = try CoordinatorAddresses(endpoints)
-        self.curve = curve
-        self.memory = memory
-        do {
-            context = try Context()
-            socket = try CoordinatorClient.connect(context, addresses.present, curve)
-        } catch {
-            throw ClientError(code: .invalidRequest, message: "\(error)")
-        }
+        link = try CoordinatorSocket(endpoints: endpoints, curve: curve, memory: memory)
     }
 
-    public var source: Poller.Source { .socket(socket) }
+    public var source: Poller.Source { link.source }
 
     /// That the coordinator is there and refused this key: a new connection has to be made; nil: nobody said so.
-    public var refusal: ClientError? {
-        socket.attempt == .refused ? CoordinatorClient.refusal(at: addresses.present, curve) : nil
-    }
+    public var refusal: ClientError? { link.attempt == .refused ? link.refused : nil }
 
     /// What does not fit into the queue is lost, as it may be on the way.
     public func send(_ request: ServingRequest, id: String) throws {
         do {
-            try socket.send(try ClientRequest.serving(request).frames(id: id))
+            try link.send(try ClientRequest.serving(request).frames(id: id))
         } catch ZeroMQError.wouldBlock {
             return
         }
     }
 
     /// A new connection, perhaps to another address: whatever was on its way is lost, and a name is looked up again.
-    public func reconnect() throws {
-        addresses.turn()
-        socket = try CoordinatorClient.connect(context, addresses.present, curve)
-    }
+    public func reconnect() throws { try link.turn() }
 
     /// - Returns: the next message; nil: none has come.
     /// - Throws: `WireError` for what is no message of a coordinator; `ClientError` (`superseded`) for one of a coordinator after which
     ///   this side has seen another one, where there is no other address.
     public func receive() throws -> Message? {
-        while let frames = try socket.receive(maximumFrames: WireLimits.frames, maximumBytes: WireLimits.message) {
-            addresses.heard()
+        while let frames = try link.receive() {
             let (id, message) = try ClientMessage.decode(frames: frames)
             switch message {
             case .working: continue
             case .revoked(let revocation): return .revoked(revocation)
             case .reply(let reply):
                 do {
-                    try CoordinatorClient.check(reply, memory)
+                    try link.check(reply)
                 } catch {
                     // The newer one may be at the next address; and where the coordinator says itself that it is not the last, at
                     // this one before long.
-                    guard addresses.count > 1 || reply.isSuperseded else { throw error }
-                    addresses.passOver()
+                    guard link.addresses.count > 1 || reply.isSuperseded else { throw error }
+                    link.addresses.passOver()
                     try reconnect()
                     return nil
                 }
