@@ -13,23 +13,10 @@ struct IFRUInterpolationTests {
     private static func prepared(
         _ adapter: Adapter, factor: Double, references: Int? = nil
     ) throws -> InfluencePreparation {
-        var made = try InfluencePreparation(
-            model: LinearModel(), tokenizer: ByteTokenizer(), adapter: adapter, prompts: prompts,
+        try InfluenceSupport.prepared(
+            adapter, prompts,
+            calibration: #""solution":"interpolation","damping":1,"overshoots":[{"share":0.1,"factor":\#(factor)}]"#,
             references: references)
-        let calibration = """
-            {"solution":"interpolation","damping":1,"overshoots":[{"share":0.1,"factor":\(factor)}],"disagreement":0,\
-            "prompts":1,"distanceBefore":1,"distanceAfter":0}
-            """
-        try made.take(JSONDecoder().decode(InfluenceCalibration.self, from: Data(calibration.utf8)))
-        return made
-    }
-
-    private static func unlearn(
-        _ adapter: Adapter, _ preparation: InfluencePreparation, _ request: InfluenceRequest
-    ) throws -> IFRU.Result {
-        try IFRU.unlearn(
-            model: LinearModel(), tokenizer: ByteTokenizer(), adapter: adapter, preparation: preparation,
-            request: request)
     }
 
     private static func base(_ prompts: [TrainingPrompt]) throws -> [Float] {
@@ -49,7 +36,7 @@ struct IFRUInterpolationTests {
         let (before, base) = (try LinearModel.margins(forget, original), try Self.base(forget))
         let way = Self.largest(before, base)
         #expect(way > 1)
-        let result = try Self.unlearn(
+        let result = try InfluenceSupport.unlearn(
             original, Self.prepared(original, factor: 1), InfluenceRequest(direct: forget))
         let adapter = result.corrected.adapter
         #expect(Self.largest(try LinearModel.margins(forget, adapter), base) < 0.06 * way)
@@ -57,7 +44,7 @@ struct IFRUInterpolationTests {
             Self.largest(try LinearModel.margins(kept, adapter), try LinearModel.margins(kept, original)) < 0.06 * way)
         #expect(result.report.step == 1 && result.report.backwardPrompts == 0 && result.report.solving.steps == 1)
         // Twice as far, where margins are linear.
-        let double = try Self.unlearn(
+        let double = try InfluenceSupport.unlearn(
             original, Self.prepared(original, factor: 2), InfluenceRequest(direct: forget))
         let twice = zip(original.values, adapter.values).map { $0 + 2 * ($1 - $0) }
         #expect(Self.largest(double.corrected.adapter.values, twice) < 1e-4 * way)
@@ -72,7 +59,7 @@ struct IFRUInterpolationTests {
         }
         #expect(without.count == 15)
         let forget = Array(without.prefix(4))
-        let result = try Self.unlearn(original, preparation, InfluenceRequest(direct: forget))
+        let result = try InfluenceSupport.unlearn(original, preparation, InfluenceRequest(direct: forget))
         let (before, base) = (try LinearModel.margins(forget, original), try Self.base(forget))
         let after = try LinearModel.margins(forget, result.corrected.adapter)
         #expect(Self.largest(after, base) < 0.06 * Self.largest(before, base))
@@ -92,7 +79,7 @@ struct IFRUInterpolationTests {
             let preparation = try Self.prepared(original, factor: 1, references: references)
             let rows = Set(preparation.entries.filter { $0.row != nil }.map(\.id))
             let touched = Set(request.direct.map(\.id) + request.rebuilt.map(\.old.id))
-            let result = try Self.unlearn(original, preparation, request)
+            let result = try InfluenceSupport.unlearn(original, preparation, request)
             let adapter = result.corrected.adapter
             let old = try LinearModel.margins(Array(Self.prompts[5..<8]), original)
             let moved = Self.largest(try LinearModel.margins(changed, original), old)
@@ -111,13 +98,11 @@ struct IFRUInterpolationTests {
 
     @Test("The factor follows the request's size, between what was tried")
     func sizes() throws {
-        let calibration = try JSONDecoder().decode(
-            InfluenceCalibration.self,
-            from: Data(
-                """
-                {"solution":"interpolation","damping":1,"disagreement":0,"prompts":1,"distanceBefore":1,"distanceAfter":0,\
-                "overshoots":[{"share":0.1,"factor":1},{"share":0.2,"factor":2},{"share":0.2,"factor":2}]}
-                """.utf8))
+        let calibration = try InfluenceSupport.calibration(
+            """
+            "solution":"interpolation","damping":1,"overshoots":[{"share":0.1,"factor":1},{"share":0.2,"factor":2},\
+            {"share":0.2,"factor":2}]
+            """)
         #expect([0, 0.1, 0.15, 0.2, 0.9].map { calibration.overshoot(share: $0) } == [1, 1, 1.5, 2, 2])
     }
 
@@ -135,34 +120,24 @@ struct IFRUInterpolationTests {
         let original = try LinearModel.optimum(Self.prompts, ridge: 0.05)
         let preparation = try Self.prepared(original, factor: 1)
         #expect(preparation.factor.count == 1600 && preparation.coefficients.isEmpty)
-        var bytes = Data()
-        try preparation.write { bytes.append($0) }
-        var rest = bytes[...]
-        let read = try InfluencePreparation(count: bytes.count) { buffer in
-            buffer.copyBytes(from: rest.prefix(buffer.count))
-            rest = rest.dropFirst(buffer.count)
-        }
+        let bytes = try InfluenceSupport.written(preparation)
+        let read = try InfluenceSupport.read(bytes)
         #expect(read == preparation)
         let first = InfluenceRequest(direct: Array(Self.prompts[..<3]))
-        let half = try Self.unlearn(original, read, first)
-        #expect(half.corrected.adapter == (try Self.unlearn(original, preparation, first)).corrected.adapter)
+        let half = try InfluenceSupport.unlearn(original, read, first)
+        #expect(
+            half.corrected.adapter == (try InfluenceSupport.unlearn(original, preparation, first)).corrected.adapter)
         let successor = try InfluenceSuccessor(
             of: read, after: half, of: first, tokenizer: ByteTokenizer(), limit: 1000)
         let next = try successor.preparation(model: LinearModel(), adapter: half.corrected.adapter)
         #expect(next.factor.count == 37 * 37 && next.calibration == preparation.calibration)
         let forget = Array(Self.prompts[3..<6])
-        let whole = try Self.unlearn(half.corrected.adapter, next, InfluenceRequest(direct: forget))
+        let whole = try InfluenceSupport.unlearn(half.corrected.adapter, next, InfluenceRequest(direct: forget))
         let (before, base) = (try LinearModel.margins(forget, original), try Self.base(forget))
         let after = try LinearModel.margins(forget, whole.corrected.adapter)
         #expect(Self.largest(after, base) < 0.1 * Self.largest(before, base))
         // Cut short it is refused.
-        var short = bytes.dropLast(8)
-        #expect(throws: ApproximateError.self) {
-            _ = try InfluencePreparation(count: bytes.count - 8) { buffer in
-                buffer.copyBytes(from: short.prefix(buffer.count))
-                short = short.dropFirst(buffer.count)
-            }
-        }
+        #expect(throws: ApproximateError.self) { _ = try InfluenceSupport.read(bytes.dropLast(8)) }
     }
 
     /// Labels that nothing in the text tells: they can only be memorised.
@@ -178,49 +153,24 @@ struct IFRUInterpolationTests {
 
     @Test("Where margins bend, a trial goes beyond the first order: the distance to retraining falls by half")
     func memorised() throws {
-        let specification = TrainingSpecification(
-            base: "base", precision: .f32, lora: LoRAConfiguration(rank: 2, alpha: 4, targets: [.query, .value]),
-            seed: 3, epochs: 40, batch: 4, learningRate: 0.01)
-        func train(_ prompts: [TrainingPrompt]) throws -> Adapter {
-            try AdapterTraining.train(
-                model: BentModel(), tokenizer: ByteTokenizer(), samples: prompts, specification: specification
-            ).adapter
-        }
-        func margins(_ prompts: [TrainingPrompt], _ adapter: Adapter) throws -> [Float] {
-            try BentModel().answerLogits(
-                prompts: prompts.map { ByteTokenizer().encode($0.text) }, adapters: AdapterMixture([adapter]),
-                weights: nil
-            ).map(\.margin)
-        }
-        let (forget, retained) = (Array(Self.prompts[..<8]), Array(Self.prompts[8...]))
-        let (original, reference) = (try train(Self.prompts), try train(retained))
-        let plain = try InfluencePreparation(
-            model: BentModel(), tokenizer: ByteTokenizer(), adapter: original, prompts: Self.prompts)
-        let preparation = try plain.calibrated(
-            model: BentModel(), tokenizer: ByteTokenizer(), adapter: original, prompts: Self.prompts,
-            by: InfluenceTrial(specification: specification), among: [.interpolation])
+        let training = try MemorisedTraining(Self.prompts, model: BentModel())
+        let preparation = try training.calibrated(among: [.interpolation])
         let known = try #require(preparation.calibration)
         #expect(known.solution == .interpolation && known.distanceAfter < 0.5 * known.distanceBefore)
         // Single prompts, those of the trial, a quarter: what is asked for first order leaves a part of the way.
         let tried = try #require(known.overshoots)
         #expect(tried.map(\.share) == [1.0 / 40, 0.2, 0.25] && tried.allSatisfy { $0.factor >= 1 })
-        func distance(_ adapter: Adapter) throws -> Double {
-            try #require(
-                DivergenceSummary(
-                    margins: try margins(forget, adapter), reference: try margins(forget, reference)
-                ).jensenShannon)
-        }
-        let before = try distance(original)
+        // Each says how far it comes: as far as the trial did, or less.
+        let way = try #require(known.way)
+        #expect(tried.allSatisfy { $0.way.map { $0 > 0 && $0 <= way } ?? false } && tried[1].way == way)
+        let before = try training.distance(training.original)
         #expect(before > 0.05)
-        let result = try IFRU.unlearn(
-            model: BentModel(), tokenizer: ByteTokenizer(), adapter: original, preparation: preparation,
-            request: InfluenceRequest(direct: forget))
-        #expect(try distance(result.corrected.adapter) < 0.5 * before)
+        let result = try InfluenceSupport.unlearn(
+            training.original, preparation, InfluenceRequest(direct: training.forget), model: training.model)
+        #expect(try training.distance(result.corrected.adapter) < 0.5 * before)
         #expect(result.report.step == known.overshoot(share: 0.2) && result.report.calibration == known)
         // Of all solutions a trial takes the one that ends nearest; a refit is far nearer where features do not change.
-        let free = try plain.calibrated(
-            model: BentModel(), tokenizer: ByteTokenizer(), adapter: original, prompts: Self.prompts,
-            by: InfluenceTrial(specification: specification))
+        let free = try training.calibrated()
         #expect(try #require(free.calibration).distanceAfter <= known.distanceAfter)
     }
 }

@@ -20,7 +20,7 @@ public enum ApproximateError: Error, Hashable, Sendable {
     case predictionsDoNotHold(disagreement: Double, tolerance: Double)
     /// A stored preparation that contradicts itself.
     case malformedPreparation(reason: String)
-    /// The rows would take more memory than allowed.
+    /// The rows would take more memory than allowed: those of a preparation, or those that a request needs beside it.
     case preparationTooLarge(bytes: Int, limit: Int)
 }
 
@@ -42,7 +42,7 @@ extension ApproximateError: CustomStringConvertible {
             "predicted and actual answers disagree by \(disagreement), more than \(tolerance)"
         case .malformedPreparation(let reason): "the stored preparation is damaged: \(reason)"
         case .preparationTooLarge(let bytes, let limit):
-            "the preparation's rows would take \(bytes) bytes; \(limit) are allowed: use fewer reference rows"
+            "the rows would take \(bytes) bytes; \(limit) are allowed: use fewer reference rows, or retrain the shard"
         }
     }
 }

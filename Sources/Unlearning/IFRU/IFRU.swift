@@ -28,14 +28,17 @@ public enum IFRU {
     /// - `provenance`: how `adapter` came to be.
     /// - `retained`: prompts that may be used to compare predicted with actual margins; those that the request names or
     ///   that have no row are passed over. None: predictions are trusted.
+    /// - `memoryLimit`: bytes that rows which the request needs and the preparation does not have may take, with the products of
+    ///   all rows: each costs a backward pass as well. Only refits and interpolations have any.
     /// - Throws: `ApproximateError` (`.emptyForgetSet`, `.emptyRetainedSet`, `.forgetSetLargerThanRetained`,
     ///   `.dampingNotPositive`, `.noReferenceRows` when no row belongs to a retained prompt, `.unknownPrompt`,
-    ///   `.preparationOfAnotherAdapter`), `UnlearningError` (`.invalidSpecification`, `.duplicateSample`, `.emptyPrompt`,
+    ///   `.preparationOfAnotherAdapter`, `.preparationTooLarge`), `UnlearningError` (`.invalidSpecification`, `.duplicateSample`, `.emptyPrompt`,
     ///   `.notFinite`, `.cancelled`); whatever the model throws.
     public static func unlearn(
         model: any AnswerModel, tokenizer: any Tokenizer, adapter: Adapter, provenance: AdapterProvenance = .trained,
         preparation: InfluencePreparation, request: InfluenceRequest, retained: [TrainingPrompt] = [],
-        configuration: IFRUConfiguration = IFRUConfiguration(), isCancelled: () -> Bool = { false }
+        configuration: IFRUConfiguration = IFRUConfiguration(),
+        memoryLimit: Int = InfluencePreparation.defaultMemoryLimit, isCancelled: () -> Bool = { false }
     ) throws -> Result {
         try configuration.check()
         let found = adapter.contentName
@@ -51,19 +54,19 @@ public enum IFRU {
             references: preparation.referenceCount, corrections: preparation.corrections + 1)
         let work = InfluenceCorrection(
             model: model, tokenizer: tokenizer, adapter: adapter, preparation: preparation,
-            configuration: configuration)
+            configuration: configuration, memoryLimit: memoryLimit)
         let named = try NamedPrompts(request, preparation: preparation, model: model, tokenizer: tokenizer)
         if isCancelled() { throw UnlearningError.cancelled }
         let probes = work.needsProbes ? named.probes(among: retained) : []
         let solve: (inout IFRUReport) throws -> ([Float], predicted: [Double])
-        if let known = work.preparedRefit {
-            let refit = try work.refit(of: named, report: &report)
+        if let known = work.prepared(.refit) {
+            let refit = try work.rows(InfluenceRefit.self, of: named, report: &report)
             solve = {
                 try work.correct(
                     by: refit, as: known, retainedRows: named.retainedRows, probes: probes, report: &$0)
             }
-        } else if let known = work.preparedInterpolation {
-            let interpolation = try work.interpolation(of: named, report: &report)
+        } else if let known = work.prepared(.interpolation) {
+            let interpolation = try work.rows(InfluenceInterpolation.self, of: named, report: &report)
             solve = {
                 try work.correct(
                     by: interpolation, as: known, retainedRows: named.retainedRows, probes: probes, report: &$0)

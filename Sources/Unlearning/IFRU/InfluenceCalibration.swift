@@ -63,8 +63,7 @@ public struct InfluenceCalibration: Codable, Hashable, Sendable {
     public var damping: Double
     /// Of an interpolation: by rising share.
     public var overshoots: [InfluenceOvershoot]?
-    /// Of an interpolation: how far the margins came in the trial, of the way back to where the training began, and are
-    /// expected to come in requests of other sizes (a little less where the largest factor did not reach it).
+    /// Of an interpolation: how far the margins came in the trial, of the way back to where the training began.
     public var way: Double?
     /// Of a refit: how much of what the retained prompts would reply is in it, from 0 to 1; see `InfluenceRefit`.
     public var share: Double?
@@ -85,6 +84,9 @@ public struct InfluenceOvershoot: Codable, Hashable, Sendable {
     public var share: Double
     /// Of the first-order change.
     public var factor: Double
+    /// How far the margins came with it, of the way back to where the training began: as far as in the trial, or less where the
+    /// largest factor did not reach that; nil, in calibrations of before: as far as in the trial.
+    public var way: Double?
 }
 
 // What came later stands in a field of its own: whoever does not know interpolations, and their name, reads on.
@@ -123,15 +125,21 @@ extension InfluenceCalibration {
 }
 
 extension InfluenceCalibration {
+    package func overshoot(share: Double) -> Double { between(share) { $0.factor } ?? 1 }
+
+    /// How far the margins of a request of this share are expected to come on their way back; nil: no trial said so.
+    package func way(share: Double) -> Double? { between(share) { $0.way ?? way } ?? way }
+
     /// Between two shares on a straight line, beyond them as at the nearest.
-    package func overshoot(share: Double) -> Double {
-        guard let overshoots, let first = overshoots.first, let last = overshoots.last else { return 1 }
-        guard share > first.share else { return first.factor }
-        for (low, high) in zip(overshoots, overshoots.dropFirst()) {
-            guard share <= high.share, high.share > low.share else { continue }
-            return low.factor + (share - low.share) / (high.share - low.share) * (high.factor - low.factor)
+    private func between(_ share: Double, _ value: (InfluenceOvershoot) -> Double?) -> Double? {
+        guard let overshoots, let first = overshoots.first, let last = overshoots.last else { return nil }
+        guard share > first.share else { return value(first) }
+        for (low, high) in zip(overshoots, overshoots.dropFirst()) where high.share > low.share {
+            guard share <= high.share else { continue }
+            guard let lower = value(low), let upper = value(high) else { return nil }
+            return lower + (share - low.share) / (high.share - low.share) * (upper - lower)
         }
-        return last.factor
+        return value(last)
     }
 }
 

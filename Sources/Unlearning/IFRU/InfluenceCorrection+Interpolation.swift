@@ -3,20 +3,6 @@ import Recommendation
 
 /// Corrections by interpolation: of a request, and in the trial that says whether, and how far, to go.
 extension InfluenceCorrection {
-    /// Where the preparation was calibrated to interpolate and the configuration asks for what was prepared.
-    var preparedInterpolation: InfluenceCalibration? {
-        guard configuration.damping == .prepared, let known = preparation.calibration,
-            known.solution == .interpolation
-        else { return nil }
-        return known
-    }
-
-    func interpolation(of named: NamedPrompts, report: inout IFRUReport) throws -> InfluenceInterpolation {
-        try InfluenceInterpolation(
-            self, of: named, rebuilt: configuration.spillover ? important(named.rebuilt, report: &report) : [],
-            added: configuration.spillover ? named.added : [], report: &report)
-    }
-
     /// The corrected factors, and by how much every row's margin is expected to change.
     func correct(
         by interpolation: InfluenceInterpolation, as known: InfluenceCalibration, retainedRows: [Int],
@@ -24,24 +10,18 @@ extension InfluenceCorrection {
     ) throws -> ([Float], predicted: [Double]) {
         let solution = try interpolation.solve(factor: known.overshoot(share: interpolation.share))
         let values = interpolation.values(solution, from: adapter)
-        report.solving.steps += 1
         report.damping = preparation.interpolationRidge
         report.step = solution.factor
-        report.predictedDivergence = divergence(solution.marginChanges, scale: 1, rows: retainedRows)
-        report.isWithinTolerance = report.predictedDivergence <= configuration.divergenceCap
         // What stays is to first order where it was: not whether that comes true is asked, but how far its answers are from it.
-        let chosen = mostMoved(probes, by: solution.marginChanges)
+        let chosen = judge(solution.marginChanges, retainedRows: retainedRows, probes: probes, report: &report)
         if !chosen.isEmpty {
             let margins = try margins(
                 of: values, reading: chosen.map { try read($0.prompt) }, cost: &report.solving)
-            let moved = zip(chosen, margins).reduce(0.0) {
-                $0 + AnswerDivergence.kullbackLeibler(Double(preparation.margins[$1.0.row]), $1.1)
-            }
-            report.isWithinTolerance =
-                report.isWithinTolerance && moved <= configuration.divergenceCap * Double(chosen.count)
+            report.isWithinTolerance = report.isWithinTolerance && isWithinCap(margins, of: chosen)
         }
         // What comes of a factor beyond 1 is what the trial saw, not its first order.
-        return (values, interpolation.expected(solution, way: known.way ?? solution.factor))
+        let way = known.way(share: interpolation.share) ?? solution.factor
+        return (values, interpolation.expected(solution, way: way))
     }
 
     /// Of the factors that bring margins nearer and stay under the divergence cap, the one whose margins, as the model gives
@@ -54,15 +34,13 @@ extension InfluenceCorrection {
         probes: [(row: Int, prompt: TrainingPrompt)], prompts: [Int: TrainingPrompt], order: [Int],
         isCancelled: () -> Bool, report: inout IFRUReport
     ) throws -> InfluenceCalibration? {
-        guard !targets.isEmpty, let work = try? interpolation(of: named, report: &report) else { return nil }
-        let (rows, count) = (targets.map(\.row), Double(targets.count))
-        func distance(_ margins: [Double]) -> Double {
-            zip(margins, targets).reduce(0.0) { $0 + AnswerDivergence.jensenShannon($1.0, $1.1.margin) } / count
-        }
-        let before = distance(rows.map { Double(preparation.margins[$0]) })
+        guard !targets.isEmpty, let work = try? self.rows(InfluenceInterpolation.self, of: named, report: &report)
+        else { return nil }
+        let rows = targets.map(\.row)
+        let before = distance(rows.map { Double(preparation.margins[$0]) }, to: targets)
         let texts = try (rows.compactMap { prompts[$0] } + probes.map(\.prompt)).map { try read($0) }
         guard texts.count == rows.count + probes.count else { return nil }
-        var best: (calibration: InfluenceCalibration, way: Double)?
+        var best: (found: InfluenceOvershoot, distance: Double)?
         for factor in InfluenceTrial.overshoots {
             if isCancelled() { throw UnlearningError.cancelled }
             guard let solution = try? work.solve(factor: factor) else { return nil }
@@ -70,53 +48,49 @@ extension InfluenceCorrection {
             let values = work.values(solution, from: adapter)
             guard values.allSatisfy(\.isFinite) else { break }
             let margins = try margins(of: values, reading: texts, cost: &report.solving)
-            let (gone, kept) = (Array(margins.prefix(rows.count)), margins.dropFirst(rows.count))
-            let moved = zip(kept, probes).reduce(0.0) {
-                $0 + AnswerDivergence.kullbackLeibler(Double(preparation.margins[$1.1.row]), $1.0)
-            }
-            guard moved <= configuration.divergenceCap * Double(max(1, probes.count)) else { break }
-            let found = distance(gone)
-            guard found < before, found < best?.calibration.distanceAfter ?? .infinity,
+            let (gone, kept) = (margins.prefix(rows.count), margins.dropFirst(rows.count))
+            guard isWithinCap(kept, of: probes) else { break }
+            let found = distance(gone, to: targets)
+            guard found < before, found < best?.distance ?? .infinity,
                 let way = preparation.wayBack(of: zip(rows, gone).map { (row: $0, margin: $1) }), way > 0
             else { continue }
-            let calibration = InfluenceCalibration(
-                solution: .interpolation, damping: preparation.interpolationRidge,
-                overshoots: [InfluenceOvershoot(share: named.share, factor: factor)], way: way,
-                disagreement: found / before, prompts: targets.count, distanceBefore: before, distanceAfter: found)
-            best = (calibration, way)
+            best = (InfluenceOvershoot(share: named.share, factor: factor, way: way), found)
         }
-        guard let best else { return nil }
-        var calibration = best.calibration
+        guard let best, let way = best.found.way else { return nil }
+        var overshoots = [best.found]
         for size in [1, max(2, order.count / 4)] where size != targets.count && size < order.count {
             if isCancelled() { throw UnlearningError.cancelled }
             let sets =
                 size == 1 ? order.prefix(InfluenceTrial.singles).map { [$0] } : [Array(order.prefix(size))]
-            guard
-                let factor = try overshoot(sets, reaching: best.way, prompts: prompts, report: &report)
-            else { continue }
-            calibration.overshoots?.append(
-                InfluenceOvershoot(share: Double(size) / Double(preparation.entries.count), factor: factor))
+            let share = Double(size) / Double(preparation.entries.count)
+            let found = try overshoot(sets, ofShare: share, reaching: way, prompts: prompts, report: &report)
+            if let found { overshoots.append(found) }
         }
-        calibration.overshoots?.sort { $0.share < $1.share }
-        return calibration
+        return InfluenceCalibration(
+            solution: .interpolation, damping: preparation.interpolationRidge,
+            overshoots: overshoots.sorted { $0.share < $1.share }, way: way, disagreement: best.distance / before,
+            prompts: targets.count, distanceBefore: before, distanceAfter: best.distance)
     }
 
     /// The factor at which sets of rows, each taken alone, come as far on their way back as `way`: between two of those that
-    /// are tried on a straight line, the largest one if none goes so far. nil: they have nowhere to go.
+    /// are tried on a straight line, the largest one, and how far they come with it, if none goes so far. nil: they have nowhere to
+    /// go.
     private func overshoot(
-        _ sets: [[Int]], reaching way: Double, prompts: [Int: TrainingPrompt], report: inout IFRUReport
-    ) throws -> Double? {
+        _ sets: [[Int]], ofShare share: Double, reaching way: Double, prompts: [Int: TrainingPrompt],
+        report: inout IFRUReport
+    ) throws -> InfluenceOvershoot? {
         let works = try sets.map { rows in
-            try interpolation(
+            try self.rows(
+                InfluenceInterpolation.self,
                 of: NamedPrompts(rows: rows, preparation: preparation, prompts: prompts, reading: read),
                 report: &report)
         }
-        var last = (factor: 0.0, way: 0.0)
+        var last = InfluenceOvershoot(share: share, factor: 0, way: 0)
         for factor in InfluenceTrial.overshoots {
             var moved: [(row: Int, margin: Double)] = []
             for (rows, work) in zip(sets, works) {
                 let values = work.values(try work.solve(factor: factor), from: adapter)
-                guard values.allSatisfy(\.isFinite) else { return last.factor > 0 ? last.factor : nil }
+                guard values.allSatisfy(\.isFinite) else { return last.factor > 0 ? last : nil }
                 let measured = Array(rows.prefix(InfluenceTrial.probes))
                 let texts = try measured.compactMap { prompts[$0] }.map { try read($0) }
                 let margins = try margins(of: values, reading: texts, cost: &report.solving)
@@ -124,13 +98,15 @@ extension InfluenceCorrection {
             }
             report.solving.steps += 1
             guard let now = preparation.wayBack(of: moved) else { return nil }
+            let before = last.way ?? 0
             if now >= way {
-                let part = now > last.way ? (way - last.way) / (now - last.way) : 1
-                return last.factor + min(max(part, 0), 1) * (factor - last.factor)
+                let part = now > before ? (way - before) / (now - before) : 1
+                return InfluenceOvershoot(
+                    share: share, factor: last.factor + min(max(part, 0), 1) * (factor - last.factor), way: way)
             }
-            last = (factor, now)
+            (last.factor, last.way) = (factor, now)
         }
-        return last.factor
+        return last
     }
 }
 

@@ -8,6 +8,8 @@ struct InfluenceCorrection {
     let adapter: Adapter
     let preparation: InfluencePreparation
     let configuration: IFRUConfiguration
+    /// Bytes that the fresh rows of a request may take, with what is computed of them.
+    var memoryLimit = InfluencePreparation.defaultMemoryLimit
 
     /// g = Σ_direct ∇ℓ(x) + Σ_rebuilt [∇ℓ(x) − ∇ℓ(x′)] − Σ_added ∇ℓ(x′), with the logistic loss
     /// ∇ℓ = (σ(m) − y)·∇m. What has a row is a coefficient; the rest takes one backward pass together.

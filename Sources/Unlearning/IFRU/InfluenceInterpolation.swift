@@ -14,9 +14,9 @@ import Recommendation
 /// - a deleted prompt: factor·(m⁰ − m), with m⁰ its margin under the base model
 /// - a rebuilt prompt: the new version's margin becomes the old one's, which stays: they are two texts of one rating
 /// - an added prompt: the mean margin of the retained ones with its label
-struct InfluenceInterpolation {
-    private let preparation: InfluencePreparation
-    private let fresh: InfluenceMatrix
+struct InfluenceInterpolation: InfluenceRows {
+    let preparation: InfluencePreparation
+    let fresh: InfluenceMatrix
     /// M·Mᵀ between fresh rows and all, `[fresh, n + fresh]`.
     private let freshGram: [Double]
     private let factor: Cholesky
@@ -29,7 +29,12 @@ struct InfluenceInterpolation {
     /// ε, of the rows' mean square ‖∇m‖².
     static let ridge = 1e-2
 
-    /// - `kept`: the rebuilt prompts that count; the others are taken to be as they were.
+    static func freshCount(
+        of named: NamedPrompts, rebuilt kept: [NamedPrompts.Rebuilt], added: [TokenizedPrompt]
+    ) -> Int {
+        named.direct.count { $0.entry.row == nil } + kept.count + added.count
+    }
+
     /// - Throws: `UnlearningError.notFinite` where the rows are not independent enough; what the model throws.
     init(
         _ work: InfluenceCorrection, of named: NamedPrompts, rebuilt kept: [NamedPrompts.Rebuilt],
@@ -91,11 +96,9 @@ struct InfluenceInterpolation {
         share = named.share
     }
 
-    /// What the adapter is moved by, in terms of the rows.
-    struct Solution {
+    struct Solution: InfluenceRowSolution {
         var factor: Double
         var coefficients: [Double]
-        /// By how much the rows' margins change, to first order.
         var marginChanges: [Double]
     }
 
@@ -119,14 +122,6 @@ struct InfluenceInterpolation {
     /// what a factor was chosen for, all others to first order.
     func expected(_ solution: Solution, way: Double) -> [Double] {
         solution.marginChanges.enumerated().map { leaving[$0] == 0 ? $1 : way * leaving[$0] }
-    }
-
-    /// The corrected factors.
-    func values(_ solution: Solution, from adapter: Adapter) -> [Float] {
-        let count = preparation.referenceCount
-        let added = fresh.count == 0 ? nil : fresh.combination(Array(solution.coefficients[count...]))
-        let move = preparation.rows.combination(Array(solution.coefficients[..<count]), adding: added)
-        return zip(adapter.values, move).map(+)
     }
 }
 

@@ -14,7 +14,8 @@ import LanguageModels
 ///     Double      M·Mᵀ [n, n], eigenvalues [n], eigenvectors [n, n]
 ///     Float       M [n, P]
 extension InfluencePreparation {
-    private static let magic: [UInt8] = Array("LETHEIF6".utf8)
+    /// What it begins with. In the name of a file it tells, without a key, whether what is sealed in it can be used.
+    public static let form = "LETHEIF6"
 
     private struct Header: Codable {
         var adapter: String
@@ -34,7 +35,7 @@ extension InfluencePreparation {
             Header(
                 adapter: adapter, corrections: corrections, calibration: calibration, cost: cost,
                 entries: entries, parameters: parameters, references: referenceCount))
-        try put(Data(Self.magic) + Self.bytes(of: [UInt64(header.count)]) + header)
+        try put(Data(Self.form.utf8) + Self.bytes(of: [UInt64(header.count)]) + header)
         for numbers in [margins, start] { try put(Self.bytes(of: numbers[...])) }
         for numbers in [coefficients, factor, gram, eigen.values, eigen.vectors] {
             try put(Self.bytes(of: numbers[...]))
@@ -58,7 +59,9 @@ extension InfluencePreparation {
                 initialised = numbers
             }
         }
-        guard count >= 16, try take(UInt8.self, 8) == Self.magic else { throw malformed("it is no preparation") }
+        guard count >= 16, try take(UInt8.self, Self.form.utf8.count).elementsEqual(Self.form.utf8) else {
+            throw malformed("it is no preparation")
+        }
         guard let length = Int(exactly: try take(UInt64.self, 1)[0]) else { throw malformed("its header has no end") }
         let encoded = try take(UInt8.self, length)
         let header: Header

@@ -97,10 +97,7 @@ public struct InfluencePreparation: Hashable, Sendable {
         let prompts = try TokenizedPrompt.all(prompts, tokenizer: tokenizer, limit: model.configuration.context)
         let count = min(references ?? prompts.count, prompts.count)
         guard count > 0 else { throw ApproximateError.noReferenceRows }
-        let (bytes, overflow) = count.multipliedReportingOverflow(by: adapter.layout.count * 4)
-        guard !overflow, bytes <= memoryLimit else {
-            throw ApproximateError.preparationTooLarge(bytes: overflow ? .max : bytes, limit: memoryLimit)
-        }
+        try Self.requireRoom(for: count, width: adapter.layout.count, limit: memoryLimit)
         let keys = prompts.map { FieldHash.number(["ifru reference", String(seed), $0.id]) }
         let chosen = prompts.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }.prefix(count).sorted()
         var rows = InfluenceMatrix(width: adapter.layout.count)
@@ -157,6 +154,16 @@ public struct InfluencePreparation: Hashable, Sendable {
         self.eigen = eigen
         cost = PhaseCost()
         positions = Dictionary(entries.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Whether so many rows may be made.
+    ///
+    /// - Throws: `ApproximateError.preparationTooLarge`.
+    static func requireRoom(for rows: Int, width: Int, limit: Int) throws(ApproximateError) {
+        let (bytes, overflow) = rows.multipliedReportingOverflow(by: width * 4)
+        guard !overflow, bytes <= limit else {
+            throw .preparationTooLarge(bytes: overflow ? .max : bytes, limit: limit)
+        }
     }
 
     private static func rootWeights(_ margins: [Float]) -> [Double] {

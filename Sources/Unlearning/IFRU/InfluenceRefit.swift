@@ -11,11 +11,11 @@ import Recommendation
 /// labels: at the trained adapter prompts of one label resemble each other, so that the others seem to know the answer of one
 /// that is gone, which at the beginning of a training they do not. A trial tells which share of their reply to take: with all of
 /// it the training is solved again, with none of it what the forgotten prompts gave is taken back and the others stay.
-struct InfluenceRefit {
+struct InfluenceRefit: InfluenceRows {
     private let regression: DualRegression
-    private let preparation: InfluencePreparation
-    /// Rows that the preparation does not have: of prompts without one, of new versions and of added prompts.
-    private let fresh: InfluenceMatrix
+    let preparation: InfluencePreparation
+    /// Of prompts without one, of new versions and of added prompts.
+    let fresh: InfluenceMatrix
     /// Positions among rows and fresh rows, before and after the request.
     private let before: [Int]
     private let after: [Int]
@@ -23,7 +23,12 @@ struct InfluenceRefit {
     private let new: [Int]
     private let usesPrepared: Bool
 
-    /// - `kept`: the rebuilt prompts that count; the others are taken to be as they were.
+    static func freshCount(
+        of named: NamedPrompts, rebuilt kept: [NamedPrompts.Rebuilt], added: [TokenizedPrompt]
+    ) -> Int {
+        named.direct.count { $0.entry.row == nil } + kept.count { $0.entry.row == nil } + kept.count + added.count
+    }
+
     init(
         _ work: InfluenceCorrection, of named: NamedPrompts, rebuilt kept: [NamedPrompts.Rebuilt],
         added: [TokenizedPrompt], report: inout IFRUReport
@@ -66,14 +71,12 @@ struct InfluenceRefit {
             labels: preparation.labels + fresh.map(\.label))
     }
 
-    /// What the adapter is moved by, in terms of the rows.
-    struct Solution {
+    struct Solution: InfluenceRowSolution {
         var damping: Double
         /// Of the reply of what is retained.
         var share: Double
-        /// α′ − α of the rows, then of the fresh rows.
+        /// α′ − α.
         var coefficients: [Double]
-        /// By how much the rows' margins change, to first order.
         var marginChanges: [Double]
     }
 
@@ -106,14 +109,6 @@ struct InfluenceRefit {
             }
             return Solution(damping: damping, share: share, coefficients: change, marginChanges: moved)
         }
-    }
-
-    /// The corrected factors.
-    func values(_ solution: Solution, from adapter: Adapter) -> [Float] {
-        let count = preparation.referenceCount
-        let added = fresh.count == 0 ? nil : fresh.combination(Array(solution.coefficients[count...]))
-        let move = preparation.rows.combination(Array(solution.coefficients[..<count]), adding: added)
-        return zip(adapter.values, move).map(+)
     }
 }
 

@@ -54,16 +54,19 @@ public struct InfluenceSuccessor: Sendable {
     /// The preparation for the next request.
     ///
     /// - `adapter`: the corrected one.
-    /// - Throws: `ApproximateError.noReferenceRows`, `.preparationOfAnotherAdapter`; `UnlearningError.notFinite`,
-    ///   `.cancelled`; whatever the model throws.
+    /// - `memoryLimit`: bytes that its rows may take.
+    /// - Throws: `ApproximateError.noReferenceRows`, `.preparationOfAnotherAdapter`, `.preparationTooLarge`;
+    ///   `UnlearningError.notFinite`, `.cancelled`; whatever the model throws.
     public func preparation(
-        model: any AnswerModel, adapter: Adapter, progress: (Int, Int) -> Void = { _, _ in },
+        model: any AnswerModel, adapter: Adapter,
+        memoryLimit: Int = InfluencePreparation.defaultMemoryLimit, progress: (Int, Int) -> Void = { _, _ in },
         isCancelled: () -> Bool = { false }
     ) throws -> InfluencePreparation {
         let found = adapter.contentName
         guard found == self.adapter, adapter.layout.count == rows.width else {
             throw ApproximateError.preparationOfAnotherAdapter(expected: self.adapter, found: found)
         }
+        try InfluencePreparation.requireRoom(for: margins.count + new.count, width: rows.width, limit: memoryLimit)
         let clock = ContinuousClock()
         let began = clock.now
         var (entries, rows, margins) = (self.entries, self.rows, self.margins)

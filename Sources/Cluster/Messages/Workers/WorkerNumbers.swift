@@ -114,7 +114,7 @@ extension WireNumbers {
             try check(influence.corrections, WireLimits.corrections, "corrections")
             let overshoots = influence.calibration?.overshoots ?? []
             try check(overshoots.count, 0...WireLimits.overshoots, "overshoots")
-            try checkFinite(overshoots.flatMap { [$0.share, $0.factor] }, "overshoots")
+            try checkFinite(overshoots.flatMap { [$0.share, $0.factor, $0.way].compactMap(\.self) }, "overshoots")
         }
         try checkFinite([corrected?.teacherLoss].compactMap { $0 }, "teacherLoss")
         try checkFinite(corrected?.forgetLosses ?? [], "forgetLosses")
