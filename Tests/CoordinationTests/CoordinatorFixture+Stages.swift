@@ -1,5 +1,6 @@
 import ClusterTestSupport
 import Coordination
+import Foundation
 import Messages
 
 extension CoordinatorFixture {
@@ -30,7 +31,64 @@ extension CoordinatorFixture {
         }
     }
 
+    /// A cluster that trains in four slices.
+    static func inSlices(_ snapshot: LedgerSnapshot) -> CoordinatorFixture {
+        var training = CoordinatorFixture.specification
+        training.slices = 4
+        return CoordinatorFixture(snapshot, training: training)
+    }
+
+    /// A worker says how far its task is, and all go on beating, for so many rounds of 25 seconds.
+    ///
+    /// - Returns: the workers that were told to delete shard 0 meanwhile.
+    mutating func goOn(
+        _ rounds: Int, with task: TaskID, by worker: String, beating names: [String]
+    ) -> Set<String> {
+        var released: Set<String> = []
+        for _ in 0..<rounds {
+            wait(25_000, beating: names)
+            released.formUnion(names.filter { isReleased($0) })
+            say(
+                .progress(.init(task: task, step: 1, steps: 2, loss: 0, tokensPerSecond: 1, secondsRemaining: 1)),
+                by: worker)
+            released.formUnion(names.filter { isReleased($0) })
+        }
+        return released
+    }
+
     func isReleased(_ worker: String) -> Bool { messages(to: worker).contains(.release(shard: 0)) }
+}
+
+extension ShardCopy {
+    static func of(_ shard: Int, _ manifest: String, stages: [String]? = nil) -> ShardCopy {
+        ShardCopy(shard: shard, manifest: manifest, prompts: 10, adapter: nil, stages: stages)
+    }
+}
+
+extension LedgerSnapshot {
+    /// Somebody was forgotten from the shard under this request.
+    func forgotten(from shard: Int, by request: String) -> LedgerSnapshot {
+        var after = self
+        after.shards[shard].manifest += "-after"
+        after.shards[shard].adapter = nil
+        after.shards[shard].quarantinedSince = Date(timeIntervalSince1970: 0)
+        after.shards[shard].awaitsExact = true
+        after.pendingForgets.append(
+            PendingForget(id: request, received: Date(timeIntervalSince1970: 0), waitingFor: [shard]))
+        return after
+    }
+
+    /// The shard has the adapter of its data.
+    func trained(_ shard: Int, _ adapter: String, by worker: String) -> LedgerSnapshot {
+        var after = self
+        after.shards[shard].adapter = Adapter(
+            name: adapter, manifest: after.shards[shard].manifest, missingMargins: 0, trainer: worker)
+        (after.shards[shard].quarantinedSince, after.shards[shard].awaitsExact) = (nil, false)
+        for place in after.pendingForgets.indices where after.pendingForgets[place].waitingFor == [shard] {
+            (after.pendingForgets[place].waitingFor, after.pendingForgets[place].retrained) = ([], [shard])
+        }
+        return after
+    }
 }
 
 extension HandedStage {

@@ -131,4 +131,36 @@ struct LedgerStageTests {
         }
         #expect(served == [[2, 1], [1]])
     }
+
+    @Test("One that is withdrawn answers no more, the request goes on waiting, and it may come again")
+    func withdrawn() throws {
+        let bytes = Array("stage 2".utf8)
+        try forget("f", user(in: 3))
+        let report = try report(2, bytes: bytes)
+        try publish(report, bytes)
+        // Another one's name takes nothing away.
+        try ledger.withdrawStage(shard: 0, adapter: "another", at: fixture.now)
+        #expect(try ledger.adapters().map(\.name) == [report.adapter])
+        let entries = try ledger.auditLog().count
+        try ledger.withdrawStage(shard: 0, adapter: report.adapter, at: fixture.now)
+        #expect(try ledger.adapters().isEmpty)
+        #expect(try ledger.auditLog().dropFirst(entries).map(\.kind) == ["withdraw"])
+        let shard = try #require(try ledger.snapshot().shards.first)
+        #expect(shard.adapter == nil && shard.quarantinedSince != nil && !shard.isCurrent)
+        #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[0]])
+        #expect(try ledger.snapshotReadWhole() == ledger.snapshot())
+        #expect(throws: LedgerError.self) { try ledger.adapterBytes(name: report.adapter) }
+        let reopened = try fixture.open(at: fixture.copyOfFiles())
+        #expect(try reopened.adapters().isEmpty)
+
+        try publish(report, bytes)
+        #expect(try ledger.adapters().map(\.name) == [report.adapter])
+        try fixture.publish(ledger, shard: 0)
+        // What was trained is not withdrawn.
+        let trained = try #require(try ledger.adapters().first)
+        try ledger.withdrawStage(shard: 0, adapter: trained.name, at: fixture.now)
+        #expect(try ledger.adapters().map(\.name) == [trained.name])
+        let certificate = try ledger.finishForget(request: "f", at: fixture.now)
+        #expect(certificate.statement.shards.first?.meanwhile?.map(\.adapter) == [report.adapter])
+    }
 }

@@ -7,28 +7,20 @@ import Worker
 
 @Suite("A stage answers only once a training has found it to be one of its own")
 struct AnsweringStageTests {
-    private let prompts = Toy.prompts(0..<24)
-    private let specification: TrainingSpecification
-    private let stages: [TrainingStage]
+    private let slices: TrainedSlices
+    private var stages: [TrainingStage] { slices.stages }
     private let checkpoint: TrainingStage
 
     init() throws {
-        var specification = Toy.specification()
-        specification.slices = 3
-        self.specification = specification
-        var kept: [TrainingStage] = []
-        _ = try Toy.executor(checkpointInterval: .zero).train(
-            prompts: prompts, specification: specification, from: nil, keep: { kept.append($0) }, progress: { _ in },
-            isCancelled: { false })
-        stages = kept.filter { !$0.isCheckpoint }
-        checkpoint = try #require(kept.last { $0.isCheckpoint && $0.slice == 3 })
+        slices = try TrainedSlices(prompts: 24)
+        checkpoint = try #require(try slices.withCheckpoints().last { $0.isCheckpoint && $0.slice == 3 })
     }
 
     /// How many steps had been taken when it was said to be usable; none if it never was.
     private func offered(_ stage: TrainingStage, beginningAt first: TrainingStage?) -> [Int] {
         var (offers, steps) = ([Int](), 0)
         _ = try? Toy.executor().train(
-            prompts: prompts, specification: specification, from: first, through: nil,
+            prompts: slices.prompts, specification: slices.specification, from: first, through: nil,
             answering: AnsweringStage(stage: stage) { offers.append(steps) }, keep: { _ in },
             progress: { _ in steps += 1 }, isCancelled: { false })
         return offers
@@ -63,5 +55,17 @@ struct AnsweringStageTests {
             bytes.replaceSubrange((bytes.count - 4)..., with: number)
             #expect(throws: UnlearningError.notFinite(what: "the stored stage")) { try TrainingStage(bytes: bytes) }
         }
+    }
+
+    @Test("One whose finite parameters answer with numbers that are none never is")
+    func overflowing() throws {
+        let flooded = try stages[1].flooded(.parameters)
+        #expect(flooded.values.allSatisfy(\.isFinite))
+        #expect(offered(flooded, beginningAt: flooded).isEmpty)
+        #expect(offered(flooded, beginningAt: checkpoint).isEmpty)
+        // What it answers with is right as long as only what would come of it overflows.
+        let later = try stages[1].flooded(.firstMoments)
+        #expect(offered(later, beginningAt: later) == [0])
+        #expect(throws: UnlearningError.self) { try slices.train(from: later) }
     }
 }

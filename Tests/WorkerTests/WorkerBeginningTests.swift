@@ -7,39 +7,20 @@ import Worker
 
 @Suite("Worker logic: a training that cannot go on from what it began at")
 struct WorkerBeginningTests {
-    let prompts = Toy.prompts(0..<12)
-    let specification: TrainingSpecification
-    let stages: [TrainingStage]
+    let slices: TrainedSlices
+    private var stages: [TrainingStage] { slices.stages }
 
-    init() throws {
-        var specification = Toy.specification()
-        specification.slices = 3
-        self.specification = specification
-        var stages: [TrainingStage] = []
-        _ = try Toy.executor().train(
-            prompts: prompts, specification: specification, from: nil, keep: { stages.append($0) },
-            progress: { _ in }, isCancelled: { false })
-        self.stages = stages
-    }
+    init() throws { slices = try TrainedSlices() }
 
-    /// What the disk says: it has the first so many stages.
-    private func found(_ count: Int, by update: StorageCommand) -> WorkerLogic.Event {
-        var result = StorageResult(id: update.id, shard: 0, copy: nil, outcome: .complete(prompts, trained: nil))
-        result.stage = count > 0 ? stages[count - 1] : nil
-        result.stageData = StageData(manifest: "slices", prompts: 5)
-        result.lacking = stages[count...].reversed().map { StageReport(slice: $0.slice, name: $0.name) }
-        return .storage(result)
+    private func training(from stage: TrainingStage?) -> Job.Computation {
+        .train(slices.specification, prompts: slices.prompts, from: stage)
     }
 
     /// A training that began at the last stage.
     private func begun() throws -> (WorkerLogicDriver, Job) {
-        var driver = WorkerLogicDriver()
-        let assignment = CoordinatorMessage.Assignment(
-            task: 1, shard: 0, specification: specification, manifest: Toy.manifest(prompts),
-            keys: Toy.keys(prompts), adapter: nil)
-        let update = try #require(driver.say(.assign(assignment)).commands.first)
-        let job = try #require(driver.handle(found(2, by: update)).jobs.first)
-        #expect(job.computation == .train(specification, prompts: prompts, from: stages[1]))
+        var (driver, update) = try slices.assigned()
+        let job = try #require(driver.handle(slices.found(2, by: update)).jobs.first)
+        #expect(job.computation == training(from: stages[1]))
         return (driver, job)
     }
 
@@ -51,16 +32,16 @@ struct WorkerBeginningTests {
         var actions = driver.handle(.finished(job.id, failed(.stageDiffers)))
         #expect(actions.sent.isEmpty)
         #expect(actions.commands.count == 2 && actions.commands[0].access == .discard(stages[1].name))
-        actions = driver.handle(found(1, by: actions.commands[1]))
+        actions = driver.handle(slices.found(1, by: actions.commands[1]))
         // It lacks the one that it deleted, and nothing else: nobody is asked.
         #expect(!actions.sent.contains { if case .wants = $0 { true } else { false } })
         let second = try #require(actions.jobs.first)
-        #expect(second.computation == .train(specification, prompts: prompts, from: stages[0]))
+        #expect(second.computation == training(from: stages[0]))
         actions = driver.handle(.finished(second.id, failed(.stageDiffers)))
         #expect(actions.commands.first?.access == .discard(stages[0].name))
         // Also where the disk could not delete it.
-        let third = try #require(driver.handle(found(1, by: actions.commands[1])).jobs.first)
-        #expect(third.computation == .train(specification, prompts: prompts, from: nil))
+        let third = try #require(driver.handle(slices.found(1, by: actions.commands[1])).jobs.first)
+        #expect(third.computation == training(from: nil))
         // From the start there is no earlier.
         let end = driver.handle(.finished(third.id, failed(.stageDiffers)))
         #expect(end.sent == [.failed(task: 1, code: .stageDiffers, message: "no way on")] && end.commands.isEmpty)
@@ -72,27 +53,11 @@ struct WorkerBeginningTests {
         let actions = driver.handle(.finished(job.id, failed(.stageDiffers)))
         // A word of it that comes late is of a training that is over.
         #expect(driver.handle(.answers(job.id)).isEmpty)
-        let again = driver.handle(found(1, by: actions.commands[1]))
+        let again = driver.handle(slices.found(1, by: actions.commands[1]))
         let second = try #require(again.jobs.first)
         #expect(second.answering == stages[0])
-        let offered = driver.handle(.answers(second.id)).sent.compactMap { message -> Int? in
-            if case .staged(1, let report, _) = message { report.slices?.stage } else { nil }
-        }
-        #expect(offered == [1])
-        let all = driver.actions.sent.filter { if case .staged = $0 { true } else { false } }
-        #expect(all.count == 1)
-    }
-
-    @Test("Numbers that are none begin it at the start, once, whatever others have")
-    func anew() throws {
-        var (driver, job) = try begun()
-        let gone = driver.handle(.finished(job.id, failed(.notFinite)))
-        #expect(gone.sent.isEmpty && gone.commands.first?.access == .discard(nil))
-        let again = driver.handle(found(0, by: gone.commands[1]))
-        let second = try #require(again.jobs.first)
-        #expect(second.computation == .train(specification, prompts: prompts, from: nil))
-        #expect(!again.sent.contains { if case .wants = $0 { true } else { false } })
-        #expect(driver.handle(.finished(second.id, failed(.notFinite))).sent.count == 1)
+        #expect(driver.handle(.answers(second.id)).sent.offeredSlices == [1])
+        #expect(driver.actions.sent.offeredSlices == [1])
     }
 
     @Test("A failure that has nothing to do with it is said as ever")
@@ -108,9 +73,7 @@ struct WorkerBeginningTests {
     func told() throws {
         let misfit = try stages[1].misfit { $0["tokens"] = Int.max }
         do {
-            _ = try Toy.executor().train(
-                prompts: prompts, specification: specification, from: misfit, keep: { _ in }, progress: { _ in },
-                isCancelled: { false })
+            try slices.train(from: misfit)
             Issue.record("it was trained")
         } catch {
             #expect(TaskFailure(error).code == .stageDiffers)
@@ -120,25 +83,19 @@ struct WorkerBeginningTests {
     @Test("Who keeps the data of a shard that somebody has trained deletes its checkpoint; who trains it does not")
     func checkpoints() throws {
         for (adapter, isTrained) in [("a", true), ("", false), (nil, false)] {
-            var driver = WorkerLogicDriver()
-            let assignment = CoordinatorMessage.Assignment(
-                task: 1, shard: 0, specification: specification, manifest: Toy.manifest(prompts),
-                keys: Toy.keys(prompts), adapter: adapter)
-            let update = try #require(driver.say(.assign(assignment)).commands.first)
+            let (_, update) = try slices.assigned(adapter: adapter)
             #expect(
                 update.access
                     == .update(
-                        Toy.manifest(prompts), keys: Toy.keys(prompts), offered: [], specification: specification,
-                        isTrained: isTrained))
+                        Toy.manifest(slices.prompts), keys: Toy.keys(slices.prompts), offered: [],
+                        specification: slices.specification, isTrained: isTrained))
         }
     }
 
     @Test("What is reported is what was kept")
     func reported() throws {
         var (driver, job) = try begun()
-        var report = TrainingReport(
-            adapter: "name", manifest: Toy.manifest(prompts).digest, prompts: 12, specification: specification,
-            steps: 2, tokens: 10, seconds: 1, computeSeconds: 1, epochLosses: [0.5])
+        var report = slices.report
         let save = try #require(driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
         #expect(save.access == .save(report, adapter: [1]) && save.job == job.id)
         report.keeping = KeepingReport(stages: 1, seconds: 0.5)

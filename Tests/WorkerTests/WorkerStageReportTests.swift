@@ -7,31 +7,17 @@ import Unlearning
 import Worker
 
 @Suite("A worker's disk: what is reported of stages")
-final class WorkerStageReportTests {
-    let shelf = SealedShelf()
-    let prompts = Toy.prompts(0..<24)
-    let training: StagedTraining
+struct WorkerStageReportTests {
+    let fixture: StageShelf
+    private var shelf: SealedShelf { fixture.shelf }
+    private var training: StagedTraining { fixture.training }
 
-    init() {
-        var specification = Toy.specification()
-        specification.slices = 4
-        training = Toy.staged(specification)
-    }
-
-    private func opened() throws -> ShardStore {
-        let store = try ShardStore(directory: shelf.directory)
-        _ = try store.bring(
-            shard: 2, to: Toy.manifest(prompts), keys: Toy.keys(prompts), training: training, offered: prompts)
-        return store
-    }
+    init() throws { fixture = try StageShelf() }
 
     private func train(
         from first: TrainingStage? = nil, keep: @escaping (TrainingStage) -> Void = { _ in }
     ) throws -> TrainingReport {
-        try Toy.executor(checkpointInterval: .zero).train(
-            prompts: prompts, specification: training.specification, from: first, keep: keep, progress: { _ in },
-            isCancelled: { false }
-        ).report
+        try fixture.slices.train(from: first, checkpointInterval: .zero, keep: keep).report
     }
 
     private func digests(_ report: TrainingReport) -> [String?]? { report.slices?.stages?.map(\.digest) }
@@ -41,14 +27,14 @@ final class WorkerStageReportTests {
         var made: [TrainingStage] = []
         let whole = try train { made.append($0) }
         let checkpoint = try #require(made.last { $0.isCheckpoint && $0.slice == 3 })
-        let store = try opened()
+        let store = try fixture.opened()
         for stage in made where stage.steps <= checkpoint.steps { try store.keep(stage, shard: 2, of: training) }
         // Another process goes on.
-        let again = try opened()
+        let again = try fixture.opened()
         let begun = try #require(again.checkpoint(shard: 2, of: training))
         let resumed = try train(from: begun) { stage in
             guard !stage.isCheckpoint else { return }
-            #expect(throws: Never.self) { try again.keep(stage, shard: 2, of: self.training) }
+            #expect(throws: Never.self) { try again.keep(stage, shard: 2, of: training) }
         }
         #expect(digests(resumed)?.map { $0 == nil } == [true, true, false, false])
         let completed = again.completed(resumed, shard: 2)
@@ -60,10 +46,8 @@ final class WorkerStageReportTests {
 
     @Test("Of a stage that is gone or damaged, or of other data, nothing is said")
     func missing() throws {
-        var made: [TrainingStage] = []
-        _ = try train { if !$0.isCheckpoint { made.append($0) } }
-        let store = try opened()
-        for stage in made { try store.keep(stage, shard: 2, of: training) }
+        let made = fixture.stages
+        let store = try fixture.filled()
         let last = try train(from: made[2])
         #expect(digests(last)?.map { $0 == nil } == [true, true, false, false])
         let name = "\(made[0].name).stage.sealed"
@@ -80,8 +64,7 @@ final class WorkerStageReportTests {
 
     @Test("Checkpoints take a hundredth of a training's time at most, and one more; stages are always kept")
     func pace() throws {
-        var made: [TrainingStage] = []
-        _ = try train { made.append($0) }
+        let made = try fixture.slices.withCheckpoints()
         let checkpoint = try #require(made.first { $0.isCheckpoint })
         let stage = try #require(made.first { !$0.isCheckpoint })
         func keep(_ stage: TrainingStage, job: JobID) -> StorageCommand {
@@ -114,9 +97,8 @@ final class WorkerStageReportTests {
 
     @Test("What lies there of a training that was cut off is said, for somebody else may finish it, and goes when told")
     func checkpoint() throws {
-        var made: [TrainingStage] = []
-        _ = try train { made.append($0) }
-        let store = try opened()
+        let made = try fixture.slices.withCheckpoints()
+        let store = try fixture.opened()
         #expect(store.copy(2)?.hasCheckpoint == nil)
         let checkpoint = try #require(made.first { $0.isCheckpoint })
         try store.keep(checkpoint, shard: 2, of: training)

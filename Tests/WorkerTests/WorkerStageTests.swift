@@ -8,57 +8,29 @@ import Unlearning
 import Worker
 
 @Suite("A worker's disk: stages of trainings in slices")
-final class WorkerStageTests {
-    let shelf = SealedShelf()
-    let prompts = Toy.prompts(0..<24)
-    let training: StagedTraining
+struct WorkerStageTests {
+    let fixture: StageShelf
+    private var shelf: SealedShelf { fixture.shelf }
+    private var prompts: [TrainingPrompt] { fixture.prompts }
+    private var training: StagedTraining { fixture.training }
+    private var made: [TrainingStage] { fixture.stages }
+    private var files: [String] { fixture.files }
 
-    init() {
-        var specification = Toy.specification()
-        specification.slices = 4
-        training = Toy.staged(specification)
-    }
+    init() throws { fixture = try StageShelf() }
 
-    private func slice(_ prompt: TrainingPrompt) throws -> Int {
-        try SliceDealing(training.specification).slice(of: prompt)
-    }
-
-    private func stages(_ prompts: [TrainingPrompt], from first: TrainingStage? = nil) throws -> [TrainingStage] {
-        var stages: [TrainingStage] = []
-        _ = try Toy.executor().train(
-            prompts: prompts, specification: training.specification, from: first, keep: { stages.append($0) },
-            progress: { _ in }, isCancelled: { false })
-        return stages
-    }
+    private func slice(_ prompt: TrainingPrompt) throws -> Int { try fixture.slices.slice(of: prompt) }
+    private func file(_ stage: TrainingStage) -> String { fixture.file(stage) }
 
     private func bring(
         _ prompts: [TrainingPrompt], keys: ShardKeys? = nil, training: StagedTraining? = nil,
         offered: [TrainingPrompt] = [], in store: ShardStore
     ) throws -> ShardStore.Update {
-        try store.bring(
-            shard: 2, to: Toy.manifest(prompts), keys: keys ?? Toy.keys(prompts), training: training ?? self.training,
-            offered: offered)
+        try fixture.bring(prompts, keys: keys, training: training, offered: offered, in: store)
     }
-
-    /// A store with the prompts and all stages of their training.
-    private func filled(
-        keys: ShardKeys? = nil
-    ) throws -> (store: ShardStore, stages: [TrainingStage]) {
-        let store = try ShardStore(directory: shelf.directory)
-        #expect(try bring(prompts, keys: keys, offered: prompts, in: store) == .complete(prompts))
-        let made = try stages(prompts)
-        try #require(made.map(\.slice) == [1, 2, 3])
-        for stage in made { try store.keep(stage, shard: 2, of: training) }
-        return (store, made)
-    }
-
-    private func file(_ stage: TrainingStage) -> String { "\(stage.name).stage.sealed" }
-
-    private var files: [String] { shelf.names.filter { $0.hasSuffix(".stage.sealed") } }
 
     @Test("The last stage is handed out, also after a restart, and lies there sealed")
     func kept() throws {
-        let (store, made) = try filled()
+        let store = try fixture.filled()
         #expect(files == made.map(file).sorted())
         #expect(store.stage(shard: 2, of: training) == made[2])
         let reopened = try ShardStore(directory: shelf.directory)
@@ -73,7 +45,7 @@ final class WorkerStageTests {
 
     @Test("What goes from slice j takes stages j and later along, and the stage before it stays", arguments: 1...4)
     func forgetting(gone: Int) throws {
-        let (store, made) = try filled()
+        let store = try fixture.filled()
         let leaving = try #require(try prompts.first { try slice($0) == gone })
         let retained = prompts.filter { $0.id != leaving.id }
         // Whose prompt it was keeps the others, under another key.
@@ -89,13 +61,13 @@ final class WorkerStageTests {
         let first = try prompts.filter { Toy.person(of: $0.id) == person }.map(slice).min()
         #expect(files == staying.filter { $0.slice < first ?? 0 }.map(file).sorted())
         // And the training from there is the one from the start.
-        let fresh = try stages(retained)
-        #expect(try staying + stages(retained, from: staying.last) == fresh)
+        let fresh = try fixture.slices.stages(on: retained)
+        #expect(try staying + fixture.slices.stages(on: retained, from: staying.last) == fresh)
     }
 
     @Test("A worker that was away holds noise: after a restart no stage with somebody forgotten opens")
     func away() throws {
-        let (_, made) = try filled()
+        _ = try fixture.filled()
         let leaving = try #require(try prompts.first { try slice($0) == 2 })
         let person = Toy.person(of: leaving.id)
         let retained = prompts.filter { $0.id != leaving.id }
@@ -109,12 +81,11 @@ final class WorkerStageTests {
         #expect(files == [])
         #expect(try bring(retained, keys: keys, offered: retained, in: reopened) == .complete(retained))
         #expect(reopened.stage(shard: 2, of: training) == nil)
-        #expect(made.count == 3)
     }
 
     @Test("New prompts in slice j leave the stages before it", arguments: 1...4)
     func importing(slice new: Int) throws {
-        let (store, made) = try filled()
+        let store = try fixture.filled()
         let added = try #require(try (100..<200).map { Toy.prompt($0) }.first { try slice($0) == new })
         let more = prompts + [added]
         #expect(try bring(more, in: store) == .missing([added.digest]))
@@ -130,19 +101,19 @@ final class WorkerStageTests {
         others[1].specification.learningRate = 0.5
         others[2].specification.slices = 1
         for other in others {
-            let (store, _) = try filled()
+            let store = try fixture.filled()
             #expect(store.stage(shard: 2, of: other) == nil)
             #expect(try bring(prompts, training: other, in: store) == .complete(prompts))
             #expect(files == [])
         }
-        let (store, _) = try filled()
+        let store = try fixture.filled()
         #expect(try store.bring(shard: 2, to: Toy.manifest(prompts), keys: Toy.keys(prompts)) == .complete(prompts))
         #expect(files == [])
     }
 
     @Test("A damaged stage is deleted, and the one before it is taken")
     func damaged() throws {
-        let (_, made) = try filled()
+        _ = try fixture.filled()
         let whole = try shelf.files()
         let name = file(made[2])
         let sealed = try #require(whole[name])
@@ -164,7 +135,7 @@ final class WorkerStageTests {
 
     @Test("A stage of prompts that are no longer held is refused")
     func late() throws {
-        let (store, made) = try filled()
+        let store = try fixture.filled()
         let leaving = try #require(try prompts.first { try slice($0) == 1 })
         let retained = prompts.filter { $0.id != leaving.id }
         #expect(try bring(retained, in: store) == .complete(retained))
@@ -176,7 +147,7 @@ final class WorkerStageTests {
 
     @Test("A full disk leaves the stage out, says so, and keeps everything else")
     func fullDisk() throws {
-        let (store, made) = try filled()
+        let store = try fixture.filled()
         let name = file(made[1])
         try FileManager.default.removeItem(atPath: shelf.path(name))
         #expect(symlink("/dev/full", shelf.path(name) + ".lethe-temporary") == 0)
@@ -192,7 +163,7 @@ final class WorkerStageTests {
 
     @Test("Giving up a shard deletes its stages, and reading it for a preparation leaves them")
     func removal() throws {
-        let (store, made) = try filled()
+        let store = try fixture.filled()
         let manifest = Toy.manifest(prompts).digest
         #expect(
             try store.prompts(shard: 2, manifest: manifest, keys: Toy.keys(prompts).withoutOwners) == prompts)
@@ -201,9 +172,9 @@ final class WorkerStageTests {
         #expect(try store.prompts(shard: 2, manifest: manifest, keys: other) == nil)
         #expect(files == [])
 
-        let again = try filled()
+        let again = try fixture.filled()
         #expect(files.count == 3)
-        try again.store.remove(shard: 2)
+        try again.remove(shard: 2)
         #expect(shelf.names == [])
     }
 }

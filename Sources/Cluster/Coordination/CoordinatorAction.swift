@@ -163,6 +163,8 @@ package enum LedgerCommand: Sendable, Equatable {
     case purge
     /// Takes the adapter away if its file is damaged or gone; its shard is then given out again.
     case dropDamaged(adapter: String)
+    /// Takes the stage of this content name away that answers for the shard, if it still does.
+    case withdrawStage(shard: Int, adapter: String)
     /// Closes a forget request: every affected shard has a clean adapter, workers at hand hold nothing else. Answered by
     /// `.finished`.
     case finishForget(request: String, checks: [DoubleCheck] = [])

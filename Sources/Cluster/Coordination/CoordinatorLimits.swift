@@ -54,6 +54,8 @@ package enum CoordinatorLimits {
     package static let attempts = 3
     /// Pause before work that failed too often is tried again, for as long as someone still needs it.
     package static let pauseAfterFailureSeconds = 60.0
+    /// The same for a training that came to numbers that are none, on each of so many attempts.
+    package static let pauseAfterDivergenceSeconds = 86_400.0
     /// Pause before something is asked again that a change of the data overtook.
     package static let staleSeconds = 0.5
     /// Pause before a task is given out again that needed a line in the ledger, when its disk was full.
@@ -99,8 +101,11 @@ package enum CoordinatorLimits {
     /// be silent.
     package static let stageSeconds = 45.0
     /// The same for a worker that took a shard over and need not train it; and how long the one before keeps its copy if that
-    /// one does not ask for the stages.
+    /// one does not ask for the stages though nothing keeps it from it.
     package static let handOverSeconds = 300.0
+    /// How long the one before keeps its copy at most, where that one goes on with other trainings first: whoever wants it drained
+    /// waits no longer, however often it connects anew meanwhile.
+    package static let heldBackSeconds = 3600.0
     /// Stages that are asked for or on their way to whoever keeps them, each at most `WireLimits.stageBytes`; beside these are in
     /// memory the last one of each worker that takes stages over, and the one that each replay begins at, until they are sent.
     package static let stagesUnderWay = 4

@@ -25,6 +25,8 @@ struct KnownCopy: Sendable {
         var manifest: String
         /// When it began for any data of the shard.
         var since: CoordinatorInstant
+        /// When whoever owns the shard was last known to be busy with another training.
+        var busy: CoordinatorInstant?
         /// When its worker was told of this data.
         var told: CoordinatorInstant
         /// What it might be when its worker was told to drop what is not of that; nil: it was that.
@@ -33,6 +35,14 @@ struct KnownCopy: Sendable {
         var asked: TaskID?
         /// It answered that it could not.
         var isRefused = false
+
+        /// The worker has come again: what it was told and said before does not count, and of the time only that in which it was
+        /// here.
+        func again(at now: CoordinatorInstant, after away: Double) -> HeldBack {
+            HeldBack(
+                manifest: manifest, since: since.advanced(bySeconds: away), busy: busy?.advanced(bySeconds: away),
+                told: now)
+        }
     }
 
     var shard: Int

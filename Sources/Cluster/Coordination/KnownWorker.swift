@@ -167,7 +167,7 @@ package struct KnownWorker: Sendable {
                 brought: known?.brought == copy.manifest ? nil : known?.brought))
     }
 
-    mutating func holdBack(_ held: KnownCopy.HeldBack, copyOf shard: Int) {
+    mutating func holdBack(_ held: KnownCopy.HeldBack?, copyOf shard: Int) {
         let position = place(of: shard)
         guard position < copies.count, copies[position].shard == shard else { return }
         copies[position].heldBack = held

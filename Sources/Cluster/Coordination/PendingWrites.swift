@@ -155,6 +155,18 @@ struct PendingWrites: Sendable {
         }.first
     }
 
+    /// Content name of the stage that is on its way into the ledger to answer for the shard.
+    func stage(publishedFor shard: Int) -> String? {
+        entries(about: .publication(shard: shard)).lazy.compactMap { entry in
+            if case .publish(_, let report, _, _) = entry.command, report.isStage { report.adapter } else { nil }
+        }.first
+    }
+
+    func isWithdrawing(_ stage: String, of shard: Int) -> Bool {
+        let command = LedgerCommand.withdrawStage(shard: shard, adapter: stage)
+        return entries(about: command.subject).contains { $0.command == command }
+    }
+
     func isGivingUpCorrection(of shard: Int, manifest: String) -> Bool {
         entries(about: .correction(shard: shard)).contains { entry in
             if case .abandonCorrection(_, manifest, _) = entry.command { true } else { false }
@@ -211,7 +223,7 @@ extension LedgerCommand {
         case .requestTraining(let request): .training(request)
         case .saveEmbeddings: .embeddings
         case .partition: .partition
-        case .publish(let shard, _, _, _): .publication(shard: shard)
+        case .publish(let shard, _, _, _), .withdrawStage(let shard, _): .publication(shard: shard)
         case .abandonCorrection(let shard, _, _): .correction(shard: shard)
         case .saveMargins(let adapter, _, _): .rows(adapter: adapter)
         case .tuneAttention: .tuning
@@ -233,7 +245,7 @@ extension LedgerCommand {
         case .saveEmbeddings: .embeddings
         case .saveMargins: .margins
         case .forget, .requestTraining, .partition, .abandonCorrection, .tuneAttention, .purge, .dropDamaged,
-            .finishForget, .settleCopies, .forgetCopy, .quarantine, .noteWorkers, .setDuty:
+            .withdrawStage, .finishForget, .settleCopies, .forgetCopy, .quarantine, .noteWorkers, .setDuty:
             nil
         }
     }

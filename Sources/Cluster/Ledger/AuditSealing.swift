@@ -6,7 +6,7 @@ struct AuditSealing {
     /// Entries after which the head is written to its file whatever they are.
     static let interval = 64
     /// Entries after which it is written before anybody is told.
-    static let evidence: Set<String> = ["forget", "finish", "publish", "copies", "dispute"]
+    static let evidence: Set<String> = ["forget", "finish", "publish", "copies", "dispute", "withdraw"]
 
     /// Of the transaction that is under way.
     struct Staged {

@@ -9,7 +9,7 @@ final class WorkerLoop {
     let configuration: WorkerConfiguration
     let directory: DataDirectory
     private let temporaryFolder: String
-    private let memory: GenerationMemory
+    let memory: GenerationMemory
     let logger: Logger
     private let requests: EndRequests
     private let health: WorkerHealth
@@ -23,9 +23,9 @@ final class WorkerLoop {
     /// The coordinator has nothing left for this worker.
     var mayLeave = false
     private var hasBegun = false
-    private var attempts = 0
+    var attempts = 0
     /// Of why no connection comes about; nil: one did since.
-    private var lastWarning: String?
+    var lastWarning: String?
     var threadsRunning = 0
     var notes = ClearedNotes()
     /// The cluster that the shards on the disk are of.
@@ -183,103 +183,6 @@ final class WorkerLoop {
         }
     }
 
-    private func receive(
-        _ executor: ExecutorDescription, _ state: inout WorkerLogic, _ compute: ComputeThread,
-        _ storage: StorageThread
-    ) throws {
-        for event in link.drain() {
-            let frames: [[UInt8]]
-            switch event {
-            case .received(let received): frames = received
-            case .dropped:
-                logger.warning("dropped a message above the limits")
-                continue
-            case .undelivered(let error):
-                logger.warning("cannot send: \(error)")
-                continue
-            case .broken(let error):
-                logger.warning("the coordinator's messages make no sense, connecting again: \(error)")
-                continue
-            case .refused:
-                // It may be put on the list later: the next attempt asks again.
-                warn("the coordinator \(endpoint) \(cause)")
-                continue
-            case .outdated:
-                link.connect(to: endpoint)
-                try send(.hello(hello(executor, state)))
-                continue
-            case .full:
-                logger.warning("cannot send: \(PortionLimits.heldBytes) bytes wait already")
-                continue
-            case .failed(let error): throw error
-            }
-            connection.received(at: now)
-            let told = notes.received(at: now)
-            if !told.isEmpty { storage.told(told) }
-            let message: CoordinatorMessage
-            do throws(WireError) {
-                message = try CoordinatorMessage(frames: frames)
-            } catch .unsupportedVersion(let version) {
-                throw WorkerError.refused(
-                    code: .otherProtocol, message: "the coordinator speaks protocol version \(version)")
-            } catch {
-                logger.warning("dropped a message: \(error)")
-                continue
-            }
-            switch message {
-            case .refused(.superseded, let message):
-                // The right one may come back at this endpoint.
-                logger.error("not followed: \(message)")
-            case .refused(let code, let message): throw WorkerError.refused(code: code, message: message)
-            case .welcome(let welcome):
-                guard follows(welcome) else { continue }
-                (attempts, lastWarning) = (0, nil)
-                connection.welcomed(welcome, at: now)
-                link.beat(every: welcome.heartbeatSeconds)
-                let name = welcome.name.map { " as \($0)" } ?? ""
-                logger.info("connected to cluster \(welcome.cluster)\(name)")
-                try perform(
-                    state.handle(.connected(goingOnWith: welcome.work)), &state, compute, storage)
-                if let cluster, cluster != welcome.cluster {
-                    logger.warning("the shards kept here are of another cluster, \(cluster): they are deleted")
-                    try perform(state.handle(.otherCluster), &state, compute, storage)
-                }
-                cluster = welcome.cluster
-                storage.belong(to: welcome.cluster)
-                if leavesAt != nil { try send(.leaving) }
-            case .leave:
-                guard connection.isConnected else { continue }
-                logger.info("nothing is left to do here: leaving")
-                mayLeave = true
-            // Nobody is obeyed before a welcome that can be followed.
-            default:
-                guard connection.isConnected else { continue }
-                if case .cancel(let task) = message { link.takeBack(.task(task)) }
-                try perform(state.handle(.message(message)), &state, compute, storage)
-            }
-        }
-    }
-
-    /// Whether the coordinator comes after every other one of its cluster that this worker has seen. If not, it is given
-    /// no answer but the next hello, which says what was seen.
-    private func follows(_ welcome: CoordinatorMessage.Welcome) -> Bool {
-        guard let generation = welcome.generation else {
-            guard memory.generation(of: welcome.cluster) == nil else {
-                logger.error("not followed: a coordinator of cluster \(welcome.cluster) that names no generation")
-                return false
-            }
-            return true
-        }
-        do {
-            guard let objection = try memory.objection(to: generation, of: welcome.cluster) else { return true }
-            logger.error("not followed: \(objection)")
-            return false
-        } catch {
-            logger.error("cannot remember the coordinator's generation: \(error)")
-            return true
-        }
-    }
-
     // MARK: - Actions
 
     private func perform(
@@ -303,7 +206,7 @@ final class WorkerLoop {
         }
     }
 
-    private func perform(
+    func perform(
         _ actions: [WorkerLogic.Action], _ state: inout WorkerLogic, _ compute: ComputeThread,
         _ storage: StorageThread
     ) throws {
@@ -321,16 +224,16 @@ final class WorkerLoop {
     }
 
     /// The address that is tried, or answers.
-    private var endpoint: String { configuration.coordinators[connection.address] }
+    var endpoint: String { configuration.coordinators[connection.address] }
 
     /// Why nothing comes from the coordinator, as far as it is known.
-    private var cause: String {
+    var cause: String {
         link.attempt.cause(
             endpoint: endpoint, keys: configuration.curve.map { ($0.own.publicKey, $0.coordinator) })
     }
 
     /// The same is not said again and again.
-    private func warn(_ text: String) {
+    func warn(_ text: String) {
         guard text != lastWarning else { return }
         lastWarning = text
         logger.warning("\(text)")
@@ -358,7 +261,7 @@ final class WorkerLoop {
         return options
     }
 
-    private func hello(
+    func hello(
         _ executor: ExecutorDescription, _ state: WorkerLogic
     ) -> WorkerMessage.Hello {
         var hello = WorkerMessage.Hello(

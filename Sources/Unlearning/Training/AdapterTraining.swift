@@ -51,7 +51,8 @@ public enum AdapterTraining {
         guard (first...specification.slices).contains(last), specification.heldOut == 0 || last == specification.slices
         else { throw UnlearningError.noSuchTraining(first: first, last: last, slices: specification.slices) }
         if let answering = stages?.answering, names?.stepsTaken(by: answering.stage, layout) == 0,
-            hasTokens(answering.stage, slices, specification), answering.stage.state.isFinite
+            hasTokens(answering.stage, slices, specification),
+            try answering.stage.answers(all.prefix(specification.batch), model: model, layout: layout)
         {
             answering.isUsable()
         }

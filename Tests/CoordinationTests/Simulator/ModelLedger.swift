@@ -326,6 +326,10 @@ struct ModelLedger {
             choseRows = simulatedHash("tau " + tunedFor).isMultiple(of: 2)
         case .purge: purgePending = false
         case .dropDamaged: break
+        case .withdrawStage(let shard, let name):
+            guard adapters[shard]?.name == name, adapters[shard]?.stage != nil else { break }
+            adapters[shard] = nil
+            quarantined.insert(shard)
         case .settleCopies(let settlement): settle(settlement)
         case .forgetCopy(let word, let settlement):
             words.append(word)

@@ -364,6 +364,9 @@ struct ModelWorker {
         if assignment.value.correction == nil {
             if let task = assignment.task, let stage = copy.served {
                 said.append(.send(stage.message(task: task, assignment.value.specification)))
+                // Some prove to be of no use, and are made again.
+                let isBad = simulatedHash("withdrawn " + stage.manifest.name) % 4 == 0
+                if isBad { said.append(.send(.withdrawn(task: task))) }
             }
             // A worker that is killed now may have passed any slice.
             disk[shard]?.keepStages()

@@ -20,6 +20,7 @@ extension ActionSentences {
         case .tuneAttention: return "tune the attention"
         case .purge: return "remove the last traces of forgotten data from the files"
         case .dropDamaged(let adapter): return "take \(adapter) away if its file is damaged"
+        case .withdrawStage(let shard, let adapter): return "take the stage \(adapter) of shard \(shard) away"
         case .finishForget(let request, let checks):
             return "close forget \(request) and sign its certificate; double checks: "
                 + (checks.isEmpty ? "none" : checks.map(sentence).joined(separator: ", "))

@@ -44,6 +44,7 @@ extension TranscriptLedger {
         case .tuneAttention: tune()
         case .purge: break
         case .dropDamaged(let adapter): dropDamaged(adapter)
+        case .withdrawStage: break
         case .settleCopies(let settlement): settle(settlement)
         case .forgetCopy(let word, let settlement):
             words.append(word)

@@ -21,4 +21,22 @@ extension TrainingStage {
         let count = withUnsafeBytes(of: UInt64(new.count).littleEndian) { Array($0) }
         return try TrainingStage(bytes: bytes[..<8] + count + new + numbers)
     }
+
+    /// What of a stage is a number for each parameter.
+    package enum Numbers: Int {
+        case parameters, firstMoments, secondMoments
+    }
+
+    /// The same with this number in the place of all of a kind: finite, and too large to compute with.
+    package func flooded(_ kind: Numbers, with number: Float = .greatestFiniteMagnitude) throws -> TrainingStage {
+        var bytes = try bytes()
+        let each = MemoryLayout<Float>.size * values.count
+        let vectors = (bytes.count - 16) / each
+        let start = bytes.count - min(vectors, 3) * each + kind.rawValue * each
+        let flood = withUnsafeBytes(of: number.bitPattern.littleEndian) { Array($0) }
+        for place in stride(from: start, to: start + each, by: flood.count) {
+            bytes.replaceSubrange(place..<(place + flood.count), with: flood)
+        }
+        return try TrainingStage(bytes: bytes)
+    }
 }

@@ -77,6 +77,8 @@ extension LedgerCommand {
         case .saveEmbeddings: return duty("embeddings", "keeping embeddings")
         case .partition: return duty("partition", "dealing prompts to shards")
         case .publish(let shard, _, _, _): return duty("publish", "keeping the adapter of shard \(shard)", shard: shard)
+        case .withdrawStage(let shard, _):
+            return duty("withdraw", "taking away the stage that answers for shard \(shard)", shard: shard)
         case .abandonCorrection(let shard, _, _):
             return duty("correction", "giving up the correction of shard \(shard)", shard: shard)
         case .saveMargins(let adapter, _, _): return duty("rows", "keeping rows of adapter \(adapter.prefix(16))")

@@ -36,7 +36,8 @@ extension Coordinator {
             let until = now.advanced(bySeconds: CoordinatorLimits.handSeconds)
             want.delivering = StageWant.Delivery(
                 task: id, name: stage.name, holder: worker.id, refused: want.refused, until: until)
-            want.pass(at: now)
+            // What a training waits for does not count before it is there: its worker may be unable to keep any.
+            want.pass(at: isTraining(for: want) ? nil : now)
             alarms.add(.anything, at: until)
             exchanges.set(want)
         case .replaying(let task):
@@ -85,7 +86,7 @@ extension Coordinator {
                     continue
                 }
                 // Whoever wants it may have found it to be of no use.
-                if isThere { want.delivering = nil } else { lookElsewhere(&want) }
+                if isThere { (want.delivering, want.since) = (nil, now) } else { lookElsewhere(&want) }
             }
             if let asking = want.asking {
                 if roster.isLive(asking.holder), now < asking.until { continue }

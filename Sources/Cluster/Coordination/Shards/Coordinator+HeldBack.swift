@@ -21,8 +21,12 @@ extension Coordinator {
         var held = copy.heldBack ?? KnownCopy.HeldBack(manifest: shard.manifest, since: now, told: now)
         // Data that changes again and again must not hold up a drain for ever.
         if held.manifest != shard.manifest {
-            held = KnownCopy.HeldBack(manifest: shard.manifest, since: held.since, told: now)
+            held = KnownCopy.HeldBack(manifest: shard.manifest, since: held.since, busy: held.busy, told: now)
         }
+        // Its task is taken away where it does not go on with it.
+        let isBusy = tasks.tasks(of: heir.id).contains { $0.isTraining && $0.shardOfCopy != copy.shard }
+        let isKnown = held.busy.map { now.seconds(since: $0) < CoordinatorLimits.handSeconds } ?? false
+        if isBusy, !isKnown { held.busy = now }
         let isStale = !copy.isExactly(shard.manifest)
         guard !held.isRefused else { return false }
         if isStale, held.before == nil {
@@ -39,18 +43,27 @@ extension Coordinator {
         let isUnanswered =
             isStale
             && (held.asked != nil || held.before == roster.copy(of: shard.index, at: worker.id)?.manifests)
-        let end =
-            isUnanswered
-            ? held.told.advanced(bySeconds: CoordinatorLimits.handSeconds)
-            : held.since.advanced(bySeconds: CoordinatorLimits.handOverSeconds)
+        let idle = (held.busy ?? held.since).advanced(bySeconds: CoordinatorLimits.handOverSeconds)
+        let answer = held.told.advanced(bySeconds: CoordinatorLimits.handSeconds)
+        let last = held.since.advanced(bySeconds: CoordinatorLimits.heldBackSeconds)
         // What is wanted is being worked off.
-        guard now < end || (!isUnanswered && exchanges.isWanted(copy.shard, by: heir.id)) else { return false }
+        let isWanted = !isUnanswered && exchanges.isWanted(copy.shard, by: heir.id)
+        guard now < last, isWanted || now < (isUnanswered ? min(answer, idle) : idle) else { return false }
         if held != copy.heldBack {
             roster.update(worker.id) { $0.holdBack(held, copyOf: shard.index) }
-            alarms.add(.shard(shard.index), at: held.told.advanced(bySeconds: CoordinatorLimits.handSeconds))
-            alarms.add(.shard(shard.index), at: held.since.advanced(bySeconds: CoordinatorLimits.handOverSeconds))
+            // While the heir trains it is looked at again before its time is over.
+            let again = held.busy?.advanced(bySeconds: CoordinatorLimits.handSeconds)
+            for time in [again, answer, idle, last].compactMap({ $0 }) where time > now {
+                alarms.add(.shard(shard.index), at: time)
+            }
         }
         return true
+    }
+
+    /// The copy is to stay anyway: the next time that it is to go is another one.
+    mutating func endHold(of copy: KnownCopy, by worker: KnownWorker) {
+        guard copy.heldBack != nil else { return }
+        roster.update(worker.id) { $0.holdBack(nil, copyOf: copy.shard) }
     }
 
     /// The worker has brought its copy to the data of now, or could not.

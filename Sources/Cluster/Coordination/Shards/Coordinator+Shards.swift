@@ -84,9 +84,12 @@ extension Coordinator {
             for holder in roster.holders(of: shard) where roster.isLive(holder) { copies.append((holder, shard)) }
         }
         for (id, shard) in copies.sorted(by: { $0 < $1 }) {
-            guard let worker = roster[id], let peer = worker.peer, let copy = worker.copy(of: shard),
-                isToRelease(copy, of: worker), !holdsBack(copy, of: worker)
-            else { continue }
+            guard let worker = roster[id], let peer = worker.peer, let copy = worker.copy(of: shard) else { continue }
+            guard isToRelease(copy, of: worker) else {
+                endHold(of: copy, by: worker)
+                continue
+            }
+            if holdsBack(copy, of: worker) { continue }
             let due = copy.releaseSent.map { now.seconds(since: $0) >= CoordinatorLimits.releaseAgainSeconds }
             guard due ?? true else { continue }
             var asked = copy

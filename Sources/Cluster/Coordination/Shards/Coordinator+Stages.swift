@@ -13,4 +13,19 @@ extension Coordinator {
         else { return }
         write(.publish(shard: index, report: report, adapter: adapter, worker: worker.id))
     }
+
+    /// The training that went on from the stage came to numbers that are none: until it is known why, the stage answers nothing.
+    mutating func withdrawn(_ id: TaskID, by worker: KnownWorker) {
+        guard let task = task(id, of: worker), case .train(let index, _) = task.kind,
+            let stage = writes.stage(publishedFor: index) ?? servedStage(of: index),
+            !writes.isWithdrawing(stage, of: index)
+        else { return }
+        log("the stage that answers for shard \(index) is withdrawn", worker: worker.id, shard: index, task: id)
+        write(.withdrawStage(shard: index, adapter: stage))
+    }
+
+    /// Content name.
+    private func servedStage(of index: Int) -> String? {
+        shard(index).flatMap { $0.isStaged ? $0.adapter?.name : nil }
+    }
 }

@@ -42,6 +42,7 @@ extension Coordinator {
         case .abandonCorrection(let index, let manifest, _):
             shard(index).map { $0.manifest == manifest && $0.correction != nil } ?? false
         case .quarantine(let dispute): shard(dispute.shard)?.adapter?.name == dispute.published
+        case .withdrawStage(let index, let name): shard(index).map { $0.isStaged && $0.adapter?.name == name } ?? false
         case .dropDamaged(let name):
             index.named[name] != nil || snapshot.shards.contains { $0.correction != nil }
         case .forget, .requestTraining, .settleCopies, .forgetCopy, .noteWorkers, .setDuty: true

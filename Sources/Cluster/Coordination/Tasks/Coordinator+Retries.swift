@@ -20,7 +20,7 @@ extension Coordinator {
         record.worker = worker
         record.error = error
         if record.count >= CoordinatorLimits.attempts {
-            record.pausedUntil = now.advanced(bySeconds: CoordinatorLimits.pauseAfterFailureSeconds)
+            record.pausedUntil = now.advanced(bySeconds: pause(after: error, of: work))
         }
         failures.removeAll { $0.work == work }
         failures.append(record)
@@ -30,6 +30,12 @@ extension Coordinator {
         log(
             "failed: \(work.description), attempt \(record.count)\(who), \(error.code)",
             worker: worker.isEmpty ? nil : worker)
+    }
+
+    /// A training is a function of its data: where it diverged it does so again, until the data changes or somebody asks for it.
+    private func pause(after error: ClientError, of work: WorkItem) -> Double {
+        if case .train = work, error.code == .notFinite { return CoordinatorLimits.pauseAfterDivergenceSeconds }
+        return CoordinatorLimits.pauseAfterFailureSeconds
     }
 
     mutating func succeeded(_ work: WorkItem) {

@@ -26,6 +26,7 @@ extension Coordinator {
         case .progress(let progress): note(progress, of: worker)
         case .trained(let task, let report, let adapter): trained(task, report, adapter: adapter, by: worker)
         case .staged(let task, let report, let adapter): staged(task, report, adapter: adapter, by: worker)
+        case .withdrawn(let task): withdrawn(task, by: worker)
         case .wants(let shard, let manifest, let stages):
             wanted(stages, ofShard: shard, manifest: manifest, by: worker)
         case .handed(let task, let stage): handed(task, stage, by: worker)
@@ -96,6 +97,11 @@ extension Coordinator {
             exchanges.reopen(copy.shard)
         }
         let before = roster[hello.worker]
+        // Who connects again and again must not hold up a drain for ever.
+        let away = before?.away.map { now.seconds(since: $0.since) } ?? 0
+        for copy in before?.copies ?? [] {
+            if let held = copy.heldBack { worker.holdBack(held.again(at: now, after: away), copyOf: copy.shard) }
+        }
         // Data that was on its way when the connection broke may reach the disk after the hello was written.
         for copy in before?.copies ?? [] where !copy.isConfirmed {
             worker.mayHold(shard: copy.shard, manifests: copy.manifests)

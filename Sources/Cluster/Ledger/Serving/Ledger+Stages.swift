@@ -44,6 +44,30 @@ extension Ledger {
         return count
     }
 
+    /// Takes a stage away that a training could not go on from: nothing answers for its shard until that is trained, or a
+    /// stage is handed in again. Nothing happens when it is not the shard's adapter any more.
+    ///
+    /// - Parameter adapter: its content name.
+    package func withdrawStage(shard: Int, adapter: String, at time: Date) throws {
+        try requireShard(shard)
+        try commit { db in
+            let record = try AdapterRecord.all(db).first { $0.shard == shard }
+            let isServed = record?.name == adapter && record?.report.isStage == true
+            guard isServed else { return }
+            try dropAdapter(shard: shard, db)
+            try db.execute(
+                sql: "UPDATE shards SET quarantined = COALESCE(quarantined, ?) WHERE shard = ?",
+                arguments: [time.milliseconds, shard])
+            try audit(db, "withdraw", WithdrawDetail(shard: shard, adapter: adapter), at: time)
+        }
+        try? deleteUnnamedAdapterFiles()
+    }
+
+    private struct WithdrawDetail: Encodable {
+        var shard: Int
+        var adapter: String
+    }
+
     /// The certificates of all requests that wait for the shard will name the stage.
     func recordServing(of report: TrainingReport, shard: Int, at time: Date, _ db: Database) throws {
         guard let slices = report.slices, let slice = slices.stage else { return }

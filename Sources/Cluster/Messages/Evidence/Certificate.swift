@@ -103,8 +103,8 @@ extension Certificate {
         public var slice: Int
         /// All slices of the shard.
         public var slices: Int
-        /// ISO 8601, UTC. It was in service from then on until the next stage, the next request for the shard, or the new
-        /// adapter; where weights rest on rows of margins, from its own row on.
+        /// ISO 8601, UTC. It was in service from then on until the next stage, the next request for the shard, the new adapter,
+        /// or the entry `withdraw` of the audit log that names it; where weights rest on rows of margins, from its own row on.
         public var since: String
 
         package init(adapter: String, manifest: String, slice: Int, slices: Int, since: String) {

@@ -73,8 +73,8 @@ extension WorkerMessage {
         case .trained(let task, _, _), .prepared(let task, _, _, _), .scored(let task, _, _, _),
             .embedded(let task, _, _, _), .compared(let task, _), .failed(let task, _, _):
             task
-        case .hello, .heartbeat, .need, .lacks, .progress, .staged, .wants, .handed, .released, .holds, .cleared,
-            .leaving, .goodbye:
+        case .hello, .heartbeat, .need, .lacks, .progress, .staged, .withdrawn, .wants, .handed, .released, .holds,
+            .cleared, .leaving, .goodbye:
             nil
         }
     }

@@ -6,6 +6,7 @@ extension WorkerMessage {
     package static let kinds: Set<String> = [
         "hello", "heartbeat", "need", "lacks", "progress", "trained", "staged", "scored", "embedded", "prepared",
         "compared", "released", "holds", "failed", "cleared", "leaving", "goodbye", "wants", "handed",
+        "withdrawn",
     ]
 
     private struct TaskHeader: Codable { var task: TaskID }
@@ -58,6 +59,7 @@ extension WorkerMessage {
             return try Envelope("trained", TrainedHeader(task: task, report: report), payloads: [adapter])
         case .staged(let task, let report, let adapter):
             return try Envelope("staged", TrainedHeader(task: task, report: report), payloads: [adapter])
+        case .withdrawn(let task): return try Envelope("withdrawn", TaskHeader(task: task))
         case .wants(let shard, let manifest, let stages):
             let payload = try WireJSON.encode(stages, kind: "wants")
             return try Envelope(
@@ -138,6 +140,7 @@ extension WorkerMessage {
             let header = try envelope.decode(TrainedHeader.self, payloads: 1)
             try WireNumbers(kind: kind).check(header.report)
             self = .staged(task: header.task, header.report, adapter: envelope.payloads[0])
+        case "withdrawn": self = .withdrawn(task: try envelope.decode(TaskHeader.self).task)
         case "wants":
             let header = try envelope.decode(StageFrames.WantsHeader.self, payloads: 1)
             try WireNumbers(kind: kind).check(header.shard, WireLimits.shards, "shard")

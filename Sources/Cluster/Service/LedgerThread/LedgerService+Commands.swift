@@ -41,6 +41,8 @@ extension LedgerService {
         case .tuneAttention: try tuneAttention(at: time)
         case .purge: try ledger.purge()
         case .dropDamaged(let adapter): try ledger.dropIfDamaged(adapter: adapter, at: time)
+        case .withdrawStage(let shard, let adapter):
+            try ledger.withdrawStage(shard: shard, adapter: adapter, at: time)
         case .finishForget(let request, let checks):
             _ = try ledger.finishForget(request: request, checks: checks, arithmetic: arithmetic, at: time)
         case .settleCopies(let settlement): try ledger.settleCopies(settlement, at: time)

@@ -30,7 +30,7 @@ extension LedgerCommand {
         case .forget, .finishForget, .requestTraining, .saveEmbeddings, .saveMargins, .settleCopies, .forgetCopy,
             .abandonCorrection, .noteWorkers, .setDuty:
             true
-        case .partition, .publish, .tuneAttention, .purge, .dropDamaged, .quarantine: false
+        case .partition, .publish, .tuneAttention, .purge, .dropDamaged, .withdrawStage, .quarantine: false
         }
     }
 

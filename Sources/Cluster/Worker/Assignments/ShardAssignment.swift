@@ -3,12 +3,42 @@ import Messages
 import Recommendation
 import Unlearning
 
-/// What a coordinator is told again when it is found again: it may not have heard of it, or be another one.
+/// The stage that is to answer until a shard is trained. A coordinator is told again when it is found again: it may not have heard
+/// of it, or be another one.
 struct OfferedStage: Sendable {
+    enum State: Sendable, Equatable {
+        /// It is offered to nobody before the training found it to be one that it can go on from.
+        case unchecked
+        case offered
+        /// The training that went on from it came to numbers that are none.
+        case withdrawn
+    }
+
+    /// `StageNames`
+    let name: String
+    /// What it was trained on.
+    let data: StageData
     let report: TrainingReport
     let adapter: [UInt8]
-    /// The training found it to be one that it can go on from. It is offered to nobody before.
-    var isChecked = false
+    var state = State.unchecked
+}
+
+/// What is known in this process of the stages and checkpoints of one training on a shard's data.
+struct StageEvidence: Sendable {
+    let manifest: String
+    let specification: TrainingSpecification
+    /// Names of those that the last training from the start has passed: they are what a training leaves.
+    var passed: Set<String> = []
+    /// Names of those from which a training came to numbers that are none, and that none from the start has passed since.
+    var doubted: Set<String> = []
+
+    init(_ assignment: ShardAssignment) {
+        (manifest, specification) = (assignment.manifestDigest, assignment.specification)
+    }
+
+    func isOf(_ assignment: ShardAssignment) -> Bool {
+        manifest == assignment.manifestDigest && specification == assignment.specification
+    }
 }
 
 /// An assignment on its way from the message to the answer.
@@ -43,7 +73,7 @@ struct ShardAssignment: Sendable {
     /// nil: a coordinator was found that does not wait for it.
     var task: TaskID?
     var phase: Phase
-    /// The stage that the training began at, as an adapter that may answer; nil: there was none.
+    /// The stage that the training began at, or last began at, as an adapter that may answer; nil: there was none.
     var offered: OfferedStage?
     /// The last stage that was not kept, and why; nil: all were.
     var unkept: String?

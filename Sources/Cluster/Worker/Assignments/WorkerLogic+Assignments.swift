@@ -17,8 +17,9 @@ extension WorkerLogic {
             if current.keys != assignment.keys { return change(current, to: assignment.keys) }
             assignments[assignment.shard] = current
             switch current.phase {
-            case .waiting(let missing): return [.send(.need(task: assignment.task, digests: missing))]
-            case .fetching(let fetch): return [wants(fetch.wanted, current)]
+            case .waiting(let missing):
+                return [.send(.need(task: assignment.task, digests: missing))] + offer(current)
+            case .fetching(let fetch): return [wants(fetch.wanted, current)] + offer(current)
             default: return offer(current)
             }
         }
@@ -29,6 +30,7 @@ extension WorkerLogic {
         }
         let abandoned = abandon(shard: assignment.shard) + yielding.flatMap { abandonPreparation(shard: $0) }
         var new = ShardAssignment(assignment, phase: .waiting([]))
+        if isDoubted(new) { new.unusable = nil }
         let update = command(assignment.shard, new.update(offered: []))
         new.phase = .updating(update.id)
         assignments[assignment.shard] = new

@@ -48,8 +48,9 @@ extension WorkerLogic {
         assignment.task = assignment.id
         assignments[shard] = assignment
         switch assignment.phase {
-        case .waiting(let missing): return [.send(.need(task: assignment.id, digests: missing))]
-        case .fetching(let fetch): return [wants(fetch.wanted, assignment)]
+        case .waiting(let missing):
+            return [.send(.need(task: assignment.id, digests: missing))] + offer(assignment)
+        case .fetching(let fetch): return [wants(fetch.wanted, assignment)] + offer(assignment)
         default: return offer(assignment)
         }
     }

@@ -15,37 +15,96 @@ extension WorkerLogic {
             let place = first.isCheckpoint ? "after step \(first.steps) on" : "from slice \(first.slice + 1) on"
             actions.append(.log("shard \(assignment.shard) is trained \(place): the rest is kept"))
         }
-        assignment.offered = fetch.stage.flatMap { offered($0, fetch.data, assignment) }
-        if assignment.offered != nil { job.answering = fetch.stage }
+        let offer = fetch.stage.flatMap { offered($0, fetch.data, assignment) }
+        if offer != nil { job.answering = fetch.stage }
+        // What was withdrawn stays so until a training from the start comes by there.
+        assignment.offered = offer ?? assignment.offered.flatMap { $0.state == .withdrawn ? $0 : nil }
         assignment.begunAt = fetch.first?.name
+        if fetch.first == nil {
+            var known = evidence(of: assignment)
+            known.passed = []
+            evidence[assignment.shard] = known
+        }
         assignment.phase = .training(job.id)
         assignments[assignment.shard] = assignment
         return actions + add(job)
     }
 
-    /// A training that could not go on from what it began at begins before that. What it began at is deleted: it would fail again
-    /// and again, whoever made it.
+    /// A training that could not go on from what it began at begins before that.
     ///
-    /// - Returns: nil: the failure has another reason.
+    /// What no training can begin at is deleted, whoever made it. Where the training came to numbers that are none, either what it
+    /// began at was bad or the training diverges: one from the start tells which. It leaves what it passes in the place of what
+    /// lies there, so that nothing is deleted before it ends.
+    ///
+    /// - Returns: nil: there is no earlier, or the failure has another reason.
     mutating func beginEarlier(_ assignment: ShardAssignment, _ failure: TaskFailure) -> [Action]? {
         guard let begunAt = assignment.begunAt else { return nil }
         var assignment = assignment
-        let gone: String?
+        var actions: [Action]
         switch failure.code {
         case .stageDiffers:
-            gone = begunAt
             assignment.unusable?.insert(begunAt)
-        // Which of them the numbers come from is not known.
-        case .notFinite: (gone, assignment.unusable) = (nil, nil)
+            assignment.offered = nil
+            let said = "is trained from before \(begunAt), which is deleted: \(failure.message)"
+            let discard = command(assignment.shard, .discard(begunAt))
+            actions = [.log("shard \(assignment.shard) \(said)"), .storage(discard)]
+        case .notFinite:
+            var known = evidence(of: assignment)
+            guard !known.passed.contains(begunAt) else { return nil }
+            known.doubted.insert(begunAt)
+            evidence[assignment.shard] = known
+            assignment.unusable = nil
+            if assignment.offered?.state == .offered {
+                assignment.offered?.state = .withdrawn
+            } else if assignment.offered?.state == .unchecked {
+                assignment.offered = nil
+            }
+            let said = "shard \(assignment.shard) is trained from the start: from \(begunAt) on \(failure.message)"
+            actions = [.log(said)] + offer(assignment)
         default: return nil
         }
-        let discard = command(assignment.shard, .discard(gone))
         let update = command(assignment.shard, assignment.update(offered: []))
-        (assignment.begunAt, assignment.offered) = (nil, nil)
+        assignment.begunAt = nil
         assignment.phase = .updating(update.id)
         assignments[assignment.shard] = assignment
-        let said = "shard \(assignment.shard) is trained from before \(begunAt), which is deleted: \(failure.message)"
-        return [.log(said), .storage(discard), .storage(update)]
+        return actions + [.storage(update)]
+    }
+
+    /// A training has failed for good. Where it diverged from the start on, stages that it did not come to are no training's, and
+    /// those that it passed are good.
+    mutating func giveUp(_ assignment: ShardAssignment, _ failure: TaskFailure) -> [Action] {
+        var actions: [Action] = []
+        if failure.code == .notFinite, assignment.begunAt == nil, assignment.correction == nil {
+            evidence[assignment.shard]?.doubted = []
+            let passed = evidence(of: assignment).passed
+            actions.append(.storage(command(assignment.shard, .discardAllBut(passed))))
+        }
+        return actions + fail(shard: assignment.shard, failure)
+    }
+
+    /// A training came by a stage or a checkpoint. One from the start, or from what such a one left, leaves it in the place of what
+    /// was doubted, and what was withdrawn may answer again as it is now.
+    mutating func passed(_ stage: TrainingStage, of shard: Int) -> [Action] {
+        guard var assignment = assignments[shard] else { return [] }
+        var known = evidence(of: assignment)
+        guard assignment.begunAt.map(known.passed.contains) ?? true else { return [] }
+        known.passed.insert(stage.name)
+        known.doubted.remove(stage.name)
+        evidence[shard] = known
+        guard let before = assignment.offered, before.state == .withdrawn, before.name == stage.name,
+            var again = offered(stage, before.data, assignment)
+        else { return [] }
+        again.state = .offered
+        assignment.offered = again
+        assignments[shard] = assignment
+        return offer(assignment)
+    }
+
+    /// Whether it has to begin at the start, because something that lies there was found to lead nowhere.
+    func isDoubted(_ assignment: ShardAssignment) -> Bool { !evidence(of: assignment).doubted.isEmpty }
+
+    private func evidence(of assignment: ShardAssignment) -> StageEvidence {
+        evidence[assignment.shard].flatMap { $0.isOf(assignment) ? $0 : nil } ?? StageEvidence(assignment)
     }
 
     private func offered(
@@ -54,23 +113,28 @@ extension WorkerLogic {
         guard let data,
             let made = stage.trained(on: data, model: executor.model, specification: assignment.specification)
         else { return nil }
-        return OfferedStage(report: made.report, adapter: made.adapter.safetensorsBytes())
+        return OfferedStage(
+            name: stage.name, data: data, report: made.report, adapter: made.adapter.safetensorsBytes())
     }
 
-    /// The compute thread found that the stage counts what it should: nobody could take it back once it answers.
+    /// The compute thread found that the stage counts what it should, and answers with numbers: nobody else would look.
     mutating func offerChecked(_ job: JobID) -> [Action] {
-        guard let shard = shard(training: job) else { return [] }
-        assignments[shard]?.offered?.isChecked = true
+        guard let shard = shard(training: job), assignments[shard]?.offered?.state == .unchecked else { return [] }
+        assignments[shard]?.offered?.state = .offered
         return assignments[shard].map(offer) ?? []
     }
 
     /// Hands the stage that the training begins at to the coordinator, once it is checked: it may answer until the training is
-    /// done.
+    /// done. Or takes it back.
     func offer(_ assignment: ShardAssignment) -> [Action] {
-        guard case .training = assignment.phase, let task = assignment.task, let offered = assignment.offered,
-            offered.isChecked
-        else { return [] }
-        return [.send(.staged(task: task, offered.report, adapter: offered.adapter))]
+        guard let task = assignment.task, let offered = assignment.offered else { return [] }
+        switch offered.state {
+        case .unchecked: return []
+        case .offered:
+            guard case .training = assignment.phase else { return [] }
+            return [.send(.staged(task: task, offered.report, adapter: offered.adapter))]
+        case .withdrawn: return [.send(.withdrawn(task: task))]
+        }
     }
 
     // MARK: - From others

@@ -53,6 +53,8 @@ package struct WorkerLogic: Sendable {
     /// Storage commands that read a stage for another worker, with the task, and those that keep another worker's.
     var handing: [UInt64: TaskID] = [:]
     var taking: Set<UInt64> = []
+    /// By shard; of its last training.
+    var evidence: [Int: StageEvidence] = [:]
     /// Scoring tasks whose adapters are not all there.
     var waitingScores: [WaitingScore] = []
     private var nextID: UInt64 = 1
@@ -97,7 +99,7 @@ package struct WorkerLogic: Sendable {
             }
             var keep = command(shard, .keepStage(stage, specification))
             keep.job = job
-            return [.storage(keep)]
+            return [.storage(keep)] + passed(stage, of: shard)
         case .answers(let job): return offerChecked(job)
         case .finished(let job, let outcome): return finish(job, outcome)
         }
@@ -138,7 +140,8 @@ package struct WorkerLogic: Sendable {
     }
 
     private mutating func release(_ shard: Int) -> [Action] {
-        abandon(shard: shard) + abandonPreparation(shard: shard) + [.storage(command(shard, .remove))]
+        evidence[shard] = nil
+        return abandon(shard: shard) + abandonPreparation(shard: shard) + [.storage(command(shard, .remove))]
     }
 
     // MARK: - Jobs
@@ -175,10 +178,11 @@ package struct WorkerLogic: Sendable {
             save.job = job
             assignment.phase = .saving(save.id, report, adapter)
             assignment.trainedBy = job
+            evidence[shard] = nil
             assignments[shard] = assignment
             return [.storage(save)] + next
         case .failed(let failure):
-            return (beginEarlier(assignment, failure) ?? fail(shard: shard, failure)) + next
+            return (beginEarlier(assignment, failure) ?? giveUp(assignment, failure)) + next
         case .cancelled, .scored, .embedded, .prepared, .compared:
             return fail(shard: shard, TaskFailure(code: .cancelled, message: "the training was stopped")) + next
         }

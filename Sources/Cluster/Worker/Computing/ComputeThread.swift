@@ -82,6 +82,19 @@ final class ComputeThread: Sendable {
         }
     }
 
+    /// - Throws: of a training that comes to numbers that are none, what to do about it.
+    private func outcome(
+        of specification: TrainingSpecification, _ train: () throws -> TrainedAdapter
+    ) throws -> JobOutcome {
+        do {
+            let trained = try train()
+            try trained.adapter.checkFinite()
+            return .trained(trained.report, adapter: trained.adapter.safetensorsBytes())
+        } catch {
+            throw TaskFailure(error).diverging(at: specification.learningRate) ?? error
+        }
+    }
+
     private func perform(_ job: Job, _ executor: any TaskExecutor) throws -> JobOutcome {
         let clock = ContinuousClock()
         let start = clock.now
@@ -93,30 +106,30 @@ final class ComputeThread: Sendable {
             let answering = job.answering.map { stage in
                 AnsweringStage(stage: stage) { [report] in report(.answers(job.id)) }
             }
-            let trained = try executor.train(
-                prompts: prompts, specification: specification, from: first, through: nil, answering: answering,
-                keep: keep
-            ) { progress in
-                if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
-            } isCancelled: {
-                isCancelled(job.id)
+            return try outcome(of: specification) {
+                try executor.train(
+                    prompts: prompts, specification: specification, from: first, through: nil, answering: answering,
+                    keep: keep
+                ) { progress in
+                    if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
+                } isCancelled: {
+                    isCancelled(job.id)
+                }
             }
-            try trained.adapter.checkFinite()
-            return .trained(trained.report, adapter: trained.adapter.safetensorsBytes())
         case .replayStage(let replay):
             var pace = ProgressPace()
             let first = try replay.before.map { try TrainingStage($0) }
             let keep: (TrainingStage) -> Void = { _ in }
-            let trained = try executor.train(
-                prompts: replay.prompts, specification: replay.specification, from: first, through: replay.slice,
-                answering: nil, keep: keep
-            ) { progress in
-                if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
-            } isCancelled: {
-                isCancelled(job.id)
+            return try outcome(of: replay.specification) {
+                try executor.train(
+                    prompts: replay.prompts, specification: replay.specification, from: first, through: replay.slice,
+                    answering: nil, keep: keep
+                ) { progress in
+                    if let message = pace.message(progress, seconds: seconds()) { report(.progress(job.id, message)) }
+                } isCancelled: {
+                    isCancelled(job.id)
+                }
             }
-            try trained.adapter.checkFinite()
-            return .trained(trained.report, adapter: trained.adapter.safetensorsBytes())
         case .correct(let correction, let specification, let prompts, let preparation):
             var pace = ProgressPace()
             let corrected = try executor.correct(

@@ -24,6 +24,15 @@ package struct TaskFailure: Error, Hashable, Sendable {
         }
     }
 
+    /// What is said of a training that came to numbers that are none; nil: this is another failure.
+    package func diverging(at learningRate: Double) -> TaskFailure? {
+        guard code == .notFinite else { return nil }
+        return TaskFailure(
+            code: code,
+            message: "the training diverges: \(message); as a rule its learning rate, \(learningRate), is too high for "
+                + "this data: a cluster with a lower --learning-rate is needed")
+    }
+
     private static func code(_ error: UnlearningError) -> ErrorCode {
         switch error {
         case .noSamples: .noSamples

@@ -54,8 +54,10 @@ package struct StorageCommand: Sendable, Equatable {
         case save(TrainingReport, adapter: [UInt8])
         /// Of the training under way.
         case keepStage(TrainingStage, TrainingSpecification)
-        /// Deletes the stage or checkpoint of this name; nil: all of the shard. No training goes on from it.
-        case discard(String?)
+        /// Deletes the stage or checkpoint of this name: no training goes on from it.
+        case discard(String)
+        /// Deletes all of the shard's but those of these names.
+        case discardAllBut(Set<String>)
         /// Made by another worker, for the data that the shard was last brought to.
         case take(HandedStage)
         /// Brings the copy to the manifest, as far as it needs no prompts for that, and reads the stage of this name.

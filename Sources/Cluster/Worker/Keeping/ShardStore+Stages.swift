@@ -57,6 +57,8 @@ extension ShardStore {
                     ? name != stage.name : names.slice(ofCheckpoint: name).map { $0 <= stage.slice } ?? true
             }
         } catch {
+            // One of this name that is made again may have been found to lead nowhere.
+            discard(stage.name, shard: shard)
             throw TaskFailure(
                 code: error.code, message: "\(what) is not kept, the training goes on: \(error.message)")
         }
@@ -150,6 +152,17 @@ extension ShardStore {
         for isCheckpoint in [false, true] {
             try? KeptFile.remove(folder(shard).stage(name, isCheckpoint: isCheckpoint))
         }
+    }
+
+    /// Deletes every stage and checkpoint but those of these names.
+    package func discardStages(_ shard: Int, but kept: Set<String>) throws(TaskFailure) {
+        let folder = folder(shard)
+        let found = [ShardFolder.stageSuffix, ShardFolder.checkpointSuffix].flatMap { folder.contentNames($0) }
+        guard !found.contains(nil) else { return try deleteStages(shard) }
+        let gone = found.compactMap { $0 }.filter { !kept.contains($0) }
+        guard !gone.isEmpty else { return }
+        for name in gone { discard(name, shard: shard) }
+        try KeptFile.syncDirectory(folder.path)
     }
 
     /// And checkpoints.

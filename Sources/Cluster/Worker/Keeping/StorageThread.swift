@@ -202,11 +202,10 @@ final class StorageThread: Sendable {
                 try store.keep(stage, shard: command.shard, of: StagedTraining(specification, executor))
                 return .saved
             case .discard(let name):
-                if let name {
-                    store.discard(name, shard: command.shard)
-                } else {
-                    try store.deleteStages(command.shard)
-                }
+                store.discard(name, shard: command.shard)
+                return .saved
+            case .discardAllBut(let names):
+                try store.discardStages(command.shard, but: names)
                 return .saved
             case .take(let handed): return .taken(try store.take(handed, shard: command.shard))
             case .hand(let manifest, let keys, let specification, let name):

@@ -95,12 +95,27 @@ struct ParameterMean: Hashable, Sendable {
 /// A stage that is to answer until a training is done: the one that it begins at, or the last before its checkpoint.
 public struct AnsweringStage {
     public var stage: TrainingStage
-    /// Called before the first step; never, if this training cannot go on from the stage.
+    /// Called before the first step; never, if this training cannot go on from the stage, or it answers with what are no numbers.
     public var isUsable: () -> Void
 
     public init(stage: TrainingStage, isUsable: @escaping () -> Void) {
         self.stage = stage
         self.isUsable = isUsable
+    }
+}
+
+extension TrainingStage {
+    /// Whether the adapter that would answer gives numbers for these prompts: finite parameters may overflow in what is computed
+    /// with them.
+    ///
+    /// - Throws: what the model throws.
+    func answers(
+        _ samples: ArraySlice<AdapterTraining.Sample>, model: any AnswerModel, layout: AdapterLayout
+    ) throws -> Bool {
+        guard state.isFinite else { return false }
+        let adapter = AdapterMixture([Adapter(layout: layout, values: values)])
+        let logits = try model.answerLogits(prompts: samples.map(\.tokens), adapters: adapter, weights: nil)
+        return logits.allSatisfy { $0.yes.isFinite && $0.no.isFinite }
     }
 }
 

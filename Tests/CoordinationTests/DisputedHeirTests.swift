@@ -5,8 +5,8 @@ import Messages
 import Testing
 import Unlearning
 
-@Suite("Whoever was turned away is asked again which stages it lacks")
-struct UnheardHeirTests {
+@Suite("Whoever asks for stages while two trainings differ")
+struct DisputedHeirTests {
     private static let training = {
         var training = CoordinatorFixture.specification
         training.slices = 4
@@ -55,7 +55,7 @@ struct UnheardHeirTests {
         }
     }
 
-    @Test("Who is turned away while two trainings differ is not given the data again before the dispute has an end")
+    @Test("It is turned away, and given the data again when the dispute has an end, and not before")
     func disputed() throws {
         let before = CoordinatorFixture.snapshot(shards: 1, adapters: true)
         var fixture = CoordinatorFixture(forgotten(before), training: Self.training)

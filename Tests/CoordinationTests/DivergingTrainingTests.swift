@@ -1,0 +1,67 @@
+import ClusterTestSupport
+import Coordination
+import Messages
+import Testing
+
+@Suite("A training that diverges")
+struct DivergingTrainingTests {
+    private let advice = "the training diverges: a cluster with a lower --learning-rate is needed"
+
+    /// Attempts in so many minutes, each of which fails.
+    private func attempts(
+        _ fixture: inout CoordinatorFixture, minutes: Int, by workers: [String], _ code: ErrorCode = .notFinite
+    ) -> [String] {
+        var tried: [String] = []
+        var given = fixture.assignments
+        for _ in 0..<(6 * minutes) {
+            for task in given where task.trains {
+                tried.append(task.worker)
+                fixture.say(.failed(task: task.task, code: code, message: advice), by: task.worker)
+            }
+            given = fixture.assignments
+            fixture.wait(10_000, beating: workers)
+            given += fixture.assignments
+        }
+        return tried
+    }
+
+    @Test("It is tried a bounded number of times, on more than one worker, and status names it and what to do")
+    func bounded() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("b")
+        let first = fixture.assignments
+        fixture.hello("a")
+        for task in first {
+            fixture.say(.failed(task: task.task, code: .notFinite, message: advice), by: task.worker)
+        }
+        let tried = first.map(\.worker) + attempts(&fixture, minutes: 90, by: ["a", "b"])
+        #expect(tried.count == CoordinatorLimits.attempts && Set(tried) == ["a", "b"])
+        let stuck = try #require(fixture.status.stuck.first)
+        #expect(fixture.status.stuck.count == 1 && stuck.kind == "train" && stuck.shard == 0)
+        #expect(stuck.reason == advice && stuck.attempts == CoordinatorLimits.attempts && stuck.code == "not-finite")
+        // A day later once more; and at once for whoever asks.
+        fixture.ask(.train, id: "again")
+        let again = try #require(fixture.assignments.first)
+        fixture.say(
+            CoordinatorFixture.report(task: again.task, shard: 0, manifest: "m0", adapter: "a0"), by: again.worker)
+        let publish = try #require(fixture.commands.first)
+        fixture.feed(.ledger(publish.id, .committed(CoordinatorFixture.snapshot(shards: 1, adapters: true))))
+        #expect(fixture.status.stuck.isEmpty)
+    }
+
+    @Test("Other failures rest for a minute, as ever; other data is another training")
+    func others() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        #expect(attempts(&fixture, minutes: 20, by: ["a"], .model).count > 2 * CoordinatorLimits.attempts)
+
+        fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        #expect(attempts(&fixture, minutes: 20, by: ["a"]).count == CoordinatorLimits.attempts)
+        var other = CoordinatorFixture.snapshot(shards: 1)
+        other.shards[0].manifest = "m0-after"
+        fixture.feed(.ledgerChanged(other))
+        #expect(fixture.assignments.map(\.manifest) == ["m0-after"])
+        #expect(attempts(&fixture, minutes: 20, by: ["a"]).count == CoordinatorLimits.attempts)
+    }
+}

@@ -1,0 +1,91 @@
+import ClusterTestSupport
+import Coordination
+import Messages
+import Testing
+import Unlearning
+
+@Suite("A stage that answers, and that its worker takes back")
+struct WithdrawnStageTests {
+    /// "a" trains shard 0 again after a forget.
+    private func training() throws -> (CoordinatorFixture, TaskID) {
+        var fixture = CoordinatorFixture.inSlices(
+            CoordinatorFixture.snapshot(shards: 1, adapters: true).forgotten(from: 0, by: "f"))
+        fixture.hello("a")
+        let task = try #require(fixture.assignments.first)
+        #expect(task.trains)
+        return (fixture, task.task)
+    }
+
+    private func offer(_ task: TaskID, _ fixture: inout CoordinatorFixture) throws -> LedgerCommandID {
+        fixture.say(.staged(task: task, StageReportSamples.stage, adapter: [1]), by: "a")
+        let command = try #require(fixture.commands.first)
+        guard case .publish(0, _, _, "a") = command.command else {
+            Issue.record("\(command.command)")
+            return 0
+        }
+        return command.id
+    }
+
+    /// As the ledger has it once the stage answers.
+    private func serving(_ snapshot: LedgerSnapshot) -> LedgerSnapshot {
+        var snapshot = snapshot
+        snapshot.shards[0].adapter = LedgerSnapshot.Adapter(
+            name: "st", manifest: "slices", missingMargins: 0, trainer: "a", stage: 2)
+        snapshot.shards[0].quarantinedSince = nil
+        return snapshot
+    }
+
+    private let withdraw = LedgerCommand.withdrawStage(shard: 0, adapter: "st")
+
+    @Test("It is taken away once, whether or not the ledger has it by then, and may be handed in again")
+    func takenAway() throws {
+        for isThere in [true, false] {
+            var (fixture, task) = try training()
+            let before = fixture.coordinator.snapshot
+            let publish = try offer(task, &fixture)
+            if isThere { fixture.feed(.ledger(publish, .committed(serving(before)))) }
+            fixture.say(.withdrawn(task: task), by: "a")
+            let command = try #require(fixture.commands.first)
+            #expect(command.command == withdraw)
+            fixture.say(.withdrawn(task: task), by: "a")
+            #expect(fixture.commands.isEmpty)
+            if !isThere { fixture.feed(.ledger(publish, .committed(serving(before)))) }
+            fixture.feed(.ledger(command.id, .committed(before)))
+            #expect(fixture.coordinator.activeAdapters.isEmpty)
+            // The training goes on, and its stage comes again.
+            #expect(fixture.status.shards.first?.adapter == nil)
+            _ = try offer(task, &fixture)
+        }
+    }
+
+    @Test("Who does not train the shard takes nothing back, and nothing but a stage is taken away")
+    func foreign() throws {
+        var (fixture, task) = try training()
+        fixture.hello("b")
+        let publish = try offer(task, &fixture)
+        fixture.feed(.ledger(publish, .committed(serving(fixture.coordinator.snapshot))))
+        fixture.say(.withdrawn(task: task), by: "b")
+        fixture.say(.withdrawn(task: task + 90), by: "a")
+        #expect(!fixture.commands.contains { $0.command == withdraw })
+        fixture.feed(.ledgerChanged(fixture.coordinator.snapshot.trained(0, "n", by: "a")))
+        fixture.say(.withdrawn(task: task), by: "a")
+        #expect(!fixture.commands.contains { if case .withdrawStage = $0.command { true } else { false } })
+    }
+
+    @Test("A ledger that cannot do it yet is asked again, as long as the stage answers, and status says so")
+    func again() throws {
+        var (fixture, task) = try training()
+        let publish = try offer(task, &fixture)
+        fixture.feed(.ledger(publish, .committed(serving(fixture.coordinator.snapshot))))
+        fixture.say(.withdrawn(task: task), by: "a")
+        let command = try #require(fixture.commands.first)
+        fixture.feed(.ledger(command.id, .failed(ClientError(code: .diskFull, message: "no space"))))
+        #expect(fixture.status.stuck.map(\.kind) == ["withdraw"])
+        fixture.wait(2000, beating: ["a"])
+        #expect(fixture.commands.map(\.command) == [withdraw])
+        fixture.feed(.ledger(command.id, .failed(ClientError(code: .diskFull, message: "no space"))))
+        fixture.feed(.ledgerChanged(fixture.coordinator.snapshot.trained(0, "n", by: "a")))
+        fixture.wait(8000, beating: ["a"])
+        #expect(!fixture.commands.contains { $0.command == withdraw } && fixture.status.stuck.isEmpty)
+    }
+}

@@ -1,0 +1,49 @@
+import ClusterTestSupport
+import Foundation
+import Messages
+import Testing
+import Unlearning
+import Worker
+
+@Suite("A worker's disk: stages and checkpoints that are not to be gone on from")
+struct DiscardedStagesTests {
+    let fixture: StageShelf
+
+    init() throws { fixture = try StageShelf() }
+
+    @Test("Those that a diverging training passed stay, and everything else of it goes")
+    func discarded() throws {
+        let store = try fixture.filled()
+        let checkpoint = try #require(try fixture.slices.withCheckpoints().last { $0.isCheckpoint })
+        try store.keep(checkpoint, shard: 2, of: fixture.training)
+        let names = fixture.stages.map(\.name)
+        try store.discardStages(2, but: Set(names + [checkpoint.name]))
+        #expect(fixture.files.count == 3 && store.copy(2)?.hasCheckpoint == true)
+        try store.discardStages(2, but: [names[0], names[1], "another"])
+        #expect(fixture.files == fixture.stages.prefix(2).map(fixture.file).sorted())
+        #expect(store.copy(2)?.hasCheckpoint == nil && store.copy(2)?.stages?.count == 2)
+        #expect(store.stage(shard: 2, of: fixture.training) == fixture.stages[1])
+        // The data stays, and what else lies there.
+        #expect(fixture.shelf.names.contains("prompts.sealed"))
+        try store.discardStages(2, but: [])
+        #expect(fixture.files == [] && store.stage(shard: 2, of: fixture.training) == nil)
+    }
+
+    @Test("One that is made again takes the place of the one before, also where the disk has no room for it")
+    func replaced() throws {
+        let store = try fixture.filled()
+        let (good, name) = (fixture.stages[1], fixture.file(fixture.stages[1]))
+        let bad = try good.flooded(.firstMoments)
+        #expect(bad.name == good.name && bad != good)
+        try store.keep(bad, shard: 2, of: fixture.training)
+        try store.discardStages(2, but: [bad.name])
+        #expect(store.stage(shard: 2, of: fixture.training) == bad)
+        try store.keep(good, shard: 2, of: fixture.training)
+        #expect(store.stage(shard: 2, of: fixture.training) == good)
+
+        try store.keep(bad, shard: 2, of: fixture.training)
+        #expect(symlink("/dev/full", fixture.shelf.path(name) + ".lethe-temporary") == 0)
+        #expect(throws: TaskFailure.self) { try store.keep(good, shard: 2, of: fixture.training) }
+        #expect(!fixture.files.contains(name) && store.stage(shard: 2, of: fixture.training) == nil)
+    }
+}
