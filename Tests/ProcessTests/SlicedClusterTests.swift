@@ -91,6 +91,36 @@ struct SlicedClusterTests {
         #expect(try cluster.adapterNames() == fresh(Ratings.csv(users: 12, leavingOut: [gone]), settings))
     }
 
+    @Test("An import whose new people are dealt to the last slice trains that one alone, and so does their forgetting")
+    func newcomers() throws {
+        func grown(without gone: Set<String>) throws -> TestCluster {
+            let cluster = try TestCluster(settings: settings())
+            try cluster.startWorkers(1)
+            _ = try cluster.importRatings(Ratings.csv(users: 12))
+            _ = try cluster.succeed("train", "--wait")
+            let file = cluster.root.appendingPathComponent("more.csv")
+            try Data(Ratings.csv(users: 18, leavingOut: gone).utf8).write(to: file)
+            _ = try cluster.succeed("import", "--format", "csv", "--new-data", "last", file.path)
+            _ = try cluster.succeed("train", "--wait")
+            return cluster
+        }
+        func first(_ cluster: TestCluster) throws -> Int? {
+            let adapters = try cluster.succeed("adapters", "list")["adapters"] as? [[String: Any]]
+            let training = adapters?.first?["training"] as? [String: Any]
+            return (training?["slices"] as? [String: Any])?["first"] as? Int
+        }
+        let cluster = try grown(without: [])
+        #expect(try first(cluster) == 4)
+        var gone: Set<String> = []
+        for user in 12..<18 where user % 2 == 0 {
+            gone.insert(Ratings.name(user))
+            _ = try cluster.succeed("forget", "--user", Ratings.name(user), "--wait")
+            #expect(try first(cluster) == 4)
+        }
+        #expect(try cluster.adapterNames() == grown(without: gone).adapterNames())
+        #expect(try cluster.succeed("verify")["verified"] as? Bool == true)
+    }
+
     @Test("A training that diverges fails after so many attempts, and the command and status say what to do")
     func diverging() throws {
         let cluster = try TestCluster(

@@ -46,4 +46,25 @@ struct DiscardedStagesTests {
         #expect(throws: TaskFailure.self) { try store.keep(good, shard: 2, of: fixture.training) }
         #expect(!fixture.files.contains(name) && store.stage(shard: 2, of: fixture.training) == nil)
     }
+
+    @Test("Where nothing can be written the stage is left out, that is said, and what lies there is as good as before")
+    func unwritable() throws {
+        let store = try fixture.filled()
+        let last = fixture.stages[2]
+        store.discard(last.name, shard: 2)
+        // Also for whoever may write everywhere: a folder is in the way.
+        let way = fixture.shelf.path(fixture.file(last)) + ".lethe-temporary"
+        try FileManager.default.createDirectory(atPath: way, withIntermediateDirectories: false)
+        do {
+            try store.keep(last, shard: 2, of: fixture.training)
+            Issue.record("it was kept")
+        } catch {
+            #expect(error.code == .storage && error.message.contains("the training goes on"), "\(error)")
+        }
+        #expect(store.stage(shard: 2, of: fixture.training) == fixture.stages[1])
+        #expect(store.lacking(shard: 2).map(\.slice) == [3])
+        try FileManager.default.removeItem(atPath: way)
+        try store.keep(last, shard: 2, of: fixture.training)
+        #expect(store.stage(shard: 2, of: fixture.training) == last)
+    }
 }

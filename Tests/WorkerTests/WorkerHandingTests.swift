@@ -127,6 +127,25 @@ final class WorkerHandingTests {
         #expect(store.lacking(shard: 2).map(\.slice) == [3])
     }
 
+    @Test("A stage of a training on other arithmetic, or of another specification, is not taken and not handed on")
+    func otherTraining() throws {
+        let (store, stages) = try filled()
+        var others = [training, training]
+        others[0].arithmetic = "other arithmetic"
+        others[1].specification.seed += 1
+        for training in others {
+            let heir = try ShardStore(directory: other.directory)
+            _ = try heir.bring(
+                shard: 2, to: Toy.manifest(prompts), keys: Toy.keys(prompts), training: training, offered: prompts)
+            for stage in stages {
+                let handed = try store.hand(stage.name, shard: 2)
+                #expect(failure { _ = try heir.take(handed, shard: 2) } != nil)
+                #expect(failure { _ = try heir.hand(stage.name, shard: 2) } == .notHeld)
+            }
+            #expect(heir.copy(2)?.stages == nil && heir.lacking(shard: 2).count == 3)
+        }
+    }
+
     @Test("What is not as it is said to be is not taken")
     func tampered() throws {
         let (store, stages) = try filled()

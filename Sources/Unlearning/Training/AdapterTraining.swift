@@ -52,7 +52,7 @@ public enum AdapterTraining {
         else { throw UnlearningError.noSuchTraining(first: first, last: last, slices: specification.slices) }
         if let answering = stages?.answering, names?.stepsTaken(by: answering.stage, layout) == 0,
             hasTokens(answering.stage, slices, specification),
-            try answering.stage.answers(all.prefix(specification.batch), model: model, layout: layout)
+            try answering.stage.answers(all.prefix(AnsweringStage.prompts), model: model, layout: layout)
         {
             answering.isUsable()
         }

@@ -91,7 +91,8 @@ final class ComputeThread: Sendable {
             try trained.adapter.checkFinite()
             return .trained(trained.report, adapter: trained.adapter.safetensorsBytes())
         } catch {
-            throw TaskFailure(error).diverging(at: specification.learningRate) ?? error
+            if let failure = TaskFailure(error).diverging(at: specification.learningRate) { throw failure }
+            throw error
         }
     }
 

@@ -94,6 +94,9 @@ struct ParameterMean: Hashable, Sendable {
 
 /// A stage that is to answer until a training is done: the one that it begins at, or the last before its checkpoint.
 public struct AnsweringStage {
+    /// How many of the shard's prompts it has to give numbers for.
+    static let prompts = 4
+
     public var stage: TrainingStage
     /// Called before the first step; never, if this training cannot go on from the stage, or it answers with what are no numbers.
     public var isUsable: () -> Void
