@@ -141,7 +141,7 @@ extension TrainingStage {
 
 /// Slices of the stages that a coordinator is offered.
 extension [WorkerMessage] {
-    package var offeredSlices: [Int?] {
+    package var offeredSlices: [Int] {
         compactMap { if case .staged(_, let report, _) = $0 { report.slices?.stage } else { nil } }
     }
 }

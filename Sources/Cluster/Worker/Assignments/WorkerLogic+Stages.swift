@@ -87,7 +87,7 @@ extension WorkerLogic {
     mutating func passed(_ stage: TrainingStage, of shard: Int) -> [Action] {
         guard var assignment = assignments[shard] else { return [] }
         var known = evidence(of: assignment)
-        guard assignment.begunAt.map(known.passed.contains) ?? true else { return [] }
+        guard assignment.begunAt.map({ known.passed.contains($0) }) ?? true else { return [] }
         known.passed.insert(stage.name)
         known.doubted.remove(stage.name)
         evidence[shard] = known
