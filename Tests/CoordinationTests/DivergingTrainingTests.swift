@@ -7,22 +7,38 @@ import Testing
 struct DivergingTrainingTests {
     private let advice = "the training diverges: a cluster with a lower --learning-rate is needed"
 
+    private typealias Given = [(worker: String, task: TaskID, shard: Int, manifest: String, trains: Bool)]
+
     /// Attempts in so many minutes, each of which fails.
+    ///
+    /// - Parameter first: what was given out by then.
     private func attempts(
-        _ fixture: inout CoordinatorFixture, minutes: Int, by workers: [String], _ code: ErrorCode = .notFinite
+        _ fixture: inout CoordinatorFixture, after first: Given? = nil, minutes: Int, by workers: [String],
+        _ code: ErrorCode = .notFinite
     ) -> [String] {
         var tried: [String] = []
-        var given = fixture.assignments
+        var given = first ?? fixture.assignments
         for _ in 0..<(6 * minutes) {
+            var next: Given = []
             for task in given where task.trains {
                 tried.append(task.worker)
                 fixture.say(.failed(task: task.task, code: code, message: advice), by: task.worker)
+                next += settled(&fixture, workers)
             }
-            given = fixture.assignments
             fixture.wait(10_000, beating: workers)
-            given += fixture.assignments
+            given = next + settled(&fixture, workers)
         }
         return tried
+    }
+
+    /// What was given out, once whoever is told to delete its copy has done so.
+    private func settled(_ fixture: inout CoordinatorFixture, _ workers: [String]) -> Given {
+        var given = fixture.assignments
+        for worker in workers.filter(fixture.isReleased) {
+            fixture.say(.released(shard: 0), by: worker)
+            given += fixture.assignments
+        }
+        return given
     }
 
     @Test("It is tried a bounded number of times, on more than one worker, and status names it and what to do")
@@ -31,10 +47,7 @@ struct DivergingTrainingTests {
         fixture.hello("b")
         let first = fixture.assignments
         fixture.hello("a")
-        for task in first {
-            fixture.say(.failed(task: task.task, code: .notFinite, message: advice), by: task.worker)
-        }
-        let tried = first.map(\.worker) + attempts(&fixture, minutes: 90, by: ["a", "b"])
+        let tried = attempts(&fixture, after: first, minutes: 90, by: ["a", "b"])
         #expect(tried.count == CoordinatorLimits.attempts && Set(tried) == ["a", "b"])
         let stuck = try #require(fixture.status.stuck.first)
         #expect(fixture.status.stuck.count == 1 && stuck.kind == "train" && stuck.shard == 0)

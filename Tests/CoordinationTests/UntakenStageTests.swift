@@ -71,10 +71,10 @@ struct UntakenStageTests {
         _ = try handOn("s2", &fixture)
         fixture.wait(29_000, beating: everybody)
         fixture.say(.holds(.of(0, "m0", stages: ["s2"])), by: "b")
-        begin(task, &fixture)
-        // The second is asked for more than 45 s after the first was wanted.
         let hand = try #require(fixture.hands.first)
         #expect(hand.name == "s1")
+        begin(task, &fixture)
+        // It comes more than 45 s after the first was wanted.
         fixture.wait(20_000, beating: everybody)
         #expect(fixture.stagesSent(to: "b").isEmpty)
         fixture.say(.handed(task: hand.task, .of("s1")), by: hand.worker)

@@ -60,7 +60,7 @@ struct AnsweringStageTests {
     @Test("One whose finite parameters answer with numbers that are none never is")
     func overflowing() throws {
         let flooded = try stages[1].flooded(.parameters)
-        #expect(flooded.values.allSatisfy(\.isFinite))
+        #expect(!flooded.values.contains { !$0.isFinite })
         #expect(offered(flooded, beginningAt: flooded).isEmpty)
         #expect(offered(flooded, beginningAt: checkpoint).isEmpty)
         // What it answers with is right as long as only what would come of it overflows.

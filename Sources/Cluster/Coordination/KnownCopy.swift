@@ -36,6 +36,13 @@ struct KnownCopy: Sendable {
         /// It answered that it could not.
         var isRefused = false
 
+        /// When whoever owns the shard has had its time, and when anybody has.
+        var idleEnd: CoordinatorInstant { (busy ?? since).advanced(bySeconds: CoordinatorLimits.handOverSeconds) }
+        var lastEnd: CoordinatorInstant { since.advanced(bySeconds: CoordinatorLimits.heldBackSeconds) }
+        /// When its worker has to have answered.
+        var answerEnd: CoordinatorInstant { told.advanced(bySeconds: CoordinatorLimits.handSeconds) }
+        var ends: [CoordinatorInstant] { [answerEnd, idleEnd, lastEnd] }
+
         /// The worker has come again: what it was told and said before does not count, and of the time only that in which it was
         /// here.
         func again(at now: CoordinatorInstant, after away: Double) -> HeldBack {

@@ -43,17 +43,15 @@ extension Coordinator {
         let isUnanswered =
             isStale
             && (held.asked != nil || held.before == roster.copy(of: shard.index, at: worker.id)?.manifests)
-        let idle = (held.busy ?? held.since).advanced(bySeconds: CoordinatorLimits.handOverSeconds)
-        let answer = held.told.advanced(bySeconds: CoordinatorLimits.handSeconds)
-        let last = held.since.advanced(bySeconds: CoordinatorLimits.heldBackSeconds)
         // What is wanted is being worked off.
         let isWanted = !isUnanswered && exchanges.isWanted(copy.shard, by: heir.id)
-        guard now < last, isWanted || now < (isUnanswered ? min(answer, idle) : idle) else { return false }
+        let end = isUnanswered ? min(held.answerEnd, held.idleEnd) : held.idleEnd
+        guard now < held.lastEnd, isWanted || now < end else { return false }
         if held != copy.heldBack {
             roster.update(worker.id) { $0.holdBack(held, copyOf: shard.index) }
             // While the heir trains it is looked at again before its time is over.
             let again = held.busy?.advanced(bySeconds: CoordinatorLimits.handSeconds)
-            for time in [again, answer, idle, last].compactMap({ $0 }) where time > now {
+            for time in held.ends + [again].compactMap({ $0 }) where time > now {
                 alarms.add(.shard(shard.index), at: time)
             }
         }

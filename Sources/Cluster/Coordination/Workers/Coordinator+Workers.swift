@@ -100,7 +100,9 @@ extension Coordinator {
         // Who connects again and again must not hold up a drain for ever.
         let away = before?.away.map { now.seconds(since: $0.since) } ?? 0
         for copy in before?.copies ?? [] {
-            if let held = copy.heldBack { worker.holdBack(held.again(at: now, after: away), copyOf: copy.shard) }
+            guard let held = copy.heldBack?.again(at: now, after: away) else { continue }
+            worker.holdBack(held, copyOf: copy.shard)
+            for time in held.ends { alarms.add(.shard(copy.shard), at: time) }
         }
         // Data that was on its way when the connection broke may reach the disk after the hello was written.
         for copy in before?.copies ?? [] where !copy.isConfirmed {

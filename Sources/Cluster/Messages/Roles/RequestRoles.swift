@@ -46,8 +46,8 @@ extension WorkerMessage {
     /// Roles of which one is enough.
     public var roles: Set<KeyRole> {
         switch self {
-        case .hello, .heartbeat, .need, .lacks, .progress, .trained, .staged, .wants, .handed, .scored, .embedded,
-            .prepared, .compared,
+        case .hello, .heartbeat, .need, .lacks, .progress, .trained, .staged, .withdrawn, .wants, .handed, .scored,
+            .embedded, .prepared, .compared,
             .released, .holds, .failed, .cleared, .leaving, .goodbye:
             [.worker]
         }
