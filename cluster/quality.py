@@ -19,7 +19,7 @@ def main():
     parser.add_argument("--shards", type=int, default=4)
     parser.add_argument("--aggregates", action="store_true", help="leave out the base model and each adapter alone")
     parser.add_argument(
-        "--slices", help="numbers of slices to compare with the first of them, such as 1,2,4,8; 4:none: without averaging")
+        "--slices", help="numbers of slices to compare with the first of them, such as 1,2,4,8; 4:none, 4:steps: averaged otherwise")
     parser.add_argument("--variants", metavar="FILE", help="trainings to compare with the first; see cluster/variants.json")
     parser.add_argument(
         "--samples", type=int, default=1024, help="with --slices, --variants or --ranking: about so many training prompts")

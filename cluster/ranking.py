@@ -43,7 +43,7 @@ class Data:
         for person in sorted(by_person, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest()):
             own = by_person[person]
             last = max((place for place, row in enumerate(own) if row[3] > LIKE_ABOVE), default=-1)
-            if last > HISTORY + 1 and len(self.asked) < people:
+            if last > HISTORY + 1 and any(row[3] > LIKE_ABOVE for row in own[:last]) and len(self.asked) < people:
                 everything = {row[2] for row in own}
                 by_person[person] = own[:last]
                 # What the person rated later is neither known nor a fair wrong answer.
@@ -100,6 +100,7 @@ def factorisation(data, folder, seed):
             file.writelines(f"{person}\t{item}\t1\t0\n" for item in likes)
             drawn = chance.sample(others, min(DRAWN * len(likes), len(others)))
             file.writelines(f"{person}\t{item}\t0\t0\n" for item in drawn)
+    shutil.copy(pathlib.Path(os.environ["LETHE_ML100K"]) / "ml-100k.item", folder / "implicit.item")
 
     def scores(questions):
         path = folder / "pairs.tsv"
@@ -119,11 +120,12 @@ def rank(scores, items, wanted):
     return 1 + sum(score > own for score in scores) + (sum(score == own for score in scores) - 1) / 2
 
 
-def asked_of(cluster, person, folder, items, whole):
+def asked_of(cluster, person, folder, items, whole, excluded=()):
     """The best items by the cluster: of these, or of the whole catalogue, all of it or as many as are chosen first."""
     file = folder / "candidates"
     file.write_text("\n".join(items), encoding="utf-8")
-    reply = cluster.run("query", "query", "--user", person, "--top", str(TOP), "--candidates", whole or str(file))
+    reply = cluster.run("query", "query", "--user", person, "--top", str(TOP), "--candidates", whole or str(file),
+                        *(["--exclude", *excluded] if whole and excluded else []))
     return [item["item"] for item in reply["items"]]
 
 
@@ -192,7 +194,9 @@ def measure(arguments):
                     began, ranks = time.monotonic(), []
                     for person in people:
                         wanted, items = data.asked[person]
-                        order = asked_of(cluster, person, folder, items, everything)
+                        # What a cluster of likes does not know that the person rated is no answer for anybody.
+                        known = [row[2] for row in data.by_person[person] if row[3] <= LIKE_ABOVE] if implicit else ()
+                        order = asked_of(cluster, person, folder, items, everything, known)
                         ranks.append(order.index(wanted) + 1 if wanted in order else math.inf)
                     found[question, recommender] = ranks
                     seconds[question, recommender] = (time.monotonic() - began) / len(people)

@@ -37,9 +37,9 @@ class Variant:
 
 
 def of_slices(text, arguments):
-    """`4`: in four slices, with averaging; `4:none`: without."""
+    """`4`: in four slices, averaged as is usual; `4:steps`: all steps alike; `4:none`: not averaged."""
     count, _, averaging = text.partition(":")
-    averaging = averaging or ("steps" if int(count) > 1 else "none")
+    averaging = averaging or ("polynomial" if int(count) > 1 else "none")
     return Variant(text, arguments.shards, arguments.samples, ["--slices", count, "--averaging", averaging],
                    fields=[1] if (count, averaging) == ("1", "none") else [int(count), averaging], label="slices-" + text.replace(":", "-"))
 
@@ -164,7 +164,8 @@ def report_on(cases, variants, labels):
                 row["difference"] = statistics.fmean(difference for difference, _ in pairs)
                 # Prompts are the same for all seeds: their error does not shrink as independent ones would.
                 row["standard_error_prompts"] = statistics.fmean(error for _, error in pairs)
-                if len(pairs) > 1:
+                # Joined seeds stand in several of these values.
+                if len(pairs) > 1 and not variant.of:
                     row["standard_error_seeds"] = statistics.stdev(pair[0] for pair in pairs) / math.sqrt(len(pairs))
             for key in ("seconds", "tokens", "bytes"):
                 known = [cases[seed, variant.name][key] for seed in seeds if cases[seed, variant.name].get(key)]

@@ -47,12 +47,12 @@ struct DivergingTrainingTests {
         fixture.hello("b")
         let first = fixture.assignments
         fixture.hello("a")
-        let tried = attempts(&fixture, after: first, minutes: 90, by: ["a", "b"])
+        let tried = attempts(&fixture, after: first, minutes: 50, by: ["a", "b"])
         #expect(tried.count == CoordinatorLimits.attempts && Set(tried) == ["a", "b"])
         let stuck = try #require(fixture.status.stuck.first)
         #expect(fixture.status.stuck.count == 1 && stuck.kind == "train" && stuck.shard == 0)
         #expect(stuck.reason == advice && stuck.attempts == CoordinatorLimits.attempts && stuck.code == "not-finite")
-        // A day later once more; and at once for whoever asks.
+        // An hour later once more; and at once for whoever asks.
         fixture.ask(.train, id: "again")
         let again = try #require(fixture.assignments.first)
         fixture.say(

@@ -58,9 +58,29 @@ struct ContinueTests {
         #expect(try statuses(channel, after: .seconds(60)) == [])
         try channel.writeInbound(HTTPRequestPart.end(nil))
         for other in [nil, "200-ok"] {
+            try answer(channel)
             try begin(channel, expecting: other)
             try channel.writeInbound(HTTPRequestPart.end(nil))
-            #expect(try statuses(channel, after: .seconds(60)) == [])
+            #expect(try statuses(channel, after: .seconds(60)) == [200])
         }
+    }
+
+    @Test("A second request that comes before the first one's answer is over gets no word in the middle of it")
+    func pipelined() throws {
+        let channel = try connection()
+        try begin(channel, expecting: nil)
+        try channel.writeInbound(HTTPRequestPart.end(nil))
+        try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
+        try begin(channel)
+        #expect(try statuses(channel, after: .seconds(60)) == [200])
+        try channel.writeOutbound(HTTPResponsePart.end(nil))
+        try answer(channel)
+        try begin(channel)
+        #expect(try statuses(channel, after: .seconds(60)) == [200, 100])
+    }
+
+    private func answer(_ channel: EmbeddedChannel) throws {
+        try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .ok)))
+        try channel.writeOutbound(HTTPResponsePart.end(nil))
     }
 }

@@ -101,7 +101,7 @@ struct CommandTests {
         let report = try cluster.succeed("evaluate", "--compare", "--quick", "--figures", figures.path)
         let rows = try #require(report["rows"] as? [[String: Any]])
         #expect(Set(rows.compactMap { $0["kind"] as? String }) == ["users:10%", "user"])
-        #expect(rows.count == 30)
+        #expect(rows.count == 32)
         #expect(rows.compactMap { $0["failure"] as? String } == [])
         for row in rows where row["method"] as? String == "retrain" {
             let completeness = row["completeness"] as? [String: Any]

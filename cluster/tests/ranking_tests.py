@@ -55,6 +55,20 @@ class HeldOutTests(unittest.TestCase):
         self.assertEqual(len(lines) - 1, sum(map(len, held.likes.values())))
 
 
+    def test_what_the_factorisation_learns_from_are_likes_and_four_others_for_each_that_the_person_never_had(self):
+        held = data(5)
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.dict("os.environ", {"LETHE_ML100K": folder}):
+            pathlib.Path(folder, "ml-100k.item").write_text("item_id:token\n")
+            ranking.factorisation(held, pathlib.Path(folder), 1)
+            self.assertTrue(pathlib.Path(folder, "implicit.item").exists())
+            rows = [line.split("\t") for line in pathlib.Path(folder, "implicit.inter").read_text().splitlines()[1:]]
+        self.assertEqual(sum(row[2] == "1" for row in rows), sum(map(len, held.likes.values())))
+        for person, items in held.likes.items():
+            drawn = [row[1] for row in rows if row[0] == person and row[2] == "0"]
+            self.assertEqual(len(set(drawn)), min(4 * len(items), len(held.catalogue_of(person))))
+            self.assertFalse(set(drawn) & {row[2] for row in held.by_person[person]})
+
+
 class RankTests(unittest.TestCase):
     def test_of_equals_it_stands_in_the_middle(self):
         self.assertEqual(ranking.rank([3, 2, 1], ["a", "b", "c"], "a"), 1)

@@ -61,8 +61,8 @@ class VariantsTests(unittest.TestCase):
 
     def test_slices_with_and_without_averaging_are_told_apart(self):
         names = {variants.case_name(ARGUMENTS, 1, variants.of_slices(text, ARGUMENTS), PROMPTS)
-                 for text in ("1", "1:steps", "2", "2:none", "4")}
-        self.assertEqual(len(names), 5)
+                 for text in ("1", "1:steps", "2", "2:steps", "2:none", "4")}
+        self.assertEqual(len(names), 6)
 
     def test_seeds_are_joined_with_the_next_ones_and_only_where_all_are_there(self):
         found = read({"a": {}, "two": {"of": "a", "seeds": 2}})

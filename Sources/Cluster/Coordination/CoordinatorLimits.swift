@@ -55,7 +55,7 @@ package enum CoordinatorLimits {
     /// Pause before work that failed too often is tried again, for as long as someone still needs it.
     package static let pauseAfterFailureSeconds = 60.0
     /// The same for a training that came to numbers that are none, on each of so many attempts.
-    package static let pauseAfterDivergenceSeconds = 86_400.0
+    package static let pauseAfterDivergenceSeconds = 3600.0
     /// Pause before something is asked again that a change of the data overtook.
     package static let staleSeconds = 0.5
     /// Pause before a task is given out again that needed a line in the ledger, when its disk was full.

@@ -1,5 +1,4 @@
 import Messages
-import Unlearning
 
 /// What the coordinator knows of one worker, by the worker's own id.
 package struct KnownWorker: Sendable {

@@ -6,6 +6,7 @@ import Unlearning
 public typealias AggregationRule = LanguageModels.AggregationRule
 public typealias AttentionScope = Unlearning.AttentionScope
 public typealias ComparedCases = Unlearning.ComparedCases
+public typealias ComparisonMethod = Unlearning.ComparisonMethod
 public typealias ComparisonOptions = Unlearning.ComparisonOptions
 public typealias ComparisonReport = Unlearning.ComparisonReport
 public typealias EmbeddingSource = LanguageModels.EmbeddingSource

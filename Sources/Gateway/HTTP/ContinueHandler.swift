@@ -19,20 +19,30 @@ final class ContinueHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private static let expect = HTTPField.Name("Expect")
 
     private var word: Scheduled<Void>?
+    /// Requests whose answer is not over. A client may send the next one before that: the word for it would get into the middle of
+    /// the answer before, so there is none, and it waits as it would without this.
+    private var open = 0
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         stop()
-        if case .head(let head) = unwrapInboundIn(data), Self.isAsked(by: head) {
-            let channel = context.channel
-            word = channel.eventLoop.scheduleTask(in: Self.pause) {
-                channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)), promise: nil)
+        if case .head(let head) = unwrapInboundIn(data) {
+            open += 1
+            if open == 1, Self.isAsked(by: head) {
+                let channel = context.channel
+                word = channel.eventLoop.scheduleTask(in: Self.pause) {
+                    channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)), promise: nil)
+                }
             }
         }
         context.fireChannelRead(data)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .head = unwrapOutboundIn(data) { stop() }
+        switch unwrapOutboundIn(data) {
+        case .head: stop()
+        case .body: break
+        case .end: open = max(0, open - 1)
+        }
         context.write(data, promise: promise)
     }
 

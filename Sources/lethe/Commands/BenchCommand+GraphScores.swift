@@ -1,5 +1,6 @@
 import Experiments
 import Foundation
+import Recommendation
 
 extension BenchCommand.Graph {
     private struct Line: Encodable {
@@ -36,12 +37,16 @@ extension BenchCommand.Graph {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw CommandFailure(.badInput, "\(path) cannot be read, or is not UTF-8")
         }
-        return try text.split(whereSeparator: \.isNewline).enumerated().map { index, line in
+        var lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        if lines.last?.isEmpty == true { lines.removeLast() }
+        // As the data's own are read.
+        func name(_ field: Substring) -> String { (try? Identifier.canonical(String(field))) ?? String(field) }
+        return try lines.enumerated().map { index, line in
             let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
             guard fields.count == 2, !fields[0].isEmpty, !fields[1].isEmpty else {
                 throw CommandFailure(.badInput, "\(path): line \(index + 1) is not a user, a tabulator and an item")
             }
-            return (String(fields[0]), String(fields[1]))
+            return (name(fields[0]), name(fields[1]))
         }
     }
 }

@@ -92,7 +92,6 @@ extension KnownWorker {
         address = hello.address
         release = hello.release?.clipped.printable
         protocolVersion = hello.protocolVersion
-        comparedMethods = hello.comparedMethods
         started = hello.uptimeSeconds.map { now.advanced(bySeconds: -$0) }
         isEphemeral = hello.isEphemeral == true
         knowsLeave = hello.knowsLeave == true

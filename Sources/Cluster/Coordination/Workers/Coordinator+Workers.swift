@@ -88,6 +88,7 @@ extension Coordinator {
         if isSameProcess { worker.heard(at: now) } else { worker.longestGap = 0 }
         worker.secret = WorkerIdentity.digest(of: hello.secret)
         worker.introduce(hello, as: name(for: hello, known: worker.name), at: now)
+        worker.comparedMethods = hello.comparedMethods(where: settings.configuration.training)
         worker.peer = peer
         worker.lastHeard = now
         worker.adapters = []

@@ -41,10 +41,12 @@ extension WorkerMessage.Hello {
         return protocolVersion > 10 || averages == true ? [.none, .steps] : [.none]
     }
 
-    /// The methods whose rows of a comparison it computes as they are now: sliced rows have averages.
-    package var comparedMethods: Set<ComparisonMethod> {
+    /// The methods whose rows of a comparison it computes as they are now: sliced rows have averages, those of the cluster's own
+    /// specification if that has slices.
+    package func comparedMethods(where specification: TrainingSpecification) -> Set<ComparisonMethod> {
         let known = methods.map { Set($0.compactMap(ComparisonMethod.init)) } ?? ComparisonMethod.beforeTheyWereSaid
-        let isSlicedAsNow = knownAveragings.contains(.standard(slices: ComparisonSettings.usualSlices))
+        let usual = WeightAveraging.standard(slices: ComparisonSettings.usualSlices)
+        let isSlicedAsNow = knownAveragings.contains(specification.slices > 1 ? specification.averaging : usual)
         return isSlicedAsNow ? known : known.subtracting(ComparisonMethod.sliced)
     }
 }

@@ -30,7 +30,8 @@ extension WorkerLogic {
         }
         let abandoned = abandon(shard: assignment.shard) + yielding.flatMap { abandonPreparation(shard: $0) }
         var new = ShardAssignment(assignment, phase: .waiting([]))
-        if isDoubted(new) { new.unusable = nil }
+        // A copy that is only kept asks for what it lacks all the same.
+        if assignment.adapter == nil, isDoubted(new) { new.unusable = nil }
         let update = command(assignment.shard, new.update(offered: []))
         new.phase = .updating(update.id)
         assignments[assignment.shard] = new

@@ -169,7 +169,9 @@ extension WorkerLogic {
     /// What became of a storage command that reads or keeps a stage for its journey; nil: it was another one.
     mutating func moved(_ result: StorageResult, before: ShardCopy?) -> [Action]? {
         var said: [Action] = []
-        if let copy = result.copy, copy != before { said.append(.send(.holds(copy))) }
+        // Who asks for a stage is told what is left in any case: what was said before may have been lost with a connection.
+        let isAsked = handing[result.id] != nil
+        if let copy = result.copy, isAsked || copy != before { said.append(.send(.holds(copy))) }
         if let task = handing.removeValue(forKey: result.id) {
             switch result.outcome {
             case .handed(let stage?): return said + [.send(.handed(task: task, stage))]
