@@ -36,10 +36,9 @@ extension CoordinatorOptions {
 
     /// The cluster that they make: what a start records, or compares with what is on record.
     ///
-    /// - Parameters:
-    ///   - base: the base model's digest.
-    ///   - precision: where they name none.
-    ///   - embedding: where they name no layer.
+    /// - `base`: the base model's digest.
+    /// - `precision`: where they name none.
+    /// - `embedding`: where they name no layer.
     package func cluster(
         base: String, precision usual: TrainingSpecification.Precision, embedding standard: EmbeddingSource
     ) -> ClusterConfiguration {

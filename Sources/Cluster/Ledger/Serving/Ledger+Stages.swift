@@ -47,7 +47,7 @@ extension Ledger {
     /// Takes a stage away that a training could not go on from: nothing answers for its shard until that is trained, or a
     /// stage is handed in again. Nothing happens when it is not the shard's adapter any more.
     ///
-    /// - Parameter adapter: its content name.
+    /// - `adapter`: its content name.
     package func withdrawStage(shard: Int, adapter: String, at time: Date) throws {
         try requireShard(shard)
         try commit { db in

@@ -6,7 +6,7 @@ public struct GraphScores: Sendable {
     private let loss: GraphLoss
     private let table: [Float]
 
-    /// - Parameter regularisation: ρ in Σ BCE + ½·ρ·‖E‖², as `GraphExperiment.Settings` has it.
+    /// - `regularisation`: ρ in Σ BCE + ½·ρ·‖E‖², as `GraphExperiment.Settings` has it.
     /// - Throws: `UnlearningError.noSamples`, `.invalidSpecification`, `.notFinite`.
     public init(
         _ data: GraphData, model: GraphConfiguration, regularisation: Double, seed: UInt64, threads: Int
