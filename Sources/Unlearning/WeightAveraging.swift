@@ -1,6 +1,6 @@
 /// Which of the parameters that a training passes through become its adapter.
 ///
-/// With a mean, after step t: θ̄ ← θ̄ + (θ − θ̄)·(η + 1)/(t + η), from θ̄ = 0 (Shamir and Zhang 2013, arXiv 1212.1824, section 4.2).
+/// With a mean, after step t: θ̄ ← θ̄ + (θ − θ̄)·(η + 1)/(t + η), from θ̄ = 0 (Shamir and Zhang 2013, arXiv 1212.1824).
 /// So the adapter after a slice is a function of the slices up to it, as without averaging.
 public enum WeightAveraging: String, Codable, CaseIterable, Hashable, Sendable {
     /// The last ones.
