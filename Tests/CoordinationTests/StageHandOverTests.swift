@@ -81,6 +81,23 @@ struct StageHandOverTests {
         #expect(fixture.stagesSent(to: "b") == [""])
     }
 
+    @Test("A stage of which bytes keep coming is waited for longer, and not for ever")
+    func slow() throws {
+        for (rounds, isInTime) in [(12, true), (18, false)] {
+            var fixture = try drained()
+            let hand = try #require(fixture.hands.first)
+            var told: [String] = []
+            for _ in 0..<rounds {
+                fixture.wait(20_000, beating: ["a", "b"])
+                told += fixture.stagesSent(to: "b")
+                fixture.feed(.alive(peer: fixture.peer("a")))
+                told += fixture.stagesSent(to: "b")
+            }
+            fixture.say(.handed(task: hand.task, .of("s2")), by: "a")
+            #expect(told + fixture.stagesSent(to: "b") == [isInTime ? "s2" : ""], "\(rounds)")
+        }
+    }
+
     @Test("What is handed on too late, by another worker or under another name goes nowhere")
     func foreign() throws {
         var fixture = try drained()

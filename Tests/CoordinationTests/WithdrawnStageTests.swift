@@ -72,6 +72,22 @@ struct WithdrawnStageTests {
         #expect(!fixture.commands.contains { if case .withdrawStage = $0.command { true } else { false } })
     }
 
+    @Test("Who offered it takes it back by name, also when the training has gone elsewhere", arguments: [true, false])
+    func named(isThere: Bool) throws {
+        var (fixture, task) = try training()
+        fixture.hello("b")
+        let publish = try offer(task, &fixture)
+        if isThere { fixture.feed(.ledger(publish, .committed(serving(fixture.coordinator.snapshot)))) }
+        for (worker, task, name) in [("b", task, "st"), ("a", task + 90, "other"), ("a", task, "other")] {
+            fixture.say(.withdrawn(task: task, stage: name), by: worker)
+            #expect(!fixture.commands.contains { $0.command == withdraw }, "\(worker), \(task), \(name)")
+        }
+        fixture.say(.withdrawn(task: task + 90, stage: "st"), by: "a")
+        #expect(fixture.commands.map(\.command) == [withdraw])
+        fixture.say(.withdrawn(task: task, stage: "st"), by: "a")
+        #expect(!fixture.commands.contains { $0.command == withdraw })
+    }
+
     @Test("A ledger that cannot do it yet is asked again, as long as the stage answers, and status says so")
     func again() throws {
         var (fixture, task) = try training()

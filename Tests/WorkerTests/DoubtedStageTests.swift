@@ -16,7 +16,12 @@ struct DoubtedStageTests {
         if case .train(_, _, nil) = job.computation { true } else { false }
     }
 
-    private func withdrawals(_ messages: [WorkerMessage]) -> Int { messages.count { $0 == .withdrawn(task: 1) } }
+    /// Each says what is taken back.
+    private func withdrawals(_ messages: [WorkerMessage]) -> Int {
+        messages.count { message in
+            if case .withdrawn(1, .some) = message { true } else { false }
+        }
+    }
 
     /// A training that began at the last stage, which was offered.
     private func begun() throws -> (WorkerLogicDriver, Job) {

@@ -97,6 +97,8 @@ package enum CoordinatorLimits {
     package static let settledWords = 4096
     /// How long a worker has to hand a stage on, or to say what is left of a copy that is kept for its stages.
     package static let handSeconds = 30.0
+    /// The same for a stage of which bytes keep coming: over a slow connection it is one message for minutes.
+    package static let longestHandSeconds = 300.0
     /// How long a training, or a replay, waits for the next stage, all workers that may have it together: less than a training may
     /// be silent.
     package static let stageSeconds = 45.0

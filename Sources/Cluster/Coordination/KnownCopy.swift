@@ -50,6 +50,15 @@ struct KnownCopy: Sendable {
                 manifest: manifest, since: since.advanced(bySeconds: away), busy: busy?.advanced(bySeconds: away),
                 told: now)
         }
+
+        /// The worker is heard again where it was: what either side said counts, but for the time in which it could not.
+        func heardAgain(after away: Double) -> HeldBack {
+            var held = self
+            held.since = since.advanced(bySeconds: away)
+            held.busy = busy?.advanced(bySeconds: away)
+            held.told = told.advanced(bySeconds: away)
+            return held
+        }
     }
 
     var shard: Int

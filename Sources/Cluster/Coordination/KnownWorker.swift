@@ -73,6 +73,11 @@ package struct KnownWorker: Sendable {
 
     var isLive: Bool { peer != nil }
 
+    /// Whether it is here, or what is kept for it is kept still.
+    func isHereOrExpected(at now: CoordinatorInstant) -> Bool {
+        isLive || (absence.expectedUntil.map { $0 > now } ?? false)
+    }
+
     struct Away: Sendable {
         var since: CoordinatorInstant
         /// For people.

@@ -162,6 +162,15 @@ struct PendingWrites: Sendable {
         }.first
     }
 
+    /// The shard for which the worker's stage of this content name is on its way into the ledger.
+    func shard(publishing stage: String, by worker: String) -> Int? {
+        guard publications > 0 else { return nil }
+        return entries.values.lazy.compactMap { entry in
+            guard case .publish(let shard, let report, _, worker) = entry.command, report.isStage else { return nil }
+            return report.adapter == stage ? shard : nil
+        }.min()
+    }
+
     func isWithdrawing(_ stage: String, of shard: Int) -> Bool {
         let command = LedgerCommand.withdrawStage(shard: shard, adapter: stage)
         return entries(about: command.subject).contains { $0.command == command }

@@ -14,7 +14,19 @@ struct StageWant: Sendable {
         var task: TaskID
         var holder: String
         var name: String
+        var since: CoordinatorInstant
         var until: CoordinatorInstant
+
+        init(_ name: String, of holder: String, task: TaskID, at now: CoordinatorInstant) {
+            (self.name, self.holder, self.task, since) = (name, holder, task, now)
+            until = now.advanced(bySeconds: CoordinatorLimits.handSeconds)
+        }
+
+        /// Bytes of it are coming.
+        mutating func goesOn(at now: CoordinatorInstant) {
+            let last = since.advanced(bySeconds: CoordinatorLimits.longestHandSeconds)
+            until = max(until, min(last, now.advanced(bySeconds: CoordinatorLimits.handSeconds)))
+        }
     }
 
     struct Delivery: Sendable {
@@ -120,6 +132,9 @@ struct StageExchanges: Sendable {
 
     /// The one for which a worker was asked under this task.
     func want(asking task: TaskID) -> StageWant? { wants.first { $0.asking?.task == task } }
+
+    /// The one for which the worker is asked.
+    func want(askedOf holder: String) -> StageWant? { wants.first { $0.asking?.holder == holder } }
 
     /// To be kept.
     func isWanted(_ shard: Int, by worker: String) -> Bool {

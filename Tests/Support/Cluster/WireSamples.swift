@@ -61,7 +61,7 @@ package enum WireSamples {
                         StageReport(slice: 1, name: "n1"), StageReport(slice: 3, name: "n3", digest: "d3", bytes: 9),
                         StageReport(slice: 4, name: "a", digest: "a", bytes: 2),
                     ])), adapter: [1, 2]),
-        .withdrawn(task: .max),
+        .withdrawn(task: .max), .withdrawn(task: 3, stage: "a"),
         .wants(shard: 4095, manifest: "m", stages: ["n3", "n1"]),
         .handed(task: 6, stage),
         .holds(ShardCopy(shard: 1, manifest: "m", prompts: 2, adapter: "a", stages: ["n1", "n3"])),

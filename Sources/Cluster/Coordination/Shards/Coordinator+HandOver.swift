@@ -151,8 +151,7 @@ extension Coordinator {
     private mutating func ask(_ holder: KnownWorker, for name: String, _ want: inout StageWant) {
         guard let peer = holder.peer else { return }
         let id = takeTaskID()
-        want.asking = StageWant.Asking(
-            task: id, holder: holder.id, name: name, until: now.advanced(bySeconds: CoordinatorLimits.handSeconds))
+        want.asking = StageWant.Asking(name, of: holder.id, task: id, at: now)
         if case .replaying(let task) = want.purpose { tasks.setNews(task, at: now) }
         roster.update(holder.id) { $0.bring(shard: want.shard, to: want.manifest) }
         dispatch(
@@ -177,6 +176,18 @@ extension Coordinator {
         want.isTold = true
         exchanges.set(want)
         dispatch(.noStage(task: takeTaskID(), shard: want.shard), to: peer)
+    }
+
+    /// A large message of the worker is on its way: the stage that it hands on, or one before it.
+    mutating func noteArriving(from holder: String) {
+        guard var want = exchanges.want(askedOf: holder) else { return }
+        want.asking?.goesOn(at: now)
+        exchanges.set(want)
+        alarms.add(.anything, at: want.asking?.until ?? now)
+        switch want.purpose {
+        case .keeping: noteWaiting(of: want.worker, shard: want.shard)
+        case .replaying(let task): tasks.setNews(task, at: now)
+        }
     }
 
     /// A training that waits for a stage is not silent.

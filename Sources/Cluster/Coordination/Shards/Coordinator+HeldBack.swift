@@ -13,7 +13,7 @@ extension Coordinator {
     mutating func holdsBack(_ copy: KnownCopy, of worker: KnownWorker) -> Bool {
         guard copy.releaseSent == nil, let shard = shard(copy.shard), shard.prompts > 0, let peer = worker.peer,
             worker.knows(.handingOver), let heir = owners[copy.shard].flatMap({ roster[$0] }), heir.id != worker.id,
-            heir.isLive, heir.knows(.handingOver),
+            heir.isHereOrExpected(at: now), heir.knows(.handingOver),
             !exchanges.hasEnded(copy.shard, for: heir.id, manifest: shard.manifest)
         else { return false }
         let present = Set(heir.copy(of: copy.shard)?.stages ?? [])
@@ -55,6 +55,8 @@ extension Coordinator {
                 alarms.add(.shard(shard.index), at: time)
             }
         }
+        // One that misses its beats for a moment still wants them.
+        if !heir.isLive, let until = heir.absence.expectedUntil { alarms.add(.shard(shard.index), at: until) }
         return true
     }
 

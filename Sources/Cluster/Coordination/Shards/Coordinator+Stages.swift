@@ -15,13 +15,29 @@ extension Coordinator {
     }
 
     /// The training that went on from the stage came to numbers that are none: until it is known why, the stage answers nothing.
-    mutating func withdrawn(_ id: TaskID, by worker: KnownWorker) {
-        guard let task = task(id, of: worker), case .train(let index, _) = task.kind,
-            let stage = writes.stage(publishedFor: index) ?? servedStage(of: index),
-            !writes.isWithdrawing(stage, of: index)
-        else { return }
+    ///
+    /// - `name`: its content name; nil: its worker does not say it. A worker that says it may take back what it offered when the
+    ///   training is not its own any more.
+    mutating func withdrawn(_ id: TaskID, stage name: String?, by worker: KnownWorker) {
+        guard let (index, stage) = offeredStage(id, name, by: worker), !writes.isWithdrawing(stage, of: index) else {
+            return
+        }
         log("the stage that answers for shard \(index) is withdrawn", worker: worker.id, shard: index, task: id)
         write(.withdrawStage(shard: index, adapter: stage))
+    }
+
+    /// What the worker offered under the task, or under the name, and the shard that it answers for.
+    private func offeredStage(_ id: TaskID, _ name: String?, by worker: KnownWorker) -> (shard: Int, stage: String)? {
+        if let task = task(id, of: worker), case .train(let index, _) = task.kind {
+            let stage = writes.stage(publishedFor: index) ?? servedStage(of: index)
+            guard let stage, name.map({ $0 == stage }) ?? true else { return nil }
+            return (index, stage)
+        }
+        guard let name else { return nil }
+        let served = snapshot.shards.first {
+            $0.isStaged && $0.adapter?.name == name && $0.adapter?.trainer == worker.id
+        }
+        return (served?.index ?? writes.shard(publishing: name, by: worker.id)).map { ($0, name) }
     }
 
     /// Content name.

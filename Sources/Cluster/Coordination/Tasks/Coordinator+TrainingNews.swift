@@ -29,7 +29,7 @@ extension WorkerMessage {
         case .need(let id, _), .lacks(let id, _): id == task.id
         case .progress(let progress): progress.task == task.id
         case .holds(let copy): copy.shard == task.shardOfCopy
-        case .staged(let id, _, _), .withdrawn(let id): id == task.id
+        case .staged(let id, _, _), .withdrawn(let id, _): id == task.id
         case .wants(let shard, _, _): shard == task.shardOfCopy
         default: answeredTask == task.id
         }

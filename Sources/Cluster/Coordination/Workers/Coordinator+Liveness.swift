@@ -59,6 +59,7 @@ extension Coordinator {
         guard let worker = roster.worker(at: peer) else { return }
         roster.update(worker.id) { $0.lastHeard = now }
         noteNews(of: worker.id)
+        noteArriving(from: worker.id)
     }
 
     mutating func disconnect(_ peer: PeerID) {

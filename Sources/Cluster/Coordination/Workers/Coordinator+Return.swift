@@ -12,10 +12,16 @@ extension Coordinator {
             return nil
         }
         let absence = worker.absence
+        let away = worker.away.map { now.seconds(since: $0.since) } ?? 0
         roster.update(worker.id) {
             $0.peer = peer
             $0.absence = WorkerAbsence()
             $0.away = nil
+        }
+        for copy in worker.copies {
+            guard let held = copy.heldBack?.heardAgain(after: away) else { continue }
+            roster.update(worker.id) { $0.holdBack(held, copyOf: copy.shard) }
+            for time in held.ends { alarms.add(.shard(copy.shard), at: time) }
         }
         fleet.note(worker.id)
         hasReturned.append(peer)

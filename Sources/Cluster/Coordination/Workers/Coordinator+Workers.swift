@@ -26,7 +26,7 @@ extension Coordinator {
         case .progress(let progress): note(progress, of: worker)
         case .trained(let task, let report, let adapter): trained(task, report, adapter: adapter, by: worker)
         case .staged(let task, let report, let adapter): staged(task, report, adapter: adapter, by: worker)
-        case .withdrawn(let task): withdrawn(task, by: worker)
+        case .withdrawn(let task, let stage): withdrawn(task, stage: stage, by: worker)
         case .wants(let shard, let manifest, let stages):
             wanted(stages, ofShard: shard, manifest: manifest, by: worker)
         case .handed(let task, let stage): handed(task, stage, by: worker)

@@ -77,7 +77,7 @@ extension WorkerMessage {
             .compared(let task, _), .failed(let task, _, _):
             [.task(task)]
         case .progress(let progress): [.task(progress.task)]
-        case .handed(let task, _), .withdrawn(let task): [.task(task)]
+        case .handed(let task, _), .withdrawn(let task, _): [.task(task)]
         case .wants(let shard, _, _): [.shard(shard)]
         case .released(let shard): [.shard(shard)]
         case .holds(let copy): [.shard(copy.shard)]

@@ -10,6 +10,10 @@ extension WorkerMessage {
     ]
 
     private struct TaskHeader: Codable { var task: TaskID }
+    private struct WithdrawnHeader: Codable {
+        var task: TaskID
+        var stage: String?
+    }
     private struct ResultHeader: Codable {
         var task: TaskID
         var tokens: Int
@@ -59,7 +63,8 @@ extension WorkerMessage {
             return try Envelope("trained", TrainedHeader(task: task, report: report), payloads: [adapter])
         case .staged(let task, let report, let adapter):
             return try Envelope("staged", TrainedHeader(task: task, report: report), payloads: [adapter])
-        case .withdrawn(let task): return try Envelope("withdrawn", TaskHeader(task: task))
+        case .withdrawn(let task, let stage):
+            return try Envelope("withdrawn", WithdrawnHeader(task: task, stage: stage))
         case .wants(let shard, let manifest, let stages):
             let payload = try WireJSON.encode(stages, kind: "wants")
             return try Envelope(
@@ -140,7 +145,10 @@ extension WorkerMessage {
             let header = try envelope.decode(TrainedHeader.self, payloads: 1)
             try WireNumbers(kind: kind).check(header.report)
             self = .staged(task: header.task, header.report, adapter: envelope.payloads[0])
-        case "withdrawn": self = .withdrawn(task: try envelope.decode(TaskHeader.self).task)
+        case "withdrawn":
+            let header = try envelope.decode(WithdrawnHeader.self)
+            if let stage = header.stage { try WirePayload.checkName(stage, kind: kind) }
+            self = .withdrawn(task: header.task, stage: header.stage)
         case "wants":
             let header = try envelope.decode(StageFrames.WantsHeader.self, payloads: 1)
             try WireNumbers(kind: kind).check(header.shard, WireLimits.shards, "shard")

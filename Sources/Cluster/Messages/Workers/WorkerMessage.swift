@@ -19,7 +19,8 @@ public enum WorkerMessage: Sendable, Equatable {
     /// What the training of the task begins at: it never saw what is trained again. Payload: the adapter's safetensors bytes.
     case staged(task: TaskID, TrainingReport, adapter: [UInt8])
     /// The training of the task came to numbers that are none, from the stage on that was said to answer: it is not to answer.
-    case withdrawn(task: TaskID)
+    /// `stage`: its content name; nil from releases that do not say it.
+    case withdrawn(task: TaskID, stage: String? = nil)
     /// Names of the stages that a training on the shard's data passes and that the worker has not, last slice first; never empty.
     /// A training that could begin at one of them waits for the answer: `stage` for each that is found, then `noStage`.
     case wants(shard: Int, manifest: String, stages: [String])

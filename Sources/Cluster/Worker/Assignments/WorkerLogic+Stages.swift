@@ -133,7 +133,7 @@ extension WorkerLogic {
         case .offered:
             guard case .training = assignment.phase else { return [] }
             return [.send(.staged(task: task, offered.report, adapter: offered.adapter))]
-        case .withdrawn: return [.send(.withdrawn(task: task))]
+        case .withdrawn: return [.send(.withdrawn(task: task, stage: offered.report.adapter))]
         }
     }
 
