@@ -41,13 +41,37 @@ struct ContinueTests {
         #expect(try statuses(channel, after: .seconds(60)) == [])
     }
 
-    @Test("One that is refused meanwhile gets the refusal alone")
+    @Test("One that is refused meanwhile gets the refusal alone, is told that the connection ends with it, and it does")
     func refused() throws {
         let channel = try connection()
         try begin(channel)
         try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .unauthorized)))
+        #expect(channel.isActive)
         try channel.writeOutbound(HTTPResponsePart.end(nil))
-        #expect(try statuses(channel, after: .seconds(60)) == [401])
+        guard case .head(let head)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(head.status == .unauthorized && head.headerFields[.connection] == "close" && !channel.isActive)
+        #expect(try statuses(channel, after: .seconds(60)) == [])
+    }
+
+    @Test("Whoever was told to go on, or sent its body, keeps the connection whatever the answer is")
+    func kept() throws {
+        for isTold in [true, false] {
+            let channel = try connection()
+            try begin(channel)
+            #expect(try statuses(channel, after: isTold ? ContinueHandler.pause : .zero) == (isTold ? [100] : []))
+            try channel.writeInbound(HTTPRequestPart.body(ByteBuffer(string: "{")))
+            try channel.writeInbound(HTTPRequestPart.end(nil))
+            try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .badRequest)))
+            try channel.writeOutbound(HTTPResponsePart.end(nil))
+            guard case .head(let head)? = try channel.readOutbound(as: HTTPResponsePart.self) else {
+                Issue.record("no answer")
+                return
+            }
+            #expect(head.status == .badRequest && head.headerFields[.connection] == nil && channel.isActive)
+        }
     }
 
     @Test("One that sends its body without waiting, or asked nothing, is told nothing")
