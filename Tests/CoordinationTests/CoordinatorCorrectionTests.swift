@@ -63,6 +63,36 @@ struct CoordinatorCorrectionTests {
                     method: .ifru(IFRUConfiguration()))), adapter: [1])
     }
 
+    @Test("Whoever prepared it corrects it, also beside a faster worker, unless it failed at it or takes nothing new")
+    func preparer() throws {
+        func corrector(prepared: String?, _ change: (inout CoordinatorFixture) -> Void = { _ in }) -> [String] {
+            var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
+            let copies = (0..<2).map { shard in
+                ShardCopy(
+                    shard: shard, manifest: "m\(shard)", prompts: 10, adapter: "a\(shard)",
+                    prepared: shard == 0 ? prepared : nil)
+            }
+            fixture.hello("a", copies: [copies[0]], threads: 8)
+            fixture.hello("b", copies: [copies[1]], threads: 16)
+            #expect(fixture.status.workers.map(\.shards) == [[0], [1]])
+            change(&fixture)
+            fixture.feed(.ledgerChanged(quarantined()))
+            return corrections(fixture).map(\.worker)
+        }
+        #expect(corrector(prepared: "a0") == ["a"])
+        #expect(corrector(prepared: nil) == ["b"])
+        #expect(corrector(prepared: "a0") { $0.order(.pause, "a") } == ["b"])
+
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2, adapters: true))
+        fixture.hello(
+            "a", copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0", prepared: "a0")], threads: 8)
+        fixture.hello("b", copies: [ShardCopy(shard: 1, manifest: "m1", prompts: 10, adapter: "a1")], threads: 16)
+        fixture.feed(.ledgerChanged(quarantined()))
+        let task = try #require(corrections(fixture).first)
+        fixture.say(.failed(task: task.task, code: .storage, message: "no disk"), by: "a")
+        #expect(task.worker == "a" && corrections(fixture).map(\.worker) == ["b"])
+    }
+
     @Test("A quarantined adapter is corrected, published as approximate, and called so")
     func corrects() throws {
         var fixture = CoordinatorFixture(quarantined())

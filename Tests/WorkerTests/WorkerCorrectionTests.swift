@@ -244,15 +244,23 @@ struct WorkerCorrectionTests {
         #expect(store.preparation(shard: 0, adapter: adapter.contentName, keys: keys) == made)
         #expect(store.preparation(shard: 0, adapter: "another", keys: keys) == nil)
         // A killed process left half of another.
-        let half = "/shards/0/other.preparation.sealed.lethe-temporary"
+        let half = "/shards/0/other.letheif6.preparation.sealed.lethe-temporary"
         try Data([1]).write(to: URL(fileURLWithPath: directory + half))
         let reopened = try ShardStore(directory: directory)
         #expect(files().count == 1 && reopened.deletedInClear == 0)
         #expect(reopened.preparation(shard: 0, adapter: adapter.contentName, keys: keys) == made)
         #expect(try reopened.prompts(shard: 0, manifest: manifest.digest, keys: keys.withoutOwners) == before)
         #expect(reopened.copy(0)?.prepared == adapter.contentName)
+        // What another release made in another form is none: it is not said to be there, and is made anew.
+        let named = directory + "/shards/0/\(adapter.contentName)"
+        try FileManager.default.moveItem(
+            atPath: named + ".letheif6.preparation.sealed", toPath: named + ".preparation.sealed")
+        let newer = try ShardStore(directory: directory)
+        #expect(newer.copy(0)?.prepared == nil && newer.deletedInClear == 0 && files() == [])
+        _ = try newer.bring(shard: 0, to: manifest, keys: keys)
+        try newer.keep(made, shard: 0, manifest: manifest.digest)
         // Of two none is believed.
-        try Data([1]).write(to: URL(fileURLWithPath: directory + "/shards/0/other.preparation.sealed"))
+        try Data([1]).write(to: URL(fileURLWithPath: directory + "/shards/0/other.letheif6.preparation.sealed"))
         let again = try ShardStore(directory: directory)
         #expect(again.copy(0)?.prepared == nil && files() == [])
         _ = try again.bring(shard: 0, to: manifest, keys: keys)

@@ -70,7 +70,7 @@ final class WorkerSealingTests {
     func damagedPreparation() throws {
         let keys = Toy.keys(prompts)
         let made = try prepared(keys, in: shelf.filled(prompts))
-        let (whole, name) = (try shelf.files(), "\(made.adapter).preparation.sealed")
+        let (whole, name) = (try shelf.files(), "\(made.adapter).letheif6.preparation.sealed")
         var other = keys
         other.shard[0] ^= 1
         let foreign = SealedShelf()
@@ -86,7 +86,9 @@ final class WorkerSealingTests {
             #expect(store.copy(2)?.prepared == nil && !shelf.names.contains(name))
         }
         try shelf.put(
-            whole.filter { $0.key != name }.merging(["abc.preparation.sealed": try #require(whole[name])]) { $1 })
+            whole.filter { $0.key != name }.merging(["abc.letheif6.preparation.sealed": try #require(whole[name])]) {
+                $1
+            })
         let renamed = try ShardStore(directory: shelf.directory)
         #expect(renamed.preparation(shard: 2, adapter: "abc", keys: keys) == nil)
     }

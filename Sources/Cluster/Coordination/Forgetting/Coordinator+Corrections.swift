@@ -41,6 +41,15 @@ extension Coordinator {
         return owner.copy(of: shard.index)?.prepared == adapter.name
     }
 
+    /// Whether the shard's owner prepared the correction that it waits for: anybody else would have to prepare it first, however
+    /// much faster that one is.
+    func isBound(_ shard: LedgerSnapshot.Shard) -> Bool {
+        guard shard.correction == .ifru, let owner = owners[shard.index].flatMap({ roster[$0] }),
+            owner.stance == .works, failure(of: shard.work)?.worker != owner.id
+        else { return false }
+        return owner.copy(of: shard.index)?.prepared != nil
+    }
+
     /// Nothing is prepared while anything else is to be done.
     private var mayPrepare: Bool {
         settings.configuration.preparesInfluence && isUpToDate && !operations.hasRunning

@@ -58,7 +58,8 @@ extension Coordinator {
             return (
                 number,
                 ShardPlacement.Shard(
-                    index: number, owner: owners[number], busy: task != nil, wanted: wantsTraining(shard),
+                    index: number, owner: owners[number], busy: task != nil || isBound(shard),
+                    wanted: wantsTraining(shard),
                     holders: here.filter { roster.holds($0, shard: number, manifest: shard.manifest) },
                     partial: here, avoid: failure(of: shard.work)?.worker)
             )

@@ -9,7 +9,7 @@ struct ShardPlacement: Sendable {
     struct Shard: Equatable, Sendable {
         var index: Int
         var owner: String?
-        /// The owner is working on it: it does not move.
+        /// The owner is working on it, or alone can do at once what is to be done: it does not move.
         var busy: Bool
         /// It waits for training.
         var wanted: Bool

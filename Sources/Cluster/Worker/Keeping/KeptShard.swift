@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Messages
+import Unlearning
 
 /// What is known of one shard's files.
 struct KeptShard {
@@ -45,11 +46,13 @@ struct KeptShard {
 }
 
 /// A shard's directory: `prompts.sealed`, and once it is trained `<content name>.adapter.sealed`, and IFRU's preparation
-/// beside it as `<content name of its adapter>.preparation.sealed`; while and after it is trained in slices
+/// beside it as `<content name of its adapter>.letheif6.preparation.sealed`, after its form; while and after it is trained in slices
 /// `<name>.stage.sealed` for each slice but the last; while it is trained `<name>.checkpoint.sealed`.
 struct ShardFolder {
     static let adapterSuffix = ".adapter.sealed"
-    static let preparationSuffix = ".preparation.sealed"
+    /// What another release prepared in another form is none to this one.
+    static let preparationSuffix = ".\(InfluencePreparation.form.lowercased())\(anyPreparation)"
+    private static let anyPreparation = ".preparation.sealed"
     static let stageSuffix = ".stage.sealed"
     static let checkpointSuffix = ".checkpoint.sealed"
     /// What releases wrote that kept shards in clear.
@@ -80,15 +83,18 @@ struct ShardFolder {
     /// Deletes the files with this suffix, durably.
     func remove(_ suffix: String) throws(TaskFailure) { try remove { $0.hasSuffix(suffix) } }
 
-    /// Deletes what interrupted writes left, and what an earlier release kept in clear, durably.
+    /// Deletes what interrupted writes left, and what other releases kept in clear or in another form, durably.
     ///
     /// - Returns: whether there was such data in clear.
     func clear() throws(TaskFailure) -> Bool {
-        func isOlder(_ name: String) -> Bool {
-            Self.older.contains(name) || (name.contains(".preparation") && !name.contains(Self.preparationSuffix))
+        func isClear(_ name: String) -> Bool {
+            Self.older.contains(name) || (name.contains(".preparation") && !name.contains(Self.anyPreparation))
         }
-        let wasClear = names.contains(where: isOlder)
-        try remove { isOlder($0) || $0.hasSuffix(AtomicFile.temporarySuffix) }
+        func isOfAnotherForm(_ name: String) -> Bool {
+            name.hasSuffix(Self.anyPreparation) && !name.hasSuffix(Self.preparationSuffix)
+        }
+        let wasClear = names.contains(where: isClear)
+        try remove { isClear($0) || isOfAnotherForm($0) || $0.hasSuffix(AtomicFile.temporarySuffix) }
         return wasClear
     }
 
