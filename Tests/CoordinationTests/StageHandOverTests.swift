@@ -76,9 +76,31 @@ struct StageHandOverTests {
         }
         #expect(fixture.stagesSent(to: "b") == [""])
 
+        // One that has gone may come again, for as long as its work is kept for it.
         fixture = try drained()
         fixture.feed(.unreachable(peer: fixture.peer("a")))
+        #expect(fixture.stagesSent(to: "b").isEmpty)
+        fixture.wait(11_000, beating: ["b"])
         #expect(fixture.stagesSent(to: "b") == [""])
+    }
+
+    @Test("One that misses its beats is asked anew, on the same connection or another", arguments: [true, false])
+    func heardAgain(isConnected: Bool) throws {
+        var fixture = try drained()
+        let first = try #require(fixture.hands.first)
+        if !isConnected { fixture.feed(.unreachable(peer: fixture.peer("a"))) }
+        fixture.wait(5000, beating: ["b"])
+        #expect(fixture.stagesSent(to: "b").isEmpty && fixture.hands.isEmpty)
+        if isConnected { fixture.say(.heartbeat, by: "a") } else { fixture.hello("a", copies: [copy()]) }
+        var hands = fixture.hands
+        if hands.isEmpty {
+            fixture.wait(250, beating: ["a", "b"])
+            hands = fixture.hands
+        }
+        let again = try #require(hands.first)
+        #expect(again.worker == "a" && again.name == "s2" && again.task != first.task && !fixture.isReleased("a"))
+        fixture.say(.handed(task: again.task, .of("s2")), by: "a")
+        #expect(fixture.stagesSent(to: "b") == ["s2"])
     }
 
     @Test("A stage of which bytes keep coming is waited for longer, and not for ever")

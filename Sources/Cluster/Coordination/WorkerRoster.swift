@@ -81,6 +81,12 @@ struct WorkerRoster: Sendable {
         return workers.contains { !$0.isLive && ($0.absence.expectedUntil.map { $0 > now } ?? false) }
     }
 
+    /// Until when somebody that is away may come; nil: nobody is expected.
+    func expectedUntil(at now: CoordinatorInstant) -> CoordinatorInstant? {
+        guard awayCount > 0 else { return nil }
+        return workers.lazy.filter { !$0.isLive }.compactMap(\.absence.expectedUntil).filter { $0 > now }.max()
+    }
+
     func worker(at peer: PeerID) -> KnownWorker? {
         ids[peer].flatMap { self[$0] }
     }

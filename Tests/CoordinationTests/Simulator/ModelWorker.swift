@@ -342,7 +342,10 @@ struct ModelWorker {
         }
         if let adapter = assignment.value.adapter {
             assignments[shard] = nil
-            return [.send(.holds(known))] + (adapter.isEmpty ? [] : wants())
+            guard adapter.isEmpty else { return [.send(.holds(known))] + wants() }
+            // Its training has to wait: what is there may answer meanwhile.
+            let beside = copy.served.map { Effect.send($0.message(task: task, assignment.value.specification)) }
+            return [beside].compactMap { $0 } + [.send(.holds(known))]
         }
         if assignment.value.correction == nil,
             copy.adapter == simulatedAdapter(assignment.value.specification, manifest: copy.manifest)

@@ -93,10 +93,13 @@ package struct TrainedSlices: Sendable {
 // MARK: - A worker's logic
 
 extension TrainedSlices {
-    package func assignment(task: TaskID = 1, adapter: String? = nil) -> CoordinatorMessage.Assignment {
+    /// - Parameter isAwaited: whether a forget request waits for the shard.
+    package func assignment(
+        task: TaskID = 1, adapter: String? = nil, isAwaited: Bool = false
+    ) -> CoordinatorMessage.Assignment {
         CoordinatorMessage.Assignment(
             task: task, shard: 0, specification: specification, manifest: Toy.manifest(prompts),
-            keys: Toy.keys(prompts), adapter: adapter)
+            keys: Toy.keys(prompts), adapter: adapter, isAwaited: isAwaited)
     }
 
     /// A worker that was assigned shard 0, and what it wants of its disk.

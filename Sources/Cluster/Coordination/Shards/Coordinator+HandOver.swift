@@ -89,8 +89,10 @@ extension Coordinator {
                 if isThere { (want.delivering, want.since) = (nil, now) } else { lookElsewhere(&want) }
             }
             if let asking = want.asking {
-                if roster.isLive(asking.holder), now < asking.until { continue }
-                want.fail(isSilent: true)
+                let isLive = roster.isLive(asking.holder)
+                if isLive, now < asking.until { continue }
+                // One that is away may come again: it is waited for, or asked anew.
+                if isLive { want.fail(isSilent: true) } else { want.asking = nil }
             }
             advance(&want)
         }
@@ -111,6 +113,7 @@ extension Coordinator {
         while let name = want.names.first, now < end {
             let holders = holders(of: name, for: want)
             guard !holders.isEmpty else {
+                if wait(for: name, &want, until: end) { return }
                 want.pass()
                 continue
             }
@@ -140,8 +143,24 @@ extension Coordinator {
         tasks.tasks(of: want.worker).contains { $0.isTraining && $0.shardOfCopy == want.shard }
     }
 
+    /// Whoever misses its beats for a moment may have it.
+    ///
+    /// - Returns: whether such a worker is expected.
+    private mutating func wait(for name: String, _ want: inout StageWant, until end: CoordinatorInstant) -> Bool {
+        let away = holders(of: name, for: want, among: roster.holders(of: want.shard)).filter { !$0.isLive }
+        guard let until = away.compactMap(\.absence.expectedUntil).max(), now < until else { return false }
+        if case .replaying(let task) = want.purpose { tasks.setNews(task, at: now) }
+        exchanges.set(want)
+        alarms.add(.anything, at: min(end, until))
+        return true
+    }
+
     private func holders(of name: String, for want: StageWant) -> [KnownWorker] {
-        known(roster.liveHolders(of: want.shard)).filter { holder in
+        holders(of: name, for: want, among: roster.liveHolders(of: want.shard))
+    }
+
+    private func holders(of name: String, for want: StageWant, among workers: [String]) -> [KnownWorker] {
+        known(workers).filter { holder in
             holder.copy(of: want.shard)?.stages.contains(name) == true && holder.knows(.handingOver)
                 && !want.refused.contains(holder.id) && !want.silent.contains(holder.id)
                 && (want.purpose != .keeping || holder.id != want.worker)

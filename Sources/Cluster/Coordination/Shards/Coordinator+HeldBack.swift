@@ -12,11 +12,10 @@ extension Coordinator {
     /// - Returns: whether it stays for the moment.
     mutating func holdsBack(_ copy: KnownCopy, of worker: KnownWorker) -> Bool {
         guard copy.releaseSent == nil, let shard = shard(copy.shard), shard.prompts > 0, let peer = worker.peer,
-            worker.knows(.handingOver), let heir = owners[copy.shard].flatMap({ roster[$0] }), heir.id != worker.id,
-            heir.isHereOrExpected(at: now), heir.knows(.handingOver),
-            !exchanges.hasEnded(copy.shard, for: heir.id, manifest: shard.manifest)
+            worker.knows(.handingOver), let wanting = wanting(copy, of: worker, manifest: shard.manifest)
         else { return false }
-        let present = Set(heir.copy(of: copy.shard)?.stages ?? [])
+        let heir = wanting.heir
+        let present = Set(heir?.copy(of: copy.shard)?.stages ?? [])
         guard copy.stages.contains(where: { !present.contains($0) }) else { return false }
         var held = copy.heldBack ?? KnownCopy.HeldBack(manifest: shard.manifest, since: now, told: now)
         // Data that changes again and again must not hold up a drain for ever.
@@ -24,7 +23,8 @@ extension Coordinator {
             held = KnownCopy.HeldBack(manifest: shard.manifest, since: held.since, busy: held.busy, told: now)
         }
         // Its task is taken away where it does not go on with it.
-        let isBusy = tasks.tasks(of: heir.id).contains { $0.isTraining && $0.shardOfCopy != copy.shard }
+        let isBusy =
+            heir.map { tasks.tasks(of: $0.id).contains { $0.isTraining && $0.shardOfCopy != copy.shard } } ?? false
         let isKnown = held.busy.map { now.seconds(since: $0) < CoordinatorLimits.handSeconds } ?? false
         if isBusy, !isKnown { held.busy = now }
         let isStale = !copy.isExactly(shard.manifest)
@@ -44,7 +44,7 @@ extension Coordinator {
             isStale
             && (held.asked != nil || held.before == roster.copy(of: shard.index, at: worker.id)?.manifests)
         // What is wanted is being worked off.
-        let isWanted = !isUnanswered && exchanges.isWanted(copy.shard, by: heir.id)
+        let isWanted = !isUnanswered && heir.map { exchanges.isWanted(copy.shard, by: $0.id) } ?? false
         let end = isUnanswered ? min(held.answerEnd, held.idleEnd) : held.idleEnd
         guard now < held.lastEnd, isWanted || now < end else { return false }
         if held != copy.heldBack {
@@ -55,9 +55,24 @@ extension Coordinator {
                 alarms.add(.shard(shard.index), at: time)
             }
         }
-        // One that misses its beats for a moment still wants them.
-        if !heir.isLive, let until = heir.absence.expectedUntil { alarms.add(.shard(shard.index), at: until) }
+        if let until = wanting.until { alarms.add(.shard(shard.index), at: until) }
         return true
+    }
+
+    /// Who may want what lies beside the copy: whoever owns the shard, also while it misses its beats for a moment; or, where nobody
+    /// does, whoever is expected, as everybody is when the coordinator has just started. nil: nobody.
+    ///
+    /// - Returns: `until`: when it is to be looked at again, whatever happens.
+    private func wanting(
+        _ copy: KnownCopy, of worker: KnownWorker, manifest: String
+    ) -> (heir: KnownWorker?, until: CoordinatorInstant?)? {
+        guard let heir = owners[copy.shard].flatMap({ roster[$0] }) else {
+            return roster.expectedUntil(at: now).map { (nil, $0) }
+        }
+        guard heir.id != worker.id, heir.isHereOrExpected(at: now), heir.knows(.handingOver),
+            !exchanges.hasEnded(copy.shard, for: heir.id, manifest: manifest)
+        else { return nil }
+        return (heir, heir.isLive ? nil : heir.absence.expectedUntil)
     }
 
     /// The copy is to stay anyway: the next time that it is to go is another one.

@@ -19,6 +19,8 @@ extension Coordinator {
             $0.away = nil
         }
         for copy in worker.copies {
+            // What nobody was asked for any more while it was away may be had now.
+            exchanges.reopen(copy.shard)
             guard let held = copy.heldBack?.heardAgain(after: away) else { continue }
             roster.update(worker.id) { $0.holdBack(held, copyOf: copy.shard) }
             for time in held.ends { alarms.add(.shard(copy.shard), at: time) }

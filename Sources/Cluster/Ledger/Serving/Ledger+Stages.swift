@@ -17,9 +17,7 @@ extension Ledger {
             throw LedgerError.invalidAdapter(reason: "nothing answers for a shard that is trained again")
         }
         let state = try shardState(shard, db)
-        let isAwaited = try Bool.fetchOne(
-            db, sql: "SELECT EXISTS (SELECT 1 FROM forget_shards WHERE shard = ? AND waiting = 1)", arguments: [shard])
-        guard isAwaited == true, state.adapter == nil, state.correction == nil,
+        guard try isAwaited(shard: shard, db), state.adapter == nil, state.correction == nil,
             manifest != state.manifest
         else {
             throw LedgerError.staleAdapter(shard: shard, trained: manifest, current: state.manifest)
@@ -42,6 +40,15 @@ extension Ledger {
             throw LedgerError.staleAdapter(shard: shard, trained: manifest, current: sum.hexadecimal)
         }
         return count
+    }
+
+    /// Whether a forget request waits for the shard.
+    package func isAwaited(shard: Int) throws -> Bool { try read { try isAwaited(shard: shard, $0) } }
+
+    private func isAwaited(shard: Int, _ db: Database) throws -> Bool {
+        try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM forget_shards WHERE shard = ? AND waiting = 1)", arguments: [shard])
+            ?? false
     }
 
     /// Takes a stage away that a training could not go on from: nothing answers for its shard until that is trained, or a

@@ -16,6 +16,7 @@ extension CoordinatorMessage {
         var specification: TrainingSpecification
         var adapter: String?
         var correction: CorrectionHeader?
+        var awaited: Bool?
     }
     private struct CorrectionHeader: Codable {
         var method: CorrectionMethod
@@ -62,8 +63,9 @@ extension CoordinatorMessage {
             let header = AssignmentHeader(
                 task: assignment.task, shard: assignment.shard, specification: assignment.specification,
                 adapter: assignment.adapter,
-                correction: assignment.correction.map { CorrectionHeader(method: $0.method, provenance: $0.provenance) }
-            )
+                correction: assignment.correction.map {
+                    CorrectionHeader(method: $0.method, provenance: $0.provenance)
+                }, awaited: assignment.isAwaited ? true : nil)
             guard assignment.keys.owners.count == assignment.manifest.entries.count else {
                 throw .invalidContent(kind: "assign", reason: "prompts without an owner")
             }
@@ -218,7 +220,7 @@ extension CoordinatorMessage {
             task: header.task, shard: header.shard, specification: header.specification, manifest: manifest,
             keys: try WirePayload.shardKeys(
                 envelope.payloads[1], entries: manifest.entries.count, kind: envelope.kind),
-            adapter: header.adapter)
+            adapter: header.adapter, isAwaited: header.awaited ?? false)
         if let correction = header.correction {
             guard header.adapter == nil else {
                 throw .invalidContent(kind: envelope.kind, reason: "a correction where there is an adapter already")

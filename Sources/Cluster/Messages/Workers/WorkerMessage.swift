@@ -16,7 +16,8 @@ public enum WorkerMessage: Sendable, Equatable {
     case progress(TaskProgress)
     /// Payload: the adapter's safetensors bytes.
     case trained(task: TaskID, TrainingReport, adapter: [UInt8])
-    /// What the training of the task begins at: it never saw what is trained again. Payload: the adapter's safetensors bytes.
+    /// What the training of the task begins at or has passed, or what lies beside the data that the task brought up to date: it
+    /// never saw what is trained again. Payload: the adapter's safetensors bytes.
     case staged(task: TaskID, TrainingReport, adapter: [UInt8])
     /// The training of the task came to numbers that are none, from the stage on that was said to answer: it is not to answer.
     /// `stage`: its content name; nil from releases that do not say it.
@@ -211,10 +212,13 @@ public enum CoordinatorMessage: Sendable, Equatable {
         public var adapter: String?
         /// nil: train. What was forgotten is kept in memory only, and only until the correction is made.
         public var correction: PendingCorrection?
+        /// A forget request waits for the shard: a clean stage may answer until it is trained. false from coordinators that do not
+        /// say it.
+        public var isAwaited: Bool
 
         public init(
             task: TaskID, shard: Int, specification: TrainingSpecification, manifest: ShardManifest, keys: ShardKeys,
-            adapter: String?, correction: PendingCorrection? = nil
+            adapter: String?, correction: PendingCorrection? = nil, isAwaited: Bool = false
         ) {
             self.task = task
             self.shard = shard
@@ -223,6 +227,7 @@ public enum CoordinatorMessage: Sendable, Equatable {
             self.keys = keys
             self.adapter = adapter
             self.correction = correction
+            self.isAwaited = isAwaited
         }
     }
 

@@ -18,7 +18,8 @@ extension LedgerService {
             return .assign(
                 .init(
                     task: task, shard: shard, specification: specification, manifest: current,
-                    keys: try ledger.shardKeys(shard: shard), adapter: adapter))
+                    keys: try ledger.shardKeys(shard: shard), adapter: adapter,
+                    isAwaited: try ledger.isAwaited(shard: shard)))
         case .correct(let task, let shard, let manifest, let specification, let holder):
             let current = try ledger.manifest(shard: shard)
             try expect(current.digest == manifest, "shard \(shard) has another manifest now")

@@ -73,8 +73,12 @@ struct ShardAssignment: Sendable {
     /// nil: a coordinator was found that does not wait for it.
     var task: TaskID?
     var phase: Phase
-    /// The stage that the training began at, or last began at, as an adapter that may answer; nil: there was none.
+    /// The stage that the training began at, or the first that it passed, as an adapter that may answer; nil: there was none.
     var offered: OfferedStage?
+    /// A forget request waits for the shard: a clean stage may answer.
+    var isAwaited: Bool
+    /// Names of the stages that the training has passed.
+    var passed: Set<String> = []
     /// The last stage that was not kept, and why; nil: all were.
     var unkept: String?
     /// What the training began at; nil: at the initial adapter.
@@ -92,6 +96,7 @@ struct ShardAssignment: Sendable {
         specification = assignment.specification
         adapter = assignment.adapter
         correction = assignment.correction
+        isAwaited = assignment.isAwaited
         original = assignment.correction.map { sha256($0.original) }
         id = assignment.task
         task = assignment.task

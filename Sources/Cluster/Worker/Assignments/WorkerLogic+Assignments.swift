@@ -14,6 +14,7 @@ extension WorkerLogic {
         if var current = assignments[assignment.shard], current.isSame(as: assignment) {
             current.task = assignment.task
             current.id = assignment.task
+            current.isAwaited = assignment.isAwaited
             if current.keys != assignment.keys { return change(current, to: assignment.keys) }
             assignments[assignment.shard] = current
             switch current.phase {
@@ -91,7 +92,7 @@ extension WorkerLogic {
                 assignments[result.shard]?.unkept = failure.message
                 return [.log("storage of shard \(result.shard): \(failure.message)")]
             }
-            return []
+            return offerPassed(result)
         }
         switch (assignment.phase, result.outcome) {
         case (.saving(_, let made, let adapter), let outcome):
@@ -119,7 +120,7 @@ extension WorkerLogic {
         _ result: StorageResult
     ) -> [Action] {
         var assignment = assignment
-        var actions: [Action] = []
+        var actions: [Action] = assignment.adapter == "" ? offerBeside(assignment, result) : []
         if assignment.task != nil, let copy = result.copy { actions.append(.send(.holds(copy))) }
         let useful = result.lacking.filter { !assignment.isUnusable($0.name) }
         let lacking = useful.map(\.name)

@@ -15,11 +15,15 @@ extension WorkerLogic {
             let place = first.isCheckpoint ? "after step \(first.steps) on" : "from slice \(first.slice + 1) on"
             actions.append(.log("shard \(assignment.shard) is trained \(place): the rest is kept"))
         }
-        let offer = fetch.stage.flatMap { offered($0, fetch.data, assignment) }
-        if offer != nil { job.answering = fetch.stage }
+        var offer = fetch.stage.flatMap { offered($0, fetch.data, assignment) }
+        if let found = offer {
+            // It may answer already, since before the training could begin.
+            if isGood(found.name, of: assignment.shard) { offer?.state = .offered } else { job.answering = fetch.stage }
+        }
         // What was withdrawn stays so until a training from the start comes by there.
         assignment.offered = offer ?? assignment.offered.flatMap { $0.state == .withdrawn ? $0 : nil }
         assignment.begunAt = fetch.first?.name
+        assignment.passed = []
         if fetch.first == nil {
             var known = evidence(of: assignment)
             known.passed = []
@@ -27,8 +31,41 @@ extension WorkerLogic {
         }
         assignment.phase = .training(job.id)
         assignments[assignment.shard] = assignment
+        if offer?.state == .offered { actions += self.offer(assignment) }
         return actions + add(job)
     }
+
+    // MARK: - Answering meanwhile
+
+    func isGood(_ stage: String, of shard: Int) -> Bool { goodStages[shard]?.contains(stage) ?? false }
+
+    /// - `names`: of stages that are to be believed from now on; those before that lie on the disk no more are forgotten.
+    mutating func noteGood(_ names: Set<String>, of shard: Int) {
+        let present = Set(copies[shard]?.stages ?? [])
+        goodStages[shard] = (goodStages[shard] ?? []).intersection(present).union(names)
+    }
+
+    /// The training of a shard has to wait for its turn: what its trainings left beside the data may answer until then.
+    func offerBeside(_ assignment: ShardAssignment, _ result: StorageResult) -> [Action] {
+        guard assignment.isAwaited, let task = assignment.task, let stage = result.stage,
+            isGood(stage.name, of: assignment.shard), let made = offered(stage, result.stageData, assignment)
+        else { return [] }
+        return [.send(.staged(task: task, made.report, adapter: made.adapter))]
+    }
+
+    /// A training of which no earlier part was clean has passed a stage, and it is kept: from now on that may answer.
+    mutating func offerPassed(_ result: StorageResult) -> [Action] {
+        guard case .saved = result.outcome, let stage = result.stage, var assignment = assignments[result.shard],
+            assignment.isAwaited, assignment.offered == nil, case .training = assignment.phase,
+            assignment.passed.contains(stage.name), var made = offered(stage, result.stageData, assignment)
+        else { return [] }
+        made.state = .offered
+        assignment.offered = made
+        assignments[result.shard] = assignment
+        return offer(assignment)
+    }
+
+    // MARK: - Beginning again
 
     /// A training that could not go on from what it began at begins before that.
     ///
@@ -41,6 +78,7 @@ extension WorkerLogic {
         guard let begunAt = assignment.begunAt else { return nil }
         var assignment = assignment
         var actions: [Action]
+        goodStages[assignment.shard]?.remove(begunAt)
         switch failure.code {
         case .stageDiffers:
             assignment.unusable?.insert(begunAt)
@@ -121,6 +159,7 @@ extension WorkerLogic {
     mutating func offerChecked(_ job: JobID) -> [Action] {
         guard let shard = shard(training: job), assignments[shard]?.offered?.state == .unchecked else { return [] }
         assignments[shard]?.offered?.state = .offered
+        if let name = assignments[shard]?.offered?.name { noteGood([name], of: shard) }
         return assignments[shard].map(offer) ?? []
     }
 

@@ -55,6 +55,9 @@ package struct WorkerLogic: Sendable {
     var taking: Set<UInt64> = []
     /// By shard; of its last training.
     var evidence: [Int: StageEvidence] = [:]
+    /// By shard: names of stages that trainings of this process passed to a good end, or that were found to answer. One of them may
+    /// answer at once, whatever is computed meanwhile.
+    var goodStages: [Int: Set<String>] = [:]
     /// Scoring tasks whose adapters are not all there.
     var waitingScores: [WaitingScore] = []
     private var nextID: UInt64 = 1
@@ -97,6 +100,7 @@ package struct WorkerLogic: Sendable {
             guard let shard = shard(training: job), let specification = assignments[shard]?.specification else {
                 return []
             }
+            if !stage.isCheckpoint { assignments[shard]?.passed.insert(stage.name) }
             var keep = command(shard, .keepStage(stage, specification))
             keep.job = job
             return [.storage(keep)] + passed(stage, of: shard)
@@ -140,7 +144,7 @@ package struct WorkerLogic: Sendable {
     }
 
     private mutating func release(_ shard: Int) -> [Action] {
-        evidence[shard] = nil
+        (evidence[shard], goodStages[shard]) = (nil, nil)
         return abandon(shard: shard) + abandonPreparation(shard: shard) + [.storage(command(shard, .remove))]
     }
 
@@ -179,6 +183,7 @@ package struct WorkerLogic: Sendable {
             assignment.phase = .saving(save.id, report, adapter)
             assignment.trainedBy = job
             evidence[shard] = nil
+            noteGood(assignment.passed.union([assignment.begunAt].compactMap { $0 }), of: shard)
             assignments[shard] = assignment
             return [.storage(save)] + next
         case .failed(let failure):
