@@ -108,7 +108,10 @@ final class TestCluster {
     }
 
     /// The same; anything but success is a failure of the test.
-    func succeed(_ arguments: String...) throws -> [String: Any] {
+    func succeed(_ arguments: String...) throws -> [String: Any] { try succeed(arguments) }
+
+    @discardableResult
+    func succeed(_ arguments: [String]) throws -> [String: Any] {
         let result = try command(arguments)
         guard result.status == 0 else {
             throw TestFailure(
@@ -118,11 +121,11 @@ final class TestCluster {
         return result.json
     }
 
-    func importRatings(_ csv: String) throws -> [String: Any] {
+    func importRatings(_ csv: String, arguments: [String] = []) throws -> [String: Any] {
         let file = root.appendingPathComponent("ratings.csv")
         try Data(csv.utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
-        return try succeed("import", "--format", "csv", file.path)
+        return try succeed(["import", "--format", "csv", file.path] + arguments)
     }
 
     /// Content names of the adapters, by shard.
