@@ -121,6 +121,35 @@ struct CoordinatorCopiesTests {
         #expect(fixture.status.workers.first?.copies.map(\.manifests) == [["m0"]])
     }
 
+    @Test("A worker that changes its mind faster than it is written down has a bounded number of notes on their way")
+    func flood() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
+        fixture.holdsSettlements = true
+        fixture.hello("a")
+        var written: [LedgerCommandID] = []
+        func note() {
+            written += fixture.commands.compactMap { id, command in
+                if case .settleCopies = command { id } else { nil }
+            }
+        }
+        note()
+        for round in 0..<1000 {
+            fixture.say(.holds(copy(0, "m\(round)")), by: "a")
+            note()
+        }
+        #expect(written.count == CoordinatorLimits.settlementsUnderWay)
+        let first = try #require(written.first)
+        fixture.feed(.ledger(first, .committed(fixture.coordinator.snapshot)))
+        guard case .settleCopies(let all)? = fixture.commands.first?.command else {
+            Issue.record("\(fixture.commands)")
+            return
+        }
+        #expect(all.isEverything && all.worker == "a" && all.shards.contains { $0.kept.contains("m999") })
+        let second = written[1]
+        fixture.feed(.ledger(second, .committed(fixture.coordinator.snapshot)))
+        #expect(!fixture.commands.contains { if case .settleCopies = $0.command { true } else { false } })
+    }
+
     @Test("What another worker cleared on the same machine is settled, but never what a worker that is here holds")
     func cleared() {
         var fixture = CoordinatorFixture(quarantined(), copies: [lost])

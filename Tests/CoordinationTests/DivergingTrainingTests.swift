@@ -62,6 +62,25 @@ struct DivergingTrainingTests {
         #expect(fixture.status.stuck.isEmpty)
     }
 
+    @Test("It goes on resting while people of other shards are forgotten")
+    func forgetsElsewhere() throws {
+        let trained = LedgerSnapshot.Adapter(name: "a1", manifest: "m1", missingMargins: 0)
+        var snapshot = CoordinatorFixture.snapshot(shards: 2)
+        snapshot.shards[1].adapter = trained
+        var fixture = CoordinatorFixture(snapshot)
+        fixture.hello("a", copies: [.of(1, "m1")])
+        let tried = attempts(&fixture, minutes: 5, by: ["a"])
+        #expect(tried.count == CoordinatorLimits.attempts)
+        for round in 0..<5 {
+            snapshot.shards[1].manifest = "m1-\(round)"
+            snapshot.shards[1].adapter = LedgerSnapshot.Adapter(
+                name: "b\(round)", manifest: "m1-\(round)", missingMargins: 0)
+            fixture.feed(.ledgerChanged(snapshot))
+            #expect(!fixture.assignments.contains { $0.shard == 0 }, "round \(round)")
+            #expect(fixture.status.stuck.contains { $0.shard == 0 && $0.kind == "train" })
+        }
+    }
+
     @Test("Other failures rest for a minute, as ever; other data is another training")
     func others() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))

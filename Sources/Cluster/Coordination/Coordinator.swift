@@ -72,6 +72,8 @@ package struct Coordinator: Sendable {
     var words: OperatorWords
     /// Workers of which the ledger is to have something else than it has.
     var fleet = FleetNotes()
+    /// Workers of whose copies more has changed than was written yet.
+    var owedSettlements: Set<String> = []
 
     /// Stages that workers want of each other.
     var exchanges = StageExchanges()

@@ -90,6 +90,8 @@ package enum CoordinatorLimits {
     package static let unwrittenResults = 4
     /// Trainings of one shard whose bytes are kept to settle a dispute.
     package static let votes = 4
+    /// Notes of one worker's copies that are on their way to the ledger; what changes meanwhile is one more.
+    package static let settlementsUnderWay = 8
     /// What operators say of workers that is on its way to the ledger; more is refused with `busy`.
     package static let pendingWords = 64
     /// What operators said of workers that is remembered, by the name of the request, for clients that ask again; also over a

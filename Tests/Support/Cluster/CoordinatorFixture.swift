@@ -18,6 +18,8 @@ package struct CoordinatorFixture {
     /// What the cluster's list has of workers, by id.
     package private(set) var fleet: [String: WorkerRecord] = [:]
     private(set) var milliseconds: Int64 = 0
+    /// Settlements of copies are among its commands, instead of being committed at once.
+    package var holdsSettlements = false
 
     package init(
         _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ForgetMethod = .apa,
@@ -64,7 +66,7 @@ package struct CoordinatorFixture {
         var events = [event]
         while !events.isEmpty {
             for action in coordinator.handle(events.removeFirst(), at: instant) {
-                if case .ledger(let id, .settleCopies(let settlement)) = action {
+                if case .ledger(let id, .settleCopies(let settlement)) = action, !holdsSettlements {
                     settlements.append(settlement)
                     events.append(.ledger(id, .committed(coordinator.snapshot)))
                 } else if case .ledger(let id, .noteWorkers(let records, let gone)) = action {

@@ -57,6 +57,7 @@ extension Coordinator {
             if let snapshot = outcome.snapshot { adopt(snapshot, dataChanged: true) }
             return
         }
+        defer { if case .settleCopies(let settlement) = entry.command { settleOwed(of: settlement.worker) } }
         if case .failed(let error) = outcome { return failed(entry, error) }
         switch (entry.command, outcome) {
         case (.forget(let request, _), .forgotten(let forgotten, let snapshot)):
@@ -141,6 +142,7 @@ extension Coordinator {
     /// - Parameter dataChanged: prompts may have gone or come, also where no manifest shows it.
     mutating func adopt(_ new: LedgerSnapshot, dataChanged: Bool) {
         let (hadPurge, newest) = (snapshot.purgePending, pendingForgets.newest)
+        let failed = dataChanged ? failures.map { ($0.work, data(of: $0.work)) } : []
         let (shards, haveOtherAdapters, gone, requests) = take(new)
         changes.note(shards)
         shardsToCheck.formUnion(shards)
@@ -149,13 +151,14 @@ extension Coordinator {
         if hadPurge, !new.purgePending { forgetsToAdvance.formUnion(pendingForgets.ready) }
         if dataChanged {
             forgetMissingValues()
-            // Failures belonged to data that is no longer the same.
-            let outdated = failures.map(\.work).filter { work in
+            // Failures belonged to data that is no longer the same; those of other shards count on.
+            let outdated = failed.filter { work, before in
                 switch work {
-                case .train, .correct, .prepare, .check, .values: true
+                case .train, .correct, .prepare, .check: data(of: work) != before
+                case .values: true
                 case .copy, .operation: false
                 }
-            }
+            }.map(\.0)
             if !outdated.isEmpty { failures.removeAll { outdated.contains($0.work) } }
             for work in outdated { noteFailure(work) }
         }
@@ -163,6 +166,20 @@ extension Coordinator {
         guard operations.hasReaders, dataChanged || haveOtherAdapters else { return }
         restartReadingOperations(gone: gone)
         pinReplays()
+    }
+
+    /// What work on a shard is a function of, as far as forget requests and imports change it; nil: it is not on one shard.
+    private func data(of work: WorkItem) -> WorkedData? {
+        switch work {
+        case .train(let index), .correct(let index), .prepare(let index), .check(let index):
+            shard(index).map { WorkedData(manifest: $0.manifest, correction: $0.correction?.rawValue) }
+        case .values, .copy, .operation: nil
+        }
+    }
+
+    private struct WorkedData: Equatable {
+        var manifest: String
+        var correction: String?
     }
 
     /// What cannot be brought up to date is deleted as soon as it concerns a request, whichever shards that is about.

@@ -65,6 +65,14 @@ extension Coordinator {
             worker: worker.id, name: worker.name, reason: .reported, shards: Self.kept(of: worker), isEverything: true)
     }
 
+    /// What changed of the worker's copies while too much of it was on its way, all at once. A settlement that waits to be tried
+    /// again says it as well.
+    mutating func settleOwed(of worker: String) {
+        guard owedSettlements.remove(worker) != nil, !isSettlementWaiting(of: worker) else { return }
+        let nothing = CopySettlement(worker: worker, name: "", reason: .reported, shards: [], isEverything: true)
+        if roster[worker] != nil { write(.settleCopies(renewed(nothing))) }
+    }
+
     /// Whether a settlement of the worker waits to be tried again.
     func isSettlementWaiting(of worker: String) -> Bool {
         writes.entries(about: .copies(worker: worker)).contains { $0.isFailing && !$0.isUnderWay }
@@ -85,6 +93,11 @@ extension Coordinator {
             !Self.areTheSame(before.copy(of: shard)?.manifests ?? [], after.copy(of: shard)?.manifests ?? [])
         }
         guard !changed.isEmpty else { return }
+        // Who changes its mind faster than it can be written down is written down when there is time.
+        guard writes.entries(about: .copies(worker: worker.id)).count < CoordinatorLimits.settlementsUnderWay else {
+            owedSettlements.insert(worker.id)
+            return
+        }
         let kept = changed.map { CopySettlement.Shard(shard: $0, kept: after.copy(of: $0)?.manifests ?? []) }
         write(
             .settleCopies(
