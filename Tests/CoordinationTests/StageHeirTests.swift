@@ -128,6 +128,41 @@ struct StageHeirTests {
         #expect(fixture.assignments.isEmpty || fixture.assignments.allSatisfy(\.trains))
     }
 
+    @Test(
+        "Who trained a shard has the stages that it says it has, not all that the training passed",
+        arguments: [true, false])
+    func unkept(saysSo: Bool) throws {
+        var fixture = CoordinatorFixture(
+            CoordinatorFixture.snapshot(shards: 1), doubleCheck: .share(0), training: Self.training)
+        fixture.hello("b", copies: [copy()])
+        let task = try #require(fixture.assignments.first)
+        #expect(task.worker == "b" && task.trains)
+        fixture.hello("a", copies: [copy(["s1"])])
+        #expect(!fixture.isReleased("a"))
+        // There was no room on its disk for the stage, nor for the adapter.
+        var progress = WorkerMessage.TaskProgress(
+            task: task.task, step: 1, steps: 9, loss: 0, tokensPerSecond: 1, secondsRemaining: 1)
+        for reason in ["no room for the stage", nil] {
+            progress.unkept = reason
+            fixture.say(.progress(progress), by: "b")
+            #expect(fixture.status.workers.first { $0.id == "b" }?.tasks.map(\.unkept) == [reason])
+        }
+        var kept = copy(hasCheckpoint: true)
+        kept.trained = "n"
+        if saysSo { fixture.say(.holds(kept), by: "b") }
+        #expect(!fixture.isReleased("a"))
+        let stages = [
+            StageReport(slice: 1, name: "s1", digest: "d1", bytes: 1),
+            StageReport(slice: 4, name: "n", digest: "n", bytes: 1),
+        ]
+        let report = TrainingReport(
+            adapter: "n", manifest: "m0", prompts: 10, specification: Self.training, steps: 1, tokens: 1, seconds: 1,
+            computeSeconds: 1, epochLosses: [], slices: SlicesReport(count: 4, first: 1, tokens: 1, stages: stages))
+        fixture.say(.trained(task: task.task, report, adapter: [1]), by: "b")
+        // A worker of an earlier release is believed to have them.
+        #expect(fixture.isReleased("a") == !saysSo)
+    }
+
     @Test("A stage that differs from the record is asked of the next worker that has it")
     func elsewhere() throws {
         for names in [["s2"], ["s2", "s1"]] {

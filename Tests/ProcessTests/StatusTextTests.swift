@@ -16,7 +16,8 @@ struct StatusTextTests {
                "state": "live", "last_seen_seconds": 0.1, "threads": 2, "shards": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
                "holds": [0], "copies": [], "tasks": [
                  {"kind": "train", "shard": 0, "description": "\(training.dropFirst(3))", "step": 14, "steps": 64,
-                  "loss": 0.693, "tokens_per_second": 812, "seconds_remaining": 35},
+                  "loss": 0.693, "tokens_per_second": 812, "seconds_remaining": 35,
+                  "unkept": "the stage after slice 2 is not kept"},
                  {"kind": "score", "description": "score for 1234"}]}],
              "shards": [{"shard": 0, "state": "training", "prompts": 185, "manifest": "m", "prepared": false, "held": true,
                "adapter": "\(String(repeating: "cd", count: 32))", "method": "ifru", "exact": false,
@@ -54,6 +55,7 @@ struct StatusTextTests {
         #expect(lines.contains { $0.contains("14 of 64") && $0.contains("0.693") && $0.contains("11112222") })
         #expect(lines.contains("training shard 0") && lines.contains("train op: 62 %"))
         #expect(lines.contains { $0.contains("score for 1234") })
+        #expect(lines.contains("worker 11112222, shard 0: the stage after slice 2 is not kept"))
         #expect(!lines.joined().unicodeScalars.contains { $0 == "\u{1B}" || $0 == "█" })
         // What goes over several lines is all there.
         let words = lines.joined(separator: " ").split(separator: " ")

@@ -29,7 +29,7 @@ struct DiscardedStagesTests {
         #expect(fixture.files == [] && store.stage(shard: 2, of: fixture.training) == nil)
     }
 
-    @Test("One that is made again takes the place of the one before, also where the disk has no room for it")
+    @Test("One that is made again takes the place of the one before; a doubted one does not stay on a full disk either")
     func replaced() throws {
         let store = try fixture.filled()
         let (good, name) = (fixture.stages[1], fixture.file(fixture.stages[1]))
@@ -42,9 +42,14 @@ struct DiscardedStagesTests {
         #expect(store.stage(shard: 2, of: fixture.training) == good)
 
         try store.keep(bad, shard: 2, of: fixture.training)
-        #expect(symlink("/dev/full", fixture.shelf.path(name) + ".lethe-temporary") == 0)
-        #expect(throws: TaskFailure.self) { try store.keep(good, shard: 2, of: fixture.training) }
-        #expect(!fixture.files.contains(name) && store.stage(shard: 2, of: fixture.training) == nil)
+        for isDoubted in [false, true] {
+            #expect(symlink("/dev/full", fixture.shelf.path(name) + ".lethe-temporary") == 0)
+            #expect(throws: TaskFailure.self) {
+                try store.keep(good, shard: 2, of: fixture.training, isDoubted: isDoubted)
+            }
+            #expect(fixture.files.contains(name) == !isDoubted)
+            #expect(store.stage(shard: 2, of: fixture.training) == (isDoubted ? nil : bad))
+        }
     }
 
     @Test("Where nothing can be written the stage is left out, that is said, and what lies there is as good as before")

@@ -53,7 +53,7 @@ struct DoubtedStageTests {
         let first = driver.handle(.stage(job.id, stages[0]))
         #expect(first.commands.map(\.access) == [.keepStage(stages[0], slices.specification)] && first.sent.isEmpty)
         let second = driver.handle(.stage(job.id, stages[1]))
-        #expect(second.commands.map(\.access) == [.keepStage(stages[1], slices.specification)])
+        #expect(second.commands.map(\.access) == [.keepStage(stages[1], slices.specification, isDoubted: true)])
         #expect(second.sent.offeredSlices == [2])
         let end = driver.handle(.finished(job.id, .trained(slices.report, adapter: [1])))
         #expect(end.commands.map(\.access) == [.save(slices.report, adapter: [1])])

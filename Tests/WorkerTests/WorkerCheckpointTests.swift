@@ -113,20 +113,34 @@ final class WorkerCheckpointTests {
         #expect(reopened.stage(shard: 2, of: training) == stage)
     }
 
-    @Test("A full disk leaves it out, says so, and the training goes on")
+    @Test("A full disk leaves it out, says so, and the one before it stays, unless that was found to lead nowhere")
     func fullDisk() throws {
         let training = training(slices: 1)
         let store = try filled(training)
-        let checkpoint = try #require(try kept(training).last)
-        let path = shelf.path("\(checkpoint.name).checkpoint.sealed.lethe-temporary")
-        #expect(symlink("/dev/full", path) == 0)
-        do {
-            try store.keep(checkpoint, shard: 2, of: training)
-            Issue.record("it was kept on a full disk")
-        } catch {
-            #expect(error.code == .diskFull && error.message.contains("the training goes on"))
+        let made = try kept(training)
+        let (before, after) = (try #require(made.first), try #require(made.last))
+        try #require(before.name == after.name && before.steps < after.steps)
+        func keepOnFullDisk(isDoubted: Bool) {
+            let path = shelf.path("\(after.name).checkpoint.sealed.lethe-temporary")
+            #expect(symlink("/dev/full", path) == 0)
+            do {
+                try store.keep(after, shard: 2, of: training, isDoubted: isDoubted)
+                Issue.record("it was kept on a full disk")
+            } catch {
+                #expect(error.code == .diskFull && error.message.contains("the training goes on"))
+            }
         }
-        #expect(store.checkpoint(shard: 2, of: training) == nil)
+        keepOnFullDisk(isDoubted: false)
+        #expect(store.checkpoint(shard: 2, of: training) == nil && files == [])
+        try store.keep(before, shard: 2, of: training)
+        keepOnFullDisk(isDoubted: false)
+        #expect(store.checkpoint(shard: 2, of: training) == before && files.count == 1)
+        // Also for the next process.
+        let reopened = try ShardStore(directory: shelf.directory)
+        #expect(try bring(prompts, training, in: reopened) == .complete(prompts))
+        #expect(reopened.checkpoint(shard: 2, of: training) == before)
+        keepOnFullDisk(isDoubted: true)
+        #expect(store.checkpoint(shard: 2, of: training) == nil && files == [])
     }
 
     @Test("Giving up a shard deletes it")

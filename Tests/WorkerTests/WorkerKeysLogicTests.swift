@@ -29,6 +29,13 @@ struct WorkerKeysLogicTests {
         ShardCopy(shard: 0, manifest: Toy.manifest(prompts).digest, prompts: 4, adapter: nil)
     }
 
+    /// As it is said right before the training's result.
+    private var kept: ShardCopy {
+        var copy = copy
+        copy.trained = report.adapter
+        return copy
+    }
+
     private var report: TrainingReport {
         TrainingReport(
             adapter: "name", manifest: Toy.manifest(prompts).digest, prompts: 4, specification: specification, steps: 2,
@@ -67,7 +74,10 @@ struct WorkerKeysLogicTests {
         let sealing = try #require(actions.commands.first)
         #expect(driver.store(sealing, .complete(prompts, trained: nil), copy: copy).isEmpty)
         let save = try #require(driver.handle(.finished(job.id, .trained(report, adapter: [1]))).commands.first)
-        #expect(driver.store(save, .saved, copy: copy) == [.send(.trained(task: 2, report, adapter: [1]))])
+        #expect(
+            driver.store(save, .saved, copy: copy) == [
+                .send(.holds(kept)), .send(.trained(task: 2, report, adapter: [1])),
+            ])
     }
 
     @Test("An adapter that is being kept is kept again under the new keys, and answered once")
@@ -80,7 +90,10 @@ struct WorkerKeysLogicTests {
         #expect(commands.map(\.access) == [update(other), .save(report, adapter: [1])])
         #expect(driver.store(save, .saved, copy: copy).isEmpty)
         #expect(driver.store(commands[0], .complete(prompts, trained: nil), copy: copy).isEmpty)
-        #expect(driver.store(commands[1], .saved, copy: copy).sent == [.trained(task: 2, report, adapter: [1])])
+        #expect(
+            driver.store(commands[1], .saved, copy: copy).sent == [
+                .holds(kept), .trained(task: 2, report, adapter: [1]),
+            ])
     }
 
     @Test("The same keys again change nothing")

@@ -59,7 +59,12 @@ struct WorkerLogicTests {
         let saving = driver.handle(.finished(job.id, .trained(report, adapter: [1])))
         #expect(saving.sent.isEmpty)
         let save = try #require(saving.commands.first)
-        #expect(driver.store(save, .saved, copy: copy()) == [.send(.trained(task: 1, report, adapter: [1]))])
+        var kept = copy()
+        kept.trained = "name"
+        #expect(
+            driver.store(save, .saved, copy: copy()) == [
+                .send(.holds(kept)), .send(.trained(task: 1, report, adapter: [1])),
+            ])
         #expect(driver.state.currentCopies == [copy()])
     }
 

@@ -67,8 +67,9 @@ struct WorkerStageReportTests {
         let made = try fixture.slices.withCheckpoints()
         let checkpoint = try #require(made.first { $0.isCheckpoint })
         let stage = try #require(made.first { !$0.isCheckpoint })
-        func keep(_ stage: TrainingStage, job: JobID) -> StorageCommand {
-            StorageCommand(id: 1, shard: 2, access: .keepStage(stage, training.specification), job: job)
+        func keep(_ stage: TrainingStage, job: JobID, isDoubted: Bool = false) -> StorageCommand {
+            StorageCommand(
+                id: 1, shard: 2, access: .keepStage(stage, training.specification, isDoubted: isDoubted), job: job)
         }
         let start = ContinuousClock.now
         func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
@@ -79,6 +80,8 @@ struct WorkerStageReportTests {
         #expect(!writing.hasTime(for: first, at: at(15)) && !writing.hasTime(for: first, at: at(49)))
         #expect(writing.hasTime(for: first, at: at(51)))
         #expect(writing.hasTime(for: keep(stage, job: 1), at: at(1)))
+        // What lies in its place was found to lead nowhere.
+        #expect(writing.hasTime(for: keep(checkpoint, job: 1, isDoubted: true), at: at(1)))
         // Another training begins anew; a full disk counts as well.
         let second = keep(checkpoint, job: 2)
         #expect(writing.hasTime(for: second, at: at(1)))

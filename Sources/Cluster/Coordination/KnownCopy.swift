@@ -65,6 +65,9 @@ struct KnownCopy: Sendable {
     var content: Content
     /// Names of stages that lie beside it, as the worker last said.
     var stages: [String] = []
+    /// Content name of the adapter in which the training ended of which they are, or that lies beside them, as the worker last said;
+    /// nil: it said so before a training that has ended since, or does not say it.
+    var trained: String?
     /// Whether a checkpoint of a training lies there, as the worker last said.
     var hasCheckpoint = false
     /// Its stages are wanted by whoever owns the shard now.

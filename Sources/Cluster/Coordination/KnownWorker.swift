@@ -142,7 +142,8 @@ package struct KnownWorker: Sendable {
         setCopy(
             KnownCopy(
                 shard: shard, content: (known?.content ?? .among([])).expecting(manifest),
-                stages: known?.stages ?? [], hasCheckpoint: known?.hasCheckpoint ?? false, heldBack: known?.heldBack,
+                stages: known?.stages ?? [], trained: known?.trained, hasCheckpoint: known?.hasCheckpoint ?? false,
+                heldBack: known?.heldBack,
                 brought: known?.brought))
     }
 
@@ -167,7 +168,8 @@ package struct KnownWorker: Sendable {
                 shard: copy.shard,
                 content: others.isEmpty
                     ? .exactly(copy.manifest, prepared: copy.prepared) : .among([copy.manifest] + others),
-                stages: copy.stages ?? [], hasCheckpoint: copy.hasCheckpoint ?? false, heldBack: known?.heldBack,
+                stages: copy.stages ?? [], trained: copy.trained ?? copy.adapter,
+                hasCheckpoint: copy.hasCheckpoint ?? false, heldBack: known?.heldBack,
                 brought: known?.brought == copy.manifest ? nil : known?.brought))
     }
 

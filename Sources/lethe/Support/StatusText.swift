@@ -38,6 +38,7 @@ package struct StatusText {
                 "prompts: \(data.trainPrompts) training, \(data.validationPrompts) validation, \(data.testPrompts) test",
                 activity,
             ] + [WorkerPresence(report).text].compactMap(\.self) + report.disputes + report.stuck.map(\.text)
+            + unkept
         if let count = statistics.promptsShortened, count > 0 {
             lines.append(
                 "\(count) prompts have shortened titles: \((statistics.shortened ?? []).joined(separator: ", "))")
@@ -48,6 +49,15 @@ package struct StatusText {
             lines.append("attention: not tuned; equal weights")
         }
         return lines
+    }
+
+    /// What workers could not keep of trainings that go on.
+    private var unkept: [String] {
+        report.workers.flatMap { worker in
+            worker.tasks.compactMap { task in
+                task.unkept.map { "worker \(worker.id.prefix(8)), shard \(task.shard.map(String.init) ?? "-"): \($0)" }
+            }
+        }
     }
 
     // MARK: what workers are at

@@ -67,6 +67,7 @@ package enum WireSamples {
         .holds(ShardCopy(shard: 1, manifest: "m", prompts: 2, adapter: "a", stages: ["n1", "n3"])),
         .prepared(task: 3, shard: 2, adapter: "a", seconds: 0.5),
         .holds(ShardCopy(shard: 1, manifest: "m", prompts: 2, adapter: "a", prepared: "a")),
+        .holds(ShardCopy(shard: 1, manifest: "m", prompts: 2, adapter: nil, hasCheckpoint: true, trained: "a")),
         .hello(
             WorkerMessage.Hello(
                 worker: "w", name: "host:1", protocolVersion: 2, base: "b", precision: .f32, arithmetic: "x",

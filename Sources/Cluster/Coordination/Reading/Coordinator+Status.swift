@@ -260,10 +260,12 @@ extension CoordinatorTask {
         guard let progress else { return "" }
         guard progress.tokensPerSecond != 0 else { return ": \(progress.step) of \(progress.steps)" }
         let loss = (progress.loss * 1000).rounded() / 1000
-        let unkept = progress.unkept.map { "; \($0.clipped.printable)" } ?? ""
+        let unkept = unkept.map { "; \($0)" } ?? ""
         return ": step \(progress.step) of \(progress.steps), loss \(loss), "
             + "\(whole(progress.tokensPerSecond)) tokens/s, about \(whole(progress.secondsRemaining)) s left\(unkept)"
     }
+
+    private var unkept: String? { progress?.unkept?.clipped.printable }
 
     /// Numbers come from outside: also those that fit no integer.
     private func whole(_ value: Double) -> String {
@@ -295,6 +297,6 @@ extension CoordinatorTask {
         return StatusReport.Task(
             kind: kind, shard: shard, description: name + progressText, step: progress?.step,
             steps: progress?.steps, loss: progress?.loss, tokensPerSecond: progress?.tokensPerSecond,
-            secondsRemaining: progress?.secondsRemaining)
+            secondsRemaining: progress?.secondsRemaining, unkept: unkept)
     }
 }

@@ -240,12 +240,23 @@ extension Coordinator {
         return (position, items[position])
     }
 
-    /// What the worker's disk has of the shard's stages after a training.
-    func stages(of report: TrainingReport, keptBy worker: KnownWorker, shard: Int) -> [String]? {
-        guard let said = report.slices?.stages else { return worker.copy(of: shard)?.stages }
-        let before = Set(worker.copy(of: shard)?.stages ?? [])
-        return said.filter { $0.name != report.adapter && ($0.digest != nil || before.contains($0.name)) }.map(\.name)
-            .sorted()
+    /// What the worker's disk has of the shard after a training: of stages and checkpoints what it says, since it may have had no
+    /// room for some. Of a worker whose release does not say it after a training, the stages that this has passed are believed to
+    /// be there, too.
+    func copy(of shard: Int, after report: TrainingReport, by worker: KnownWorker) -> ShardCopy {
+        let known = worker.copy(of: shard)
+        var copy = ShardCopy(
+            shard: shard, manifest: report.manifest, prompts: self.shard(shard)?.prompts ?? 0, adapter: report.adapter,
+            stages: known?.stages)
+        if let known, known.trained == report.adapter {
+            copy.hasCheckpoint = known.hasCheckpoint
+        } else if let said = report.slices?.stages {
+            let before = Set(known?.stages ?? [])
+            copy.stages =
+                said.filter { $0.name != report.adapter && ($0.digest != nil || before.contains($0.name)) }.map(\.name)
+                .sorted()
+        }
+        return copy
     }
 }
 

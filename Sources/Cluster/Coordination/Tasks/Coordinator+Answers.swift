@@ -64,10 +64,7 @@ extension Coordinator {
             }
             tasks.remove(task.id)
             if task.isTraining { noteEnd(of: task, report, by: worker) }
-            let copy = ShardCopy(
-                shard: shard, manifest: manifest, prompts: self.shard(shard)?.prompts ?? 0, adapter: report.adapter,
-                stages: stages(of: report, keptBy: worker, shard: shard))
-            settle(worker, copy)
+            settle(worker, copy(of: shard, after: report, by: worker))
             switch task.kind {
             case .train, .correct:
                 write(.publish(shard: shard, report: report, adapter: adapter, worker: worker.id))

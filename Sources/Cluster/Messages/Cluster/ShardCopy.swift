@@ -14,11 +14,15 @@ public struct ShardCopy: Codable, Hashable, Sendable {
     /// Whether a checkpoint of a training that did not come to its end lies there; nil: none does, or it is of a release that does
     /// not say.
     public var hasCheckpoint: Bool?
+    /// Said right before `trained`: content name of the adapter in which the training ended of which this is what the disk kept,
+    /// whether or not it had room for the adapter. nil at other times, and from releases that do not say it.
+    public var trained: String?
 
     public init(
         shard: Int, manifest: String, prompts: Int, adapter: String?, prepared: String? = nil, stages: [String]? = nil,
-        hasCheckpoint: Bool? = nil
+        hasCheckpoint: Bool? = nil, trained: String? = nil
     ) {
+        self.trained = trained
         self.hasCheckpoint = hasCheckpoint
         self.stages = stages
         self.shard = shard

@@ -82,11 +82,15 @@ public struct StatusReport: Codable, Equatable, Sendable {
         public var loss: Double?
         public var tokensPerSecond: Double?
         public var secondsRemaining: Double?
+        /// Which stage or checkpoint of a training its worker could not keep and why, one line for people; the training goes on. nil:
+        /// nothing is missing, or the worker or the coordinator is of an older release.
+        public var unkept: String?
 
         package init(
             kind: String, shard: Int? = nil, description: String, step: Int? = nil, steps: Int? = nil,
-            loss: Double? = nil, tokensPerSecond: Double? = nil, secondsRemaining: Double? = nil
+            loss: Double? = nil, tokensPerSecond: Double? = nil, secondsRemaining: Double? = nil, unkept: String? = nil
         ) {
+            self.unkept = unkept
             self.kind = kind
             self.shard = shard
             self.description = description

@@ -79,8 +79,8 @@ struct ShardAssignment: Sendable {
     var isAwaited: Bool
     /// Names of the stages that the training has passed.
     var passed: Set<String> = []
-    /// The last stage that was not kept, and why; nil: all were.
-    var unkept: String?
+    /// The last one at the end.
+    var unkept: [Unkept] = []
     /// What the training began at; nil: at the initial adapter.
     var begunAt: String?
     /// Stages and checkpoints from which the training could not go on; nil: it takes none at all.

@@ -88,17 +88,18 @@ extension WorkerLogic {
             assignments[result.shard]?.preparation = made
         }
         guard var assignment = assignments[result.shard], assignment.operation == result.id else {
-            if case .failed(let failure) = result.outcome {
-                assignments[result.shard]?.unkept = failure.message
-                return [.log("storage of shard \(result.shard): \(failure.message)")]
-            }
-            return offerPassed(result)
+            return ended(result, before: before)
         }
         switch (assignment.phase, result.outcome) {
         case (.saving(_, let made, let adapter), let outcome):
             assignments[result.shard] = nil
             let report = result.report ?? made
             var actions: [Action] = []
+            // The report names every stage that the training passed, also those for which there was no room.
+            if assignment.task != nil, var copy = result.copy {
+                copy.trained = report.adapter
+                actions.append(.send(.holds(copy)))
+            }
             // The adapter is good even if it could not be kept.
             if case .failed(let failure) = outcome {
                 actions.append(.log("the adapter of shard \(result.shard) is not kept: \(failure.message)"))
@@ -120,6 +121,7 @@ extension WorkerLogic {
         _ result: StorageResult
     ) -> [Action] {
         var assignment = assignment
+        assignment.unkept.removeAll { $0.stage == nil }
         var actions: [Action] = assignment.adapter == "" ? offerBeside(assignment, result) : []
         if assignment.task != nil, let copy = result.copy { actions.append(.send(.holds(copy))) }
         let useful = result.lacking.filter { !assignment.isUnusable($0.name) }

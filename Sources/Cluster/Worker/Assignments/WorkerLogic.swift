@@ -53,6 +53,8 @@ package struct WorkerLogic: Sendable {
     /// Storage commands that read a stage for another worker, with the task, and those that keep another worker's.
     var handing: [UInt64: TaskID] = [:]
     var taking: Set<UInt64> = []
+    /// Storage commands that keep what a training under way came by.
+    var keeping: [UInt64: KeptStage] = [:]
     /// By shard; of its last training.
     var evidence: [Int: StageEvidence] = [:]
     /// By shard: names of stages that trainings of this process passed to a good end, or that were found to answer. One of them may
@@ -93,17 +95,9 @@ package struct WorkerLogic: Sendable {
             if progress.steps > 0 { shares[job] = min(1, max(0, Double(progress.step) / Double(progress.steps))) }
             guard let task = task(of: job) else { return [] }
             progress.task = task
-            progress.unkept = shard(training: job).flatMap { assignments[$0]?.unkept }
+            progress.unkept = shard(training: job).flatMap { assignments[$0]?.unkept.last?.reason }
             return [.send(.progress(progress))]
-        case .stage(let job, let stage):
-            // Replays leave none.
-            guard let shard = shard(training: job), let specification = assignments[shard]?.specification else {
-                return []
-            }
-            if !stage.isCheckpoint { assignments[shard]?.passed.insert(stage.name) }
-            var keep = command(shard, .keepStage(stage, specification))
-            keep.job = job
-            return [.storage(keep)] + passed(stage, of: shard)
+        case .stage(let job, let stage): return keep(stage, of: job)
         case .answers(let job): return offerChecked(job)
         case .finished(let job, let outcome): return finish(job, outcome)
         }

@@ -53,7 +53,8 @@ package struct StorageCommand: Sendable, Equatable {
         case keep(InfluencePreparation, manifest: String)
         case save(TrainingReport, adapter: [UInt8])
         /// Of the training under way.
-        case keepStage(TrainingStage, TrainingSpecification)
+        /// `isDoubted`: what lies in its place was found to lead nowhere, and is not to stay.
+        case keepStage(TrainingStage, TrainingSpecification, isDoubted: Bool = false)
         /// Deletes the stage or checkpoint of this name: no training goes on from it.
         case discard(String)
         /// Deletes all of the shard's but those of these names.

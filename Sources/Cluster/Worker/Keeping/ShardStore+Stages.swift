@@ -33,10 +33,22 @@ package struct StagedTraining: Equatable, Sendable {
 /// several slices and keeps some of them; a worker that has the prompts in memory seals such a stage anew.
 extension ShardStore {
     /// Keeps a stage of the training on what the shard holds now, or its checkpoint in place of any other; refuses what is not of
-    /// this training. Checkpoints before a stage go with it.
+    /// this training. Checkpoints before a stage go with it. What lies there under its name is replaced whole or stays as it is.
     ///
+    /// - `isDoubted`: what lies there under its name was found to lead nowhere: it goes even if this cannot be kept.
     /// - Throws: with the code `stage-differs` where no training could begin at it, `storage` or `disk-full`.
-    package func keep(_ stage: TrainingStage, shard: Int, of training: StagedTraining) throws(TaskFailure) {
+    package func keep(
+        _ stage: TrainingStage, shard: Int, of training: StagedTraining, isDoubted: Bool = false
+    ) throws(TaskFailure) {
+        do throws(TaskFailure) {
+            try replace(with: stage, shard: shard, of: training)
+        } catch {
+            if isDoubted { discard(stage.name, shard: shard) }
+            throw error
+        }
+    }
+
+    private func replace(with stage: TrainingStage, shard: Int, of training: StagedTraining) throws(TaskFailure) {
         let what = stage.isCheckpoint ? "a checkpoint in slice \(stage.slice)" : "the stage after slice \(stage.slice)"
         guard let held = kept[shard], let contents = held.contents, let secrets = held.secrets,
             let names = training.names(contents), names.contains(stage),
@@ -50,17 +62,14 @@ extension ShardStore {
         }
         do throws(TaskFailure) {
             try write(stage, shard: shard, key: key)
-            stageReports[shard]?[stage.name] = nil
-            try deleteCheckpoints(shard) { name in
-                // One that another worker made may be of an earlier slice than what is trained here.
-                stage.isCheckpoint
-                    ? name != stage.name : names.slice(ofCheckpoint: name).map { $0 <= stage.slice } ?? true
-            }
         } catch {
-            // One of this name that is made again may have been found to lead nowhere.
-            discard(stage.name, shard: shard)
             throw TaskFailure(
                 code: error.code, message: "\(what) is not kept, the training goes on: \(error.message)")
+        }
+        stageReports[shard]?[stage.name] = nil
+        try deleteCheckpoints(shard) { name in
+            // One that another worker made may be of an earlier slice than what is trained here.
+            stage.isCheckpoint ? name != stage.name : names.slice(ofCheckpoint: name).map { $0 <= stage.slice } ?? true
         }
     }
 

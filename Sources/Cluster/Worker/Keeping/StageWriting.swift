@@ -18,10 +18,10 @@ package struct StageWriting {
 
     package init() {}
 
-    /// Whether the command, if it keeps a checkpoint, is to be carried out now.
+    /// Whether the command, if it keeps a checkpoint, is to be carried out now. One in whose place lies what is not to stay always is.
     package func hasTime(for command: StorageCommand, at now: ContinuousClock.Instant) -> Bool {
-        guard command.keptStage?.isCheckpoint == true, let training = trainings[command.shard],
-            training.job == command.job
+        guard command.keptStage?.isCheckpoint == true, !command.replacesDoubted,
+            let training = trainings[command.shard], training.job == command.job
         else { return true }
         return training.checkpointSeconds <= Self.share * ((now - training.since) / .seconds(1))
     }
@@ -70,6 +70,11 @@ package struct StageWriting {
 
 extension StorageCommand {
     var keptStage: TrainingStage? {
-        if case .keepStage(let stage, _) = access { stage } else { nil }
+        if case .keepStage(let stage, _, _) = access { stage } else { nil }
+    }
+
+    /// Whether it takes the place of what was found to lead nowhere.
+    fileprivate var replacesDoubted: Bool {
+        if case .keepStage(_, _, isDoubted: true) = access { true } else { false }
     }
 }

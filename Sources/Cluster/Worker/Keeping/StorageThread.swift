@@ -199,8 +199,9 @@ final class StorageThread: Sendable {
             case .save(let report, let adapter):
                 try store.save(shard: command.shard, adapter: adapter, report: report, arithmetic: executor.arithmetic)
                 return .saved
-            case .keepStage(let stage, let specification):
-                try store.keep(stage, shard: command.shard, of: StagedTraining(specification, executor))
+            case .keepStage(let stage, let specification, let isDoubted):
+                try store.keep(
+                    stage, shard: command.shard, of: StagedTraining(specification, executor), isDoubted: isDoubted)
                 return .saved
             case .discard(let name):
                 store.discard(name, shard: command.shard)
