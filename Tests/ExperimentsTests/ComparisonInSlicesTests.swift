@@ -1,6 +1,7 @@
 import Experiments
 import Recommendation
 import Testing
+import TrainingTestSupport
 import Unlearning
 
 @Suite("A comparison of methods in slices")
@@ -65,6 +66,23 @@ struct ComparisonInSlicesTests {
         let shards = try [ComparisonMethod.apaSliced, .apaND].map { try #require(report.row($0)?.effort) }
         #expect(shards[0].parameters == shards[1].parameters)
         #expect(shards[0].request.trainedTokens <= shards[1].request.trainedTokens)
+    }
+
+    @Test("A request is charged for the steps that are taken, not for those in the stage that they begin at")
+    func steps() throws {
+        let options = ComparisonOptions(
+            forget: [try #require(ForgetKind("user"))], seeds: 1, methods: [.retrainSliced], sequence: 0)
+        let settings = ComparisonShop.settings(partition: .userHash, epochs: 4)
+        let made = try #require(try ComparisonShop().cases(options, settings: settings).first)
+        let model = LetterModel()
+        let report = try MethodComparison.run(model: model, tokenizer: ByteTokenizer(), comparison: made)
+        let taken = model.slopes.count { $0.contains { $0.yes != 0 } }
+        let methods: [ComparisonMethod] = [.original, .retrain, .retrainSliced]
+        let efforts = try methods.map { try #require(report.row($0)?.effort) }
+        let (original, retrain, sliced) = (efforts[0], efforts[1], efforts[2])
+        #expect(sliced.request.steps > 0 && sliced.request.steps < sliced.training.steps)
+        let charged = [original.training, retrain.request, sliced.training, sliced.request]
+        #expect(charged.reduce(0) { $0 + $1.steps } == taken)
     }
 
     @Test("On one shard APA in slices is Retrain in slices, bit for bit and token for token")

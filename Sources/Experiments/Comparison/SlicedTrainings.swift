@@ -31,18 +31,20 @@ final class SlicedTrainings {
         let key = "\(keepsStages) \(ComparisonState.name(prompts))"
         if let known = trained[key] { return known }
         let samples = prompts.map(dealt)
+        let first = keepsStages ? nil : try lastStage(of: samples)
         let result = try AdapterTraining.train(
             model: work.model, tokenizer: work.tokenizer, samples: samples, specification: specification,
-            stages: StageKeeping(arithmetic: Self.arithmetic, first: keepsStages ? nil : try lastStage(of: samples)) {
-                [self] stage in
+            stages: StageKeeping(arithmetic: Self.arithmetic, first: first) { [self] stage in
                 if keepsStages { stages[stage.name] = stage }
             },
             progress: { _ in work.tick() }, isCancelled: work.isCancelled)
         let report = result.report
+        // The report counts those in the stage, too.
+        let steps = report.steps - (first?.steps ?? 0)
         let made = ComparedAdapter(
             adapter: result.adapter, name: report.adapter,
             cost: PhaseCost(
-                seconds: report.seconds, trainedTokens: report.slices?.tokens ?? report.tokens, steps: report.steps))
+                seconds: report.seconds, trainedTokens: report.slices?.tokens ?? report.tokens, steps: steps))
         trained[key] = made
         return made
     }
