@@ -42,14 +42,22 @@ package final class SharedCores {
     }
 
     /// Where this user's processes that may run on the same cores share them. In shared memory, which services with a temporary
-    /// folder of their own see as well, and no other machine; otherwise in the temporary folder.
-    package static func standardPath() -> String {
+    /// folder of their own see as well, and no other machine; otherwise in the temporary folder. Those under one quota of processor
+    /// time share what it allows, and nothing with others.
+    package static func standardPath(_ cores: AvailableCores = .current) -> String {
         var isFolder: ObjCBool = false
         let shared = "/dev/shm"
         let folder =
             FileManager.default.fileExists(atPath: shared, isDirectory: &isFolder) && isFolder.boolValue
                 && access(shared, W_OK) == 0 ? shared : NSTemporaryDirectory()
-        return folder + "/lethe-cores-\(getuid())-\(ownCores())"
+        return folder + "/lethe-cores-\(getuid())-\(ownCores())\(cores.quota.map { "-" + name(ofQuota: $0) } ?? "")"
+    }
+
+    /// The same wherever its group is seen from: in a container each one's path may be the root.
+    private static func name(ofQuota path: String) -> String {
+        var file = stat()
+        guard stat(path, &file) == 0 else { return String(sha256(Array(path.utf8)).prefix(16)) }
+        return "\(file.st_dev)-\(file.st_ino)"
     }
 
     /// The cores that this process may run on, as hexadecimal bits: two processes that are bound to others share nothing.

@@ -1,8 +1,9 @@
+import Files
 import Foundation
 
 /// Foundation opens files of the system at every call.
 private enum Processors {
-    static let count = ProcessInfo.processInfo.activeProcessorCount
+    static let count = AvailableCores.current.count
 }
 
 extension Array where Element: Sendable {

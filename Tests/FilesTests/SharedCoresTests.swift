@@ -13,6 +13,19 @@ struct SharedCoresTests {
         try SharedCores(path, count: count, patience: patience)
     }
 
+    @Test("Who is under a quota shares with those under the same one, and with nobody else")
+    func quotas() {
+        func path(_ group: String?) -> String {
+            let files = group.map { ["/sys/fs/cgroup/\($0)/cpu.max": "200000 100000"] } ?? [:]
+            return SharedCores.standardPath(
+                AvailableCores(running: 16, groups: "0::/\(group ?? "")") { files[$0] })
+        }
+        // No machine has these groups, so that their paths stand for them.
+        let (one, other) = ("no-such-group-\(UUID().uuidString)", "no-such-group-\(UUID().uuidString)")
+        #expect(path(one) == path(one) && Set([path(one), path(other), path(nil)]).count == 3)
+        #expect(path(one).hasPrefix(path(nil) + "-"))
+    }
+
     @Test("Who computes alone has all cores, again and again")
     func alone() throws {
         let path = Self.path()

@@ -122,6 +122,14 @@ class UnitTests(unittest.TestCase):
         done = self.analyze("verify", "--man=no", *(self.folder / unit.name for unit in self.units))
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
+    def test_workers_of_a_host_share_its_cores(self):
+        unit = next(unit for unit in self.units if unit.name == "lethe-worker@.service").read_text(encoding="utf-8")
+        self.assertIn("\nEnvironment=LETHE_THREADS=auto\n", unit)
+        self.assertIn("--threads ${LETHE_THREADS} ", unit)
+        # They meet at a file in /dev/shm.
+        for hidden in ("PrivateIPC=yes", "InaccessiblePaths=/dev/shm", "TemporaryFileSystem=/dev"):
+            self.assertNotIn(hidden, unit)
+
     def test_a_wrong_line_is_found(self):
         broken = self.folder / "broken.service"
         broken.write_text("[Service]\nExecStart=/bin/true\nRestart=sometimes\n", encoding="utf-8")

@@ -273,7 +273,7 @@ extension CoordinatorFlags {
         options.whenNoAdapter = whenNoAdapter ?? options.whenNoAdapter
         options.whileRetraining = whileRetraining ?? options.whileRetraining
         options.threads = try within(
-            OptionBounds.threads, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads")
+            OptionBounds.threads, threads ?? AvailableCores.current.count, "--threads")
         options.weightCache = weightCacheDirectory(weightCache)
         if let keysDir {
             guard !keysDir.isEmpty else { throw CommandFailure(.usage, "--keys-dir: the name of a folder is missing") }

@@ -79,10 +79,11 @@ struct DoctorCommand: ParsableCommand {
     }
 
     private func processor() -> Check {
-        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let (cores, all) = (AvailableCores.current, ProcessInfo.processInfo.activeProcessorCount)
+        let quota = cores.quota.map { " (of \(all): \($0) allows no more)" } ?? ""
         let speed =
             TrainingSpecification.Precision.preferred == .bf16 ? "bf16 products" : "no bf16 products, f32 will be used"
-        return Check(check: "processor", ok: true, found: "\(cores) cores, \(speed)")
+        return Check(check: "processor", ok: true, found: "\(cores.count) cores\(quota), \(speed)")
     }
 
     private func memory() -> Check {

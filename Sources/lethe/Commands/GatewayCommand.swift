@@ -1,5 +1,6 @@
 import ArgumentParser
 import Client
+import Files
 import Foundation
 import Gateway
 import Logging
@@ -104,7 +105,7 @@ struct GatewayCommand: ParsableCommand {
                     GatewayOptions.Model(
                         path: path,
                         threads: try within(
-                            OptionBounds.threads, threads ?? ProcessInfo.processInfo.activeProcessorCount, "--threads"),
+                            OptionBounds.threads, threads ?? AvailableCores.current.count, "--threads"),
                         weightCache: weightCacheDirectory(weightCache))
                 }
                 let gateway = try GatewayServer(

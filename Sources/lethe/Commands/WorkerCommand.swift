@@ -144,7 +144,7 @@ enum ThreadChoice: ExpressibleByArgument {
     /// - Throws: `CommandFailure` for a number out of bounds.
     func workerThreads() throws -> WorkerConfiguration.Threads {
         switch self {
-        case .auto: .shared(cores: min(ProcessInfo.processInfo.activeProcessorCount, OptionBounds.threads.upperBound))
+        case .auto: .shared(cores: min(AvailableCores.current.count, OptionBounds.threads.upperBound))
         case .fixed(let count): .fixed(try within(OptionBounds.threads, count, "--threads"))
         }
     }

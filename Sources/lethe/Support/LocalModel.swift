@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import LanguageModels
 import Recommendation
@@ -24,7 +25,7 @@ struct LocalModelOptions: ParsableArguments {
     @OptionGroup var base: BaseModelOptions
 
     @Option(help: "Threads to compute with, \(OptionBounds.threads.inWords).")
-    var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+    var threads: Int = AvailableCores.current.count
 }
 
 extension TrainingSpecification.Precision: ExpressibleByArgument {}

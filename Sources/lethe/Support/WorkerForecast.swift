@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import LanguageModels
 import Unlearning
@@ -34,7 +35,7 @@ struct WorkerForecast: Encodable {
         let shape = model.checkpoint.configuration
         let forecast = try DecoderForecast(
             model: shape, precision: Precision(TrainingSpecification.Precision.preferred),
-            threads: ProcessInfo.processInfo.activeProcessorCount)
+            threads: AvailableCores.current.count)
         self.workers = workers
         self.prompts = prompts
         weightBytes = forecast.weightBytes
