@@ -58,6 +58,7 @@ struct ComparisonInSlicesTests {
             try ComparisonShop().cases(options, settings: ComparisonShop.settings(partition: .userHash, epochs: 4))
                 .first)
         let report = try ComparisonShop.run(made)
+        #expect(report.descriptions.first { $0.name == "sliced" }?.text.contains("another training") == true)
         let (whole, sliced) = (try #require(report.row(.retrain)), try #require(report.row(.retrainSliced)))
         let tokens = try [sliced, whole].map { try #require($0.effort?.request.trainedTokens) }
         #expect(tokens[0] > 0 && tokens[0] < tokens[1])
@@ -83,6 +84,26 @@ struct ComparisonInSlicesTests {
         #expect(sliced.request.steps > 0 && sliced.request.steps < sliced.training.steps)
         let charged = [original.training, retrain.request, sliced.training, sliced.request]
         #expect(charged.reduce(0) { $0 + $1.steps } == taken)
+    }
+
+    @Test("In a cluster in slices the sliced rows are Retrain and APA with less effort, and the note says so")
+    func cluster() throws {
+        let options = ComparisonOptions(
+            forget: [try #require(ForgetKind("user"))], seeds: 1, methods: [.retrainSliced, .apaND, .apaSliced],
+            sequence: 0)
+        let made = try #require(try ComparisonShop().cases(options, settings: settings(.userHash)).first)
+        let report = try ComparisonShop.run(made)
+        let pairs: [(ComparisonMethod, ComparisonMethod)] = [(.retrainSliced, .retrain), (.apaSliced, .apaND)]
+        for (sliced, whole) in pairs {
+            let rows = try [sliced, whole].map { try #require(report.row($0)) }
+            #expect(rows[0].failure == nil && rows[0].completeness == rows[1].completeness)
+            #expect(rows[0].utility == rows[1].utility)
+            let tokens = try rows.map { try #require($0.effort?.request.trainedTokens) }
+            #expect(tokens[0] <= tokens[1])
+        }
+        let note = try #require(report.descriptions.first { $0.name == "sliced" }?.text)
+        #expect(note.contains("this cluster's 3 slices") && note.contains("the same"))
+        #expect(!note.contains("another training"))
     }
 
     @Test("On one shard APA in slices is Retrain in slices, bit for bit and token for token")

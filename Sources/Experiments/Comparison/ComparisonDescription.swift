@@ -2,7 +2,31 @@ import Unlearning
 
 extension ComparisonDescription {
     /// Goes with every report: numbers without their meaning are none.
-    static let all: [ComparisonDescription] = [
+    ///
+    /// - Parameter slices: in how many the cluster trains.
+    static func all(slices: Int) -> [ComparisonDescription] { beforeSliced + [sliced(slices: slices), sequence] }
+
+    private static func sliced(slices: Int) -> ComparisonDescription {
+        let from =
+            "after a request from the last stage on that what is forgotten is not in, so that effort counts what is "
+            + "trained from there"
+        return ComparisonDescription(
+            name: "sliced",
+            text: slices > 1
+                ? "as Retrain and APA(ND), which are trained in this cluster's \(slices) slices as well, but \(from); the "
+                    + "adapters and all other numbers are the same, bit for bit"
+                : "trained slice by slice, in \(ComparisonSettings.usualSlices) slices, where this cluster trains in one; "
+                    + "\(from); exact, and another training than Retrain's: its distance to Retrain is that of its "
+                    + "construction")
+    }
+
+    private static let sequence = ComparisonDescription(
+        name: "sequence",
+        text: "single interactions, one request after another; distance to a training from the beginning on "
+            + "what is left, over everything forgotten or rebuilt so far; IFRU's preparation is updated, "
+            + "E2URec goes on from its own result")
+
+    private static let beforeSliced: [ComparisonDescription] = [
         ComparisonDescription(
             name: "forget set",
             text: "training prompts that the request deletes, and the old versions of those that it rebuilds; "
@@ -56,15 +80,5 @@ extension ComparisonDescription {
             text: "the cluster's partition; sample-adaptive attention chosen on validation; exact: in a "
                 + "sequence its distance to Retrain is that of its construction, not of forgetting; requests of "
                 + "a sequence are retrained together at the checkpoints"),
-        ComparisonDescription(
-            name: "sliced",
-            text: "trained slice by slice (as the cluster, or in four); after a request from the last stage on that "
-                + "what is forgotten is not in, so that effort counts what is trained from there; exact, and another "
-                + "training than Retrain's: its distance to Retrain is that of its construction"),
-        ComparisonDescription(
-            name: "sequence",
-            text: "single interactions, one request after another; distance to a training from the beginning on "
-                + "what is left, over everything forgotten or rebuilt so far; IFRU's preparation is updated, "
-                + "E2URec goes on from its own result"),
     ]
 }

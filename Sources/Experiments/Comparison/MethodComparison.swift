@@ -89,7 +89,7 @@ private final class ComparisonRun {
                     seed: comparison.seed, data: comparison.data, training: before.training.count,
                     validation: before.validation.count, test: before.test.count, shards: comparison.settings.shards,
                     partition: comparison.settings.partition, epochs: comparison.settings.specification.epochs)
-            ], descriptions: ComparisonDescription.all, paired: [])
+            ], descriptions: ComparisonDescription.all(slices: comparison.settings.specification.slices), paired: [])
         for batch in comparison.batches {
             let step = try before.applying(batch, read: work.read)
             let retrained = try work.train(step.after.training)
