@@ -18,6 +18,7 @@ from local import LocalCluster, sampling, say, table
 from paired import auc, log_loss, paired_difference
 
 SPLITS = {"validation": 500, "test": 1000}
+AVERAGINGS = ("none", "steps", "polynomial")
 KEYS = {"settings", "import", "template", "shards", "samples", "of", "seeds"}
 
 
@@ -38,10 +39,16 @@ class Variant:
 
 def of_slices(text, arguments):
     """`4`: in four slices, averaged as is usual; `4:steps`: all steps alike; `4:none`: not averaged."""
-    count, _, averaging = text.partition(":")
-    averaging = averaging or ("polynomial" if int(count) > 1 else "none")
-    return Variant(text, arguments.shards, arguments.samples, ["--slices", count, "--averaging", averaging],
-                   fields=[1] if (count, averaging) == ("1", "none") else [int(count), averaging], label="slices-" + text.replace(":", "-"))
+    number, separator, averaging = text.partition(":")
+    count = int(number) if number.isascii() and number.isdigit() else 0
+    if count < 1 or (separator and averaging not in AVERAGINGS):
+        sys.exit(f"error: --slices {text!r}: write numbers of slices from 1 on, such as 1,2,4, each perhaps with "
+                 f"{', '.join(':' + name for name in AVERAGINGS)}")
+    usual = "polynomial" if count > 1 else "none"
+    averaging = averaging or usual
+    return Variant(text, arguments.shards, arguments.samples, ["--slices", str(count), "--averaging", averaging],
+                   fields=[1] if (count, averaging) == (1, "none") else [count, averaging],
+                   label=f"slices-{count}" + ("" if averaging == usual else f"-{averaging}"))
 
 
 def from_file(path, arguments):
@@ -134,6 +141,14 @@ def case_name(arguments, seed, variant, prompts):
     return f"shards-{variant.shards}-seed-{seed}-{variant.label}-{digest}.json"
 
 
+def kept_case(keep, name):
+    """The case's file, whatever else its name says: `4` and `4:polynomial` are one case, which an earlier run called either."""
+    path = keep / name
+    if path.exists():
+        return path
+    return next(iter(sorted(keep.glob("*-" + name.rpartition("-")[2]))), path)
+
+
 def joined(cases, variant, seeds):
     """Mean margins of as many seeds as the variant says, the next ones after each, around in a circle."""
     made = {}
@@ -205,7 +220,7 @@ def measure(arguments):
         for seed in seeds:
             for variant in trained:
                 prompts = words[variant.prompts]
-                path = keep / case_name(arguments, seed, variant, prompts)
+                path = kept_case(keep, case_name(arguments, seed, variant, prompts))
                 if path.exists():
                     cases[seed, variant.name] = json.loads(path.read_text())
                     continue

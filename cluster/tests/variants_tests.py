@@ -64,6 +64,38 @@ class VariantsTests(unittest.TestCase):
                  for text in ("1", "1:steps", "2", "2:steps", "2:none", "4")}
         self.assertEqual(len(names), 6)
 
+    def test_what_is_no_number_of_slices_is_refused_by_name(self):
+        for wrong in ("x", "", "0", "-1", "4.5", "²", "4:", "4:often", ":none", "none:4"):
+            with self.subTest(wrong), self.assertRaises(SystemExit) as stopped:
+                variants.of_slices(wrong, ARGUMENTS)
+            self.assertIn(f"--slices {wrong!r}", str(stopped.exception.code))
+
+    def measured(self, keep, slices):
+        """Names of the variants that are trained for it, and of those that the table has."""
+        trained = []
+        def train(_arguments, _seed, variant, _prompts):
+            trained.append(variant.name)
+            return {"margins": {split: [3, 0, 1, 2] for split in variants.SPLITS}, "seconds": 2, "tokens": 100, "bytes": 5}
+        labels = {split: [True, True, False, False] for split in variants.SPLITS}
+        arguments = argparse.Namespace(**vars(ARGUMENTS), slices=slices, keep=str(keep), kept_only=False, seeds=1, first_seed=1)
+        prompts = types.SimpleNamespace(digest="digest", labels=labels)
+        with mock.patch.object(variants, "Prompts", lambda _folder, _variant: prompts), \
+                mock.patch.object(variants, "train_and_score", train), mock.patch.object(variants, "say"), \
+                mock.patch.object(variants, "table"):
+            report = variants.measure(arguments)
+        return trained, [row["variant"] for row in report["rows"] if row["split"] == "test"]
+
+    def test_a_case_under_two_names_is_trained_once_and_found_under_names_of_before(self):
+        both = "4,4:polynomial,1,1:none,4:none"
+        with tempfile.TemporaryDirectory() as folder:
+            keep = pathlib.Path(folder)
+            self.assertEqual(self.measured(keep, both), (["4", "1", "4:none"], both.split(",")))
+            self.assertEqual(len(list(keep.iterdir())), 3)
+            for path in list(keep.iterdir()):
+                path.rename(keep / path.name.replace("-slices-4-", "-slices-4-polynomial-").replace("-slices-1-", "-slices-1-none-"))
+            self.assertEqual(self.measured(keep, both), ([], both.split(",")))
+            self.assertEqual(self.measured(keep, "4:steps,2"), (["4:steps", "2"], ["4:steps", "2"]))
+
     def test_seeds_are_joined_with_the_next_ones_and_only_where_all_are_there(self):
         found = read({"a": {}, "two": {"of": "a", "seeds": 2}})
         cases = {(seed, "a"): {"margins": {split: [seed, -seed] for split in variants.SPLITS}, "seconds": 10, "tokens": seed}
