@@ -63,6 +63,19 @@ struct WireLimitsTests {
         #expect(WireLimits.queuedMessages >= WireLimits.copies)
     }
 
+    @Test("Names of adapters in a copy are as short as other names")
+    func copyNames() throws {
+        for (length, fits) in [(WireLimits.name, true), (WireLimits.name + 1, false), (0, false)] {
+            let name = String(repeating: "a", count: length)
+            for path in [\ShardCopy.adapter, \ShardCopy.trained] {
+                var copy = ShardCopy(shard: 1, manifest: digest, prompts: 1, adapter: nil)
+                copy[keyPath: path] = name
+                let frames = try WorkerMessage.holds(copy).frames()
+                #expect((try? WorkerMessage(frames: frames)) == (fits ? .holds(copy) : nil))
+            }
+        }
+    }
+
     @Test("Of tasks that name too many prompts a hello names no more than the ids")
     func heldPrompts() {
         let digests = Array(repeating: digest, count: WireLimits.heldPrompts - 1)

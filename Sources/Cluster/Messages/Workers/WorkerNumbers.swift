@@ -4,6 +4,8 @@ extension WireNumbers {
     package func check(_ copy: ShardCopy) throws(WireError) {
         try check(copy.shard, WireLimits.shards, "shard")
         try check(copy.prompts, 0...WireLimits.prompts, "prompts")
+        // The coordinator keeps either.
+        for case let name? in [copy.adapter, copy.trained] { try WirePayload.checkName(name, kind: kind) }
         if let stages = copy.stages {
             try checkCount(stages.count, WireLimits.stages, "stages")
             for name in stages { try WirePayload.checkName(name, kind: kind) }
