@@ -137,7 +137,7 @@ final class StorageThread: Sendable {
         var stage: TrainingStage?
         var checkpoint: TrainingStage?
         if case .taken(let taken) = outcome { stage = taken }
-        if case (.keepStage(let kept, _), .saved) = (command.access, outcome), !kept.isCheckpoint { stage = kept }
+        if case (.keepStage(let kept, _, _), .saved) = (command.access, outcome), !kept.isCheckpoint { stage = kept }
         if case .update(_, _, _, let specification, _, _) = command.access, case .complete(_, nil) = outcome {
             let training = StagedTraining(specification, executor)
             stage = store.stage(shard: command.shard, of: training)
