@@ -55,7 +55,7 @@ package enum AtomicFile {
             unlink(temporary)
             throw failure
         }
-        try syncDirectory((path as NSString).deletingLastPathComponent)
+        try syncDirectory(FilePath.folder(of: path))
     }
 
     /// A file that does not exist counts as removed. The directory is not synced.

@@ -10,8 +10,13 @@ package enum PrivateFiles {
     /// - Returns: false when that is not possible; `errno` says why.
     package static func makeDirectory(_ path: String) -> Bool {
         if mkdir(path, directoryMode) == 0 || errno == EEXIST { return true }
-        let parent = (path as NSString).deletingLastPathComponent
-        guard errno == ENOENT, !parent.isEmpty, parent != path, makeDirectory(parent) else { return false }
+        guard errno == ENOENT else { return false }
+        let parent = FilePath.folder(of: path)
+        guard parent != path else {
+            errno = ENOENT
+            return false
+        }
+        guard makeDirectory(parent) else { return false }
         return mkdir(path, directoryMode) == 0 || errno == EEXIST
     }
 

@@ -57,4 +57,24 @@ struct AtomicFileTests {
         #expect(FileFailure("cannot open", path, code: ENOENT).description.hasSuffix("No such file or directory"))
         #expect(throws: Never.self) { try AtomicFile.remove(directory + "/none") }
     }
+
+    @Test(
+        "The folder of a path stands before its last slash, however short the path is",
+        arguments: [
+            ("1", "."), ("ö", "."), ("-", "."), (".", "."), ("", "."), ("ab", "."), ("a/", "."), ("/", "/"), ("//", "/"),
+            ("/a", "/"), ("//a", "/"), ("a/b", "a"), ("a/b/", "a"), ("a//b", "a"), ("/é/1", "/é"), ("./1", "."),
+        ])
+    func folders(path: String, folder: String) {
+        #expect(FilePath.folder(of: path) == folder)
+    }
+
+    @Test("A folder without a name cannot be made, and errno says why")
+    func nameless() {
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let isMade = PrivateFiles.makeDirectory("")
+        let code = errno
+        #expect(!isMade && code == ENOENT)
+        #expect(PrivateFiles.makeDirectory(directory + "/1/2/3"))
+        #expect(FileManager.default.fileExists(atPath: directory + "/1/2/3"))
+    }
 }

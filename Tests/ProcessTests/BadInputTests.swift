@@ -131,4 +131,29 @@ struct BadInputTests {
             ], environment: ["LETHE_KEYS": files[2], "LETHE_COORDINATOR_KEY": files[0] + ".pub"])
         #expect(stranger.status == 1)
     }
+
+    @Test("A path of one character is a path like others")
+    func shortPaths() throws {
+        let cluster = try TestCluster()
+        let folder = cluster.root.appendingPathComponent("short")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let csv = Data("user,item,rating,item_title\na,i,4,T\nb,i,2,T\n".utf8)
+        for name in ["1", "ö"] { try csv.write(to: folder.appendingPathComponent(name)) }
+        for name in ["1", "ö"] {
+            let read = try lethe(["import", "--check", "--format", "csv", name, "--json"], in: folder)
+            #expect(read.status == 0 && read.json["users"] as? Int == 2, "\(name): \(read.errors)")
+        }
+        #expect(try lethe(["prompts", "--format", "csv", "1", "--split", "train"], in: folder).status == 0)
+        for (format, name) in [("csv", "x"), ("jsonl", "j"), ("recbole", "x"), ("movielens", "u"), ("recbole", "1")] {
+            let read = try lethe(["import", "--check", "--format", format, name], in: folder)
+            #expect(read.status == 65 && read.errors.hasPrefix("error: "), "\(format) \(name): \(read.errors)")
+        }
+        // Nobody can make a folder there.
+        let worker = try lethe(
+            [
+                "worker", "--data", "w", "--model", cluster.model.path, "--coordinator", cluster.endpoint, "--threads",
+                "1", "--weight-cache", "none",
+            ], in: URL(fileURLWithPath: "/proc"))
+        #expect(worker.status == 65 && worker.errors.contains("cannot be made"), "\(worker.errors)")
+    }
 }

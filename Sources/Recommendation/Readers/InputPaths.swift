@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The paths that an import was given, and what was said about them.
@@ -35,7 +36,7 @@ struct InputPaths {
         // By name: the same file may be spelled with another path.
         let names = named.map(\.lastPathComponent)
         var folders: [String] = []
-        for folder in named.map(Self.folder) where !folders.contains(folder) { folders.append(folder) }
+        for folder in named.map(FilePath.folder) where !folders.contains(folder) { folders.append(folder) }
         return try folders.flatMap { try files(in: $0, endings: endings) }.filter {
             !names.contains($0.path.lastPathComponent)
         }
@@ -63,11 +64,6 @@ struct InputPaths {
         defer { try? handle.close() }
         let bytes = try? handle.read(upToCount: 8)
         return bytes.map { Array($0) } ?? []
-    }
-
-    static func folder(of path: String) -> String {
-        let folder = (path as NSString).deletingLastPathComponent
-        return folder.isEmpty ? "." : folder
     }
 
     func requireExisting(_ file: SourceFile, wanted: String = "file") throws {

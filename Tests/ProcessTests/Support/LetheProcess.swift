@@ -85,12 +85,15 @@ private let stateDirectory = FileManager.default.temporaryDirectory.appendingPat
 ).path
 
 /// Runs a command to its end.
+///
+/// - Parameter folder: where it runs; nil: where this process does.
 func lethe(
-    _ arguments: [String], environment: [String: String] = [:], binary: URL = LetheBinary.url
+    _ arguments: [String], environment: [String: String] = [:], in folder: URL? = nil, binary: URL = LetheBinary.url
 ) throws -> CommandResult {
     let process = Process()
     process.executableURL = binary
     process.arguments = arguments
+    if let folder { process.currentDirectoryURL = folder }
     process.environment = ProcessInfo.processInfo.environment.merging(["XDG_STATE_HOME": stateDirectory]) { $1 }
         .merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice

@@ -31,7 +31,7 @@ struct LocalKeys {
         for suffix in [".pub", ""] {
             guard rename(new + suffix, path + suffix) == 0 else { throw FileFailure("cannot make", path + suffix) }
         }
-        try AtomicFile.syncDirectory((path as NSString).deletingLastPathComponent)
+        try AtomicFile.syncDirectory(FilePath.folder(of: path))
         return pair
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// `u.data` with `u.item`, or `ratings.dat` with `movies.dat`.
@@ -10,7 +11,7 @@ extension SourceFiles {
             throw RecommendationError.invalidColumns(
                 reason: "movielens has columns of its own; give other files as csv, which reads :: and tabs too")
         }
-        let folder = SourceFile.isFolder(path) ? path : InputPaths.folder(of: path)
+        let folder = SourceFile.isFolder(path) ? path : FilePath.folder(of: path)
         let name = SourceFile.isFolder(path) ? nil : path.lastPathComponent
         let double = [UInt8](repeating: UInt8(ascii: ":"), count: 2)
         func table(_ name: String, _ columns: Columns, _ separator: [UInt8]) -> Table {

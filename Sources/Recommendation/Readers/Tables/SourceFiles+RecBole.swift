@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// `NAME.inter`, or `NAME.part1.inter`, `NAME.part2.inter`, … (as RecBole's benchmarks have them), and `NAME.item`.
@@ -67,7 +68,7 @@ extension SourceFiles {
         let stem = Self.stem(of: path)
         let whole = Self.packedOrNot(stem + ".inter").map(inputs.file).first(where: \.exists)
         if let whole { return [whole] }
-        let parts = try inputs.files(in: InputPaths.folder(of: path), endings: ["inter"]).filter {
+        let parts = try inputs.files(in: FilePath.folder(of: path), endings: ["inter"]).filter {
             (Self.stem(of: $0.path) as NSString).deletingPathExtension.lastPathComponent == stem.lastPathComponent
         }
         return parts.sorted { isInOrder($0.path, $1.path) }
