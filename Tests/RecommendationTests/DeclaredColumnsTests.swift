@@ -145,4 +145,49 @@ struct DeclaredColumnsTests {
             }
         }
     }
+
+    @Test("A declared position that no line has is named, with how many there are, instead of being left out")
+    func unknownPosition() throws {
+        let folder = try TemporaryFolder()
+        let ratings = try folder.write("r.csv", "a,i,4,2024-01-02\nb,i,2,2024-01-03\n")
+        let items = try folder.write("i.csv", "item_id,title,made\ni,Lamp,1990\n")
+        let columns = "user=1,item=2,rating=3,"
+        for (declared, words) in [
+            ("time=5", ["the column 5 ", "for the time", "positions 1 to 4"]),
+            ("time=4,title=5", ["the column 5 ", "for the title", "positions 1 to 4", "made"]),
+            ("time=4,field:year=baujahr", ["the column baujahr ", "field:year", "positions 1 to 4", "made"]),
+            ("time=4,field:year=5", ["the column 5 ", "field:year"]),
+        ] {
+            #expect("\(declared)") {
+                try ReadData(.csv, [ratings, items], ReadingRules(columns + declared))
+            } throws: { error in words.allSatisfy { "\(error)".contains($0) } }
+        }
+        let data = try ReadData(.csv, [ratings, items], ReadingRules(columns + "time=4,field:year=made"))
+        #expect(data.items == [Item(id: "i", title: "Lamp", fields: ["year": "1990"])])
+        #expect(data.interactions.map(\.timestamp) == [1_704_153_600, 1_704_240_000])
+        // Lines without names may have a field of their own.
+        let other = try TemporaryFolder()
+        let own = try other.write("own.csv", "a,j,4,7,Shade,1991\n")
+        let rules = try ReadingRules(columns + "time=4,title=5,field:year=6")
+        #expect(try ReadData(.csv, own, rules).items == [Item(id: "j", title: "Shade", fields: ["year": "1991"])])
+        // Of objects of JSON numbers are names.
+        let lines = try folder.write("r.jsonl", #"{"1":"a","2":"i","3":4,"item_title":"T"}"# + "\n")
+        #expect(try ReadData(.jsonl, lines, ReadingRules("user=1,item=2,rating=3")).users == ["a"])
+        #expect(throws: RecommendationError.self) {
+            try ReadData(.jsonl, lines, ReadingRules("user=1,item=2,rating=3,time=4"))
+        }
+    }
+
+    @Test("A field that only stands beside a person in RecBole's files is none of the item's, and named")
+    func fieldOfRecBole() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("x.inter", "user_id:token\titem_id:token\trating:float\tmood:token\na\ti\t4\tgood\n")
+        try folder.write("x.item", "item_id:token\ttitle:token_seq\tclass:token\ni\tT\tnew\n")
+        #expect("") {
+            try ReadData(.recbole, folder.path, ReadingRules("field:mood=mood"))
+        } throws: { "\($0)".contains("the column mood ") && "\($0)".contains("class") }
+        #expect(
+            try ReadData(.recbole, folder.path, ReadingRules("field:kind=class")).items
+                == [Item(id: "i", title: "T", fields: ["kind": "new"])])
+    }
 }

@@ -70,51 +70,56 @@ struct InputPaths {
         guard file.exists else { throw RecommendationError.missingFile(path: file.path, wanted: wanted) }
     }
 
+    /// - Parameters:
+    ///   - mixed: whether `ratings` tells of items, too, as objects of JSON do.
+    ///   - fieldsAreOfItems: whether fields are taken of `items` alone.
     /// - Throws: `RecommendationError.noSuchColumn` when a declared column is nowhere that it could be; `.invalidColumns` when
     ///   one of an item's field is.
-    func requireDeclared(ratings: [Columns], items: [Columns], mixed: Bool = false) throws {
-        try requireFields(ratings: ratings, items: items, mixed: mixed)
-        guard !rules.columns.arePositions else { return }
-        for declaration in rules.columns.all {
-            let isOfItems = [.item, .title, .year, .author].contains(declaration.meaning)
-            let headers = (isOfItems ? ratings + items : ratings).map(\.names)
-            let isThere = headers.contains { header in
-                rules.columns.position(
-                    of: declaration.meaning, in: header, normalised: header.map(ColumnNames.normalised)) != nil
-            }
-            if !isThere {
-                var seen: [String] = []
-                for name in headers.joined() where !seen.contains(name) { seen.append(name) }
-                throw RecommendationError.noSuchColumn(
-                    path: text, column: declaration.column, meaning: declaration.meaning, seen: Self.shown(seen))
-            }
-        }
-    }
-
-    /// - Parameter mixed: whether `ratings` tells of items, too, as objects of JSON do.
-    private func requireFields(ratings: [Columns], items: [Columns], mixed: Bool) throws {
-        let declared = rules.columns.arePositions ? [] : rules.columns.fields
-        for field in declared {
-            try require(field.column, in: ratings + items, "is declared for field:\(field.name)")
+    func requireDeclared(
+        ratings: [Columns], items: [Columns], mixed: Bool = false, fieldsAreOfItems: Bool = false
+    ) throws {
+        for field in rules.columns.fields {
+            try require(
+                field.column, in: fieldsAreOfItems ? items : ratings + items, "is declared for field:\(field.name)")
         }
         let names = Set(rules.columns.fields.map(\.name))
         // Beside a person an undeclared column may be that person's.
         for name in rules.itemFields where !names.contains(name) {
             try require(name, in: mixed ? ratings : items, "the template shows (beside a person it must be declared)")
         }
+        for declaration in rules.columns.all {
+            let isOfItems = [.item, .title, .year, .author].contains(declaration.meaning)
+            let tables = isOfItems ? ratings + items : ratings
+            guard tables.contains(where: { Self.has(declaration.column, $0) }) else {
+                throw RecommendationError.noSuchColumn(
+                    path: text, column: declaration.column, meaning: declaration.meaning, seen: Self.seen(in: tables))
+            }
+        }
     }
 
     private func require(_ column: String, in tables: [Columns], _ reason: String) throws {
-        let headers = tables.map(\.names)
-        let isThere = headers.contains { header in
-            DeclaredColumns.position(of: column, in: header, normalised: header.map(ColumnNames.normalised)) != nil
-        }
-        if isThere { return }
-        var seen: [String] = []
-        for name in headers.joined() where !seen.contains(name) { seen.append(name) }
+        if tables.contains(where: { Self.has(column, $0) }) { return }
         throw RecommendationError.invalidColumns(
             reason: "\(text): no table has the column \(column.prefix(80)) that \(reason); there are: "
-                + "\(seen.isEmpty ? "none" : Self.shown(seen)); name another one: --columns field:NAME=COLUMN")
+                + "\(Self.seen(in: tables)); name another one: --columns field:NAME=COLUMN")
+    }
+
+    /// By its name, or where no names stand in the first line by its position.
+    private static func has(_ column: String, _ table: Columns) -> Bool {
+        guard table.names.isEmpty else {
+            let normalised = table.names.map(ColumnNames.normalised)
+            return DeclaredColumns.position(of: column, in: table.names, normalised: normalised) != nil
+        }
+        return Int(column).map { $0 >= 1 && $0 <= table.count.upperBound } ?? false
+    }
+
+    /// What columns there are, for messages.
+    private static func seen(in tables: [Columns]) -> String {
+        var names: [String] = []
+        for name in tables.flatMap(\.names) where !names.contains(name) { names.append(name) }
+        let positions = tables.filter(\.names.isEmpty).map(\.count.upperBound).max()
+        let parts = [names.isEmpty ? nil : shown(names), positions.map { "positions 1 to \($0)" }].compactMap(\.self)
+        return parts.isEmpty ? "none" : parts.joined(separator: ", ")
     }
 
     /// Names of columns, for messages.

@@ -22,7 +22,8 @@ extension SourceFiles {
                 items.append(table)
             }
         }
-        try inputs.requireDeclared(ratings: ratings.map(\.columns), items: items.map(\.columns))
+        try inputs.requireDeclared(
+            ratings: ratings.map(\.columns), items: items.map(\.columns), fieldsAreOfItems: true)
         return SourceFiles(items: items, ratings: ratings)
     }
 
