@@ -40,4 +40,32 @@ struct ImplicitRatingsTests {
     func broken(text: String) {
         #expect(throws: RecommendationError.self) { try EventWeights(parsing: text) }
     }
+
+    @Test("Of events with one user, item and time the largest weight counts, in whatever order they come", arguments: [1, 64])
+    func sameTime(size: Int) throws {
+        let folder = try TemporaryFolder()
+        let rules = ReadingRules(ratings: .events(try EventWeights(parsing: "view=0,cart=1,purchase=5")))
+        let dated = try folder.write(
+            "dated.csv",
+            """
+            user,item,event,date,item_title
+            u,i,view,2023-01-01,T
+            u,i,view,2023-01-02,T
+            u,i,purchase,2023-01-02,T
+            u,i,view,2023-01-02,T
+            u,i,cart,2023-01-02,T
+            u,i,view,2023-01-03,T
+            v,i,view,2023-01-02,T
+
+            """)
+        let data = try ReadData(.csv, dated, rules, size: size)
+        #expect(data.interactions.map(\.rating) == [0, 0, 5, 5, 5, 0, 0])
+        #expect(data.interactions.map(\.ordinal) == [0, 1, 2, 3, 4, 5, 6])
+        let untimed = try folder.write(
+            "untimed.csv", "user,item,event,item_title\nu,i,cart,T\nu,i,purchase,T\nu,i,view,T\nu,j,view,S\n")
+        #expect(try ReadData(.csv, untimed, rules, size: size).interactions.map(\.rating) == [1, 5, 5, 0])
+        // Whoever rates anew corrects.
+        let rated = try folder.write("rated.csv", "user,item,rating,item_title\nu,i,5,T\nu,i,1,T\n")
+        #expect(try ReadData(.csv, rated, size: size).interactions.map(\.rating) == [5, 1])
+    }
 }

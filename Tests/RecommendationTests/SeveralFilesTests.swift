@@ -53,4 +53,18 @@ struct SeveralFilesTests {
         let two = [folder.path + "/ml.part10.inter", folder.path + "/ml.part1.inter"]
         #expect(try ReadData(.recbole, two).users == ["u10", "u1"])
     }
+
+    @Test("Parts in a folder come in the order of their numbers, whatever the format", arguments: ["csv", "jsonl"])
+    func numberedParts(ending: String) throws {
+        let folder = try TemporaryFolder()
+        for part in [1, 2, 9, 10, 11, 100] {
+            try folder.write(
+                "part-\(part).\(ending)",
+                ending == "csv"
+                    ? "user,item,rating,item_title\nu\(part),i,4,T\n"
+                    : #"{"user":"u\#(part)","item":"i","rating":4,"item_title":"T"}"# + "\n")
+        }
+        let data = try ReadData(ending == "csv" ? .csv : .jsonl, folder.path)
+        #expect(data.users == ["u1", "u2", "u9", "u10", "u11", "u100"])
+    }
 }

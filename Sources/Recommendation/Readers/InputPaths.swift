@@ -17,12 +17,12 @@ struct InputPaths {
         return SourceFile(path, name: goesByPath ? path : nil, encoding: rules.encoding)
     }
 
-    /// Files in a folder with one of the endings, packed or not, sorted by name.
+    /// Files in a folder with one of the endings, packed or not, by name, part 2 before part 10.
     func files(in folder: String, endings: [String]) throws -> [SourceFile] {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: folder)
                 .filter { endings.contains(SourceFile.ending(of: $0)) }
-                .sorted()
+                .sorted(by: SourceFiles.isInOrder)
                 .map { file((folder as NSString).appendingPathComponent($0)) }
                 .filter(\.isRegular)
         } catch {
@@ -46,7 +46,7 @@ struct InputPaths {
     func others(than known: [SourceReport]) throws -> [SourceReport] {
         let names = Set(known.map(\.file))
         return try paths.filter(SourceFile.isFolder).flatMap { folder in
-            try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+            try FileManager.default.contentsOfDirectory(atPath: folder).sorted(by: SourceFiles.isInOrder)
                 .map { file((folder as NSString).appendingPathComponent($0)) }
                 .filter { !names.contains($0.name) && !SourceFile.isFolder($0.path) }
         }

@@ -1,6 +1,7 @@
 /// Reads ratings and item titles from public data formats, in batches.
 ///
-/// Memory holds one batch, one chunk of the file and the ids and titles of the items; the number of ratings does not matter.
+/// Memory holds one batch, one chunk of the file and the ids and titles of the items; the number of ratings does not matter,
+/// except that of events those with more than the smallest weight are remembered.
 /// Files may be packed (gz, zst). Text is UTF-8, or Windows-1252 (which ISO 8859-1 is part of) where it is not valid UTF-8, or
 /// UTF-16 with a byte order mark, or what was declared. Lines end in LF or CR LF, or in CR alone. A file may be a pipe, and
 /// `-` is standard input. Users and items are named by the rule of `Identifier`.

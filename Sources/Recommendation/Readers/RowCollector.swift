@@ -13,6 +13,8 @@ struct RowCollector {
     private var hasItemRows = false
     private var ordinal: Int64 = 0
     private let rules: ReadingRules
+    /// Where ratings come from events: the largest weight so far of what a row gave more than the smallest one. Only looked up.
+    private var weights: [InteractionKey: Double] = [:]
     /// By file. Only looked up.
     private var forms: [String: ValueForms] = [:]
 
@@ -91,7 +93,7 @@ struct RowCollector {
             report.kept += 1
             ordinal += 1
             note(interaction.timestamp, written, file: file)
-            batch.interactions.append(interaction)
+            batch.interactions.append(weighted(interaction))
             try flushIfFull()
         } catch let refusal as Refusal {
             refuse(refusal, file: file, line: line, isRating: true, row: row)
@@ -138,6 +140,16 @@ struct RowCollector {
         let interaction = Interaction(
             user: user, item: item, timestamp: time?.seconds ?? 0, rating: rating, ordinal: ordinal)
         return (interaction, Written(time: time?.form, hasComma: hasComma))
+    }
+
+    /// Of events the largest weight of a user, item and time counts, whichever row comes last: somebody who looks once more on
+    /// the day of a purchase has not taken it back. Rows of the smallest weight, which most are, need not be remembered.
+    private mutating func weighted(_ interaction: Interaction) -> Interaction {
+        guard case .events(let events) = rules.ratings else { return interaction }
+        var interaction = interaction
+        if let known = weights[interaction.key] { interaction.rating = max(interaction.rating, known) }
+        if interaction.rating > events.smallest { weights[interaction.key] = interaction.rating }
+        return interaction
     }
 
     private func rating(of row: Row) throws(Refusal) -> (value: Double, hasComma: Bool) {

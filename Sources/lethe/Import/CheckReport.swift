@@ -41,6 +41,8 @@ struct CheckReport: Encodable {
     var items: Int
     /// Each user, item and time once.
     var interactions = 0
+    /// Kept rows that name a user, item and time that another row has named before.
+    var rowsRepeated = 0
     var interactionLikes = 0
     /// With more interactions than a prompt shows, so that there is something to ask about.
     var usersWithPrompts = 0
@@ -102,6 +104,11 @@ extension CheckReport {
         lines.append(
             "\(users) users, \(items) items, \(interactions) interactions; likes: "
                 + Self.share(interactionLikes, of: interactions))
+        if rowsRepeated > 0 {
+            lines.append(
+                "\(rowsRepeated) rows name a user, item and time that a row before them has named: they make one interaction, "
+                    + "with --events of the largest weight, else of the last rating")
+        }
         let shown = settings.first { $0.name == PromptField.history.rawValue }?.value ?? ""
         lines.append(
             "users with more than \(shown) interactions: \(usersWithPrompts); the other \(usersWithTooLittleHistory) get no prompt (--history)"

@@ -44,6 +44,7 @@ struct ImportCheck {
                 if tokenizer != nil, prompt.split == .train { sample.add(TrainingPrompt(prompt)) }
             }
         }
+        check.rowsRepeated = check.rowsKept - check.interactions
         if recorded == nil {
             if data.domain == nil, data.template == nil {
                 check.notKnown.append(

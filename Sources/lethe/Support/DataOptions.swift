@@ -48,7 +48,8 @@ struct DataOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Ratings by what happened: view=0,cart=1,purchase=1, from the column event (or --columns event=NAME). Then a \
-            weight above 0 is a like unless --like-above says otherwise. Rows of other events are refused.
+            weight above 0 is a like unless --like-above says otherwise. Of rows of one user, item and time the largest \
+            weight counts. Rows of other events are refused.
             """, valueName: "EVENT=WEIGHT,…"))
     var events: String?
 

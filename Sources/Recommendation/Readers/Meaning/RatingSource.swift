@@ -10,6 +10,7 @@ public enum RatingSource: Hashable, Sendable {
 /// What happenings are worth: `view=0,cart=1,purchase=1`.
 public struct EventWeights: Hashable, Sendable {
     private let weights: [String: Double]
+    let smallest: Double
 
     /// - Throws: `RecommendationError.invalidColumns`.
     public init(parsing text: String) throws(RecommendationError) {
@@ -24,6 +25,7 @@ public struct EventWeights: Hashable, Sendable {
             }
         }
         self.weights = weights
+        smallest = weights.values.min() ?? 0
     }
 
     /// Capitals and blanks around it do not count. nil: it was given none.

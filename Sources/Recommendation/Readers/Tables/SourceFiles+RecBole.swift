@@ -64,15 +64,14 @@ extension SourceFiles {
                 throw RecommendationError.missingFile(
                     path: path, wanted: found.isEmpty ? "file NAME.inter" : "single .inter file; name one of them")
             }
-            return found.sorted { isInOrder($0.path, $1.path) }
+            return found
         }
         let stem = Self.stem(of: path)
         let whole = Self.packedOrNot(stem + ".inter").map(inputs.file).first(where: \.exists)
         if let whole { return [whole] }
-        let parts = try inputs.files(in: FilePath.folder(of: path), endings: ["inter"]).filter {
+        return try inputs.files(in: FilePath.folder(of: path), endings: ["inter"]).filter {
             (Self.stem(of: $0.path) as NSString).deletingPathExtension.lastPathComponent == stem.lastPathComponent
         }
-        return parts.sorted { isInOrder($0.path, $1.path) }
     }
 
     private static func packedOrNot(_ path: String) -> [String] { [path] + FilePacking.endings.map { path + $0 } }
@@ -83,26 +82,5 @@ extension SourceFiles {
         let bare = String(path.dropLast(packing?.count ?? 0))
         for ending in [".inter", ".item"] where bare.hasSuffix(ending) { return String(bare.dropLast(ending.count)) }
         return path
-    }
-
-    /// Numbers in names count as numbers: part 2 comes before part 10.
-    static func isInOrder(_ left: String, _ right: String) -> Bool {
-        func pieces(_ text: String) -> [(number: String, text: String)] {
-            var pieces: [(number: String, text: String)] = []
-            var wasDigit = false
-            for character in text {
-                let isDigit = ("0"..."9").contains(character)
-                if pieces.isEmpty || isDigit != wasDigit { pieces.append(("", "")) }
-                wasDigit = isDigit
-                let last = pieces.count - 1
-                if isDigit { pieces[last].number.append(character) } else { pieces[last].text.append(character) }
-            }
-            return pieces.map { (String($0.number.drop { $0 == "0" }), $0.text) }
-        }
-        for (left, right) in zip(pieces(left), pieces(right)) where left != right {
-            if left.text != right.text { return left.text < right.text }
-            return (left.number.count, left.number) < (right.number.count, right.number)
-        }
-        return left < right
     }
 }

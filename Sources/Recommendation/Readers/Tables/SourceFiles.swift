@@ -22,4 +22,25 @@ struct SourceFiles {
     var ratings: [Table]
     /// Files of a folder of which nothing is taken, and why.
     var unused: [SourceReport] = []
+
+    /// Numbers in names count as numbers: part 2 comes before part 10.
+    static func isInOrder(_ left: String, _ right: String) -> Bool {
+        func pieces(_ text: String) -> [(number: String, text: String)] {
+            var pieces: [(number: String, text: String)] = []
+            var wasDigit = false
+            for character in text {
+                let isDigit = ("0"..."9").contains(character)
+                if pieces.isEmpty || isDigit != wasDigit { pieces.append(("", "")) }
+                wasDigit = isDigit
+                let last = pieces.count - 1
+                if isDigit { pieces[last].number.append(character) } else { pieces[last].text.append(character) }
+            }
+            return pieces.map { (String($0.number.drop { $0 == "0" }), $0.text) }
+        }
+        for (left, right) in zip(pieces(left), pieces(right)) where left != right {
+            if left.text != right.text { return left.text < right.text }
+            return (left.number.count, left.number) < (right.number.count, right.number)
+        }
+        return left < right
+    }
 }
