@@ -16,7 +16,7 @@ struct DataInTests {
         #expect(again["prompts"] as? NSDictionary == first["prompts"] as? NSDictionary)
         #expect(again["shards_changed"] as? [Int] == [] && again["rows_corrected"] as? Int == 0)
         let refused = try cluster.command("import", "--format", "csv", file, "--history", "4")
-        #expect(refused.status == 65)
+        #expect(refused.status == 64)
         #expect(refused.errors.contains("--history is 5 in this cluster, not 4"))
         let status = try cluster.succeed("status")
         #expect((status["statistics"] as? [String: Any])?["prompts_change"] == nil)

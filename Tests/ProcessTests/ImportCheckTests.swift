@@ -101,8 +101,66 @@ struct ImportCheckTests {
         let stars = cluster.root.appendingPathComponent("stars.csv").path
         try Data(Ratings.csv(users: 2).utf8).write(to: URL(fileURLWithPath: stars))
         _ = try cluster.succeed("import", "--format", "csv", stars)
-        let refused = try cluster.command("import", "--format", "csv", file, "--rating", "1")
-        #expect(refused.status == 65 && refused.errors.contains("--like-above is 3.0 in this cluster, not 0.0"))
+        for more in [[], ["--check"]] {
+            let refused = try cluster.command(["import", "--format", "csv", file, "--rating", "1"] + more)
+            #expect(refused.status == 64, "\(refused.errors)")
+            // Nobody gave a threshold, so none can be left out.
+            #expect(refused.errors.contains("give --like-above 3.0 and a --rating above it"), "\(refused.errors)")
+            #expect(!refused.errors.contains("leave it out"))
+            #expect((refused.json["error"] as? [String: Any])?["code"] as? String == "prompts-differ")
+        }
+        let done = try cluster.succeed("import", "--format", "csv", file, "--rating", "5", "--like-above", "3")
+        #expect(done["rows_new"] as? Int == 2)
+    }
+
+    @Test("What differs from the record is refused before a row is read, by the check as by the import")
+    func recordedSettings() throws {
+        let cluster = try TestCluster()
+        let files = try write(to: cluster.root.appendingPathComponent("shop"))
+        _ = try cluster.succeed("import", "--format", "csv", files.orders, "--history", "3")
+        // Standard input is empty: whoever reads it first has something else to say.
+        for path in [files.orders, "-"] {
+            for more in [[], ["--check"]] {
+                let refused = try cluster.command(["import", "--format", "csv", path, "--history", "5"] + more)
+                #expect(refused.status == 64, "\(path) \(more): \(refused.errors)")
+                #expect(refused.errors.contains("--history is 3 in this cluster, not 5; leave it out"))
+                let error = try #require(refused.json["error"] as? [String: Any])
+                #expect(error["code"] as? String == "prompts-differ" && error["kind"] as? String == "usage")
+            }
+        }
+        // One slice: nobody can be dealt to another one.
+        for more in [[], ["--check"]] {
+            let undealt = try cluster.command(["import", "--format", "csv", files.orders, "--new-data", "last"] + more)
+            #expect(undealt.status == 65 && undealt.errors.contains("one slice"), "\(undealt.errors)")
+        }
+        let page = try cluster.succeed(
+            "import", "--check", "--format", "csv", files.orders, "--history", "5", "--change-prompts")
+        #expect(page["users_with_prompts"] as? Int == 3)
+        #expect((page["prompts"] as? [String: Int])?["train"] == 0)
+        let settings = page["settings"] as? [[String: String]] ?? []
+        #expect(settings.contains(["name": "history", "value": "5"]))
+        let remarks = page["not_known"] as? [String] ?? []
+        #expect(remarks.contains { $0.contains("forgotten in this cluster stays out") })
+    }
+
+    @Test("Rows that name what a row before them has named are counted, and of events the largest weight counts")
+    func repeatedRows() throws {
+        let cluster = try TestCluster()
+        let file = cluster.root.appendingPathComponent("events.csv").path
+        let rows = "u,i,view,2023-01-01\nu,i,purchase,2023-01-02\nu,i,view,2023-01-02\nv,i,view,2023-01-02\n"
+        let titled = rows.split(separator: "\n").map { $0 + ",T\n" }.joined()
+        try Data(("user,item,event,date,item_title\n" + titled).utf8).write(to: URL(fileURLWithPath: file))
+        let arguments = ["import", "--format", "csv", file, "--events", "view=0,cart=1,purchase=5"]
+        let page = try cluster.command(arguments + ["--check"]).json
+        #expect(page["rows_kept"] as? Int == 4 && page["interactions"] as? Int == 3)
+        #expect(page["rows_repeated"] as? Int == 1 && page["interaction_likes"] as? Int == 1)
+        for attempt in 0..<2 {
+            let done = try cluster.command(arguments)
+            #expect(done.status == 0 && done.json["rows_new"] as? Int == (attempt == 0 ? 3 : 0), "\(done.errors)")
+            #expect(done.json["rows_corrected"] as? Int == 0)
+        }
+        let kept = try cluster.succeed("access", "--user", "u")["interactions"] as? [[String: Any]] ?? []
+        #expect(kept.compactMap { $0["rating"] as? Double } == [0, 5])
     }
 
     @Test(

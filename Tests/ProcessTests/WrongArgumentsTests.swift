@@ -56,6 +56,32 @@ struct WrongArgumentsTests {
         #expect(try lethe(command).output.isEmpty)
     }
 
+    @Test(
+        "A value out of bounds and a noun that is none are wrong arguments wherever prompts are made",
+        arguments: [
+            ["--history", "0"], ["--history", "1001"], ["--history=-1"], ["--fraction", "2"], ["--fraction", "nan"],
+            ["--validation-fraction", "1.5"], ["--test-fraction=-0.1"], ["--like-above", "nan"],
+            ["--like-above", "inf"],
+            ["--title-bytes", "63"], ["--title-bytes", "1000001"], ["--domain", ""], ["--domain", ":"],
+            ["--domain", "a:b:c"], ["--domain", "a\u{7}b"], ["--negatives", "21"],
+        ])
+    func bounds(_ options: [String]) throws {
+        // Only an import draws.
+        let commands =
+            [["import", "--check"], ["import"]] + (options[0] == "--negatives" ? [] : [["prompts", "--split", "test"]])
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-\(UUID().uuidString).csv")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data("user,item,rating,item_title\na,i,4,T\n".utf8).write(to: file)
+        let cluster = options == ["--history", "0"] ? try TestCluster() : nil
+        for command in commands where command != ["import"] || cluster != nil {
+            let place = command[0] == "import" ? ["--coordinator", cluster?.endpoint ?? "tcp://127.0.0.1:1"] : []
+            let result = try lethe(command + place + ["--format", "csv", file.path, "--json"] + options)
+            #expect(result.status == 64, "\(command) \(options): \(result.status) \(result.errors)")
+            let error = try #require(result.json["error"] as? [String: Any], "\(result.errors)")
+            #expect(error["kind"] as? String == "usage" && error["code"] as? String == "usage")
+        }
+    }
+
     @Test("A command that is not there is named, not the option that it does not have")
     func unknownCommand() throws {
         for command in [["no-such-command"], ["bench", "no-such-bench"]] {

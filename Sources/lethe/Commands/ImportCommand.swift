@@ -104,7 +104,10 @@ struct ImportCommand: ParsableCommand {
         if check {
             try reportingFailures(json: client.json) {
                 try requireBounds()
-                try ImportCheck(data: data, negatives: negatives, model: model, client: client).run()
+                try ImportCheck(
+                    data: data, changePrompts: changePrompts, newData: newData, negatives: negatives, model: model,
+                    client: client
+                ).run()
             }
             return
         }
@@ -124,6 +127,7 @@ struct ImportCommand: ParsableCommand {
             if newData == .last || leavers != nil { try configuration.requireDealing() }
             if negatives > 0 { try configuration.requireDrawing() }
             let recorded = configuration.prompts
+            if let recorded { _ = try data.configuration(prompts, over: recorded, changePrompts: changePrompts) }
             let report: ImportReport
             do {
                 report = try data.reader(recorded: recorded, itemsAreDeclared: negatives > 0).forEachBatch { batch in

@@ -8,6 +8,9 @@ import Unlearning
 /// Reads everything as an import would, sends nothing, and says what would come of it.
 struct ImportCheck {
     let data: DataOptions
+    /// Whether settings may differ from the recorded ones.
+    let changePrompts: Bool
+    let newData: NewPeople?
     /// For each like.
     let negatives: Int
     /// Whose tokenizer counts; nil: tokens are not known.
@@ -15,9 +18,14 @@ struct ImportCheck {
     let client: ClientOptions
 
     func run() throws {
+        let wanted = try data.configuration()
         let cluster = recordedConfiguration()
         let recorded = cluster?.prompts
-        let configuration = try recorded?.taking(data.given, from: data.configuration()) ?? data.configuration()
+        // What a cluster would refuse after the last row is refused before the first.
+        if newData == .last { try cluster?.requireDealing() }
+        if negatives > 0 { try cluster?.requireDrawing() }
+        let configuration =
+            try recorded.map { try data.configuration(wanted, over: $0, changePrompts: changePrompts) } ?? wanted
         let tokenizer = try model.map { try ModelLoader.load(path: $0) }
         // Which items are drawn depends on the cluster's seed; how many prompts that makes, a little.
         var set = try PromptSet(
@@ -51,6 +59,10 @@ struct ImportCheck {
                     "prompts call an item a movie; --domain lamp (or --domain Lampe:Lampen) calls it otherwise")
             }
             check.notKnown.append("no coordinator with data answers: prompts are those of a first import")
+        } else {
+            check.notKnown.append(
+                "whoever and whatever was forgotten in this cluster stays out of an import and is counted here all the same: "
+                    + "what is kept of them tells the coordinator alone")
         }
         if let tokenizer {
             if let frame = builder.frame { try tokenizer.tokenizer.check(frame) }

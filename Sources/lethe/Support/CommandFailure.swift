@@ -29,6 +29,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as ClientError: self.init(ExitStatus(error.code), error.message)
         case let error as LanguageModelError: self.init(.badInput, error.description)
         case RecommendationError.invalidColumns(let reason): self.init(.usage, reason)
+        case RecommendationError.invalidConfiguration: self.init(.usage, "\(error)")
         case let error as RecommendationError: self.init(.badInput, error.description)
         case let error as ZeroMQError: self.init(Self.status(of: error), error.description)
         case UnlearningError.invalidSpecification(let reason): self.init(.usage, reason)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LanguageModels
+import Messages
 import Recommendation
 
 extension RatingsReader.Format: ExpressibleByArgument {}
@@ -142,10 +143,10 @@ struct DataOptions: ParsableArguments {
 
     /// With the built-in defaults for what is not given.
     ///
-    /// - Throws: `RecommendationError.invalidConfiguration`, `.invalidTemplate`, `.unreadableFile`; `LanguageModelError` of
-    ///   the model whose chat template is wanted.
+    /// - Throws: `RecommendationError.invalidConfiguration`, `.invalidTemplate`, `.unreadableFile`; `CommandFailure` for a noun
+    ///   that is none; `LanguageModelError` of the model whose chat template is wanted.
     func configuration() throws -> PromptConfiguration {
-        let noun = try domain.map { try PromptNoun(parsing: $0) } ?? .movie
+        let noun = try noun() ?? .movie
         let configuration = PromptConfiguration(
             method: method ?? .leaveLast, domain: noun, historyLength: history ?? 10,
             likeAbove: likeAbove ?? (isImplicit ? 0 : noun == .book ? 5 : 3), trainFraction: fraction ?? 1,
@@ -154,6 +155,41 @@ struct DataOptions: ParsableArguments {
             chat: try chatMarkers())
         _ = try PromptBuilder(configuration: configuration)
         return configuration
+    }
+
+    /// What a cluster would make prompts with after an import.
+    ///
+    /// - Parameters:
+    ///   - wanted: `configuration()`
+    ///   - recorded: the cluster's.
+    ///   - changePrompts: whether what is given may differ from it.
+    /// - Throws: `ClientError` where it differs, as the coordinator would after it was sent all rows; as `PromptBuilder`.
+    func configuration(
+        _ wanted: PromptConfiguration, over recorded: PromptConfiguration, changePrompts: Bool
+    ) throws -> PromptConfiguration {
+        let merged = recorded.taking(given, from: wanted)
+        _ = try PromptBuilder(configuration: merged)
+        let changes = recorded.changes(to: merged)
+        if changes.isEmpty || changePrompts { return merged }
+        if likeAbove == nil, changes.contains(where: { $0.field == .likeAbove }) {
+            // Nobody gave the threshold: it followed from where the ratings come from.
+            let (option, values) = rating == nil ? ("--events", "weights") : ("--rating", "a --rating")
+            let text = PromptField.likeAbove.text(in: recorded)
+            throw ClientError(
+                code: .promptsDiffer,
+                message: "nothing was imported: with \(option) a rating above 0 is a like, in this cluster one above \(text); "
+                    + "give --like-above \(text) and \(values) above it for what is a like")
+        }
+        throw ClientError(LedgerError.promptsDiffer(changes))
+    }
+
+    /// - Throws: `CommandFailure`, status 64: unlike the words of a file a noun is an argument.
+    private func noun() throws -> PromptNoun? {
+        do {
+            return try domain.map { text throws(RecommendationError) in try PromptNoun(parsing: text) }
+        } catch RecommendationError.invalidTemplate(let reason) {
+            throw CommandFailure(.usage, "--domain: \(reason)")
+        }
     }
 
     private func wording() throws -> PromptWording? {

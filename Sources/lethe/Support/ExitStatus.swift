@@ -39,15 +39,13 @@ enum ExitStatus: Int32 {
         self =
             switch code {
             case .unreachable: .unreachable
-            case .noSlices, .noSuchStage: .usage
+            case .noSlices, .noSuchStage, .promptsDiffer: .usage
             case .superseded, .otherProtocol, .protocolVersion, .wrongProtocol, .arithmetic, .baseModel, .precision,
                 .duplicateWorker, .foreignID, .full, .invalidHello, .notAllowed, .keyRefused:
                 .refused
             case .noData, .oneLabel, .notTrained, .noCleanAdapter, .busy, .dataChanged, .workerLive: .notReady
             case .unknownUser, .unknownItem, .unknownInteraction, .invalidRequest, .unknownOperation, .unknownRequest,
-                .unknownAdapter, .unknownStage, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable,
-                .promptsDiffer,
-                .tooLarge:
+                .unknownAdapter, .unknownStage, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable, .tooLarge:
                 .badInput
             default: .failed
             }
