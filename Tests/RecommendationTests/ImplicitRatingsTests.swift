@@ -41,7 +41,7 @@ struct ImplicitRatingsTests {
         #expect(throws: RecommendationError.self) { try EventWeights(parsing: text) }
     }
 
-    @Test("Of events with one user, item and time the largest weight counts, in whatever order they come", arguments: [1, 64])
+    @Test("Of events with one user, item and time the largest weight counts, in whatever order", arguments: [1, 64])
     func sameTime(size: Int) throws {
         let folder = try TemporaryFolder()
         let rules = ReadingRules(ratings: .events(try EventWeights(parsing: "view=0,cart=1,purchase=5")))

@@ -70,7 +70,8 @@ extension AdaptersCommand {
                 try Data(try self.card(of: listed, base: base, coordinator).text.utf8).write(to: card, options: .atomic)
                 if let note = base?.note { Output.note("warning: \(note)") }
                 try client.output.emit(
-                    Summary(directories: written, approximate: approximate, card: card.path)
+                    Summary(directories: written, approximate: approximate, card: card.path),
+                    done: "the adapters are in \(root.path)"
                 ) {
                     (written.map { approximate.contains($0) ? "\($0) (approximate)" : $0 } + [card.path])
                         .joined(separator: "\n")

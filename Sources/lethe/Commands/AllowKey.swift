@@ -118,7 +118,7 @@ struct AllowKey: ParsableCommand {
             let line = KeyLine(entry)
             let note = entry.roles.contains(.worker) ? entry.worker.meaning : nil
             let summary = Summary(allowed: line, allowList: try list.path(), new: isNew, note: note)
-            try Output(json: list.json).emit(summary) {
+            try Output(json: list.json).emit(summary, done: "the key is on the list") {
                 "\(line.title) may \(line.roles.joined(separator: ", ")); \(AllowListOptions.whenChanged)"
                     + (note.map { "\n\($0)" } ?? "")
             }
@@ -164,7 +164,7 @@ struct RevokeKey: ParsableCommand {
                 throw CommandFailure(.badInput, "\(path) has no key, and none named, \(key)")
             }
             let line = KeyLine(entry)
-            try Output(json: list.json).emit(Summary(revoked: line, allowList: path)) {
+            try Output(json: list.json).emit(Summary(revoked: line, allowList: path), done: "the key is off the list") {
                 "\(line.title) is off the list; \(AllowListOptions.whenChanged)"
             }
         }

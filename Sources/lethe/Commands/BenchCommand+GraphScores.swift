@@ -29,7 +29,7 @@ extension BenchCommand.Graph {
             data, model: settings.model, regularisation: settings.regularisation, seed: 1, threads: settings.threads)
         let encoder = JSONEncoder.printed
         for margin in scores.margins(of: pairs) {
-            print(String(decoding: try encoder.encode(Line(margin: margin)), as: UTF8.self))
+            try Output.write(String(decoding: encoder.encode(Line(margin: margin)), as: UTF8.self) + "\n")
         }
     }
 

@@ -73,15 +73,24 @@ struct ForgetCommand: ParsableCommand {
             let accepted = try ReplyCoding.decode(ForgetReply.self, from: reply.body)
             // A repeated request may have been finished long ago.
             guard wait, accepted.certificate == nil else {
-                try client.output.emit(ForgetSummary(accepted)) { ForgetSummary(accepted).text }
+                try client.output.emit(ForgetSummary(accepted), done: Self.isAccepted(accepted)) {
+                    ForgetSummary(accepted).text
+                }
                 return
             }
             Output.note(ForgetSummary(accepted).text)
             let body = try coordinator.wait(forOperation: accepted.outcome.request)
             let done = try ReplyCoding.decode(OperationReply<ForgetReply>.self, from: body)
             guard let result = done.result else { throw CommandFailure(.failed, "the reply holds no certificate") }
-            try client.output.emit(ForgetSummary(result)) { ForgetSummary(result).text }
+            try client.output.emit(ForgetSummary(result), done: Self.isAccepted(result)) { ForgetSummary(result).text }
         }
+    }
+}
+
+extension ForgetCommand {
+    /// Also where nobody could read the report.
+    private static func isAccepted(_ reply: ForgetReply) -> String {
+        "the data is forgotten, as request \(reply.outcome.request) (lethe requests)"
     }
 }
 

@@ -169,7 +169,7 @@ struct ImportCommand: ParsableCommand {
                 likes: done.likes, shardsOfOneLabel: done.shardsOfOneLabel ?? [], files: report.files,
                 filesWithoutTime: report.filesWithoutTime, refusals: report.reasons,
                 promptsShortened: done.outcome.promptsShortened ?? 0, shortened: done.outcome.shortened ?? [])
-            try client.output.emit(summary) { text(summary) }
+            try client.output.emit(summary, done: "the import is done") { text(summary) }
         }
     }
 

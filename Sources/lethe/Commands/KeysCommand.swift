@@ -39,7 +39,9 @@ struct MakeKeys: ParsableCommand {
             let pair = try CurveKeyPair.generate()
             try pair.write(to: file)
             let summary = Summary(file: file, publicFile: file + ".pub", publicKey: pair.publicKey.text)
-            try Output(json: json).emit(summary) { "wrote \(file) (secret) and \(file).pub (public)" }
+            try Output(json: json).emit(summary, done: "the keys are written") {
+                "wrote \(file) (secret) and \(file).pub (public)"
+            }
         }
     }
 }

@@ -50,9 +50,7 @@ struct PromptsCommand: ParsableCommand {
                     id: prompt.id, instruction: prompt.instruction, input: prompt.input, output: prompt.output,
                     user: prompt.user, item: prompt.target.item, timestamp: prompt.target.timestamp,
                     frame: prompt.frame, text: prompt.frame.map { _ in prompt.text })
-                var data = try encoder.encode(line)
-                data.append(UInt8(ascii: "\n"))
-                try FileHandle.standardOutput.write(contentsOf: data)
+                try Output.write(String(decoding: encoder.encode(line), as: UTF8.self) + "\n")
             }
             for file in report.files { Output.note(file.text) }
             for line in report.samples {

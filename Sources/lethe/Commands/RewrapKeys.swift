@@ -40,7 +40,9 @@ struct RewrapKeys: ParsableCommand {
             let new = try source(newMasterKey, "--new-master-key").read()
             guard old != new else { throw CommandFailure(.usage, "--new-master-key is the same as --master-key") }
             let count = try KeyFolder.rewrap(folder: URL(fileURLWithPath: keysDir), from: old, to: new)
-            try Output(json: json).emit(Summary(keysDir: keysDir, keys: count)) {
+            try Output(json: json).emit(
+                Summary(keysDir: keysDir, keys: count), done: "the keys are sealed under the new master key"
+            ) {
                 "\(count) keys in \(keysDir) are sealed under the new master key; the old one opens nothing there any more"
             }
         }

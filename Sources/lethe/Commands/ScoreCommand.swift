@@ -50,7 +50,7 @@ struct ScoreCommand: ParsableCommand {
                 let line = Line(
                     margin: logits.margin, probability: Metrics.probability(margin: Double(logits.margin)),
                     tokens: tokens.count)
-                print(String(decoding: try encoder.encode(line), as: UTF8.self))
+                try Output.write(String(decoding: encoder.encode(line), as: UTF8.self) + "\n")
             }
         }
     }

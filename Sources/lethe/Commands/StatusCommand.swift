@@ -16,7 +16,7 @@ struct StatusCommand: ParsableCommand {
             repeat {
                 let reply = try coordinator.call(.status)
                 let terminal = Terminal.output
-                if watch, !client.json, terminal.isRich { print("\u{1B}[H\u{1B}[2J", terminator: "") }
+                if watch, !client.json, terminal.isRich { try Output.write("\u{1B}[H\u{1B}[2J") }
                 try client.output.emit(json: reply.body) {
                     try StatusText(ReplyCoding.decode(StatusReply.self, from: reply.body), on: terminal).text
                 }

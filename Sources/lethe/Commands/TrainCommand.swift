@@ -18,14 +18,16 @@ struct TrainCommand: ParsableCommand {
         try client.withClient { coordinator in
             guard wait else {
                 let accepted = try ReplyCoding.decode(AcceptedReply.self, from: coordinator.call(.train).body)
-                try client.output.emit(accepted.report) {
+                try client.output.emit(accepted.report, done: "the training is ordered") {
                     "accepted as \(accepted.report.id); follow it with `lethe status`"
                 }
                 return
             }
             let done = try ReplyCoding.decode(AcceptedReply.self, from: coordinator.complete(.train))
             let adapters = try ReplyCoding.decode(AdaptersReply.self, from: coordinator.call(.adapters).body)
-            try client.output.emit(TrainSummary(operation: done.report.id, shards: adapters.adapters)) {
+            try client.output.emit(
+                TrainSummary(operation: done.report.id, shards: adapters.adapters), done: "every shard is current"
+            ) {
                 adapters.text
             }
         }

@@ -19,7 +19,7 @@ struct NamedWorker: ParsableArguments {
             let body = try coordinator.call(.order(.init(worker: worker, verb: verb))).body
             let reply = try ReplyCoding.decode(WorkerOrderReply.self, from: body)
             try whenDone(coordinator, reply)
-            try client.output.emit(reply) { text(reply) }
+            try client.output.emit(reply, done: "the order is given") { text(reply) }
         }
     }
 }
@@ -128,7 +128,7 @@ struct ForgetCopyCommand: ParsableCommand {
         try client.withClient { coordinator in
             let body = try coordinator.call(.forgetCopy(.init(worker: worker, shard: shard))).body
             let reply = try ReplyCoding.decode(ForgottenCopyReply.self, from: body)
-            try client.output.emit(reply) {
+            try client.output.emit(reply, done: "the copies are declared destroyed") {
                 let shards = reply.shards.map(String.init).joined(separator: ", ")
                 return "declared destroyed: what worker \(reply.worker) (\(reply.name)) held of shards \(shards)"
             }

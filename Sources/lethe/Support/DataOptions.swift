@@ -177,7 +177,8 @@ struct DataOptions: ParsableArguments {
             let text = PromptField.likeAbove.text(in: recorded)
             throw ClientError(
                 code: .promptsDiffer,
-                message: "nothing was imported: with \(option) a rating above 0 is a like, in this cluster one above \(text); "
+                message:
+                    "nothing was imported: with \(option) a rating above 0 is a like, in this cluster one above \(text); "
                     + "give --like-above \(text) and \(values) above it for what is a like")
         }
         throw ClientError(LedgerError.promptsDiffer(changes))

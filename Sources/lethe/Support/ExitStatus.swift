@@ -45,7 +45,8 @@ enum ExitStatus: Int32 {
                 .refused
             case .noData, .oneLabel, .notTrained, .noCleanAdapter, .busy, .dataChanged, .workerLive: .notReady
             case .unknownUser, .unknownItem, .unknownInteraction, .invalidRequest, .unknownOperation, .unknownRequest,
-                .unknownAdapter, .unknownStage, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable, .tooLarge:
+                .unknownAdapter, .unknownStage, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable,
+                .tooLarge:
                 .badInput
             default: .failed
             }

@@ -10,14 +10,16 @@ struct Output {
     var json: Bool
 
     /// Prints the value as one JSON object with `schema_version`, or the text.
-    func emit(_ value: some Encodable, text: () -> String) throws {
-        try emit(json: JSONEncoder.printed.encode(value), text: text)
+    ///
+    /// - Parameter done: as in `write`.
+    func emit(_ value: some Encodable, done: String? = nil, text: () -> String) throws {
+        try emit(json: JSONEncoder.printed.encode(value), done: done, text: text)
     }
 
     /// The same for a reply's body, which is JSON already.
-    func emit(json body: Data, text: () throws -> String) throws {
+    func emit(json body: Data, done: String? = nil, text: () throws -> String) throws {
         guard json else {
-            print(try text())
+            try Self.write(try text() + "\n", done: done)
             return
         }
         guard var object = try JSONSerialization.jsonObject(with: body) as? [String: Any] else {
@@ -25,7 +27,35 @@ struct Output {
         }
         object["schema_version"] = Output.schemaVersion
         let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-        print(String(decoding: data, as: UTF8.self))
+        try Self.write(String(decoding: data, as: UTF8.self) + "\n", done: done)
+    }
+
+    /// Writes to standard output, at once: a report that reaches nobody is no success.
+    ///
+    /// - Parameter done: what an order has done all the same, so that nobody takes it for refused.
+    /// - Throws: `CommandFailure`, status 1.
+    static func write(_ text: String, done: String? = nil) throws {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Foundation.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count > 0 {
+                bytes = bytes.dropFirst(count)
+                continue
+            }
+            let code = count < 0 ? errno : EIO
+            switch code {
+            case EINTR: continue
+            case EAGAIN:
+                // Somebody who has the other end too made it non-blocking.
+                var place = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&place, 1, -1)
+            default:
+                throw CommandFailure(
+                    .failed,
+                    "standard output cannot be written: \(String(cString: strerror(code)))"
+                        + (done.map { "; only the report is lost: \($0)" } ?? ""))
+            }
+        }
     }
 
     static func note(_ text: String) {

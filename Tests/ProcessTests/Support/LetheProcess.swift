@@ -86,9 +86,12 @@ private let stateDirectory = FileManager.default.temporaryDirectory.appendingPat
 
 /// Runs a command to its end.
 ///
-/// - Parameter folder: where it runs; nil: where this process does.
+/// - Parameters:
+///   - folder: where it runs; nil: where this process does.
+///   - place: what standard output is; nil: what the result holds.
 func lethe(
-    _ arguments: [String], environment: [String: String] = [:], in folder: URL? = nil, binary: URL = LetheBinary.url
+    _ arguments: [String], environment: [String: String] = [:], in folder: URL? = nil, printingTo place: String? = nil,
+    binary: URL = LetheBinary.url
 ) throws -> CommandResult {
     let process = Process()
     process.executableURL = binary
@@ -107,7 +110,7 @@ func lethe(
         try? FileManager.default.removeItem(at: errors)
     }
     for file in [output, errors] { try Data().write(to: file) }
-    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardOutput = try FileHandle(forWritingTo: place.map { URL(fileURLWithPath: $0) } ?? output)
     process.standardError = try FileHandle(forWritingTo: errors)
     try process.run()
     process.waitUntilExit()
