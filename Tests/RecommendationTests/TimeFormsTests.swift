@@ -26,7 +26,9 @@ struct TimeFormsTests {
         arguments: [
             "2023-11-14T22:13:20Z", "2023-11-14 22:13:20", "2023-11-14T22:13:20.123456", "2023-11-14T23:13:20+01:00",
             "2023-11-14T17:13:20,5-0500", "2023-11-14 22:13:20 UTC", "2023-11-14 22:13:20+00",
-            "2023-11-14 22:13:20.5 +00:00",
+            "2023-11-14 22:13:20.5 +00:00", "20231114T221320Z", "20231114T221320", "20231114 22:13:20",
+            "20231114T231320.5+0100",
+            "20231114T171320-05:00", "20231114221320",
         ])
     func dates(text: String) {
         #expect(Timestamps.seconds(text) == 1_700_000_000)
@@ -34,8 +36,30 @@ struct TimeFormsTests {
     }
 
     @Test(
+        "Digits that are a date of these centuries are one, other numbers are what they were",
+        arguments: [
+            ("20240102", 1_704_153_600, .date), ("20240102.0", 1_704_153_600, .date),
+            ("19000101", -2_208_988_800, .date),
+            ("21001231", 4_133_894_400, .date), ("20240229", 1_709_164_800, .date), ("20230229", 20_230_229, .seconds),
+            ("20241301", 20_241_301, .seconds), ("18991231", 18_991_231, .seconds), ("21010101", 21_010_101, .seconds),
+            ("20240102.5", 20_240_102, .seconds), ("-20240102", -20_240_102, .seconds),
+            ("2024010", 2_024_010, .seconds),
+            ("20240102030405", 1_704_164_645, .date), ("20240102036105", 20_240_102_036, .milliseconds),
+            ("20240102T0304", 1_704_164_640, .date),
+        ] as [(String, Int64, Timestamps.Form)])
+    func compact(text: String, seconds: Int64, form: Timestamps.Form) throws {
+        let read = try #require(Timestamps.read(text))
+        #expect(read.seconds == seconds && read.form == form, "\(read)")
+        // Who declares a unit means numbers.
+        if !text.contains("T") { #expect(Timestamps.read(text, unit: .seconds)?.form == .seconds) }
+    }
+
+    @Test(
         "What is no time is none",
-        arguments: ["", "yesterday", "2023-13-01", "2023-02-29", "0x10", "nan", "1e300", "14.11.2023"])
+        arguments: [
+            "20240102T", "20240102T25", "20240102T0361", "202401-02", "2024-0102", "2024-01-02T0304", "20240102T03040",
+            "20240102abc", "", "yesterday", "2023-13-01", "2023-02-29", "0x10", "nan", "1e300", "14.11.2023",
+        ])
     func none(text: String) {
         #expect(Timestamps.seconds(text) == nil)
     }

@@ -64,7 +64,8 @@ struct DataOptions: ParsableArguments {
     @Option(
         help: """
             What times that are numbers count since 1970: seconds, milliseconds, microseconds or nanoseconds. A cluster \
-            into which an older release imported milliseconds keeps them with seconds. [default: by their magnitude]
+            into which an older release imported milliseconds, or dates like 20240506, keeps them with seconds. [default: by \
+            their magnitude, and digits that are a date are one]
             """)
     var timeUnit: TimeUnit?
 

@@ -6,18 +6,40 @@ public enum Timestamps {
     }
 
     /// Seconds since 1970 from a number or an ISO 8601 date: `2004-05-06`, `2004-05-06 07:08`,
-    /// `2004-05-06T07:08:09.5+02:00`. Fractions are dropped; a date without a zone is UTC. nil: none of these.
+    /// `2004-05-06T07:08:09.5+02:00`, `20040506`, `20040506T070809Z`. Fractions are dropped; a date without a zone is UTC. nil:
+    /// none of these.
     public static func seconds(_ text: String) -> Int64? { read(text)?.seconds }
 
     /// - `unit`: of numbers; nil: by their magnitude, which each value has for itself. Seconds reach to the year 5138
-    ///   (10¹¹) then, milliseconds from 1973 and microseconds and nanoseconds alike.
+    ///   (10¹¹) then, milliseconds from 1973 and microseconds and nanoseconds alike, and eight or fourteen digits that are a
+    ///   date of the 20th or 21st century are that: as numbers they would be days of 1970 and of the 26th century.
     public static func read(_ text: String, unit: Form? = nil) -> (seconds: Int64, form: Form)? {
-        if let value = Int64(text) { return scaled(value, unit) }
+        if let value = Int64(text) {
+            if unit == nil, let date = compact(text) { return (date, .date) }
+            return scaled(value, unit)
+        }
         if let number = WrittenNumber.value(text) {
-            return Int64(exactly: number.value.rounded(.down)).map { scaled($0, unit) }
+            guard let value = Int64(exactly: number.value.rounded(.down)) else { return nil }
+            // A column of dates with gaps is one of floating-point numbers to some writers: 20040506.0.
+            if unit == nil, Double(value) == number.value, let date = compact("\(value)") { return (date, .date) }
+            return scaled(value, unit)
         }
         return iso8601(text).map { ($0, .date) }
     }
+
+    /// `20040506` and `20040506070809`.
+    private static func compact(_ digits: String) -> Int64? {
+        let date: Int64?
+        switch digits.utf8.count {
+        case 8: date = iso8601(digits)
+        case 14: date = iso8601("\(digits.prefix(8))T\(digits.suffix(6))")
+        default: return nil
+        }
+        return date.flatMap { centuries.contains($0) ? $0 : nil }
+    }
+
+    /// From 1900 to 2100.
+    private static let centuries: Range<Int64> = dayNumber(1900, 1, 1) * 86_400..<dayNumber(2101, 1, 1) * 86_400
 
     private static func scaled(_ value: Int64, _ unit: Form?) -> (seconds: Int64, form: Form) {
         let form = unit ?? magnitudes.first { value.magnitude < $0.bound }?.form ?? .nanoseconds
@@ -58,16 +80,19 @@ public enum Timestamps {
 
     private static func iso8601(_ text: String) -> Int64? {
         var cursor = Cursor(rest: text.utf8[...])
-        guard let year = cursor.digits(4), cursor.take("-"), let month = cursor.digits(2), cursor.take("-"),
-            let day = cursor.digits(2), (1...12).contains(month), (1...days(in: month, of: year)).contains(day)
+        guard let year = cursor.digits(4) else { return nil }
+        // What ISO 8601 calls the extended format; the basic one has neither dashes nor colons.
+        let isExtended = cursor.take("-")
+        guard let month = cursor.digits(2), !isExtended || cursor.take("-"), let day = cursor.digits(2),
+            (1...12).contains(month), (1...days(in: month, of: year)).contains(day)
         else { return nil }
         let date = dayNumber(year, month, day) * 86_400
         if cursor.isAtEnd { return date }
-        guard cursor.take("T") || cursor.take(" "), let hour = cursor.digits(2), cursor.take(":"),
-            let minute = cursor.digits(2), hour < 24, minute < 60
-        else { return nil }
+        guard cursor.take("T") || cursor.take(" "), let hour = cursor.digits(2) else { return nil }
+        let hasColons = cursor.take(":")
+        guard hasColons || !isExtended, let minute = cursor.digits(2), hour < 24, minute < 60 else { return nil }
         var second: Int64 = 0
-        if cursor.take(":") {
+        if hasColons ? cursor.take(":") : cursor.isAtDigit {
             guard let value = cursor.digits(2), value < 61 else { return nil }
             second = value
             if cursor.take(".") || cursor.take(",") {
@@ -83,6 +108,7 @@ public enum Timestamps {
         var rest: Substring.UTF8View
 
         var isAtEnd: Bool { rest.isEmpty }
+        var isAtDigit: Bool { rest.first.map { (0x30...0x39).contains($0) } ?? false }
 
         mutating func digits(_ count: Int) -> Int64? {
             let taken = rest.prefix(count)
