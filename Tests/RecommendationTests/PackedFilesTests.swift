@@ -1,3 +1,4 @@
+import Foundation
 import Recommendation
 import Testing
 
@@ -28,6 +29,46 @@ struct PackedFilesTests {
             "r.jsonl.\(packing)",
             packed("{\"user\":\"a\",\"item\":\"i\",\"rating\":1,\"item_title\":\"T\"}\n", packing))
         #expect(try ReadData(.jsonl, lines).users == ["a"])
+    }
+
+    @Test("MovieLens's files may be packed, both forms of them", arguments: FilePacking.allCases)
+    func movielens(packing: FilePacking) throws {
+        for (ratings, items, rows, titles) in [
+            ("u.data", "u.item", "196\t242\t3\t881250949\n", "242|Kolya (1996)|24-Jan-1997||\n"),
+            ("ratings.dat", "movies.dat", "196::242::3::881250949\n", "242::Kolya (1996)::Comedy\n"),
+        ] {
+            let folder = try TemporaryFolder()
+            try folder.write("\(ratings).\(packing)", packed(rows, packing))
+            try folder.write("\(items).\(packing)", packed(titles, packing))
+            for path in [folder.path, folder.path + "/\(ratings).\(packing)", folder.path + "/\(ratings)"] {
+                let data = try ReadData(.movielens, path)
+                #expect(data.users == ["196"] && data.titles == ["242": "Kolya (1996)"], "\(path)")
+            }
+            // Of both the one that is named is read.
+            try folder.write(ratings, rows.replacingOccurrences(of: "196", with: "7"))
+            #expect(try ReadData(.movielens, folder.path).users == ["7"])
+            #expect(try ReadData(.movielens, folder.path + "/\(ratings).\(packing)").users == ["196"])
+        }
+    }
+
+    @Test("What a format does not read says which one does")
+    func otherFormat() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("movies.csv", "movieId,title,genres\n1,Toy Story (1995),Animation\n")
+        let error = #expect(throws: RecommendationError.self) { try ReadData(.movielens, folder.path) }
+        #expect(error?.description.contains("--format csv") == false)
+        let ratings = try folder.write("ratings.csv", "userId,movieId,rating,timestamp\n1,1,4.0,964982703\n")
+        for path in [folder.path, ratings] {
+            #expect("\(path)") {
+                try ReadData(.movielens, path)
+            } throws: { "\($0)".contains("ratings.csv and movies.csv") && "\($0)".contains("--format csv") }
+        }
+        #expect(try ReadData(.csv, folder.path).users == ["1"])
+        for format in [RatingsReader.Format.movielens, .recbole] {
+            #expect("\(format)") {
+                try ReadData(format, "-")
+            } throws: { "\($0)".contains("standard input (-)") && "\($0)".contains("csv and jsonl") }
+        }
     }
 
     @Test(

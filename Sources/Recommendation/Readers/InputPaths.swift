@@ -66,6 +66,17 @@ struct InputPaths {
         return bytes.map { Array($0) } ?? []
     }
 
+    /// Of formats whose files go by their names and belong together.
+    ///
+    /// - Throws: `RecommendationError.invalidColumns`
+    func refuseStandardInput(of format: String) throws {
+        guard paths.contains(SourceFile.standardInput) else { return }
+        throw RecommendationError.invalidColumns(
+            reason:
+                "\(format) is several files, which standard input (-) cannot be: name them or their folder; csv and jsonl "
+                + "are read from it (a file called - is ./-)")
+    }
+
     func requireExisting(_ file: SourceFile, wanted: String = "file") throws {
         guard file.exists else { throw RecommendationError.missingFile(path: file.path, wanted: wanted) }
     }

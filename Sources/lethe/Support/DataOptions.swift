@@ -17,7 +17,7 @@ struct DataOptions: ParsableArguments {
     @Argument(
         help: """
             Folders, ratings files, or the common beginning of the files' names; several are read in this order. - is \
-            standard input. Files may be packed with gzip or zstd.
+            standard input, of csv and jsonl. Files may be packed with gzip or zstd.
             """)
     var paths: [String]
 

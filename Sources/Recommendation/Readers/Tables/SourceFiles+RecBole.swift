@@ -6,6 +6,7 @@ extension SourceFiles {
     static func recbole(_ inputs: InputPaths) throws -> SourceFiles {
         var ratings: [Table] = []
         var items: [Table] = []
+        try inputs.refuseStandardInput(of: "recbole")
         for path in inputs.paths {
             let (parts, item) = try recboleFiles(path, inputs)
             for file in parts where !ratings.contains(where: { $0.file == file }) {
@@ -67,14 +68,12 @@ extension SourceFiles {
             return found
         }
         let stem = Self.stem(of: path)
-        let whole = Self.packedOrNot(stem + ".inter").map(inputs.file).first(where: \.exists)
+        let whole = Self.packedOrNot(stem + ".inter", first: path).map(inputs.file).first(where: \.exists)
         if let whole { return [whole] }
         return try inputs.files(in: FilePath.folder(of: path), endings: ["inter"]).filter {
             (Self.stem(of: $0.path) as NSString).deletingPathExtension.lastPathComponent == stem.lastPathComponent
         }
     }
-
-    private static func packedOrNot(_ path: String) -> [String] { [path] + FilePacking.endings.map { path + $0 } }
 
     /// Without the endings of the format.
     private static func stem(of path: String) -> String {

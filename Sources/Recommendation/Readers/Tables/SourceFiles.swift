@@ -23,6 +23,14 @@ struct SourceFiles {
     /// Files of a folder of which nothing is taken, and why.
     var unused: [SourceReport] = []
 
+    /// Where a file may be, in the order in which it is looked for.
+    ///
+    /// - Parameter named: what somebody named; where it is one of them it comes first.
+    static func packedOrNot(_ path: String, first named: String? = nil) -> [String] {
+        let all = [path] + FilePacking.endings.map { path + $0 }
+        return all.filter { $0 == named } + all.filter { $0 != named }
+    }
+
     /// Numbers in names count as numbers: part 2 comes before part 10.
     static func isInOrder(_ left: String, _ right: String) -> Bool {
         func pieces(_ text: String) -> [(number: String, text: String)] {
