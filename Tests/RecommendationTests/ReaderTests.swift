@@ -35,6 +35,25 @@ struct ReaderTests {
         #expect(data.interactions.map(\.timestamp) == [0])
     }
 
+    @Test("Years are shown as years, and where a writer of tables put a gap there is none")
+    func years() throws {
+        let folder = try TemporaryFolder()
+        let written = [
+            "1995.0", "nan", "NaN", "None", "null", "0", "0.0", "", "1995", "1995 ", "1995.5", "19950.0", "c. 1890",
+            "00",
+        ]
+        let rows = written.enumerated().map { "\($0.offset),T,\($0.element)\n" }.joined()
+        let items = try folder.write("items.csv", "item_id,title,year\n" + rows)
+        let ratings = try folder.write("r.csv", "user,item,rating\nu,0,4\n")
+        let shown = [
+            "T (1995)", "T", "T", "T", "T", "T", "T", "T", "T (1995)", "T (1995 )", "T (1995.5)", "T (19950.0)",
+            "T (c. 1890)", "T (00)",
+        ]
+        #expect(try ReadData(.csv, [ratings, items]).items.map(\.title) == shown)
+        let line = #"{"user":"u","item":"i","rating":4,"item_title":"T (1995)","item_year":1995.0}"#
+        #expect(try ReadData(.jsonl, folder.write("r.jsonl", line + "\n")).titles == ["i": "T (1995)"])
+    }
+
     @Test("MovieLens u.data and u.item in Latin-1, titles as they are")
     func movielensU() throws {
         let folder = try TemporaryFolder()

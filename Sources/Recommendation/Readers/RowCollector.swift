@@ -202,7 +202,7 @@ struct RowCollector {
         }
         if let author = row.author, !author.isEmpty {
             title += " written by \(HTMLEntities.decoded(author))"
-        } else if let year = row.year, !year.isEmpty, !title.hasSuffix("(\(year))") {
+        } else if let year = row.year.flatMap(Self.year), !title.hasSuffix("(\(year))") {
             title += " (\(year))"
         }
         guard title.utf8.count <= longestTitle else {
@@ -212,6 +212,20 @@ struct RowCollector {
             title = String(String.UnicodeScalarView(title.unicodeScalars.map { isControl($0) ? " " : $0 }))
         }
         return Item(id: id, title: title, fields: fields(of: row))
+    }
+
+    /// The year as a title has it. Writers of tables that know gaps only in floating-point numbers write `1995.0`, and `nan` or 0
+    /// where there is none; every other text is taken as it is.
+    ///
+    /// - Returns: nil: there is none.
+    private static func year(_ text: String) -> String? {
+        let bare = text.trimmingBlanks
+        let whole = bare.hasSuffix(".0") ? bare.dropLast(2) : bare[...]
+        let isNumber = (1...4).contains(whole.utf8.count) && whole.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        if text.isEmpty || ["nan", "none", "null"].contains(bare.lowercased()) || (isNumber && whole == "0") {
+            return nil
+        }
+        return isNumber && whole.count < bare.count ? String(whole) : text
     }
 
     private static func fields(of row: Row) -> [String: String]? {
