@@ -163,4 +163,95 @@ struct LedgerStageTests {
         let certificate = try ledger.finishForget(request: "f", at: fixture.now)
         #expect(certificate.statement.shards.first?.meanwhile?.map(\.adapter) == [report.adapter])
     }
+
+    @Test("Where the slices after it lose their prompts it is still not the shard's own adapter: the training is waited for")
+    func lastSlices() throws {
+        let small = LedgerFixture(partition: .userHash, shards: 1)
+        small.slices = 4
+        // One person each in slices 1, 3 and 4, with two training prompts.
+        let people = try [1, 3, 4].map { slice in
+            try #require((0..<200).map { "p\($0)" }.first { dealing.slice(ofUser: $0) == slice })
+        }
+        var data = SyntheticRatings(users: 0, seed: 0)
+        for person in people {
+            for place in 0..<8 {
+                data.interactions.append(
+                    Interaction(
+                        user: person, item: data.items[place].id, timestamp: Int64(place),
+                        rating: place % 2 == 0 ? 5 : 1, ordinal: Int64(data.interactions.count)))
+            }
+        }
+        let ledger = try small.open()
+        try small.load(data, into: ledger)
+        try small.publish(ledger, shard: 0)
+        _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: [people[1]]), at: small.now)
+        let bytes = Array("stage 1".utf8)
+        let stage = try report(1, bytes: bytes, samples: ledger.samples(shard: 0))
+        try ledger.publish(
+            shard: 0, bytes: bytes, report: stage, at: small.now, contentName: LedgerFixture.contentName)
+
+        // Another sample of the prompts, in which there is all of the first person and nothing of the last.
+        let prompts = try ledger.prompts(split: .train)
+        #expect(Set(prompts.map(\.prompt.user)) == [people[0], people[2]])
+        let seed = (0..<UInt64(1 << 14)).first { seed in
+            prompts.allSatisfy { stored in
+                let number = FieldHash.number(["sample", String(seed), "train", stored.prompt.id])
+                return (number < 1 << 63) == (stored.prompt.user == people[0])
+            }
+        }
+        small.prompts.seed = try #require(seed)
+        small.prompts.trainFraction = 0.5
+        try small.load(
+            SyntheticRatings(users: 0, items: 0, seed: 0), into: ledger, id: "sample", changePrompts: true)
+        var shard = try #require(try ledger.snapshot().shards.first)
+        #expect(shard.prompts == 2 && shard.manifest == stage.manifest && shard.adapter?.manifest == stage.manifest)
+        #expect(shard.adapter?.stage == 1 && !shard.isCurrent)
+        #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[0]])
+        #expect(try ledger.snapshotReadWhole() == ledger.snapshot())
+        #expect(try ledger.personalData(user: people[0]).shards.map(\.isCurrent) == [false])
+        #expect(throws: LedgerError.requestUnfinished(id: "f", waitingFor: [0])) {
+            try ledger.finishForget(request: "f", at: small.now)
+        }
+
+        // There is nothing left to train after the stage: the training comes to the very same bytes.
+        let trained = try small.report(of: bytes, shard: 0, ledger)
+        try ledger.publish(
+            shard: 0, bytes: bytes, report: trained, at: small.now, contentName: LedgerFixture.contentName)
+        shard = try #require(try ledger.snapshot().shards.first)
+        #expect(shard.isCurrent && shard.adapter?.name == stage.adapter && shard.adapter?.stage == nil)
+        #expect(try ledger.personalData(user: people[0]).shards.map(\.isCurrent) == [true])
+        #expect(try ledger.adapterBytes(name: stage.adapter) == bytes)
+        let statement = try ledger.finishForget(request: "f", at: small.now).statement
+        #expect(statement.shards.first?.newAdapter == stage.adapter)
+        #expect(statement.shards.first?.meanwhile?.map(\.slice) == [1])
+        let reopened = try small.open(at: small.copyOfFiles())
+        #expect(try reopened.adapterBytes(name: stage.adapter) == bytes)
+    }
+
+    @Test("A correction that is asked for while a stage answers is none: the shard was being retrained already")
+    func correction() throws {
+        let bytes = Array("stage 2".utf8)
+        try forget("f", user(in: 3))
+        try publish(report(2, bytes: bytes), bytes)
+        // Each of them finds a stage.
+        let requests = [
+            "g": LedgerFixture.forget(users: [try user(in: 2)], method: "ifru"),
+            "h": LedgerFixture.forget(users: [try user(in: 3)], method: nil, bridge: "ifru"),
+        ].sorted { $0.key < $1.key }
+        for (id, request) in requests {
+            let plan = try ledger.plan(request)
+            #expect(plan.shards.map(\.fallback) == [.retraining] && plan.shards.map(\.retrains) == [true])
+            let outcome = try ledger.forget(requestID: id, request, at: fixture.now)
+            #expect(outcome.correcting == [] && outcome.waitingFor == [0])
+            #expect(try ledger.snapshot().shards.first?.fallback == .retraining)
+            let earlier = Array("stage 1".utf8)
+            if id == "g" { try publish(report(1, bytes: earlier), earlier) }
+        }
+        try fixture.publish(ledger, shard: 0)
+        for id in ["g", "h"] {
+            let statement = try ledger.finishForget(request: id, at: fixture.now).statement
+            #expect(statement.shards.first?.fallback == .retraining && statement.shards.first?.correction == nil)
+        }
+        #expect(try ledger.finishForget(request: "f", at: fixture.now).statement.shards.first?.fallback == nil)
+    }
 }

@@ -33,7 +33,8 @@ extension Ledger {
                     let adapter = adapters.first { $0.shard == shard }
                     return AccessReply.Shard(
                         shard: shard, prompts: own.count { $0 == shard }, adapter: adapter?.name,
-                        isCurrent: try adapter?.manifest == shardState(shard, db).manifest,
+                        isCurrent: try adapter?.manifest == shardState(shard, db).manifest
+                            && adapter?.report.isStage == false,
                         sawEarlier: earlier.contains(shard), copies: try copies(ofShard: shard, db))
                 })
         }

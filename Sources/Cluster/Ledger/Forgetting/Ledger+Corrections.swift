@@ -65,11 +65,11 @@ extension Ledger {
 
     // MARK: within the transaction of a forget request
 
-    /// Why an adapter that is there cannot be corrected for such a change; nil: it can.
+    /// Why a shard's adapter cannot be corrected for such a change; nil: it can. Where a stage answers, the adapter is away.
     func objection(
         to method: ApproximateMethod, of state: ShardState, _ change: ForgetEffect.Shard, retained: Int
-    ) -> CorrectionFallback? {
-        guard state.adapter != nil else { return .retraining }
+    ) throws -> CorrectionFallback? {
+        guard state.adapter != nil, try state.trainingReport()?.isStage != true else { return .retraining }
         guard state.trainedManifest == state.manifest else { return .dataChanged }
         return objection(to: method, direct: change.leaving, rebuilt: change.rebuilt, retained: retained)
     }
@@ -95,10 +95,12 @@ extension Ledger {
                 sql: "UPDATE corrections SET method = ? WHERE shard = ?", arguments: [correction.rawValue, shard])
         }
         guard state.adapter != nil || state.isQuarantined else { return }
-        guard let adapter = state.adapter, state.trainedManifest == state.manifest else {
-            return try note(state.adapter == nil ? .retraining : .dataChanged, shard: shard, db)
+        let report = try state.trainingReport()
+        // A stage answers only while the shard is retrained.
+        guard let adapter = state.adapter, report?.isStage != true else {
+            return try note(.retraining, shard: shard, db)
         }
-        let report = try state.report.map { try JSONDecoder().decode(TrainingReport.self, from: Data($0.utf8)) }
+        guard state.trainedManifest == state.manifest else { return try note(.dataChanged, shard: shard, db) }
         let provenance = report?.correction.map { AdapterProvenance.approximate($0.provenance) } ?? .trained
         guard let changes = try makeKeys(1).first else {
             throw LedgerError.storage(path: keys.folder.path, reason: "no key was made")

@@ -47,7 +47,7 @@ extension Ledger {
         if plan.retrains, let correction = method.correction {
             let isPending = state.adapter == nil && state.correction != nil
             plan.fallback =
-                isPending ? nil : objection(to: correction, of: state, change, retained: retained)
+                isPending ? nil : try objection(to: correction, of: state, change, retained: retained)
             plan.corrects = plan.fallback == nil
             plan.retrains = !plan.corrects || method.bridge != nil
         }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Messages
+import Unlearning
 
 /// One row of the shards, with its adapter.
 struct ShardState {
@@ -15,6 +16,10 @@ struct ShardState {
     var correction: String?
     var trainedPrompts: Int
     var trainedTokens: Int
+
+    func trainingReport() throws -> TrainingReport? {
+        try report.map { try JSONDecoder().decode(TrainingReport.self, from: Data($0.utf8)) }
+    }
 }
 
 extension Ledger {

@@ -7,7 +7,8 @@ import Unlearning
 
 extension Ledger {
     /// Makes an adapter the shard's own: writes its file, then commits; the file it replaces is deleted afterwards.
-    /// Publishing the shard's present adapter again changes nothing. A corrected adapter (`report.correction`) is taken
+    /// Publishing the shard's present adapter again changes nothing; where a stage answers, a training that came to the very same
+    /// bytes takes its place all the same. A corrected adapter (`report.correction`) is taken
     /// only while exactly that correction is pending; with it goes what was kept for the correction.
     ///
     /// - `bytes`: PEFT safetensors.
@@ -55,7 +56,7 @@ extension Ledger {
         }
         let present = try adapters().first { $0.shard == shard }
         if present?.name == name && present?.manifest == manifest
-            && present?.report.isExact == report.isExact
+            && present?.report.isExact == report.isExact && present?.report.isStage == report.isStage
         {
             return name
         }

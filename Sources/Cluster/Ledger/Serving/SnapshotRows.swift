@@ -10,7 +10,7 @@ enum ShardReading {
         shards.trained_prompts, shards.trained_seconds,
         adapters.name AS adapter, adapters.manifest AS trained, adapters.created, adapters.trainer,
         CASE WHEN adapters.method <> 'apa' THEN adapters.report END AS approximate,
-        CASE WHEN adapters.manifest <> shards.manifest THEN adapters.report END AS lagging,
+        CASE WHEN instr(adapters.report, '"stage":') > 0 THEN adapters.report END AS staged,
         (SELECT method FROM corrections WHERE corrections.shard = shards.shard) AS correction,
         EXISTS (
             SELECT 1 FROM forget_shards
@@ -64,9 +64,9 @@ enum ShardReading {
             corrected: try corrected(row), trainer: try row.optional("trainer", in: "adapters"), stage: try stage(row))
     }
 
-    /// Stages lag behind their shards.
+    /// Only the reports that speak of one are decoded.
     private static func stage(_ row: Row) throws -> Int? {
-        let report: TrainingReport? = try row.optionalJSON("lagging", in: "adapters")
+        let report: TrainingReport? = try row.optionalJSON("staged", in: "adapters")
         return report?.slices?.stage
     }
 

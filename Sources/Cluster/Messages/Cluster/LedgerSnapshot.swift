@@ -49,9 +49,10 @@ public struct LedgerSnapshot: Codable, Hashable, Sendable {
         /// Whether all of its prompts have the same answer: an adapter trained on them learns nothing but that.
         public var hasOneLabel: Bool { prompts > 0 && (likes == 0 || likes == prompts) }
 
-        /// Whether the shard has the adapter of exactly its present data. An empty shard needs none.
+        /// Whether the shard has the adapter of exactly its present data. An empty shard needs none. A stage is never it, also where
+        /// the slices after it have lost their prompts: requests wait for the training.
         public var isCurrent: Bool {
-            prompts == 0 ? adapter == nil : adapter?.manifest == manifest && !isBridged
+            prompts == 0 ? adapter == nil : adapter?.manifest == manifest && !isBridged && !isStaged
         }
 
         /// Whether a stage serves until the training that begins at it is done.
