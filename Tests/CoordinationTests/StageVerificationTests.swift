@@ -170,6 +170,57 @@ struct StageVerificationTests {
         #expect(drawn(1, seed: 5) == singles[5])
     }
 
+    @Test("What could not be drawn is named, and nothing is verified where that is all that there is of a shard")
+    func unrecorded() throws {
+        typealias Unrecorded = VerificationReport.Unrecorded
+        // Of shard 0 the first slice alone can be drawn: the next one is not on record, and what it left is the last one's start.
+        var partial = Self.stages
+        partial[1].digest = nil
+        let nameless = Self.stages.map { StageReport(slice: $0.slice, name: $0.name, digest: nil, bytes: nil) }
+        let first = Unrecorded(shard: 0, slices: [3, 4], drawable: 1)
+        for (second, expected, finding) in [
+            (nil, Unrecorded(shard: 1, slices: [], drawable: 0), "nothing is on record of its stages"),
+            (nameless, Unrecorded(shard: 1, slices: [1, 3, 4], drawable: 0), "none of its slices could be drawn"),
+        ] {
+            var fixture = CoordinatorFixture(
+                CoordinatorFixture.snapshot(shards: 2, adapters: true), doubleCheck: .share(0), training: Self.training)
+            for (shard, worker) in ["a", "b"].enumerated() {
+                fixture.hello(
+                    worker, copies: [ShardCopy(shard: shard, manifest: "m\(shard)", prompts: 10, adapter: "a\(shard)")])
+            }
+            fixture.hello("c")
+            ask(.drawn(9, seed: 1), &fixture)
+            var record = recorded(partial)
+            record[1] = second?.map { RecordedStage(report: $0, worker: "b") }
+            fixture.feed(.stages(operation: "v", .success(record)))
+            let replay = try #require(replays(fixture).first)
+            fixture.say(answer(replay.task, slice: 1, from: 1), by: replay.worker)
+            let found = try #require(report(&fixture))
+            #expect(found.unrecorded == [first, expected] && found.stages?.map(\.match) == [true] && !found.allMatch)
+            let reply = VerifyReply(
+                report: found, audit: AuditVerdict(entries: 1, finding: nil), hasCertificate: false, findings: [],
+                damaged: [])
+            #expect(!reply.verified && reply.unrecorded == found.unrecorded && reply.findings.count == 1)
+            #expect(reply.findings.first?.hasPrefix("shard 1: \(finding)") == true)
+        }
+        // What was drawn from is verified, and what not is said.
+        var fixture = started()
+        ask(.drawn(9, seed: 1), &fixture)
+        fixture.feed(.stages(operation: "v", .success(recorded(partial))))
+        let replay = try #require(replays(fixture).first)
+        fixture.say(answer(replay.task, slice: 1, from: 1), by: replay.worker)
+        let found = try #require(report(&fixture))
+        #expect(found.unrecorded == [first] && found.allMatch)
+        #expect(found.unrecorded?.first?.text.hasPrefix("shard 0: not drawn from slices 3, 4, as") == true)
+        // Whoever has all on record reads nothing of it.
+        fixture = started()
+        ask(.named([.init(shard: 0, slice: 1)]), &fixture)
+        fixture.feed(.stages(operation: "v", .success(recorded(partial))))
+        let named = try #require(replays(fixture).first)
+        fixture.say(answer(named.task, slice: 1, from: 1), by: named.worker)
+        #expect(report(&fixture)?.unrecorded == nil)
+    }
+
     @Test("What cannot be: no slices, no such slice, nothing on record")
     func refused() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))

@@ -164,7 +164,7 @@ struct LedgerStageTests {
         #expect(certificate.statement.shards.first?.meanwhile?.map(\.adapter) == [report.adapter])
     }
 
-    @Test("Where the slices after it lose their prompts it is still not the shard's own adapter: the training is waited for")
+    @Test("Where the slices after it lose their prompts it is no adapter of the shard's own: the training is awaited")
     func lastSlices() throws {
         let small = LedgerFixture(partition: .userHash, shards: 1)
         small.slices = 4

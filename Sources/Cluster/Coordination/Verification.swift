@@ -74,6 +74,8 @@ struct Verification: Sendable {
         var approximate: [VerificationReport.Approximate]
         var empty: [Int]
         var notCurrent: [Int]
+        /// Of which slices cannot be drawn.
+        var unrecorded: [VerificationReport.Unrecorded] = []
         /// Positions of items.
         var todo: [Int]
 

@@ -18,16 +18,18 @@ struct VerifyCommand: ParsableCommand {
             on all workers that are there, and compare what comes out with what was recorded when the adapter was published. One \
             such replay shows that the stage follows from the one before it and from the slice's prompts; only all slices of a \
             shard together show what a full replay does. A slice without prompts has no stage: what there was before it stands \
-            for it. A stage that nobody has to train from is not verified (status 2).
+            for it. A stage that nobody has to train from is not verified (status 2). --stages draws from the slices whose \
+            stages are on record: others (of an older release, or of a worker whose disk was full) are named, and a shard that \
+            has only such is not verified (status 2).
             """)
 
     @Option(help: "Only the shards that this forget request touched; its certificate's signature is checked too.")
     var request: String?
 
-    @Option(help: "Only this slice of a shard's training, both counted as in status: 0:2. May be given more than once.")
+    @Option(help: "Only this slice of a shard's training, shards counted from 0, slices from 1: 0:2. May be given more than once.")
     var stage: [StageArgument] = []
 
-    @Option(help: "Only so many slices, drawn from those of all shards; they are printed.")
+    @Option(help: "Only so many slices, drawn from those on record of all shards; they are printed.")
     var stages: Int?
 
     @Option(help: "Draw the slices that this number drew before. [default: another one each time; it is printed]")

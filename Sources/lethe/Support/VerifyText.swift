@@ -8,6 +8,8 @@ extension VerifyReply {
             if let seed { lines.append("drawn by --seed \(seed)") }
             lines.append(table(Self.rows(of: stages)))
             if let shows { lines.append(shows) }
+            // Those of which none could be drawn are among the findings.
+            lines += (unrecorded ?? []).filter { $0.drawable > 0 }.map(\.text)
         } else {
             var rows = [["shard", "published", "replayed", "", "seconds", "worker"]]
             rows += shards.map { shard in

@@ -30,7 +30,7 @@ extension Coordinator {
                 changed: replays.items.compactMap(\.changed),
                 stages: verification.stages.map { _ in
                     replays.items.filter(\.isReplayed).compactMap(\.stage?.result)
-                })
+                }, unrecorded: replays.unrecorded.isEmpty ? nil : replays.unrecorded)
             endOperation(operation.id, .verification(report))
         }
     }

@@ -59,13 +59,19 @@ extension Coordinator {
             for shard in snapshot.shards {
                 guard let adapter = verifiable(shard, &replays) else { continue }
                 let stages = recorded[shard.index] ?? []
-                for stage in stages {
-                    if case .success(let item) = item(stage.report.slice, of: shard, adapter, stages) {
-                        found.append(item)
-                    }
+                let drawable = stages.compactMap { stage in
+                    try? item(stage.report.slice, of: shard, adapter, stages).get()
+                }
+                found += drawable
+                if stages.isEmpty || drawable.count < stages.count {
+                    let slices = Set(drawable.compactMap(\.stage?.result.slice))
+                    replays.unrecorded.append(
+                        VerificationReport.Unrecorded(
+                            shard: shard.index, slices: stages.map(\.report.slice).filter { !slices.contains($0) },
+                            drawable: drawable.count))
                 }
             }
-            guard !found.isEmpty || !replays.approximate.isEmpty || !replays.notCurrent.isEmpty else {
+            if found.isEmpty, !replays.unrecorded.isEmpty, replays.approximate.isEmpty, replays.notCurrent.isEmpty {
                 return .failure(.stagesUnknown)
             }
             let order = found.map {

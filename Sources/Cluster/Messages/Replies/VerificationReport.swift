@@ -119,6 +119,22 @@ public struct VerificationReport: Codable, Hashable, Sendable {
         }
     }
 
+    /// A shard of which not every slice could be drawn, because it is not on record what its stages were.
+    public struct Unrecorded: Codable, Hashable, Sendable {
+        public var shard: Int
+        /// Slices with prompts that could not be drawn: what the stage after them was, or the one before it, is not on record.
+        /// Empty: of no stage of the shard is anything on record.
+        public var slices: [Int]
+        /// Slices that could be drawn. 0: the draw says nothing of the shard.
+        public var drawable: Int
+
+        package init(shard: Int, slices: [Int], drawable: Int) {
+            self.shard = shard
+            self.slices = slices
+            self.drawable = drawable
+        }
+    }
+
     /// The forget request that it is about; nil: every shard.
     public var request: String?
     public var shards: [Shard]
@@ -131,11 +147,14 @@ public struct VerificationReport: Codable, Hashable, Sendable {
     public var changed: [Changed]
     /// Slices that were asked for; nil: whole trainings were.
     public var stages: [Stage]?
+    /// Where slices were drawn: what there was not to be drawn from. nil: slices were named, or all could be drawn.
+    public var unrecorded: [Unrecorded]?
 
     package init(
         request: String? = nil, shards: [Shard], approximate: [Approximate], empty: [Int], notCurrent: [Int],
-        changed: [Changed] = [], stages: [Stage]? = nil
+        changed: [Changed] = [], stages: [Stage]? = nil, unrecorded: [Unrecorded]? = nil
     ) {
+        self.unrecorded = unrecorded
         self.stages = stages
         self.changed = changed
         self.request = request
@@ -145,9 +164,11 @@ public struct VerificationReport: Codable, Hashable, Sendable {
         self.notCurrent = notCurrent
     }
 
-    /// Something was replayed, and everything that was asked for and is not empty gave the same bytes.
+    /// Something was replayed, everything that was asked for and is not empty gave the same bytes, and where slices were drawn
+    /// there was no shard that none could be drawn of.
     public var allMatch: Bool {
         (!shards.isEmpty || stages?.isEmpty == false) && shards.allSatisfy(\.match)
-            && (stages ?? []).allSatisfy(\.match) && approximate.isEmpty && notCurrent.isEmpty && changed.isEmpty
+            && (stages ?? []).allSatisfy(\.match) && (unrecorded ?? []).allSatisfy { $0.drawable > 0 }
+            && approximate.isEmpty && notCurrent.isEmpty && changed.isEmpty
     }
 }

@@ -9,6 +9,8 @@ public struct VerifyReply: Codable, Sendable {
     public var shows: String?
     /// What the slices were drawn by; nil: they were named.
     public var seed: UInt64?
+    /// Shards of which not every slice could be drawn, because what their stages were is not on record; nil: there is none.
+    public var unrecorded: [VerificationReport.Unrecorded]?
     /// Approximate adapters: these cannot be verified by replay, and are not.
     public var approximate: [VerificationReport.Approximate]
     /// Shards that were asked for and are empty now: nothing to replay.
@@ -37,6 +39,7 @@ public struct VerifyReply: Codable, Sendable {
         shards = report.shards
         stages = report.stages
         shows = report.stages == nil ? nil : VerificationReport.Stage.meaning
+        unrecorded = report.unrecorded
         approximate = report.approximate
         empty = report.empty
         retraining = report.notCurrent
@@ -51,6 +54,7 @@ public struct VerifyReply: Codable, Sendable {
             "shard \($0.shard): the replay gave other bytes than the published adapter has"
         }
         self.findings += (report.stages ?? []).compactMap(\.finding)
+        self.findings += (report.unrecorded ?? []).compactMap(\.finding)
         self.findings += damaged.map { "shard \($0.shard): \($0.description)" }
         self.findings += report.approximate.map { "shard \($0.shard) is approximate: there is nothing to replay" }
         self.findings += report.notCurrent.map {
@@ -62,7 +66,7 @@ public struct VerifyReply: Codable, Sendable {
                 + "; verify it again"
         }
         if report.shards.isEmpty && report.stages?.isEmpty ?? true && report.approximate.isEmpty
-            && report.notCurrent.isEmpty && report.changed.isEmpty
+            && report.notCurrent.isEmpty && report.changed.isEmpty && (report.unrecorded ?? []).isEmpty
         {
             self.findings.append("nothing was replayed: every shard that this is about is empty now")
         }
@@ -82,6 +86,22 @@ extension VerificationReport.Stage {
         if let missing { return "shard \(shard), slice \(slice): \(missing)" }
         return match ? nil : "shard \(shard), slice \(slice): the replay gave other bytes than those on record"
     }
+}
+
+extension VerificationReport.Unrecorded {
+    /// What there was not to be drawn from, for people.
+    package var text: String {
+        if slices.isEmpty {
+            return "shard \(shard): nothing is on record of its stages, so none of its slices could be drawn"
+        }
+        let isOne = slices.count == 1
+        let named = (isOne ? "slice " : "slices ") + slices.map(String.init).joined(separator: ", ")
+        return "shard \(shard): " + (drawable == 0 ? "none of its slices could be drawn" : "not drawn from \(named)")
+            + ", as what the stages after or before \(isOne ? "it" : "them") were is not on record"
+    }
+
+    /// Why it is not verified; nil: some of its slices were among those that were drawn from.
+    fileprivate var finding: String? { drawable > 0 ? nil : "\(text); replay the whole shard instead (lethe verify)" }
 }
 
 /// What an operator declared destroyed.
