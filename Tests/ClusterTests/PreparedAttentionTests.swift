@@ -1,6 +1,8 @@
+import Coordination
 import Foundation
 import LanguageModels
 import Messages
+import Service
 import Serving
 import Testing
 import Unlearning
@@ -38,5 +40,28 @@ struct PreparedAttentionTests {
     func adaptiveWeights() throws {
         let attention = try attention(SampleAdaptiveAttention.Parameters(tau: 1, neighbours: 1))
         #expect(attention.members.map(\.name) == ["a"])
+    }
+
+    @Test("Of a stage its slices are told, to whoever asks and in an evaluation's tables")
+    func stages() throws {
+        let all: [SlicesReport?] = [
+            SlicesReport(count: 4, first: 3, tokens: 0, stage: 2), SlicesReport(count: 4, first: 1, tokens: 1), nil,
+        ]
+        let adapters = all.enumerated().map { shard, slices in
+            AdapterRecord(
+                shard: shard,
+                report: TrainingReport(
+                    adapter: "a\(shard)", manifest: "m\(shard)", prompts: 1, specification: specification, steps: 1,
+                    tokens: 1, seconds: 1, computeSeconds: 1, epochLosses: [0.5], slices: slices),
+                created: Date(timeIntervalSince1970: 0))
+        }
+        let table = AttentionTable(digests: [], ids: [], labels: [], embeddings: [], dimension: 0, rows: [])
+        var members = try PreparedAttention(table: table, parameters: nil, adapters: adapters).members
+        #expect(members.map(\.stage) == [2, nil, nil] && members.map(\.slices) == [4, nil, nil])
+        members[2].exact = false
+        let titles = (0..<3).map { shard in
+            EvaluationScores.Series.Model.adapter(shard: shard, name: "a\(shard)").title(with: members)
+        }
+        #expect(titles == ["shard 0 (stage 2 of 4, exact)", "shard 1", "shard 2 (approximate)"])
     }
 }

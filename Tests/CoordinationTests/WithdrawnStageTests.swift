@@ -58,6 +58,20 @@ struct WithdrawnStageTests {
         }
     }
 
+    @Test("Where nobody trains the shard it is not called quarantined while the stage answers: queries use it")
+    func state() {
+        let before = CoordinatorFixture.snapshot(shards: 1, adapters: true).forgotten(from: 0, by: "f")
+        var fixture = CoordinatorFixture.inSlices(serving(before))
+        var shard: StatusReport.Shard? { fixture.status.shards.first }
+        #expect(shard?.state == .outdated && shard?.stage == 2 && shard?.slices == 4 && shard?.exact == true)
+        fixture.feed(.ledgerChanged(before))
+        #expect(shard?.state == .quarantined && shard?.stage == nil)
+        fixture.feed(.ledgerChanged(serving(before)))
+        #expect(shard?.state == .outdated)
+        fixture.hello("a")
+        #expect(shard?.state == .training && shard?.stage == 2)
+    }
+
     @Test("Who does not train the shard takes nothing back, and nothing but a stage is taken away")
     func foreign() throws {
         var (fixture, task) = try training()

@@ -69,6 +69,8 @@ struct LedgerStageTests {
         #expect(shard.adapter?.stage == 2 && !shard.isCurrent && shard.awaitsExact && shard.correction == nil)
         #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[0]])
         #expect(try ledger.snapshotReadWhole() == ledger.snapshot())
+        let shown = try ledger.personalData(user: user(in: 1)).shards
+        #expect(shown.map(\.stage) == [2] && shown.map(\.slices) == [4] && shown.map(\.isCurrent) == [false])
         // Also after a restart.
         let reopened = try fixture.open(at: fixture.copyOfFiles())
         #expect(try reopened.adapters().map(\.report) == [report])
@@ -77,6 +79,7 @@ struct LedgerStageTests {
         try fixture.publish(ledger, shard: 0)
         shard = try #require(try ledger.snapshot().shards.first)
         #expect(shard.isCurrent && shard.adapter?.stage == nil)
+        #expect(try ledger.personalData(user: user(in: 1)).shards.map(\.stage) == [nil])
         #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[]])
         let certificate = try ledger.finishForget(request: "f", at: fixture.now)
         let served = try #require(certificate.statement.shards.first?.meanwhile)

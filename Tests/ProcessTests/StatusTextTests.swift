@@ -8,20 +8,27 @@ import lethe
 struct StatusTextTests {
     private let training = "training shard 0: step 14 of 64, loss 0.693, 812 tokens/s, about 35 s left"
 
-    private func reply() throws -> StatusReply {
+    private static let corrected =
+        #""method": "ifru", "exact": false, "approximate_since": 1700000000, "corrections": 2"#
+
+    private static let unkept = #", "unkept": "the stage after slice 2 is not kept""#
+
+    /// - `made`: how the shard's adapter was made. `note`: what the training's line says behind its progress. `unkept`: what it says
+    ///   by itself.
+    private func reply(
+        made: String = Self.corrected, note: String = "", unkept: String = Self.unkept
+    ) throws -> StatusReply {
         let json = """
             {"cluster": "3f0c1c9e-6f0a-4f43-8f3e-1e0f4a1f2b3c", "base": "\(String(repeating: "ab", count: 32))",
              "precision": "bf16", "activity": "\(training)",
              "workers": [{"id": "11112222-aaaa", "name": "a-machine-with-a-very-long-name.in-a-domain.example.org",
                "state": "live", "last_seen_seconds": 0.1, "threads": 2, "shards": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
                "holds": [0], "copies": [], "tasks": [
-                 {"kind": "train", "shard": 0, "description": "\(training.dropFirst(3))", "step": 14, "steps": 64,
-                  "loss": 0.693, "tokens_per_second": 812, "seconds_remaining": 35,
-                  "unkept": "the stage after slice 2 is not kept"},
+                 {"kind": "train", "shard": 0, "description": "\(training.dropFirst(3))\(note)", "step": 14, "steps": 64,
+                  "loss": 0.693, "tokens_per_second": 812, "seconds_remaining": 35\(unkept)},
                  {"kind": "score", "description": "score for 1234"}]}],
              "shards": [{"shard": 0, "state": "training", "prompts": 185, "manifest": "m", "prepared": false, "held": true,
-               "adapter": "\(String(repeating: "cd", count: 32))", "method": "ifru", "exact": false,
-               "approximate_since": 1700000000, "corrections": 2, "owner": "11112222-aaaa"}],
+               "adapter": "\(String(repeating: "cd", count: 32))", \(made), "owner": "11112222-aaaa"}],
              "operations": [{"id": "op", "kind": "train", "state": "running", "progress": "\(training)", "fraction": 0.625}],
              "pending_forgets": [], "disputes": [],
              "stuck": [{"kind": "tune", "description": "tuning the attention", "code": "failed", "attempts": 4,
@@ -61,6 +68,22 @@ struct StatusTextTests {
         let words = lines.joined(separator: " ").split(separator: " ")
         #expect(words.filter { $0 == "reason" }.count == 12)
         #expect(words.contains("(approximate") && words.contains("2023-11-14") && words.contains("22:13"))
+    }
+
+    @Test("A stage that answers, and one that is not kept, stand beside the shard's training")
+    func stages() throws {
+        func text(_ made: String, note: String = "") throws -> String {
+            StatusText(try reply(made: made, note: note, unkept: ""), on: Terminal(width: 240)).text
+        }
+        let stage = #""method": "apa", "exact": true, "stage": 2"#
+        let unkept = "the stage after slice 3 is not kept: no room on disk"
+        let full = try text(stage + #", "slices": 4"#, note: "; \(unkept)")
+        #expect(full.contains("apa (stage 2 of 4, exact)"))
+        #expect(full.contains("\nworker 11112222, shard 0: \(unkept)"))
+        // A coordinator of an older release.
+        #expect(try text(stage).contains("apa (stage 2, exact)"))
+        let trained = try text(#""method": "apa", "exact": true, "slices": 4"#)
+        #expect(!trained.contains("stage") && !trained.contains("kept") && trained.contains("apa"))
     }
 
     @Test("A narrow terminal is kept to, a wide one is used")

@@ -93,7 +93,8 @@ function showStatus(status) {
     element("div", {}, element("dt", {}, name), element("dd", {}, value.toLocaleString()))));
   const tasks = status.workers.flatMap((worker) => worker.tasks);
   show("shards", [status.shards, tasks], () => status.shards.map((shard) => {
-    const [name, kind] = KINDS[shard.state] || [shard.state, "quiet"];
+    const [name, kind] = shard.stage && shard.state === "outdated" ? ["to be trained again", "fair"]
+      : KINDS[shard.state] || [shard.state, "quiet"];
     const task = tasks.find((task) => task.shard === shard.shard && ["train", "correct"].includes(task.kind));
     return element("tr", {},
       cell("Shard", `${shard.shard}`), cell("State", state(name, kind)), cell("Prompts", shard.prompts.toLocaleString()),
@@ -214,12 +215,18 @@ async function submit(form, place, work) {
   }
 }
 
+/** Of an adapter that is a stage. */
+function part(adapter) {
+  if (!adapter.stage) return "";
+  return adapter.slices ? `, stage ${adapter.stage} of ${adapter.slices}` : `, stage ${adapter.stage}`;
+}
+
 async function question() {
   const candidates = $("ask-items").value.split("\n").map((line) => line.trim()).filter((line) => line);
   const body = { user: $("ask-user").value, top: Number($("ask-top").value) };
   if (candidates.length) body.candidates = candidates;
   const reply = await (await post("/v1/rank", body)).json();
-  const weights = reply.adapters.map((adapter) => ({ name: `shard ${adapter.shard}`, value: adapter.weight, text: percent(adapter.weight) }));
+  const weights = reply.adapters.map((adapter) => ({ name: `shard ${adapter.shard}${part(adapter)}`, value: adapter.weight, text: percent(adapter.weight) }));
   const parts = [
     bars(reply.items.map((item) => ({ name: `${item.title} (${item.item})`, value: item.probability, text: percent(item.probability) }))),
     element("h3", {}, "Weights of the adapters"),

@@ -53,7 +53,9 @@ extension AccessReply {
         }
         for shard in shards {
             let adapter = shard.adapter.map { "adapter \($0.prefix(16))" } ?? "no adapter"
-            let state = shard.adapter == nil || shard.isCurrent ? "" : ", trained before the data was what it is now"
+            let lag = shard.stage.map { " (\(StageWords.text($0, of: shard.slices))) until the shard is trained again" }
+            let state =
+                shard.adapter == nil || shard.isCurrent ? "" : lag ?? ", trained before the data was what it is now"
             let earlier = shard.sawEarlier ? ", which saw earlier versions of the prompts" : ""
             lines.append("shard \(shard.shard): \(shard.prompts) prompts, \(adapter)\(state)\(earlier)")
             lines += shard.copies.map { "  may be on the disk of worker \($0.worker) (\($0.name))" }

@@ -33,6 +33,8 @@ extension AdaptersCommand {
             var directories: [String]
             /// Those of `directories` whose adapter was corrected, not trained.
             var approximate: [String]
+            /// Those whose adapter is a stage: not trained on all of its shard's data yet.
+            var stages: [String]
             /// The model card.
             var card: String
         }
@@ -52,6 +54,7 @@ extension AdaptersCommand {
                 let base = try baseModelName.map { try NamedBaseModel($0, of: listed) }
                 let root = URL(fileURLWithPath: directory)
                 var written: [String] = []
+                var stages: [String: String] = [:]
                 var approximate: [String] = []
                 for adapter in listed.adapters {
                     let reply = try coordinator.call(.exportAdapter(name: adapter.name))
@@ -65,16 +68,22 @@ extension AdaptersCommand {
                     try AdapterProvenanceFiles(adapter).write(to: target)
                     written.append(target.path)
                     if !adapter.training.isExact { approximate.append(target.path) }
+                    if let text = adapter.training.stageText { stages[target.path] = text }
                 }
                 let card = root.appendingPathComponent("README.md")
                 try Data(try self.card(of: listed, base: base, coordinator).text.utf8).write(to: card, options: .atomic)
                 if let note = base?.note { Output.note("warning: \(note)") }
                 try client.output.emit(
-                    Summary(directories: written, approximate: approximate, card: card.path),
+                    Summary(
+                        directories: written, approximate: approximate, stages: written.filter { stages[$0] != nil },
+                        card: card.path),
                     done: "the adapters are in \(root.path)"
                 ) {
-                    (written.map { approximate.contains($0) ? "\($0) (approximate)" : $0 } + [card.path])
-                        .joined(separator: "\n")
+                    let lines = written.map { path in
+                        approximate.contains(path)
+                            ? "\(path) (approximate)" : path + (stages[path].map { " (\($0))" } ?? "")
+                    }
+                    return (lines + [card.path]).joined(separator: "\n")
                 }
             }
         }

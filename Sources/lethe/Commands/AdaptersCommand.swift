@@ -47,14 +47,13 @@ struct AdaptersCommand: ParsableCommand {
 }
 
 extension AdaptersReply {
-    var text: String {
+    package var text: String {
         guard !adapters.isEmpty else { return "no adapters" }
         let rows = adapters.map { adapter in
             let training = adapter.training
             return [
                 "\(adapter.shard)", String(adapter.name.prefix(16)),
-                training.isExact ? adapter.method : "\(adapter.method) (approximate)",
-                "\(training.prompts)", decimal(training.seconds, 1),
+                training.methodText, "\(training.prompts)", decimal(training.seconds, 1),
                 training.seconds > 0
                     ? decimal(Double(training.slices?.tokens ?? training.tokens) / training.seconds, 0) : "-",
                 String(training.manifest.prefix(16)),

@@ -172,6 +172,9 @@ private struct ForgetSummary: Encodable {
         var shard: Int
         /// What answers for the shard now: "none", "approximate" or "exact".
         var serving: String
+        /// What answers is a stage, trained on so many of `slices` slices, until the shard is trained again; nil: it is none.
+        var stage: Int?
+        var slices: Int?
         /// How its adapter was made.
         var method: String?
         /// It is corrected before, or instead of, being retrained.
@@ -190,6 +193,7 @@ private struct ForgetSummary: Encodable {
 
         /// How it got the adapter that it has.
         func course(by method: String) -> String {
+            if let stage { return "\(StageWords.text(stage, of: slices)), answers until it is retrained" }
             guard serving == "approximate" else {
                 return "retrained in \(decimal(seconds, 1)) s"
                     + (fallback.map { "; not corrected, because \($0)" } ?? "")
@@ -216,10 +220,12 @@ private struct ForgetSummary: Encodable {
         bridge = reply.outcome.bridge?.rawValue
         shards = reply.outcome.waitingFor.map { shard in
             let adapter = reply.retrained.first { $0.shard == shard }
+            let stage = adapter.flatMap { $0.training.isStage ? $0.training.slices : nil }
             let entry = reply.certificate?.statement.shards.first { $0.index == shard }
             return Shard(
                 shard: shard, serving: adapter.map { $0.training.isExact ? "exact" : "approximate" } ?? "none",
-                method: adapter?.method, corrects: reply.outcome.correcting?.contains(shard) ?? false,
+                stage: stage?.stage, slices: stage?.count, method: adapter?.method,
+                corrects: reply.outcome.correcting?.contains(shard) ?? false,
                 fallback: entry?.fallback?.description, adapter: adapter?.name,
                 preparedBeforehand: adapter?.training.correction?.preparation?.beforehand,
                 preparationSeconds: adapter?.training.correction?.preparation?.cost.seconds,

@@ -6,24 +6,37 @@ import Unlearning
 /// The README.md of an export: what the adapters are, what they were made of, and how to load them with PEFT, alone and together.
 ///
 /// Its head is the metadata that the Hugging Face Hub reads of a model card.
-struct ModelCard {
-    var adapters: [AdaptersReply.Adapter]
-    /// A Hub name or a path; nil: not named.
-    var baseModel: String?
-    /// What is to be known of the base model that was named; nil: nothing.
-    var baseModelNote: String?
-    /// Of the log's newest entries, oldest first.
-    var audit: [AuditReply.Entry]
-    /// Of the whole cluster.
-    var statistics: LedgerStatistics
-    /// Raw Ed25519 public key that certificates are verified with.
-    var certificateKey: Data
-    /// How the cluster makes prompts; nil: not known.
-    var prompts: PromptConfiguration?
+package struct ModelCard {
+    private let adapters: [AdaptersReply.Adapter]
+    private let baseModel: String?
+    private let baseModelNote: String?
+    private let audit: [AuditReply.Entry]
+    private let statistics: LedgerStatistics
+    private let certificateKey: Data
+    private let prompts: PromptConfiguration?
+
+    /// - `baseModel`: a Hub name or a path; nil: not named.
+    /// - `baseModelNote`: what is to be known of the base model that was named; nil: nothing.
+    /// - `audit`: of the log's newest entries, oldest first.
+    /// - `statistics`: of the whole cluster.
+    /// - `certificateKey`: raw Ed25519 public key that certificates are verified with.
+    /// - `prompts`: how the cluster makes prompts; nil: not known.
+    package init(
+        adapters: [AdaptersReply.Adapter], baseModel: String? = nil, baseModelNote: String? = nil,
+        audit: [AuditReply.Entry], statistics: LedgerStatistics, certificateKey: Data, prompts: PromptConfiguration?
+    ) {
+        self.adapters = adapters
+        self.baseModel = baseModel
+        self.baseModelNote = baseModelNote
+        self.audit = audit
+        self.statistics = statistics
+        self.certificateKey = certificateKey
+        self.prompts = prompts
+    }
 
     private static let listedCertificates = 20
 
-    var text: String {
+    package var text: String {
         [head, introduction, prompt, shards, training, evidence, loading].joined(separator: "\n\n") + "\n"
     }
 
@@ -42,22 +55,43 @@ struct ModelCard {
     }
 
     private var introduction: String {
-        let exact = adapters.allSatisfy(\.training.isExact)
-        let approximate = adapters.filter { !$0.training.isExact }.map { String($0.shard) }
-        return """
-            # LoRA adapters of a recommender that can forget
+        """
+        # LoRA adapters of a recommender that can forget
 
-            \(adapters.count == 1 ? "One adapter" : "\(adapters.count) adapters, one a shard of the data,") over one frozen base \
-            model, trained by Lethe (APA, arXiv 2404.10327). The model is asked whether a person will like an item, and a score is \
-            σ(logit of the token of \(words.yes) − logit of that of \(words.no)) at the last position of the prompt, each the \
-            first token of the word as it follows the prompt.
+        \(adapters.count == 1 ? "One adapter" : "\(adapters.count) adapters, one a shard of the data,") over one frozen base \
+        model, trained by Lethe (APA, arXiv 2404.10327). The model is asked whether a person will like an item, and a score is \
+        σ(logit of the token of \(words.yes) − logit of that of \(words.no)) at the last position of the prompt, each the \
+        first token of the word as it follows the prompt.
 
-            \(exact
-                ? "Every adapter is what training on its shard's retained data gives, bit for bit."
-                : "The adapters of shards \(approximate.joined(separator: ", ")) were corrected approximately, not trained anew; "
-                    + "their provenance.json says how. The others are what training on the retained data gives, bit for bit.")
-            The base model's digest is `\(adapters.first?.training.specification.base ?? "")`.\(baseModelNote.map { " \($0)" } ?? "")
-            """
+        \(provenance)
+        The base model's digest is `\(adapters.first?.training.specification.base ?? "")`.\(baseModelNote.map { " \($0)" } ?? "")
+        """
+    }
+
+    private var provenance: String {
+        func shards(_ adapters: [AdaptersReply.Adapter]) -> String {
+            (adapters.count == 1 ? "adapter of shard " : "adapters of shards ")
+                + adapters.map { String($0.shard) }.joined(separator: ", ")
+        }
+        let approximate = adapters.filter { !$0.training.isExact }
+        let stages = adapters.filter(\.training.isStage)
+        var said: [String] = []
+        if !approximate.isEmpty {
+            said.append(
+                "The \(shards(approximate)) \(approximate.count == 1 ? "was" : "were") corrected approximately, not trained "
+                    + "anew; provenance.json says how.")
+        }
+        if !stages.isEmpty {
+            said.append(
+                "The \(shards(stages)) had not been trained on all of the retained data when this was exported: after something was "
+                    + "forgotten, what training on the first slices of it gives, bit for bit, answers until the rest is trained "
+                    + "again.")
+        }
+        if said.isEmpty { return "Every adapter is what training on its shard's retained data gives, bit for bit." }
+        if approximate.count + stages.count < adapters.count {
+            said.append("The others are what training on the retained data gives, bit for bit.")
+        }
+        return said.joined(separator: " ")
     }
 
     private var frame: PromptFrame? { prompts.flatMap { try? PromptBuilder(configuration: $0).frame } }
@@ -84,7 +118,7 @@ struct ModelCard {
         let rows = adapters.map { adapter in
             let loss = adapter.training.epochLosses.last.map { decimal($0, 3) } ?? ""
             return "| `shard-\(adapter.shard)` | \(adapter.training.prompts) | \(adapter.method) | "
-                + "\(adapter.training.isExact ? "yes" : "no") | \(adapter.created) | \(loss) | `\(adapter.name)` |"
+                + "\(Self.exactness(adapter.training)) | \(adapter.created) | \(loss) | `\(adapter.name)` |"
         }
         return """
             ## What they were made of
@@ -95,6 +129,11 @@ struct ModelCard {
             |---|---|---|---|---|---|---|
             \(rows.joined(separator: "\n"))
             """
+    }
+
+    /// "yes", "no", "stage 2 of 4, exact"
+    private static func exactness(_ training: TrainingReport) -> String {
+        training.isExact ? training.stageText ?? "yes" : "no"
     }
 
     private var training: String {

@@ -15,12 +15,12 @@ struct QueryAnswers: Encodable {
 }
 
 /// Answers for people.
-enum QueryText {
+package enum QueryText {
     static func of(_ answer: QueryAnswers.Answer) -> String {
         answer.reply.map(of) ?? answer.error?.message ?? ""
     }
 
-    static func of(_ answer: QueryReply) -> String {
+    package static func of(_ answer: QueryReply) -> String {
         let rows = answer.items.map { [decimal($0.probability), $0.item, $0.title] }
         var lines = [table([["P(like)", "item", "title"]] + rows)]
         if answer.adapters.isEmpty {
@@ -28,7 +28,7 @@ enum QueryText {
         } else {
             let weights = answer.adapters.map { adapter in
                 "shard \(adapter.shard) \(decimal(adapter.weight, 2))"
-                    + (adapter.stage.map { " (stage \($0), exact)" } ?? "")
+                    + (adapter.stage.map { " (\(StageWords.text($0, of: adapter.slices)))" } ?? "")
             }
             let kind = answer.exact ? "" : ", approximate adapters among them"
             lines.append("weights (\(answer.attention)): \(weights.joined(separator: ", "))\(kind)")

@@ -55,7 +55,7 @@ package struct StatusText {
     private var unkept: [String] {
         report.workers.flatMap { worker in
             worker.tasks.compactMap { task in
-                task.unkept.map { "worker \(worker.id.prefix(8)), shard \(task.shard.map(String.init) ?? "-"): \($0)" }
+                (task.unkept ?? task.note).map { "worker \(worker.id.prefix(8)), shard \(task.shard.map(String.init) ?? "-"): \($0)" }
             }
         }
     }
@@ -171,6 +171,11 @@ package struct StatusText {
 
 extension StatusReport.Task {
     fileprivate var hasProgress: Bool { step != nil && (steps ?? 0) > 0 }
+
+    /// The same where a coordinator of before says it in its line only, behind the progress, which stands in a table.
+    fileprivate var note: String? {
+        description.firstRange(of: " s left; ").map { String(description[$0.upperBound...]) }
+    }
 }
 
 extension StatusReport.StuckDuty {
@@ -179,10 +184,10 @@ extension StatusReport.StuckDuty {
 }
 
 extension StatusReport.Shard {
-    /// "ifru (approximate since …, 2 corrections)"
+    /// "ifru (approximate since …, 2 corrections)", "apa (stage 2 of 4, exact)"
     fileprivate var methodText: String {
         guard let method else { return "-" }
-        guard exact == false else { return method }
+        guard exact == false else { return method + (stage.map { " (\(StageWords.text($0, of: slices)))" } ?? "") }
         // To the minute, and in words that can stand on lines of their own.
         let since = approximateSince.map { seconds in
             let time = Date(timeIntervalSince1970: seconds).formatted(.iso8601)

@@ -229,6 +229,9 @@ extension Coordinator {
                 .correcting
             } else if isTraining {
                 .training
+            } else if shard.isStaged {
+                // Queries use it, whoever waits.
+                .outdated
             } else if isForgetting(shard) {
                 .quarantined
             } else if shard.adapter != nil {

@@ -31,11 +31,13 @@ extension Ledger {
                 prompts: rows.map { AccessReply.Prompt($0.prompt, shard: $0.shard) },
                 shards: try earlier.union(own).sorted().map { shard in
                     let adapter = adapters.first { $0.shard == shard }
+                    let stage = adapter.flatMap { $0.report.isStage ? $0.report.slices : nil }
                     return AccessReply.Shard(
                         shard: shard, prompts: own.count { $0 == shard }, adapter: adapter?.name,
                         isCurrent: try adapter?.manifest == shardState(shard, db).manifest
-                            && adapter?.report.isStage == false,
-                        sawEarlier: earlier.contains(shard), copies: try copies(ofShard: shard, db))
+                            && stage == nil,
+                        sawEarlier: earlier.contains(shard), copies: try copies(ofShard: shard, db),
+                        stage: stage?.stage, slices: stage?.count)
                 })
         }
     }

@@ -72,14 +72,20 @@ public struct AccessReply: Codable, Sendable, Equatable {
         public var adapter: String?
         /// Whether the adapter was trained on the shard's present prompts.
         public var isCurrent: Bool
+        /// The adapter is a stage, trained on so many of `slices` slices; nil: it is none.
+        public var stage: Int?
+        public var slices: Int?
         /// Whether it saw earlier versions of the person's prompts.
         public var sawEarlier: Bool
         /// Workers' disks that may hold prompts of the shard, sealed or not.
         public var copies: [HandedCopy]
 
         package init(
-            shard: Int, prompts: Int, adapter: String?, isCurrent: Bool, sawEarlier: Bool, copies: [HandedCopy]
+            shard: Int, prompts: Int, adapter: String?, isCurrent: Bool, sawEarlier: Bool, copies: [HandedCopy],
+            stage: Int? = nil, slices: Int? = nil
         ) {
+            self.stage = stage
+            self.slices = slices
             self.shard = shard
             self.prompts = prompts
             self.adapter = adapter

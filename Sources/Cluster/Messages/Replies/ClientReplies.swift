@@ -87,9 +87,12 @@ public struct QueryReply: Codable, Sendable, Equatable {
         public var weight: Double
         /// It is a stage, trained on the slices up to this one; nil: trained on all.
         public var stage: Int?
+        /// How many slices there are, of a stage; nil: it is none, or who answers is of an older release.
+        public var slices: Int?
 
-        public init(shard: Int, name: String, weight: Double, stage: Int? = nil) {
+        public init(shard: Int, name: String, weight: Double, stage: Int? = nil, slices: Int? = nil) {
             self.stage = stage
+            self.slices = slices
             self.shard = shard
             self.name = name
             self.weight = weight
@@ -239,10 +242,15 @@ public struct EvaluateReply: Codable, Sendable {
         public var shard: Int
         /// Content name.
         public var adapter: String
+        /// It was a stage, trained on so many of `slices` slices; nil: trained on all, or corrected.
+        public var stage: Int?
+        public var slices: Int?
 
-        public init(shard: Int, adapter: String) {
+        public init(shard: Int, adapter: String, stage: Int? = nil, slices: Int? = nil) {
             self.shard = shard
             self.adapter = adapter
+            self.stage = stage
+            self.slices = slices
         }
     }
 

@@ -117,7 +117,8 @@ public struct StatusReport: Codable, Equatable, Sendable {
             case damaged
             /// It had an adapter that saw data which is no longer there; no query uses it.
             case quarantined
-            /// Its adapter saw nothing that was forgotten, but lags behind an import; queries use it.
+            /// Its adapter saw nothing that was forgotten, but lags behind its data: behind an import or, where it is a stage (`stage`),
+            /// until the training that a forget request waits for is done; queries use it.
             case outdated
             /// It has no prompts.
             case empty

@@ -31,9 +31,12 @@ public struct QuestionMaterial: Codable, Sendable {
         public var exact: Bool
         /// The last slice that a stage was trained on; nil: it is none.
         public var stage: Int?
+        /// How many slices there are, of a stage; nil: it is none, or the coordinator is of an older release.
+        public var slices: Int?
 
-        public init(shard: Int, name: String, exact: Bool, stage: Int? = nil) {
+        public init(shard: Int, name: String, exact: Bool, stage: Int? = nil, slices: Int? = nil) {
             self.stage = stage
+            self.slices = slices
             self.shard = shard
             self.name = name
             self.exact = exact

@@ -7,6 +7,8 @@ struct AttentionSubject: Equatable {
         var shard: Int
         var name: String
         var isExact: Bool
+        /// A training may come to the very bytes of the stage that it began at.
+        var stage: Int?
         var missingMargins: Int
     }
 
@@ -19,7 +21,7 @@ struct AttentionSubject: Equatable {
         adapters = snapshot.shards.compactMap { shard in
             shard.adapter.map {
                 Adapter(
-                    shard: shard.index, name: $0.name, isExact: $0.corrected == nil,
+                    shard: shard.index, name: $0.name, isExact: $0.corrected == nil, stage: $0.stage,
                     missingMargins: $0.missingMargins)
             }
         }

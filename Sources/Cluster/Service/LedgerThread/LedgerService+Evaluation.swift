@@ -61,12 +61,11 @@ extension LedgerService {
             return label
         }
         let attention = try preparedAttention(scores.parameters)
-        let approximate = attention.members.filter { !$0.exact }.map(\.name)
         let base = scores.series.first { if case .base = $0.model { true } else { false } }?.margins
         var variants = scores.series.map { series in
             var isBase: Bool { if case .base = series.model { true } else { false } }
             return variant(
-                series.model.title(approximate: approximate), margins: series.margins, over: isBase ? nil : base,
+                series.model.title(with: attention.members), margins: series.margins, over: isBase ? nil : base,
                 labels: wanted, tokens: series.tokens, seconds: series.seconds)
         }
         let single = scores.series.filter { if case .adapter = $0.model { true } else { false } }
@@ -79,9 +78,13 @@ extension LedgerService {
         }
         let reply = EvaluateReply(
             split: scores.split.rawValue, prompts: scores.digests.count, tau: attention.parameters.tau,
-            neighbours: attention.parameters.neighbours, exact: approximate.isEmpty, variants: variants,
-            comparisonSeconds: scores.single?.seconds,
-            measured: scores.adapters.map { EvaluateReply.Measured(shard: $0.shard, adapter: $0.name) })
+            neighbours: attention.parameters.neighbours, exact: attention.members.allSatisfy(\.exact),
+            variants: variants, comparisonSeconds: scores.single?.seconds,
+            measured: scores.adapters.map { adapter in
+                let member = attention.members.first { $0.name == adapter.name }
+                return EvaluateReply.Measured(
+                    shard: adapter.shard, adapter: adapter.name, stage: member?.stage, slices: member?.slices)
+            })
         return Array(try ReplyCoding.encode(reply))
     }
 
@@ -96,13 +99,18 @@ extension LedgerService {
 }
 
 extension EvaluationScores.Series.Model {
-    /// For tables: "APA(ND)", "shard 2", "base model".
+    /// For tables: "APA(ND)", "shard 2", "shard 2 (approximate)", "shard 2 (stage 1 of 4, exact)", "base model".
     ///
-    /// - Parameter approximate: content names of adapters that do not come from exact training.
-    fileprivate func title(approximate: [String]) -> String {
+    /// - Parameter members: the adapters that answer.
+    package func title(with members: [QuestionMaterial.Member]) -> String {
         switch self {
         case .base: "base model"
-        case .adapter(let shard, let name): "shard \(shard)" + (approximate.contains(name) ? " (approximate)" : "")
+        case .adapter(let shard, let name):
+            "shard \(shard)"
+                + (members.first { $0.name == name }.map { member in
+                    member.exact
+                        ? member.stage.map { " (\(StageWords.text($0, of: member.slices)))" } ?? "" : " (approximate)"
+                } ?? "")
         case .aggregate(let rule, .prompt?): "APA(\(rule.rawValue))"
         case .aggregate(let rule, .history?): "APA(\(rule.rawValue)) by history"
         case .aggregate(let rule, nil): "equal weights (\(rule.rawValue))"

@@ -141,7 +141,7 @@ struct OpenQuestion {
                 let column = stride(from: index, to: weights.count, by: members.count).map { Double(weights[$0]) }
                 return .init(
                     shard: member.shard, name: member.name, weight: column.reduce(0, +) / Double(max(1, column.count)),
-                    stage: member.stage)
+                    stage: member.stage, slices: member.slices)
             },
             absentShards: job.absentShards, rule: job.rule,
             attention: members.isEmpty

@@ -20,7 +20,10 @@ package struct PreparedAttention: Sendable {
         try self.init(
             table: table, parameters: parameters,
             members: adapters.map {
-                Member(shard: $0.shard, name: $0.name, exact: $0.report.isExact, stage: $0.report.slices?.stage)
+                let slices = $0.report.isStage ? $0.report.slices : nil
+                return Member(
+                    shard: $0.shard, name: $0.name, exact: $0.report.isExact, stage: slices?.stage,
+                    slices: slices?.count)
             })
     }
 
