@@ -11,10 +11,13 @@ struct LedgerStageRecordTests {
     private let fixture: LedgerFixture
     private let ledger: Ledger
     private let dealing: SliceDealing
+    /// Of the adapter that the shard had first.
+    private let trainedPrompts: Int
 
     init() throws {
         (fixture, ledger) = try Self.prepared(.userHash)
         dealing = SliceDealing(fixture.configuration.training)
+        trainedPrompts = try ledger.samples(shard: 0).count
     }
 
     private static func prepared(_ partition: PartitionMethod) throws -> (LedgerFixture, Ledger) {
@@ -129,6 +132,53 @@ struct LedgerStageRecordTests {
         try expectClean()
         _ = try ledger.forget(requestID: "g", LedgerFixture.forget(users: [target.prompt.user]), at: fixture.now)
         try expectClean()
+    }
+
+    /// Of a dry run that names somebody of this slice: where the training would begin, and its share of one of the whole shard.
+    private func planned(_ slice: Int) throws -> (slice: Int?, share: Double) {
+        let plan = try ledger.plan(LedgerFixture.forget(users: [user(in: slice)]))
+        let shard = try #require(plan.shards.first)
+        // A whole training has 1,000 tokens.
+        let (tokens, seconds) = (try #require(shard.tokens), try #require(shard.seconds))
+        let whole = 1000 / Double(trainedPrompts) * Double(shard.promptsRetained)
+        let speed = try #require(ledger.statistics().tokensPerSecond)
+        #expect(abs(seconds * speed - Double(tokens)) <= 1 && shard.slices == 4 && plan.tokens == shard.tokens)
+        return (shard.slice, (Double(tokens) / whole * 100).rounded() / 100)
+    }
+
+    @Test("A dry run counts what is trained again: what comes behind the last stage before the touched slice")
+    func dryRun() throws {
+        // Nothing is on record.
+        #expect(try planned(3) == (1, 1))
+        try publish()
+        #expect(try planned(1) == (1, 1))
+        #expect(try planned(2) == (2, 0.75))
+        #expect(try planned(3) == (3, 0.5))
+        #expect(try planned(4) == (4, 0.25))
+        // An earlier request is what it is trained for again.
+        _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: [user(in: 3)]), at: fixture.now)
+        #expect(try planned(4) == (3, 0.5))
+        #expect(try planned(2) == (2, 0.75))
+    }
+
+    @Test("A dry run knows slices that have no prompts, and stages that were not kept")
+    func dryRunWithGaps() throws {
+        let bytes = Array("adapter".utf8)
+        let adapter = try LedgerFixture.contentName(bytes)
+        var report = try fixture.report(of: bytes, shard: 0, ledger)
+        for (isKept, expected) in [(true, (4, 0.5)), (false, (1, 1.0))] {
+            // As if slices 1 and 3 were empty.
+            report.slices = SlicesReport(
+                count: 4, first: 1, tokens: 10,
+                stages: [
+                    StageReport(slice: 2, name: "s2", digest: isKept ? "d2" : nil, bytes: isKept ? 1 : nil),
+                    StageReport(slice: 4, name: adapter, digest: adapter, bytes: 1),
+                ])
+            if !isKept { try fixture.publish(ledger, shard: 0) }
+            try ledger.publish(
+                shard: 0, bytes: bytes, report: report, at: fixture.now, contentName: LedgerFixture.contentName)
+            #expect(try planned(4) == expected)
+        }
     }
 
     @Test("Of a training that says nothing of them nothing is on record, and a dispute takes all away")

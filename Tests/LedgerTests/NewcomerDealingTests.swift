@@ -60,14 +60,15 @@ struct NewcomerDealingTests {
             return (1...3).map { names[$0] }
         }
         let stages = try (0..<2).map(names)
-        try load(newcomers(12), ledger, id: "b", .last)
+        let outcome = try load(newcomers(12), ledger, id: "b", .last)
+        #expect(outcome.dealtToLast == 12 && outcome.leaversDealt == nil)
         let after = try slices(ledger)
         #expect(after.filter { before[$0.key] != nil } == before)
         let new = after.filter { before[$0.key] == nil }
         #expect(!new.isEmpty && new.values.allSatisfy { $0 == 4 })
         #expect(try (0..<2).map(names) == stages)
         // Where somebody was dealt stays, whatever later imports say, and after a restart.
-        try load(newcomers(12), ledger, id: "c")
+        #expect(try load(newcomers(12), ledger, id: "c").dealtToLast == nil)
         #expect(try slices(ledger) == after)
         #expect(try slices(fixture.open(at: fixture.copyOfFiles())) == after)
     }
@@ -75,7 +76,8 @@ struct NewcomerDealingTests {
     @Test("Likely leavers who are new go to the last slice, others by the hash; a list names nobody who stays on disk")
     func leavers() throws {
         let ledger = try fixture.open()
-        try load(Self.first, ledger, id: "a", leavers: ["u3", "u7", "u7", "nobody"])
+        let outcome = try load(Self.first, ledger, id: "a", leavers: ["u3", "u7", "u7", "nobody"])
+        #expect(outcome.dealtToLast == 2 && outcome.leaversDealt == 2)
         for (user, slice) in try slices(ledger) {
             #expect(slice == (["u3", "u7"].contains(user) ? 4 : dealing.slice(ofUser: user)), "\(user)")
         }
@@ -83,6 +85,11 @@ struct NewcomerDealingTests {
         #expect(try ledger.personalData(user: "u4").slice == nil)
         let left = try ledger.read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM import_leavers") }
         #expect(left == 0)
+        // Whoever is there already is not dealt again, listed or not.
+        let again = try load(Self.first, ledger, id: "b", leavers: ["u4"])
+        #expect(again.dealtToLast == 0 && again.leaversDealt == 0)
+        let both = try load(newcomers(3), ledger, id: "c", .last, leavers: ["new u1", "u5"])
+        #expect(both.dealtToLast == 3 && both.leaversDealt == 1)
     }
 
     @Test("In portions and killed between them it is the same")
@@ -106,6 +113,8 @@ struct NewcomerDealingTests {
             portions += 1
         }
         #expect(portions > 3)
+        let outcome: ImportOutcome? = if case .done(let outcome) = progress { outcome } else { nil }
+        #expect(outcome?.dealtToLast == 2 && outcome?.leaversDealt == 2)
         #expect(try slices(ledger) == slices(whole) && manifests(ledger) == manifests(whole))
     }
 

@@ -49,6 +49,26 @@ struct ImportCheckTests {
         #expect(shown.contains("tokens and training time are not known") && !shown.contains("secret"))
     }
 
+    @Test("Who is to go to the last slice is looked at, too: a list that is not there is an error, and one is compared")
+    func dealing() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-test-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let files = try write(to: folder)
+        let list = folder.appendingPathComponent("leavers.txt")
+        try Data("# who said so\nc1\nc3\nc1\nsomebody else\n".utf8).write(to: list)
+        let arguments = ["import", "--check", "--format", "csv", files.orders, "--history", "3", "--new-data", "last"]
+        let missing = try lethe(arguments + ["--leavers", list.path + ".missing"])
+        #expect(missing.status != 0 && missing.errors.contains("leavers.txt.missing"), "\(missing.errors)")
+        let page = try lethe(arguments + ["--leavers", list.path, "--json"])
+        #expect(page.status == 0, "\(page.errors)")
+        let dealing = try #require(page.json["dealing"] as? [String: Any])
+        #expect(dealing["to_last"] as? Bool == true)
+        #expect(dealing["leavers_listed"] as? Int == 3 && dealing["leavers_found"] as? Int == 2)
+        let shown = String(decoding: try lethe(arguments + ["--leavers", list.path]).output, as: UTF8.self)
+        #expect(shown.contains("would go to the last slice (--new-data last)") && shown.contains("3, of whom 2 are in"))
+        #expect(try lethe(Array(arguments.dropLast(2)) + ["--json"]).json["dealing"] == nil)
+    }
+
     @Test("A check changes nothing, counts tokens with a model, and the import does what it said")
     func nothingChanges() throws {
         let cluster = try TestCluster()

@@ -100,7 +100,8 @@ struct SlicedClusterTests {
             _ = try cluster.succeed("train", "--wait")
             let file = cluster.root.appendingPathComponent("more.csv")
             try Data(Ratings.csv(users: 18, leavingOut: gone).utf8).write(to: file)
-            _ = try cluster.succeed("import", "--format", "csv", "--new-data", "last", file.path)
+            let done = try cluster.succeed("import", "--format", "csv", "--new-data", "last", file.path)
+            #expect(done["dealt_to_last"] as? Int == 6 - gone.count && done["leavers_listed"] == nil)
             _ = try cluster.succeed("train", "--wait")
             return cluster
         }

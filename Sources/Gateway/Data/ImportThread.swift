@@ -156,6 +156,8 @@ struct ImportSummary: Encodable, Sendable {
     private var promptsRebuilt: Int
     private var promptsRemoved: Int
     private var shardsChanged: [Int]
+    /// People who were new and went to the last slice; absent: all were dealt by the hash.
+    private var dealtToLast: Int?
 
     init(_ reply: ImportReply, _ report: ImportReport) {
         rowsRead = report.read
@@ -171,5 +173,6 @@ struct ImportSummary: Encodable, Sendable {
         promptsRebuilt = reply.outcome.promptsRebuilt
         promptsRemoved = reply.outcome.promptsRemoved
         shardsChanged = reply.outcome.shardsChanged
+        dealtToLast = reply.outcome.dealtToLast
     }
 }

@@ -146,7 +146,11 @@ private struct PlanSummary: Encodable {
         } else {
             let cost = tokens.map { "\($0) tokens" } ?? "tokens not known before the first training"
             let time = seconds.map { ", about \(decimal($0, 0)) s of training" } ?? ""
-            lines.append("shards to retrain: \(shards.map(String.init).joined(separator: ", ")) (\(cost)\(time))")
+            let list = plan.shards.filter(\.retrains).map { shard in
+                let from = shard.slice.flatMap { slice in shard.slices.map { " from slice \(slice) of \($0) on" } }
+                return "\(shard.index)\(from ?? "")"
+            }
+            lines.append("shards to retrain: \(list.joined(separator: ", ")) (\(cost)\(time))")
         }
         return lines.joined(separator: "\n")
     }

@@ -72,6 +72,12 @@ struct ImportCommand: ParsableCommand {
         var rowsForgotten: Int
         /// Absent without --negatives.
         var negativesDrawn: Int?
+        /// People who were new and went to the last slice; absent: all were dealt by the hash.
+        var dealtToLast: Int?
+        /// People whom the list of likely leavers names, and those of them who were new and went to the last slice; absent
+        /// without --leavers.
+        var leaversListed: Int?
+        var leaversDealt: Int?
         var prompts: SplitCounts
         var promptsAdded: Int
         var promptsRebuilt: Int
@@ -105,8 +111,8 @@ struct ImportCommand: ParsableCommand {
             try reportingFailures(json: client.json) {
                 try requireBounds()
                 try ImportCheck(
-                    data: data, changePrompts: changePrompts, newData: newData, negatives: negatives, model: model,
-                    client: client
+                    data: data, changePrompts: changePrompts, negatives: negatives, model: model,
+                    dealing: ListedDealing(newData, leavers: leavers.map { try Self.leavers($0) }), client: client
                 ).run()
             }
             return
@@ -163,7 +169,8 @@ struct ImportCommand: ParsableCommand {
                 rowsNew: done.outcome.rowsNew, rowsAlreadyThere: done.outcome.rowsAlreadyThere,
                 rowsCorrected: done.outcome.rowsCorrected,
                 rowsForgotten: done.outcome.rowsRefused, negativesDrawn: done.outcome.negativesDrawn,
-                prompts: done.prompts,
+                dealtToLast: done.outcome.dealtToLast, leaversListed: leavers.map { Set($0).count },
+                leaversDealt: done.outcome.leaversDealt, prompts: done.prompts,
                 promptsAdded: done.outcome.promptsAdded, promptsRebuilt: done.outcome.promptsRebuilt,
                 promptsRemoved: done.outcome.promptsRemoved, shardsChanged: done.outcome.shardsChanged,
                 likes: done.likes, shardsOfOneLabel: done.shardsOfOneLabel ?? [], files: report.files,
@@ -194,6 +201,14 @@ struct ImportCommand: ParsableCommand {
                 + "\(summary.prompts.test) test",
         ]
         if let drawn = summary.negativesDrawn { lines.append("\(drawn) negatives drawn") }
+        if let dealt = summary.dealtToLast { lines.append("new people in the last slice: \(dealt)") }
+        if let listed = summary.leaversListed, let dealt = summary.leaversDealt {
+            lines.append(
+                "people who will probably leave (--leavers): \(listed), of whom \(dealt) are new and went to the last slice"
+                    + (dealt < listed ? "; the others were there already, or no row that was taken names them" : ""))
+        } else if summary.leaversListed == 0 {
+            lines.append("the list of people who will probably leave (--leavers) names nobody")
+        }
         if let likes = summary.likes, summary.prompts.train > 0 {
             let share = 100 * Double(likes.train) / Double(summary.prompts.train)
             lines.append("likes: \(decimal(share, 1)) % of the training prompts")

@@ -31,6 +31,15 @@ struct CheckReport: Encodable {
         var prompts = SplitCounts()
     }
 
+    /// To which slice people would go who are new.
+    struct Dealing: Encodable {
+        /// All of them to the last one.
+        var toLast: Bool
+        /// People whom the list of likely leavers names, and those of them whom the files name too; absent without a list.
+        var leaversListed: Int?
+        var leaversFound: Int?
+    }
+
     var rowsRead: Int
     var rowsKept: Int
     var rowsRefused: Int
@@ -53,6 +62,8 @@ struct CheckReport: Encodable {
     var promptsShortened = 0
     /// nil without --negatives.
     var negatives: Negatives?
+    /// nil: by the hash.
+    var dealing: Dealing?
     /// With which the prompts were counted; a cluster that has data goes on with its own.
     var settings: [Setting]
     /// The prompt of an invented person with its answer, word for word.
@@ -123,6 +134,7 @@ extension CheckReport {
                     + "they make \(negatives.prompts.train) of the train prompts, \(negatives.prompts.validation) of the "
                     + "validation prompts and \(negatives.prompts.test) of the test prompts")
         }
+        if let dealing { lines += dealing.lines }
         if promptsShortened > 0 { lines.append("\(promptsShortened) prompts have shortened titles (--title-bytes)") }
         if prompts.train == 0 {
             lines.append("there is nothing to train on: lower --history, or bring more data of each person")
@@ -160,5 +172,18 @@ extension CheckReport {
         case ..<7200: "\(decimal(seconds / 60, 0)) min"
         default: "\(decimal(seconds / 3600, 1)) h"
         }
+    }
+}
+
+extension CheckReport.Dealing {
+    fileprivate var lines: [String] {
+        var lines: [String] = []
+        if toLast { lines.append("people who are new to the cluster would go to the last slice (--new-data last)") }
+        if let leaversListed, let leaversFound {
+            lines.append(
+                "people who will probably leave (--leavers): \(leaversListed), of whom \(leaversFound) are in these files"
+                    + (leaversFound > 0 ? "; those who are new to the cluster would go to the last slice" : ""))
+        }
+        return lines
     }
 }

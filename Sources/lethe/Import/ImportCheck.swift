@@ -10,11 +10,11 @@ struct ImportCheck {
     let data: DataOptions
     /// Whether settings may differ from the recorded ones.
     let changePrompts: Bool
-    let newData: NewPeople?
     /// For each like.
     let negatives: Int
     /// Whose tokenizer counts; nil: tokens are not known.
     let model: String?
+    let dealing: ListedDealing
     let client: ClientOptions
 
     func run() throws {
@@ -22,7 +22,7 @@ struct ImportCheck {
         let cluster = recordedConfiguration()
         let recorded = cluster?.prompts
         // What a cluster would refuse after the last row is refused before the first.
-        if newData == .last { try cluster?.requireDealing() }
+        if !dealing.isByHash { try cluster?.requireDealing() }
         if negatives > 0 { try cluster?.requireDrawing() }
         let configuration =
             try recorded.map { try data.configuration(wanted, over: $0, changePrompts: changePrompts) } ?? wanted
@@ -53,6 +53,16 @@ struct ImportCheck {
             }
         }
         check.rowsRepeated = check.rowsKept - check.interactions
+        if !dealing.isByHash {
+            check.dealing = .init(
+                toLast: dealing.toLast, leaversListed: dealing.leavers?.count,
+                leaversFound: dealing.found(in: set.users))
+            if cluster == nil {
+                check.notKnown.append(
+                    "no coordinator answers: whether its cluster deals people to slices (--slices, and the partition user or "
+                        + "user-hash) is not known")
+            }
+        }
         if recorded == nil {
             if data.domain == nil, data.template == nil {
                 check.notKnown.append(

@@ -32,6 +32,7 @@ struct ImportRun {
         self.drawing = drawing
         if drawing != nil { outcome.negativesDrawn = 0 }
         self.dealing = dealing
+        dealing.begin(&outcome)
         self.ledger = ledger
         self.batches = batches
         self.prompts = prompts
@@ -51,6 +52,7 @@ struct ImportRun {
         self.drawing = drawing
         if drawing != nil { outcome.negativesDrawn = 0 }
         dealing = taking.dealing ?? NewcomerDealing()
+        dealing.begin(&outcome)
         self.ledger = ledger
         self.prompts = prompts
         number = taking.number
@@ -193,7 +195,7 @@ struct ImportRun {
         } else {
             let first = rows.map(\.interaction.ordinal).min() ?? 0
             let name = rows.first?.interaction.user ?? ""
-            let slice = try ledger.slice(ofNewcomer: name, dealing, importID: importID, db)
+            let slice = try ledger.slice(ofNewcomer: name, dealing, importID: importID, &outcome, db)
             if slice != nil, !hasDealt {
                 try Meta.dealtSlices.set(true, db)
                 hasDealt = true

@@ -47,6 +47,8 @@ extension ImportOutcome {
         promptsRemoved += portion.promptsRemoved
         shardsChanged = Set(shardsChanged).union(portion.shardsChanged).sorted()
         if let more = portion.negativesDrawn { negativesDrawn = (negativesDrawn ?? 0) + more }
+        if let more = portion.dealtToLast { dealtToLast = (dealtToLast ?? 0) + more }
+        if let more = portion.leaversDealt { leaversDealt = (leaversDealt ?? 0) + more }
         if let more = portion.promptsShortened { promptsShortened = (promptsShortened ?? 0) + more }
         if let more = portion.shortened { shortened = (shortened ?? []) + more }
     }

@@ -12,6 +12,12 @@ struct NewcomerDealing: Codable, Hashable, Sendable {
     var hasLeavers = false
 
     var isByHash: Bool { !toLast && !hasLeavers }
+
+    /// Nobody was dealt yet.
+    func begin(_ outcome: inout ImportOutcome) {
+        if !isByHash { outcome.dealtToLast = 0 }
+        if hasLeavers { outcome.leaversDealt = 0 }
+    }
 }
 
 extension Ledger {
@@ -37,14 +43,22 @@ extension Ledger {
         return dealing
     }
 
-    /// nil: by the hash.
-    func slice(ofNewcomer name: String, _ dealing: NewcomerDealing, importID: String, _ db: Database) throws -> Int? {
-        let last = configuration.training.slices
-        if dealing.toLast { return last }
-        guard dealing.hasLeavers else { return nil }
-        let isLeaver = try Bool.fetchOne(
-            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM import_leavers WHERE import = ? AND lookup = ?)"),
-            arguments: [importID, lookup(name).bytes])
-        return isLeaver == true ? last : nil
+    /// Where somebody goes who is new, which is counted. nil: by the hash.
+    func slice(
+        ofNewcomer name: String, _ dealing: NewcomerDealing, importID: String, _ outcome: inout ImportOutcome,
+        _ db: Database
+    ) throws -> Int? {
+        var isLeaver = false
+        if dealing.hasLeavers {
+            isLeaver =
+                try Bool.fetchOne(
+                    db.cachedStatement(
+                        sql: "SELECT EXISTS (SELECT 1 FROM import_leavers WHERE import = ? AND lookup = ?)"),
+                    arguments: [importID, lookup(name).bytes]) ?? false
+        }
+        guard dealing.toLast || isLeaver else { return nil }
+        outcome.dealtToLast = (outcome.dealtToLast ?? 0) + 1
+        if isLeaver { outcome.leaversDealt = (outcome.leaversDealt ?? 0) + 1 }
+        return configuration.training.slices
     }
 }

@@ -13,7 +13,10 @@ extension Ledger {
             let selection = try select(request, db)
             var effect = ForgetEffect()
             effect.counts.users = selection.wholeUsers
-            try forEachForgetting(selection, nil, db) { effect.count($0) }
+            try forEachForgetting(selection, nil, db) {
+                effect.count($0)
+                effect.count(slicesOf: $0, configuration)
+            }
             for lookup in selection.damaged {
                 for shard in try damagedShards(lookup, db) where effect.shards[shard] == nil {
                     effect.shards[shard] = ForgetEffect.Shard()
@@ -51,11 +54,35 @@ extension Ledger {
             plan.corrects = plan.fallback == nil
             plan.retrains = !plan.corrects || method.bridge != nil
         }
+        let start = try start(ofShard: shard, before: change.slice ?? 1, adapter: state.adapter, db)
+        (plan.slice, plan.slices) = (start?.slice, start.map { _ in configuration.training.slices })
         if state.trainedPrompts > 0 {
-            let tokens = Double(state.trainedTokens) / Double(state.trainedPrompts) * Double(retained)
+            let whole = Double(state.trainedTokens) / Double(state.trainedPrompts) * Double(retained)
+            let tokens = whole * (start?.share ?? 1)
             plan.tokens = Int(saturating: tokens)
             plan.seconds = tokensPerSecond.map { tokens / $0 }
         }
         return plan
+    }
+
+    /// Where a training of the shard would go on once everything of a slice and of those after it is gone: behind the last stage
+    /// on record before it. Slices without prompts have none.
+    ///
+    /// - `adapter`: the content name of what the shard has now, which stands for the stage after the last slice.
+    /// - Returns: the first slice that is trained, and which share of the slices is; nil: the shard trains in one.
+    private func start(
+        ofShard shard: Int, before touched: Int, adapter: String?, _ db: Database
+    ) throws -> (slice: Int, share: Double)? {
+        let slices = configuration.training.slices
+        guard slices > 1 else { return nil }
+        let stages = try recordedStages(shard: shard, db).map(\.report)
+        guard let stage = stages.last(where: { $0.slice < touched && $0.digest != nil }) else { return (1, 1) }
+        let after = stages.filter { $0.slice > stage.slice }
+        // Behind what an earlier request took away it is not known which slices have prompts.
+        let isComplete = adapter.map { $0 == stages.last?.name } ?? false
+        let share =
+            isComplete
+            ? Double(after.count) / Double(stages.count) : Double(slices - stage.slice) / Double(slices)
+        return (after.first?.slice ?? stage.slice + 1, share)
     }
 }

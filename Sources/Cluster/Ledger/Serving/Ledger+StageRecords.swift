@@ -36,8 +36,7 @@ extension Ledger {
     func record(
         _ stages: [StageReport]?, from first: Int, shard: Int, trainer: String?, _ db: Database
     ) throws -> [StageReport]? {
-        let known = try Row.fetchAll(db, sql: "SELECT * FROM stages WHERE shard = ?", arguments: [shard])
-            .map { try Self.stage($0).stage }
+        let known = try recordedStages(shard: shard, db)
         try dropStages(shard: shard, db)
         return try stages?.map { said in
             var record = RecordedStage(report: said, worker: said.digest == nil ? nil : trainer)
@@ -54,6 +53,12 @@ extension Ledger {
             return StageReport(
                 slice: said.slice, name: said.name, digest: record.report.digest, bytes: record.report.bytes)
         }
+    }
+
+    /// Of one shard, by slice.
+    func recordedStages(shard: Int, _ db: Database) throws -> [RecordedStage] {
+        try Row.fetchAll(db, sql: "SELECT * FROM stages WHERE shard = ? ORDER BY slice", arguments: [shard])
+            .map { try Self.stage($0).stage }
     }
 
     /// - Parameter slice: stages after it and after later ones go.

@@ -71,7 +71,11 @@ public struct ForgetPlan: Codable, Hashable, Sendable {
         public var corrects: Bool
         /// Why it is retrained although a correction was asked for.
         public var fallback: CorrectionFallback?
-        /// Tokens to train on, over all epochs; nil before the shard's first training.
+        /// The slice that its training would begin with, of `slices`; nil: it trains in one, or the coordinator is of an older release.
+        public var slice: Int?
+        public var slices: Int?
+        /// Tokens to train on, over all epochs; nil before the shard's first training. Of a shard that trains in slices those from
+        /// `slice` on, as if its slices were of one size.
         public var tokens: Int?
         /// At the speed of recorded trainings; nil before the first.
         public var seconds: Double?

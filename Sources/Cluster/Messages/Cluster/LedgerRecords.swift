@@ -24,6 +24,10 @@ public struct ImportOutcome: Codable, Hashable, Sendable {
     public var shortened: [String]?
     /// Items that were drawn for likes which had none; nil: the import was to draw none.
     public var negativesDrawn: Int?
+    /// People who were new and went to the last slice; nil: all were dealt by the hash.
+    public var dealtToLast: Int?
+    /// Of these, those whom the import's list of likely leavers names; nil: it had none.
+    public var leaversDealt: Int?
 
     /// Ids that are named.
     package static let namedPrompts = 20
@@ -68,6 +72,8 @@ extension ImportOutcome {
         promptsShortened = try container.decodeIfPresent(Int.self, forKey: .promptsShortened)
         shortened = try container.decodeIfPresent([String].self, forKey: .shortened)
         negativesDrawn = try container.decodeIfPresent(Int.self, forKey: .negativesDrawn)
+        dealtToLast = try container.decodeIfPresent(Int.self, forKey: .dealtToLast)
+        leaversDealt = try container.decodeIfPresent(Int.self, forKey: .leaversDealt)
     }
 }
 
