@@ -66,6 +66,7 @@ struct DashboardTests {
     func stages() async throws {
         let status = FakeReplies.status
             .replacing(#""exact":true,"#, with: #""exact":true,"stage":2,"slices":4,"#)
+            .replacing(#""state":"current""#, with: #""state":"outdated""#)
             .replacing(#""answered":7"#, with: #""answered":7,"gateways":3"#)
         let coordinator = FakeCoordinator { request, id in
             if case .status = request { return .success(Data(status.utf8)) }
@@ -75,6 +76,7 @@ struct DashboardTests {
         let text = document.replacing(/<[^>]*>/, with: " ").split(whereSeparator: \.isWhitespace)
             .joined(separator: " ")
         #expect(text.contains("answers from stage 2 of 4, exact"), "\(text)")
+        #expect(text.contains("to be trained again") && !text.contains("older data"), "\(text)")
         #expect(document.contains(#"<span class="full"></span><span class="full"></span><span></span><span></span>"#))
         #expect(text.contains("gateways that may answer 3"), "\(text)")
         #expect(text.contains("Ranked: 50 candidates of 90 items (20 liked together with what is liked here,"))

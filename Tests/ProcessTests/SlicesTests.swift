@@ -174,6 +174,7 @@ struct SlicesTests {
                 return (try cluster.succeed("status")["pending_forgets"] as? [Any])?.isEmpty == true
             }
             #expect(served.compactMap { $0["stage"] as? Int } == (policy == "stage" ? [2] : []))
+            #expect(served.compactMap { $0["slices"] as? Int } == (policy == "stage" ? [4] : []))
             let reply = try cluster.succeed("query", "--user", Ratings.name(1), "--item", "i1")
             #expect((reply["adapters"] as? [[String: Any]])?.compactMap { $0["stage"] as? Int } == [])
             let retained = Ratings.csv(users: 12, leavingOut: [Ratings.name(7)])

@@ -70,9 +70,12 @@ function stage(shard) {
 function training(task) {
   const line = element("span", {}, task.description);
   if (!task.steps) return line;
+  // That a stage is not kept stands behind the progress.
+  const note = task.description.split(" s left; ").slice(1).join(" s left; ");
   return element("span", {},
     element("progress", { max: task.steps, value: task.step || 0, "aria-label": task.description }), " ",
-    `${task.step || 0} of ${task.steps}` + (task.loss > 0 ? `, loss ${task.loss.toFixed(3)}` : ""));
+    `${task.step || 0} of ${task.steps}` + (task.loss > 0 ? `, loss ${task.loss.toFixed(3)}` : "")
+      + (note ? `; ${note}` : ""));
 }
 
 function showStatus(status) {
