@@ -49,13 +49,17 @@ public struct GatewayServer: Sendable {
         // Before anything listens: an endpoint that is none is told now.
         _ = try connect()
         let limits = options.limits
+        let outage = CoordinatorOutage(logger: logger)
+        let watched: @Sendable () throws -> any CoordinatorConnection = {
+            WatchedConnection(client: try connect(), outage: outage)
+        }
         pools = (
             ConnectionPool(
                 connections: limits.questionConnections, waiting: limits.waitingQuestions, name: "lethe-questions",
-                newestFirst: true, connect: connect),
+                newestFirst: true, connect: watched),
             ConnectionPool(
                 connections: limits.otherConnections, waiting: limits.waitingOthers, name: "lethe-others",
-                connect: connect)
+                connect: watched)
         )
         let (questions, others) = pools
         let failed = failure.continuation

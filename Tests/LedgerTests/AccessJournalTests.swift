@@ -23,7 +23,9 @@ struct AccessJournalTests {
         #expect(journal.take(granted("forget", by: "ben"), at: start).count == 1)
     }
 
-    @Test("Reading where the cluster stands leaves no entry", arguments: ["status", "operation", "adapters", "audit"])
+    @Test(
+        "Reading where the cluster stands leaves no entry",
+        arguments: ["status", "configuration", "operation", "requests", "adapters", "audit"])
     func reading(_ asked: String) {
         var journal = AccessJournal()
         #expect(journal.take(granted(asked), at: start).isEmpty)

@@ -114,11 +114,11 @@ struct GatewayCommand: ParsableCommand {
                 ) {
                     try client.connect()
                 }
-                try waiting { try await Self.serve(gateway, json: client.json) }
+                try waiting { try await Self.serve(gateway, json: client.json, logger: logger) }
             }
         }
 
-        private static func serve(_ gateway: GatewayServer, json: Bool) async throws {
+        private static func serve(_ gateway: GatewayServer, json: Bool, logger: Logger) async throws {
             // Trapped before anybody is told that the gateway listens.
             let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
             try await gateway.run {
@@ -127,11 +127,10 @@ struct GatewayCommand: ParsableCommand {
                     gateway.reload()
                 }
             } whenListening: { url in
+                logger.info("the gateway listens at \(url); its dashboard is there too")
                 if json {
                     try? Output(json: true).emit(["url": url]) { "" }
                     fflush(nil)
-                } else {
-                    Output.note("the gateway listens at \(url); its dashboard is there too")
                 }
             }
         }

@@ -48,8 +48,8 @@ final class EmbeddedGateway: @unchecked Sendable {
                 }
                 try await server.run { [stopping] in
                     for await _ in stopping {}
-                } whenListening: { url in
-                    Output.note("the gateway listens at \(url); its dashboard is there too")
+                } whenListening: { [logger] url in
+                    logger.info("the gateway listens at \(url); its dashboard is there too")
                 }
             } catch {
                 self.error = error

@@ -40,8 +40,9 @@ package struct AccessEntry: Encodable, Hashable, Sendable {
 
 /// Decides which requests get an entry of the audit log, and which are counted together.
 ///
-/// - Granted: one entry for each request id. Reading where the cluster stands (status, configuration, operations, adapters,
-///   this log), and a gateway's leases, leave none; the batches of an import have entries of their own.
+/// - Granted: one entry for each request id. Reading where the cluster stands (status, configuration, operations, the list
+///   of requests, adapters, this log), and a gateway's leases, leave none: a dashboard reads these once a second, and what it
+///   shows would change by being looked at. The batches of an import have entries of their own.
 /// - Queries that were answered are counted for each key; an hour's are one entry. A crash loses the count since the last.
 /// - Refused: the first leaves an entry at once. What the same key is refused of the same kind and for the same reason within
 ///   an hour from then is counted, and is one entry: a flood of refusals is two entries an hour.
@@ -51,7 +52,7 @@ package struct AccessJournal {
     /// Granted requests that are recognised when their clients repeat them.
     package static let remembered = 4096
     private static let unrecorded: Set<String> = [
-        "status", "configuration", "operation", "adapters", "audit", "import batch", "serve",
+        "status", "configuration", "operation", "requests", "adapters", "audit", "import batch", "serve",
     ]
 
     private struct Kind: Hashable {
