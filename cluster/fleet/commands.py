@@ -129,7 +129,7 @@ def status(fleet):
             if worker.runs:
                 tell(worker, outcome)
                 if seen.current.startswith("programs/") and worker.arguments[0] != f"{seen.home}/.lethe/{seen.current}":
-                    outcome.notes.append(f"worker-{worker.number} still runs another lethe than was copied last")
+                    outcome.notes.append(f"worker-{worker.number} still runs another lethe than was named last: `restart` brings it")
             elif worker.wanted:
                 outcome.problems.append(f"worker-{worker.number} does not run; its log ends: {worker.said}")
             elif worker.kept:
@@ -165,12 +165,11 @@ def restart(fleet, program, rolling):
         seen = fleet.look(host)
         if program:
             copy(fleet, host, seen, [program], outcome)
-            seen.current = f"programs/{program.name}/lethe"
         numbers = sorted(worker.number for worker in seen.workers.values() if worker.wanted or worker.runs)
         if not numbers:
             outcome.notes.append("no worker runs")
         for some in [[number] for number in numbers] if rolling else [numbers] if numbers else []:
-            apply(fleet, host, fleet.boot_way(seen), plan.restart(seen, some), outcome)
+            apply(fleet, host, fleet.boot_way(seen), plan.restart(seen, some, program), outcome)
             if outcome.problems:
                 return
         fleet.connections.run(host.name, "sweep", "programs", "keys")

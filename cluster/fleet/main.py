@@ -45,7 +45,7 @@ EXPLAINED = {
     "status": "Show what runs. Not 0 if a worker that should run does not, has no coordinator, or HOST:N has not N.",
     "stop": "Stop workers. Their shards stay on the hosts: started again, they go on with them.",
     "remove": "Stop workers, delete their shards and tell the coordinator so, which has to run. Of HOST:N the first N workers stay.",
-    "restart": "Stop and start workers with the command that was copied last.",
+    "restart": "Stop and start workers with the command that was named last, by `start` or by `restart --lethe`.",
     "logs": "Print the ends of the workers' logs.",
 }
 

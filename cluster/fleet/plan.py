@@ -87,7 +87,7 @@ def start(asked, view, host, cluster):
             f"{'a worker of' if first.runs else 'shards of'} another cluster ({first.option('--coordinator')}) "
             f"{'runs' if first.runs else 'lie'} there as worker-{first.number}: give this one a --cluster NAME of its own, "
             "remove the other's workers, or say --moved if it is the same cluster at another address")
-    plan = Plan()
+    plan = Plan(["use", asked.program.name])
     wanted = [worker.number for worker in view.workers.values() if worker.wanted or worker.runs]
     count = host.count if host.count is not None else max(len(wanted), 1)
     for number in range(1, count + 1):
@@ -113,14 +113,15 @@ def start(asked, view, host, cluster):
     return plan
 
 
-def restart(view, numbers):
-    """The same command lines with the program that was copied last."""
-    plan = Plan()
+def restart(view, numbers, named=None):
+    """The same command lines with the program that is named, else with the one that was named last."""
+    plan = Plan(["use", named.name] if named else [])
     for number in numbers:
         arguments = view.workers[number].arguments
         if not arguments:
             raise HostFailed(f"worker-{number}: start workers there once more, so that it is known what to run")
-        program = f"{view.home}/.lethe/{view.current}" if view.current.startswith("programs/") else arguments[0]
+        current = f"programs/{named.name}/lethe" if named else view.current
+        program = f"{view.home}/.lethe/{current}" if current.startswith("programs/") else arguments[0]
         plan.steps += ["ask", number, program, *arguments[1:], "--", "stop", number, "start", number]
         plan.restarted.append((number, "asked for"))
     return plan

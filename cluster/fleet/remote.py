@@ -125,7 +125,7 @@ class View:
     """What a host has and what runs there."""
 
     home: str = ""
-    # The program that was copied last, below ~/.lethe.
+    # The program that was named last, below ~/.lethe.
     current: str = ""
     others: int = 0
     boot: list = dataclasses.field(default_factory=list)

@@ -5,13 +5,13 @@
 #   look CLUSTER                      what the host has and what runs there
 #   packages                          installs the missing ones that `look` has named
 #   receive KIND NAME DIGEST BYTES    programs, models or keys: a tar on standard input becomes KIND/NAME, whole or not at all
-#   apply CLUSTER BOOT SECONDS        BOOT: systemd, cron, none (of both), off, or keep as it is; then any of: ask N ARGUMENTS… --,
-#                                     keep N, start N, stop N, let-go N; waits so long for what it started until the coordinator
-#                                     has taken it in
+#   apply CLUSTER BOOT SECONDS        BOOT: systemd, cron, none (of both), off, or keep as it is; then any of: use PROGRAM,
+#                                     ask N ARGUMENTS… --, keep N, start N, stop N, let-go N; waits so long for what it started
+#                                     until the coordinator has taken it in
 #   stop CLUSTER, remove CLUSTER KEEP, sweep KIND…, logs CLUSTER LINES NUMBER|all follow|once, boot, run WORKER
 #
 # On the disk below ~/.lethe: programs/, models/ and keys/ with names made of their digests, so that a worker's command line says
-# what it runs; worker-N (shards), worker-N.log, worker-N.arguments (the command line, an argument a line) and worker-N.pid (it is
+# what it runs; lethe (a link to the program that was named last, which `restart` brings); worker-N (shards), worker-N.log, worker-N.arguments (the command line, an argument a line) and worker-N.pid (it is
 # wanted: boot starts it again); boot (how the cluster's workers come back with the host: systemd, cron,
 # none, off). A cluster with a name of its own has its worker-N… and boot in clusters/NAME.
 set -u
@@ -85,7 +85,6 @@ receive() {
             echo "$complaint" >&2
             fail "this machine's build does not run there: both need the same release of Debian or Ubuntu"
         }
-        ln -sfn "programs/$name/lethe" "$root/lethe"
     fi
     # When it came, not how old it was there: tar keeps that.
     touch "$partial"

@@ -153,6 +153,11 @@ apply() {
         verb=$1 number=$2
         shift 2
         case "$verb" in
+            use)
+                # Also of one that was there before: going back to it is asked for as going on is.
+                [ -x "$root/programs/$number/lethe" ] || fail "its command is gone: the same once more copies it again"
+                ln -sfn "programs/$number/lethe" "$root/lethe" || exit 1
+                ;;
             ask)
                 while [ "$1" != -- ]; do printf '%s\n' "$1"; shift; done >"$base/worker-$number.arguments.new" &&
                     mv "$base/worker-$number.arguments.new" "$base/worker-$number.arguments" || exit 1

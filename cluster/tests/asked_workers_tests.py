@@ -92,10 +92,39 @@ class AskedWorkersTests(FleetTestCase):
             os.utime(program, (0, 0))
         status, output, _ = self.run_command("restart", "--boot", "off", "--rolling", "a")
         self.assertEqual(status, 0, output)
-        self.assertEqual({subprocess.run([os.readlink(f"/proc/{process}/exe"), "--version"], capture_output=True, text=True).stdout
-                          for process in self.processes("a")}, {"0.2.0\n"})
+        self.assertEqual(self.versions("a"), {"0.2.0"})
         self.assertNotIn("another lethe", self.run_command("status", "a")[1])
         self.assertEqual(len(list((self.home("a") / "programs").iterdir())), 1, "the old one is gone")
+
+    def versions(self, host):
+        return {subprocess.run([os.readlink(f"/proc/{process}/exe"), "--version"], capture_output=True, text=True).stdout.strip()
+                for process in self.processes(host)}
+
+    def test_going_back_to_a_command_that_is_there_already(self):
+        self.start("a:2")
+        self.start("a:2", lethe=self.newer)
+        self.assertEqual(self.run_command("restart", "--rolling", "a")[0], 0)
+        self.assertEqual(self.versions("a"), {"0.2.0"})
+        status, output, _ = self.start("a:2")
+        self.assertEqual(status, 0, output)
+        self.assertNotIn("copied the command", output, "it is still there")
+        self.assertIn("worker-1 still runs another lethe", output)
+        self.assertEqual(self.run_command("restart", "--rolling", "a")[0], 0)
+        self.assertEqual(self.versions("a"), {"0.1.0"})
+        self.assertNotIn("another lethe", self.run_command("status", "a")[1])
+
+    def test_going_back_at_once(self):
+        self.start("a:2")
+        for lethe, version, command in [(self.newer, "0.2.0", ["start", "--restart"]), (self.lethe, "0.1.0", ["start", "--restart"]),
+                                        (self.newer, "0.2.0", ["restart"]), (self.lethe, "0.1.0", ["restart", "--rolling"])]:
+            with self.subTest(version=version, command=command):
+                status, output, _ = (self.start("a:2", "--restart", lethe=lethe) if command[0] == "start" else
+                                     self.run_command(*command, "--lethe", lethe, "a"))
+                self.assertEqual((status, self.versions("a")), (0, {version}), output)
+                self.assertNotIn("another lethe", self.run_command("status", "a")[1])
+                # And by itself it brings the same one.
+                self.assertEqual(self.run_command("restart", "a")[0], 0)
+                self.assertEqual(self.versions("a"), {version})
 
     def test_systemd_units_bring_workers_back(self):
         self.tool("a", "systemctl", SYSTEMCTL)
