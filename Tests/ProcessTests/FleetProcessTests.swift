@@ -48,6 +48,31 @@ struct FleetProcessTests {
         #expect(audit.contains { $0["kind"] as? String == "worker removed" })
     }
 
+    @Test func `Draining a worker that is away says so and ends; it is drained when it comes back`() throws {
+        let cluster = try TestCluster()
+        try cluster.startWorker(0, arguments: ["--name", "left"])
+        try cluster.startWorker(1, arguments: ["--name", "right"])
+        try cluster.waitForWorkers(2)
+        _ = try cluster.importRatings(Ratings.csv(users: 6))
+        _ = try cluster.succeed("train", "--wait")
+        #expect((try workers(cluster)["left"]?["holds"] as? [Int])?.isEmpty == false)
+        cluster.workers[0]?.kill()
+        try wait("it to be away") { try workers(cluster)["left"]?["state"] as? String == "away" }
+
+        let told = try cluster.succeed("workers", "drain", "left")
+        #expect(told["progress"] as? String == "away" && told["away_seconds"] as? Double != nil, "\(told)")
+        #expect(told["verb"] as? String == "drain" && told["name"] as? String == "left")
+        let text = try lethe(["workers", "drain", "left", "--coordinator", cluster.endpoint])
+        #expect(String(decoding: text.output, as: UTF8.self).hasPrefix("worker left is away"), "\(text.output)")
+        let given = try cluster.command("workers", "drain", "left", "--wait", "--timeout", "1")
+        #expect(given.status == 75, "\(given.errors)")
+        #expect(given.errors.contains("waiting 1 s for it") && given.errors.contains("lethe workers remove left"))
+
+        let back = try cluster.startWorker(0, arguments: ["--name", "left"])
+        #expect(back.status(within: 60) == 0, "\(back.logText)")
+        #expect(try cluster.succeed("workers", "drain", "left", "--wait")["progress"] as? String == "left")
+    }
+
     @Test("At SIGTERM a worker finishes its training within its grace; without any it ends at once")
     func grace() throws {
         let cluster = try TestCluster(settings: ["--partition", "user-hash", "--shards", "1", "--epochs", "200"])

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Client
-import Foundation
 import Messages
 
 /// A worker, as commands name it.
@@ -10,53 +9,16 @@ struct NamedWorker: ParsableArguments {
 
     @OptionGroup var client: ClientOptions
 
-    /// - Parameter whenDone: goes on with the same client.
-    func order(
-        _ verb: WorkerOrder.Verb, text: (WorkerOrderReply) -> String,
-        whenDone: (CoordinatorClient, WorkerOrderReply) throws -> Void = { _, _ in }
-    ) throws {
+    func order(_ verb: WorkerOrder.Verb, text: (WorkerOrderReply) -> String) throws {
         try client.withClient { coordinator in
-            let body = try coordinator.call(.order(.init(worker: worker, verb: verb))).body
-            let reply = try ReplyCoding.decode(WorkerOrderReply.self, from: body)
-            try whenDone(coordinator, reply)
+            let reply = try give(verb, coordinator)
             try client.output.emit(reply, done: "the order is given") { text(reply) }
         }
     }
-}
 
-struct DrainWorker: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "drain", abstract: "Have a worker hand everything over and end.",
-        discussion: """
-            It finishes what it does and gets nothing new; its shards are other workers', it deletes what it holds of them and \
-            says so, says goodbye, and its process ends with status 0. It stays on the list as away until it is removed or comes \
-            back; then it works again. `lethe workers resume` before that keeps it.
-            """)
-
-    @OptionGroup var named: NamedWorker
-
-    @Flag(help: "Wait until it has left.")
-    var wait = false
-
-    func run() throws {
-        try named.order(.drain) { reply in
-            if wait { return "worker \(reply.name) has left" }
-            let tasks = reply.tasks == 0 ? "" : "; it finishes \(reply.tasks) tasks first"
-            return "worker \(reply.name) is drained\(tasks): lethe workers says when it is gone"
-        } whenDone: { coordinator, reply in
-            guard wait else { return }
-            while try isHere(reply.worker, coordinator) { Thread.sleep(forTimeInterval: 0.5) }
-        }
-    }
-
-    private func isHere(_ worker: String, _ coordinator: CoordinatorClient) throws -> Bool {
-        let report = try ReplyCoding.decode(StatusReply.self, from: coordinator.call(.status).body).report
-        guard let found = report.workers.first(where: { $0.id == worker }) else { return false }
-        if found.state == .live, found.duty != .drain {
-            throw CommandFailure(.failed, "worker \(found.name) is not drained any more")
-        }
-        // Out of reach is not drained: it may come back, and its disk has what it had.
-        return found.state == .live || found.duty == .drain
+    func give(_ verb: WorkerOrder.Verb, _ coordinator: CoordinatorClient) throws -> WorkerOrderReply {
+        let body = try coordinator.call(.order(.init(worker: worker, verb: verb))).body
+        return try ReplyCoding.decode(WorkerOrderReply.self, from: body)
     }
 }
 

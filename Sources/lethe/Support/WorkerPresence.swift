@@ -13,13 +13,15 @@ package struct WorkerPresence {
     /// nil: nobody said how many there should be.
     package var missing: Int? { report.expectedWorkers.map { max(0, $0 - here) } }
 
-    /// "198 of 200 workers here, missing: node7-1, node9-2"; nil: nobody said how many there should be.
+    /// "198 of 200 workers here, missing: node7-1, node9-2"; nil: nobody said how many there should be. Where more are away than are
+    /// missing nobody knows which of them are: "199 of 200 workers here, 1 missing; away: node7-1, node9-2".
     package var text: String? {
         guard let expected = report.expectedWorkers, let missing else { return nil }
         let head = "\(here) of \(expected) workers here"
         guard missing > 0 else { return head }
         let away = report.workers.filter { $0.state == .away }.map(\.name)
         let unknown = missing - away.count
+        if unknown < 0 { return "\(head), \(missing) missing; away: \(away.listed)" }
         if away.isEmpty { return "\(head), missing: \(missing) that were never here" }
         return "\(head), missing: \(away.listed)" + (unknown > 0 ? " and \(unknown) that were never here" : "")
     }
