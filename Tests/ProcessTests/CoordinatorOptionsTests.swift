@@ -25,7 +25,7 @@ struct CoordinatorOptionsTests {
         "while_retraining": (["quarantine"], #""quarantine""#), "method": (["ifru"], #""ifru""#),
         "prepare": (["ifru"], #""ifru""#), "double_check": (["0.5"], "\"0.5\""), "precision": (["bf16"], #""bf16""#),
         "threads": (["1023"], "1023"), "weight_cache": (["/tmp/weights"], #""/tmp/weights""#),
-        "keys_dir": (["/tmp/keys"], #""/tmp/keys""#),
+        "keys_dir": (["/tmp/keys"], #""/tmp/keys""#), "expect": (["3"], "3"),
     ]
     /// What another option changes as well.
     private static let following: [String: Set<String>] = ["slices": ["averaging"], "method": ["prepare"]]
@@ -60,6 +60,7 @@ struct CoordinatorOptionsTests {
         #expect(Set(CoordinatorFlags.fileKeys).count == CoordinatorFlags.fileKeys.count)
         let unprinted: Set = [
             "data", "model", "master_key", "keys", "allow", "allow_gateway", "allow_list", "open_loopback",
+            "http",
         ]
         #expect(Set(Self.said.keys).union(unprinted) == Set(CoordinatorFlags.fileKeys))
     }
@@ -135,7 +136,9 @@ struct CoordinatorOptionsTests {
         next.adopt(
             RecordedConfiguration(
                 cluster: cluster,
-                start: RecordedStart(model: "m.gguf", doubleCheck: first.doubleCheck.text, keysDirectory: "/tmp/keys"),
+                start: RecordedStart(
+                    model: "m.gguf", doubleCheck: first.doubleCheck.text, keysDirectory: "/tmp/keys",
+                    expectedWorkers: first.expectedWorkers),
                 name: "c"))
         #expect(next.cluster(over: Self.recorded) == cluster)
         let (then, now) = (try inForce(first), try inForce(next))
@@ -149,7 +152,7 @@ struct CoordinatorOptionsTests {
         for (file, told) in [
             (#"{"shards": "7"}"#, "shards"), (#"{"targets": "q_proj"}"#, "targets"), (#"{"seed": -1}"#, "seed"),
             (#"{"partition": "none"}"#, "none is not one"), (#"{"targets": ["x"]}"#, "x is not one"),
-            (#"{"shard": 7}"#, "unknown keys shard"),
+            (#"{"shard": 7}"#, "unknown keys shard"), (#"{"expect": -1}"#, "--expect must be"),
             (#"{"open_loopback": 1}"#, "open_loopback"), (#"{"ifru": 3}"#, "ifru"),
             (#"{"schema_version": 9}"#, "schema_version"),
             ("[]", "no JSON object"),

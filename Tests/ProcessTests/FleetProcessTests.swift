@@ -38,7 +38,10 @@ struct FleetProcessTests {
         #expect(String(decoding: status.output, as: UTF8.self).contains("1 of 2 workers here, missing: left"))
 
         cluster.coordinator?.kill()
+        // How many there should be is on record.
         try cluster.startCoordinator()
+        #expect(try cluster.succeed("workers")["missing_workers"] as? Int != nil)
+        #expect(try cluster.succeed("config")["expect"] as? Int == 2)
         #expect(try workers(cluster)["left"]?["state"] as? String == "away")
         #expect(try workers(cluster)["left"]?["away_because"] as? String == "drained, it said goodbye")
         #expect(try cluster.command("workers", "remove", "nobody").status == 65)

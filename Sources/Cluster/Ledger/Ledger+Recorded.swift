@@ -10,11 +10,16 @@ package struct RecordedStart: Codable, Hashable, Sendable {
     package var doubleCheck: String?
     /// An absolute path; nil: beside the data.
     package var keysDirectory: String?
+    /// Workers that there should be; nil: nobody said.
+    package var expectedWorkers: Int?
 
-    package init(model: String? = nil, doubleCheck: String? = nil, keysDirectory: String? = nil) {
+    package init(
+        model: String? = nil, doubleCheck: String? = nil, keysDirectory: String? = nil, expectedWorkers: Int? = nil
+    ) {
         self.model = model
         self.doubleCheck = doubleCheck
         self.keysDirectory = keysDirectory
+        self.expectedWorkers = expectedWorkers
     }
 }
 

@@ -32,6 +32,7 @@ extension CoordinatorOptions {
         corrections = cluster.corrections
         doubleCheck = recorded.start.doubleCheck.flatMap(DoubleCheckRule.init) ?? doubleCheck
         keysDirectory = recorded.start.keysDirectory.map { URL(fileURLWithPath: $0) } ?? keysDirectory
+        expectedWorkers = recorded.start.expectedWorkers ?? expectedWorkers
     }
 
     /// The cluster that they make: what a start records, or compares with what is on record.
@@ -64,7 +65,7 @@ extension CoordinatorOptions {
     var start: RecordedStart {
         RecordedStart(
             model: URL(fileURLWithPath: model).standardizedFileURL.path, doubleCheck: doubleCheck.text,
-            keysDirectory: keysDirectory?.standardizedFileURL.path)
+            keysDirectory: keysDirectory?.standardizedFileURL.path, expectedWorkers: expectedWorkers)
     }
 
     /// The options under the names of the configuration file.
@@ -79,6 +80,7 @@ extension CoordinatorOptions {
         all.threads = threads
         all.weightCache = weightCache ?? "none"
         all.keysDir = start.keysDirectory
+        all.expect = expectedWorkers
         return all
     }
 }
@@ -90,6 +92,7 @@ extension CoordinatorConfiguration {
         model = recorded.start.model
         doubleCheck = recorded.start.doubleCheck
         keysDir = recorded.start.keysDirectory
+        expect = recorded.start.expectedWorkers
     }
 }
 

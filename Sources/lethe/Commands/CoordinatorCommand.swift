@@ -21,14 +21,15 @@ struct CoordinatorCommand: ParsableCommand {
         commandName: "coordinator",
         abstract: "Run the coordinator: it keeps the data and answers.",
         discussion: """
-            Every option is also a key of the configuration file (JSON, with underscores: {"shards": 8, "learning_rate": 0.001}); \
-            an option on the command line wins. What determines the adapters (shards, partition, seed, training) is \
+            Every option up to --http is also a key of the configuration file (JSON, with underscores: {"shards": 8, "learning_rate": \
+            0.001}); an option on the command line wins. How it logs, and what is accepted for one start, is said on the command \
+            line alone. What determines the adapters (shards, partition, seed, training) is \
             recorded at the first start and cannot be changed afterwards.
 
             Started again with --data alone a coordinator goes on as it was started last: also with the same method, rule, \
-            double check and settings of the approximate methods, the base model where it was, and the folder of keys. Given \
-            anew each time are --listen, --keys and --allow or --allow-list, --master-key, --threads and --weight-cache. `lethe config` prints \
-            all of it, in the form of a configuration file.
+            double check and settings of the approximate methods, the base model where it was, the folder of keys, and the \
+            workers that there should be. Given anew each time are --listen, --http, --keys and --allow or --allow-list, \
+            --master-key, --threads and --weight-cache. `lethe config` prints all of it, in the form of a configuration file.
 
             The approximate methods have a key of their own in the file: {"e2urec": {"beta": 0.4, "alpha": 2, "batch": 16, …}, \
             "ifru": {"damping": "prepared", or a number, or a list of multiples, "probes": 8, "pruning": 0, …}}.
@@ -42,15 +43,6 @@ struct CoordinatorCommand: ParsableCommand {
 
     @Option(help: "A JSON file of options.")
     var config: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Serve HTTP in this process too, as `lethe gateway` does: 127.0.0.1:8080. On loopback only, without --keys, for this user and root.",
-            valueName: "host:port"))
-    var http: String?
-
-    @Option(help: "Workers that there should be: status says how many are here, and which are missing.")
-    var expect: Int?
 
     @OptionGroup var log: LogOptions
 
@@ -71,12 +63,12 @@ struct CoordinatorCommand: ParsableCommand {
             // From before the keys are read: nothing that is said of them meanwhile is lost.
             let hangUp = HangUp()
             let logger = try log.logger("coordinator")
-            var options = try flags.overriding(file: config).options()
-            options.expectedWorkers = try expect.map { try within(1...CoordinatorOptions.mostWorkers, $0, "--expect") }
+            let flags = try flags.overriding(file: config)
+            var options = try flags.options()
             options.accepted = losses.accepted
             try CoordinatorFlags.configure(&options.corrections, file: config)
             options.takesOver = takeOver
-            let gateway = try http.map {
+            let gateway = try flags.http.map {
                 try EmbeddedGateway(
                     listen: $0, security: options.security != nil, opensLoopback: options.opensLoopback, log: log)
             }

@@ -28,6 +28,7 @@ extension CoordinatorFlags {
             .init("weight_cache", \.weightCache), .init("keys_dir", \.keysDir), .init("master_key", \.masterKey),
             .init("keys", \.keys), .init("allow", list: \.allow), .init("allow_gateway", list: \.allowGateway),
             .init("allow_list", \.allowList), .init("open_loopback", flag: \.openLoopback),
+            .init("expect", \.expect), .init("http", \.http),
         ]
     }
 

@@ -209,6 +209,19 @@ package struct CoordinatorFlags: ParsableArguments {
             through a tunnel or from a container.
             """)
     var openLoopback = false
+
+    @Option(
+        help: """
+            Workers that there should be, 0 to \(CoordinatorOptions.mostWorkers): status says how many are here, and which are \
+            missing; 0: nobody knows. [default: as at the last start]
+            """)
+    var expect: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Serve HTTP in this process too, as `lethe gateway` does: 127.0.0.1:8080. On loopback only, without --keys, for this user and root.",
+            valueName: "host:port"))
+    var http: String?
 }
 
 extension CoordinatorFlags {
@@ -296,6 +309,10 @@ extension CoordinatorFlags {
             throw CommandFailure(.usage, "--open-loopback is for a coordinator without --keys")
         }
         options.opensLoopback = openLoopback
+        if let expect {
+            let count = try within(0...CoordinatorOptions.mostWorkers, expect, "--expect")
+            options.expectedWorkers = count == 0 ? nil : count
+        }
         return options
     }
 }

@@ -37,6 +37,7 @@ public struct CoordinatorConfiguration: Codable, Equatable, Sendable {
     public var threads: Int?
     public var weightCache: String?
     public var keysDir: String?
+    public var expect: Int?
     public var e2urec: E2URecConfiguration?
     public var ifru: IFRUConfiguration?
 
