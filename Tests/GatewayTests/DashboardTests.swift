@@ -83,6 +83,26 @@ struct DashboardTests {
         #expect(text.contains("Film i2 (i2)") && text.contains("shard 0 100.0 %"), "\(text)")
     }
 
+    @Test("Where the base model answered, nothing is said of adapters; where one took part, of what kind it is")
+    func baseModel() async throws {
+        func text(adapters: Bool) async throws -> String {
+            let coordinator = FakeCoordinator { request, id in
+                guard case .query(let query) = request else { return try FakeReplies.any(request, id) }
+                var answer = FakeReplies.answer(query)
+                answer.exact = false
+                if !adapters { answer.adapters = [] }
+                return .success(try ReplyCoding.encode(answer))
+            }
+            return try await document(of: try TestGateway(coordinator))
+        }
+        let base = try await text(adapters: false)
+        #expect(base.contains("the base model answered.") && !base.contains("took part are"))
+        #expect(!base.contains("Approximate adapters"))
+        let approximate = try await text(adapters: true)
+        #expect(approximate.contains("Approximate adapters took part."))
+        #expect(!approximate.contains("the base model answered"))
+    }
+
     @Test("Of an adapter that was trained on everything it draws no stage, of an older coordinator no gateways")
     func whole() async throws {
         let document = try await document(of: try TestGateway())

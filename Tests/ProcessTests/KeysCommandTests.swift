@@ -41,6 +41,21 @@ final class KeysCommandTests {
         #expect(try keys("revoke", "b").status == 65)
     }
 
+    @Test func `A key is called after its file without its endings, and taken back by that name`() throws {
+        for name in ["shop.key", "ops.key", "key"] { #expect(try lethe(["keys", path(name)]).status == 0) }
+        for name in ["shop.key", "ops.key", "key"] {
+            let allowed = try keys("allow", path(name + ".pub"), "--role", "query")
+            #expect(allowed.status == 0, "\(allowed.errors)")
+        }
+        #expect(try listed().map { $0["name"] as? String } == ["shop", "ops", "key"])
+        #expect(try keys("revoke", "shop").status == 0)
+        #expect(try keys("revoke", path("ops.key.pub")).status == 0)
+        // Put there by a release that left an ending on.
+        #expect(try keys("allow", path("ops.key.pub"), "--role", "query", "--name", "ops.key").status == 0)
+        #expect(try keys("revoke", "ops").status == 0)
+        #expect(try listed().map { $0["name"] as? String } == ["key"])
+    }
+
     @Test(
         "What cannot be put on the list is refused, and nothing is written",
         arguments: [

@@ -234,8 +234,11 @@ async function question() {
     bars(reply.items.map((item) => ({ name: `${item.title} (${item.item})`, value: item.probability, text: percent(item.probability) }))),
     element("h3", {}, "Weights of the adapters"),
     weights.length ? bars(weights) : element("p", { class: "quiet" }, "No adapter took part: the base model answered."),
-    element("p", { class: "quiet" }, reply.exact ? "All that took part are exactly trained." : "Approximate adapters took part."),
   ];
+  if (weights.length) {
+    parts.push(element("p", { class: "quiet" },
+      reply.exact ? "All that took part are exactly trained." : "Approximate adapters took part."));
+  }
   if (reply.retrieval) {
     parts.push(element("p", { class: "quiet" },
       `Ranked: ${reply.retrieval.candidates} candidates of ${reply.retrieval.of.toLocaleString()} items (${reasons(reply.retrieval)}).`));

@@ -125,11 +125,12 @@ struct AllowKey: ParsableCommand {
         }
     }
 
-    /// With the name of its file.
+    /// With the name of its file, as people call it: shop of shop.key.pub.
     private func publicKey() throws -> (CurvePublicKey, String?) {
         guard FileManager.default.fileExists(atPath: key) else { return (try CurvePublicKey(key), nil) }
-        let name = URL(fileURLWithPath: key).lastPathComponent
-        return (try CurvePublicKey(contentsOf: key), name.hasSuffix(".pub") ? String(name.dropLast(4)) : name)
+        var name = URL(fileURLWithPath: key).lastPathComponent
+        for ending in [".pub", ".key"] where name.hasSuffix(ending) { name.removeLast(ending.count) }
+        return (try CurvePublicKey(contentsOf: key), name)
     }
 }
 
@@ -161,7 +162,10 @@ struct RevokeKey: ParsableCommand {
                 if let ofFile = try? CurvePublicKey(contentsOf: key), let entry = text.revoke(ofFile.text) {
                     return entry
                 }
-                throw CommandFailure(.badInput, "\(path) has no key, and none named, \(key)")
+                // As releases before called a key after its file.
+                if let entry = text.revoke(key + ".key") { return entry }
+                throw CommandFailure(
+                    .badInput, "\(path) has no key, and none named, \(key); `lethe keys list` shows what it has")
             }
             let line = KeyLine(entry)
             try Output(json: list.json).emit(Summary(revoked: line, allowList: path), done: "the key is off the list") {
