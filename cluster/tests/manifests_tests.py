@@ -54,7 +54,7 @@ class KubernetesTests(unittest.TestCase):
                 self.assertRegex(container["image"], r"(:[0-9][\w.]*|@sha256:[0-9a-f]{64})$")
                 self.assertLessEqual({"cpu", "memory"}, container["resources"]["requests"].keys())
                 self.assertLessEqual({"cpu", "memory"}, container["resources"]["limits"].keys())
-                self.assertIn("readinessProbe", container)
+                self.assertLessEqual({"startupProbe", "livenessProbe", "readinessProbe"}, container.keys())
 
     def test_threads_are_those_of_the_limit(self):
         for name in ("lethe-coordinator", "lethe-worker"):
