@@ -43,7 +43,7 @@ struct FairQuestionTests {
         #expect(text(queue.ask(id("a2"), question("a2"), by: anna)) == ["refuse f3 busy"])
         // Nobody has more than one more than anna now.
         #expect(text(queue.ask(id("a3"), question("a3"), by: anna)) == ["refuse a3 busy"])
-        #expect(queue.counts == QuestionCounts(waiting: 4, computing: 1, answered: 0))
+        #expect(queue.counts == QuestionCounts(waiting: 4, computing: 1, answered: 0, promptTokens: 0))
         #expect(text(queue.ask(id("f2"), question("f2"), by: flood)) == ["refuse f2 busy"])
     }
 

@@ -60,6 +60,7 @@ struct QueryEngineTests {
             case .answered(let number, .success(let reply)): "\(number): answered, \(reply.items.count) items"
             case .answered(let number, .failure(let error)): "\(number): \(error)"
             case .damaged(let adapter): "\(adapter) is damaged"
+            case .read(let tokens): "\(tokens) tokens"
             }
         }
     }
@@ -75,6 +76,28 @@ struct QueryEngineTests {
         #expect(text(engine.pass()) == ["1: answered, 300 items"])
         #expect(engine.isIdle)
         #expect(model.passes == [128, 128, 85])
+    }
+
+    @Test("Tokens are counted of what was computed, before whoever asked is answered")
+    func tokens() throws {
+        let engine = engine()
+        var news: [QueryEngine.News] = []
+        _ = engine.perform([.begin(1, .key("anna"), try job("u", items: 3))]) { news.append($0) }
+        // The model's answer is how long the prompt was.
+        let lengths = news.compactMap { item -> Float? in
+            guard case .answered(_, .success(let reply)) = item else { return nil }
+            return reply.items.reduce(0) { $0 + Float($1.margin) }
+        }
+        let told = text(news)
+        #expect(told.count == 2 && told[0].hasSuffix(" tokens") && told[1] == "1: answered, 3 items", "\(told)")
+        let length = try #require(lengths.first)
+        let counted = try #require(Int(told[0].prefix { $0 != " " }))
+        // margin = yes - no, and no is the last token, alike in all.
+        let last = Float(counted) - length
+        #expect(counted > 3 * 20 && last > 0 && last.truncatingRemainder(dividingBy: 3) == 0, "\(counted) \(length)")
+        news = []
+        _ = engine.perform([]) { news.append($0) }
+        #expect(news.isEmpty)
     }
 
     @Test("Items come in the order asked, or the best of them, however many passes it takes")

@@ -130,7 +130,10 @@ struct QuestionQueueTests {
         _ = queue.forgot(forgotten(people: [1]))
         queue.collected(2, basis())
         #expect(text(queue.forgot(forgotten(people: [1]))) == ["drop 2", "refuse q busy"])
-        #expect(queue.counts == QuestionCounts(waiting: 0, computing: 0, answered: 1))
+        #expect(queue.counts == QuestionCounts(waiting: 0, computing: 0, answered: 1, promptTokens: 0))
+        queue.read(tokens: 30)
+        queue.read(tokens: 12)
+        #expect(queue.counts.promptTokens == 42)
     }
 
     @Test("More than may wait are refused; whoever waits hears how many come first")

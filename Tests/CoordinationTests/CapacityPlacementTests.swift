@@ -40,6 +40,7 @@ struct CapacityPlacementTests {
         fixture.say(report(first.task, first.shard, tokens: 8000, seconds: 10), by: "a")
         fixture.say(report(second.task, second.shard, tokens: 1000, seconds: 10), by: "b")
         #expect(fixture.status.workers.map(\.tokensPerSecond) == [800, 100])
+        #expect(fixture.status.trainedTokens == 9000)
         #expect(owned(fixture)[0] > owned(fixture)[1], "\(owned(fixture))")
     }
 

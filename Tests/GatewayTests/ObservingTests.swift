@@ -42,8 +42,37 @@ struct ObservingTests {
             "lethe_requests_oldest_pending_seconds 90", "lethe_shards_quarantined 1",
             "lethe_retraining_owed_seconds 12.5", "lethe_requests_nearest_due_seconds 2591910",
             "lethe_copies_unconfirmed 1", "lethe_tasks_waiting 1", #"lethe_shards{state="current"} 1"#,
+            "lethe_training_tokens_per_second 0",
         ] {
             #expect(text.contains(sample + "\n"), "\(sample)")
+        }
+        // Of a coordinator that does not say how many there were.
+        #expect(!text.contains("tokens_total"))
+    }
+
+    @Test("Tokens of questions and trainings are counted, and how many a second are trained now is the sum over workers")
+    func tokens() async throws {
+        let worker = { (name: String, rate: String) in
+            #"{"id":"\#(name)","name":"\#(name)","state":"live","last_seen_seconds":0,"threads":1,"shards":[],"holds":[],"#
+                + #""copies":[],"tasks":[{"kind":"train","shard":0,"description":"","tokens_per_second":\#(rate)},"#
+                + #"{"kind":"score","description":"","tokens_per_second":7}]}"#
+        }
+        let status = FakeReplies.status
+            .replacing(#""workers":[]"#, with: #""workers":[\#(worker("a", "812")),\#(worker("b", "0.5"))]"#)
+            .replacing(#""answered":7"#, with: #""answered":7,"prompt_tokens":1234"#)
+            .replacing(#""tuned":true"#, with: #""tuned":true,"trained_tokens":98765"#)
+        let gateway = try TestGateway(
+            FakeCoordinator { request, id in
+                if case .status = request { return .success(Data(status.utf8)) }
+                return try FakeReplies.any(request, id)
+            })
+        let text = String(decoding: try await gateway.ask(.get, "/metrics").body, as: UTF8.self)
+        for (kind, sample) in [
+            ("counter", "lethe_coordinator_prompt_tokens_total 1234"), ("counter", "lethe_trained_tokens_total 98765"),
+            ("gauge", "lethe_training_tokens_per_second 812.5"),
+        ] {
+            let name = sample.prefix { $0 != " " }
+            #expect(text.contains("# TYPE \(name) \(kind)\n\(sample)\n"), "\(sample)")
         }
     }
 

@@ -75,6 +75,9 @@ package struct Coordinator: Sendable {
     /// Workers of whose copies more has changed than was written yet.
     var owedSettlements: Set<String> = []
 
+    /// Prompt tokens of the trainings that ended since the start.
+    var trainedTokens = 0
+
     /// Stages that workers want of each other.
     var exchanges = StageExchanges()
 

@@ -17,6 +17,12 @@ extension PrometheusText {
             }
             family("lethe_coordinator_questions_answered_total", "counter", "Since the coordinator was started.")
             sample("lethe_coordinator_questions_answered_total", [], Double(questions.answered))
+            if let tokens = questions.promptTokens {
+                counter(
+                    "lethe_coordinator_prompt_tokens_total",
+                    "Tokens of the prompts that the coordinator computed for questions since it was started.",
+                    Double(tokens))
+            }
         }
         family("lethe_shards", "gauge", "Shards by the state of their adapter.")
         for state in Self.states {
@@ -28,6 +34,15 @@ extension PrometheusText {
         gauge(
             "lethe_tasks_running", "Tasks that workers have.", Double(report.workers.reduce(0) { $0 + $1.tasks.count }))
         gauge("lethe_tasks_waiting", "Shards that wait for a worker to train or correct them.", Double(report.waiting))
+        if let tokens = report.trainedTokens {
+            counter(
+                "lethe_trained_tokens_total",
+                "Prompt tokens of the trainings of shards that ended since the coordinator was started.",
+                Double(tokens))
+        }
+        gauge(
+            "lethe_training_tokens_per_second", "Prompt tokens a second of the trainings that run, of all workers.",
+            report.workers.flatMap(\.tasks).filter { $0.kind == "train" }.reduce(0) { $0 + ($1.tokensPerSecond ?? 0) })
         gauge("lethe_workers_live", "Workers that are there.", Double(report.workers.count { $0.state == .live }))
         gauge("lethe_workers_away", "Workers that were there.", Double(report.workers.count { $0.state == .away }))
         gauge(

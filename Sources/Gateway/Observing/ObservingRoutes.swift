@@ -53,6 +53,10 @@ struct ObservingRoutes {
                 Double(questions.computing))
             text.family("lethe_gateway_own_questions_answered_total", "counter", "Since the gateway was started.")
             text.sample("lethe_gateway_own_questions_answered_total", [], Double(questions.answered))
+            text.counter(
+                "lethe_gateway_own_prompt_tokens_total",
+                "Tokens of the prompts that this gateway computed for questions since it was started.",
+                Double(questions.promptTokens ?? 0))
         }
         let seen = try? await view.seen()
         text.gauge(

@@ -20,6 +20,11 @@ struct PrometheusText {
         sample(name, [], value)
     }
 
+    mutating func counter(_ name: String, _ help: String, _ value: Double) {
+        family(name, "counter", help)
+        sample(name, [], value)
+    }
+
     private static func escaped(_ value: String) -> String {
         value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
     }

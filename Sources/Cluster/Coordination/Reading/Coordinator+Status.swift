@@ -170,6 +170,7 @@ extension Coordinator {
                 testPrompts: snapshot.testPrompts, missingEmbeddings: snapshot.missingEmbeddings,
                 missingMargins: adapters.map(\.missingMargins).reduce(0, +)))
         whole.expectedWorkers = settings.expectedWorkers
+        whole.trainedTokens = trainedTokens
         return whole
     }
 

@@ -13,6 +13,7 @@ extension Coordinator {
     /// How fast the worker trains, and a line of what was done.
     mutating func noteEnd(of task: CoordinatorTask, _ report: TrainingReport, by worker: KnownWorker) {
         let tokens = report.slices?.tokens ?? report.tokens
+        trainedTokens = trainedTokens.addingSaturated(max(0, tokens))
         if report.isExact {
             roster.update(worker.id) { $0.pace.note(tokens: tokens, seconds: report.computeSeconds) }
         }

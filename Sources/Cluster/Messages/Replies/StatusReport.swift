@@ -289,6 +289,9 @@ public struct StatusReport: Codable, Equatable, Sendable {
     public var data: PromptCounts
     /// Workers that there should be; nil: nobody said.
     public var expectedWorkers: Int?
+    /// Prompt tokens of the trainings of shards that workers ended since the coordinator was started; nil: it is of an older
+    /// release.
+    public var trainedTokens: Int?
 
     package init(
         cluster: String, base: String, precision: String, arithmetic: String? = nil, activity: String,

@@ -21,6 +21,7 @@ extension CoordinatorLoop {
         case .computed(let number, let done, let prompts): questions.computed(number, done: done, of: prompts)
         case .answered(let number, let result): answered(number, result)
         case .damaged(let adapter): handle(.adapterDamaged(adapter))
+        case .read(let tokens): questions.read(tokens: tokens)
         }
     }
 

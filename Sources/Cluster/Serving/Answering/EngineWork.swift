@@ -31,7 +31,11 @@ extension QueryEngine {
             case .letGo: letGo()
             }
         }
-        for news in pass() { tell(news) }
+        let news = pass()
+        let tokens = takeTokens()
+        // Before whoever asked is answered: who looks then finds them counted.
+        if tokens > 0 { tell(.read(tokens: tokens)) }
+        for news in news { tell(news) }
         return !isIdle
     }
 }

@@ -10,6 +10,8 @@ package final class QueryEngine {
         case answered(QuestionQueue.ComputationID, Result<QueryReply, ClientError>)
         /// Content name of an adapter whose file is lost or does not hold what it should.
         case damaged(adapter: String)
+        /// A pass has computed prompts of so many tokens.
+        case read(tokens: Int)
     }
 
     private let tokenizer: any Tokenizer
@@ -25,6 +27,8 @@ package final class QueryEngine {
     private var fixed: Int?
     /// In the order in which it is their turn.
     private var open: [OpenQuestion] = []
+    /// Of the prompts that were computed since this was asked last.
+    private var tokens = 0
 
     package init(tokenizer: any Tokenizer, decoder: any AnswerModel) {
         self.tokenizer = tokenizer
@@ -102,6 +106,12 @@ package final class QueryEngine {
         return turns.map { finish($0.question) }
     }
 
+    /// Tokens of the prompts that were computed since the last call.
+    package func takeTokens() -> Int {
+        defer { tokens = 0 }
+        return tokens
+    }
+
     private func failed(_ numbers: [QuestionQueue.ComputationID], _ error: any Error) -> [News] {
         let answers = numbers.map { News.answered($0, .failure(ClientError(of: error))) }
         // Known before the question is begun again.
@@ -139,6 +149,7 @@ package final class QueryEngine {
             prompts: portions.flatMap(\.ids), adapters: mixture, weights: mixture == nil ? nil : chosen,
             beginnings: plan.beginnings)
         plan.keep(kept, &beginnings)
+        tokens += portions.reduce(0) { $0 + $1.ids.reduce(0) { $0 + $1.count } }
         let seconds = (clock.now - start) / .seconds(1)
         var first = 0
         for (turn, portion) in zip(turns.indices, portions) {

@@ -199,6 +199,9 @@ package struct LeasedQuestions {
             }
             return perform(queue.answered(number, result, active: active), at: now)
         case .damaged: return []
+        case .read(let tokens):
+            queue.read(tokens: tokens)
+            return []
         }
     }
 

@@ -55,13 +55,15 @@ package struct QuestionQueue {
     private var shares = AskerShares()
     private var lastNumber: ComputationID = 0
     package private(set) var answered = 0
+    private var promptTokens = 0
 
     package init(_ limits: Limits = Limits()) {
         self.limits = limits
     }
 
     package var counts: QuestionCounts {
-        QuestionCounts(waiting: waiting.count, computing: open.count, answered: answered)
+        QuestionCounts(
+            waiting: waiting.count, computing: open.count, answered: answered, promptTokens: promptTokens)
     }
 
     // MARK: who asks
@@ -141,6 +143,11 @@ package struct QuestionQueue {
             guard case .open(_, let basis, _) = stage else { return }
             stage = .open(number, basis, WorkingNotice(done: done, of: prompts))
         }
+    }
+
+    /// Of prompts that were computed, whoever asked.
+    package mutating func read(tokens: Int) {
+        promptTokens = promptTokens.addingSaturated(tokens)
     }
 
     /// - `active`: content names of the adapters that may answer now.
