@@ -50,7 +50,7 @@ struct ObservingTests {
         #expect(!text.contains("tokens_total"))
     }
 
-    @Test("Tokens of questions and trainings are counted, and how many a second are trained now is the sum over workers")
+    @Test("Tokens of questions and trainings are counted, and those trained a second are summed over workers")
     func tokens() async throws {
         let worker = { (name: String, rate: String) in
             #"{"id":"\#(name)","name":"\#(name)","state":"live","last_seen_seconds":0,"threads":1,"shards":[],"holds":[],"#
