@@ -38,7 +38,7 @@ final class WorkerLeftoverTests {
         let worker = try WorkerThread(
             endpoint: coordinator.endpoint, dataDirectory: nil, abandonedAfter: soon, environment: environment)
         _ = try coordinator.welcome()
-        let used = try DataDirectory.standard(endpoint: coordinator.endpoint, environment: environment)
+        let used = try DataDirectory.standard(endpoints: [coordinator.endpoint], environment: environment)
         let slots = (used.path as NSString).deletingLastPathComponent
         let gone = try leave("\(slots)/7")
         #expect(try cleared(coordinator) == gone)
@@ -49,11 +49,27 @@ final class WorkerLeftoverTests {
         withExtendedLifetime(used) {}
     }
 
+    @Test("So is one of the same cluster under another address; one of another, or of none that is known, is not")
+    func otherAddress() throws {
+        let coordinator = try ScriptedCoordinator(context: try Context())
+        let other = folder + "/lethe/workers/tcp___elsewhere_7070"
+        let gone = try leave(other + "/0", cluster: "ours")
+        _ = (try leave(other + "/1", cluster: "theirs"), try leave(other + "/2"))
+        let worker = try WorkerThread(
+            endpoint: coordinator.endpoint, dataDirectory: nil, abandonedAfter: soon, environment: environment)
+        _ = try coordinator.welcome(to: "ours")
+        #expect(try cleared(coordinator) == gone)
+        #expect(!exists(other + "/0"))
+        #expect(try cleared(coordinator, within: .milliseconds(700)) == nil)
+        #expect(exists(other + "/1/shards/3/prompts.jsonl") && exists(other + "/2/shards/3/prompts.jsonl"))
+        try worker.stop()
+    }
+
     @Test("A slot that is opened now and then is left alone")
     func visited() throws {
         let coordinator = try ScriptedCoordinator(context: try Context())
         let slots =
-            (try DataDirectory.standard(endpoint: coordinator.endpoint, environment: environment).path
+            (try DataDirectory.standard(endpoints: [coordinator.endpoint], environment: environment).path
             as NSString).deletingLastPathComponent
         _ = try leave("\(slots)/7")
         let worker = try WorkerThread(
@@ -73,7 +89,7 @@ final class WorkerLeftoverTests {
     func temporary() throws {
         let coordinator = try ScriptedCoordinator(context: try Context())
         let nowhere = ["HOME": "/dev/null", "TMPDIR": folder]
-        let running = try DataDirectory.standard(endpoint: coordinator.endpoint, environment: nowhere)
+        let running = try DataDirectory.standard(endpoints: [coordinator.endpoint], environment: nowhere)
         let (prefix, _) = (running.path.dropLast(36), running)
         let old = folder + "/lethe-worker-" + UUID().uuidString
         let other = folder + "/lethe-worker-tcp___elsewhere_7070-" + UUID().uuidString

@@ -149,19 +149,41 @@ final class WorkerDataDirectoryTests {
     func standard() throws {
         let environment = ["XDG_STATE_HOME": path]
         let endpoint = "tcp://127.0.0.1:7070"
-        var first: DataDirectory? = try DataDirectory.standard(endpoint: endpoint, environment: environment)
-        let second = try DataDirectory.standard(endpoint: endpoint, environment: environment)
+        var first: DataDirectory? = try DataDirectory.standard(endpoints: [endpoint], environment: environment)
+        let second = try DataDirectory.standard(endpoints: [endpoint], environment: environment)
         #expect(first?.path.hasPrefix(path) == true && second.path != first?.path)
         let freed = first?.path
         first = nil
-        #expect(try DataDirectory.standard(endpoint: endpoint, environment: environment).path == freed)
+        #expect(try DataDirectory.standard(endpoints: [endpoint], environment: environment).path == freed)
         withExtendedLifetime(second) {}
+    }
+
+    @Test("What a worker left under another of the addresses, or another spelling of this machine's, is found again")
+    func spellings() throws {
+        func place(_ endpoints: String...) throws -> DataDirectory {
+            try DataDirectory.standard(endpoints: endpoints, environment: ["XDG_STATE_HOME": path])
+        }
+        func left(at endpoint: String) throws -> String { try place(endpoint).worker }
+
+        let old = try left(at: "tcp://old:7070")
+        // Nobody can know whose a coordinator at an address of its own is.
+        #expect(try left(at: "tcp://elsewhere:7070") != old)
+        let again = try place("tcp://new:7070", "tcp://old:7070")
+        #expect(again.worker == old)
+        // The old place is taken, so that the next one is new, under the first address.
+        let beside = try place("tcp://new:7070", "tcp://old:7070")
+        #expect(beside.worker != old && beside.path.hasSuffix("/tcp___new_7070/0"))
+        withExtendedLifetime((again, beside)) {}
+
+        let local = try left(at: "tcp://127.0.0.1:7070")
+        #expect(try left(at: "tcp://localhost:7070") == local)
+        #expect(try left(at: "tcp://localhost:7071") != local)
     }
 
     @Test("Where no state directory can be made, a temporary one lasts as long as the worker")
     func temporary() throws {
         var directory: DataDirectory? = try DataDirectory.standard(
-            endpoint: "tcp://h:1", environment: ["HOME": "/dev/null"])
+            endpoints: ["tcp://h:1"], environment: ["HOME": "/dev/null"])
         let path = try #require(directory?.path)
         #expect(FileManager.default.fileExists(atPath: path))
         directory = nil

@@ -61,7 +61,7 @@ package struct WorkerConfiguration: Sendable {
     /// A training that was killed does again what it did since.
     package static let standardCheckpointInterval = Duration.seconds(15)
 
-    /// Where the coordinator may be, such as `tcp://127.0.0.1:7070`: tried in turn. At least one; the first names the standard
+    /// Where the coordinator may be, such as `tcp://127.0.0.1:7070`: tried in turn. At least one; they name the standard
     /// data directory.
     package private(set) var coordinators: [String]
     /// What people are to call the worker; nil: the coordinator finds a name.

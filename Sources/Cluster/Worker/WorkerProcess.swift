@@ -80,7 +80,7 @@ package final class WorkerProcess: Sendable {
                 try DataDirectory(path: path, isRemovedAtEnd: isRemovedAtEnd)
             } else {
                 try DataDirectory.standard(
-                    endpoint: configuration.coordinator, isRemovedAtEnd: isRemovedAtEnd, environment: environment)
+                    endpoints: configuration.coordinators, isRemovedAtEnd: isRemovedAtEnd, environment: environment)
             }
         var choices = Self.precisions(configuration.precision)
         while true {

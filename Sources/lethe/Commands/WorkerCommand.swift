@@ -39,7 +39,7 @@ struct WorkerCommand: ParsableCommand {
 
     @Option(
         help:
-            "Where this worker keeps its shards; each worker needs its own. [default: a free folder below ~/.local/state/lethe]"
+            "Where this worker keeps its shards; each worker needs its own. [default: a free folder below ~/.local/state/lethe, by the coordinator's address]"
     )
     var data: String?
 

@@ -1,8 +1,9 @@
 import Files
 import Foundation
 
-/// Finds and clears what workers of the same endpoint and user left behind on this machine: slots beside this worker's that
-/// nobody opens again, and temporary directories of workers that were killed.
+/// Finds and clears what workers of the same user and endpoint left behind on this machine: slots beside this worker's that
+/// nobody opens again, also those that workers of its cluster had under another address, and temporary directories of workers
+/// that were killed.
 ///
 /// Who clears a directory holds its lock. The shards go first, durably; then the note that says so is written, in the
 /// directory itself and in this worker's; the directory goes last. A process that dies in between leaves either a directory
@@ -66,7 +67,7 @@ struct AbandonedDirectories: Sendable {
         guard let slots else { return [] }
         var seen: [String: Sighting] = [:]
         var found: [String] = []
-        for path in Self.names(in: slots).filter({ Int($0) != nil }).map({ "\(slots)/\($0)" }) where path != own {
+        for path in Self.slots(in: slots) + slotsOfOwnCluster(besides: slots) where path != own {
             // Taken for this moment only: a worker that starts meanwhile takes another slot.
             guard let lock = try? LockFile("\(path)/\(WorkerFiles.lock)", makesFile: false) else { continue }
             withExtendedLifetime(lock) {}
@@ -79,6 +80,19 @@ struct AbandonedDirectories: Sendable {
         }
         free = seen
         return found
+    }
+
+    /// Of a cluster whose address was spelled otherwise or has changed. Of others nothing is known: their workers may be started
+    /// again any time.
+    private func slotsOfOwnCluster(besides slots: String) -> [String] {
+        guard let cluster = WorkerFiles.cluster(in: own) else { return [] }
+        let workers = (slots as NSString).deletingLastPathComponent
+        return Self.names(in: workers).map { "\(workers)/\($0)" }.filter { $0 != slots }
+            .flatMap(Self.slots).filter { WorkerFiles.cluster(in: $0) == cluster }
+    }
+
+    private static func slots(in folder: String) -> [String] {
+        DataDirectory.slotNumbers(in: folder).map { "\(folder)/\($0)" }
     }
 
     /// Of this user and endpoint, or of a release that did not name the endpoint.

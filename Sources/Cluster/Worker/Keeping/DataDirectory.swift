@@ -86,20 +86,29 @@ package final class DataDirectory: Sendable {
         throw .dataDirectory(path: path, reason: "it is removed again and again")
     }
 
-    /// The place for workers that were given none: the first directory that no other worker uses under
+    /// The place for workers that were given none: a directory that no other worker uses under
     /// `$XDG_STATE_HOME/lethe/workers/<endpoint>/` (by default `~/.local/state`), so that workers of one machine that
     /// are started again find their shards. Where that cannot be used, a temporary directory that is removed at the end.
+    ///
+    /// - `endpoints`: where the coordinator may be. What a worker left under any of them, or under another spelling of this
+    ///   machine, comes before a new place under the first: they all lead to one cluster.
     package static func standard(
-        endpoint: String, isRemovedAtEnd: Bool = false,
+        endpoints: [String], isRemovedAtEnd: Bool = false,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(WorkerError) -> DataDirectory {
-        if let state = environment["XDG_STATE_HOME"] ?? environment["HOME"].map({ $0 + "/.local/state" }),
-            state.hasPrefix("/")
-        {
-            let slots = "\(state)/lethe/workers/\(folderName(of: endpoint))"
+        if let workers = workersFolder(environment) {
+            let folders = places(of: endpoints).map { "\(workers)/\($0)" }
+            for folder in folders {
+                for slot in slotNumbers(in: folder) {
+                    let left = try? DataDirectory(
+                        path: "\(folder)/\(slot)", slots: folder, isRemovedAtEnd: isRemovedAtEnd)
+                    if let left { return left }
+                }
+            }
             for slot in 0..<1024 {
                 do throws(WorkerError) {
-                    return try DataDirectory(path: "\(slots)/\(slot)", slots: slots, isRemovedAtEnd: isRemovedAtEnd)
+                    return try DataDirectory(
+                        path: "\(folders[0])/\(slot)", slots: folders[0], isRemovedAtEnd: isRemovedAtEnd)
                 } catch .dataDirectoryInUse {
                     continue
                 } catch {
@@ -107,9 +116,39 @@ package final class DataDirectory: Sendable {
                 }
             }
         }
-        let name = "\(temporaryPrefix)\(folderName(of: endpoint))-\(UUID().uuidString)"
+        let name = "\(temporaryPrefix)\(folderName(of: endpoints[0]))-\(UUID().uuidString)"
         return try DataDirectory(
             path: "\(temporaryFolder(environment))/\(name)", slots: nil, isRemovedAtEnd: true)
+    }
+
+    /// Where the standard slots are, by endpoint; nil: there is no place for state.
+    private static func workersFolder(_ environment: [String: String]) -> String? {
+        let state = environment["XDG_STATE_HOME"] ?? environment["HOME"].map { $0 + "/.local/state" }
+        return state.flatMap { $0.hasPrefix("/") ? "\($0)/lethe/workers" : nil }
+    }
+
+    /// Names of the folders that endpoints have, each once, in their order.
+    private static func places(of endpoints: [String]) -> [String] {
+        var names: [String] = []
+        for endpoint in endpoints + endpoints.flatMap(otherSpellings) {
+            let name = folderName(of: endpoint)
+            if !names.contains(name) { names.append(name) }
+        }
+        return names
+    }
+
+    /// Of this machine's own address.
+    private static func otherSpellings(of endpoint: String) -> [String] {
+        [("://localhost:", "://127.0.0.1:"), ("://127.0.0.1:", "://localhost:")].compactMap { known, other in
+            endpoint.contains(known) ? endpoint.replacing(known, with: other) : nil
+        }
+    }
+
+    /// Of the slots in a folder, rising.
+    static func slotNumbers(in folder: String) -> [Int] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).compactMap { name in
+            Int(name).flatMap { $0 >= 0 && String($0) == name ? $0 : nil }
+        }.sorted()
     }
 
     static let temporaryPrefix = "lethe-worker-"
