@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,12 +11,31 @@ import tempfile
 import unittest
 
 CLUSTER = pathlib.Path(__file__).resolve().parent.parent
+# What a machine that is taken over may at most be able to ask a coordinator for. The operators' key is in none of them.
+AT_MOST = {"worker": {"worker"}, "gateway": {"gateway", "query", "data", "forget", "audit"}, "coordinator": {"worker"}}
 sys.path.append(os.environ.get("LETHE_TEST_SCHEMAS", ""))
 try:
     import kubernetes_validate
     import yaml
 except ImportError:
     kubernetes_validate = None
+
+
+def commands(text):
+    """Words of the commands in a text or in its comments, their continuations joined."""
+    text = re.sub(r"\\\n#?\s*", "", text)
+    return [shlex.split(found, comments=True) for found in re.findall(r"^#? *((?:lethe|kubectl) .*)$", text, re.MULTILINE)]
+
+
+def roles(text):
+    """By the key's name: what `lethe keys allow` lets it do, as a text tells to call it."""
+    found = {}
+    for words in commands(text):
+        if words[:3] == ["lethe", "keys", "allow"]:
+            after = words[words.index("--role") + 1:]
+            end = next((index for index, word in enumerate(after) if word.startswith("--")), len(after))
+            found[pathlib.Path(words[3]).name.removesuffix(".pub").removesuffix(".key")] = set(after[:end])
+    return found
 
 
 @unittest.skipUnless(kubernetes_validate, "Kubernetes' schemas are not here: pip install kubernetes-validate, or run cluster/test")
@@ -55,6 +76,25 @@ class KubernetesTests(unittest.TestCase):
                 self.assertLessEqual({"cpu", "memory"}, container["resources"]["requests"].keys())
                 self.assertLessEqual({"cpu", "memory"}, container["resources"]["limits"].keys())
                 self.assertLessEqual({"startupProbe", "livenessProbe", "readinessProbe"}, container.keys())
+
+    def test_no_key_in_a_pod_may_do_more_than_the_pod_has_to(self):
+        text = (CLUSTER / "kubernetes.yaml").read_text(encoding="utf-8")
+        allowed = roles(text)
+        self.assertEqual(allowed["operator"], {"admin"})
+        secrets = {words[4]: {word.removeprefix("--from-file=") for word in words[5:]} for words in commands(text)
+                   if words[:4] == ["kubectl", "create", "secret", "generic"]}
+        for name, pod in self.pods.items():
+            with self.subTest(name):
+                mounted = set().union(*(secrets[volume["secret"]["secretName"]] for volume in pod["volumes"] if "secret" in volume))
+                may = set().union(*(allowed[key] for key in mounted & allowed.keys()))
+                self.assertLessEqual(may, AT_MOST[name.removeprefix("lethe-")])
+                self.assertEqual("coordinator" in mounted, name == "lethe-coordinator")
+                # What is named is there.
+                container = self.containers[name]
+                named = re.findall(r"/keys/([\w.]+)", str([container["args"], container["env"], container.get("startupProbe")]))
+                self.assertTrue(named)
+                self.assertLessEqual(set(named), mounted)
+        self.assertFalse([argument for argument in self.containers["lethe-coordinator"]["args"] if argument.startswith("--allow=")])
 
     def test_threads_are_those_of_the_limit(self):
         for name in ("lethe-coordinator", "lethe-worker"):
@@ -99,8 +139,43 @@ class ComposeTests(unittest.TestCase):
         self.assertTrue(any(argument.startswith("--threads=") for argument in worker["command"]))
         self.assertIn("--data=/shards/worker", worker["command"])
         self.assertEqual([entry.split(":")[0] for entry in worker["tmpfs"]], ["/shards"])
-        self.assertEqual(worker["volumes"], ["keys:/keys:ro"])
+        self.assertEqual(worker["volumes"], ["worker-keys:/keys:ro"])
         self.assertLessEqual({"LETHE_COORDINATOR", "LETHE_KEYS", "LETHE_COORDINATOR_KEY"}, worker["environment"].keys())
+
+
+    def test_no_key_in_a_container_may_do_more_than_it_has_to(self):
+        services = yaml.safe_load((CLUSTER.parent / "docker/compose.yaml").read_text(encoding="utf-8"))["services"]
+        script = services["keys"]["command"][0]
+        allowed = roles(script)
+        # Of each pair, the volume that it is made in; a volume's other files are public.
+        pairs = {pathlib.Path(path).name: path.split("/")[1] for path in re.search(r"for pair in (.*); do", script)[1].split()}
+        self.assertEqual(allowed, {"worker": {"worker"}, "operator": {"admin"}})
+        self.assertEqual(sorted(pairs), ["coordinator", "operator", "worker"])
+        for name in ("coordinator", "worker"):
+            volumes = {entry.split(":")[0] for entry in services[name]["volumes"]}
+            may = set().union(*(allowed[key] for key, volume in pairs.items() if volume in volumes and key in allowed))
+            self.assertLessEqual(may, AT_MOST[name])
+            self.assertEqual(pairs["coordinator"] in volumes, name == "coordinator")
+        self.assertIn("--allow-list=/keys/allow.list", services["coordinator"]["command"])
+        self.assertEqual(services["client"]["volumes"], [f"{pairs['operator']}:/keys:ro"])
+        dockerfile = (CLUSTER.parent / "docker/Dockerfile").read_text(encoding="utf-8")
+        for volume in pairs.values():
+            self.assertRegex(dockerfile, rf"install -d -o lethe .*/{volume}\b", "else it is root's, and nobody else writes there")
+
+
+class UnitKeyTests(unittest.TestCase):
+    def test_no_key_of_a_unit_may_do_more_than_the_unit_has_to(self):
+        units = {path.name: path.read_text(encoding="utf-8") for path in (CLUSTER / "systemd").iterdir()}
+        allowed = roles(units["lethe-coordinator.service"])
+        self.assertEqual(allowed["operator"], {"admin"})
+        for name, text in units.items():
+            with self.subTest(name):
+                role = re.match(r"lethe-(\w+)", name)[1]
+                keys = re.findall(r"^LoadCredential=(\w+)\.key:/etc/lethe/\1\.key$", text, re.MULTILINE)
+                self.assertIn(role, keys)
+                self.assertLessEqual(set().union(*(allowed.get(key, set()) for key in keys)), AT_MOST[role])
+                self.assertIn(f"--keys %d/{role}.key ", text)
+        self.assertIn("--allow-list /etc/lethe/allow.list", units["lethe-coordinator.service"])
 
 
 @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not here")
