@@ -108,6 +108,16 @@ struct InteractionsTests {
         #expect(answer.status.code == 415)
     }
 
+    @Test("A line of an item without a title is refused with words that say whose title is missing")
+    func untitled() async throws {
+        let gateway = try TestGateway()
+        let line = #"{"user":"z1","item":"i1","rating":5,"timestamp":99}"# + "\n"
+        let answer = try await gateway.ask(.post, "/v1/interactions", line, headers: Self.kind)
+        #expect(answer.status == 422)
+        let detail = answer.json["detail"] as? String ?? ""
+        #expect(detail.contains("line 1: item i1 has no title: this import names none"), "\(answer.json)")
+    }
+
     @Test("A body that gives nothing, is too large, packed or of another kind does nothing")
     func refused() async throws {
         var limits = GatewayLimits()

@@ -103,7 +103,7 @@ struct DeclaredColumnsTests {
         let file = try folder.write("r.csv", "user,item,rating,name\na,i,4,Ann Baker\nb,j,4,Ben Smith\n")
         let data = try ReadData(.csv, file, ReadingRules("title=name"))
         #expect(data.titles == ["i": "Lamp"])
-        #expect(data.report.samples.map(\.reason) == ["item j has no title"])
+        #expect(data.report.samples.map(\.reason) == ["item j has no title: this import names none"])
     }
 
     @Test("Who did what is where it was declared to be, or nowhere: other names are not guessed in its place")

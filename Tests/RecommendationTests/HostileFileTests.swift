@@ -24,7 +24,7 @@ struct HostileFileTests {
                 RefusedLine(file: "u.item", line: 4, reason: "item 1 was named before"),
                 RefusedLine(file: "u.data", line: 2, reason: "3 fields instead of 4"),
                 RefusedLine(file: "u.data", line: 3, reason: "rating \"five\" is not a number"),
-                RefusedLine(file: "u.data", line: 4, reason: "item 9 has no title"),
+                RefusedLine(file: "u.data", line: 4, reason: "item 9 has no title: this import names none"),
                 RefusedLine(file: "u.data", line: 5, reason: "no user"),
                 RefusedLine(file: "u.data", line: 6, reason: "rating \"nan\" is not a number"),
                 RefusedLine(

@@ -83,7 +83,10 @@ struct RowCollector {
                     guard hasItemRows else { throw RecommendationError.noTableOfItems }
                     throw Refusal(.undeclared, "item \(interaction.item) is not in the table of items")
                 }
-                guard row.title != nil else { throw Refusal(.untitled, "item \(interaction.item) has no title") }
+                // The catalogue of a cluster is not asked: what an import gives is a function of its own rows.
+                guard row.title != nil else {
+                    throw Refusal(.untitled, "item \(interaction.item) has no title: this import names none")
+                }
                 let item = try Self.item(of: row)
                 catalogue[item.id] = item.title
                 fieldsOfRatings[item.id] = item.fields

@@ -59,7 +59,7 @@ struct DrainWorker: ParsableCommand {
                 let tasks = reply.tasks == 0 ? "" : "; it finishes \(reply.tasks) tasks first"
                 text = "worker \(reply.name) is drained\(tasks): lethe workers says when it is gone"
             }
-            try named.client.output.emit(summary) { text }
+            try named.client.output.emit(summary, done: "the order is given") { text }
         }
     }
 
