@@ -51,7 +51,7 @@ struct BusyHeirTests {
     func bound() throws {
         var (fixture, task) = try busy()
         let before = fixture.goOn(140, with: task, by: "b", beating: everybody)
-        let after = fixture.goOn(6, with: task, by: "b", beating: everybody)
+        let after = fixture.goOn(6, from: 141, with: task, by: "b", beating: everybody)
         #expect(before.isEmpty && after == ["a"])
     }
 

@@ -38,18 +38,19 @@ extension CoordinatorFixture {
         return CoordinatorFixture(snapshot, training: training)
     }
 
-    /// A worker says how far its task is, and all go on beating, for so many rounds of 25 seconds.
+    /// A worker says how far its task is, a step further each time, and all go on beating, for so many rounds of 25 seconds.
     ///
+    /// - Parameter first: the first step.
     /// - Returns: the workers that were told to delete shard 0 meanwhile.
     mutating func goOn(
-        _ rounds: Int, with task: TaskID, by worker: String, beating names: [String]
+        _ rounds: Int, from first: Int = 1, with task: TaskID, by worker: String, beating names: [String]
     ) -> Set<String> {
         var released: Set<String> = []
-        for _ in 0..<rounds {
+        for step in first..<first + rounds {
             wait(25_000, beating: names)
             released.formUnion(names.filter { isReleased($0) })
             say(
-                .progress(.init(task: task, step: 1, steps: 2, loss: 0, tokensPerSecond: 1, secondsRemaining: 1)),
+                .progress(.init(task: task, step: step, steps: 999, loss: 0, tokensPerSecond: 1, secondsRemaining: 1)),
                 by: worker)
             released.formUnion(names.filter { isReleased($0) })
         }

@@ -42,4 +42,86 @@ struct LongWorkTests {
         let simulation = run(plan)
         #expect(simulation.losses == 0)
     }
+
+    // MARK: without an end
+
+    /// One worker, and the training that it was given.
+    private func training() throws -> (CoordinatorFixture, TaskID) {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        return (fixture, try #require(fixture.assignments.first?.task))
+    }
+
+    private func step(_ step: Int, _ task: TaskID) -> WorkerMessage {
+        .progress(.init(task: task, step: step, steps: 999, loss: 0, tokensPerSecond: 1, secondsRemaining: 1))
+    }
+
+    /// The worker says something every 20 seconds.
+    ///
+    /// - Returns: the rounds until its task is taken away; nil: it is not.
+    private func rounds(
+        of rounds: Int, _ fixture: inout CoordinatorFixture, _ task: TaskID, _ message: (Int) -> WorkerMessage
+    ) -> Int? {
+        for round in 1...rounds {
+            fixture.say(message(round), by: "a")
+            fixture.wait(20_000, beating: ["a"])
+            if fixture.messages(to: "a").contains(.cancel(task: task)) { return round }
+        }
+        return nil
+    }
+
+    @Test("Who says the same step again, or needs the same again, has as long as who says nothing")
+    func repeated() throws {
+        var (fixture, task) = try training()
+        #expect(rounds(of: 60, &fixture, task) { step($0, task) } == nil)
+        (fixture, task) = try training()
+        #expect(rounds(of: 60, &fixture, task) { _ in step(1, task) } == 3)
+        (fixture, task) = try training()
+        #expect(rounds(of: 60, &fixture, task) { _ in .need(task: task, digests: ["d", "e"]) } == 3)
+        // A training that begins anew goes on; one that does so for ever does not.
+        (fixture, task) = try training()
+        let anew = rounds(of: 60, &fixture, task) { step($0 % 2, task) }
+        #expect(try #require(anew) > 2 * CoordinatorLimits.beginnings)
+    }
+
+    @Test("Bytes of a message without an end keep a training for a quarter of an hour")
+    func endless() throws {
+        var (fixture, task) = try training()
+        func isTaken(in rounds: Int) -> Bool {
+            (0..<rounds).contains { _ in
+                fixture.feed(.alive(peer: fixture.peer("a")))
+                fixture.wait(20_000, beating: ["a"])
+                return fixture.messages(to: "a").contains(.cancel(task: task))
+            }
+        }
+        #expect(!isTaken(in: 45))
+        #expect(isTaken(in: 4))
+    }
+
+    @Test("A drained worker that repeats itself is rid of its training, and told to delete the data")
+    func drained() throws {
+        var (fixture, task) = try training()
+        fixture.order(.drain, "a")
+        #expect(!fixture.isReleased("a"))
+        #expect(rounds(of: 60, &fixture, task) { _ in step(1, task) } == 3)
+        #expect(fixture.isReleased("a") && fixture.assignments.isEmpty)
+    }
+
+    @Test("A training that was taken away from a worker is not its own again because it says so")
+    func thief() throws {
+        var (fixture, task) = try training()
+        fixture.hello("b")
+        fixture.wait(61_000, beating: ["a", "b"])
+        #expect(fixture.assignments.map(\.worker) == ["b"])
+        let held = HeldTask(
+            task: task,
+            content: .training(
+                HeldTask.Training(shard: 0, manifest: "m0", specification: CoordinatorFixture.specification)),
+            share: 1)
+        fixture.hello("a", peer: "a2", work: [held])
+        let goesOn = fixture.messages(to: "a2").compactMap {
+            if case .welcome(let welcome) = $0 { welcome.work } else { nil }
+        }
+        #expect(goesOn == [[]] && fixture.messages(to: "b").isEmpty)
+    }
 }

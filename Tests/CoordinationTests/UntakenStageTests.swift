@@ -35,9 +35,10 @@ struct UntakenStageTests {
         return hand.worker
     }
 
-    private func begin(_ task: TaskID, _ fixture: inout CoordinatorFixture) {
+    private func begin(_ task: TaskID, step: Int = 1, _ fixture: inout CoordinatorFixture) {
         fixture.say(
-            .progress(.init(task: task, step: 1, steps: 9, loss: 0, tokensPerSecond: 1, secondsRemaining: 1)), by: "b")
+            .progress(.init(task: task, step: step, steps: 9, loss: 0, tokensPerSecond: 1, secondsRemaining: 1)),
+            by: "b")
     }
 
     @Test("A full disk at a worker that trains: another holder is asked once, then nobody, and the training goes on")
@@ -51,12 +52,12 @@ struct UntakenStageTests {
         fixture.wait(1500, beating: everybody)
         let second = try handOn("s2", &fixture)
         #expect(Set([first, second]) == ["a", "c"])
-        begin(task, &fixture)
+        begin(task, step: 2, &fixture)
         fixture.wait(31_000, beating: everybody)
         #expect(fixture.hands.isEmpty && fixture.stagesSent(to: "b") == [""])
         // Nobody keeps anything for it any more, and what it trained is taken.
         #expect(fixture.isReleased("a") && fixture.isReleased("c"))
-        begin(task, &fixture)
+        begin(task, step: 3, &fixture)
         fixture.wait(40_000, beating: everybody)
         #expect(fixture.assignments.isEmpty && fixture.stagesSent(to: "b").isEmpty && fixture.hands.isEmpty)
         var report = StageReportSamples.whole

@@ -113,6 +113,11 @@ package enum CoordinatorLimits {
     /// Stages that are asked for or on their way to whoever keeps them, each at most `WireLimits.stageBytes`; beside these are in
     /// memory the last one of each worker that takes stages over, and the one that each replay begins at, until they are sent.
     package static let stagesUnderWay = 4
+    /// How long a worker's signs of life (bytes of a message, words that were not said before) are news of a task that does not
+    /// get on: over a slow connection a shard's data, or an adapter, is one message for minutes.
+    package static let standstillSeconds = 900.0
+    /// How often a task's steps may begin anew and still be news.
+    package static let beginnings = 4
     /// How long membership must have been quiet before data of trained shards is moved.
     package static let settleSeconds = 3.0
     /// Characters of a text from outside that are kept (worker names, error messages).

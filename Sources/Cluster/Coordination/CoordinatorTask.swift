@@ -22,6 +22,7 @@ struct CoordinatorTask: Sendable {
     var kind: Kind
     /// When the worker was last heard of about it.
     var lastNews: CoordinatorInstant
+    var headway = TaskHeadway()
     var progress: WorkerMessage.TaskProgress?
     /// Set while its worker is away and expected back: the task stays the worker's until then.
     var awaitedUntil: CoordinatorInstant?

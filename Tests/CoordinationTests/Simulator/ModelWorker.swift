@@ -41,6 +41,8 @@ struct ModelWorker {
         var task: TaskID
         var work: Computation
         var isTraining: Bool
+        /// Steps that were told of it.
+        var steps = 0
         /// It runs to its end and is answered to nobody.
         var isUnwanted = false
     }
@@ -161,16 +163,19 @@ struct ModelWorker {
         return effects
     }
 
-    /// News of what is being computed.
-    var progress: [Effect] {
-        guard let job = jobs.first else { return [] }
+    /// News of what is being computed: it is a step further each time.
+    mutating func tellOfProgress() -> [Effect] {
+        guard !jobs.isEmpty else { return [] }
+        jobs[0].steps += 1
+        let job = jobs[0]
         var task: TaskID? = job.task
         if case .shard(let shard) = job.work { task = assignments[shard]?.task }
         return task.map {
             [
                 .send(
                     .progress(
-                        .init(task: $0, step: 1, steps: 2, loss: 0, tokensPerSecond: 1, secondsRemaining: 1)))
+                        .init(
+                            task: $0, step: job.steps, steps: 999, loss: 0, tokensPerSecond: 1, secondsRemaining: 1)))
             ]
         } ?? []
     }

@@ -636,7 +636,9 @@ struct Simulation {
             connect(index)
         } else if hosts[index].isWelcome {
             transmit(.heartbeat, from: index)
-            if plan.trainingMilliseconds.upperBound > 10_000 { perform(hosts[index].worker.progress, of: index) }
+            if plan.trainingMilliseconds.upperBound > 10_000 {
+                perform(hosts[index].worker.tellOfProgress(), of: index)
+            }
         }
         queue.plan(.workerTimer(index, incarnation: incarnation), at: now + 1000)
     }

@@ -73,12 +73,17 @@ extension Coordinator {
     /// A worker does its tasks one after another: news of one is news for those that wait behind it, but for those that have
     /// the worker for themselves, or no part in its computing.
     ///
-    /// - Parameter message: nil: bytes of some message.
-    mutating func noteNews(of worker: String, in message: WorkerMessage? = nil) {
-        for task in tasks.tasks(of: worker) {
-            if let message, task.isPaced, !message.concerns(task) { continue }
-            tasks.setNews(task.id, at: now)
-        }
+    /// What was said before is no news of any.
+    mutating func noteNews(of worker: String, in message: WorkerMessage) {
+        let own = tasks.tasks(of: worker)
+        let concerned = own.filter { message.concerns($0) }.map(\.id)
+        let news = concerned.map { tasks.news(of: $0, in: message) }.max() ?? .says
+        for task in own where !task.isPaced || concerned.contains(task.id) { tasks.setNews(task.id, news, at: now) }
+    }
+
+    /// Bytes of some message: nobody knows of which task.
+    mutating func noteBytes(of worker: String) {
+        for task in tasks.load(of: worker).ids { tasks.setNews(task, at: now) }
     }
 
     /// How long nothing need be heard of the task.

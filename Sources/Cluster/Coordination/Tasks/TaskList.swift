@@ -60,7 +60,9 @@ struct TaskList: Sendable, RandomAccessCollection {
     func isBusy(_ shard: Int) -> Bool { onShard[shard] != nil }
 
     mutating func add(_ task: CoordinatorTask) {
-        tasks.insert(task, at: lowerBound(task.id))
+        var begun = task
+        begun.headway.begin(at: task.lastNews)
+        tasks.insert(begun, at: lowerBound(task.id))
         loads[task.worker, default: Load()].add(task)
         if let shard = task.shardOfCopy {
             onShard[shard, default: []].append(task.id)
@@ -106,8 +108,17 @@ struct TaskList: Sendable, RandomAccessCollection {
         tasks[position].progress = progress
     }
 
-    mutating func setNews(_ id: TaskID, at instant: CoordinatorInstant) {
-        if let position = position(of: id) { tasks[position].lastNews = instant }
+    /// Reads a message that concerns the task.
+    mutating func news(of id: TaskID, in message: WorkerMessage) -> TaskHeadway.News {
+        guard let position = position(of: id) else { return .says }
+        let isComparison = tasks[position].isComparison
+        return tasks[position].headway.news(in: message, countsLife: isComparison)
+    }
+
+    mutating func setNews(_ id: TaskID, _ news: TaskHeadway.News = .says, at instant: CoordinatorInstant) {
+        guard let position = position(of: id), news > .repeats else { return }
+        if news == .moves { tasks[position].headway.moved(at: instant) }
+        if tasks[position].headway.isBelieved(at: instant) { tasks[position].lastNews = instant }
     }
 
     mutating func noteData(of id: TaskID) {
@@ -122,6 +133,7 @@ struct TaskList: Sendable, RandomAccessCollection {
     mutating func excuse(_ seconds: Double, at now: CoordinatorInstant) {
         for position in tasks.indices {
             tasks[position].lastNews = Swift.min(now, tasks[position].lastNews.advanced(bySeconds: seconds))
+            tasks[position].headway.excuse(seconds, at: now)
             tasks[position].awaitedUntil = tasks[position].awaitedUntil?.advanced(bySeconds: seconds)
         }
     }

@@ -54,11 +54,11 @@ extension Coordinator {
         }
     }
 
-    /// A large message is on its way: that is life, and news of whatever it is about.
+    /// A large message is on its way: that is life, and for a while news of whatever it is about.
     mutating func heardBytes(of peer: PeerID) {
         guard let worker = roster.worker(at: peer) else { return }
         roster.update(worker.id) { $0.lastHeard = now }
-        noteNews(of: worker.id)
+        noteBytes(of: worker.id)
         noteArriving(from: worker.id)
     }
 

@@ -124,7 +124,8 @@ extension Coordinator {
     private mutating func adopt(_ training: HeldTask.Training, as held: HeldTask, by worker: String) {
         guard training.specification == settings.configuration.training,
             let shard = shard(training.shard), shard.manifest == training.manifest, shard.correction == nil,
-            wantsTraining(shard), !isPaused(shard.work), !writes.isHeld(.adapters),
+            wantsTraining(shard), !isPaused(shard.work), failure(of: shard.work)?.worker != worker,
+            !writes.isHeld(.adapters),
             makeWay(on: shard.index, for: worker, share: held.share)
         else { return }
         let kind = CoordinatorTask.Kind.train(shard: shard.index, manifest: shard.manifest)

@@ -1,0 +1,67 @@
+import Messages
+
+/// Whether a task goes on, as far as its worker's messages show it. Who says the same again and again, or sends bytes that never
+/// become a message, does not keep its work for that.
+struct TaskHeadway: Sendable {
+    /// What a message is for a task, the most first.
+    enum News: Int, Comparable, Sendable {
+        /// It was said before: as if nothing had been heard.
+        case repeats
+        /// A sign of life, of which the task is none the further.
+        case says
+        /// More is done, or less is missing, than at any time before.
+        case moves
+
+        static func < (one: News, other: News) -> Bool { one.rawValue < other.rawValue }
+    }
+
+    /// When the task last got on, or was given out.
+    private(set) var lastMove: CoordinatorInstant?
+    /// The highest step that was told.
+    private var step: Int?
+    /// How often the steps began anew.
+    private var beginnings = 0
+    /// The fewest prompts that were asked for.
+    private var fewestNeeded: Int?
+
+    /// The task is given out, or taken back from before.
+    mutating func begin(at now: CoordinatorInstant) { lastMove = lastMove ?? now }
+
+    /// Reads a message that concerns the task.
+    ///
+    /// - Parameter countsLife: the worker tells also between two steps that it goes on, as of a comparison: a row of it takes as
+    ///   long as a training.
+    mutating func news(in message: WorkerMessage, countsLife: Bool) -> News {
+        switch message {
+        case .progress(let progress): return countsLife ? .moves : news(step: progress.step)
+        case .need(_, let digests):
+            if let fewestNeeded, digests.count >= fewestNeeded { return .repeats }
+            fewestNeeded = digests.count
+            return .moves
+        default: return message.answeredTask == nil ? .says : .moves
+        }
+    }
+
+    /// Some work has several parts whose steps are counted each from the start, and a training may begin anew on its worker.
+    private mutating func news(step told: Int) -> News {
+        if let step, told == step { return .repeats }
+        if let step, told < step {
+            guard beginnings < CoordinatorLimits.beginnings else { return .repeats }
+            beginnings += 1
+        }
+        step = told
+        return .moves
+    }
+
+    mutating func moved(at now: CoordinatorInstant) { lastMove = now }
+
+    /// Whether a sign of life still counts.
+    func isBelieved(at now: CoordinatorInstant) -> Bool {
+        lastMove.map { now.seconds(since: $0) < CoordinatorLimits.standstillSeconds } ?? true
+    }
+
+    /// Time passed that counts for nobody.
+    mutating func excuse(_ seconds: Double, at now: CoordinatorInstant) {
+        lastMove = lastMove.map { min(now, $0.advanced(bySeconds: seconds)) }
+    }
+}
