@@ -116,7 +116,7 @@ public final class ConnectionGuard: Sendable {
         }
     }
 
-    /// Whether all peers together have left more bytes unread.
+    /// Whether all strangers together have left more bytes unread.
     public func isUnread(moreThan bytes: Int) -> Bool {
         state.withLock { state in
             guard state.table.unread > bytes else { return false }

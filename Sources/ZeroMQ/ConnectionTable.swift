@@ -4,10 +4,10 @@
 /// high-water marks say: those count whole messages. So what a peer has sent without an end is only seen as the difference
 /// between what TCP has received and what was taken, and what it leaves unread as that between what was sent and what TCP
 /// has had acknowledged.
-struct ConnectionTable {
-    typealias Instant = ContinuousClock.Instant
+package struct ConnectionTable: Sendable {
+    package typealias Instant = ContinuousClock.Instant
 
-    struct Connection {
+    struct Connection: Sendable {
         /// The peer's IP address.
         var address: String
         var since: Instant
@@ -50,13 +50,16 @@ struct ConnectionTable {
     /// Connections so far.
     private(set) var accepted: UInt64 = 0
 
-    init(_ limits: ConnectionLimits) {
+    /// Since when all together have had more unread than they may.
+    private var unreadSince: Instant?
+
+    package init(_ limits: ConnectionLimits) {
         self.limits = limits
     }
 
     // MARK: what happens
 
-    mutating func accepted(_ descriptor: Int32, from address: String, at now: Instant) {
+    package mutating func accepted(_ descriptor: Int32, from address: String, at now: Instant) {
         accepted += 1
         if connections[descriptor]?.isUnannounced == true {
             connections[descriptor]?.isUnannounced = false
@@ -72,7 +75,7 @@ struct ConnectionTable {
     }
 
     /// - Returns: whether it is the connection's first message.
-    mutating func took(
+    package mutating func took(
         _ bytes: UInt64, from identity: [UInt8], on descriptor: Int32, at now: Instant
     ) -> Bool {
         let known = connections[descriptor]
@@ -88,20 +91,20 @@ struct ConnectionTable {
         return known?.identity != identity
     }
 
-    mutating func gave(_ bytes: UInt64, to identity: [UInt8], at now: Instant) {
+    package mutating func gave(_ bytes: UInt64, to identity: [UInt8], at now: Instant) {
         guard let descriptor = descriptors[identity] else { return }
         // What waits for it waits from now on.
         if connections[descriptor]?.unread == 0 { connections[descriptor]?.lastAcknowledged = now }
         connections[descriptor]?.sent += bytes
     }
 
-    mutating func allow(unfinishedBytes: Int, of identity: [UInt8]) {
+    package mutating func allow(unfinishedBytes: Int, of identity: [UInt8]) {
         guard let descriptor = descriptors[identity] else { return }
         connections[descriptor]?.unfinishedBytes = unfinishedBytes
         connections[descriptor]?.isStranger = false
     }
 
-    mutating func measured(_ traffic: TCPTraffic, of descriptor: Int32, at now: Instant) {
+    package mutating func measured(_ traffic: TCPTraffic, of descriptor: Int32, at now: Instant) {
         guard let before = connections[descriptor]?.traffic else { return }
         if traffic.received != before.received { connections[descriptor]?.lastReceived = now }
         if traffic.acknowledged != before.acknowledged { connections[descriptor]?.lastAcknowledged = now }
@@ -135,10 +138,11 @@ struct ConnectionTable {
         descriptors[identity].flatMap { connections[$0]?.unread } ?? 0
     }
 
-    var unread: Int { connections.values.reduce(0) { $0 + $1.unread } }
+    /// Of strangers: what is sent to others in portions is bounded where that is done.
+    package var unread: Int { connections.values.reduce(0) { $0 + ($1.isStranger ? $1.unread : 0) } }
 
     /// Who must go, and why. Each is named once.
-    mutating func due(at now: Instant) -> [(descriptor: Int32, address: String, reason: ConnectionClosing)] {
+    package mutating func due(at now: Instant) -> [(descriptor: Int32, address: String, reason: ConnectionClosing)] {
         var going: [Int32: ConnectionClosing] = [:]
         let open = connections.filter { !$0.value.isClosing }
         for (descriptor, connection) in open {
@@ -154,6 +158,7 @@ struct ConnectionTable {
                 excess -= bytes
             }
         }
+        for descriptor in readersTooSlow(among: open, at: now) { going[descriptor] = going[descriptor] ?? .unread }
         let newcomers = open.filter(\.value.isNewcomer).sorted { ($0.value.since, $0.key) < ($1.value.since, $1.key) }
         for (descriptor, _) in newcomers.dropLast(limits.newcomers) { going[descriptor] = going[descriptor] ?? .silent }
         let quiet = open.filter { going[$0.key] == nil }.sorted {
@@ -162,6 +167,22 @@ struct ConnectionTable {
         for (descriptor, _) in quiet.dropLast(limits.connections) { going[descriptor] = .crowded }
         for descriptor in going.keys { connections[descriptor]?.isClosing = true }
         return going.map { ($0.key, connections[$0.key]?.address ?? "", $0.value) }
+    }
+
+    /// Each may leave little, and read a little now and then: what nobody else may be sent for it is counted over all.
+    private mutating func readersTooSlow(among open: [Int32: Connection], at now: Instant) -> [Int32] {
+        let unread = open.filter(\.value.isStranger).map { ($0.key, $0.value.unread) }
+            .sorted { ($1.1, $1.0) < ($0.1, $0.0) }
+        var excess = unread.reduce(0) { $0 + $1.1 } - limits.unreadBytesInAll
+        let since = excess > 0 ? unreadSince ?? now : nil
+        unreadSince = since
+        guard let since, now - since >= limits.unreadPatience else { return [] }
+        var going: [Int32] = []
+        for (descriptor, bytes) in unread where excess > 0 {
+            going.append(descriptor)
+            excess -= bytes
+        }
+        return going
     }
 
     private func objection(to connection: Connection, at now: Instant) -> ConnectionClosing? {

@@ -2,13 +2,13 @@ import CZeroMQ
 import Foundation
 
 /// What the kernel has counted of one TCP connection.
-struct TCPTraffic: Hashable, Sendable {
+package struct TCPTraffic: Hashable, Sendable {
     /// Bytes that have come, in order.
     var received: UInt64 = 0
     /// Bytes that the other side has confirmed.
     var acknowledged: UInt64 = 0
 
-    init(received: UInt64 = 0, acknowledged: UInt64 = 0) {
+    package init(received: UInt64 = 0, acknowledged: UInt64 = 0) {
         self.received = received
         self.acknowledged = acknowledged
     }

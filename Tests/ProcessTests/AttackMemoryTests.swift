@@ -98,6 +98,9 @@ struct AttackMemoryTests {
                 for peer in peers { try peer.send(frames(Array("{\"lineage\":{}}".utf8), id: "r\(number)")) }
             }
             Thread.sleep(forTimeInterval: 12)
+            // They hold up nobody for longer than seconds.
+            let observer = try cluster.command("status")
+            #expect(observer.status == 0, "\(observer.errors)")
             withExtendedLifetime(peers) {}
         }
     }

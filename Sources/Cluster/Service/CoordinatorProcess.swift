@@ -236,6 +236,7 @@ package final class CoordinatorProcess: Sendable {
         limits.unfinishedBytes = WireLimits.request + 2 * WireLimits.frame
         // One that is as large as may be, and others beside it.
         limits.unfinishedBytesOfStrangers = limits.unfinishedBytes * 3 / 2
+        limits.unreadBytesInAll = ReplyBudget.Limits().unreadForSeconds
         socketOptions.connections = limits
         let inbox = inbox
         socketOptions.whenClosed = { inbox.post(.connectionClosed(address: $0, $1)) }

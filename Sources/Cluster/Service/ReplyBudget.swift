@@ -12,8 +12,11 @@ final class ReplyBudget: Sendable {
         var requests = 64
         /// Bytes that one connection may have left unread when more is made for it.
         var unreadByOne = 32 << 20
-        /// The same of all together, with what is made and not sent yet.
+        /// The same of all together but for workers, with what is made and not sent yet.
         var unread = 128 << 20
+        /// Of that, what may stay unread for seconds. Above it whoever has the most unread loses the connection, so that those who
+        /// read slowly keep nobody else from an answer.
+        var unreadForSeconds: Int { unread / 4 * 3 }
     }
 
     private struct State {

@@ -1,0 +1,60 @@
+import Testing
+import ZeroMQ
+
+@Suite("What connections leave unread together")
+struct ConnectionTableTests {
+    private let start = ContinuousClock.now
+
+    /// Connections 3, 4 and 5, which were sent so many bytes and have read none: more than they may together.
+    private func table() -> ConnectionTable {
+        var limits = ConnectionLimits(connections: 64)
+        (limits.unreadBytesInAll, limits.unreadPatience) = (1_000_000, .seconds(5))
+        var table = ConnectionTable(limits)
+        for (descriptor, bytes) in [(3, 300_000), (4, 500_000), (5, 400_000)] as [(Int32, UInt64)] {
+            table.accepted(descriptor, from: "10.0.0.\(descriptor)", at: start)
+            _ = table.took(100, from: identity(descriptor), on: descriptor, at: start)
+            table.gave(bytes, to: identity(descriptor), at: start)
+            table.measured(TCPTraffic(received: 100), of: descriptor, at: start)
+        }
+        return table
+    }
+
+    private func identity(_ descriptor: Int32) -> [UInt8] { [UInt8(descriptor)] }
+
+    /// Those that must go so many seconds after the start.
+    private func due(_ table: inout ConnectionTable, after seconds: Int) -> [Int32] {
+        table.due(at: start + .seconds(seconds)).map(\.descriptor)
+    }
+
+    @Test("Too much for some seconds costs whoever has the most unread the connection, and nobody else")
+    func most() {
+        var table = table()
+        #expect(table.unread == 1_200_000)
+        #expect(due(&table, after: 0).isEmpty && due(&table, after: 4).isEmpty)
+        let gone = table.due(at: start + .seconds(5))
+        #expect(gone.map(\.descriptor) == [4] && gone.map(\.reason) == [.unread] && gone.first?.address == "10.0.0.4")
+        #expect(due(&table, after: 6).isEmpty && due(&table, after: 30).isEmpty)
+    }
+
+    @Test("Whoever reads in time stays; reading a little of much does not help")
+    func reading() {
+        var table = table()
+        #expect(due(&table, after: 0).isEmpty)
+        // Below the bound: the seconds begin anew above it.
+        table.measured(TCPTraffic(received: 100, acknowledged: 300_000), of: 3, at: start + .seconds(3))
+        #expect(due(&table, after: 3).isEmpty)
+        table.gave(200_000, to: identity(3), at: start + .seconds(4))
+        #expect(due(&table, after: 4).isEmpty)
+        table.measured(TCPTraffic(received: 100, acknowledged: 1000), of: 4, at: start + .seconds(8))
+        #expect(due(&table, after: 8).isEmpty)
+        #expect(due(&table, after: 9) == [4])
+    }
+
+    @Test("What is sent to those who are known in portions has its bounds elsewhere")
+    func known() {
+        var table = table()
+        table.allow(unfinishedBytes: 1 << 20, of: identity(4))
+        #expect(table.unread == 700_000)
+        #expect(due(&table, after: 0).isEmpty && due(&table, after: 30).isEmpty)
+    }
+}
