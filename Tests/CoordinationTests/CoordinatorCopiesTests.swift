@@ -152,15 +152,43 @@ struct CoordinatorCopiesTests {
 
     @Test("What another worker cleared on the same machine is settled, but never what a worker that is here holds")
     func cleared() {
-        var fixture = CoordinatorFixture(quarantined(), copies: [lost])
+        let (secret, other) = ("a secret", "another one")
+        let gone = WorkerIdentity.id(secret: secret)
+        var fixture = CoordinatorFixture(
+            quarantined(), copies: [HandedCopy(worker: gone, name: "host:b", shard: 0, manifest: "m0")])
         fixture.hello("a")
-        fixture.say(.cleared(worker: "b"), by: "a")
-        #expect(fixture.settlements.first?.worker == "b" && fixture.settlements.first?.reason == .cleared)
+        fixture.say(.cleared(worker: gone, secret: secret), by: "a")
+        #expect(fixture.settlements.first?.worker == gone && fixture.settlements.first?.reason == .cleared)
         #expect(fixture.settlements.first?.isEverything == true)
-        #expect(!fixture.status.workers.contains { $0.id == "b" })
-        fixture.hello("c", copies: [copy(1, "m1")])
-        fixture.say(.cleared(worker: "c"), by: "a")
+        #expect(!fixture.status.workers.contains { $0.id == gone })
+        let here = WorkerIdentity.id(secret: other)
+        fixture.hello(here, copies: [copy(1, "m1")]) { $0.secret = other }
+        #expect(fixture.refusals.isEmpty)
+        fixture.say(.cleared(worker: here, secret: other), by: "a")
         #expect(fixture.settlements.isEmpty)
+    }
+
+    @Test("Nobody says of another machine's disk that it is cleared: that takes the secret of whose disk it was")
+    func clearedElsewhere() {
+        let (secret, name) = ("a secret", "host:b")
+        let gone = WorkerIdentity.id(secret: secret)
+        var fixture = CoordinatorFixture(
+            quarantined(),
+            copies: [HandedCopy(worker: gone, name: name, shard: 0, manifest: "m0"), lost])
+        fixture.hello("a")
+        for (worker, shown) in [(gone, nil), (gone, ""), (gone, "a guess"), ("b", nil), ("b", ""), ("b", secret)] {
+            fixture.say(.cleared(worker: worker, secret: shown), by: "a")
+            #expect(fixture.settlements.isEmpty, "\(worker) \(shown ?? "-")")
+        }
+        #expect(Set(fixture.status.workers.map(\.id)) == ["a", "b", gone])
+        #expect(Set(fixture.status.pendingForgets.first?.unconfirmed.map(\.worker) ?? []) == ["b", gone])
+        // The id of an earlier release is whose it was when it greeted last.
+        fixture.hello("b", copies: [copy(0, "m0")]) { $0.secret = secret }
+        fixture.feed(.unreachable(peer: fixture.peer("b")))
+        fixture.say(.cleared(worker: "b", secret: "a guess"), by: "a")
+        #expect(fixture.settlements.isEmpty)
+        fixture.say(.cleared(worker: "b", secret: secret), by: "a")
+        #expect(fixture.settlements.map(\.worker) == ["b"])
     }
 
     @Test("An operator declares a lost disk destroyed: by id or name, durably, once, and only of a worker that is away")

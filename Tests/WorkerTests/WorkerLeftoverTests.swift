@@ -17,10 +17,13 @@ final class WorkerLeftoverTests {
     private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
     /// A directory with a shard, as a worker leaves it that was killed.
-    private func leave(_ path: String, worker: String = UUID().uuidString, cluster: String? = nil) throws -> String {
+    private func leave(
+        _ path: String, worker: String = UUID().uuidString, cluster: String? = nil, secret: String? = nil
+    ) throws -> String {
         try FileManager.default.createDirectory(atPath: path + "/shards/3", withIntermediateDirectories: true)
         try Data("somebody's history".utf8).write(to: URL(fileURLWithPath: path + "/shards/3/prompts.jsonl"))
         try Data(worker.utf8).write(to: URL(fileURLWithPath: path + "/worker"))
+        if let secret { try Data(secret.utf8).write(to: URL(fileURLWithPath: path + "/secret")) }
         try Data().write(to: URL(fileURLWithPath: path + "/lock"))
         if let cluster { try Data(cluster.utf8).write(to: URL(fileURLWithPath: path + "/cluster")) }
         return worker
@@ -29,7 +32,7 @@ final class WorkerLeftoverTests {
     private func cleared(
         _ coordinator: ScriptedCoordinator, within timeout: Duration = ScriptedCoordinator.patience
     ) throws -> String? {
-        try coordinator.find(within: timeout) { if case .cleared(let worker) = $0 { worker } else { nil } }
+        try coordinator.find(within: timeout) { if case .cleared(let worker, _) = $0 { worker } else { nil } }
     }
 
     @Test("A slot that nobody opens again is deleted by a worker beside it, which says whose it was")
@@ -40,8 +43,13 @@ final class WorkerLeftoverTests {
         _ = try coordinator.welcome()
         let used = try DataDirectory.standard(endpoints: [coordinator.endpoint], environment: environment)
         let slots = (used.path as NSString).deletingLastPathComponent
-        let gone = try leave("\(slots)/7")
-        #expect(try cleared(coordinator) == gone)
+        let secret = WorkerIdentity.makeSecret()
+        let gone = try leave("\(slots)/7", worker: WorkerIdentity.id(secret: secret), secret: secret)
+        // With what shows that the name was this directory's.
+        let said = try coordinator.find(within: ScriptedCoordinator.patience) {
+            if case .cleared = $0 { $0 } else { nil }
+        }
+        #expect(said == .cleared(worker: gone, secret: secret))
         #expect(!exists("\(slots)/7"))
         #expect(exists("\(used.path)/worker") && exists("\(slots)/0/worker"))
         #expect(try cleared(coordinator, within: .milliseconds(700)) == nil)

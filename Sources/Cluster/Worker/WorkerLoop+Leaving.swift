@@ -63,6 +63,6 @@ extension WorkerLoop {
     /// Tells of the workers whose leftovers were deleted.
     func sayCleared() throws {
         guard connection.isConnected, let cluster else { return }
-        for note in notes.take(for: cluster, at: now) { try send(.cleared(worker: note.worker)) }
+        for note in notes.take(for: cluster, at: now) { try send(.cleared(worker: note.worker, secret: note.secret)) }
     }
 }

@@ -28,7 +28,8 @@ extension TranscriptRunner {
             try say(.failed(task: task, code: ErrorCode(rawValue: code), message: "told to fail"), by: worker)
         case .everybodyWorks: try workOff()
         case .released(let worker, let shard): try say(.released(shard: shard), by: worker)
-        case .cleared(let worker, let other): try say(.cleared(worker: other), by: worker)
+        case .cleared(let worker, let other):
+            try say(.cleared(worker: other, secret: Self.secret(of: other)), by: worker)
         case .isAskedToEnd(let worker): try say(.leaving, by: worker)
         case .goodbye(let worker, let deleted):
             try say(.goodbye(deleted: deleted), by: worker)

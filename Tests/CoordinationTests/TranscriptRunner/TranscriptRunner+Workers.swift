@@ -10,6 +10,9 @@ extension TranscriptRunner {
         try feed(.worker(peer: peer, message))
     }
 
+    /// What shows that the id is this worker's.
+    static func secret(of worker: String) -> String { "the secret of \(worker)" }
+
     mutating func hello(
         _ worker: String, base: String?, copy: [(manifest: String, adapter: String?)]
     ) throws(TranscriptObjection) {
@@ -26,8 +29,9 @@ extension TranscriptRunner {
             copies.append(.init(shard: shard, manifest: manifest, prompts: contents.prompts, adapter: adapter))
         }
         var hello = WorkerMessage.Hello(
-            worker: worker, name: worker, protocolVersion: CoordinatorLimits.protocolVersion, base: base ?? Self.base,
-            precision: .f32, arithmetic: Self.arithmetic, threads: 1, copies: copies)
+            worker: worker, secret: Self.secret(of: worker), name: worker,
+            protocolVersion: CoordinatorLimits.protocolVersion, base: base ?? Self.base, precision: .f32,
+            arithmetic: Self.arithmetic, threads: 1, copies: copies)
         hello.label = worker
         hello.knowsLeave = true
         hello.averagings = WeightAveraging.allCases.map(\.rawValue)

@@ -110,6 +110,7 @@ package enum WireSamples {
         .embedded(task: 1, tokens: 9, seconds: 0.5, values: []), .compared(task: 1, .sample), .released(shard: 0),
         .holds(copy),
         .failed(task: 2, code: .diskFull, message: "no room"), .cleared(worker: "w"),
+        .cleared(worker: "w", secret: "s"),
         .goodbye(deleted: []), .goodbye(deleted: [0, 3]),
     ]
 

@@ -47,9 +47,16 @@ extension Coordinator {
                     isEverything: true)))
     }
 
-    /// What another worker left on the same machine was deleted.
-    mutating func cleared(_ other: String, by worker: KnownWorker) {
+    /// What another worker left on the same machine was deleted. Certificates say so: it is believed of whoever has what lay in
+    /// the other's directory.
+    mutating func cleared(_ other: String, secret: String?, by worker: KnownWorker) {
         guard let gone = roster[other], !gone.isLive else { return }
+        guard WorkerIdentity.shows(secret ?? "", ownerOf: other, known: gone.secret) else {
+            return log(
+                "worker \(worker.title) says that it deleted what worker \(gone.title) had left, and shows no proof: its copies "
+                    + "stay on record until it comes back, or `lethe workers remove \(gone.id)` says that they are gone",
+                worker: worker.id)
+        }
         log("worker \(worker.title) deleted what worker \(gone.title) had left on its machine", worker: worker.id)
         unlist(other)
         write(

@@ -42,7 +42,7 @@ extension Coordinator {
             failed(
                 task, ClientError(code: ErrorCode(rawValue: code.rawValue.clipped), message: message.clipped),
                 by: worker)
-        case .cleared(let other): cleared(other, by: worker)
+        case .cleared(let other, let secret): cleared(other, secret: secret, by: worker)
         case .leaving: leaving(worker)
         case .goodbye(let deleted):
             leave(worker, deleted: deleted)

@@ -30,7 +30,10 @@ extension WorkerMessage {
         var adapter: String
         var seconds: Double
     }
-    private struct ClearedHeader: Codable { var worker: String }
+    private struct ClearedHeader: Codable {
+        var worker: String
+        var secret: String?
+    }
     private struct GoodbyeHeader: Codable { var deleted: [Int] }
     private struct FailureHeader: Codable {
         var task: TaskID
@@ -91,7 +94,8 @@ extension WorkerMessage {
                 task: task, code: ErrorCode(rawValue: String(code.rawValue.prefix(64))),
                 message: String(message.prefix(4096)))
             return try Envelope("failed", header)
-        case .cleared(let worker): return try Envelope("cleared", ClearedHeader(worker: worker))
+        case .cleared(let worker, let secret):
+            return try Envelope("cleared", ClearedHeader(worker: worker, secret: secret))
         case .leaving: return Envelope(kind: "leaving")
         case .goodbye(let deleted): return try Envelope("goodbye", GoodbyeHeader(deleted: deleted))
         }
@@ -198,9 +202,10 @@ extension WorkerMessage {
             let header = try envelope.decode(FailureHeader.self)
             self = .failed(task: header.task, code: header.code, message: header.message)
         case "cleared":
-            let worker = try envelope.decode(ClearedHeader.self).worker
-            try WirePayload.checkName(worker, kind: kind)
-            self = .cleared(worker: worker)
+            let header = try envelope.decode(ClearedHeader.self)
+            try WirePayload.checkName(header.worker, kind: kind)
+            if let secret = header.secret { try WirePayload.checkName(secret, kind: kind) }
+            self = .cleared(worker: header.worker, secret: header.secret)
         case "leaving":
             try envelope.expectPayloads(0)
             self = .leaving

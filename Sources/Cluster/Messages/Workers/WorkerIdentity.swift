@@ -29,6 +29,14 @@ public enum WorkerIdentity {
         return UUID(uuidString: id) != nil && characters[14] == "8"
     }
 
+    /// Whether the secret is the one that belongs to the id.
+    ///
+    /// - Parameter known: `digest(of:)` of what the id was last greeted with; says it of ids of earlier releases.
+    public static func shows(_ secret: String, ownerOf id: String, known: String?) -> Bool {
+        if isMade(fromSecret: id) { return id == self.id(secret: secret) }
+        return !secret.isEmpty && known == digest(of: secret)
+    }
+
     /// What may be kept of a secret.
     public static func digest(of secret: String) -> String {
         sha256(Array("lethe worker".utf8) + [0] + Array(secret.utf8))

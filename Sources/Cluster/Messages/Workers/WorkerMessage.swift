@@ -41,7 +41,9 @@ public enum WorkerMessage: Sendable, Equatable {
     case holds(ShardCopy)
     case failed(task: TaskID, code: ErrorCode, message: String)
     /// The worker found what another one of this cluster left on its machine, deleted all of it and says whose it was.
-    case cleared(worker: String)
+    ///
+    /// - `secret`: what lay beside it and shows that (`WorkerIdentity`); nil: an earlier release found it, or it was not there.
+    case cleared(worker: String, secret: String? = nil)
     /// The worker was asked to end: it wants no new work, goes on with what it computes, and waits for `leave`.
     case leaving
     /// The worker leaves. It has deleted what it held of these shards; of others its disk keeps what it had.

@@ -2,4 +2,6 @@
 struct ClearedNote: Codable, Hashable, Sendable {
     var worker: String
     var cluster: String?
+    /// What its directory had to show that it was this worker's; nil: nothing.
+    var secret: String?
 }

@@ -52,9 +52,12 @@ struct AbandonedDirectories: Sendable {
             throw TaskFailure(code: .storage, message: "some of its shards stay")
         }
         if let worker = WorkerFiles.worker(in: path) {
-            let note = ClearedNote(worker: worker, cluster: WorkerFiles.cluster(in: path))
+            let note = ClearedNote(
+                worker: worker, cluster: WorkerFiles.cluster(in: path), secret: WorkerFiles.secret(in: path))
             try ClearedNotesFile.add([note], in: path)
             try KeptFile.remove("\(path)/\(WorkerFiles.worker)")
+            // The name is made of it: whoever takes the slot would have the same one.
+            try KeptFile.remove("\(path)/\(WorkerFiles.secret)")
             try KeptFile.syncDirectory(path)
         }
         try ClearedNotesFile.add(ClearedNotesFile.read(in: path), in: own)
