@@ -74,4 +74,27 @@ struct LargeRequestsTests {
         _ = large.take(bytes: 1, isRequest: true, from: anna)
         #expect(large.bytes == megabyte + LargeRequests.leastBytes)
     }
+
+    @Test("What the ledger was given counts until it is written or refused, whoever is answered meanwhile")
+    func written() {
+        var large = LargeRequests(limits(5 * megabyte, ofOne: 3 * megabyte))
+        _ = large.take(bytes: 2 * megabyte, isRequest: true, from: anna)
+        large.decoded(bytes: 2 * megabyte, from: anna, keptFor: ticket(anna))
+        large.gave(ticket(anna), as: 7)
+        // Another one under its name is answered at once, and does not stand for it.
+        _ = large.take(bytes: megabyte, isRequest: true, from: anna)
+        large.decoded(bytes: megabyte, from: anna, keptFor: ticket(anna))
+        for _ in 0..<2 { large.finished(ticket(anna)) }
+        #expect(large.bytes == 2 * megabyte)
+        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: anna) == .refused)
+        large.ended(8)
+        #expect(large.bytes == 2 * megabyte)
+        for _ in 0..<2 { large.ended(7) }
+        #expect(large.bytes == 0)
+        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: anna) == .onOwnThread)
+        // A small one was never counted.
+        large.gave(ticket(ben), as: 9)
+        large.ended(9)
+        #expect(large.bytes == 2 * megabyte)
+    }
 }

@@ -114,6 +114,29 @@ struct LedgerForgetTests {
         }
     }
 
+    @Test("Of very many unknown names no more are looked up than the refusal can list")
+    func manyUnknown() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(SyntheticRatings(users: 6, seed: 4))
+        let names = (10_000..<30_000).map { "nobody-\($0)" }
+        let targets = names.map { Target(user: $0, item: "no-item", timestamp: nil) }
+        for (request, bytes) in [
+            (LedgerFixture.forget(users: names), 12),
+            (ClientRequest.ForgetRequest(users: [], interactions: targets), 19),
+        ] {
+            let most = WireLimits.listedBytes / bytes + 1
+            let isUsers = request.interactions.isEmpty
+            let error = LedgerError.unknownData(
+                users: isUsers ? Array(names.prefix(most)) : [],
+                interactions: isUsers ? [] : Array(targets.prefix(most)), isCut: true)
+            #expect(throws: error) { try ledger.plan(request) }
+            #expect(throws: error) { try ledger.forget(requestID: "r", request, at: fixture.now) }
+            let told = ClientError(error).message
+            #expect(told.hasSuffix("; what follows was not looked up; nothing was forgotten"))
+            #expect(told.count <= WireLimits.errorText)
+        }
+    }
+
     @Test("Forgetting the same again is recognised and changes nothing")
     func twice() throws {
         let fixture = LedgerFixture()

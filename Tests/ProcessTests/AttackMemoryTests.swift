@@ -115,20 +115,27 @@ struct AttackMemoryTests {
         }
     }
 
-    @Test("Batches of 64 MB of several, and JSON of many values; status goes on meanwhile", arguments: [false, true])
-    func large(isDense: Bool) throws {
+    /// - Parameter isDryRun: of a forget request of many names; nil: batches of an import instead.
+    @Test(
+        "Batches of 64 MB of several, and JSON of many values; status goes on meanwhile",
+        arguments: [Bool?.none, true, false])
+    func large(isDryRun: Bool?) throws {
         let cluster = try TestCluster(opensLoopback: true)
         let body: [UInt8] =
-            isDense
-            ? Array("{\"forget\":{\"_0\":{\"dryRun\":true,\"interactions\":[],\"users\":[\"\"".utf8)
-                + Array(repeatElement(Array(",\"\"".utf8), count: 21_000_000).joined()) + Array("]}}}".utf8)
-            : try batch(63_000_000, number: 0)
-        let name = "four times three requests of 64 MB\(isDense ? " of many values" : "")"
+            if let isDryRun {
+                Array("{\"forget\":{\"_0\":{\"dryRun\":\(isDryRun),\"interactions\":[],\"users\":[\"\"".utf8)
+                    + Array(repeatElement(Array(",\"\"".utf8), count: 21_000_000).joined()) + Array("]}}}".utf8)
+            } else {
+                try batch(63_000_000, number: 0)
+            }
+        let name = "four times three requests of 64 MB" + (isDryRun.map { " of many values, dry run: \($0)" } ?? "")
         var times: [Double] = []
         _ = try peak(name, cluster) {
             let peers = try (0..<4).map { _ in try dealer(cluster.endpoint) }
             let observer = try dealer(cluster.endpoint)
-            for number in 0..<3 { for peer in peers { try peer.send(frames(body, id: "b\(number)")) } }
+            for number in 0..<3 {
+                for (place, peer) in peers.enumerated() { try peer.send(frames(body, id: "b\(place)-\(number)")) }
+            }
             let deadline = ContinuousClock.now + .seconds(15)
             while ContinuousClock.now < deadline {
                 let start = ContinuousClock.now

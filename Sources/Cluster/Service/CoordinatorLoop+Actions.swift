@@ -102,6 +102,7 @@ extension CoordinatorLoop {
     private func write(_ command: LedgerCommand, _ id: LedgerCommandID) {
         let inbox = process.inbox
         let asking = asking?.request == command.clientRequest ? asking : nil
+        if let asking, case .forget = command { large.gave(asking, as: id) }
         process.store.post(
             .write(
                 LedgerWrite(command: command, access: asking?.access(refusal: nil)) { service, outcome in
@@ -174,6 +175,11 @@ extension CoordinatorLoop {
         default: return nil
         }
     }
+}
+
+extension LedgerOutcome {
+    /// It is committed and could not be read: the value gives the same command once more.
+    var isAskedAgain: Bool { if case .failed(let error) = self { error.code == .unread } else { false } }
 }
 
 extension LogLine {

@@ -183,6 +183,7 @@ final class CoordinatorLoop {
         for input in inputs {
             if case .committed(let id, let outcome, let ticket, let forgotten) = input {
                 if let forgotten { forgot(forgotten) }
+                if !outcome.isAskedAgain { large.ended(id) }
                 ended.append((.ledger(id, outcome), ticket))
             } else {
                 takeCommitted(&ended)

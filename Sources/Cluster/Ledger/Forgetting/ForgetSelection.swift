@@ -39,7 +39,8 @@ struct ForgetSelection {
 }
 
 extension Ledger {
-    /// Looks up what the request names; refuses it whole when anything is unknown.
+    /// Looks up what the request names; refuses it whole when anything is unknown. Of very many that are unknown no more are looked
+    /// up than a message can list: everybody's acknowledgement waits for it.
     ///
     /// - Throws: `LedgerError.unknownData`, `.invalidRequest`.
     func select(_ request: ClientRequest.ForgetRequest, _ db: Database) throws -> ForgetSelection {
@@ -52,9 +53,15 @@ extension Ledger {
         var selection = ForgetSelection()
         var unknownUsers: [String] = []
         let whole = Set(request.users.map(\.normalised))
-        for user in whole.sorted() {
-            if try !selectWhole(user, &selection, db) { unknownUsers.append(user) }
+        var listed = 0
+        for user in whole.sorted() where try !selectWhole(user, &selection, db) {
+            unknownUsers.append(user)
+            listed += user.utf8.count
+            guard listed <= WireLimits.listedBytes else {
+                throw LedgerError.unknownData(users: unknownUsers, interactions: [], isCut: true)
+            }
         }
+        listed = 0
         let targets = Set(
             request.interactions.map {
                 ClientRequest.ForgetRequest.Target(
@@ -63,7 +70,12 @@ extension Ledger {
         var unknownInteractions: [ClientRequest.ForgetRequest.Target] = []
         var partial: [Int64: ForgetSelection.Choice] = [:]
         for target in targets.sorted(by: Self.isBefore) where !whole.contains(target.user) {
-            if try !selectPart(target, &selection, &partial, db) { unknownInteractions.append(target) }
+            guard try !selectPart(target, &selection, &partial, db) else { continue }
+            unknownInteractions.append(target)
+            listed += target.user.utf8.count + target.item.utf8.count
+            guard listed <= WireLimits.listedBytes else {
+                throw LedgerError.unknownData(users: unknownUsers, interactions: unknownInteractions, isCut: true)
+            }
         }
         guard unknownUsers.isEmpty && unknownInteractions.isEmpty else {
             throw LedgerError.unknownData(users: unknownUsers, interactions: unknownInteractions)

@@ -10,7 +10,8 @@ public enum LedgerError: Error, Hashable, Sendable {
     /// A configuration that makes no sense by itself.
     case invalidConfiguration(reason: String)
     /// Nothing of the forget request was done: these users and interactions are not in the ledger.
-    case unknownData(users: [String], interactions: [ClientRequest.ForgetRequest.Target])
+    case unknownData(
+        users: [String], interactions: [ClientRequest.ForgetRequest.Target], isCut: Bool = false)
     /// The request id was used before for another request.
     case requestConflict(id: String)
     case unknownRequest(id: String)
@@ -77,12 +78,12 @@ extension LedgerError: CustomStringConvertible {
             "this cluster was made with \(field) \(recorded) and cannot be started with \(given); use the recorded "
                 + "value, or another data directory for a new cluster"
         case .invalidConfiguration(let reason): "invalid configuration: \(reason)"
-        case .unknownData(let users, let interactions):
+        case .unknownData(let users, let interactions, let isCut):
             "nothing was forgotten, because the data does not have: "
                 + (users.map { "user \($0)" }
                 + interactions.map { target in
                     "interaction \(target.user):\(target.item)" + (target.timestamp.map { ":\($0)" } ?? "")
-                }).listed
+                }).listed + (isCut ? "; what follows was not looked up" : "")
         case .requestConflict(let id): "request \(id) was used before for another request"
         case .unknownRequest(let id): "there is no forget request \(id)"
         case .requestUnfinished(let id, let shards):

@@ -16,7 +16,7 @@ extension ClientError {
     /// What a ledger's refusal means for whoever asked.
     package init(_ error: LedgerError) {
         switch error {
-        case .unknownData(let users, let interactions):
+        case .unknownData(let users, let interactions, let isCut):
             var parts: [String] = []
             if !users.isEmpty { parts.append("no user \(users.listed)") }
             if !interactions.isEmpty {
@@ -26,6 +26,7 @@ extension ClientError {
                 }
                 parts.append("no interaction \(names.listed)")
             }
+            if isCut { parts.append("what follows was not looked up") }
             self.init(
                 code: users.isEmpty ? .unknownInteraction : .unknownUser,
                 message: parts.joined(separator: "; ") + "; nothing was forgotten")

@@ -68,13 +68,17 @@ extension CoordinatorLoop {
 
     /// What was decoded elsewhere.
     func receiveDecoded(_ arrival: Arrival, _ message: Result<PeerMessage, any Error>) {
-        var kept: ClientTicket?
+        var (kept, isForget) = (ClientTicket?.none, false)
         // Of others the coordinator's value says how many there may be.
-        if case .success(.request(let id, let request)) = message, request.isJoinable {
-            kept = ticket(id, request, of: arrival)
+        if case .success(.request(let id, let request)) = message {
+            isForget = if case .forget(let forget) = request { !forget.dryRun } else { false }
+            if request.isJoinable || isForget { kept = ticket(id, request, of: arrival) }
         }
         large.decoded(bytes: arrival.bytes, from: arrival.peer, keptFor: kept)
         receive(arrival, message)
+        // Unless the ledger was given it: then it was refused, or is one that waits with another of the same name, and what it
+        // says is kept nowhere.
+        if isForget, let kept { large.finished(kept) }
     }
 
     func ticket(_ id: String, _ request: ClientRequest, of arrival: Arrival) -> ClientTicket {

@@ -41,6 +41,8 @@ package struct LargeRequests {
     private var peers: [PeerID: Peer] = [:]
     /// Of requests that were decoded and are not answered; of a ticket that came twice, twice.
     private var unanswered: [ClientTicket: [Int]] = [:]
+    /// Of requests whose bodies are on their way into the ledger.
+    private var given: [LedgerCommandID: (peer: PeerID, bytes: Int)] = [:]
     package private(set) var bytes = 0
 
     package init(_ limits: Limits = Limits()) {
@@ -72,9 +74,25 @@ package struct LargeRequests {
     }
 
     package mutating func finished(_ ticket: ClientTicket) {
-        guard let count = unanswered[ticket]?.popLast() else { return }
+        if let count = takeOut(ticket) { release(count, of: ticket.peer) }
+    }
+
+    /// The ledger was given what the request says. It counts until the ledger has taken or refused that: its body waits there,
+    /// also when nobody waits for the reply any more.
+    package mutating func gave(_ ticket: ClientTicket, as id: LedgerCommandID) {
+        guard let count = takeOut(ticket) else { return }
+        given[id] = (ticket.peer, count)
+    }
+
+    /// The ledger has taken or refused it.
+    package mutating func ended(_ id: LedgerCommandID) {
+        if let known = given.removeValue(forKey: id) { release(known.bytes, of: known.peer) }
+    }
+
+    private mutating func takeOut(_ ticket: ClientTicket) -> Int? {
+        guard let count = unanswered[ticket]?.popLast() else { return nil }
         if unanswered[ticket]?.isEmpty == true { unanswered[ticket] = nil }
-        release(count, of: ticket.peer)
+        return count
     }
 
     private mutating func release(_ count: Int, of peer: PeerID) {
