@@ -58,6 +58,40 @@ struct LedgerAuditVerdictTests {
         }
     }
 
+    @Test("While the log is read, a portion at a time, requests are acknowledged and finished; the verdict counts them")
+    func acknowledgedMeanwhile() throws {
+        let (fixture, ledger) = try evidence()
+        var reading = AuditReading(entries: 3, requests: 1)
+        // The last one of these has read the first request, and the one after them the second one, which is pending.
+        let entries = try ledger.auditLog().count
+        for _ in 0...entries / 3 { #expect(try ledger.goOn(with: &reading) == nil) }
+        #expect(try ledger.goOn(with: &reading) == nil)
+        try fixture.prepare(ledger)
+        _ = try ledger.finishForget(request: "g", at: fixture.now.addingTimeInterval(20))
+        _ = try ledger.forget(requestID: "h", LedgerFixture.forget(users: ["u3"]), at: fixture.now)
+        var verdict: AuditVerdict?
+        var portions = 0
+        while verdict == nil, portions < 100 {
+            portions += 1
+            verdict = try ledger.goOn(with: &reading)
+        }
+        #expect(verdict == AuditVerdict(entries: try ledger.auditLog().count, finding: nil))
+    }
+
+    @Test(
+        "What is changed while the log is read is named",
+        arguments: ["cut tail", "request removed", "certificate removed"])
+    func changedMeanwhile(_ change: String) throws {
+        let (_, ledger) = try evidence()
+        try ledger.tamper(Self.unlocked)
+        var reading = AuditReading(entries: 2, requests: 1)
+        #expect(try ledger.goOn(with: &reading) == nil)
+        try tamper(ledger, change)
+        var verdict: AuditVerdict?
+        for _ in 0..<100 where verdict == nil { verdict = try ledger.goOn(with: &reading) }
+        #expect(try verdict == ledger.auditVerdict() && verdict?.isIntact == false)
+    }
+
     @Test(
         "While the ledger is open: the verdict names what is wrong, and what is written afterwards does not hide it",
         arguments: [

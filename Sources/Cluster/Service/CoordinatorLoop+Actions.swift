@@ -141,10 +141,34 @@ extension CoordinatorLoop {
         if case .status(let report) = reply, let facts { return answer(ticket, report, facts) }
         if let request = ReadRequest(reply) { return read(request, ticket) }
         let inbox = process.inbox
+        if case .operation(let report, .verification(let verification)?) = reply {
+            return answer(ticket, report, verification)
+        }
         onLedger { service in
             let reply = service.reply(reply)
             service.note(ticket, refusal: reply.refusal)
             inbox.post(.reply(ticket, reply))
+        }
+    }
+
+    /// Reads the files of adapters, which needs their keys, and the whole audit log.
+    private func answer(_ ticket: ClientTicket, _ report: OperationReport, _ verification: VerificationReport) {
+        let inbox = process.inbox
+        onLedger { service in
+            // What is damaged is taken away meanwhile, and is to be in the reply all the same.
+            _ = try? service.damaged(verification, operation: report.id)
+            service.withVerdict(of: report.id) { service, audit in
+                let result = audit.flatMap { audit in
+                    service.result {
+                        let found = try service.verifyReply(verification, operation: report.id, audit: audit)
+                        return try ReplyCoding.encode(OperationReply(report: report, result: found))
+                    }
+                }
+                let reply = ClientReply(result)
+                service.note(ticket, refusal: reply.refusal)
+                inbox.post(.reply(ticket, reply))
+                Self.report(service, to: inbox)
+            }
         }
     }
 
@@ -225,10 +249,6 @@ extension LedgerService {
             return try ReplyCoding.encode(try forgetReply(request: outcome.request))
         case .forgottenCopy(let settlement): return try ReplyCoding.encode(ForgottenCopyReply(settlement))
         case .ordered(let reply): return try ReplyCoding.encode(reply)
-        case .operation(let report, .verification(let verification)?):
-            // Reads the files of adapters, which needs their keys.
-            let result = try verifyReply(verification, operation: report.id)
-            return try ReplyCoding.encode(OperationReply(report: report, result: result))
         case .status, .operation, .comparedCases, .unknownOperation:
             throw ClientError(code: .busy, message: "the coordinator is starting")
         }

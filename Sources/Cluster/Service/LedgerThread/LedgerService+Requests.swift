@@ -14,9 +14,8 @@ extension LedgerService {
     }
 
     /// What replays found, with the evidence that the ledger has.
-    func verifyReply(_ report: VerificationReport, operation: String) throws -> VerifyReply {
+    func verifyReply(_ report: VerificationReport, operation: String, audit: AuditVerdict) throws -> VerifyReply {
         let damaged = try damaged(report, operation: operation)
-        let audit = try auditVerdict(of: operation)
         let record = try report.request.flatMap { try ledger.forgetRequest($0) }
         let findings = try record.map { try ledger.evidenceFindings(of: $0) } ?? []
         return VerifyReply(
@@ -26,7 +25,7 @@ extension LedgerService {
 
     /// Reads the file of every adapter that the verification is about, once for each operation: a damaged one is taken away
     /// right afterwards, and must not look like a good one to a client that asks again.
-    private func damaged(_ report: VerificationReport, operation: String) throws -> [DamagedAdapter] {
+    func damaged(_ report: VerificationReport, operation: String) throws -> [DamagedAdapter] {
         if let known = verifiedFiles[operation] { return known }
         let subjects =
             report.shards.map { ($0.shard, $0.published, false) }

@@ -40,8 +40,9 @@ final class LedgerService {
 
     /// What verifications that ended found of the adapters' files, by operation.
     private(set) var verifiedFiles: [String: [DamagedAdapter]] = [:]
-    /// What they found of the audit log.
-    private var verdicts: [String: AuditVerdict] = [:]
+    /// What they found of the audit log, and what is being read of it.
+    var verdicts: [String: AuditVerdict] = [:]
+    var readings: [String: VerdictReading] = [:]
 
     init(ledger: Ledger, model: ModelConfiguration) {
         self.ledger = ledger
@@ -61,15 +62,6 @@ final class LedgerService {
     func remember(_ damaged: [DamagedAdapter], of operation: String) {
         if verifiedFiles.count >= CoordinatorLimits.endedOperations { verifiedFiles = [:] }
         verifiedFiles[operation] = damaged
-    }
-
-    /// The log is read from its first entry, once for each operation, however often its client asks.
-    func auditVerdict(of operation: String) throws -> AuditVerdict {
-        if let known = verdicts[operation] { return known }
-        if verdicts.count >= CoordinatorLimits.endedOperations { verdicts = [:] }
-        let verdict = try ledger.auditVerdict()
-        verdicts[operation] = verdict
-        return verdict
     }
 
     /// The adapters that were found damaged since the last call.
