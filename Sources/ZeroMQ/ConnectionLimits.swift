@@ -14,10 +14,11 @@ public struct ConnectionLimits: Sendable {
     public var unfinishedBytesInAll = 1 << 30
     /// The same of those to whom nobody allowed more than everybody.
     public var unfinishedBytesOfStrangers = 192 << 20
-    /// Bytes that all strangers together may leave unread for longer than `unreadPatience`. Above it whoever has the most unread
-    /// goes.
+    /// Bytes that all strangers together may leave unread for longer than `unreadPatience`. Above it, of those who read less than
+    /// `slowestReading` bytes a second, whoever has the most unread goes.
     public var unreadBytesInAll = 96 << 20
     public var unreadPatience: Duration = .seconds(5)
+    public var slowestReading = Double(1 << 20)
     /// How long a message may stand still half-way, and a peer leave alone what was sent to it.
     public var patience: Duration = .seconds(60)
     /// How often is looked.

@@ -50,8 +50,8 @@ package struct ConnectionTable: Sendable {
     /// Connections so far.
     private(set) var accepted: UInt64 = 0
 
-    /// Since when all together have had more unread than they may.
-    private var unreadSince: Instant?
+    /// Since when all together have had more unread than they may, and what each had read by then.
+    private var overfull: (since: Instant, read: [Int32: UInt64])?
 
     package init(_ limits: ConnectionLimits) {
         self.limits = limits
@@ -169,14 +169,26 @@ package struct ConnectionTable: Sendable {
         return going.map { ($0.key, connections[$0.key]?.address ?? "", $0.value) }
     }
 
-    /// Each may leave little, and read a little now and then: what nobody else may be sent for it is counted over all.
+    /// Each may leave little, and read a little now and then: what nobody else may be sent for it is counted over all. Who reads
+    /// a long reply at a good pace is none of them.
     private mutating func readersTooSlow(among open: [Int32: Connection], at now: Instant) -> [Int32] {
-        let unread = open.filter(\.value.isStranger).map { ($0.key, $0.value.unread) }
-            .sorted { ($1.1, $1.0) < ($0.1, $0.0) }
+        let strangers = open.filter(\.value.isStranger)
+        guard strangers.values.reduce(0, { $0 + $1.unread }) > limits.unreadBytesInAll else {
+            overfull = nil
+            return []
+        }
+        let before = overfull
+        if let before, now - before.since < limits.unreadPatience { return [] }
+        overfull = (now, strangers.mapValues(\.traffic.acknowledged))
+        guard let before else { return [] }
+        let least = limits.slowestReading * ((now - before.since) / .seconds(1))
+        let slow = strangers.filter { descriptor, connection in
+            let (read, mark) = (connection.traffic.acknowledged, before.read[descriptor] ?? 0)
+            // Less than before: the descriptor is another connection's.
+            return Double(read >= mark ? read - mark : read) < least
+        }
+        let unread = slow.map { ($0.key, $0.value.unread) }.sorted { ($1.1, $1.0) < ($0.1, $0.0) }
         var excess = unread.reduce(0) { $0 + $1.1 } - limits.unreadBytesInAll
-        let since = excess > 0 ? unreadSince ?? now : nil
-        unreadSince = since
-        guard let since, now - since >= limits.unreadPatience else { return [] }
         var going: [Int32] = []
         for (descriptor, bytes) in unread where excess > 0 {
             going.append(descriptor)

@@ -50,6 +50,21 @@ struct ConnectionTableTests {
         #expect(due(&table, after: 9) == [4])
     }
 
+    @Test("Who reads a long reply at a good pace goes on, and is counted against nobody else")
+    func fast() {
+        var table = table()
+        table.gave(40_000_000, to: identity(4), at: start)
+        #expect(due(&table, after: 0).isEmpty)
+        for seconds in 1...12 {
+            let traffic = TCPTraffic(received: 100, acknowledged: UInt64(seconds) * 1_200_000)
+            table.measured(traffic, of: 4, at: start + .seconds(seconds))
+            #expect(due(&table, after: seconds).isEmpty, "\(seconds)")
+        }
+        // It stops.
+        #expect(due(&table, after: 14).isEmpty)
+        #expect(due(&table, after: 15) == [4])
+    }
+
     @Test("What is sent to those who are known in portions has its bounds elsewhere")
     func known() {
         var table = table()

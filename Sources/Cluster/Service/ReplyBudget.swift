@@ -14,8 +14,8 @@ final class ReplyBudget: Sendable {
         var unreadByOne = 32 << 20
         /// The same of all together but for workers, with what is made and not sent yet.
         var unread = 128 << 20
-        /// Of that, what may stay unread for seconds. Above it whoever has the most unread loses the connection, so that those who
-        /// read slowly keep nobody else from an answer.
+        /// Of that, what may stay unread for seconds. Above it, of those who read slowly, whoever has the most unread loses the
+        /// connection, so that they keep nobody else from an answer.
         var unreadForSeconds: Int { unread / 4 * 3 }
     }
 
