@@ -40,6 +40,63 @@ struct LedgerDurabilityTests {
         #expect(throws: LedgerError.unknownUser("u1")) { try reopened.history(user: "u1") }
     }
 
+    private struct SyncFailed: Error {}
+
+    private func usedSlots(_ directory: URL) throws -> Int {
+        let slots = try Data(contentsOf: directory.appendingPathComponent("keys/slots"))
+        return stride(from: 4096, to: slots.count - 63, by: 64).count { slot in
+            slots[slot..<slot + 64].contains { $0 != 0 }
+        }
+    }
+
+    @Test("A commit that comes back after it was reported as failed finds the keys of its records")
+    func comesBack() throws {
+        let fixture = LedgerFixture()
+        let data = SyntheticRatings(users: 8, seed: 5)
+        let ledger = try fixture.trained(data)
+        let one = try #require(data.interactions.first { $0.user == "u1" })
+        // Whole in the write-ahead log, though its sync failed.
+        ledger.failCommit = { throw SyncFailed() }
+        #expect(throws: SyncFailed.self) {
+            try ledger.forget(requestID: "f", LedgerFixture.forget(one.key), at: fixture.now)
+        }
+        let copy = try fixture.copyOfFiles()
+        defer { try? FileManager.default.removeItem(at: copy) }
+        let again = try fixture.open(at: copy)
+        #expect(try again.forgetRequests().map(\.outcome.request) == ["f"])
+        let left = data.interactions.count { $0.user == "u1" } - 1
+        #expect(try again.history(user: "u1").count == left && again.statistics().users == 8)
+        #expect(try !again.auditLog().contains { $0.kind == "person damaged" })
+    }
+
+    @Test("Keys that a failed commit made go with the next commit, which writes over it, or at the next start")
+    func doesNotComeBack() throws {
+        let fixture = LedgerFixture()
+        let data = SyntheticRatings(users: 8, seed: 6)
+        let ledger = try fixture.trained(data)
+        let one = try #require(data.interactions.first { $0.user == "u1" })
+        let slots = try usedSlots(fixture.directory)
+        #expect(throws: LedgerError.self) {
+            try ledger.together {
+                _ = try ledger.forget(requestID: "f", LedgerFixture.forget(one.key), at: fixture.now)
+                // A reference to nobody, which only the commit finds.
+                try ledger.tamper(
+                    "PRAGMA defer_foreign_keys = ON; INSERT INTO embeddings (person, vectors) VALUES (-1, x'00')")
+            }
+        }
+        #expect(try usedSlots(fixture.directory) > slots)
+        let copy = try fixture.copyOfFiles()
+        defer { try? FileManager.default.removeItem(at: copy) }
+        let again = try fixture.open(at: copy)
+        try ledger.requestTraining(at: fixture.now)
+        for (reader, directory) in [(again, copy), (ledger, fixture.directory)] {
+            #expect(try usedSlots(directory) == slots)
+            #expect(try reader.history(user: "u1").count == data.interactions.count { $0.user == "u1" })
+        }
+        let outcome = try ledger.forget(requestID: "f", LedgerFixture.forget(one.key), at: fixture.now)
+        #expect(outcome.counts.interactions == 1)
+    }
+
     @Test("A second process cannot open the same directory; after the first is gone it can")
     func exclusive() throws {
         let fixture = LedgerFixture()

@@ -65,8 +65,12 @@ package final class Ledger {
     var keyChanges = KeyChanges()
     /// Of committed transactions, and not overwritten yet.
     var obsoleteKeys: [KeyReference] = []
+    /// Made by transactions whose commit failed, which may come back with them after a kill (`overwriteFailedCommit`).
+    var doubtfulKeys: [KeyReference] = []
     /// Simulates that the process is killed, for tests.
     package var interrupt: ((CommitStep) throws -> Void)?
+    /// Simulates that a commit lies on the disk and was reported as failed, for tests.
+    package var failCommit: (() throws -> Void)?
     /// The partitions that depend on nobody's data need no record; nil under the others.
     let hashPartition: BalancedPartition?
     /// As it was when it was asked for last; nil: to be read whole.

@@ -3,7 +3,8 @@ import Foundation
 import GRDB
 import Messages
 
-/// What a transaction does with keys: those that it made go if it fails, those that it gave up go once it is committed.
+/// What a transaction does with keys: those that it made go if it fails (once it cannot come back any more), those that it gave
+/// up go once it is committed.
 struct KeyChanges {
     var made: [KeyReference] = []
     var obsolete: [KeyReference] = []
@@ -25,11 +26,20 @@ extension Ledger {
     /// gave up.
     func writingKeys<Result>(_ work: (Database) throws -> Result) throws -> Result {
         if let transaction { return try part(of: transaction, work) }
+        try overwriteFailedCommit()
         try destroyObsoleteKeys()
         keyChanges = KeyChanges()
         (afterCommit, afterWriting) = ([], [])
+        var isCommitting = false
         do {
-            let result = try LedgerFiles.mappingErrors(at: database.path) { try queue.write(work) }
+            let result = try LedgerFiles.mappingErrors(at: database.path) {
+                try queue.write { db in
+                    let result = try work(db)
+                    isCommitting = true
+                    return result
+                }
+            }
+            try failCommit?()
             commits += 1
             for work in afterWriting + afterCommit { work() }
             (afterCommit, afterWriting, catalogueIsChanging) = ([], [], false)
@@ -37,10 +47,30 @@ extension Ledger {
         } catch {
             (afterCommit, afterWriting) = ([], [])
             if catalogueIsChanging { readAnew() }
-            // What cannot be overwritten now has no owner, and is overwritten at the next start.
-            try? keys.destroy(keyChanges.made)
+            if isCommitting {
+                doubtfulKeys += keyChanges.made
+            } else {
+                // What cannot be overwritten now has no owner, and is overwritten at the next start.
+                try? keys.destroy(keyChanges.made)
+            }
             throw error
         }
+    }
+
+    /// What a commit that failed at its sync wrote may lie whole in the write-ahead log: whoever opens the file after a kill takes
+    /// it for committed, and its records need their keys. A further commit writes over it, from the same place on; only then are
+    /// these keys nobody's for good. (After a kill the next start overwrites those that have no owner.)
+    private func overwriteFailedCommit() throws {
+        guard !doubtfulKeys.isEmpty else { return }
+        try LedgerFiles.mappingErrors(at: database.path) {
+            try queue.write { db in
+                // Another number every time: a transaction that changes nothing writes nothing.
+                let failed = try Meta.failedCommits.value(Int.self, db) ?? 0
+                try Meta.failedCommits.set(failed &+ 1, db)
+            }
+        }
+        try keys.destroy(doubtfulKeys)
+        doubtfulKeys = []
     }
 
     /// What memory holds of the database went ahead of it.

@@ -37,6 +37,8 @@ enum Meta: String {
     case start = "start options"
     /// Ids of workers by the public keys that are bound to them.
     case workerKeys = "worker keys"
+    /// How many commits failed and were written over afterwards.
+    case failedCommits = "failed commits"
 
     func value<Value: Decodable>(_ type: Value.Type, _ db: Database) throws -> Value? {
         let row = try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [rawValue])
