@@ -96,4 +96,74 @@ struct DroppedImportTests {
         while case .underWay = next { next = try ledger.continueImport(importID: "a", at: time(10_000)) }
         #expect(try ledger.statistics().interactions == data.interactions.count)
     }
+
+    /// What became of an import's second batch.
+    enum Loss: CaseIterable { case gone, cut, keyless }
+
+    private func lose(_ loss: Loss, _ ledger: Ledger) throws {
+        let file = URL(fileURLWithPath: ledger.stagedImports.place("a", 1).path)
+        switch loss {
+        case .gone: try FileManager.default.removeItem(at: file)
+        case .cut: try Data(contentsOf: file).prefix(20).write(to: file)
+        case .keyless: try ledger.keys.destroy([#require(try ledger.read { try ledger.importReference("a", $0) })])
+        }
+    }
+
+    /// Four people, who are in the import `a` as well, as is a fifth; the import `b` names nobody.
+    private func withImports() throws -> (ledger: Ledger, known: SyntheticRatings) {
+        let (ledger, known) = (try fixture.open(), SyntheticRatings(users: 4, seed: 62))
+        try fixture.load(known, into: ledger)
+        for sequence in 0..<2 { try stage(sequence, of: "a", in: ledger) }
+        try ledger.stage(
+            importID: "b", sequence: 0, items: [Item(id: "other", title: "Another film")], interactions: [], at: time(0)
+        )
+        return (ledger, known)
+    }
+
+    @Test(
+        "An import that cannot be read keeps nobody from being forgotten: it is dropped, also where it could be read before",
+        arguments: Loss.allCases, [false, true])
+    func unreadable(loss: Loss, wasRead: Bool) throws {
+        let (ledger, known) = try withImports()
+        let one = try #require(known.interactions.first { $0.user == "u1" })
+        if wasRead { _ = try ledger.plan(LedgerFixture.forget(one.key)) }
+        try lose(loss, ledger)
+        let outcome = try ledger.forget(requestID: "f", LedgerFixture.forget(one.key), at: time(1))
+        #expect(outcome.counts.interactions == 1)
+        #expect(try staged(ledger) == ["b"] && fileNames().count == 1)
+        #expect(try ledger.auditLog().suffix(2).map(\.kind) == ["abandon import", "forget"])
+        #expect(throws: LedgerError.unknownImport(id: "a")) { try finish("a", in: ledger, minute: 2) }
+    }
+
+    @Test("Whoever may be in no other than such an import is unknown once it is dropped; a plan drops it as well")
+    func unreadableAlone() throws {
+        for isPlan in [false, true] {
+            let fixture = DroppedImportTests()
+            let (ledger, _) = try fixture.withImports()
+            try fixture.lose(.gone, ledger)
+            let request = LedgerFixture.forget(users: ["u4"])
+            #expect(throws: LedgerError.unknownData(users: ["u4"], interactions: [])) {
+                if isPlan {
+                    _ = try ledger.plan(request, at: fixture.time(1))
+                } else {
+                    _ = try ledger.forget(requestID: "f", request, at: fixture.time(1))
+                }
+            }
+            #expect(try fixture.staged(ledger) == ["b"])
+        }
+    }
+
+    @Test("Among requests that wait together such an import is dropped in their one transaction")
+    func unreadableTogether() throws {
+        let (ledger, _) = try withImports()
+        try lose(.cut, ledger)
+        let commits = ledger.commits
+        let outcomes = try ledger.together {
+            try ["u1", "u2"].map {
+                try ledger.forget(requestID: $0, LedgerFixture.forget(users: [$0]), at: time(1))
+            }
+        }
+        #expect(outcomes.allSatisfy { $0.counts.users == 1 } && ledger.commits == commits + 1)
+        #expect(try staged(ledger) == ["b"] && ledger.auditVerdict().finding == nil)
+    }
 }

@@ -11,30 +11,33 @@ extension Ledger {
     /// `ForgetOutcome.waitingFor` names. The keys are overwritten when this returns.
     ///
     /// An item that only forgotten rows named leaves the catalogue too: its title may say something about the person. An
-    /// import in progress that holds forgotten data is dropped and has to be sent again.
+    /// import in progress that holds forgotten data is dropped and has to be sent again; so is one that cannot be read, whoever is
+    /// in it.
     ///
     /// - Throws: `LedgerError.unknownData` (nothing was done), `.requestConflict`, `.invalidRequest`.
     package func forget(
         requestID: String, _ request: ClientRequest.ForgetRequest, at time: Date
     ) throws -> ForgetOutcome {
         let fingerprint = try self.fingerprint(request)
-        return try commit { db in
-            if let known = try Row.fetchOne(
-                db, sql: "SELECT * FROM forget_requests WHERE id = ?", arguments: [requestID])
-            {
-                let before: Data = try known.value("fingerprint", in: "forget_requests")
-                guard before == fingerprint else { throw LedgerError.requestConflict(id: requestID) }
-                return try ForgetRecord(row: known).outcome
+        return try droppingUnreadableImports(at: time) {
+            try commit { db in
+                if let known = try Row.fetchOne(
+                    db, sql: "SELECT * FROM forget_requests WHERE id = ?", arguments: [requestID])
+                {
+                    let before: Data = try known.value("fingerprint", in: "forget_requests")
+                    guard before == fingerprint else { throw LedgerError.requestConflict(id: requestID) }
+                    return try ForgetRecord(row: known).outcome
+                }
+                let method = try ForgetProcedure(request, default: configuration.method)
+                var selection = try select(request, db)
+                let underWay = try importsBeingTaken(db).filter(selection.imports.contains)
+                if !underWay.isEmpty {
+                    // What is left of them holds what is to be forgotten.
+                    for importID in underWay { try takeRest(of: importID, at: time, db) }
+                    selection = try select(request, db)
+                }
+                return try carryOut(selection, method, requestID, fingerprint: fingerprint, at: time.stored, db)
             }
-            let method = try ForgetProcedure(request, default: configuration.method)
-            var selection = try select(request, db)
-            let underWay = try importsBeingTaken(db).filter(selection.imports.contains)
-            if !underWay.isEmpty {
-                // What is left of them holds what is to be forgotten.
-                for importID in underWay { try takeRest(of: importID, at: time, db) }
-                selection = try select(request, db)
-            }
-            return try carryOut(selection, method, requestID, fingerprint: fingerprint, at: time.stored, db)
         }
     }
 

@@ -4,39 +4,41 @@ import Messages
 import Recommendation
 
 extension Ledger {
-    /// What `forget` would do; writes nothing.
+    /// What `forget` would do. Writes nothing, but that an import in progress which cannot be read is dropped, as by `forget`.
     ///
     /// - Throws: `LedgerError.unknownData` (all unknown ones named), `.invalidRequest`.
-    package func plan(_ request: ClientRequest.ForgetRequest) throws -> ForgetPlan {
-        try read { db in
-            let method = try ForgetProcedure(request, default: configuration.method)
-            let selection = try select(request, db)
-            var effect = ForgetEffect()
-            effect.counts.users = selection.wholeUsers
-            try forEachForgetting(selection, nil, db) {
-                effect.count($0)
-                effect.count(slicesOf: $0, configuration)
-            }
-            for lookup in selection.damaged {
-                for shard in try damagedShards(lookup, db) where effect.shards[shard] == nil {
-                    effect.shards[shard] = ForgetEffect.Shard()
-                }
-            }
-            let speed = try tokensPerSecond(db)
-            let shards = try effect.shards.sorted(by: { $0.key < $1.key }).map { shard, change in
-                try plan(shard: shard, change, method, tokensPerSecond: speed, db)
-            }
-            let retrained = shards.filter(\.retrains)
-            // Unknown where a part is.
-            func sum<Value>(_ values: [Value?], _ add: ([Value]) -> Value) -> Value? {
-                values.contains { $0 == nil } ? nil : add(values.compactMap { $0 })
-            }
-            return ForgetPlan(
-                method: method.method, bridge: method.bridge,
-                counts: effect.counts, shards: shards, tokens: sum(retrained.map(\.tokens)) { $0.saturatedSum },
-                seconds: sum(retrained.map(\.seconds)) { $0.reduce(0, +) },
-                alreadyForgotten: selection.alreadyForgotten)
+    package func plan(_ request: ClientRequest.ForgetRequest, at time: Date = Date()) throws -> ForgetPlan {
+        try droppingUnreadableImports(at: time) { try read { try plan(request, $0) } }
+    }
+
+    private func plan(_ request: ClientRequest.ForgetRequest, _ db: Database) throws -> ForgetPlan {
+        let method = try ForgetProcedure(request, default: configuration.method)
+        let selection = try select(request, db)
+        var effect = ForgetEffect()
+        effect.counts.users = selection.wholeUsers
+        try forEachForgetting(selection, nil, db) {
+            effect.count($0)
+            effect.count(slicesOf: $0, configuration)
         }
+        for lookup in selection.damaged {
+            for shard in try damagedShards(lookup, db) where effect.shards[shard] == nil {
+                effect.shards[shard] = ForgetEffect.Shard()
+            }
+        }
+        let speed = try tokensPerSecond(db)
+        let shards = try effect.shards.sorted(by: { $0.key < $1.key }).map { shard, change in
+            try plan(shard: shard, change, method, tokensPerSecond: speed, db)
+        }
+        let retrained = shards.filter(\.retrains)
+        // Unknown where a part is.
+        func sum<Value>(_ values: [Value?], _ add: ([Value]) -> Value) -> Value? {
+            values.contains { $0 == nil } ? nil : add(values.compactMap { $0 })
+        }
+        return ForgetPlan(
+            method: method.method, bridge: method.bridge,
+            counts: effect.counts, shards: shards, tokens: sum(retrained.map(\.tokens)) { $0.saturatedSum },
+            seconds: sum(retrained.map(\.seconds)) { $0.reduce(0, +) },
+            alreadyForgotten: selection.alreadyForgotten)
     }
 
     private func plan(
