@@ -135,6 +135,8 @@ struct LedgerKeysTests {
         try FileManager.default.removeItem(at: copy.appendingPathComponent("keys"))
         try FileManager.default.copyItem(
             at: fixture.directory.appendingPathComponent("keys"), to: copy.appendingPathComponent("keys"))
+        let error = try #require(#expect(throws: LedgerError.self) { try fixture.open(at: copy) })
+        #expect("\(error)".contains("1 of the 10 people") && "\(error)".contains("--accept-audit-log"))
         let restored = try Ledger(
             directory: copy, configuration: fixture.configuration, accepting: .auditLog, at: fixture.now)
         // Nor an adapter that saw the data; the others are as they were.
@@ -143,6 +145,63 @@ struct LedgerKeysTests {
         let after = try keys(restored)
         #expect(try !restored.hasUser(victim) && after[victim] == nil)
         for (user, keys) in before where user != victim { #expect(after[user] == keys) }
+    }
+
+    @Test("An older copy of the key folder beside today's database is refused by number, and nobody is lost by it")
+    func olderFolder() throws {
+        let fixture = LedgerFixture()
+        let data = SyntheticRatings(users: 12, seed: 11)
+        let ledger = try fixture.trained(data.without(users: Set((6..<12).map { "u\($0)" })))
+        let folder = fixture.directory.appendingPathComponent("keys")
+        let (older, newer) = (
+            fixture.directory.appendingPathExtension("older"), fixture.directory.appendingPathExtension("newer")
+        )
+        defer { for url in [older, newer] { try? FileManager.default.removeItem(at: url) } }
+        try FileManager.default.copyItem(at: folder, to: older)
+        try fixture.load(data, into: ledger, id: "more")
+        let before = try keys(ledger)
+        try ledger.close()
+
+        try FileManager.default.moveItem(at: folder, to: newer)
+        try FileManager.default.copyItem(at: older, to: folder)
+        let bytes = try slots(fixture.directory)
+        for _ in 0..<2 {
+            let error = try #require(#expect(throws: LedgerError.self) { try fixture.open() })
+            guard case .keyUnusable = error else {
+                Issue.record("\(error)")
+                continue
+            }
+            #expect("\(error)".contains("6 of the 12 people") && "\(error)".contains("--accept-new-keys"))
+        }
+        #expect(try slots(fixture.directory) == bytes)
+        try FileManager.default.removeItem(at: folder)
+        try FileManager.default.moveItem(at: newer, to: folder)
+        let again = try fixture.open()
+        #expect(try keys(again) == before && again.statistics().users == 12)
+        try again.close()
+
+        // Who says so goes on with those whose keys are there, and is asked no more.
+        try FileManager.default.removeItem(at: folder)
+        try FileManager.default.moveItem(at: older, to: folder)
+        let accepted = try Ledger(
+            directory: fixture.directory, configuration: fixture.configuration, accepting: .keys, at: fixture.now)
+        #expect(try accepted.statistics().users == 6)
+        #expect(try accepted.auditLog().count { $0.kind == "person damaged" } == 6)
+        try accepted.close()
+        #expect(try fixture.open().statistics().users == 6)
+    }
+
+    @Test("A slot that is damaged is its owner's matter: nothing is refused")
+    func damagedSlot() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(SyntheticRatings(users: 6, seed: 12))
+        let slot = try #require(
+            try ledger.inspect("SELECT slot FROM people ORDER BY id LIMIT 1").first.flatMap(Int.init))
+        try ledger.close()
+        var bytes = try slots(fixture.directory)
+        bytes[4096 + 64 * slot + 20] ^= 1
+        try bytes.write(to: fixture.directory.appendingPathComponent("keys/slots"))
+        #expect(try fixture.open().statistics().users == 5)
     }
 
     @Test("A ledger does not start without its keys, says what is lost, and starts with new ones when told to")

@@ -91,8 +91,8 @@ extension Ledger {
         }
     }
 
-    func heal(at time: Date) throws {
-        try settleKeys(at: time)
+    func heal(accepting accepted: AcceptedLosses, at time: Date) throws {
+        try settleKeys(accepting: accepted, at: time)
         _ = try read(catalogue)
         try setDamagedPeopleAside(at: time)
         try makeLookupsAnew()

@@ -164,7 +164,7 @@ package final class Ledger {
         if tombstones.isReplacement {
             _ = try commit { try audit($0, "new tombstone key", [String: Int](), at: time) }
         }
-        try heal(at: time)
+        try heal(accepting: accepted, at: time)
     }
 
     /// Raw Ed25519 public key (32 bytes) that verifies this ledger's certificates.

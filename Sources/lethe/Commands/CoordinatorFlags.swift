@@ -32,7 +32,7 @@ struct LossFlags: ParsableArguments {
 
     @Flag(
         help:
-            "Start although the key folder is missing, damaged or another cluster's: it is put aside, workers are sent their prompts again, and all shards are trained anew."
+            "Start although the key folder is missing, damaged or another cluster's: it is put aside, workers are sent their prompts again, and all shards are trained anew; or although it is older than the database: who has no key in it is lost."
     )
     var acceptNewKeys = false
 

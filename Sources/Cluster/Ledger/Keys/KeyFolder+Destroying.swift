@@ -40,6 +40,22 @@ extension KeyFolder {
         return chosen.count
     }
 
+    /// How many of these keys are nowhere in the folder: their slots are empty, hold another key, or lie beyond the end. Whose slot
+    /// is damaged is not among them. Reads all slots.
+    package func missing(of references: Set<KeyReference>) throws -> Int {
+        let file = try opened()
+        let slots = Set(references.map(\.slot))
+        var found = 0
+        try file.forEachUsed(of: file.pieces) { slot, bytes in
+            let isThere =
+                KeySlot.isSound(bytes, slot: slot)
+                ? references.contains(KeyReference(slot: Int64(slot), id: KeySlot.id(bytes)))
+                : slots.contains(Int64(slot))
+            if isThere { found += 1 }
+        }
+        return max(0, references.count - found)
+    }
+
     /// Slots that hold something that is no key. Reads and checks them all.
     package func damagedSlots() throws -> [Int64] {
         let file = try opened()

@@ -118,7 +118,7 @@ extension Ledger {
         try db.execute(sql: "UPDATE copies SET sealed = 0")
     }
 
-    /// Where keys are named: slot and key.
+    /// Where keys are named: slot and key. People come first.
     private static let owners = [
         ("people", "slot", "key"), ("shards", "slot", "key"), ("adapters", "slot", "key"),
         ("corrections", "slot", "key"), ("corrections", "changes_slot", "changes_key"), ("imports", "slot", "key"),
@@ -126,18 +126,38 @@ extension Ledger {
 
     /// Overwrites every key without an owner. Whose key is lost, because the folder is another one or older than the database,
     /// goes without: people's records are lost then, and found damaged.
-    func settleKeys(at time: Date) throws {
-        let owners = try read { db in
-            var owners: Set<KeyReference> = []
-            for (table, slot, key) in Self.owners {
+    ///
+    /// - Throws: `LedgerError.keyUnusable`, before anything is overwritten, where people have no key in the folder and nobody
+    ///   said that it may be so.
+    func settleKeys(accepting accepted: AcceptedLosses, at time: Date) throws {
+        var owners: Set<KeyReference> = []
+        for (table, slot, key) in Self.owners {
+            try read { db in
                 let rows = try Row.fetchCursor(
                     db, sql: "SELECT \(slot) AS slot, \(key) AS key FROM \(table) WHERE \(slot) IS NOT NULL")
                 while let row = try rows.next() { owners.insert(try KeyReference(row: row, in: table)) }
             }
-            return owners
+            // The first.
+            if table == "people", accepted.isDisjoint(with: [.keys, .auditLog]) { try requireKeys(ofPeople: owners) }
         }
         _ = try keys.destroyAll(except: owners)
         try dropLostKeys(at: time)
+    }
+
+    /// A person's key is durable before the row that names it, and destroyed only after that row is gone: no crash leaves a row
+    /// whose slot is empty or another's. An older copy of the folder does, and so does an older database beside today's folder; a
+    /// slot that is damaged (a bad sector) concerns its owner alone.
+    private func requireKeys(ofPeople references: Set<KeyReference>) throws {
+        let missing = try keys.missing(of: references)
+        guard missing == 0 else {
+            throw LedgerError.keyUnusable(
+                path: keys.folder.path,
+                reason: "it holds no key for \(missing) of the \(references.count) people in the database: it is older than "
+                    + "the database, or the database is older than it. No key was overwritten. Put back the folder that was "
+                    + "used last, or say where it is with --keys-dir; or start once with --accept-new-keys: these people "
+                    + "are then lost and have to be imported again. If the database was put back from a backup, they were "
+                    + "forgotten or changed since: start once with --accept-audit-log")
+        }
     }
 
     private func dropLostKeys(at time: Date) throws {
