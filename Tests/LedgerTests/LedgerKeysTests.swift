@@ -147,63 +147,6 @@ struct LedgerKeysTests {
         for (user, keys) in before where user != victim { #expect(after[user] == keys) }
     }
 
-    @Test("An older copy of the key folder beside today's database is refused by number, and nobody is lost by it")
-    func olderFolder() throws {
-        let fixture = LedgerFixture()
-        let data = SyntheticRatings(users: 12, seed: 11)
-        let ledger = try fixture.trained(data.without(users: Set((6..<12).map { "u\($0)" })))
-        let folder = fixture.directory.appendingPathComponent("keys")
-        let (older, newer) = (
-            fixture.directory.appendingPathExtension("older"), fixture.directory.appendingPathExtension("newer")
-        )
-        defer { for url in [older, newer] { try? FileManager.default.removeItem(at: url) } }
-        try FileManager.default.copyItem(at: folder, to: older)
-        try fixture.load(data, into: ledger, id: "more")
-        let before = try keys(ledger)
-        try ledger.close()
-
-        try FileManager.default.moveItem(at: folder, to: newer)
-        try FileManager.default.copyItem(at: older, to: folder)
-        let bytes = try slots(fixture.directory)
-        for _ in 0..<2 {
-            let error = try #require(#expect(throws: LedgerError.self) { try fixture.open() })
-            guard case .keyUnusable = error else {
-                Issue.record("\(error)")
-                continue
-            }
-            #expect("\(error)".contains("6 of the 12 people") && "\(error)".contains("--accept-new-keys"))
-        }
-        #expect(try slots(fixture.directory) == bytes)
-        try FileManager.default.removeItem(at: folder)
-        try FileManager.default.moveItem(at: newer, to: folder)
-        let again = try fixture.open()
-        #expect(try keys(again) == before && again.statistics().users == 12)
-        try again.close()
-
-        // Who says so goes on with those whose keys are there, and is asked no more.
-        try FileManager.default.removeItem(at: folder)
-        try FileManager.default.moveItem(at: older, to: folder)
-        let accepted = try Ledger(
-            directory: fixture.directory, configuration: fixture.configuration, accepting: .keys, at: fixture.now)
-        #expect(try accepted.statistics().users == 6)
-        #expect(try accepted.auditLog().count { $0.kind == "person damaged" } == 6)
-        try accepted.close()
-        #expect(try fixture.open().statistics().users == 6)
-    }
-
-    @Test("A slot that is damaged is its owner's matter: nothing is refused")
-    func damagedSlot() throws {
-        let fixture = LedgerFixture()
-        let ledger = try fixture.trained(SyntheticRatings(users: 6, seed: 12))
-        let slot = try #require(
-            try ledger.inspect("SELECT slot FROM people ORDER BY id LIMIT 1").first.flatMap(Int.init))
-        try ledger.close()
-        var bytes = try slots(fixture.directory)
-        bytes[4096 + 64 * slot + 20] ^= 1
-        try bytes.write(to: fixture.directory.appendingPathComponent("keys/slots"))
-        #expect(try fixture.open().statistics().users == 5)
-    }
-
     @Test("A ledger does not start without its keys, says what is lost, and starts with new ones when told to")
     func missingFolder() throws {
         let fixture = LedgerFixture()
@@ -230,8 +173,12 @@ struct LedgerKeysTests {
         for (user, keys) in before { #expect(try #require(after[user]).isDisjoint(with: keys)) }
         // The old folder may be somewhere: what was sealed with it is not accounted for.
         #expect(try again.inspect("SELECT sealed FROM copies") == ["0"])
+        #expect(try again.auditLog().count { $0.kind == "new keys" } == 1)
+        #expect(again.keyWarnings.count == 1 && again.keyWarnings[0].contains(fixture.now.iso8601))
         try again.close()
-        _ = try fixture.open()
+        let last = try fixture.open()
+        #expect(last.keyWarnings.isEmpty)
+        #expect(try last.auditLog().count { $0.kind == "new keys" } == 1)
     }
 
     @Test("The folder may lie elsewhere, sealed by a master key; two folders are one too many")

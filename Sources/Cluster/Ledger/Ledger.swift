@@ -67,6 +67,8 @@ package final class Ledger {
     var obsoleteKeys: [KeyReference] = []
     /// Made by transactions whose commit failed, which may come back with them after a kill (`overwriteFailedCommit`).
     var doubtfulKeys: [KeyReference] = []
+    /// By this start.
+    var acceptedKeys: AcceptedKeys?
     /// Simulates that the process is killed, for tests.
     package var interrupt: ((CommitStep) throws -> Void)?
     /// Simulates that a commit lies on the disk and was reported as failed, for tests.
@@ -164,6 +166,7 @@ package final class Ledger {
         if tombstones.isReplacement {
             _ = try commit { try audit($0, "new tombstone key", [String: Int](), at: time) }
         }
+        try auditAcceptedKeys(at: time)
         try heal(accepting: accepted, at: time)
     }
 

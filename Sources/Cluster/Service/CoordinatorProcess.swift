@@ -102,6 +102,7 @@ package final class CoordinatorProcess: Sendable {
         store = try SerialThread(name: "ledger") {
             let ledger = try Ledger(
                 directory: directory, configuration: configuration, keys: keys, accepting: accepted)
+            for warning in ledger.keyWarnings { logger.warning("\(warning)") }
             try ledger.requireEmbeddings(ofWidth: shape.hidden, at: Date())
             let generation = try ledger.raiseGeneration(takeOver: takesOver, at: Date())
             try ledger.record(start)

@@ -81,6 +81,10 @@ struct KeyFolderHeader {
         salt = Array(bytes[128..<144])
     }
 
+    static func isOfLaterRelease(_ bytes: [UInt8]) -> Bool {
+        bytes.count == size && Array(bytes[..<8]) == magic && bytes.number(at: 8) > Int(format)
+    }
+
     /// - Returns: what opens the keys; nil: they lie in clear.
     /// - Throws: `LedgerError.keyUnusable` where the folder is another cluster's or the master key is not its own.
     func unlock(cluster: String, master: SymmetricKey?, path: String) throws -> SymmetricKey? {

@@ -21,7 +21,8 @@ extension KeyFolder {
     /// Opens a ledger's key folder, and notes in the database that there is one: from then on it must not be missing.
     ///
     /// - Parameter acceptsNew: where it is missing, cut, damaged or another cluster's, it is put aside (`….unusable-N`) and a new
-    ///   one made; nobody has a key then.
+    ///   one made; nobody has a key then. That is in the database before anything is done. Whole keys that only the master key
+    ///   does not fit stay where they are.
     /// - Throws: as `init`; also where two folders may be meant.
     static func open(
         _ options: KeyOptions, beside directory: URL, _ queue: DatabaseQueue, cluster: String, acceptsNew: Bool
@@ -36,14 +37,8 @@ extension KeyFolder {
             )
         }
         let isKnown = try queue.read { try Meta.keysMade.value(Bool.self, $0) ?? false }
-        let (keys, isReplacement) = try open(
-            folder, cluster: cluster, isNew: !isKnown, master: options.master, acceptsNew: acceptsNew)
-        if !isKnown || isReplacement {
-            try queue.write { db in
-                try Meta.keysMade.set(true, db)
-                if isReplacement { try Ledger.forgetKeys(db) }
-            }
-        }
+        let keys = try open(folder, cluster: cluster, isNew: !isKnown, master: options.master, acceptsNew ? queue : nil)
+        if !isKnown { try queue.write { try Meta.keysMade.set(true, $0) } }
         return keys
     }
 
@@ -51,20 +46,61 @@ extension KeyFolder {
         FileManager.default.fileExists(atPath: folder.appendingPathComponent("slots").path)
     }
 
+    /// - Parameter replacing: where it is written down that another folder takes the place of this one; nil: none may.
     private static func open(
-        _ folder: URL, cluster: String, isNew: Bool, master: SymmetricKey?, acceptsNew: Bool
-    ) throws -> (folder: KeyFolder, isReplacement: Bool) {
+        _ folder: URL, cluster: String, isNew: Bool, master: SymmetricKey?, _ replacing: DatabaseQueue?
+    ) throws -> KeyFolder {
         do {
-            return (try KeyFolder(folder: folder, cluster: cluster, isNew: isNew, master: master), false)
-        } catch LedgerError.keyUnusable where acceptsNew {
-            if access(folder.path, F_OK) == 0 {
-                let name = (1...1000).lazy.map { "\(folder.path).unusable-\($0)" }
-                    .first { !FileManager.default.fileExists(atPath: $0) }
-                guard let name, rename(folder.path, name) == 0 else {
-                    throw LedgerError(FileFailure("cannot put aside", folder.path))
-                }
+            return try KeyFolder(folder: folder, cluster: cluster, isNew: isNew, master: master)
+        } catch LedgerError.keyUnusable(let path, let reason) {
+            guard let replacing else { throw LedgerError.keyUnusable(path: path, reason: reason) }
+            guard !isWhole(folder, cluster: cluster) else {
+                throw LedgerError.keyUnusable(
+                    path: path,
+                    reason: "\(reason). --accept-new-keys puts no whole keys aside, which would open what is forgotten "
+                        + "later: if nothing opens them any more, destroy the folder first")
             }
-            return (try KeyFolder(folder: folder, cluster: cluster, isNew: true, master: master), true)
+            let aside = access(folder.path, F_OK) == 0 ? freeName(beside: folder) : nil
+            try replacing.write { db in
+                try Ledger.forgetKeys(db)
+                // Of a start that was killed before it could say so.
+                let before = try Meta.acceptedKeys.value(AcceptedKeys.self, db)
+                let last = try Row.fetchOne(db, sql: "SELECT time FROM audit ORDER BY sequence DESC LIMIT 1")
+                try Meta.acceptedKeys.set(
+                    AcceptedKeys(
+                        putAside: aside?.lastPathComponent ?? before?.putAside,
+                        lastEntry: last.map { try $0.date("time", in: "audit").iso8601 }), db)
+            }
+            if let aside, rename(folder.path, aside.path) != 0 {
+                throw LedgerError(FileFailure("cannot put aside", folder.path))
+            }
+            return try KeyFolder(folder: folder, cluster: cluster, isNew: true, master: master)
         }
+    }
+
+    /// Whether these are sound keys of this cluster, or a later release's: what is wrong is how they were to be opened.
+    private static func isWhole(_ folder: URL, cluster: String) -> Bool {
+        let path = folder.appendingPathComponent("slots").path
+        guard let slots = try? KeySlotFile(path), let page = try? slots.page() else { return false }
+        return KeyFolderHeader.isOfLaterRelease(page) || (try? KeyFolderHeader(page, path: path))?.cluster == cluster
+    }
+
+    private static func freeName(beside folder: URL) -> URL {
+        var number = 1
+        while true {
+            let name = URL(fileURLWithPath: "\(folder.path).\(unusable)\(number)")
+            if access(name.path, F_OK) != 0 { return name }
+            number += 1
+        }
+    }
+
+    private static let unusable = "unusable-"
+
+    /// Folders of keys that were put aside, by name: whoever has one can read what was sealed with it.
+    package var putAside: [URL] {
+        let parent = folder.deletingLastPathComponent()
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
+        return names.filter { $0.hasPrefix("\(folder.lastPathComponent).\(Self.unusable)") }.sorted()
+            .map { parent.appendingPathComponent($0) }
     }
 }

@@ -153,10 +153,10 @@ extension Ledger {
             throw LedgerError.keyUnusable(
                 path: keys.folder.path,
                 reason: "it holds no key for \(missing) of the \(references.count) people in the database: it is older "
-                    + "than the database, or the database is older than it. No key was overwritten. Put back the folder that was "
-                    + "used last, or say where it is with --keys-dir; or start once with --accept-new-keys: these people "
-                    + "are then lost and have to be imported again. If the database was put back from a backup, they were "
-                    + "forgotten or changed since: start once with --accept-audit-log")
+                    + "than the database, or the database is older than it. No key was overwritten. Put back the folder "
+                    + "that was used last, or say where it is with --keys-dir; or start once with --accept-new-keys: "
+                    + "these people are then lost and have to be imported again. If the database was put back from a "
+                    + "backup, they were forgotten or changed since: start once with --accept-audit-log")
         }
     }
 

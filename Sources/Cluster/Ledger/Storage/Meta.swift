@@ -15,6 +15,8 @@ enum Meta: String {
     case copiesSince = "copies since"
     /// There is a key folder.
     case keysMade = "keys made"
+    /// `AcceptedKeys`, until the audit log says so.
+    case acceptedKeys = "accepted keys"
     /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.
     case auditHead = "audit head"
     /// Of the last start of a coordinator.

@@ -1,0 +1,39 @@
+import Foundation
+import GRDB
+import Messages
+
+/// That an operator accepted other keys, which the audit log is still to say.
+struct AcceptedKeys: Codable {
+    /// What the folder of before is called now; nil: there was none.
+    var putAside: String?
+    /// The time of the audit log's last entry of before; nil: there was none.
+    var lastEntry: String?
+}
+
+extension Ledger {
+    /// An entry for other keys that were accepted. Killed before that, the next start writes it.
+    func auditAcceptedKeys(at time: Date) throws {
+        guard let accepted = try read({ try Meta.acceptedKeys.value(AcceptedKeys.self, $0) }) else { return }
+        try commit { db in
+            try audit(db, "new keys", accepted, at: time)
+            try Meta.acceptedKeys.remove(db)
+        }
+        acceptedKeys = accepted
+    }
+
+    /// What whoever looks after the cluster has to know of its keys, at every start.
+    package var keyWarnings: [String] {
+        var warnings = keys.putAside.map { folder in
+            "\(folder.path) holds keys of before: whoever has it can read what was sealed with them, also of people who are "
+                + "forgotten since. Destroy it as soon as it is not needed to read an older copy of the database"
+        }
+        if let accepted = acceptedKeys {
+            let since = accepted.lastEntry ?? "the cluster's first start"
+            warnings.append(
+                "there are new keys, and everybody's data has to be imported again. This database knows nothing of what was "
+                    + "forgotten since \(since), the last entry of its audit log: forget people again before anything is "
+                    + "imported, and single interactions right after")
+        }
+        return warnings
+    }
+}
