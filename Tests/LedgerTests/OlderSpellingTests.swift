@@ -44,6 +44,16 @@ struct OlderSpellingTests {
         #expect(try older.load([one], into: ledger, id: "again").rowsRefused == 1)
     }
 
+    @Test("Everything of one person is said of all spellings")
+    func access() throws {
+        let (_, ledger, rows) = try renamed("u5", to: "'u6 '")
+        let reply = try ledger.personalData(user: "u6")
+        #expect(reply.user == "u6" && !reply.interactions.isEmpty)
+        let other = try #require(reply.spellings?.first)
+        #expect(reply.spellings?.count == 1 && other.user == "u6 " && other.interactions.count == rows && rows > 0)
+        #expect(other.spellings == nil)
+    }
+
     @Test("New rows of such a person join the old ones")
     func joined() throws {
         let (older, ledger, rows) = try renamed("u5", to: "'u5 '")

@@ -55,6 +55,49 @@ struct PersonalDataTests {
         #expect(!again.sawEarlier && again.isCurrent)
     }
 
+    @Test("Rows in an import in progress are said, beside what is there of the person or alone, until forgotten")
+    func staged() throws {
+        let data = SyntheticRatings(users: 8, seed: 8)
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(data.without(users: ["u7"]))
+        #expect(try ledger.personalData(user: "u1").staged == nil)
+        try ledger.stage(
+            importID: "later", sequence: 0, items: data.items, interactions: data.interactions, at: fixture.now)
+        for user in ["u1", "u7"] {
+            let reply = try ledger.personalData(user: user)
+            let rows = data.interactions.filter { $0.user == user }
+            #expect(reply.user == user && reply.interactions.count == (user == "u7" ? 0 : rows.count))
+            let staged = try #require(reply.staged)
+            #expect(staged.map(\.importID) == ["later"])
+            #expect(staged[0].interactions.map(\.item) == rows.map(\.item))
+            #expect(staged[0].interactions.map(\.rating) == rows.map(\.rating))
+            #expect(staged[0].interactions.allSatisfy { $0.title != nil })
+        }
+        _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["u7"]), at: fixture.now)
+        #expect(throws: LedgerError.unknownUser("u7")) { try ledger.personalData(user: "u7") }
+        #expect(try ledger.personalData(user: "u1").staged == nil)
+    }
+
+    @Test("Of somebody whose record was damaged it says where prompts of it were, until that is forgotten")
+    func damaged() throws {
+        let data = SyntheticRatings(users: 8, seed: 9)
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(data)
+        try ledger.close()
+        try Ledger.tamper(
+            "UPDATE people SET record = x'00' || record WHERE id = (SELECT MIN(person) FROM members)",
+            at: fixture.directory.appendingPathComponent("ledger.sqlite"))
+        let again = try fixture.open()
+        let lost = try #require(data.interactions.map(\.user).first { (try? again.hasUser($0)) == false })
+        let request = LedgerFixture.forget(users: [lost])
+        let reply = try again.personalData(user: lost)
+        #expect(reply.user == lost && reply.interactions.isEmpty && reply.shards.isEmpty)
+        let shards = try again.plan(request).shards.map(\.index)
+        #expect(reply.damaged?.shards == shards && shards.count == 1)
+        _ = try again.forget(requestID: "f", request, at: fixture.now)
+        #expect(throws: LedgerError.unknownUser(lost)) { try again.personalData(user: lost) }
+    }
+
     @Test("Somebody who was forgotten, or never there, is unknown")
     func unknown() throws {
         let fixture = LedgerFixture()

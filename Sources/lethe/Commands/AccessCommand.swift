@@ -8,8 +8,8 @@ struct AccessCommand: ParsableCommand {
         commandName: "access",
         abstract: "Print everything that the cluster has of one person.",
         discussion: """
-            Interactions, the prompts that were made from them, the shards and adapters that these reached, and the workers' \
-            disks that may hold them: what the person may be told, and what a forget request would touch. Who asked stands in \
+            Interactions, the prompts that were made from them, the shards and adapters that these reached, the workers' \
+            disks that may hold them, and rows in imports in progress: what the person may be told, and what a forget request would touch. Who asked stands in \
             the audit log.
             """)
 
@@ -30,10 +30,7 @@ struct AccessCommand: ParsableCommand {
 extension AccessReply {
     fileprivate var text: String {
         var lines = ["\(user): \(interactions.count) interactions, \(prompts.count) prompts"]
-        lines += interactions.map { row in
-            let time = Date(timeIntervalSince1970: Double(row.timestamp)).formatted(.iso8601)
-            return "  \(time)  \(row.rating.formatted())  \(row.item)  \(row.title ?? "(no title)")"
-        }
+        lines += interactions.map(\.line)
         if let sampled {
             lines.append(
                 "\(sampled.count) items drawn by imports as what \(user) may not like, and nothing that \(user) did:")
@@ -60,6 +57,24 @@ extension AccessReply {
             lines.append("shard \(shard.shard): \(shard.prompts) prompts, \(adapter)\(state)\(earlier)")
             lines += shard.copies.map { "  may be on the disk of worker \($0.worker) (\($0.name))" }
         }
+        for part in staged ?? [] {
+            lines.append("\(part.interactions.count) rows in the import in progress \(part.importID):")
+            lines += part.interactions.map(\.line)
+        }
+        if let damaged {
+            let shards = damaged.shards.map(String.init).joined(separator: ", ")
+            lines.append(
+                "a record of \(user) was damaged and is gone; "
+                    + (shards.isEmpty ? "no shard had prompts of it" : "it had prompts in shards \(shards)"))
+        }
+        lines += (spellings ?? []).map { "kept under another spelling, too:\n\($0.text)" }
         return lines.joined(separator: "\n")
+    }
+}
+
+extension AccessReply.Rating {
+    fileprivate var line: String {
+        let time = Date(timeIntervalSince1970: Double(timestamp)).formatted(.iso8601)
+        return "  \(time)  \(rating.formatted())  \(item)  \(title ?? "(no title)")"
     }
 }

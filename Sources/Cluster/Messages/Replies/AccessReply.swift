@@ -95,6 +95,27 @@ public struct AccessReply: Codable, Sendable, Equatable {
         }
     }
 
+    /// Rows of the person in an import in progress: kept sealed, and in no prompt yet.
+    public struct Staged: Codable, Sendable, Equatable {
+        /// What its client calls the import.
+        public var importID: String
+        /// As they were sent.
+        public var interactions: [Rating]
+
+        package init(importID: String, interactions: [Rating]) {
+            self.importID = importID
+            self.interactions = interactions
+        }
+    }
+
+    /// The person's record, or its key, was found damaged and is gone; a forget request takes away what saw it.
+    public struct Damaged: Codable, Sendable, Equatable {
+        /// Those that had prompts of the person.
+        public var shards: [Int]
+
+        package init(shards: [Int]) { self.shards = shards }
+    }
+
     public var user: String
     /// The slice that the person was dealt to by an import that said so, and not by the hash; nil: none did.
     public var slice: Int?
@@ -106,6 +127,12 @@ public struct AccessReply: Codable, Sendable, Equatable {
     public var prompts: [Prompt]
     /// By number.
     public var shards: [Shard]
+    /// By the imports' ids; nil: none holds any.
+    public var staged: [Staged]?
+    /// nil: nothing was damaged.
+    public var damaged: Damaged?
+    /// The same of whom earlier releases kept under other spellings of the name; nil: there are none.
+    public var spellings: [AccessReply]?
 
     package init(
         user: String, slice: Int? = nil, interactions: [Rating], sampled: [Sampled]? = nil, prompts: [Prompt],
