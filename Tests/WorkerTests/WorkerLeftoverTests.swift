@@ -45,12 +45,16 @@ final class WorkerLeftoverTests {
         let slots = (used.path as NSString).deletingLastPathComponent
         let secret = WorkerIdentity.makeSecret()
         let gone = try leave("\(slots)/7", worker: WorkerIdentity.id(secret: secret), secret: secret)
+        // Another name of the same bytes shows what becomes of them.
+        let kept = folder + "/kept"
+        try FileManager.default.linkItem(atPath: "\(slots)/7/shards/3/prompts.jsonl", toPath: kept)
         // With what shows that the name was this directory's.
         let said = try coordinator.find(within: ScriptedCoordinator.patience) {
             if case .cleared = $0 { $0 } else { nil }
         }
         #expect(said == .cleared(worker: gone, secret: secret))
         #expect(!exists("\(slots)/7"))
+        #expect(try Data(contentsOf: URL(fileURLWithPath: kept)) == Data(count: "somebody's history".utf8.count))
         #expect(exists("\(used.path)/worker") && exists("\(slots)/0/worker"))
         #expect(try cleared(coordinator, within: .milliseconds(700)) == nil)
         try worker.stop()

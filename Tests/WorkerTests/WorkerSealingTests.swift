@@ -152,8 +152,18 @@ final class WorkerSealingTests {
             "abc.preparation": Array("LETHEIF3".utf8), "abc.preparation.part": [1],
         ]
         try shelf.put(clear)
+        // Another name of the same bytes shows what becomes of them.
+        let kept = shelf.directory + "-kept"
+        defer { try? FileManager.default.removeItem(atPath: kept) }
+        try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: false)
+        for name in clear.keys {
+            try FileManager.default.linkItem(atPath: "\(shelf.directory)/shards/2/\(name)", toPath: "\(kept)/\(name)")
+        }
         let store = try ShardStore(directory: shelf.directory)
         #expect(store.deletedInClear == 1 && store.copies.isEmpty)
+        for (name, bytes) in clear {
+            #expect(try Data(contentsOf: URL(fileURLWithPath: "\(kept)/\(name)")) == Data(count: bytes.count))
+        }
         #expect(!FileManager.default.fileExists(atPath: "\(shelf.directory)/shards/2"))
         #expect(try shelf.bring(prompts, in: store) == .missing(prompts.map(\.digest)))
         // Beside what is sealed, too.

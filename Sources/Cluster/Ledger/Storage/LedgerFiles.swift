@@ -86,24 +86,7 @@ enum LedgerFiles {
 
     /// Overwrites a file with zeros, durably, and deletes it.
     static func erase(_ file: URL) throws {
-        let descriptor = Foundation.open(file.path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { return }
-            throw LedgerError(FileFailure("cannot open", file.path))
-        }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw LedgerError(FileFailure("cannot read", file.path)) }
-        let zeros = [UInt8](repeating: 0, count: 1 << 16)
-        var position = 0
-        while position < Int(status.st_size) {
-            let written = pwrite(descriptor, zeros, min(zeros.count, Int(status.st_size) - position), off_t(position))
-            guard written > 0 else { throw LedgerError(FileFailure("cannot overwrite", file.path)) }
-            position += written
-        }
-        guard fsync(descriptor) == 0, unlink(file.path) == 0 else {
-            throw LedgerError(FileFailure("cannot delete", file.path))
-        }
+        try mappingFailures { () throws(FileFailure) in try AtomicFile.erase(file.path) }
         try synchronise(directory: file.deletingLastPathComponent())
     }
 

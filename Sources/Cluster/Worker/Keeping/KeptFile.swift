@@ -33,6 +33,16 @@ enum KeptFile {
         try naming { () throws(FileFailure) in try AtomicFile.remove(path) }
     }
 
+    /// Deletes a file that lies in clear, its bytes overwritten. What cannot be overwritten (a link, a full disk that writes
+    /// elsewhere) must not stay for that reason.
+    static func erase(_ path: String) throws(TaskFailure) {
+        do throws(FileFailure) {
+            try AtomicFile.erase(path)
+        } catch {
+            try remove(path)
+        }
+    }
+
     static func syncDirectory(_ path: String) throws(TaskFailure) {
         try naming { () throws(FileFailure) in try AtomicFile.syncDirectory(path) }
     }

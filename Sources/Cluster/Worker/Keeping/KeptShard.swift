@@ -83,19 +83,29 @@ struct ShardFolder {
     /// Deletes the files with this suffix, durably.
     func remove(_ suffix: String) throws(TaskFailure) { try remove { $0.hasSuffix(suffix) } }
 
-    /// Deletes what interrupted writes left, and what other releases kept in clear or in another form, durably.
+    /// Deletes what interrupted writes left, and what other releases kept in clear or in another form, durably. What lies in clear
+    /// is overwritten first.
     ///
     /// - Returns: whether there was such data in clear.
     func clear() throws(TaskFailure) -> Bool {
-        func isClear(_ name: String) -> Bool {
-            Self.older.contains(name) || (name.contains(".preparation") && !name.contains(Self.anyPreparation))
-        }
         func isOfAnotherForm(_ name: String) -> Bool {
             name.hasSuffix(Self.anyPreparation) && !name.hasSuffix(Self.preparationSuffix)
         }
-        let wasClear = names.contains(where: isClear)
-        try remove { isClear($0) || isOfAnotherForm($0) || $0.hasSuffix(AtomicFile.temporarySuffix) }
+        let wasClear = try eraseClear()
+        try remove { isOfAnotherForm($0) || $0.hasSuffix(AtomicFile.temporarySuffix) }
         return wasClear
+    }
+
+    /// Overwrites and deletes what other releases kept in clear, durably.
+    ///
+    /// - Returns: whether there was any.
+    func eraseClear() throws(TaskFailure) -> Bool {
+        let found = names.filter { name in
+            Self.older.contains(name) || (name.contains(".preparation") && !name.contains(Self.anyPreparation))
+        }
+        for name in found { try KeptFile.erase("\(path)/\(name)") }
+        if !found.isEmpty { try KeptFile.syncDirectory(path) }
+        return !found.isEmpty
     }
 
     private func remove(where isToGo: (String) -> Bool) throws(TaskFailure) {

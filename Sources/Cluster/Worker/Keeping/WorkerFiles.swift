@@ -14,14 +14,18 @@ enum WorkerFiles {
 
     static let all = [lock, worker, secret, cluster, cleared, shards, clusters]
 
-    /// Deletes everything below `shards`, durably.
+    /// Deletes everything below `shards`, durably; what a release before kept there in clear is overwritten first.
     ///
     /// - Returns: the names that could not be deleted, sorted.
     /// - Throws: when what is there cannot be said, or the deletion may not last.
     static func deleteShards(in directory: String) throws(TaskFailure) -> [String] {
         let root = "\(directory)/\(shards)"
         guard try isThere(root) else { return [] }
-        for name in try names(in: root) { try? FileManager.default.removeItem(atPath: "\(root)/\(name)") }
+        for name in try names(in: root) {
+            // What stays is among the names that are returned.
+            _ = try? ShardFolder(path: "\(root)/\(name)").eraseClear()
+            try? FileManager.default.removeItem(atPath: "\(root)/\(name)")
+        }
         try KeptFile.syncDirectory(root)
         return try names(in: root)
     }
