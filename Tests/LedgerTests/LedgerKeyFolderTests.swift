@@ -96,8 +96,10 @@ struct LedgerKeyFolderTests {
         try accepted.close()
         let again = try fixture.open()
         #expect(again.keyWarnings.count == 1 && again.keyWarnings[0].contains(aside.path))
-        try again.close()
+        #expect(again.keysPutAside == ["keys.unusable-1"])
         try FileManager.default.removeItem(at: aside)
+        #expect(again.keysPutAside == [])
+        try again.close()
         #expect(try fixture.open().keyWarnings.isEmpty)
     }
 

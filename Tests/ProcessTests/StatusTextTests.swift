@@ -86,6 +86,16 @@ struct StatusTextTests {
         #expect(!trained.contains("stage") && !trained.contains("kept") && trained.contains("apa"))
     }
 
+    @Test("Keys that were put aside are named; a coordinator of before says nothing of any")
+    func keysPutAside() throws {
+        var reply = try reply()
+        #expect(reply.keysPutAside == nil)
+        reply.keysPutAside = ["keys.unusable-1"]
+        let again = try ReplyCoding.decode(StatusReply.self, from: ReplyCoding.encode(reply))
+        #expect(again.keysPutAside == ["keys.unusable-1"])
+        #expect(StatusText(again, on: Terminal()).text.contains("keys.unusable-1"))
+    }
+
     @Test("A narrow terminal is kept to, a wide one is used")
     func widths() throws {
         #expect(try lines(Terminal(width: 64)).filter { $0.count > 64 } == [])

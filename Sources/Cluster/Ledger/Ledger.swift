@@ -11,7 +11,8 @@ import Unlearning
 ///
 /// Used from one thread. Every mutating call is one transaction (WAL, synchronous=FULL) and durable when it returns; several
 /// may share one (`together`). What was asked for and what was trained leaves an entry of the audit log in the same
-/// transaction; pieces of it (batches of an import, rows of margins) do not. When a call throws, nothing of it was written.
+/// transaction; pieces of it (batches of an import, rows of margins) do not. When a call throws, nothing of it was written; where
+/// the disk failed at the very commit, a kill may bring it back, and whole (`overwriteFailedCommit`).
 ///
 /// Files, below the data directory: `ledger.sqlite` (with `-wal` and `-shm` while open), `ledger.lock`, `imports/` (batches of
 /// imports in progress, sealed), `adapters/<content name>.sealed`, `certificate.key` (Ed25519), `tombstone.key`

@@ -178,7 +178,7 @@ extension CoordinatorLoop {
         counts.gateways = leases.count(at: now.milliseconds)
         let status = StatusReply(
             report: report, statistics: facts.statistics, attention: facts.attention,
-            certificateKey: process.publicKey, questions: counts)
+            certificateKey: process.publicKey, questions: counts, keysPutAside: facts.keysPutAside)
         let (inbox, budget) = (process.inbox, budget)
         process.reads.run { _ in
             guard budget.mayMake(ticket) else { return inbox.post(.reply(ticket, ClientReply(ReplyBudget.refusal))) }

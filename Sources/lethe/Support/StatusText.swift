@@ -39,6 +39,9 @@ package struct StatusText {
                 activity,
             ] + [WorkerPresence(report).text].compactMap(\.self) + report.disputes + report.stuck.map(\.text)
             + unkept
+        lines += (reply.keysPutAside ?? []).map {
+            "keys that were put aside still open what was sealed with them; destroy \($0) on the coordinator's disk"
+        }
         if let count = statistics.promptsShortened, count > 0 {
             lines.append(
                 "\(count) prompts have shortened titles: \((statistics.shortened ?? []).joined(separator: ", "))")

@@ -31,6 +31,8 @@ package final class KeyFolder {
     private var slots: KeySlotFile?
     private var lock: LockFile?
     private let wrapping: SymmetricKey?
+    /// When it was opened: later none is made.
+    let foundAside: [URL]
     /// Empty slots; the last is taken first.
     var free: [Int] = []
     /// Slots of a call that failed: they may hold anything and belong to nobody. The next call that writes clears them.
@@ -47,6 +49,7 @@ package final class KeyFolder {
     ///   master key, saying what cannot be read any more; `.inUse`, `.diskFull`, `.storage`.
     package init(folder: URL, cluster: String, isNew: Bool, master: SymmetricKey?) throws {
         self.folder = folder
+        foundAside = Self.foldersPutAside(beside: folder)
         let file = folder.appendingPathComponent("slots")
         let isThere = access(file.path, F_OK) == 0
         guard isThere || isNew else {

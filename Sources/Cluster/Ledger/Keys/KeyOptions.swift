@@ -96,11 +96,13 @@ extension KeyFolder {
 
     private static let unusable = "unusable-"
 
-    /// Folders of keys that were put aside, by name: whoever has one can read what was sealed with it.
-    package var putAside: [URL] {
+    /// Folders of keys that were put aside and still lie there, by name: whoever has one can read what was sealed with it.
+    package var putAside: [URL] { foundAside.filter { access($0.path, F_OK) == 0 } }
+
+    static func foldersPutAside(beside folder: URL) -> [URL] {
         let parent = folder.deletingLastPathComponent()
         let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
-        return names.filter { $0.hasPrefix("\(folder.lastPathComponent).\(Self.unusable)") }.sorted()
+        return names.filter { $0.hasPrefix("\(folder.lastPathComponent).\(unusable)") }.sorted()
             .map { parent.appendingPathComponent($0) }
     }
 }

@@ -21,6 +21,9 @@ extension Ledger {
         acceptedKeys = accepted
     }
 
+    /// Names of folders of keys that were put aside and still lie there.
+    package var keysPutAside: [String] { keys.putAside.map(\.lastPathComponent) }
+
     /// What whoever looks after the cluster has to know of its keys, at every start.
     package var keyWarnings: [String] {
         var warnings = keys.putAside.map { folder in

@@ -10,6 +10,6 @@ public struct AcceptedLosses: OptionSet, Sendable {
     public static let certificateKey = AcceptedLosses(rawValue: 2)
     /// The log was changed from outside, or the database is older than the log's signed head.
     public static let auditLog = AcceptedLosses(rawValue: 4)
-    /// What workers keep sealed is noise, and is sent to them again.
+    /// What workers keep sealed is noise, and is sent to them again; people without a key are lost.
     public static let keys = AcceptedLosses(rawValue: 8)
 }

@@ -279,13 +279,17 @@ public struct StatusReply: Codable, Sendable {
     public var certificateKey: Data
     /// nil: the coordinator is of an older release.
     public var questions: QuestionCounts?
+    /// Names of folders of keys that were put aside when others were accepted, and still lie on the coordinator's disk: they open
+    /// what was sealed with them. nil: there are none, or the coordinator is of an older release.
+    public var keysPutAside: [String]?
 
-    private enum CodingKeys: String, CodingKey { case statistics, attention, certificateKey, questions }
+    private enum CodingKeys: String, CodingKey { case statistics, attention, certificateKey, questions, keysPutAside }
 
     public init(
         report: StatusReport, statistics: LedgerStatistics, attention: SampleAdaptiveAttention.Parameters,
-        certificateKey: Data, questions: QuestionCounts? = nil
+        certificateKey: Data, questions: QuestionCounts? = nil, keysPutAside: [String] = []
     ) {
+        self.keysPutAside = keysPutAside.isEmpty ? nil : keysPutAside
         self.certificateKey = certificateKey
         self.questions = questions
         self.report = report
@@ -300,6 +304,7 @@ public struct StatusReply: Codable, Sendable {
         attention = try container.decode(SampleAdaptiveAttention.Parameters.self, forKey: .attention)
         certificateKey = try container.decode(Data.self, forKey: .certificateKey)
         questions = try container.decodeIfPresent(QuestionCounts.self, forKey: .questions)
+        keysPutAside = try container.decodeIfPresent([String].self, forKey: .keysPutAside)
     }
 
     public func encode(to encoder: any Swift.Encoder) throws {
@@ -309,5 +314,6 @@ public struct StatusReply: Codable, Sendable {
         try container.encode(attention, forKey: .attention)
         try container.encode(certificateKey, forKey: .certificateKey)
         try container.encodeIfPresent(questions, forKey: .questions)
+        try container.encodeIfPresent(keysPutAside, forKey: .keysPutAside)
     }
 }

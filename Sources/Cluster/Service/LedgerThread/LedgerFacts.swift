@@ -5,4 +5,6 @@ import Unlearning
 struct LedgerFacts: Sendable {
     var statistics: LedgerStatistics
     var attention: SampleAdaptiveAttention.Parameters
+    /// `StatusReply.keysPutAside`
+    var keysPutAside: [String]
 }

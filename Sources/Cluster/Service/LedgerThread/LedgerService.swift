@@ -117,6 +117,7 @@ final class LedgerService {
     private func facts() throws -> LedgerFacts {
         LedgerFacts(
             statistics: try ledger.statistics(),
-            attention: try ledger.tuning()?.parameters ?? PreparedAttention.equalWeights)
+            attention: try ledger.tuning()?.parameters ?? PreparedAttention.equalWeights,
+            keysPutAside: ledger.keysPutAside)
     }
 }
