@@ -58,7 +58,9 @@ package struct StatusText {
     private var unkept: [String] {
         report.workers.flatMap { worker in
             worker.tasks.compactMap { task in
-                (task.unkept ?? task.note).map { "worker \(worker.id.prefix(8)), shard \(task.shard.map(String.init) ?? "-"): \($0)" }
+                (task.unkept ?? task.note).map { note in
+                    "worker \(worker.id.prefix(8)), shard \(task.shard.map(String.init) ?? "-"): \(note)"
+                }
             }
         }
     }
