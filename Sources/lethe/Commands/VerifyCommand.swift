@@ -26,7 +26,7 @@ struct VerifyCommand: ParsableCommand {
     @Option(help: "Only the shards that this forget request touched; its certificate's signature is checked too.")
     var request: String?
 
-    @Option(help: "Only this slice of a shard's training, shards from 0, slices from 1: 0:2. May be given more than once.")
+    @Option(help: "Only this slice of a shard, shards from 0, slices from 1: 0:2. More than one may be given.")
     var stage: [StageArgument] = []
 
     @Option(help: "Only so many slices, drawn from those on record of all shards; they are printed.")
