@@ -41,4 +41,23 @@ struct LostReportTests {
         #expect(keys.status == 1 && keys.errors.contains("the keys are written"), "\(keys.errors)")
         #expect(FileManager.default.fileExists(atPath: key + ".pub"))
     }
+
+    @Test("An order whose reader is gone says what it has done")
+    func readerIsGone() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (process, output, errors) = (Process(), Pipe(), folder.appendingPathComponent("errors"))
+        try Data().write(to: errors)
+        process.executableURL = LetheBinary.url
+        process.arguments = ["keys", folder.appendingPathComponent("key").path]
+        process.standardOutput = output
+        process.standardError = try FileHandle(forWritingTo: errors)
+        try output.fileHandleForReading.close()
+        try process.run()
+        process.waitUntilExit()
+        let said = try String(contentsOf: errors, encoding: .utf8)
+        #expect(process.terminationReason == .exit && process.terminationStatus == 1, "\(process.terminationStatus)")
+        #expect(said.contains("the keys are written"), "\(said)")
+    }
 }

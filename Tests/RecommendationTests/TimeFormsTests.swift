@@ -89,6 +89,18 @@ struct TimeFormsTests {
         #expect(text.contains("1 ratings have a decimal comma"))
     }
 
+    @Test("A file that begins with a number holds numbers: a counter of seconds is none of dates now and then")
+    func counters() throws {
+        let folder = try TemporaryFolder()
+        func times(_ texts: [String]) throws -> [Int64] {
+            let rows = texts.enumerated().map { "u;i\($0.offset);3;\($0.element);T" }
+            let file = try folder.write("r.csv", "user;item;rating;time;item_title\n" + rows.joined(separator: "\n") + "\n")
+            return try ReadData(.csv, file).interactions.map(\.timestamp)
+        }
+        #expect(try times(["20000132", "20000201"]) == [20_000_132, 20_000_201])
+        #expect(try times(["20000201", "2000-02-02"]) == [949_363_200, 949_449_600])
+    }
+
     @Test("The day of every number of seconds can be said", arguments: [Int64.min, .min + 1, -1, 0, .max])
     func days(seconds: Int64) {
         #expect(!Timestamps.day(of: seconds).isEmpty)

@@ -63,7 +63,7 @@ struct RowCollector {
         // Beside a table of items a name that only may be the title is somebody's: that table's column was meant.
         if row.isTitleOnlyDeclared, hasItemRows { row.title = nil }
         do {
-            let (interaction, written) = try interaction(of: row)
+            let (interaction, written) = try interaction(of: row, file: file)
             if let known = catalogue[interaction.item] {
                 // What a table of items says counts; among rows of ratings all must say the same.
                 if !known.isEmpty, !row.fields.isEmpty, Self.fields(of: row) != fieldsOfRatings[interaction.item] {
@@ -135,11 +135,11 @@ struct RowCollector {
         if written.hasComma { forms[file, default: ValueForms()].addDecimalComma() }
     }
 
-    private func interaction(of row: Row) throws(Refusal) -> (Interaction, Written) {
+    private func interaction(of row: Row, file: String) throws(Refusal) -> (Interaction, Written) {
         let user = try Self.id(row.user, of: "user")
         let item = try Self.id(row.item, of: "item")
         let (rating, hasComma) = try rating(of: row)
-        let time = try time(row.timestamp)
+        let time = try time(row.timestamp, file: file)
         let interaction = Interaction(
             user: user, item: item, timestamp: time?.seconds ?? 0, rating: rating, ordinal: ordinal)
         return (interaction, Written(time: time?.form, hasComma: hasComma))
@@ -173,10 +173,15 @@ struct RowCollector {
         }
     }
 
-    /// nil without such a column.
-    private func time(_ text: String?) throws(Refusal) -> (seconds: Int64, form: Timestamps.Form)? {
+    /// nil without such a column. Digits that could be a date are one unless the file began with a number: counters of seconds come
+    /// by such values, too.
+    private func time(_ text: String?, file: String) throws(Refusal) -> (seconds: Int64, form: Timestamps.Form)? {
         guard let text = text?.trimmingBlanks else { return nil }
-        guard let time = Timestamps.read(text, unit: rules.timeUnit) else {
+        let first = forms[file]?.times.first?.form
+        guard
+            let time = Timestamps.read(
+                text, unit: rules.timeUnit, digitsAreDates: first == nil || first == .date)
+        else {
             throw text.isEmpty
                 ? Refusal(.noTime, "no timestamp")
                 : Refusal(.time, "timestamp \(Self.shown(text)) is neither a number nor an ISO 8601 date")

@@ -35,6 +35,9 @@ struct Output {
     /// - Parameter done: what an order has done all the same, so that nobody takes it for refused.
     /// - Throws: `CommandFailure`, status 1.
     static func write(_ text: String, done: String? = nil) throws {
+        // A reader that is gone ends whoever only prints, as it ends others in a pipe; an order says first what it has done.
+        let before = done.map { _ in signal(SIGPIPE, SIG_IGN) }
+        defer { if let before { signal(SIGPIPE, before) } }
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Foundation.write(STDOUT_FILENO, $0.baseAddress, $0.count) }

@@ -13,15 +13,19 @@ public enum Timestamps {
     /// - `unit`: of numbers; nil: by their magnitude, which each value has for itself. Seconds reach to the year 5138
     ///   (10¹¹) then, milliseconds from 1973 and microseconds and nanoseconds alike, and eight or fourteen digits that are a
     ///   date of the 20th or 21st century are that: as numbers they would be days of 1970 and of the 26th century.
-    public static func read(_ text: String, unit: Form? = nil) -> (seconds: Int64, form: Form)? {
+    /// - `digitsAreDates`: false where they stand among numbers.
+    public static func read(
+        _ text: String, unit: Form? = nil, digitsAreDates: Bool = true
+    ) -> (seconds: Int64, form: Form)? {
+        let mayBeDate = unit == nil && digitsAreDates
         if let value = Int64(text) {
-            if unit == nil, let date = compact(text) { return (date, .date) }
+            if mayBeDate, let date = compact(text) { return (date, .date) }
             return scaled(value, unit)
         }
         if let number = WrittenNumber.value(text) {
             guard let value = Int64(exactly: number.value.rounded(.down)) else { return nil }
             // A column of dates with gaps is one of floating-point numbers to some writers: 20040506.0.
-            if unit == nil, Double(value) == number.value, let date = compact("\(value)") { return (date, .date) }
+            if mayBeDate, Double(value) == number.value, let date = compact("\(value)") { return (date, .date) }
             return scaled(value, unit)
         }
         return iso8601(text).map { ($0, .date) }
