@@ -1,3 +1,4 @@
+import ClusterTestSupport
 import Messages
 import Recommendation
 import Testing
@@ -54,6 +55,24 @@ struct OutgoingPortionsTests {
                 PortionCredit(received: received, upTo: received + PortionLimits.mostWindow), at: 0)
         }
         #expect(Array(given.suffix(2)) == [[[1]], [[2]]])
+    }
+
+    @Test("A stage goes before what its worker says of the copy that it lies beside, however long it is")
+    func stageBeforeCopy() throws {
+        var outgoing = OutgoingPortions()
+        let reports = WireSamples.worker.compactMap { if case .staged(4, let report, _) = $0 { report } else { nil } }
+        let report = try #require(reports.first)
+        let stage = WorkerMessage.staged(task: 4, report, adapter: [UInt8](repeating: 1, count: 1 << 20))
+        _ = try outgoing.send(Parcel(stage), at: 0)
+        let holds = WorkerMessage.holds(WireSamples.copy)
+        #expect(try outgoing.send(Parcel(holds), at: 0).isEmpty)
+        var given: [[[UInt8]]] = []
+        while outgoing.heldBytes > 0 {
+            let received = outgoing.sentBytes
+            given += try outgoing.take(
+                PortionCredit(received: received, upTo: received + PortionLimits.mostWindow), at: 0)
+        }
+        #expect(try given.last == holds.frames())
     }
 
     @Test("A cancellation or a release takes back what it makes superfluous, cuts what is half-way, and goes at once")

@@ -83,9 +83,9 @@ struct QuestionTests {
         #expect(try counts(cluster)["answered"] == 0)
         // Without an adapter the answer rests on nothing of anybody else.
         _ = try cluster.succeed("forget", "--user", Ratings.name(7))
-        var expected = ["waiting": 0, "computing": 1, "answered": 0, "gateways": 0]
-        expected["prompt_tokens"] = try counts(cluster)["prompt_tokens"]
-        #expect(try counts(cluster) == expected)
+        var seen = try counts(cluster)
+        seen["prompt_tokens"] = nil
+        #expect(seen == ["waiting": 0, "computing": 1, "answered": 0, "gateways": 0])
         _ = try cluster.succeed("forget", "--user", Ratings.name(2))
         #expect(kept.status(within: 30) == 65)
         #expect(kept.logText.contains("no user"))

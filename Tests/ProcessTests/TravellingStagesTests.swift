@@ -114,6 +114,8 @@ struct TravellingStagesTests {
         try cluster.waitForWorkers(1)
         try FileManager.default.removeItem(at: left)
         try FileManager.default.moveItem(at: away, to: left)
+        // The faster of two would get the shard: it is to stay where it is.
+        _ = try cluster.succeed("workers", "pause", "left")
         try cluster.startWorker(0, arguments: ["--name", "left"])
         try wait("the stages to travel, and the other copy to go: \(cluster.coordinator?.logText ?? "")", seconds: 90) {
             stages(cluster, worker: 1).map(\.lastPathComponent) == wanted && stages(cluster, worker: 0).isEmpty

@@ -94,7 +94,8 @@ struct TimeFormsTests {
         let folder = try TemporaryFolder()
         func times(_ texts: [String]) throws -> [Int64] {
             let rows = texts.enumerated().map { "u;i\($0.offset);3;\($0.element);T" }
-            let file = try folder.write("r.csv", "user;item;rating;time;item_title\n" + rows.joined(separator: "\n") + "\n")
+            let file = try folder.write(
+                "r.csv", "user;item;rating;time;item_title\n" + rows.joined(separator: "\n") + "\n")
             return try ReadData(.csv, file).interactions.map(\.timestamp)
         }
         #expect(try times(["20000132", "20000201"]) == [20_000_132, 20_000_201])

@@ -26,13 +26,20 @@ struct StageMeanwhileTests {
         return (driver, job)
     }
 
-    @Test("The first stage that a training from the start passes is offered once it is kept, and no later one")
+    private func step(_ job: Job, _ driver: inout WorkerLogicDriver) -> [WorkerMessage] {
+        let progress = WorkerMessage.TaskProgress(
+            task: 0, step: 2, steps: 9, loss: 0.5, tokensPerSecond: 1, secondsRemaining: 1)
+        return driver.handle(.progress(job.id, progress)).sent
+    }
+
+    @Test("The first stage that a training from the start passes is offered once it is kept and a step went well after it")
     func passed() throws {
         var (driver, job) = try fromStart(isAwaited: true)
         #expect(driver.actions.sent.offeredSlices.isEmpty)
         let first = driver.handle(.stage(job.id, stages[0]))
         #expect(first.sent.isEmpty)
-        let offered = driver.handle(saved(try #require(first.commands.first), stages[0])).sent
+        #expect(driver.handle(saved(try #require(first.commands.first), stages[0])).sent.isEmpty)
+        let offered = step(job, &driver)
         #expect(offered.offeredSlices == [1])
         guard case .staged(1, let report, _)? = offered.first else {
             Issue.record("\(offered)")
@@ -41,6 +48,7 @@ struct StageMeanwhileTests {
         #expect(report.manifest == "its slices" && report.prompts == 4)
         let second = try #require(driver.handle(.stage(job.id, stages[1])).commands.first)
         #expect(driver.handle(saved(second, stages[1])).sent.isEmpty)
+        #expect(step(job, &driver).offeredSlices.isEmpty)
         // A coordinator that is found again hears of it again.
         driver.handle(.disconnected)
         #expect(driver.handle(.connected(goingOnWith: [1])).sent.offeredSlices == [1])
@@ -51,14 +59,17 @@ struct StageMeanwhileTests {
         var (driver, job) = try fromStart(isAwaited: false)
         let kept = try #require(driver.handle(.stage(job.id, stages[0])).commands.first)
         #expect(driver.handle(saved(kept, stages[0])).sent.isEmpty)
+        #expect(step(job, &driver).offeredSlices.isEmpty)
 
         (driver, job) = try fromStart(isAwaited: true)
         let lost = try #require(driver.handle(.stage(job.id, stages[0])).commands.first)
         let failure = TaskFailure(code: .diskFull, message: "no space")
         #expect(driver.store(lost, .failed(failure)).sent.offeredSlices.isEmpty)
+        #expect(step(job, &driver).offeredSlices.isEmpty)
         // The next one is as good.
         let next = try #require(driver.handle(.stage(job.id, stages[1])).commands.first)
-        #expect(driver.handle(saved(next, stages[1])).sent.offeredSlices == [2])
+        driver.handle(saved(next, stages[1]))
+        #expect(step(job, &driver).offeredSlices == [2])
     }
 
     /// A worker whose training came to a good end.

@@ -167,8 +167,9 @@ package final class Ledger {
         if tombstones.isReplacement {
             _ = try commit { try audit($0, "new tombstone key", [String: Int](), at: time) }
         }
-        try auditAcceptedKeys(at: time)
-        try heal(accepting: accepted, at: time)
+        let areReplaced = try keysWereReplaced()
+        try heal(accepting: areReplaced ? accepted.union([.keys]) : accepted, at: time)
+        try auditAcceptedKeys(areReplaced, at: time)
     }
 
     /// Raw Ed25519 public key (32 bytes) that verifies this ledger's certificates.

@@ -123,7 +123,7 @@ extension Coordinator {
             } else if case .replaying(let task) = want.purpose {
                 // Whoever has it hands on others: each of these ends in bounded time, and nothing else waits for a replay.
                 want.since = now
-                tasks.setNews(task, at: now)
+                tasks.setNews(task, .moves, at: now)
             }
             exchanges.set(want)
             alarms.add(.anything, at: min(end, want.asking?.until ?? end))
@@ -149,7 +149,7 @@ extension Coordinator {
     private mutating func wait(for name: String, _ want: inout StageWant, until end: CoordinatorInstant) -> Bool {
         let away = holders(of: name, for: want, among: roster.holders(of: want.shard)).filter { !$0.isLive }
         guard let until = away.compactMap(\.absence.expectedUntil).max(), now < until else { return false }
-        if case .replaying(let task) = want.purpose { tasks.setNews(task, at: now) }
+        if case .replaying(let task) = want.purpose { tasks.setNews(task, .moves, at: now) }
         exchanges.set(want)
         alarms.add(.anything, at: min(end, until))
         return true
@@ -171,7 +171,7 @@ extension Coordinator {
         guard let peer = holder.peer else { return }
         let id = takeTaskID()
         want.asking = StageWant.Asking(name, of: holder.id, task: id, at: now)
-        if case .replaying(let task) = want.purpose { tasks.setNews(task, at: now) }
+        if case .replaying(let task) = want.purpose { tasks.setNews(task, .moves, at: now) }
         roster.update(holder.id) { $0.bring(shard: want.shard, to: want.manifest) }
         dispatch(
             .hand(

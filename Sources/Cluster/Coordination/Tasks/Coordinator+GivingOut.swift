@@ -137,6 +137,8 @@ extension Coordinator {
     mutating func give(_ kind: CoordinatorTask.Kind, to worker: KnownWorker) -> TaskID {
         defer { nextTask += 1 }
         var task = CoordinatorTask(id: nextTask, worker: worker.id, kind: kind, lastNews: now)
+        // A message may be long and its connection slow: what was cut off has longer when it is tried again.
+        task.headway.patience *= Double(1 << min(8, failure(of: task.work)?.count ?? 0))
         task.isWithoutData =
             task.copy.map { worker.copy(of: $0.shard)?.manifests.contains($0.manifest) != true } ?? false
         switch kind {

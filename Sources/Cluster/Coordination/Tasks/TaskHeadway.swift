@@ -15,6 +15,8 @@ struct TaskHeadway: Sendable {
         static func < (one: News, other: News) -> Bool { one.rawValue < other.rawValue }
     }
 
+    /// For how long signs of life count without more.
+    var patience = CoordinatorLimits.standstillSeconds
     /// When the task last got on, or was given out.
     private(set) var lastMove: CoordinatorInstant?
     /// The highest step that was told.
@@ -57,7 +59,7 @@ struct TaskHeadway: Sendable {
 
     /// Whether a sign of life still counts.
     func isBelieved(at now: CoordinatorInstant) -> Bool {
-        lastMove.map { now.seconds(since: $0) < CoordinatorLimits.standstillSeconds } ?? true
+        lastMove.map { now.seconds(since: $0) < patience } ?? true
     }
 
     /// Time passed that counts for nobody.

@@ -80,6 +80,7 @@ extension Coordinator {
         var task = task
         task.awaitedUntil = nil
         task.lastNews = now
+        task.headway.moved(at: now)
         tasks.add(task)
         return true
     }

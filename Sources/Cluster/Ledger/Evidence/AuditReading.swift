@@ -92,9 +92,8 @@ package struct AuditReading {
     mutating func requestFinding(_ db: Database) throws -> String? {
         if let finding { return finding }
         for number in pending {
-            let row = try Row.fetchOne(
-                db, sql: "SELECT id, audit, outcome, certificate FROM forget_requests WHERE number = ?",
-                arguments: [number])
+            let one = "SELECT id, audit, outcome, certificate FROM forget_requests WHERE number = ?"
+            let row = try Row.fetchOne(db.cachedStatement(sql: one), arguments: [number])
             // It was closed since.
             guard let row, try isClosed(row) else { continue }
             certificates += 1

@@ -32,7 +32,7 @@ package final class KeyFolder {
     private var lock: LockFile?
     private let wrapping: SymmetricKey?
     /// When it was opened: later none is made.
-    let foundAside: [URL]
+    var foundAside: [URL]
     /// Empty slots; the last is taken first.
     var free: [Int] = []
     /// Slots of a call that failed: they may hold anything and belong to nobody. The next call that writes clears them.
@@ -52,6 +52,9 @@ package final class KeyFolder {
         foundAside = Self.foldersPutAside(beside: folder)
         let file = folder.appendingPathComponent("slots")
         let isThere = access(file.path, F_OK) == 0
+        guard isThere || errno == ENOENT || errno == ENOTDIR else {
+            throw LedgerError(FileFailure("cannot examine", file.path))
+        }
         guard isThere || isNew else {
             throw LedgerError.keyUnusable(path: file.path, reason: "the file of keys is missing. \(KeyFolderLoss.all)")
         }

@@ -38,6 +38,10 @@ extension KeyFolder {
         }
         let isKnown = try queue.read { try Meta.keysMade.value(Bool.self, $0) ?? false }
         let keys = try open(folder, cluster: cluster, isNew: !isKnown, master: options.master, acceptsNew ? queue : nil)
+        // Keys may have lain there before they were moved.
+        if folder.standardizedFileURL.path != usual.standardizedFileURL.path {
+            keys.foundAside += foldersPutAside(beside: usual)
+        }
         if !isKnown { try queue.write { try Meta.keysMade.set(true, $0) } }
         return keys
     }
@@ -54,13 +58,13 @@ extension KeyFolder {
             return try KeyFolder(folder: folder, cluster: cluster, isNew: isNew, master: master)
         } catch LedgerError.keyUnusable(let path, let reason) {
             guard let replacing else { throw LedgerError.keyUnusable(path: path, reason: reason) }
-            guard !isWhole(folder, cluster: cluster) else {
+            guard try !isWhole(folder, cluster: cluster) else {
                 throw LedgerError.keyUnusable(
                     path: path,
                     reason: "\(reason). --accept-new-keys puts no whole keys aside, which would open what is forgotten "
                         + "later: if nothing opens them any more, destroy the folder first")
             }
-            let aside = access(folder.path, F_OK) == 0 ? freeName(beside: folder) : nil
+            let aside = holdsAnything(folder) ? freeName(beside: folder) : nil
             try replacing.write { db in
                 try Ledger.forgetKeys(db)
                 // Of a start that was killed before it could say so.
@@ -79,10 +83,25 @@ extension KeyFolder {
     }
 
     /// Whether these are sound keys of this cluster, or a later release's: what is wrong is how they were to be opened.
-    private static func isWhole(_ folder: URL, cluster: String) -> Bool {
+    ///
+    /// - Throws: `LedgerError` where that cannot be seen.
+    private static func isWhole(_ folder: URL, cluster: String) throws -> Bool {
         let path = folder.appendingPathComponent("slots").path
-        guard let slots = try? KeySlotFile(path), let page = try? slots.page() else { return false }
+        guard access(path, F_OK) == 0 || errno != ENOENT else { return false }
+        let page: [UInt8]
+        do {
+            page = try KeySlotFile(path).page()
+        } catch LedgerError.keyUnusable {
+            return false
+        }
         return KeyFolderHeader.isOfLaterRelease(page) || (try? KeyFolderHeader(page, path: path))?.cluster == cluster
+    }
+
+    /// A volume of its own is there, and cannot be renamed, also when its keys have been destroyed.
+    private static func holdsAnything(_ folder: URL) -> Bool {
+        guard access(folder.path, F_OK) == 0 else { return false }
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path) else { return true }
+        return names.contains { $0.hasPrefix("slots") }
     }
 
     private static func freeName(beside folder: URL) -> URL {

@@ -11,14 +11,26 @@ struct AcceptedKeys: Codable {
 }
 
 extension Ledger {
+    /// Whether another folder has taken the place of one that is lost, at this start or at one that was killed: somebody accepted
+    /// that, and nobody has a key in this one.
+    func keysWereReplaced() throws -> Bool {
+        guard try read({ try Meta.acceptedKeys.value(AcceptedKeys.self, $0) }) != nil else { return false }
+        let people = try read { db in
+            try Row.fetchAll(db, sql: "SELECT slot, key FROM people").map { try KeyReference(row: $0, in: "people") }
+        }
+        return try people.isEmpty || keys.missing(of: Set(people)) == people.count
+    }
+
     /// An entry for other keys that were accepted. Killed before that, the next start writes it.
-    func auditAcceptedKeys(at time: Date) throws {
+    ///
+    /// - Parameter areReplaced: false: it came to nothing, and the keys of before are there.
+    func auditAcceptedKeys(_ areReplaced: Bool, at time: Date) throws {
         guard let accepted = try read({ try Meta.acceptedKeys.value(AcceptedKeys.self, $0) }) else { return }
         try commit { db in
-            try audit(db, "new keys", accepted, at: time)
+            if areReplaced { try audit(db, "new keys", accepted, at: time) }
             try Meta.acceptedKeys.remove(db)
         }
-        acceptedKeys = accepted
+        if areReplaced { acceptedKeys = accepted }
     }
 
     /// Names of folders of keys that were put aside and still lie there.

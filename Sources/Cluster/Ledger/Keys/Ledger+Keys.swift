@@ -138,7 +138,13 @@ extension Ledger {
                 while let row = try rows.next() { owners.insert(try KeyReference(row: row, in: table)) }
             }
             // The first.
-            if table == "people", accepted.isDisjoint(with: [.keys, .auditLog]) { try requireKeys(ofPeople: owners) }
+            guard table == "people" else { continue }
+            if accepted.isDisjoint(with: [.keys, .auditLog]) {
+                try requireKeys(ofPeople: owners)
+            } else if accepted.contains(.keys), try keys.missing(of: owners) > 0 {
+                // Whoever finds the folder that was used last can read what was sealed with it.
+                try commit { try Ledger.forgetKeys($0) }
+            }
         }
         _ = try keys.destroyAll(except: owners)
         try dropLostKeys(at: time)
@@ -155,7 +161,8 @@ extension Ledger {
                 reason: "it holds no key for \(missing) of the \(references.count) people in the database: it is older "
                     + "than the database, or the database is older than it. No key was overwritten. Put back the folder "
                     + "that was used last, or say where it is with --keys-dir; or start once with --accept-new-keys: "
-                    + "these people are then lost and have to be imported again. If the database was put back from a "
+                    + "these people are then lost and have to be imported again (for very few: their rows may be damaged, or a "
+                    + "release before lost their keys in a crash). If the database was put back from a "
                     + "backup, they were forgotten or changed since: start once with --accept-audit-log")
         }
     }

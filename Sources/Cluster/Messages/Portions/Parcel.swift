@@ -6,6 +6,8 @@ package struct Parcel: Sendable {
         case shard(Int)
         /// Those in a worker's memory.
         case adapters
+        /// What lies beside a worker's copies goes before what it says of them.
+        case copies
     }
 
     package var frames: [[UInt8]]
@@ -72,15 +74,16 @@ extension CoordinatorMessage {
 extension WorkerMessage {
     fileprivate var subjects: [Parcel.Subject] {
         switch self {
-        case .need(let task, _), .lacks(let task, _), .trained(let task, _, _), .staged(let task, _, _),
-            .scored(let task, _, _, _), .embedded(let task, _, _, _), .prepared(let task, _, _, _),
+        case .need(let task, _), .lacks(let task, _), .trained(let task, _, _), .scored(let task, _, _, _),
+            .embedded(let task, _, _, _), .prepared(let task, _, _, _),
             .compared(let task, _), .failed(let task, _, _):
             [.task(task)]
         case .progress(let progress): [.task(progress.task)]
+        case .staged(let task, _, _): [.task(task), .copies]
         case .handed(let task, _), .withdrawn(let task, _): [.task(task)]
         case .wants(let shard, _, _): [.shard(shard)]
         case .released(let shard): [.shard(shard)]
-        case .holds(let copy): [.shard(copy.shard)]
+        case .holds(let copy): [.shard(copy.shard), .copies]
         case .hello, .heartbeat, .cleared, .leaving, .goodbye: []
         }
     }

@@ -59,7 +59,7 @@ extension WorkerLogic {
             if let stage {
                 assignments[result.shard]?.unkept.removeAll { $0.stage.map(stage.makesUp) ?? true }
             }
-            actions += offerPassed(result)
+            keepPassed(result)
         case .complete: assignments[result.shard]?.unkept.removeAll { $0.stage == nil }
         case .missing, .leftOut, .taken, .handed, .removed: break
         }

@@ -53,16 +53,22 @@ extension WorkerLogic {
         return [.send(.staged(task: task, made.report, adapter: made.adapter))]
     }
 
-    /// A training of which no earlier part was clean has passed a stage, and it is kept: from now on that may answer.
-    mutating func offerPassed(_ result: StorageResult) -> [Action] {
+    /// A training of which no earlier part was clean has passed a stage, and it is kept: that is to answer from the next step on.
+    mutating func keepPassed(_ result: StorageResult) {
         guard case .saved = result.outcome, let stage = result.stage, var assignment = assignments[result.shard],
             assignment.isAwaited, assignment.offered == nil, case .training = assignment.phase,
-            assignment.passed.contains(stage.name), var made = offered(stage, result.stageData, assignment)
-        else { return [] }
-        made.state = .offered
+            assignment.passed.contains(stage.name), let made = offered(stage, result.stageData, assignment)
+        else { return }
         assignment.offered = made
         assignments[result.shard] = assignment
-        return offer(assignment)
+    }
+
+    /// The training has taken another step, and its loss was a number: so what it passed before answers with numbers.
+    mutating func offerPassed(by job: JobID) -> [Action] {
+        guard let shard = shard(training: job), let assignment = assignments[shard], let offered = assignment.offered,
+            offered.state == .unchecked, assignment.passed.contains(offered.name)
+        else { return [] }
+        return offerChecked(job)
     }
 
     // MARK: - Beginning again

@@ -93,10 +93,11 @@ package struct WorkerLogic: Sendable {
         case .storage(let result): return handle(result)
         case .progress(let job, var progress):
             if progress.steps > 0 { shares[job] = min(1, max(0, Double(progress.step) / Double(progress.steps))) }
-            guard let task = task(of: job) else { return [] }
+            let offers = offerPassed(by: job)
+            guard let task = task(of: job) else { return offers }
             progress.task = task
             progress.unkept = shard(training: job).flatMap { assignments[$0]?.unkept.last?.reason }
-            return [.send(.progress(progress))]
+            return offers + [.send(.progress(progress))]
         case .stage(let job, let stage): return keep(stage, of: job)
         case .answers(let job): return offerChecked(job)
         case .finished(let job, let outcome): return finish(job, outcome)
