@@ -32,7 +32,7 @@ struct StageMeanwhileTests {
         return driver.handle(.progress(job.id, progress)).sent
     }
 
-    @Test("The first stage that a training from the start passes is offered once it is kept and a step went well after it")
+    @Test("The first stage that a training from the start passes is offered once it is kept and another step was taken")
     func passed() throws {
         var (driver, job) = try fromStart(isAwaited: true)
         #expect(driver.actions.sent.offeredSlices.isEmpty)
