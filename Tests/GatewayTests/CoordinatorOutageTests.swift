@@ -35,6 +35,18 @@ struct CoordinatorOutageTests {
         }
     }
 
+    @Test func `Whoever asked before it answered others, and gives up later, says nothing`() {
+        let kept = Locked<[String]>([])
+        let outage = CoordinatorOutage(logger: Logger(label: "test") { _ in Lines(kept: kept) })
+        let before = ContinuousClock.now
+        outage.found("away", begun: before)
+        outage.heard()
+        outage.found("no answer", begun: before)
+        #expect(kept.withLock { $0 } == ["warning away", "info the coordinator answers again"])
+        outage.found("away again", begun: .now)
+        #expect(kept.withLock { $0 }.count == 3)
+    }
+
     @Test func `One line when it begins and one when it ends, over all connections and requests`() throws {
         let kept = Locked<[String]>([])
         let outage = CoordinatorOutage(logger: Logger(label: "test") { _ in Lines(kept: kept) })
