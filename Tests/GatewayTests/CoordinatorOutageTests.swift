@@ -37,19 +37,21 @@ struct CoordinatorOutageTests {
 
     @Test func `Whoever asked before it answered others, and gives up later, says nothing`() {
         let kept = Locked<[String]>([])
-        let outage = CoordinatorOutage(logger: Logger(label: "test") { _ in Lines(kept: kept) })
+        let outage = CoordinatorOutage(logger: Logger(label: "test") { _ in Lines(kept: kept) }, pause: .seconds(60))
         let before = ContinuousClock.now
         outage.found("away", begun: before)
         outage.heard()
         outage.found("no answer", begun: before)
+        // Nor does a connection that has not found it yet.
+        outage.found("no answer", begun: .now)
         #expect(kept.withLock { $0 } == ["warning away", "info the coordinator answers again"])
-        outage.found("away again", begun: .now)
+        outage.found("away again", begun: .now + .seconds(61))
         #expect(kept.withLock { $0 }.count == 3)
     }
 
     @Test func `One line when it begins and one when it ends, over all connections and requests`() throws {
         let kept = Locked<[String]>([])
-        let outage = CoordinatorOutage(logger: Logger(label: "test") { _ in Lines(kept: kept) })
+        let outage = CoordinatorOutage(logger: Logger(label: "test") { _ in Lines(kept: kept) }, pause: .zero)
         let code = Locked<ErrorCode?>(nil)
         let connections = (0..<3).map { _ in WatchedConnection(Connection(code: code), outage: outage) }
         func askAll(_ now: ErrorCode?) {

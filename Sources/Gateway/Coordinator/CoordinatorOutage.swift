@@ -14,15 +14,21 @@ final class CoordinatorOutage: Sendable {
 
     private let state = Locked(State())
     private let logger: Logger
+    private let pause: Duration
 
-    init(logger: Logger) { self.logger = logger }
+    /// - Parameter pause: after an answer. Of the connections of one gateway some find a coordinator that has come back seconds after
+    ///   others.
+    init(logger: Logger, pause: Duration = .seconds(15)) {
+        self.logger = logger
+        self.pause = pause
+    }
 
     /// - Parameters:
     ///   - reason: addresses and causes, never content.
     ///   - begun: when it was asked for: who began before it answered others, and gives up later, has nothing new to say.
     func found(_ reason: String, begun: ContinuousClock.Instant = .now) {
         let isNew = state.withLock { state in
-            if let heard = state.heard, begun <= heard { return false }
+            if let heard = state.heard, begun <= heard + pause { return false }
             defer { state.isOn = true }
             return !state.isOn
         }
