@@ -31,7 +31,7 @@ public enum WorkerIdentity {
 
     /// Whether the secret is the one that belongs to the id.
     ///
-    /// - Parameter known: `digest(of:)` of what the id was last greeted with; says it of ids of earlier releases.
+    /// - `known`: `digest(of:)` of what the id was last greeted with; says it of ids of earlier releases.
     public static func shows(_ secret: String, ownerOf id: String, known: String?) -> Bool {
         if isMade(fromSecret: id) { return id == self.id(secret: secret) }
         return !secret.isEmpty && known == digest(of: secret)
