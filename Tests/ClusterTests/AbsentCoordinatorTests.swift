@@ -1,4 +1,5 @@
 import Client
+import Foundation
 import Messages
 import Testing
 import ZeroMQ
@@ -37,5 +38,44 @@ struct AbsentCoordinatorTests {
         #expect(error?.code == .unreachable && error?.message.contains(endpoint) == true)
         #expect(ContinuousClock.now - began < .seconds(120))
         #expect(words.count == 1 && words.allSatisfy { $0.contains(endpoint) })
+    }
+
+    @Test("A client that came upon another one's keys finds the coordinator that is there later")
+    func later() throws {
+        let context = try Context()
+        var options = SocketOptions()
+        options.curve = .server(try CurveKeyPair.generate(), try Authenticator(context, .keys([])))
+        var stranger: Socket? = try Socket(context, .router, options: options)
+        let endpoint = try #require(try stranger?.bind("tcp://127.0.0.1:*"))
+        let client = try CoordinatorClient(endpoint: endpoint)
+        for _ in 0..<2 {
+            let error = #expect(throws: ClientError.self) { try client.call(.status, patience: .seconds(1)) }
+            #expect(error?.code == .unreachable)
+        }
+        stranger = nil
+        let coordinator = try bind(endpoint, context)
+        let ended = Locked(false)
+        let thread = Thread {
+            let reply = ClientReply(outcome: .success(Array(#"{"is":"there"}"#.utf8)))
+            while !ended.withLock({ $0 }) {
+                guard (try? Poller([.socket(coordinator)]).wait(timeout: .milliseconds(50)))?[0] == true,
+                    let message = try? coordinator.receive()
+                else { continue }
+                try? coordinator.send([message[0]] + reply.frames(id: String(decoding: message[4], as: UTF8.self)))
+            }
+        }
+        thread.start()
+        defer { ended.withLock { $0 = true } }
+        #expect(try client.call(.status, patience: .seconds(30)).body == Data(#"{"is":"there"}"#.utf8))
+    }
+
+    /// The port is free once libzmq's own thread has closed it.
+    private func bind(_ endpoint: String, _ context: Context) throws -> Socket {
+        for _ in 0..<100 {
+            let socket = try Socket(context, .router)
+            if (try? socket.bind(endpoint)) != nil { return socket }
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        throw ZeroMQError.wouldBlock
     }
 }

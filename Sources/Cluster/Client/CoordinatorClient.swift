@@ -114,6 +114,22 @@ public final class CoordinatorClient {
         whenWorking: (Int, WorkingNotice) throws -> Void,
         whenAnswered: (Int, Result<Reply, ClientError>) -> Void
     ) throws {
+        do {
+            try ask(
+                questions, patience: patience, isWanted: isWanted, whenWorking: whenWorking, whenAnswered: whenAnswered)
+        } catch let error as ClientError where error.code == .unreachable {
+            // libzmq gives a connection up for good that came upon other keys or another protocol, and takes no message for it
+            // any more: whoever asks later would find nobody on it, whoever is there by then.
+            try link.turn()
+            throw error
+        }
+    }
+
+    private func ask(
+        _ questions: [Question], patience: Duration, isWanted: (() -> Bool)?,
+        whenWorking: (Int, WorkingNotice) throws -> Void,
+        whenAnswered: (Int, Result<Reply, ClientError>) -> Void
+    ) throws {
         try requireName()
         let clock = ContinuousClock()
         var open = Array(questions.indices)
