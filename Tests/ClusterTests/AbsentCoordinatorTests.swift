@@ -53,29 +53,23 @@ struct AbsentCoordinatorTests {
             #expect(error?.code == .unreachable)
         }
         stranger = nil
-        let coordinator = try bind(endpoint, context)
         let ended = Locked(false)
-        let thread = Thread {
-            let reply = ClientReply(outcome: .success(Array(#"{"is":"there"}"#.utf8)))
-            while !ended.withLock({ $0 }) {
-                guard (try? Poller([.socket(coordinator)]).wait(timeout: .milliseconds(50)))?[0] == true,
-                    let message = try? coordinator.receive()
-                else { continue }
-                try? coordinator.send([message[0]] + reply.frames(id: String(decoding: message[4], as: UTF8.self)))
-            }
-        }
+        let thread = Thread { Self.answer(at: endpoint, until: { ended.withLock(\.self) }) }
         thread.start()
         defer { ended.withLock { $0 = true } }
         #expect(try client.call(.status, patience: .seconds(30)).body == Data(#"{"is":"there"}"#.utf8))
     }
 
-    /// The port is free once libzmq's own thread has closed it.
-    private func bind(_ endpoint: String, _ context: Context) throws -> Socket {
-        for _ in 0..<100 {
-            let socket = try Socket(context, .router)
-            if (try? socket.bind(endpoint)) != nil { return socket }
-            Thread.sleep(forTimeInterval: 0.05)
+    private static func answer(at endpoint: String, until hasEnded: () -> Bool) {
+        guard let socket = try? Socket(try Context(), .router) else { return }
+        // The port is free once libzmq's own thread has closed the other one's socket.
+        while (try? socket.bind(endpoint)) == nil, !hasEnded() { Thread.sleep(forTimeInterval: 0.02) }
+        let reply = ClientReply(outcome: .success(json: Array(#"{"is":"there"}"#.utf8)))
+        while !hasEnded() {
+            guard (try? Poller([.socket(socket)]).wait(timeout: .milliseconds(50)))?[0] == true,
+                let message = try? socket.receive(), let id = String(validating: message[4], as: UTF8.self)
+            else { continue }
+            try? socket.send([message[0]] + reply.frames(id: id))
         }
-        throw ZeroMQError.wouldBlock
     }
 }
