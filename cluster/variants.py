@@ -4,6 +4,7 @@ Every case (seed, variant) is trained by a cluster of its own and leaves one sma
 stopped goes on; the tables are made of the files that there are. Differences are paired over the same prompts (paired.py).
 """
 
+import functools
 import hashlib
 import json
 import math
@@ -17,9 +18,20 @@ import tempfile
 from local import LocalCluster, sampling, say, table
 from paired import auc, log_loss, paired_difference
 
+# Of what a kept case was computed by; raised when the same settings come to other margins, such as by another default.
+REVISION = 1
 SPLITS = {"validation": 500, "test": 1000}
 AVERAGINGS = ("none", "steps", "polynomial")
-KEYS = {"settings", "import", "template", "shards", "samples", "of", "seeds"}
+def is_options(value):
+    return isinstance(value, list) and all(isinstance(option, str) for option in value)
+
+
+def is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+KEYS = {"settings": is_options, "import": is_options, "template": lambda value: isinstance(value, dict), "shards": is_count,
+        "samples": is_count, "of": lambda value: isinstance(value, str), "seeds": is_count}
 
 
 class Variant:
@@ -57,16 +69,27 @@ def from_file(path, arguments):
     Of each: `settings`, options of the coordinator; `shards`; `samples`, training prompts; `import`, options of the import;
     `template`, a prompt's words; or `of` and `seeds`: the mean margins of another variant's case and of its next seeds'.
     """
+    def unique(pairs):
+        names = [name for name, _ in pairs]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice!r} stands there twice")
+        return dict(pairs)
+
     try:
-        entries = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        entries = json.loads(pathlib.Path(path).read_text(encoding="utf-8"), object_pairs_hook=unique)
     except (OSError, ValueError) as error:
         sys.exit(f"error: {path}: {error}")
     if not isinstance(entries, dict) or not entries:
         sys.exit(f"error: {path}: an object of variants is expected, such as {{\"default\": {{}}}}")
     variants = []
     for name, entry in entries.items():
-        if not isinstance(entry, dict) or set(entry) - KEYS:
+        if not isinstance(entry, dict) or set(entry) - set(KEYS):
             sys.exit(f"error: {path}: {name} may say {', '.join(sorted(KEYS))}")
+        wrong = next((key for key, value in entry.items() if not KEYS[key](value)), None)
+        if wrong is not None:
+            sys.exit(f"error: {path}: {name}: {wrong} is {json.dumps(entry[wrong])}; settings and import are lists of texts, "
+                     "shards, samples and seeds whole numbers from 1 on, template an object, of a name")
         of = next((variant for variant in variants if variant.name == entry.get("of")), None)
         if "of" in entry and (of is None or of.of):
             sys.exit(f"error: {path}: {name} is of {entry['of']}, which must be a training that stands before it")
@@ -105,6 +128,14 @@ class Prompts:
             self.labels[split] = [row["output"].strip().startswith(yes.rstrip(".")) for row in rows]
         self.digest = hashlib.sha256(b"".join(pathlib.Path(path).read_bytes() for path in self.paths.values())).hexdigest()
 
+    @functools.cache
+    def training(self, samples):
+        """Digest of the prompts that are trained on, before they are dealt to shards."""
+        lines = subprocess.run(
+            [os.environ["LETHE"], "prompts", "--format", "recbole", os.environ["LETHE_ML100K"], *self.words,
+             *sampling(samples, 0, 0), "--split", "train"], stdout=subprocess.PIPE, check=True).stdout
+        return hashlib.sha256(lines).hexdigest()
+
     def margins(self, split, adapter, threads):
         done = subprocess.run(
             [os.environ["LETHE"], "score", "--model", os.environ["LETHE_MODEL"], "--prompts", self.paths[split],
@@ -133,10 +164,24 @@ def train_and_score(arguments, seed, variant, prompts):
                 "bytes": sum(path.stat().st_size for path in folder.glob("shard-*/*.safetensors"))}
 
 
+@functools.cache
+def model_digest(path):
+    """Of a model's file, or of all files of its folder."""
+    files = sorted(file for file in pathlib.Path(path).rglob("*") if file.is_file()) if os.path.isdir(path) else [path]
+    whole = hashlib.sha256()
+    for file in files:
+        own = hashlib.sha256()
+        with open(file, "rb") as data:
+            while portion := data.read(1 << 20):
+                own.update(portion)
+        whole.update(own.digest())
+    return whole.hexdigest()
+
+
 def case_name(arguments, seed, variant, prompts):
-    """What determines a case: a file of other settings is never taken for this one."""
-    fields = [variant.samples, arguments.partition, variant.shards, seed, *variant.fields, arguments.settings, prompts.digest,
-              os.path.basename(os.environ["LETHE_MODEL"])]
+    """What determines a case: a file of other settings, prompts or models is never taken for this one."""
+    fields = [REVISION, variant.samples, arguments.partition, variant.shards, seed, *variant.fields, arguments.settings,
+              prompts.digest, prompts.training(variant.samples), model_digest(os.environ["LETHE_MODEL"])]
     digest = hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:16]
     return f"shards-{variant.shards}-seed-{seed}-{variant.label}-{digest}.json"
 

@@ -15,7 +15,13 @@ sys.path.insert(0, str(CLUSTER))
 import variants  # noqa: E402
 
 ARGUMENTS = argparse.Namespace(shards=4, samples=1024, partition="user-hash", settings=[], workers=1)
-PROMPTS = types.SimpleNamespace(digest="digest")
+
+
+def prompts(digest="digest", training="trained on", **others):
+    return types.SimpleNamespace(digest=digest, training=lambda samples: f"{samples} {training}", **others)
+
+
+PROMPTS = prompts()
 
 
 def read(entries):
@@ -27,7 +33,15 @@ def read(entries):
 
 class VariantsTests(unittest.TestCase):
     def setUp(self):
-        patched = mock.patch.dict(os.environ, {"LETHE_MODEL": "/models/model.gguf"})
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.model = pathlib.Path(folder.name, "one", "model.gguf")
+        self.model.parent.mkdir()
+        self.model.write_bytes(b"model")
+        self.choose(self.model)
+
+    def choose(self, model):
+        patched = mock.patch.dict(os.environ, {"LETHE_MODEL": str(model)})
         patched.start()
         self.addCleanup(patched.stop)
 
@@ -38,7 +52,9 @@ class VariantsTests(unittest.TestCase):
 
     def test_what_is_not_a_variant_is_refused_by_name(self):
         for wrong in ({"a": {"setting": []}}, {"a": []}, {}, [], "{", {"a": {"of": "b"}}, {"a": {}, "b": {"of": "c"}},
-                      {"a": {}, "b": {"of": "a"}, "c": {"of": "b"}}):
+                      {"a": {}, "b": {"of": "a"}, "c": {"of": "b"}}, {"a": {"settings": "--rank 16"}}, {"a": {"shards": "4"}},
+                      {"a": {"samples": -1}}, {"a": {"shards": True}}, {"a": {}, "b": {"of": "a", "seeds": 0}},
+                      {"a": {"import": [1]}}, {"a": {"template": "{title}"}}, '{"a": {}, "a": {"shards": 2}}'):
             with self.subTest(wrong), self.assertRaises(SystemExit) as stopped:
                 read(wrong)
             self.assertIn("variants.json", str(stopped.exception.code))
@@ -47,8 +63,21 @@ class VariantsTests(unittest.TestCase):
         found = read({"a": {}, "b": {"settings": ["--rank", "16"]}, "c": {"samples": 256}, "d": {"shards": 1},
                       "e": {"import": ["--negatives", "1"]}, "f": {"template": {"item": "{title}"}}})
         names = [variants.case_name(ARGUMENTS, seed, variant, PROMPTS) for variant in found for seed in (1, 2)]
-        names.append(variants.case_name(ARGUMENTS, 1, found[0], types.SimpleNamespace(digest="other words")))
+        names.append(variants.case_name(ARGUMENTS, 1, found[0], prompts("other words")))
+        names.append(variants.case_name(ARGUMENTS, 1, found[0], prompts(training="other people")))
         self.assertEqual(len(set(names)), len(names))
+
+    def test_another_model_of_the_same_name_has_other_cases_and_the_same_one_elsewhere_has_the_same(self):
+        def name():
+            return variants.case_name(ARGUMENTS, 1, read({"a": {}})[0], PROMPTS)
+        first = name()
+        for folder, content in (("two", b"model"), ("three", b"other")):
+            path = self.model.parent.parent / folder / "model.gguf"
+            path.parent.mkdir()
+            path.write_bytes(content)
+            self.choose(path)
+            with self.subTest(folder):
+                (self.assertEqual if content == b"model" else self.assertNotEqual)(name(), first)
 
     def test_a_variant_that_is_renamed_keeps_its_cases(self):
         first, second = (read({name: {"settings": ["--rank", "16"]}})[0] for name in ("rank 16", "a higher rank"))
@@ -78,8 +107,7 @@ class VariantsTests(unittest.TestCase):
             return {"margins": {split: [3, 0, 1, 2] for split in variants.SPLITS}, "seconds": 2, "tokens": 100, "bytes": 5}
         labels = {split: [True, True, False, False] for split in variants.SPLITS}
         arguments = argparse.Namespace(**vars(ARGUMENTS), slices=slices, keep=str(keep), kept_only=False, seeds=1, first_seed=1)
-        prompts = types.SimpleNamespace(digest="digest", labels=labels)
-        with mock.patch.object(variants, "Prompts", lambda _folder, _variant: prompts), \
+        with mock.patch.object(variants, "Prompts", lambda _folder, _variant: prompts(labels=labels)), \
                 mock.patch.object(variants, "train_and_score", train), mock.patch.object(variants, "say"), \
                 mock.patch.object(variants, "table"):
             report = variants.measure(arguments)
