@@ -8,6 +8,8 @@ from remote import HostFailed, view
 
 # A host whose disk or shell hangs is given up; looking takes a moment.
 LOOK_SECONDS = 60
+# How often a plan is made anew because somebody else has changed what it rests on.
+ATTEMPTS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +68,14 @@ def copy(fleet, host, seen, trees, outcome):
 def start(fleet, asked):
     def work(host, outcome):
         seen = fleet.look(host)
-        boot = fleet.boot_way(seen)
         # Before anything is copied: nothing changes where another cluster is at home.
-        steps = plan.start(asked, seen, host, fleet.cluster)
+        plan.start(asked, seen, host, fleet.cluster)
+        fleet.boot_way(seen)
         if seen.missing:
             fleet.connections.run(host.name, "packages")
             outcome.did.append("installed " + " ".join(seen.missing))
         copy(fleet, host, seen, asked.trees, outcome)
-        apply(fleet, host, boot, steps, outcome)
+        seen = apply(fleet, host, seen, lambda view: plan.start(asked, view, host, fleet.cluster), outcome)
         for worker in seen.workers.values():
             if worker.runs and f"worker-{worker.number} " not in " ".join(outcome.did + outcome.problems):
                 tell(worker, outcome)
@@ -81,10 +83,21 @@ def start(fleet, asked):
     return lambda host: guarded(work, host)
 
 
-def apply(fleet, host, boot, steps, outcome):
-    outcome.notes += steps.notes
-    read(fleet.connections.run(host.name, "apply", fleet.cluster, boot, fleet.seconds, *steps.steps), outcome,
-         dict(steps.restarted))
+def apply(fleet, host, seen, steps_for, outcome):
+    """Does what is planned for what was seen. Where somebody else has changed that, it is looked at and planned anew.
+
+    Returns what the plan that was carried out rests on.
+    """
+    for _ in range(ATTEMPTS):
+        steps = steps_for(seen)
+        facts = fleet.connections.run(host.name, "apply", fleet.cluster, fleet.boot_way(seen), fleet.seconds, seen.standing,
+                                      *steps.steps)
+        if facts != [["changed"]]:
+            outcome.notes += steps.notes
+            read(facts, outcome, dict(steps.restarted))
+            return seen
+        seen = fleet.look(host)
+    raise HostFailed("its workers keep changing: is somebody else starting and stopping them? The same once more goes on")
 
 
 def read(facts, outcome, restarted=()):
@@ -165,12 +178,20 @@ def restart(fleet, program, rolling):
         seen = fleet.look(host)
         if program:
             copy(fleet, host, seen, [program], outcome)
-        numbers = sorted(worker.number for worker in seen.workers.values() if worker.wanted or worker.runs)
+        def active(view):
+            return sorted(worker.number for worker in view.workers.values() if worker.wanted or worker.runs)
+
+        numbers = active(seen)
         if not numbers:
             outcome.notes.append("no worker runs")
         for some in [[number] for number in numbers] if rolling else [numbers] if numbers else []:
-            apply(fleet, host, fleet.boot_way(seen), plan.restart(seen, some, program), outcome)
+            # One that somebody has stopped meanwhile stays stopped.
+            def steps_for(view, some=some):
+                return plan.restart(view, [number for number in some if number in active(view)], program)
+            apply(fleet, host, seen, steps_for, outcome)
             if outcome.problems:
                 return
+            if rolling:
+                seen = fleet.look(host)
         fleet.connections.run(host.name, "sweep", "programs", "keys")
     return lambda host: guarded(work, host)

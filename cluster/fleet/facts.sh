@@ -30,8 +30,23 @@ missing_packages() {
     ldconfig -p | grep -q libdnnl.so || echo '^libdnnl[0-9.]+$'
 }
 
+# What the plan for a cluster's workers rests on, as one digest: who changes a host compares it once it is their turn.
+standing() {
+    list_processes
+    for number in $(numbers); do
+        wanted=no && [ ! -e "$base/worker-$number.pid" ] || wanted=yes
+        kept=no && [ ! -d "$base/worker-$number" ] || kept=yes
+        find_worker "$number" || pid=0
+        echo "$number $pid $wanted $kept"
+        cat "$base/worker-$number.arguments" 2>/dev/null
+    done | sha256sum | cut -d ' ' -f 1
+}
+
 look() {
     use_cluster "$1"
+    # Before the rest: whatever changes while it is looked at has changed since.
+    fact standing "$(standing)"
+    fact cores "$(nproc 2>/dev/null || echo 0)"
     fact home "$HOME"
     fact current "$(readlink "$root/lethe")"
     for way in $(boot_ways); do fact boot "$way"; done

@@ -39,18 +39,25 @@ def read(text):
 
 def read_all(texts, files):
     """The hosts of the command line, then those of the files: one a line, # begins a comment. None twice."""
-    found = list(texts)
+    found = [(text, "") for text in texts]
     for file in files:
         try:
-            lines = pathlib.Path(file).read_text(encoding="utf-8").splitlines()
+            # As editors on Windows write it, too.
+            lines = pathlib.Path(file).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise WrongHost(f"--hosts {file}: {error}") from error
-        found += [entry for line in lines if (entry := line.split("#")[0].strip())]
-    hosts, seen = [read(text) for text in found], set()
-    for host in hosts:
+        found += [(entry, f"--hosts {file}, line {number}: ") for number, line in enumerate(lines, 1)
+                  if (entry := line.split("#")[0].strip())]
+    hosts, seen = [], set()
+    for text, place in found:
+        try:
+            host = read(text)
+        except WrongHost as error:
+            raise WrongHost(f"{place}{error}") from error
         if host.name in seen:
-            raise WrongHost(f"{host.name} is named twice")
+            raise WrongHost(f"{place}{host.name} is named twice")
         seen.add(host.name)
+        hosts.append(host)
     if not hosts:
         raise WrongHost("no hosts: name some, or a --hosts FILE with one a line")
     return hosts

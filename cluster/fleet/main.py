@@ -94,6 +94,7 @@ def parse(arguments):
         parser.add_argument("--model", metavar="PATH", help="the base model (default: the default model)")
         parser.add_argument("--threads", type=positive, help="of each worker (default: the workers of a host share its cores)")
         parser.add_argument("--restart", action="store_true", help="also start those again that run another lethe")
+        parser.add_argument("--many", action="store_true", help="also more than four workers a core")
         parser.add_argument("--moved", action="store_true",
                             help="what looks like another cluster's workers is this one's, whose coordinator has moved")
     if command == "restart":
@@ -179,7 +180,8 @@ def asked(options):
     program = local_files.program(options.lethe)
     model, name = local_files.model(options.model)
     keys, authority = local_files.keys(options.keys, options.coordinator_key) if options.keys else (None, "")
-    return Asked(options.coordinator, program, model, name, keys, authority, options.threads, options.moved, options.restart)
+    return Asked(options.coordinator, program, model, name, keys, authority, options.threads, options.moved, options.restart,
+                 options.many)
 
 
 def main():

@@ -19,6 +19,8 @@ class Asked:
     threads: int | None = None
     moved: bool = False
     restart: bool = False
+    # Also far more workers than a host has cores for.
+    many: bool = False
 
     @property
     def trees(self):
@@ -87,6 +89,11 @@ def start(asked, view, host, cluster):
             f"{'a worker of' if first.runs else 'shards of'} another cluster ({first.option('--coordinator')}) "
             f"{'runs' if first.runs else 'lie'} there as worker-{first.number}: give this one a --cluster NAME of its own, "
             "remove the other's workers, or say --moved if it is the same cluster at another address")
+    most = max(16, 4 * view.cores)
+    if host.count is not None and host.count > most and view.cores and not asked.many:
+        raise HostFailed(
+            f"{host.count} workers on {view.cores} core{'s' if view.cores != 1 else ''}: say --many if that is meant; the number "
+            "behind a host is how many, a port of ssh stands in ~/.ssh/config")
     plan = Plan(["use", asked.program.name])
     wanted = [worker.number for worker in view.workers.values() if worker.wanted or worker.runs]
     count = host.count if host.count is not None else max(len(wanted), 1)

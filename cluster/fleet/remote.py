@@ -128,6 +128,10 @@ class View:
     # The program that was named last, below ~/.lethe.
     current: str = ""
     others: int = 0
+    # 0: not known.
+    cores: int = 0
+    # Of all that a plan for its workers rests on.
+    standing: str = ""
     boot: list = dataclasses.field(default_factory=list)
     missing: list = dataclasses.field(default_factory=list)
     has: set = dataclasses.field(default_factory=set)
@@ -141,6 +145,8 @@ def view(facts):
             case "home": seen.home = parts[0]
             case "current": seen.current = parts[0]
             case "others": seen.others = int(parts[0])
+            case "cores": seen.cores = int(parts[0])
+            case "standing": seen.standing = parts[0]
             case "boot": seen.boot.append(parts[0])
             case "missing": seen.missing.append(parts[0])
             case "has": seen.has.add((parts[0], parts[1]))

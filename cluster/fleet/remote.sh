@@ -5,7 +5,9 @@
 #   look CLUSTER                      what the host has and what runs there
 #   packages                          installs the missing ones that `look` has named
 #   receive KIND NAME DIGEST BYTES    programs, models or keys: a tar on standard input becomes KIND/NAME, whole or not at all
-#   apply CLUSTER BOOT SECONDS        BOOT: systemd, cron, none (of both), off, or keep as it is; then any of: use PROGRAM,
+#   apply CLUSTER BOOT SECONDS STANDING
+#                                     BOOT: systemd, cron, none (of both), off, or keep as it is; STANDING: what `look` said of it,
+#                                     and nothing is done where that has changed; then any of: use PROGRAM,
 #                                     ask N ARGUMENTS… --, keep N, start N, stop N, let-go N; waits so long for what it started
 #                                     until the coordinator has taken it in
 #   stop CLUSTER, remove CLUSTER KEEP, sweep KIND…, logs CLUSTER LINES NUMBER|all follow|once, boot, run WORKER

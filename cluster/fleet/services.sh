@@ -146,7 +146,9 @@ UNIT
 apply() {
     use_cluster "$1"
     boot=$2 seconds=$3
-    shift 3
+    # What was planned for something else is planned anew.
+    [ "$(standing)" = "$4" ] || { fact changed; return 0; }
+    shift 4
     mkdir -p "$base" && prepare_boot
     started=
     while [ $# -gt 0 ]; do

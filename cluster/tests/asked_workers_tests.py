@@ -274,6 +274,27 @@ class AskedWorkersTests(FleetTestCase):
         self.assertEqual([len(self.processes(host)) for host in "ab"], [2, 1])
         self.assertEqual(self.start("--hosts", file, "a")[0], 64)
 
+    def test_what_is_wrong_in_a_file_of_hosts_is_said_with_its_line(self):
+        file = self.root.parent / "wrong-hosts.txt"
+        file.write_bytes(b"\xef\xbb\xbfa:2\r\n\r\nb 4\r\n")
+        status, _, errors = self.start("--hosts", file)
+        self.assertEqual(status, 64)
+        self.assertIn(f"--hosts {file}, line 3: b 4: write HOST or HOST:N", errors)
+        file.write_bytes(b"\xef\xbb\xbfa:2\r\nb\r\na\r\n")
+        self.assertIn(f"--hosts {file}, line 3: a is named twice", self.start("--hosts", file)[2])
+        file.write_bytes(b"\xef\xbb\xbfa:2\r\n")
+        self.assertEqual(self.start("--hosts", file)[0], 0)
+        self.assertEqual(len(self.processes("a")), 2)
+
+    def test_a_port_is_not_taken_for_a_number_of_workers(self):
+        self.tool("a", "nproc", "echo 2")
+        status, output, _ = self.start("a:22")
+        self.assertEqual(status, 1)
+        self.assertIn("22 workers on 2 cores: say --many", output)
+        self.assertEqual(self.processes("a"), {})
+        self.assertEqual(self.start("a:17", "--many")[0], 0)
+        self.assertEqual(len(self.processes("a")), 17)
+
     def test_the_key_is_private_and_nobody_else_reads_the_shards(self):
         self.start("a")
         for path in [self.home("a"), *self.home("a").glob("keys/*/worker.key"), *self.home("a").glob("worker-1*")]:
