@@ -34,7 +34,8 @@ def roles(text):
         if words[:3] == ["lethe", "keys", "allow"]:
             after = words[words.index("--role") + 1:]
             end = next((index for index, word in enumerate(after) if word.startswith("--")), len(after))
-            found[pathlib.Path(words[3]).name.removesuffix(".pub").removesuffix(".key")] = set(after[:end])
+            name = words[words.index("--name") + 1] if "--name" in words else pathlib.Path(words[3]).name
+            found[name.removesuffix(".pub").removesuffix(".key")] = set(after[:end])
     return found
 
 
@@ -161,6 +162,71 @@ class ComposeTests(unittest.TestCase):
         dockerfile = (CLUSTER.parent / "docker/Dockerfile").read_text(encoding="utf-8")
         for volume in pairs.values():
             self.assertRegex(dockerfile, rf"install -d -o lethe .*/{volume}\b", "else it is root's, and nobody else writes there")
+
+
+@unittest.skipUnless(kubernetes_validate, "PyYAML is not here: it comes with kubernetes-validate")
+class ComposeKeysTests(unittest.TestCase):
+    """The script of the service `keys`, with a lethe that writes names instead of keys."""
+
+    LETHE = """#!/bin/sh
+case "$2" in
+    allow) echo "$(cat "$3") $* " >>"$LETHE_ALLOW_LIST" ;;
+    revoke) [ -e "$LETHE_ALLOW_LIST" ] && sed -i "/--name $3 /d" "$LETHE_ALLOW_LIST" ;;
+    *) [ ! -e "$2" ] && [ ! -e "$2.pub" ] || exit 1
+       made="$(cat count 2>/dev/null)x"
+       echo "$2" >"$2"; echo "$made" >count; echo "$made" >"$2.pub" ;;
+esac
+"""
+
+    def setUp(self):
+        self.root = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.root)
+        (self.root / "lethe").write_text(self.LETHE)
+        (self.root / "lethe").chmod(0o755)
+        for volume in ("keys", "worker-keys", "operator-keys"):
+            (self.root / volume).mkdir()
+        services = yaml.safe_load((CLUSTER.parent / "docker/compose.yaml").read_text(encoding="utf-8"))["services"]
+        self.services = services
+        self.script = re.sub(r"(?<![\w*/}-])/(keys|worker-keys|operator-keys)(?=[/ ;])", rf"{self.root}/\1",
+                             services["keys"]["command"][0].replace("$$", "$"))
+
+    def up(self):
+        subprocess.run(["sh", "-c", self.script], check=True, cwd=self.root, env={"PATH": f"{self.root}:{os.environ['PATH']}"})
+        allowed = (self.root / "keys/allow.list").read_text().splitlines()
+        return {name: [line.split()[0] for line in allowed if f"--name {name} " in line] for name in ("worker", "operator")}
+
+    def key(self, path):
+        return [(self.root / f"{path}.pub").read_text().strip()]
+
+    def test_each_pair_is_made_once_and_is_on_the_list(self):
+        allowed = self.up()
+        self.assertEqual(allowed, {"worker": self.key("worker-keys/worker"), "operator": self.key("operator-keys/operator")})
+        for folder in ("worker-keys", "operator-keys"):
+            self.assertEqual(self.key(f"{folder}/coordinator"), self.key("keys/coordinator"))
+        self.assertEqual(self.up(), allowed)
+        self.assertEqual(sorted(path.name for path in (self.root / "worker-keys").iterdir()),
+                         ["coordinator.pub", "worker", "worker.pub"])
+
+    def test_a_pair_that_is_gone_or_was_interrupted_is_replaced_on_the_list_and_nobody_else_is(self):
+        before = self.up()
+        with open(self.root / "keys/allow.list", "a", encoding="utf-8") as file:
+            file.write("abc keys allow --name shop --role query\n")
+        for left in ((), ("worker",), ("worker.new",), ("worker.new", "worker.new.pub"), ("worker", "worker.new.pub")):
+            with self.subTest(left):
+                for path in (self.root / "worker-keys").iterdir():
+                    path.unlink()
+                for name in left:
+                    (self.root / "worker-keys" / name).write_text("half\n")
+                allowed = self.up()
+                self.assertEqual(allowed["worker"], self.key("worker-keys/worker"))
+                self.assertNotEqual(allowed["worker"], before["worker"])
+                self.assertEqual(allowed["operator"], before["operator"])
+                self.assertIn("--name shop", (self.root / "keys/allow.list").read_text())
+
+    def test_the_list_can_be_changed_by_a_service_that_may_write_it(self):
+        access = self.services["access"]
+        self.assertEqual((access["entrypoint"], access["volumes"]), (["lethe", "keys"], ["keys:/keys"]))
+        self.assertEqual(access["environment"]["LETHE_ALLOW_LIST"], "/keys/allow.list")
 
 
 class UnitKeyTests(unittest.TestCase):
