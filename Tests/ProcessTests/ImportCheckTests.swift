@@ -194,6 +194,18 @@ struct ImportCheckTests {
         #expect(try lethe(["import", "--check", "--format", "csv", "/nowhere"] + options).status == 64)
     }
 
+    @Test("What keeps an import from its coordinator keeps the check from it")
+    func coordinator() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-test-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let check = ["import", "--check", "--format", "csv", try write(to: folder).orders, "--history", "3"]
+        #expect(try lethe(check + ["--coordinator", "localhost:7070"]).status == 64)
+        #expect(try lethe(check + ["--keys", "/nowhere/key"]).status == 64)
+        #expect(try lethe(check + ["--keys", "/nowhere/key", "--coordinator-key", "/nowhere/key.pub"]).status == 65)
+        let absent = try lethe(check + ["--coordinator", "ipc://\(folder.path)/nobody"])
+        #expect(absent.status == 69 && absent.output.isEmpty, "\(absent.errors)")
+    }
+
     @Test("The help lists the names that are known")
     func help() throws {
         let help = String(decoding: try lethe(["help", "import"]).output, as: UTF8.self)

@@ -16,7 +16,7 @@ struct ChatTemplate {
         }
         guard isDirectory.boolValue else { return try gguf(path: path) }
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
-        if !names.contains("config.json"), let first = GGUFParts.first(of: names.filter { $0.hasSuffix(".gguf") }) {
+        if !names.contains("config.json"), let first = GGUFParts.first(of: ModelLoader.ggufs(among: names)) {
             return try gguf(path: "\(path)/\(first)")
         }
         return try huggingFace(directory: path)

@@ -44,7 +44,7 @@ public enum ModelLoader {
         }
         let names = listing.sorted()
         if names.contains("config.json") { return try HuggingFaceCheckpoint.load(directory: path) }
-        let ggufs = names.filter { $0.lowercased().hasSuffix(".gguf") }
+        let ggufs = ggufs(among: names)
         if let first = GGUFParts.first(of: ggufs) { return try loadGGUF(path: "\(path)/\(first)") }
         throw LanguageModelError.unsupportedCheckpoint(
             path: path,
@@ -52,6 +52,9 @@ public enum ModelLoader {
                 ? "it holds neither a config.json nor a .gguf file"
                 : "it holds \(ggufs.count) .gguf files; name one of them: \(ggufs.joined(separator: ", "))")
     }
+
+    /// The files of a directory that are taken for GGUF's.
+    static func ggufs(among names: [String]) -> [String] { names.filter { $0.lowercased().hasSuffix(".gguf") } }
 
     private static func loadGGUF(path: String) throws -> LoadedModel {
         let source = try GGUFCheckpoint(path: path)

@@ -21,7 +21,7 @@ struct InputPaths {
     func files(in folder: String, endings: [String]) throws -> [SourceFile] {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: folder)
-                .filter { endings.contains(SourceFile.ending(of: $0)) }
+                .filter { endings.contains(SourceFile.ending(of: $0)) && !Self.isHidden($0) }
                 .sorted(by: SourceFiles.isInOrder)
                 .map { file((folder as NSString).appendingPathComponent($0)) }
                 .filter(\.isRegular)
@@ -29,6 +29,9 @@ struct InputPaths {
             throw RecommendationError.unreadableFile(path: folder, reason: error.localizedDescription)
         }
     }
+
+    /// What a system keeps beside somebody's files: `._ratings.csv` of a Mac, which is no table.
+    static func isHidden(_ name: String) -> Bool { name.hasPrefix(".") }
 
     /// The files beside those that were named one by one, each once.
     func beside(endings: [String]) throws -> [SourceFile] {
@@ -52,6 +55,10 @@ struct InputPaths {
         }
         .prefix(SourceReport.namesLimit)
         .map { file in
+            if Self.isHidden(file.path.lastPathComponent) {
+                return SourceReport(
+                    file: file.name, use: .unused, reason: "its name begins with a dot; name it to have it read")
+            }
             let objection = FileContents.objection(to: Self.firstBytes(of: file)[...], path: file.path)
             return SourceReport(
                 file: file.name, use: .unused, reason: objection ?? "the format does not read it")
@@ -135,6 +142,6 @@ struct InputPaths {
 
     /// Names of columns, for messages.
     static func shown(_ names: [String]) -> String {
-        names.prefix(SourceReport.namesLimit).map { String($0.prefix(80)) }.joined(separator: ", ")
+        names.prefix(SourceReport.namesLimit).map { String($0.prefix(80)).printable }.joined(separator: ", ")
     }
 }

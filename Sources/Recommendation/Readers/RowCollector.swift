@@ -1,3 +1,5 @@
+import Files
+
 /// Turns rows into items and interactions, refuses what is broken, and hands out batches.
 struct RowCollector {
     private(set) var report = ImportReport()
@@ -245,5 +247,5 @@ struct RowCollector {
     }
 
     /// The beginning of a text, for messages.
-    private static func shown(_ text: String) -> String { "\"\(text.prefix(40))\"" }
+    private static func shown(_ text: String) -> String { "\"\(text.prefix(40))\"".printable }
 }

@@ -18,9 +18,10 @@ struct ItemForm: Sendable {
     /// - Throws: `RecommendationError.invalidTemplate`.
     init(_ form: String) throws(RecommendationError) {
         var groups: [Group] = []
-        var text = ""
+        // By scalars, as `TemplateText` goes.
+        var text = String.UnicodeScalarView()
         var isInside = false
-        var rest = form[...]
+        var rest = form.unicodeScalars[...]
         func close(_ text: String, isOptional: Bool) throws(RecommendationError) {
             if text.isEmpty { return }
             groups.append(Group(isOptional: isOptional, text: try TemplateText(text, part: "item", known: nil)))
@@ -40,8 +41,8 @@ struct ItemForm: Sendable {
                             ? "\"item\" has a closing square bracket that nothing opens; a bracket itself is written ]]"
                             : "\"item\" has a group in square brackets inside another one")
                 }
-                try close(text, isOptional: isInside)
-                text = ""
+                try close(String(text), isOptional: isInside)
+                text = String.UnicodeScalarView()
                 isInside.toggle()
             default: text.append(character)
             }
@@ -50,7 +51,7 @@ struct ItemForm: Sendable {
             throw .invalidTemplate(
                 reason: "\"item\" has an opening square bracket that nothing closes; a bracket itself is written [[")
         }
-        try close(text, isOptional: false)
+        try close(String(text), isOptional: false)
         var fields: [String] = []
         for group in groups {
             for case .placeholder(let name) in group.text.pieces where name != "title" && !fields.contains(name) {

@@ -13,8 +13,9 @@ struct TemplateText {
     /// - Throws: `RecommendationError.invalidTemplate`.
     init(_ text: String, part: String, known: [String]?) throws(RecommendationError) {
         var pieces: [Piece] = []
-        var literal = ""
-        var rest = text[...]
+        // By scalars: a vowel sign or an accent behind a brace is one character with it.
+        var literal = String.UnicodeScalarView()
+        var rest = text.unicodeScalars[...]
         while let character = rest.first {
             rest = rest.dropFirst()
             guard character == "{" || character == "}" else {
@@ -41,12 +42,12 @@ struct TemplateText {
                         + (known.map { $0.map { "{\($0)}" }.joined(separator: ", ") }
                             ?? "{title} and fields, named by letters, digits, _ and -"))
             }
-            if !literal.isEmpty { pieces.append(.text(literal)) }
-            literal = ""
+            if !literal.isEmpty { pieces.append(.text(String(literal))) }
+            literal = String.UnicodeScalarView()
             pieces.append(.placeholder(name))
             rest = rest[rest.index(after: end)...]
         }
-        if !literal.isEmpty { pieces.append(.text(literal)) }
+        if !literal.isEmpty { pieces.append(.text(String(literal))) }
         self.pieces = pieces
     }
 

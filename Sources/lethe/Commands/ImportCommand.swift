@@ -235,7 +235,8 @@ struct ImportCommand: ParsableCommand {
         if summary.refused.count < summary.rowsRefused {
             lines.append("… and \(summary.rowsRefused - summary.refused.count) more")
         }
-        return lines.joined(separator: "\n")
+        // Whatever a supplier's file holds.
+        return lines.map(\.printable).joined(separator: "\n")
     }
 }
 

@@ -154,7 +154,7 @@ extension CheckReport {
         lines += example.split(separator: "\n", omittingEmptySubsequences: false).map { "    " + $0 }
         lines += notKnown
         lines.append("counted with " + settings.map { "--\($0.name) \($0.value)" }.joined(separator: " "))
-        return lines.joined(separator: "\n")
+        return lines.map(\.printable).joined(separator: "\n")
     }
 
     private static func text(_ example: RefusalCount.Example) -> String {

@@ -19,7 +19,7 @@ struct ImportCheck {
 
     func run() throws {
         let wanted = try data.configuration()
-        let cluster = recordedConfiguration()
+        let cluster = try recordedConfiguration()
         let recorded = cluster?.prompts
         // What a cluster would refuse after the last row is refused before the first.
         if !dealing.isByHash { try cluster?.requireDealing() }
@@ -76,7 +76,7 @@ struct ImportCheck {
         }
         if let tokenizer {
             if let frame = builder.frame { try tokenizer.tokenizer.check(frame) }
-            try addTokens(to: &check, sample.elements, tokenizer)
+            try addTokens(to: &check, sample.elements, tokenizer, isThere: cluster != nil)
         } else {
             check.notKnown.append("tokens and training time are not known without a base model (--model)")
         }
@@ -86,13 +86,16 @@ struct ImportCheck {
     /// Prompts whose tokens are counted; the others are taken to be as long.
     private static let promptsToCount = 2000
 
-    private func addTokens(to check: inout CheckReport, _ prompts: [TrainingPrompt], _ model: LoadedModel) throws {
+    /// - Parameter isThere: whether a coordinator answers.
+    private func addTokens(
+        to check: inout CheckReport, _ prompts: [TrainingPrompt], _ model: LoadedModel, isThere: Bool
+    ) throws {
         guard !prompts.isEmpty else { return }
         let context = model.checkpoint.configuration.context
         let counts = try prompts.map { try model.tokenizer.encode($0, context: context).count }
         let mean = Double(counts.reduce(0, +)) / Double(counts.count)
         let epoch = mean * Double(check.prompts.train)
-        let speed = tokensPerSecond()
+        let speed = isThere ? try tokensPerSecond() : nil
         check.tokens = CheckReport.Tokens(
             counted: counts.count, meanOfPrompt: mean, longestPrompt: counts.max() ?? 0, epoch: Int(epoch.rounded()),
             secondsOfEpoch: speed.map { epoch / $0 })
@@ -102,19 +105,25 @@ struct ImportCheck {
         }
     }
 
-    /// nil: no coordinator answers, which is usual here.
-    private func recordedConfiguration() -> ConfigurationReply? {
-        guard let coordinator = try? client.connect(),
-            let reply = try? coordinator.call(.configuration, patience: Self.patience)
-        else { return nil }
-        return try? ReplyCoding.decode(ConfigurationReply.self, from: reply.body)
+    /// nil: nobody named a coordinator and none answers where one usually is.
+    ///
+    /// - Throws: what keeps the import from its coordinator: a page that is counted for another cluster decides nothing.
+    private func recordedConfiguration() throws -> ConfigurationReply? {
+        let coordinator = try client.connect()
+        do {
+            let patience = client.namesCoordinator ? Duration.seconds(15) : Self.patience
+            let reply = try coordinator.call(.configuration, patience: patience)
+            return try ReplyCoding.decode(ConfigurationReply.self, from: reply.body)
+        } catch let error as ClientError where error.code == .unreachable && !client.namesCoordinator {
+            return nil
+        }
     }
 
     /// For a coordinator that need not be there.
     private static let patience = Duration.seconds(2)
 
-    /// Of the cluster's last training. nil: no coordinator answers, or its cluster never trained; both are usual here.
-    private func tokensPerSecond() -> Double? {
+    /// Of the cluster's last training; nil: it never trained.
+    private func tokensPerSecond() throws -> Double? {
         struct Status: Decodable {
             struct Statistics: Decodable {
                 var speed: Double?
@@ -123,12 +132,9 @@ struct ImportCheck {
             }
             var statistics: Statistics
         }
-        guard let coordinator = try? client.connect(),
-            let reply = try? coordinator.call(.status, patience: Self.patience),
-            let status = try? JSONDecoder().decode(Status.self, from: reply.body),
-            let speed = status.statistics.speed, speed > 0
-        else { return nil }
-        return speed
+        let reply = try client.connect().call(.status)
+        let speed = try JSONDecoder().decode(Status.self, from: reply.body).statistics.speed
+        return speed.flatMap { $0 > 0 ? $0 : nil }
     }
 }
 

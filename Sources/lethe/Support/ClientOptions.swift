@@ -19,6 +19,11 @@ struct ClientOptions: ParsableArguments {
 
     var output: Output { Output(json: json) }
 
+    /// Whether somebody said where the coordinator is.
+    var namesCoordinator: Bool {
+        !coordinator.isEmpty || ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] != nil
+    }
+
     /// Connects; nothing is sent before the first request.
     func connect() throws -> CoordinatorClient {
         let client = try CoordinatorClient(

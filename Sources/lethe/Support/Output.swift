@@ -61,8 +61,10 @@ struct Output {
         }
     }
 
+    /// Says it on standard error. What it repeats of somebody's file moves no cursor.
     static func note(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }
+        FileHandle.standardError.write(Data((lines.joined(separator: "\n") + "\n").utf8))
     }
 }
 

@@ -29,21 +29,25 @@ struct JSONLinesReader {
 
     func read(into collector: inout RowCollector) throws {
         var seen: [String: Seen] = [:]
-        for file in files where file.isRegular { seen[file.path] = try read(file, .items, into: &collector) }
+        for file in files where file.isRegular {
+            try read(file, .items, into: &collector, &seen[file.path, default: Seen()])
+        }
         if !files.contains(where: { (seen[$0.path]?.items ?? 0) > 0 }) {
             for file in try inputs.beside(endings: Self.endings) {
+                var found = Seen()
                 do {
-                    let found = try read(file, .items, into: &collector)
+                    try read(file, .items, into: &collector, &found)
                     if found.items > 0 { collector.note(found.report(file)) }
-                } catch RecommendationError.unreadableFile(_, let reason) {
-                    // Nobody named it.
+                } catch RecommendationError.unreadableFile(_, let reason) where found.items == 0 {
+                    // Nobody named it. One that is cut behind its first items is the catalogue all the same, and not whole.
                     collector.note(SourceReport(file: file.name, use: .unused, reason: reason))
                 }
             }
         }
         for file in files {
-            seen[file.path, default: Seen()].add(
-                try read(file, file.isRegular ? .ratings : .both, into: &collector))
+            var found = Seen()
+            try read(file, file.isRegular ? .ratings : .both, into: &collector, &found)
+            seen[file.path, default: Seen()].add(found)
         }
         let found = files.map { seen[$0.path] ?? Seen() }
         try requireMeanings(found)
@@ -61,9 +65,11 @@ struct JSONLinesReader {
         }
     }
 
-    private func read(_ file: SourceFile, _ taking: Taking, into collector: inout RowCollector) throws -> Seen {
+    /// - Parameter seen: what was taken, also where the file cannot be read to its end.
+    private func read(
+        _ file: SourceFile, _ taking: Taking, into collector: inout RowCollector, _ seen: inout Seen
+    ) throws {
         let records = try JSONRecords(file)
-        var seen = Seen()
         // Most objects have the keys of the one before.
         var columns = Columns(header: [], rules: inputs.rules)
         while let line = try records.next() {
@@ -94,7 +100,6 @@ struct JSONLinesReader {
                 collector.refuse(refusal, file: records.name, line: line.number, isRating: !isItem)
             }
         }
-        return seen
     }
 
     private func row(of object: JSONFields, _ columns: Columns) throws -> Row {
