@@ -63,8 +63,8 @@ struct FusedAdapterTests {
         }
     }
 
-    @Test("Where modules need different ranks, PEFT's patterns say so")
-    func patterns() throws {
+    @Test("Where modules need different ranks, all get the largest: PEFT forgets patterns where it adds adapters up")
+    func oneRank() throws {
         let adapter = Self.adapter([.query, .value, .output, .gate])
         try withTemporaryDirectory { directory in
             try adapter.write(toDirectory: directory, model: Self.model(), baseModelName: nil)
@@ -73,8 +73,7 @@ struct FusedAdapterTests {
             let config = try #require(json as? [String: Any])
             #expect(config["target_modules"] as? [String] == ["qkv_proj", "gate_up_proj", "o_proj"])
             #expect(config["r"] as? Int == 4 && config["lora_alpha"] as? Double == 12)
-            #expect(config["rank_pattern"] as? [String: Int] == ["gate_up_proj": 2, "o_proj": 2])
-            #expect(config["alpha_pattern"] as? [String: Double] == ["gate_up_proj": 6, "o_proj": 6])
+            #expect(config["rank_pattern"] == nil && config["alpha_pattern"] == nil)
             #expect(config["base_model_name_or_path"] == nil)
             let back = try Adapter(directory: directory, model: Self.model())
             #expect(back.layout.configuration.rank == 4 && back.layout.configuration.scale == 3)
@@ -86,6 +85,64 @@ struct FusedAdapterTests {
                     #expect(zip(old, new).allSatisfy { abs($0 - $1) < 1e-4 })
                 }
             }
+        }
+    }
+
+    /// What reading an export says whose configuration was changed.
+    private func reading(_ change: (inout [String: Any]) -> Void) throws -> String {
+        try withTemporaryDirectory { directory in
+            try Self.adapter([.query, .value, .output]).write(
+                toDirectory: directory, model: Self.model(), baseModelName: nil)
+            let file = URL(fileURLWithPath: "\(directory)/adapter_config.json")
+            var config = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+            change(&config)
+            try JSONSerialization.data(withJSONObject: config).write(to: file)
+            do {
+                return "scale \(try Adapter(directory: directory, model: Self.model()).layout.configuration.scale)"
+            } catch let error as LanguageModelError {
+                return "\(error)"
+            }
+        }
+    }
+
+    @Test("A pattern means modules by their plain names, or is refused: none is passed over")
+    func patterns() throws {
+        #expect(try reading { _ in } == "scale 3.0")
+        #expect(try reading { $0["alpha_pattern"] = ["qkv_proj": 12] } == "scale 3.0")
+        #expect(try reading { $0["target_modules"] = ["self_attn.qkv_proj", "o_proj"] } == "scale 3.0")
+        for pattern in ["rank_pattern", "alpha_pattern"] {
+            for key in ["self_attn.qkv_proj", "layers.0.self_attn.qkv_proj", ".*proj", "down_proj", ""] {
+                #expect(try reading { $0[pattern] = [key: 4] }.contains("\(pattern) has \(key)"), "\(key)")
+            }
+            let whole = try reading {
+                $0["target_modules"] = "all-linear"
+                $0[pattern] = ["qkv_proj": 4]
+            }
+            #expect(whole.contains("\(pattern) has qkv_proj"))
+        }
+        #expect(try reading { $0["alpha_pattern"] = ["qkv_proj": 32] }.contains("differ in lora_alpha / r"))
+        // PEFT would not load these weights with these ranks either.
+        #expect(
+            try reading {
+                $0["rank_pattern"] = ["o_proj": 2]
+                $0["alpha_pattern"] = ["o_proj": 6]
+            }.contains("o_proj"))
+        #expect(try reading { $0["r"] = 8 }.contains("lora_"))
+    }
+
+    @Test("A rank that the file does not hold is refused before memory is taken for it")
+    func hugeRank() throws {
+        let wide = ModelConfiguration(
+            family: .llama, vocabulary: 32, hidden: 16, layers: 2, heads: 4, keyValueHeads: 2, headDimension: 4,
+            intermediate: 1 << 40, context: 64, ropeTheta: 10000, rmsNormEpsilon: 1e-6, tiedEmbeddings: false,
+            attentionBias: false)
+        try withTemporaryDirectory { directory in
+            let adapter = Self.adapter([.query])
+            try adapter.write(toDirectory: directory, model: Self.model(.llama), baseModelName: nil)
+            let file = URL(fileURLWithPath: "\(directory)/adapter_config.json")
+            let text = try String(contentsOf: file, encoding: .utf8)
+            try Data(text.replacing("\"r\" : 2", with: "\"r\" : 1099511627776").utf8).write(to: file)
+            #expect(throws: LanguageModelError.self) { try Adapter(directory: directory, model: wide) }
         }
     }
 

@@ -32,7 +32,10 @@ extension Adapter {
         let file = try MappedFile(path: path)
         let json = try file.withBytes { try JSONParser.parse($0, path: path) }
         let weights = try MappedFile(path: "\(directory)/\(Self.weightsName)")
-        let dealt = try weights.withBytes { try PEFTAdapter.dealt($0, path: weights.path, model: model) }
+        let ranks = try StoredRanks(peft: json, model: model)
+        let dealt = try weights.withBytes {
+            try PEFTAdapter.dealt($0, path: weights.path, model: model, ranks: ranks)
+        }
         func withBytes<Value>(_ body: (UnsafeRawBufferPointer) throws -> Value) throws -> Value {
             if let dealt { return try dealt.withUnsafeBytes(body) }
             return try weights.withBytes(body)
@@ -42,7 +45,7 @@ extension Adapter {
         }
         let layout = AdapterLayout(
             model: model,
-            configuration: try LoRAConfiguration(peft: json, model: model, adapted: Set(adapted)))
+            configuration: try LoRAConfiguration(peft: json, ranks: ranks, model: model, adapted: Set(adapted)))
         try self.init(layout: layout, path: weights.path) { body in try withBytes(body) }
         try checkFinite()
     }
@@ -63,9 +66,6 @@ private struct PEFTConfiguration: Encodable {
     var initialisesWeights = true
     var usesRootOfRank = false
     var usesDoRA = false
-    /// Of modules whose rank and alpha are not `rank` and `alpha`.
-    var rankPattern: [String: Int]?
-    var alphaPattern: [String: Double]?
 
     enum CodingKeys: String, CodingKey {
         case type = "peft_type"
@@ -81,21 +81,56 @@ private struct PEFTConfiguration: Encodable {
         case initialisesWeights = "init_lora_weights"
         case usesRootOfRank = "use_rslora"
         case usesDoRA = "use_dora"
-        case rankPattern = "rank_pattern"
-        case alphaPattern = "alpha_pattern"
     }
 
     init(_ configuration: LoRAConfiguration, _ written: PEFTAdapter, baseModelName: String?) {
         baseModel = baseModelName
-        // Where all modules agree, no pattern is needed.
-        rank = written.ranks.first?.rank ?? configuration.rank
+        rank = written.rank
         let perRank = configuration.alpha / Double(configuration.rank)
         alpha = rank == configuration.rank ? configuration.alpha : perRank * Double(rank)
         targets = written.targets
-        let others = written.ranks.filter { $0.rank != rank }
-        guard !others.isEmpty else { return }
-        rankPattern = Dictionary(uniqueKeysWithValues: others.map { ($0.module, $0.rank) })
-        alphaPattern = Dictionary(uniqueKeysWithValues: others.map { ($0.module, perRank * Double($0.rank)) })
+    }
+}
+
+extension StoredRanks {
+    /// Of a base model whose modules hold several layers each may have a rank of its own, all with the same alpha / r.
+    ///
+    /// - Throws: `LanguageModelError.adapterMismatch`, also for a pattern of which it is not plain which modules it means: PEFT
+    ///   takes any end of a module's path, and expressions.
+    init(peft json: JSONValue, model: ModelConfiguration) throws {
+        func mismatch(_ reason: String) -> LanguageModelError { .adapterMismatch(reason: reason) }
+        guard let usual = json["r"]?.integer, usual > 0 else { throw mismatch("its rank r is missing or not positive") }
+        let shapes = LinearSite.allCases.map { model.shape(of: $0) }
+        let largest = shapes.map { max($0.inputs, $0.outputs) }.max() ?? 0
+        guard usual <= largest else { throw mismatch("its rank \(usual) exceeds the width of every layer") }
+        var own: [String: Int] = [:]
+        if !FusedModule.all(of: model).isEmpty {
+            let modules = (json["target_modules"]?.array ?? []).compactMap {
+                $0.string?.split(separator: ".").last.map(String.init)
+            }
+            for pattern in ["rank_pattern", "alpha_pattern"] {
+                for (key, _) in json[pattern]?.members ?? [] where modules.count(where: { $0 == key }) != 1 {
+                    throw mismatch("\(pattern) has \(key), which is not the plain name of one of its target modules")
+                }
+            }
+            guard let alpha = json["lora_alpha"]?.number else { throw mismatch("lora_alpha is missing") }
+            let scale = alpha / Double(usual)
+            for module in modules {
+                let rank = json["rank_pattern"]?[module]?.integer ?? usual
+                guard (1...largest).contains(rank) else {
+                    throw mismatch("the rank \(rank) of \(module) is none, or exceeds the width of every layer")
+                }
+                let others = json["alpha_pattern"]?[module]?.number ?? alpha
+                guard abs(others / Double(rank) - scale) < 1e-9 else {
+                    throw mismatch("its modules differ in lora_alpha / r, which is not supported")
+                }
+                own[module] = rank
+            }
+            guard json["use_rslora"]?.bool != true || own.values.allSatisfy({ $0 == usual }) else {
+                throw mismatch("use_rslora with rank_pattern is not supported")
+            }
+        }
+        self.init(usual: usual, own: own)
     }
 }
 
@@ -114,8 +149,8 @@ extension LoRAConfiguration {
     /// Ways to draw the first A and B that leave the base model as it is.
     private static let initialisations: Set<String> = ["gaussian", "eva", "orthogonal"]
 
-    /// - Parameter adapted: the sites that the weights have factors for.
-    init(peft json: JSONValue, model: ModelConfiguration, adapted: Set<LinearSite>) throws {
+    /// - `adapted`: the sites that the weights have factors for.
+    init(peft json: JSONValue, ranks: StoredRanks, model: ModelConfiguration, adapted: Set<LinearSite>) throws {
         func mismatch(_ reason: String) -> LanguageModelError { .adapterMismatch(reason: reason) }
         guard let members = json.members else { throw mismatch("its configuration is not a JSON object") }
         let kind = json["peft_type"]?.string ?? "unknown"
@@ -129,34 +164,15 @@ extension LoRAConfiguration {
         if let name = json["init_lora_weights"]?.string, !Self.initialisations.contains(name) {
             throw mismatch("its initialisation \(name) changes the base model")
         }
-        guard var rank = json["r"]?.integer, rank > 0 else { throw mismatch("its rank r is missing or not positive") }
-        let shapes = LinearSite.allCases.map { model.shape(of: $0) }
-        let largest = shapes.map { max($0.inputs, $0.outputs) }.max() ?? 0
-        guard rank <= largest else { throw mismatch("its rank \(rank) exceeds the width of every layer") }
-        guard var alpha = json["lora_alpha"]?.number else { throw mismatch("lora_alpha is missing") }
-        let modules = (json["target_modules"]?.array ?? []).compactMap(\.string)
-        if !patterns.isEmpty, !modules.isEmpty {
-            let own = modules.map { module in
-                (
-                    rank: json["rank_pattern"]?[module]?.integer ?? rank,
-                    alpha: json["alpha_pattern"]?[module]?.number ?? alpha
-                )
-            }
-            let scale = alpha / Double(rank)
-            guard own.allSatisfy({ (1...largest).contains($0.rank) && abs($0.alpha / Double($0.rank) - scale) < 1e-9 })
-            else { throw mismatch("its modules differ in lora_alpha / r, which is not supported") }
-            guard json["use_rslora"]?.bool != true || own.allSatisfy({ $0.rank == rank }) else {
-                throw mismatch("use_rslora with rank_pattern is not supported")
-            }
-            // The layers get the largest rank, the others' factors zeros.
-            rank = own.map(\.rank).max() ?? rank
-            alpha = scale * Double(rank)
-        }
+        guard let alpha = json["lora_alpha"]?.number else { throw mismatch("lora_alpha is missing") }
+        // The layers get the largest rank, the others' factors zeros; alpha / r is the same for all.
+        let rank = ranks.largest
+        let wide = rank == ranks.usual ? alpha : alpha / Double(ranks.usual) * Double(rank)
         let usesRootOfRank = json["use_rslora"]?.bool ?? false
         self.init(
             rank: rank,
             // rsLoRA (arXiv 2312.03732) scales by alpha / √rank.
-            alpha: usesRootOfRank ? alpha * Double(rank).squareRoot() : alpha,
+            alpha: usesRootOfRank ? wide * Double(rank).squareRoot() : wide,
             targets: try Self.targets(json["target_modules"], adapted: adapted, model: model))
     }
 

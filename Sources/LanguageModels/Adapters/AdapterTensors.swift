@@ -54,7 +54,7 @@ extension Adapter {
         layout: AdapterLayout, path: String,
         withBytes: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) throws {
-        var values = [Float](repeating: 0, count: layout.count)
+        var values: [Float] = []
         try withBytes { bytes in
             let header = try SafetensorsHeader(bytes, path: path)
             if let alpha = header.metadata.first(where: { $0.key == Self.alphaKey })?.value,
@@ -70,7 +70,9 @@ extension Adapter {
                     throw LanguageModelError.adapterMismatch(reason: "it holds the tensor \(name) twice")
                 }
             }
-            for part in layout.parts {
+            let parts = layout.parts
+            var found: [(part: AdapterLayout.Part, entry: SafetensorsHeader.Entry, encoding: TensorEncoding)] = []
+            for part in parts {
                 guard let entry = entries.removeValue(forKey: part.name) else {
                     throw LanguageModelError.adapterMismatch(reason: "it lacks the tensor \(part.name)")
                 }
@@ -81,14 +83,19 @@ extension Adapter {
                     throw LanguageModelError.adapterMismatch(
                         reason: "the tensor \(part.name) is \(entry.type); F32, F16 and BF16 are supported")
                 }
+                found.append((part, entry, encoding))
+            }
+            if let surplus = entries.keys.min() {
+                throw LanguageModelError.adapterMismatch(reason: "it also holds the tensor \(surplus)")
+            }
+            // Only now: what is asked for does not bound the memory, what the file holds does.
+            values = [Float](repeating: 0, count: layout.count)
+            for (part, entry, encoding) in found {
                 values.withUnsafeMutableBufferPointer { target in
                     encoding.decode(
                         UnsafeRawBufferPointer(rebasing: bytes[entry.range]),
                         into: UnsafeMutableBufferPointer(rebasing: target[part.range]))
                 }
-            }
-            if let surplus = entries.keys.min() {
-                throw LanguageModelError.adapterMismatch(reason: "it also holds the tensor \(surplus)")
             }
         }
         self.init(layout: layout, values: values)

@@ -85,8 +85,8 @@ struct FusedModule {
 struct PEFTAdapter {
     let bytes: [UInt8]
     let targets: [String]
-    /// By module; PEFT's `r` and `lora_alpha` are those of most, the others stand in its patterns.
-    let ranks: [(module: String, rank: Int)]
+    /// Of all modules: PEFT has patterns for others, but forgets them where it adds adapters up.
+    let rank: Int
 
     init(_ adapter: Adapter, model: ModelConfiguration) {
         let configuration = adapter.layout.configuration
@@ -96,7 +96,7 @@ struct PEFTAdapter {
         guard !fused.isEmpty else {
             bytes = adapter.safetensorsBytes()
             targets = configuration.targets.map(\.rawValue)
-            ranks = targets.map { ($0, configuration.rank) }
+            rank = configuration.rank
             return
         }
         let alone = configuration.targets.filter { site in !fused.contains { $0.sites.contains(site) } }
@@ -106,23 +106,28 @@ struct PEFTAdapter {
         let tensors = parts.map {
             SafetensorsWriter.Tensor(name: $0.name, shape: $0.shape, floats: adapter.values[$0.range])
         }
+        let adapted = fused.map { $0.sites.count(where: configuration.targets.contains) }
+        let rank = configuration.rank * (adapted.max() ?? 1)
         bytes = SafetensorsWriter.bytes(
-            of: fused.flatMap { $0.tensors(of: adapter, model: model) } + tensors, metadata: [("format", "pt")])
-        ranks =
-            fused.map { module in
-                (module.name, configuration.rank * module.sites.count(where: configuration.targets.contains))
-            } + alone.map { ($0.rawValue, configuration.rank) }
-        targets = ranks.map(\.module)
+            of: (fused.flatMap { $0.tensors(of: adapter, model: model) } + tensors).map { $0.padded(toRank: rank) },
+            metadata: [("format", "pt")])
+        targets = fused.map(\.name) + alone.map(\.rawValue)
+        self.rank = rank
     }
 
     /// What PEFT wrote, with the factors of fused modules dealt to their layers; nil: there is nothing to deal.
-    static func dealt(_ bytes: UnsafeRawBufferPointer, path: String, model: ModelConfiguration) throws -> [UInt8]? {
+    ///
+    /// - `ranks`: those that the adapter's configuration says, by module.
+    static func dealt(
+        _ bytes: UnsafeRawBufferPointer, path: String, model: ModelConfiguration, ranks: StoredRanks
+    ) throws -> [UInt8]? {
         let modules = FusedModule.all(of: model)
         guard !modules.isEmpty else { return nil }
         let header = try SafetensorsHeader(bytes, path: path)
         var tensors: [SafetensorsWriter.Tensor] = []
         var isDealt = false
         for entry in header.entries {
+            try ranks.check(entry)
             var parts: [SafetensorsWriter.Tensor]?
             for module in modules where parts == nil { parts = try module.parts(of: entry, bytes: bytes, model: model) }
             if let parts {
@@ -138,13 +143,42 @@ struct PEFTAdapter {
         }
         guard isDealt else { return nil }
         // Modules may differ in rank, our layers may not: zeros add nothing.
-        let ranks = tensors.filter { $0.name.hasSuffix(".lora_A.weight") }.compactMap(\.shape.first)
-        let rank = ranks.max() ?? 0
+        let rank = ranks.largest
+        // Ranks of a few numbers in a file must not ask for any amount of memory.
+        let wide = tensors.reduce(0) { $0 + $1.bytes.count / max(1, $1.rank ?? rank) * rank }
+        guard wide <= 64 * max(bytes.count, 1) else {
+            throw LanguageModelError.adapterMismatch(reason: "its modules' ranks lie too far apart")
+        }
         return SafetensorsWriter.bytes(of: tensors.map { $0.padded(toRank: rank) }, metadata: header.metadata)
     }
 }
 
+/// The ranks that `adapter_config.json` says: `r`, and those of the modules that `rank_pattern` names.
+struct StoredRanks {
+    let usual: Int
+    let own: [String: Int]
+
+    var largest: Int { max(usual, own.values.max() ?? 0) }
+
+    /// - Throws: `LanguageModelError.wrongShape` for a factor of another rank, which PEFT would not load either.
+    func check(_ entry: SafetensorsHeader.Entry) throws {
+        guard let factor = PEFTName(entry.name), entry.shape.count == 2 else { return }
+        let rank = own[factor.module] ?? usual
+        let isA = factor.name.hasSuffix(".lora_A.weight")
+        guard entry.shape[isA ? 0 : 1] == rank else {
+            let expected = isA ? [rank, entry.shape[1]] : [entry.shape[0], rank]
+            throw LanguageModelError.wrongShape(name: entry.name, expected: expected, found: entry.shape)
+        }
+    }
+}
+
 extension SafetensorsWriter.Tensor {
+    /// Of a factor, as it is stored.
+    fileprivate var rank: Int? {
+        guard shape.count == 2 else { return nil }
+        return name.hasSuffix(".lora_A.weight") ? shape[0] : name.hasSuffix(".lora_B.weight") ? shape[1] : nil
+    }
+
     /// A factor `[rank, inputs]` with further rows of zeros, or `[outputs, rank]` with further columns.
     fileprivate func padded(toRank rank: Int) -> SafetensorsWriter.Tensor {
         guard shape.count == 2, shape[0] > 0, shape[1] > 0 else { return self }
