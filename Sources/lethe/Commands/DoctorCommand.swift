@@ -87,10 +87,11 @@ struct DoctorCommand: ParsableCommand {
     }
 
     private func memory() -> Check {
-        let gibibytes = Double(ProcessInfo.processInfo.physicalMemory) / Double(1 << 30)
+        let memory = AvailableMemory.current
+        let gibibytes = Double(memory.bytes) / Double(1 << 30)
         let enough = gibibytes >= 2
         return Check(
-            check: "memory", ok: enough, found: "\(decimal(gibibytes, 1)) GiB",
+            check: "memory", ok: enough, found: "\(decimal(gibibytes, 1)) GiB" + (memory.bound.map { ", by \($0)" } ?? ""),
             fix: enough ? nil : "the default model needs about 1 GiB a worker; use a machine with at least 2 GiB")
     }
 

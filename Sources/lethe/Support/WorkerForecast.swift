@@ -15,7 +15,7 @@ struct WorkerForecast: Encodable {
     var weightBytes: Int
     /// Each worker's own.
     var workerBytes: Int
-    /// Of the machine.
+    /// Of the machine, or what its control groups leave of it.
     var memoryBytes: Int
     /// Of one worker with all cores, if nothing but matrix products took time.
     var tokensPerSecondAtMost: Double
@@ -40,7 +40,7 @@ struct WorkerForecast: Encodable {
         self.prompts = prompts
         weightBytes = forecast.weightBytes
         workerBytes = forecast.trainingBytes + Self.processBytes
-        memoryBytes = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+        memoryBytes = AvailableMemory.current.bytes
         tokensPerSecondAtMost = try forecast.measuredTokensPerSecond(seconds: Self.measuredSeconds)
         let tokens = Double(prompts) * Double(Self.usualTokens) * 2
         shardSeconds = tokens / (tokensPerSecondAtMost * Self.usualShare)
