@@ -91,7 +91,8 @@ struct DoctorCommand: ParsableCommand {
         let gibibytes = Double(memory.bytes) / Double(1 << 30)
         let enough = gibibytes >= 2
         return Check(
-            check: "memory", ok: enough, found: "\(decimal(gibibytes, 1)) GiB" + (memory.bound.map { ", by \($0)" } ?? ""),
+            check: "memory", ok: enough,
+            found: "\(decimal(gibibytes, 1)) GiB" + (memory.bound.map { ", by \($0)" } ?? ""),
             fix: enough ? nil : "the default model needs about 1 GiB a worker; use a machine with at least 2 GiB")
     }
 
