@@ -58,12 +58,14 @@ struct OlderWorkerTests {
         #expect(fixture.status.operations.first?.progress.contains("waits for a worker") == false)
     }
 
-    @Test("One that does not say which methods it knows is given no case with a later one, and any other")
+    @Test("One that does not know a method, or computes cases otherwise, is given none: they would be kept as today's")
     func methods() {
-        func given(_ methods: [ComparisonMethod], _ said: [String]?) -> [String] {
+        func given(
+            _ methods: [ComparisonMethod], _ said: [String]?, comparison: Int? = ComparisonPlan.revision
+        ) -> [String] {
             var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
             let copies = [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")]
-            fixture.hello("a", copies: copies) { $0.methods = said }
+            fixture.hello("a", copies: copies) { ($0.methods, $0.comparison) = (said, comparison) }
             var options = ComparisonOptions.quick
             options.methods = methods
             fixture.ask(.compare(options), id: "c")
@@ -72,8 +74,11 @@ struct OlderWorkerTests {
                     operation: "c", .success(LoadedComparison(cases: PlannedCase.samples(1), basis: "basis"))))
             return comparisons(fixture)
         }
-        #expect(given([.original, .retrain, .ifru], nil) == ["a"])
-        #expect(given([.original, .retrain, .negativePreference], nil) == [])
+        #expect(given([.original, .retrain, .ifru], nil) == [])
+        for other in [nil, ComparisonPlan.revision - 1, ComparisonPlan.revision + 1] {
+            #expect(given([.original, .retrain, .ifru], ["original", "retrain", "ifru"], comparison: other) == [])
+        }
+        #expect(given([.original, .retrain, .ifru], ["original", "retrain", "ifru"]) == ["a"])
         #expect(given([.original, .retrain, .negativePreference], ["original", "retrain", "npo", "later"]) == ["a"])
         #expect(given([.original, .retrain, .ifru], ["original", "retrain", "npo"]) == [])
     }

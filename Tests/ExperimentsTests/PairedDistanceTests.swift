@@ -29,9 +29,11 @@ struct PairedDistanceTests {
         #expect(abs(difference.mean + 0.01) < 1e-12)
         // Σ(noise²)/(n − 1)/n, by hand.
         #expect(abs(try #require(difference.promptError) - (0.00001 / 4 / 5).squareRoot()) < 1e-12)
-        #expect(difference.tells && difference.seedError == nil)
+        #expect(difference.seedError == nil)
         #expect(try #require(single.standardError) > 0.04)
-        let report = ComparisonReport(paired: [made])
+        // What another training would come to is not known from one seed.
+        #expect(!difference.tells && ComparisonReport(paired: [made]).differences.map(\.isNearer) == [false])
+        let report = ComparisonReport(paired: [made, request(2, 0, [(.sisa, hard), (.ifru, other)])])
         #expect(report.differences.map(\.isNearer) == [true])
         #expect(report.differences.first?.method == .sisa && report.differences.first?.than == .ifru)
     }
@@ -49,7 +51,19 @@ struct PairedDistanceTests {
         // Standard deviation of −0.05, 0.04, −0.02 is 0.045826; by √3.
         #expect(abs(try #require(difference.seedError) - 0.0264575) < 1e-6)
         #expect(!difference.tells)
-        #expect(try #require(DistanceEstimate(.apaD, less: .e2urec, in: Array(requests.prefix(1)))).tells)
+    }
+
+    @Test("Requests that differ more than their prompts say count by how they differ")
+    func requests() throws {
+        // Within a request hardly any doubt, between the two the sign changes.
+        let pairs = [0.01, -0.005].enumerated().map { batch, shift in
+            let noise = [0.001, -0.001, 0.001, -0.001, 0.001, -0.001]
+            return request(1, batch, [(.apaD, noise.map { 0.1 + $0 }), (.ifru, noise.map { 0.1 + shift + $0 * 2 })])
+        }
+        let difference = try #require(DistanceEstimate(.apaD, less: .ifru, in: pairs))
+        #expect(abs(difference.mean + 0.0025) < 1e-12)
+        // |−0.01 − 0.005| / 2.
+        #expect(abs(try #require(difference.promptError) - 0.0075) < 1e-9)
     }
 
     @Test("Single prompts tell through requests and seeds; one alone tells nothing, and nor do equal answers")
@@ -59,7 +73,9 @@ struct PairedDistanceTests {
         #expect(alone.standardError == nil && !alone.tells)
         let two = request(1, 1, [(.sisa, [0.1]), (.ifru, [0.32])])
         let both = try #require(DistanceEstimate(.sisa, less: .ifru, in: [one, two]))
-        #expect(both.promptError != nil && both.tells && both.seeds == 1)
+        #expect(both.promptError != nil && !both.tells && both.seeds == 1)
+        let other = request(2, 0, [(.sisa, [0.1]), (.ifru, [0.31])])
+        #expect(try #require(DistanceEstimate(.sisa, less: .ifru, in: [one, two, other])).standardError != nil)
         #expect(try #require(DistanceEstimate(.sisa, less: .apaD, in: [one])).mean == 0)
         #expect(!(try #require(DistanceEstimate(.sisa, less: .apaD, in: [one, one]))).tells)
         #expect(DistanceEstimate(.sisa, less: .e2urec, in: [one]) == nil)
@@ -99,7 +115,7 @@ struct PairedDistanceTests {
         #expect(ComparisonReport(paired: [sound]).isFinite)
         let changes: [(inout PairedDistances) -> Void] = [
             { $0.means.removeLast() }, { $0.covariances?.removeLast() }, { $0.covariances?[0].removeLast() },
-            { $0.means[0] = .infinity }, { $0.covariances?[1][0] = .nan }, { $0.prompts = 0 }, { $0.prompts = -1 },
+            { $0.means[0] = .infinity }, { $0.covariances?[1][0] = .nan }, { $0.prompts = 0 }, { $0.prompts = -1 }, { $0.prompts = .max },
             { $0.methods[1] = .sisa }, { $0.means[0] = 1e300 },
         ]
         for change in changes {

@@ -277,6 +277,7 @@ final class WorkerLoop {
         hello.knowsLeave = true
         hello.averagings = WeightAveraging.allCases.map(\.rawValue)
         hello.methods = ComparisonMethod.allCases.map(\.rawValue)
+        hello.comparison = ComparisonPlan.revision
         return hello
     }
 }

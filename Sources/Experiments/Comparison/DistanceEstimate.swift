@@ -4,8 +4,9 @@ import Unlearning
 ///
 /// Seeds are the outer level: another seed draws other people to forget, other initial factors and another order, and its prompts
 /// are other ones. `seedError` is the standard error of the seeds' means, which has all of that in it, but is itself known badly
-/// from few seeds; `promptError` is that over the prompts of the forget sets, for the seeds that there are. The larger one is
-/// used. Closed formulas over paired differences: nothing is drawn, so that the same report always says the same.
+/// from few seeds; `promptError` is that over the prompts and requests of the forget sets, for the seeds that there are. The larger
+/// one is used. Prompts of one person share most of a history, so the error over prompts is too small, and one seed says nothing of
+/// what another training would: from one seed nothing is told. Closed formulas over paired differences: nothing is drawn, so that the same report always says the same.
 public struct DistanceEstimate: Codable, Hashable, Sendable {
     /// In nats: the mean over seeds of the means over requests of the means over prompts.
     public var mean: Double
@@ -23,8 +24,8 @@ public struct DistanceEstimate: Codable, Hashable, Sendable {
         return max(promptError ?? 0, seedError ?? 0)
     }
 
-    /// Whether it differs from 0 by more than two standard errors.
-    public var tells: Bool { standardError.map { abs(mean) > 2 * $0 } ?? false }
+    /// Whether it differs from 0 by more than two standard errors, over more than one seed.
+    public var tells: Bool { seeds > 1 && standardError.map { abs(mean) > 2 * $0 } ?? false }
 
     /// Of all requests of one kind: of a method's distances, less those of another if one is given, over the requests that
     /// both answered; nil: there is none.
@@ -66,14 +67,12 @@ public struct DistanceEstimate: Codable, Hashable, Sendable {
     /// nil for fewer than two values.
     static func standardErrorOfMean(_ values: [Double]) -> Double? { varianceOfMean(values)?.squareRoot() }
 
-    /// Of the mean over the requests of one seed: from their prompts, or, where one has a single prompt, from how the requests
-    /// differ.
+    /// Of the mean over the requests of one seed: from their prompts, or from how the requests differ, whichever is larger.
     private static func variance(of contrasts: [(mean: Double, variance: Double?)]) -> Double? {
         let inner = contrasts.compactMap(\.variance)
-        guard inner.count < contrasts.count else {
-            return inner.reduce(0, +) / Double(inner.count * inner.count)
-        }
-        return varianceOfMean(contrasts.map(\.mean))
+        let outer = varianceOfMean(contrasts.map(\.mean))
+        guard inner.count == contrasts.count else { return outer }
+        return max(outer ?? 0, inner.reduce(0, +) / Double(inner.count * inner.count))
     }
 
     private static func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }

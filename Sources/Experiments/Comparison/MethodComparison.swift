@@ -103,8 +103,15 @@ private final class ComparisonRun {
             report.paired?.append(judge.paired)
         }
         if comparison.methods.contains(where: { $0 == .apaD || $0 == .apaND }) {
-            let weights = try methods.attentionWeights(seed: comparison.seed, data: comparison.data)
-            report.attention = weights.map { [$0] } ?? []
+            // Where a shard comes to no number its rows say so; the others stand all the same.
+            do {
+                let weights = try methods.attentionWeights(seed: comparison.seed, data: comparison.data)
+                report.attention = weights.map { [$0] } ?? []
+            } catch UnlearningError.cancelled {
+                throw UnlearningError.cancelled
+            } catch {
+                report.attention = []
+            }
         }
         if !comparison.sequence.isEmpty {
             var drift = DriftRun(comparison: comparison, before: before, methods: methods, work: work)

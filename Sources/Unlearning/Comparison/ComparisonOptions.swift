@@ -64,9 +64,6 @@ public enum ComparisonMethod: String, Codable, CaseIterable, Hashable, Sendable 
     /// Those that train slice by slice.
     public static let sliced: Set<ComparisonMethod> = [.retrainSliced, .apaSliced]
 
-    /// Those of the releases whose workers do not say which they know.
-    public static let beforeTheyWereSaid = Set(allCases).subtracting([.negativePreference])
-
     /// The position among `allCases`: the order of every table.
     public var order: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }

@@ -37,6 +37,13 @@ public struct ComparisonReport: Codable, Hashable, Sendable {
     public var descriptions: [ComparisonDescription]
     /// One for each seed and forget request. nil: a report of an earlier release.
     public var paired: [PairedDistances]?
+    /// Cases that belong to the comparison and are not in the report (yet); nil: none.
+    public var missing: [PlannedCase]?
+    /// Why they are missing.
+    public var incomplete: String?
+
+    /// More than any data has; sums of counts from outside stay numbers.
+    static let mostPrompts = 1 << 40
 
     public init(
         cases: [CaseSummary] = [], rows: [ComparisonRow] = [], sequences: [DriftPoint] = [],
@@ -229,7 +236,7 @@ extension ComparisonReport {
             [
                 distance?.jensenShannon, distance?.symmetrisedKullbackLeibler, distance?.euclidean,
                 distance?.marginDifference,
-            ].allSatisfy { $0?.isFinite ?? true }
+            ].allSatisfy { $0?.isFinite ?? true } && (0...Self.mostPrompts).contains(distance?.count ?? 0)
         }
         let rowsAreFine = rows.allSatisfy { row in
             let (utility, effort) = (row.utility, row.effort)

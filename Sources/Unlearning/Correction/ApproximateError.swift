@@ -35,7 +35,8 @@ extension ApproximateError: CustomStringConvertible {
         case .forgottenAndRetained(let id): "prompt \(id) is to be forgotten and retained at once"
         case .dampingNotPositive: "the damping λ must be a positive number"
         case .noReferenceRows: "there are no reference rows to make the curvature of"
-        case .unknownPrompt(let id): "prompt \(id) is not part of the prepared training data"
+        // Without its id, from which somebody who suspects a person and an item can tell: reports and logs outlive forgetting.
+        case .unknownPrompt: "a prompt is not part of the prepared training data"
         case .preparationOfAnotherAdapter(let expected, let found):
             "the preparation was made for adapter \(expected), not for \(found); prepare again"
         case .predictionsDoNotHold(let disagreement, let tolerance):

@@ -190,7 +190,7 @@ public struct InfluencePreparation: Hashable, Sendable {
             AnswerLogits(yes: 1, no: -1)
         }
         guard let margin = result.logits.first?.margin, margin.isFinite, result.gradient.allSatisfy(\.isFinite) else {
-            throw UnlearningError.notFinite(what: "the margin's gradient of prompt \(prompt.id)")
+            throw UnlearningError.notFinite(what: "the margin's gradient of a prompt")
         }
         return (result.gradient, margin)
     }

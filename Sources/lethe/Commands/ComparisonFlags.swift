@@ -63,12 +63,15 @@ struct ComparisonFlags: ParsableArguments {
         var options = quick ? .quick : ComparisonOptions()
         if !forget.isEmpty {
             options.forget = try forget.map { text in
-                guard let kind = ForgetKind(text) else { throw ValidationError("\(text) is no kind of forgetting") }
+                guard let kind = ForgetKind(text) else { throw ValidationError(
+                        "\(text) is no kind of forgetting: users:P%, core:P%, edge:P% and noise:P% with P above 0 and up to "
+                            + "50, user:N and interaction:N with N from 1 to 64") }
                 return kind
             }
         }
         if let methods {
-            options.methods = try methods.split(separator: ",").map { name in
+            guard !methods.isEmpty else { throw ValidationError("--methods names none") }
+            options.methods = try methods.split(separator: ",", omittingEmptySubsequences: false).map { name in
                 guard let method = ComparisonMethod(rawValue: String(name)) else {
                     throw ValidationError("\(name) is no method")
                 }
@@ -119,11 +122,13 @@ struct ComparisonFlags: ParsableArguments {
         var comparison = try ResumableComparison(resume, options: options())
         let stop = StopRequest()
         let outcome = try comparison.run(client.connect(), isStopped: { stop.isSet })
-        let (report, missing) = (outcome.cases.report, outcome.cases.missing)
+        var report = outcome.cases.report
         guard let reason = outcome.reason.map(CommandFailure.init) else {
             return try show(report, directory, client.output)
         }
-        try show(report, directory, client.output, missing: missing, incomplete: reason.message)
+        let missing = outcome.cases.missing
+        (report.missing, report.incomplete) = (missing, reason.message)
+        try show(report, directory, client.output)
         Output.note("\(reason.message); \(missing.count) of \(outcome.cases.plan.count) cases are missing")
         throw ExitCode(reason.status.rawValue)
     }
@@ -138,18 +143,15 @@ struct ComparisonFlags: ParsableArguments {
         return report
     }
 
-    private func show(
-        _ report: ComparisonReport, _ directory: URL?, _ output: Output, missing: [PlannedCase] = [],
-        incomplete: String? = nil
-    ) throws {
+    private func show(_ report: ComparisonReport, _ directory: URL?, _ output: Output) throws {
         let written = try directory.map { try Self.write(report, into: $0) } ?? []
         let printed = Printed(
             cases: report.cases, summary: report.summaries, drift: report.driftSummaries, rows: report.rows,
             sequences: report.sequences, attention: report.attention, descriptions: report.descriptions,
             figures: written, intervals: report.intervals, differences: report.differences, paired: report.paired,
-            missing: missing, incomplete: incomplete)
+            missing: report.missing ?? [], incomplete: report.incomplete)
         try output.emit(printed) {
-            let text = ComparisonText(report, missing: missing).text
+            let text = ComparisonText(report).text
             return ([text] + written.map { "written: \($0)" }).joined(separator: "\n")
         }
     }

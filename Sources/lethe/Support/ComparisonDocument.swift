@@ -15,7 +15,7 @@ struct ComparisonDocument {
 
     var markdown: String {
         let parts: [[String]] = [
-            ["# Methods of unlearning, side by side", ComparisonText(report).header + ".", Self.reading],
+            ["# Methods of unlearning, side by side", ComparisonText(report).header + ".", gaps, Self.reading],
             ["## Distance to retraining, quality and time", image("request-time")],
             sections { kind, summaries in
                 [sizes(of: kind), quality(summaries), nearer(of: kind)].filter { !$0.isEmpty }.joined(separator: "\n\n")
@@ -25,6 +25,12 @@ struct ComparisonDocument {
             [drift, image("attention"), failures, descriptions],
         ]
         return parts.joined().filter { !$0.isEmpty }.joined(separator: "\n\n") + "\n"
+    }
+
+    private var gaps: String {
+        let lines = ComparisonText(report).gaps.split(separator: "\n")
+        guard let head = lines.first else { return "" }
+        return "**Not complete:** \(head)" + lines.dropFirst().map { "\n- " + $0.drop { $0 == " " } }.joined()
     }
 
     private static let reading = """

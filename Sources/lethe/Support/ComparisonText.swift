@@ -5,13 +5,8 @@ import Unlearning
 /// A comparison of methods as tables for people; the JSON has more.
 struct ComparisonText {
     private let report: ComparisonReport
-    private let missing: [PlannedCase]
 
-    /// - Parameter missing: cases that belong to the comparison and are not in the report.
-    init(_ report: ComparisonReport, missing: [PlannedCase] = []) {
-        self.report = report
-        self.missing = missing
-    }
+    init(_ report: ComparisonReport) { self.report = report }
 
     var text: String {
         guard !report.cases.isEmpty else { return [header, gaps].filter { !$0.isEmpty }.joined(separator: "\n\n") }
@@ -20,8 +15,8 @@ struct ComparisonText {
     }
 
     /// What the table does not stand on.
-    private var gaps: String {
-        guard !missing.isEmpty else { return "" }
+    var gaps: String {
+        guard let missing = report.missing, !missing.isEmpty else { return "" }
         let all = missing.count + report.cases.count
         return "\(missing.count) of \(all) cases are missing:\n"
             + missing.map { "  seed \($0.seed), \($0.data)" }.joined(separator: "\n")

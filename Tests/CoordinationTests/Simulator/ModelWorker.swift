@@ -189,6 +189,7 @@ struct ModelWorker {
         hello.knowsLeave = true
         hello.averagings = WeightAveraging.allCases.map(\.rawValue)
         hello.methods = ComparisonMethod.allCases.map(\.rawValue)
+        hello.comparison = ComparisonPlan.revision
         return .hello(hello)
     }
 

@@ -36,6 +36,7 @@ extension TranscriptRunner {
         hello.knowsLeave = true
         hello.averagings = WeightAveraging.allCases.map(\.rawValue)
         hello.methods = ComparisonMethod.allCases.map(\.rawValue)
+        hello.comparison = ComparisonPlan.revision
         try say(.hello(hello), by: worker)
     }
 

@@ -108,6 +108,7 @@ package struct CoordinatorFixture {
         hello.knowsLeave = true
         hello.averagings = WeightAveraging.allCases.map(\.rawValue)
         hello.methods = ComparisonMethod.allCases.map(\.rawValue)
+        hello.comparison = ComparisonPlan.revision
         change(&hello)
         feed(.worker(peer: self.peer(peer ?? name), .hello(hello)))
     }

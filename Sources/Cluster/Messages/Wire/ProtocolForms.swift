@@ -42,9 +42,11 @@ extension WorkerMessage.Hello {
     }
 
     /// The methods whose rows of a comparison it computes as they are now: sliced rows have averages, those of the cluster's own
-    /// specification if that has slices.
+    /// specification if that has slices. None of a release that computes or reports cases otherwise: what it found would be kept
+    /// as one of this release's.
     package func comparedMethods(where specification: TrainingSpecification) -> Set<ComparisonMethod> {
-        let known = methods.map { Set($0.compactMap(ComparisonMethod.init)) } ?? ComparisonMethod.beforeTheyWereSaid
+        guard comparison == ComparisonPlan.revision else { return [] }
+        let known = Set((methods ?? []).compactMap(ComparisonMethod.init))
         let usual = WeightAveraging.standard(slices: ComparisonSettings.usualSlices)
         let isSlicedAsNow = knownAveragings.contains(specification.slices > 1 ? specification.averaging : usual)
         return isSlicedAsNow ? known : known.subtracting(ComparisonMethod.sliced)

@@ -74,8 +74,11 @@ public enum WorkerMessage: Sendable, Equatable {
         package var averages: Bool?
         /// The means that its trainings know (`WeightAveraging`); nil: those of before any release said so.
         public var averagings: [String]?
-        /// The methods that its comparisons know (`ComparisonMethod`); nil: those of before any release said so.
+        /// The methods that its comparisons know (`ComparisonMethod`); nil: as `comparison`.
         public var methods: [String]?
+        /// How it computes and reports them (`ComparisonPlan.revision`); nil: in a way of before
+        /// any release said so.
+        public var comparison: Int?
         /// What people are to call it (`WorkerName`); nil: the coordinator finds a name.
         public var label: String?
         /// `Release.version`; nil: it is of a release that does not say.
