@@ -12,6 +12,9 @@ import Foundation
 /// EUROCRYPT 1997; K. Lewi et al., "Securing Update Propagation with Homomorphic Hashing", IACR 2019/227). What lies in a
 /// set twice counts twice; 2^16 times is as good as never, so nobody may choose how often an entry is there: a manifest
 /// names a prompt once.
+///
+/// The sum is no hash that hides: one of a set less one of a part of it is that of the rest, and a few hundred guessed entries
+/// are told apart by linear algebra. What is shown is `hexadecimal`; `bytes` are kept like the entries themselves.
 public struct ManifestDigest: Equatable, Sendable {
     static let laneCount = 1024
     public static let byteCount = 2 * laneCount

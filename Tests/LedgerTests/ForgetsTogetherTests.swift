@@ -98,7 +98,11 @@ struct ForgetsTogetherTests {
         defer { try? FileManager.default.removeItem(at: copy) }
         let again = try fixture.open(at: copy)
         #expect(try again.statistics().users == 6)
-        let kept = try again.inspect("SELECT slot FROM people UNION ALL SELECT slot FROM shards WHERE slot IS NOT NULL")
+        let kept = try again.inspect(
+            """
+            SELECT slot FROM people UNION ALL SELECT slot FROM shards WHERE slot IS NOT NULL
+            UNION ALL SELECT slot FROM sums
+            """)
         let adapters = try again.inspect("SELECT DISTINCT slot FROM adapters WHERE slot IS NOT NULL")
         #expect(try usedSlots(copy) == kept.count + adapters.count)
     }

@@ -65,16 +65,15 @@ extension Ledger {
 
     /// Of no prompt.
     static func makeSummaries(_ db: Database, shards: Int) throws {
-        let empty = ManifestDigest()
+        let empty = ManifestDigest().hexadecimal
         for shard in 0..<shards {
             try db.execute(
-                sql: "INSERT INTO shards (shard, manifest, prompts, summary) VALUES (?, ?, 0, ?)",
-                arguments: [shard, empty.hexadecimal, empty.bytes])
+                sql: "INSERT INTO shards (shard, manifest, prompts) VALUES (?, ?, 0)", arguments: [shard, empty])
         }
         for split in Split.allCases {
             try db.execute(
-                sql: "INSERT INTO splits (split, prompts, likes, digest, summary) VALUES (?, 0, 0, ?, ?)",
-                arguments: [split.rawValue, empty.hexadecimal, empty.bytes])
+                sql: "INSERT INTO splits (split, prompts, likes, digest) VALUES (?, 0, 0, ?)",
+                arguments: [split.rawValue, empty])
         }
     }
 
@@ -93,8 +92,11 @@ extension Ledger {
 
     func heal(accepting accepted: AcceptedLosses, at time: Date) throws {
         try settleKeys(accepting: accepted, at: time)
+        try sealOlderSums()
+        try sealOlderCentres()
         _ = try read(catalogue)
         try setDamagedPeopleAside(at: time)
+        try recountLostSums(at: time)
         try makeLookupsAnew()
         try sealOlderAdapters()
         let pending = try read { try Meta.purgePending.value(Bool.self, $0) ?? false }

@@ -27,6 +27,7 @@ enum LedgerSchema {
         migrator.registerMigration("slices on record", migrate: slicesOnRecord)
         migrator.registerMigration("fleet", migrate: fleet)
         migrator.registerMigration("stages on record", migrate: stagesOnRecord)
+        migrator.registerMigration("sealed sums", migrate: sealedSums)
         return migrator
     }
 

@@ -96,12 +96,12 @@ extension Ledger {
         guard undealt.loads.count == configuration.shards else {
             throw LedgerError.corrupt(table: "shards", column: "shard", reason: "are not those of this cluster")
         }
-        if let record = try Row.fetchOne(db, sql: "SELECT dimension, centres FROM partition") {
-            guard try record.count("dimension", in: "partition") == undealt.width else {
+        if let recorded = try centres(db) {
+            guard recorded.dimension == undealt.width else {
                 throw LedgerError.corrupt(
                     table: "partition", column: "dimension", reason: "is not that of the embeddings")
             }
-            undealt.centres = try record.floats("centres", in: "partition")
+            undealt.centres = recorded.values
         }
         return .dealing(undealt)
     }
@@ -118,9 +118,7 @@ extension Ledger {
         guard let context = try promptContext(db) else { throw LedgerError.nothingToPartition }
         var dealt = before
         if !isRecorded {
-            try db.execute(
-                sql: "INSERT INTO partition (id, dimension, centres, time) VALUES (1, ?, ?, ?)",
-                arguments: [dealt.width, Data(LittleEndianFloats.bytes(dealt.centres)), time.milliseconds])
+            try record(centres: dealt.centres, dimension: dealt.width, at: time, db)
             dealt.isRecorded = true
         }
         var (summaries, uses) = (Summaries(), CatalogueCounts())

@@ -40,8 +40,8 @@ extension Ledger {
     /// - Parameter most: nil: there is no limit.
     static func makeReferences(_ db: Database, most: Int?) throws {
         try db.execute(
-            sql: "INSERT OR REPLACE INTO reference_prompts (id, most, level, prompts, summary) VALUES (1, ?, 0, 0, ?)",
-            arguments: [most, ManifestDigest().bytes])
+            sql: "INSERT OR REPLACE INTO reference_prompts (id, most, level, prompts, digest) VALUES (1, ?, 0, 0, ?)",
+            arguments: [most, ManifestDigest().hexadecimal])
     }
 
     /// Halves the sample as often as it takes. That goes through those who are in it: with every halving twice as many come

@@ -126,13 +126,13 @@ extension Ledger {
             try dropKey(ofShard: shard, db)
             try dropStages(shard: shard, from: effect.shards[shard]?.slice ?? 1, db)
         }
-        if !wasTuned || !effect.shards.isEmpty || !summaries.shards.isEmpty || summaries.touches(.validation) {
+        if !wasTuned || !effect.shards.isEmpty || summaries.touchesShards || summaries.touches(.validation) {
             try db.execute(sql: "DELETE FROM tuning")
         }
         // Centres of a partition that nobody is left in say something about the people who were.
         let left = try Int.fetchOne(db, sql: "SELECT prompts FROM splits WHERE split = 'train'") ?? 0
         if left == 0 {
-            try db.execute(sql: "DELETE FROM partition")
+            try dropCentres(db)
             try db.execute(sql: "UPDATE people SET shard = NULL WHERE shard IS NOT NULL")
         }
         return dropped

@@ -8,6 +8,10 @@ import Messages
 struct KeyChanges {
     var made: [KeyReference] = []
     var obsolete: [KeyReference] = []
+    /// Made for the calls to come (`takeKeys`); those that are left are given up, too.
+    var spare: [(reference: KeyReference, key: SymmetricKey)] = []
+    /// How many `takeKeys` handed out.
+    var taken = 0
 }
 
 /// Where a process may be killed: around the commit of a transaction and the destruction of its keys; for tests.
@@ -17,7 +21,7 @@ package enum CommitStep: CaseIterable, Sendable {
 
 /// A person has a key, under which the record lies in the database and prompts on workers' disks; a shard from the first time on
 /// that it is given out. `people` and `shards` say where they lie (slot, key). Adapters' files (`Ledger+FileKeys`), what is kept
-/// for corrections and imports in progress have keys of their own.
+/// for corrections, imports in progress, the sums behind manifests (`sums`) and a partition's centres have keys of their own.
 ///
 /// A commit is durable before the keys that it gave up are overwritten, and they are overwritten before anybody is told. A
 /// process that is killed in between does the rest when it is started again: every slot without an owner is overwritten.
@@ -35,6 +39,7 @@ extension Ledger {
             let result = try LedgerFiles.mappingErrors(at: database.path) {
                 try queue.write { db in
                     let result = try work(db)
+                    leaveSpareKeys()
                     isCommitting = true
                     return result
                 }
@@ -122,6 +127,7 @@ extension Ledger {
     private static let owners = [
         ("people", "slot", "key"), ("shards", "slot", "key"), ("adapters", "slot", "key"),
         ("corrections", "slot", "key"), ("corrections", "changes_slot", "changes_key"), ("imports", "slot", "key"),
+        ("sums", "slot", "key"), ("partition", "slot", "key"),
     ]
 
     /// Overwrites every key without an owner. Whose key is lost, because the folder is another one or older than the database,
@@ -185,6 +191,10 @@ extension Ledger {
                         let id = try String.fetchOne(
                             db, sql: "SELECT import FROM imports WHERE rowid = ?", arguments: [number])
                         if let id { try clearStaging(id, db) }
+                    } else if table == "sums" {
+                        try db.execute(sql: "DELETE FROM sums WHERE rowid = ?", arguments: [number])
+                    } else if table == "partition" {
+                        try loseCentres(at: time, db)
                     } else if slot != "slot" {
                         try giveUpCorrection(shard: Int(number), .originalDamaged, at: time, db)
                     } else {

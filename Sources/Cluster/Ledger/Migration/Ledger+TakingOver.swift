@@ -15,12 +15,12 @@ extension Ledger {
         try copyMeta(from: old, into: db)
         try copyReplies(from: old, into: db)
         try number(adaptersIn: db)
-        let empty = ManifestDigest()
-        try db.execute(sql: "UPDATE shards SET summary = ?, prompts = 0, likes = 0", arguments: [empty.bytes])
+        try sealCentres(db)
+        try db.execute(sql: "UPDATE shards SET prompts = 0, likes = 0")
         for split in Split.allCases {
             try db.execute(
-                sql: "INSERT INTO splits (split, prompts, likes, digest, summary) VALUES (?, 0, 0, ?, ?)",
-                arguments: [split.rawValue, empty.hexadecimal, empty.bytes])
+                sql: "INSERT INTO splits (split, prompts, likes, digest) VALUES (?, 0, 0, ?)",
+                arguments: [split.rawValue, ManifestDigest().hexadecimal])
         }
         try Ledger.makeReferences(db, most: nil)
         cachedCatalogue = try Catalogue(db)

@@ -99,7 +99,7 @@ struct OlderPeople {
         let before = try Row.fetchAll(old, sql: "SELECT shard, manifest FROM shards").reduce(into: [Int: String]()) {
             $0[try $1.value("shard", in: "shards")] = try $1.value("manifest", in: "shards")
         }
-        for shard in before.keys.sorted() { try summaries.touch(shard: shard, db) }
+        for shard in before.keys.sorted() { try summaries.touch(.shard(shard), ledger, db) }
         _ = try ledger.write(summaries, db)
         for (shard, manifest) in before.sorted(by: { $0.key < $1.key }) where !changed.contains(shard) {
             let today = try String.fetchOne(db, sql: "SELECT manifest FROM shards WHERE shard = ?", arguments: [shard])

@@ -51,8 +51,7 @@ struct KnownSnapshot {
         (snapshot.trainingPrompts, snapshot.validationPrompts, snapshot.testPrompts) = (
             counts.train, counts.validation, counts.test
         )
-        let references = try Summaries.readReferences(db)
-        (snapshot.referencePrompts, snapshot.validationDigest) = (references.prompts, references.digest.hexadecimal)
+        (snapshot.referencePrompts, snapshot.validationDigest) = try ledger.references(db)
         snapshot.hasData = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM people)") ?? false
         snapshot.missingEmbeddings = max(0, try Int.fetchOne(db, sql: "SELECT wanting FROM totals") ?? 0)
         snapshot.trainingRequested = try Meta.trainingRequested.value(Bool.self, db) ?? false

@@ -62,7 +62,7 @@ extension Ledger {
             let shards = try Int.fetchAll(
                 db, sql: "SELECT shard FROM adapters WHERE name = ? ORDER BY shard", arguments: [name])
             let serials = try serials(ofAdapter: name, db)
-            let references = try Summaries.readReferences(db).prompts
+            let references = try references(db).prompts
             let wasComplete = try hasRow(name, of: references, db)
             if !serials.isEmpty {
                 let values = Dictionary(zip(digests, margins), uniquingKeysWith: { _, last in last })
@@ -183,7 +183,7 @@ extension Ledger {
     ///
     /// - Parameter references: digest of the reference prompts; nil: to be read.
     func tuningBasis(_ db: Database, references: String? = nil) throws -> String {
-        let references = try references ?? Summaries.readReferences(db).digest.hexadecimal
+        let references = try references ?? self.references(db).digest
         let adapters = try Row.fetchAll(db, sql: "SELECT shard, name FROM adapters ORDER BY shard")
             .map { row -> (Int, String) in
                 (try row.value("shard", in: "adapters"), try row.value("name", in: "adapters"))

@@ -46,6 +46,8 @@ extension Ledger {
             afterCommit.removeSubrange(followers...)
             try? keys.destroy(Array(keyChanges.made.dropFirst(keysBefore.made.count)))
             keyChanges = keysBefore
+            // What was taken of them sealed what is not to be.
+            leaveSpareKeys()
             sealing.staged = head
             throw error
         }

@@ -66,9 +66,11 @@ extension Ledger {
         damagedPeople = []
     }
 
-    /// Counts shards and all splits from the records that are left. Returns the shards whose manifest is another one now.
+    /// Counts shards, all splits and the reference prompts from the records that are left. Returns the shards whose manifest is
+    /// another one now.
     private func recount(_ shards: Set<Int>, _ db: Database) throws -> [Int] {
-        var summaries = Summaries(recounting: shards)
+        let others = Split.allCases.map { Summaries.Place.split($0) } + [.references]
+        var summaries = Summaries(recounting: Set(shards.map { .shard($0) } + others))
         let context = try promptContext(db)
         var (people, interactions) = (0, 0)
         try forEachPerson(db) { known in

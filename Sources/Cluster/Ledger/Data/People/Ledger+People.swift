@@ -109,14 +109,14 @@ extension Ledger {
         _ change: PersonChange, _ summary: PersonSummary, _ summaries: inout Summaries, uses: inout CatalogueCounts,
         _ db: Database
     ) throws {
-        if let leaving = change.leaving { try summaries.remove(leaving, db) }
+        if let leaving = change.leaving { try summaries.remove(leaving, self, db) }
         if change.old.isEmpty {
-            try summaries.add(summary, db)
+            try summaries.add(summary, self, db)
         } else {
             let old = Dictionary(change.old.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
             let new = Dictionary(change.new.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-            try summaries.remove(change.old.filter { new[$0.id]?.isCounted(like: $0) != true }, db)
-            try summaries.add(change.new.filter { old[$0.id]?.isCounted(like: $0) != true }, db)
+            try summaries.remove(change.old.filter { new[$0.id]?.isCounted(like: $0) != true }, self, db)
+            try summaries.add(change.new.filter { old[$0.id]?.isCounted(like: $0) != true }, self, db)
         }
         if change.before == nil && change.after != nil { summaries.people += 1 }
         if change.before != nil && change.after == nil { summaries.people -= 1 }

@@ -1,0 +1,81 @@
+import Crypto
+import Files
+import Foundation
+import GRDB
+import Messages
+
+/// The centres that a data-dependent partition deals newcomers to: means of people's embeddings, and where one person (under
+/// `semantic`, one prompt) is all there is near a centre, that embedding itself. They are recorded once, a sticky input of every
+/// training since, and lie sealed under a key of their own, which goes with the last training prompt.
+extension Ledger {
+    /// nil: nobody was dealt out yet.
+    ///
+    /// - Throws: `LedgerError.corrupt` where they do not open; the next start goes on without them if their key is lost.
+    func centres(_ db: Database) throws -> (values: [Float], dimension: Int)? {
+        guard let row = try Row.fetchOne(db, sql: "SELECT dimension, slot, key, centres FROM partition") else {
+            return nil
+        }
+        guard let key = try livingKey(KeyReference(row: row, in: "partition")) else {
+            throw LedgerError.corrupt(table: "partition", column: "key", reason: "is lost; so are the centres")
+        }
+        let sealed: Data = try row.value("centres", in: "partition")
+        guard let bytes = try? SealedBytes.open(sealed, key: key, context: Self.centresContext),
+            let values = LittleEndianFloats.floats(bytes)
+        else { throw LedgerError.corrupt(table: "partition", column: "centres", reason: "do not open") }
+        return (values, try row.count("dimension", in: "partition"))
+    }
+
+    func record(centres: [Float], dimension: Int, at time: Date, _ db: Database) throws {
+        try insert(centres: LittleEndianFloats.bytes(centres), dimension: dimension, time: time.milliseconds, db)
+    }
+
+    /// Centres of a partition that nobody is left in say something about the people who were.
+    func dropCentres(_ db: Database) throws {
+        let row = try Row.fetchOne(db, sql: "SELECT slot, key FROM partition WHERE slot IS NOT NULL")
+        if let row { keyChanges.obsolete.append(try KeyReference(row: row, in: "partition")) }
+        try db.execute(sql: "DELETE FROM partition")
+    }
+
+    /// Everybody stays where they are; who comes from now on is dealt to centres of the newcomers.
+    func loseCentres(at time: Date, _ db: Database) throws {
+        try db.execute(sql: "DELETE FROM partition")
+        try audit(db, "centres lost", [String: Int](), at: time)
+    }
+
+    /// Those that a release before left in clear.
+    func sealOlderCentres() throws {
+        let isDue = try read {
+            try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM partition WHERE slot IS NULL)")
+        }
+        guard isDue == true else { return }
+        try writingKeys { db in
+            try sealCentres(db)
+            try Meta.purgePending.set(true, db)
+        }
+    }
+
+    /// All pages of the table go, overwritten, before any is written.
+    func sealCentres(_ db: Database) throws {
+        guard let row = try Row.fetchOne(db, sql: "SELECT dimension, centres, time FROM partition WHERE slot IS NULL")
+        else { return }
+        let centres: Data = try row.value("centres", in: "partition")
+        try db.execute(sql: "DELETE FROM partition")
+        try insert(
+            centres: centres, dimension: row.count("dimension", in: "partition"),
+            time: row.value("time", in: "partition"), db)
+    }
+
+    private func insert(centres: some DataProtocol, dimension: Int, time: Int64, _ db: Database) throws {
+        guard let made = try makeKeys(1).first else {
+            throw LedgerError.storage(path: keys.folder.path, reason: "no key was made")
+        }
+        try db.execute(
+            sql: "INSERT INTO partition (id, dimension, centres, time, slot, key) VALUES (1, ?, ?, ?, ?, ?)",
+            arguments: [
+                dimension, try Self.sealed(centres, made.key, Self.centresContext), time, made.reference.slot,
+                made.reference.id,
+            ])
+    }
+
+    private static let centresContext = "centres"
+}
