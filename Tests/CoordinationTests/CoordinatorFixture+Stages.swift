@@ -32,10 +32,12 @@ extension CoordinatorFixture {
     }
 
     /// A cluster that trains in four slices.
-    static func inSlices(_ snapshot: LedgerSnapshot) -> CoordinatorFixture {
+    static func inSlices(
+        _ snapshot: LedgerSnapshot, whileRetraining: ClusterConfiguration.WhileRetraining = .stage
+    ) -> CoordinatorFixture {
         var training = CoordinatorFixture.specification
         training.slices = 4
-        return CoordinatorFixture(snapshot, training: training)
+        return CoordinatorFixture(snapshot, training: training, whileRetraining: whileRetraining)
     }
 
     /// A worker says how far its task is, a step further each time, and all go on beating, for so many rounds of 25 seconds.

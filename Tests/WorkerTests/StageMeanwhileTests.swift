@@ -72,6 +72,34 @@ struct StageMeanwhileTests {
         #expect(step(job, &driver).offeredSlices == [2])
     }
 
+    @Test(
+        "One that was passed while nobody waited is offered once somebody does, also with other keys",
+        arguments: [true, false])
+    func waitedForLater(hasOtherKeys: Bool) throws {
+        var (driver, job) = try fromStart(isAwaited: false)
+        let kept = try #require(driver.handle(.stage(job.id, stages[0])).commands.first)
+        driver.handle(saved(kept, stages[0]))
+        #expect(step(job, &driver).offeredSlices.isEmpty)
+        var again = slices.assignment(isAwaited: true)
+        if hasOtherKeys { again.keys = Toy.keys(slices.prompts, shard: 1) }
+        let told = driver.say(.assign(again))
+        #expect(told.sent.offeredSlices == [1] && told.commands.isEmpty != hasOtherKeys && told.cancelled.isEmpty)
+    }
+
+    @Test("One at which the training began, and that was found not to answer, does not keep those passed later from it")
+    func foundNotToAnswer() throws {
+        var driver = WorkerLogicDriver()
+        let update = try #require(driver.say(.assign(slices.assignment(isAwaited: true))).commands.first)
+        let job = try #require(driver.handle(slices.found(1, by: update, isLacking: false)).jobs.first)
+        #expect(job.answering == stages[0])
+        #expect(step(job, &driver).offeredSlices.isEmpty)
+        let kept = try #require(driver.handle(.stage(job.id, stages[1])).commands.first)
+        #expect(driver.handle(saved(kept, stages[1])).sent.isEmpty)
+        #expect(step(job, &driver).offeredSlices == [2])
+        // Said again to a coordinator that asks for it.
+        #expect(driver.say(.assign(slices.assignment(isAwaited: true))).sent.offeredSlices == [2])
+    }
+
     /// A worker whose training came to a good end.
     private func trained() throws -> WorkerLogicDriver {
         var (driver, job) = try fromStart(isAwaited: false)

@@ -149,6 +149,7 @@ extension Coordinator {
         }
         for number in changes.take(.facts) {
             noteStaleCopies(of: number)
+            noteAnswer(of: number)
             index.set(facts(of: number), of: number)
         }
     }
@@ -166,6 +167,7 @@ extension Coordinator {
         facts.isToBeKept = isKeepable && (!isExact || isToBeSettled(of: number))
         facts.isInherited = facts.isToBeKept && isInherited(number)
         facts.isOutdated = isFree && shard.prompts > 0 && copy != nil && !isExact && !isReleased
+        facts.asked = workerToAsk(for: shard)
         if let adapter = shard.adapter, adapter.missingMargins > 0, snapshot.weighsByRows || !shard.isBridged {
             facts.row = isAwaitedRow(of: shard) ? .awaited : .missing
         }

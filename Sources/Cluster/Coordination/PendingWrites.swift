@@ -13,6 +13,8 @@ struct PendingWrites: Sendable {
         var command: LedgerCommand
         var attempts: Int
         var phase: Phase
+        /// It would have a stage answer that its worker has taken back since: it is not tried again.
+        var isTakenBack = false
 
         /// Why it failed last.
         var error: ClientError? {
@@ -148,9 +150,9 @@ struct PendingWrites: Sendable {
     /// The worker whose adapter is on its way into the ledger.
     func publisher(of shard: Int, manifest: String) -> String? {
         entries(about: .publication(shard: shard)).lazy.compactMap { entry in
-            guard case .publish(_, let report, _, let worker) = entry.command, report.manifest == manifest else {
-                return nil
-            }
+            guard case .publish(_, let report, _, let worker) = entry.command, report.manifest == manifest,
+                !entry.isTakenBack
+            else { return nil }
             return worker
         }.first
     }
@@ -158,7 +160,10 @@ struct PendingWrites: Sendable {
     /// Content name of the stage that is on its way into the ledger to answer for the shard.
     func stage(publishedFor shard: Int) -> String? {
         entries(about: .publication(shard: shard)).lazy.compactMap { entry in
-            if case .publish(_, let report, _, _) = entry.command, report.isStage { report.adapter } else { nil }
+            guard !entry.isTakenBack, case .publish(_, let report, _, _) = entry.command, report.isStage else {
+                return nil
+            }
+            return report.adapter
         }.first
     }
 
@@ -166,9 +171,20 @@ struct PendingWrites: Sendable {
     func shard(publishing stage: String, by worker: String) -> Int? {
         guard publications > 0 else { return nil }
         return entries.values.lazy.compactMap { entry in
-            guard case .publish(let shard, let report, _, worker) = entry.command, report.isStage else { return nil }
+            guard case .publish(let shard, let report, _, worker) = entry.command, report.isStage, !entry.isTakenBack
+            else { return nil }
             return report.adapter == stage ? shard : nil
         }.min()
+    }
+
+    /// The stage is not to answer after all: what would have it do so is not tried again.
+    mutating func takeBack(_ stage: String, of shard: Int) {
+        for entry in entries(about: .publication(shard: shard)) {
+            guard case .publish(_, let report, _, _) = entry.command, report.isStage, report.adapter == stage else {
+                continue
+            }
+            if entry.isUnderWay { entries[entry.id]?.isTakenBack = true } else { drop(entry.id) }
+        }
     }
 
     func isWithdrawing(_ stage: String, of shard: Int) -> Bool {

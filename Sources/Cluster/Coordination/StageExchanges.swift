@@ -83,6 +83,13 @@ struct StageWant: Sendable {
     }
 }
 
+/// Who may have a stage that answers for a shard.
+struct StageSource: Equatable, Sendable {
+    var worker: String
+    /// Its training of the shard; nil: it has the data, and trains something else.
+    var training: TaskID?
+}
+
 /// Stages on their way from worker to worker, in the order in which they were wanted. The coordinator keeps none.
 struct StageExchanges: Sendable {
     private(set) var wants: [StageWant] = []
@@ -90,6 +97,9 @@ struct StageExchanges: Sendable {
     private var ended: [Int: (worker: String, manifest: String)] = [:]
     /// Who was given the data of which manifest to keep, by shard, and so says which stages it lacks.
     private var given: [Int: (worker: String, manifest: String)] = [:]
+
+    /// Who was last asked, by shard, for a stage that answers for it, or would say of itself that it has one.
+    private var asked: [Int: StageSource] = [:]
 
     var isEmpty: Bool { wants.isEmpty }
     var underWay: Int { wants.count { $0.asking != nil || $0.delivering != nil } }
@@ -128,7 +138,14 @@ struct StageExchanges: Sendable {
     }
 
     /// A worker came with a copy of the shard: it may have what nobody had, or may have lost what it had.
-    mutating func reopen(_ shard: Int) { (ended[shard], given[shard]) = (nil, nil) }
+    mutating func reopen(_ shard: Int) { (ended[shard], given[shard], asked[shard]) = (nil, nil, nil) }
+
+    mutating func noteAsked(_ source: StageSource, for shard: Int) { asked[shard] = source }
+
+    /// What was said came to something, or is of no use any more.
+    mutating func forgetAsked(for shard: Int) { asked[shard] = nil }
+
+    func wasAsked(_ source: StageSource, for shard: Int) -> Bool { asked[shard] == source }
 
     /// The one for which a worker was asked under this task.
     func want(asking task: TaskID) -> StageWant? { wants.first { $0.asking?.task == task } }

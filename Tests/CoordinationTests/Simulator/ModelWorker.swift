@@ -29,6 +29,8 @@ struct ModelWorker {
         var isComplete = false
         /// It waits for what another worker made of the training.
         var isFetching = false
+        /// What was offered to answer until it is trained, and not taken back.
+        var offered: ServedModelStage?
     }
 
     struct Job {
@@ -314,7 +316,10 @@ struct ModelWorker {
         {
             assignments[shard]?.task = assignment.task
             assignments[shard]?.id = assignment.task
-            return assignments[shard]?.isComplete == true ? [] : proceed(shard)
+            guard assignments[shard]?.isComplete == true else { return proceed(shard) }
+            // Somebody may not have heard of it.
+            let offered = assignments[shard]?.offered?.message(task: assignment.task, assignment.specification)
+            return offered.map { [.send($0)] } ?? []
         }
         abandon(shard)
         assignments[shard] = Assignment(value: assignment, id: assignment.task, task: assignment.task)
@@ -375,7 +380,7 @@ struct ModelWorker {
                 said.append(.send(stage.message(task: task, assignment.value.specification)))
                 // Some prove to be of no use, and are made again.
                 let isBad = simulatedHash("withdrawn " + stage.manifest.name) % 4 == 0
-                if isBad { said.append(.send(.withdrawn(task: task))) }
+                if isBad { said.append(.send(.withdrawn(task: task))) } else { assignments[shard]?.offered = stage }
             }
             // A worker that is killed now may have passed any slice.
             disk[shard]?.keepStages()

@@ -25,11 +25,12 @@ package struct CoordinatorFixture {
         _ snapshot: LedgerSnapshot, arithmetic: String? = nil, method: ForgetMethod = .apa,
         copies: [HandedCopy] = [], workers: [RememberedWorker] = [], words: [SettledWord] = [],
         doubleCheck: DoubleCheckRule = .one, generation: Generation? = nil, firstTask: TaskID = 1,
-        expectedWorkers: Int? = nil, training: TrainingSpecification = Self.specification
+        expectedWorkers: Int? = nil, training: TrainingSpecification = Self.specification,
+        whileRetraining: ClusterConfiguration.WhileRetraining = .stage
     ) {
         let configuration = ClusterConfiguration(
             training: training, embedding: EmbeddingSource(layer: 1, pooling: .last),
-            shards: snapshot.shards.count, partition: .userHash, method: method)
+            shards: snapshot.shards.count, partition: .userHash, whileRetraining: whileRetraining, method: method)
         coordinator = Coordinator(
             settings: CoordinatorSettings(
                 cluster: "test", configuration: configuration, embeddingWidth: 2, arithmetic: arithmetic, chunk: 4,

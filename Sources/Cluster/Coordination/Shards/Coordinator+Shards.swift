@@ -122,6 +122,7 @@ extension Coordinator {
             let task = give(.copy(shard: shard.index, manifest: shard.manifest), to: worker)
             roster.update(id) { $0.expect(shard: shard.index, manifest: shard.manifest) }
             let adapter = shard.isCurrent ? shard.adapter?.name : nil
+            noteOffering(StageSource(worker: id), for: shard.index)
             // Without an adapter the data is only brought up to date: then nothing is said of stages.
             if adapter != nil { tasks.noteIsToSayLacking(task) }
             dispatch(

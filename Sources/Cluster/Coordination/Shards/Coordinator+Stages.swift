@@ -5,11 +5,9 @@ extension Coordinator {
     /// A worker has a stage of the shard that never saw what was forgotten: until the shard is trained, the stage answers. It is
     /// what the training begins at, or has passed; or the training has to wait, and the copy was brought up to date meanwhile.
     mutating func staged(_ id: TaskID, _ report: TrainingReport, adapter: [UInt8], by worker: KnownWorker) {
-        guard settings.configuration.whileRetraining == .stage, let task = task(id, of: worker),
-            let (index, manifest) = task.copy, let shard = shard(index), shard.manifest == manifest,
-            report.isStage, report.isExact, report.specification == settings.configuration.training,
-            report.manifest != manifest, shard.adapter == nil, shard.correction == nil,
-            pendingForgets.waitingFor.contains(index),
+        guard let task = task(id, of: worker), let (index, manifest) = task.copy, let shard = shard(index),
+            shard.manifest == manifest, report.isStage, report.isExact,
+            report.specification == settings.configuration.training, report.manifest != manifest, lacksStage(shard),
             !writes.isPublishing(shard: index, manifest: report.manifest)
         else { return }
         write(.publish(shard: index, report: report, adapter: adapter, worker: worker.id))
@@ -23,6 +21,7 @@ extension Coordinator {
         guard let (index, stage) = offeredStage(id, name, by: worker), !writes.isWithdrawing(stage, of: index) else {
             return
         }
+        writes.takeBack(stage, of: index)
         log("the stage that answers for shard \(index) is withdrawn", worker: worker.id, shard: index, task: id)
         write(.withdrawStage(shard: index, adapter: stage))
     }
@@ -44,5 +43,25 @@ extension Coordinator {
     /// Content name.
     private func servedStage(of index: Int) -> String? {
         shard(index).flatMap { $0.isStaged ? $0.adapter?.name : nil }
+    }
+
+    // MARK: what is in force
+
+    /// Whether a stage may answer for the shard, and nothing does.
+    func lacksStage(_ shard: LedgerSnapshot.Shard) -> Bool {
+        settings.configuration.whileRetraining == .stage && settings.configuration.training.slices > 1
+            && shard.prompts > 0 && shard.adapter == nil && shard.correction == nil
+            && pendingForgets.waitingFor.contains(shard.index)
+    }
+
+    /// The shard's adapter, unless it is a stage that is being taken away: it answers no more from when its worker says so, however
+    /// long the ledger takes to write it.
+    func answering(for shard: LedgerSnapshot.Shard) -> LedgerSnapshot.Adapter? {
+        shard.adapter.flatMap { isWithdrawn($0.name, stage: $0.stage, of: shard.index) ? nil : $0 }
+    }
+
+    /// - `stage`: after which slice; nil: it is none.
+    package func isWithdrawn(_ adapter: String, stage: Int?, of shard: Int) -> Bool {
+        stage != nil && writes.isWithdrawing(adapter, of: shard)
     }
 }

@@ -16,6 +16,8 @@ struct ShardFacts: Equatable, Sendable {
     var isInherited = false
     /// Its owner's copy holds something else than its present data, and nothing changes that now.
     var isOutdated = false
+    /// Nothing answers for it while a request waits, and this worker may have a stage that can, and has not been asked.
+    var asked: String?
     var row = Row.complete
     /// Place of its check among those that want another worker's training; nil: it wants none.
     var check: Int?
@@ -29,6 +31,8 @@ struct ShardIndex: Sendable {
     private(set) var toBeKept: [String: Set<Int>] = [:]
     private(set) var inherited: [String: Set<Int>] = [:]
     private(set) var outdated: [String: Set<Int>] = [:]
+    /// Shards that a worker is to be asked for a stage of.
+    private(set) var unanswered: [String: Set<Int>] = [:]
     private(set) var lagging: Set<Int> = []
     /// Sorted.
     private(set) var awaitedRows: [Int] = []
@@ -61,6 +65,7 @@ struct ShardIndex: Sendable {
         Self.move(shard, in: &toBeKept, old.isToBeKept ? old.owner : nil, new.isToBeKept ? new.owner : nil)
         Self.move(shard, in: &inherited, old.isInherited ? old.owner : nil, new.isInherited ? new.owner : nil)
         Self.move(shard, in: &outdated, old.isOutdated ? old.owner : nil, new.isOutdated ? new.owner : nil)
+        Self.move(shard, in: &unanswered, old.asked, new.asked)
         if new.isLagging { lagging.insert(shard) } else { lagging.remove(shard) }
         if old.row != new.row || (new.row != .complete && old.adapter != new.adapter) {
             awaitedRows.set(shard, isIn: new.row == .awaited)

@@ -21,6 +21,7 @@ extension Coordinator {
             }
         }
         giveStaleCopies()
+        askForStages()
         giveInheritedCopies()
         refresh()
         giveChecks(beforeTrainings: false)
@@ -144,6 +145,7 @@ extension Coordinator {
         switch kind {
         case .train(let shard, _), .correct(let shard, _):
             lastTrainings[shard] = nextTask
+            noteOffering(StageSource(worker: worker.id, training: nextTask), for: shard)
             let isCorrection = if case .correct = kind { true } else { false }
             roster.update(worker.id) {
                 $0.turn = .full

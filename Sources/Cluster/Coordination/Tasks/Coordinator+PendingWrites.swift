@@ -30,9 +30,10 @@ extension Coordinator {
 
     private func isStillWanted(_ command: LedgerCommand) -> Bool {
         switch command {
+        // Whether it is a stage of what the shard holds now is the ledger's to say.
+        case .publish(let index, let report, _, _) where report.isStage: shard(index).map(lacksStage) ?? false
         case .publish(let index, let report, _, _):
-            // A stage that was not written in time is not worth another try: its training is under way.
-            shard(index).map { $0.manifest == report.manifest && !$0.isCurrent && !report.isStage } ?? false
+            shard(index).map { $0.manifest == report.manifest && !$0.isCurrent } ?? false
         case .saveMargins(let name, _, _): index.named[name] != nil
         case .saveEmbeddings: snapshot.missingEmbeddings > 0
         case .partition: isPartitionDue && !snapshot.isImporting && snapshot.missingEmbeddings == 0
@@ -92,6 +93,7 @@ extension Coordinator {
 
     private mutating func failed(_ entry: PendingWrites.Entry, _ error: ClientError) {
         if case .purge = entry.command { purges.ended(at: now) }
+        if entry.isTakenBack { return }
         switch (entry.command, error.code) {
         case (_, .unread):
             // It is committed. Nobody may be told otherwise, and nobody anything before what follows is known.

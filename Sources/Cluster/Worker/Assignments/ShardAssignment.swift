@@ -117,6 +117,12 @@ struct ShardAssignment: Sendable {
             preparationOf: isPreparable ? original : nil, isTrained: adapter.map { !$0.isEmpty } ?? false)
     }
 
+    /// Whether a stage that the training passes is to answer: none was offered, or that at which it began was found not to.
+    var takesPassed: Bool { offered.map { $0.state == .unchecked && !passed.contains($0.name) } ?? true }
+
+    /// What a training began at is offered in any case: coordinators of older releases do not say that somebody waits.
+    func isToOffer(_ stage: OfferedStage) -> Bool { isAwaited || !passed.contains(stage.name) }
+
     /// Whether the training may not begin at this stage.
     func isUnusable(_ stage: String) -> Bool { unusable?.contains(stage) ?? true }
 

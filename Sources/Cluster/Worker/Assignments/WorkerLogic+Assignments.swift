@@ -15,7 +15,10 @@ extension WorkerLogic {
             current.task = assignment.task
             current.id = assignment.task
             current.isAwaited = assignment.isAwaited
-            if current.keys != assignment.keys { return change(current, to: assignment.keys) }
+            if current.keys != assignment.keys {
+                let changed = change(current, to: assignment.keys)
+                return changed + (assignments[assignment.shard].map(offer) ?? [])
+            }
             assignments[assignment.shard] = current
             switch current.phase {
             case .waiting(let missing):

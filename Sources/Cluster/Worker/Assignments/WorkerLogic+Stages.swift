@@ -53,10 +53,11 @@ extension WorkerLogic {
         return [.send(.staged(task: task, made.report, adapter: made.adapter))]
     }
 
-    /// A training of which no earlier part was clean has passed a stage, and it is kept: that is to answer from the next step on.
+    /// A training of which no earlier part may answer has passed a stage, and it is kept: that may answer from the next step on,
+    /// also if somebody begins to wait for the shard only later.
     mutating func keepPassed(_ result: StorageResult) {
         guard case .saved = result.outcome, let stage = result.stage, var assignment = assignments[result.shard],
-            assignment.isAwaited, assignment.offered == nil, case .training = assignment.phase,
+            assignment.takesPassed, case .training = assignment.phase,
             assignment.passed.contains(stage.name), let made = offered(stage, result.stageData, assignment)
         else { return }
         assignment.offered = made
@@ -161,7 +162,8 @@ extension WorkerLogic {
             name: stage.name, data: data, report: made.report, adapter: made.adapter.safetensorsBytes())
     }
 
-    /// The compute thread found that the stage counts what it should, and answers with numbers: nobody else would look.
+    /// The compute thread found that the stage counts what it should, and answers with numbers: nobody else would look. It looks
+    /// before the first step.
     mutating func offerChecked(_ job: JobID) -> [Action] {
         guard let shard = shard(training: job), assignments[shard]?.offered?.state == .unchecked else { return [] }
         assignments[shard]?.offered?.state = .offered
@@ -176,7 +178,7 @@ extension WorkerLogic {
         switch offered.state {
         case .unchecked: return []
         case .offered:
-            guard case .training = assignment.phase else { return [] }
+            guard case .training = assignment.phase, assignment.isToOffer(offered) else { return [] }
             return [.send(.staged(task: task, offered.report, adapter: offered.adapter))]
         case .withdrawn: return [.send(.withdrawn(task: task, stage: offered.report.adapter))]
         }
