@@ -42,6 +42,29 @@ struct PreparedAttentionTests {
         #expect(attention.members.map(\.name) == ["a"])
     }
 
+    @Test("A stage that is to be taken away answers no more, and adapters with its bytes or of other shards do")
+    func withheld() {
+        func adapter(_ shard: Int, _ name: String, stage: Int?) -> AdapterRecord {
+            AdapterRecord(
+                shard: shard,
+                report: TrainingReport(
+                    adapter: name, manifest: "m", prompts: 1, specification: specification, steps: 1, tokens: 1,
+                    seconds: 1, computeSeconds: 1, epochLosses: [0.5],
+                    slices: SlicesReport(count: 4, first: 1, tokens: 0, stage: stage)),
+                created: Date(timeIntervalSince1970: 0))
+        }
+        let adapters = [
+            adapter(0, "st", stage: 2), adapter(1, "st", stage: 2), adapter(2, "st", stage: nil),
+            adapter(3, "other", stage: 1),
+        ]
+        var withheld = WithheldStages()
+        #expect(withheld.without(adapters).map(\.shard) == [0, 1, 2, 3])
+        for shard in [0, 2] { withheld.withhold("st", of: shard) }
+        #expect(withheld.without(adapters).map(\.shard) == [1, 2, 3])
+        withheld.release("st", of: 0)
+        #expect(withheld.without(adapters).map(\.shard) == [0, 1, 2, 3])
+    }
+
     @Test("Of a stage its slices are told, to whoever asks and in an evaluation's tables")
     func stages() throws {
         let all: [SlicesReport?] = [

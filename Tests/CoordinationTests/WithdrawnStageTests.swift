@@ -102,6 +102,28 @@ struct WithdrawnStageTests {
         #expect(!fixture.commands.contains { $0.command == withdraw })
     }
 
+    @Test("It answers no more from when its worker says so, however long the ledger takes to write that")
+    func atOnce() throws {
+        var (fixture, task) = try training()
+        let before = fixture.coordinator.snapshot
+        let publish = try offer(task, &fixture)
+        fixture.feed(.ledger(publish, .committed(serving(before))))
+        #expect(fixture.coordinator.activeAdapters.map(\.name) == ["st"] && !fixture.isWithdrawn)
+        fixture.say(.withdrawn(task: task), by: "a")
+        let command = try #require(fixture.commands.first)
+        for _ in 0..<3 {
+            #expect(fixture.coordinator.activeAdapters.isEmpty && fixture.isWithdrawn)
+            let shard = try #require(fixture.status.shards.first)
+            #expect(shard.adapter == nil && shard.stage == nil && shard.exact == nil)
+            fixture.feed(.ledger(command.id, .failed(ClientError(code: .diskFull, message: "no space"))))
+            fixture.wait(8000, beating: ["a"])
+        }
+        fixture.feed(.ledger(command.id, .committed(before)))
+        #expect(fixture.coordinator.activeAdapters.isEmpty && !fixture.isWithdrawn)
+        fixture.feed(.ledger(try offer(task, &fixture), .committed(serving(before))))
+        #expect(fixture.coordinator.activeAdapters.map(\.name) == ["st"])
+    }
+
     @Test("A ledger that cannot do it yet is asked again, as long as the stage answers, and status says so")
     func again() throws {
         var (fixture, task) = try training()
@@ -118,4 +140,8 @@ struct WithdrawnStageTests {
         fixture.wait(8000, beating: ["a"])
         #expect(!fixture.commands.contains { $0.command == withdraw } && fixture.status.stuck.isEmpty)
     }
+}
+
+extension CoordinatorFixture {
+    fileprivate var isWithdrawn: Bool { coordinator.isWithdrawn("st", stage: 2, of: 0) }
 }

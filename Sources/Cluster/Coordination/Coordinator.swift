@@ -200,9 +200,9 @@ package struct Coordinator: Sendable {
 
     /// As `PreparedAttention.members`: where weights rest on rows of the error table, adapters without one carry none.
     func activeAdapters(weighingByRows: Bool) -> [ActiveAdapter] {
-        let needsRow = weighingByRows && snapshot.shards.contains { $0.adapter?.missingMargins == 0 }
+        let needsRow = weighingByRows && snapshot.shards.contains { answering(for: $0)?.missingMargins == 0 }
         return snapshot.shards.compactMap { shard in
-            shard.adapter.map {
+            answering(for: shard).map {
                 ActiveAdapter(
                     shard: shard.index, name: $0.name, carriesWeight: !needsRow || $0.missingMargins == 0)
             }

@@ -94,7 +94,7 @@ extension Coordinator {
             guard let shard = task.shardOfCopy else { return nil }
             let isTraining = if case .train = task.kind { true } else { false }
             let isBridged = isTraining && self.shard(shard)?.isBridged ?? false
-            let stage = isTraining ? self.shard(shard)?.adapter?.stage : nil
+            let stage = isTraining ? self.shard(shard).flatMap(answering)?.stage : nil
             let serving = isBridged ? " (an approximate adapter serves)" : stage.map { " (stage \($0) serves)" } ?? ""
             return "shard \(shard)\(serving)\(task.progressText)"
         }
@@ -215,7 +215,9 @@ extension Coordinator {
         (index.owned[worker] ?? []).filter { owners[$0] == worker }.sorted()
     }
 
-    private func shardStatus(_ shard: LedgerSnapshot.Shard, isTraining: Bool) -> StatusReport.Shard {
+    private func shardStatus(_ recorded: LedgerSnapshot.Shard, isTraining: Bool) -> StatusReport.Shard {
+        var shard = recorded
+        shard.adapter = answering(for: recorded)
         let corrected = shard.adapter?.corrected
         let state: StatusReport.Shard.State =
             if shard.prompts == 0 {

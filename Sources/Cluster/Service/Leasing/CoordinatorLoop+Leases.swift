@@ -112,12 +112,21 @@ extension CoordinatorLoop {
     }
 
     func material(_ ticket: ClientTicket, _ material: Result<QuestionMaterial, ClientError>) {
+        if case .success(let made) = material, made.members.contains(where: isWithdrawn) {
+            // It was read before the ledger's thread heard of it, and is revoked already or about to be.
+            let busy = ClientError(code: .busy, message: "a stage that answered is being taken away; ask again")
+            return answer(ticket, ClientReply(busy))
+        }
         let (run, version) = (leases.run, leases.version)
         answer(
             ticket,
             Self.reply {
                 try ReplyCoding.wire(DatedMaterial(run: run, version: version, material: try material.get()))
             })
+    }
+
+    private func isWithdrawn(_ member: QuestionMaterial.Member) -> Bool {
+        coordinator.isWithdrawn(member.name, stage: member.stage, of: member.shard)
     }
 
     private func attention(_ digest: String, _ ticket: ClientTicket) {

@@ -17,13 +17,17 @@ struct AttentionSubject: Equatable {
     private var missingEmbeddings: Int
     private var parameters: SampleAdaptiveAttention.Parameters?
 
-    init(_ snapshot: LedgerSnapshot, _ parameters: SampleAdaptiveAttention.Parameters?) {
+    init(
+        _ snapshot: LedgerSnapshot, _ parameters: SampleAdaptiveAttention.Parameters?,
+        without withheld: WithheldStages
+    ) {
         adapters = snapshot.shards.compactMap { shard in
-            shard.adapter.map {
-                Adapter(
-                    shard: shard.index, name: $0.name, isExact: $0.corrected == nil, stage: $0.stage,
-                    missingMargins: $0.missingMargins)
-            }
+            guard let adapter = shard.adapter,
+                !withheld.contain(adapter.name, stage: adapter.stage, of: shard.index)
+            else { return nil }
+            return Adapter(
+                shard: shard.index, name: adapter.name, isExact: adapter.corrected == nil, stage: adapter.stage,
+                missingMargins: adapter.missingMargins)
         }
         validation = snapshot.validationDigest
         missingEmbeddings = snapshot.missingEmbeddings

@@ -34,6 +34,7 @@ extension LedgerService {
         case .partition: try ledger.partition(at: time)
         case .publish(let shard, let report, let bytes, let worker):
             try publish(shard: shard, report: report, bytes: bytes, by: worker, at: time)
+            withheld.release(report.adapter, of: shard)
         case .abandonCorrection(let shard, let manifest, let reason):
             try ledger.abandonCorrection(shard: shard, manifest: manifest, reason: reason, at: time)
         case .saveMargins(let adapter, let digests, let margins):
@@ -42,7 +43,10 @@ extension LedgerService {
         case .purge: try ledger.purge()
         case .dropDamaged(let adapter): try ledger.dropIfDamaged(adapter: adapter, at: time)
         case .withdrawStage(let shard, let adapter):
+            // No question is answered with it from here on, also where this cannot be written.
+            withheld.withhold(adapter, of: shard)
             try ledger.withdrawStage(shard: shard, adapter: adapter, at: time)
+            withheld.release(adapter, of: shard)
         case .finishForget(let request, let checks):
             _ = try ledger.finishForget(request: request, checks: checks, arithmetic: arithmetic, at: time)
         case .settleCopies(let settlement): try ledger.settleCopies(settlement, at: time)

@@ -16,6 +16,7 @@ final class LedgerService {
     private var attention: (prepared: PreparedAttention, subject: AttentionSubject)?
     /// The rows that it rests on as they travel, once a gateway needs them.
     private var attentionRows: (payloads: [[UInt8]], digest: String)?
+    var withheld = WithheldStages()
     /// Of the files of the adapters that may answer, and after how many transactions they were.
     private var keys: (adapters: [String: SymmetricKey], commits: Int)?
     /// Called when something was written that the coordinator's logic was not told of.
@@ -74,17 +75,18 @@ final class LedgerService {
     func preparedAttention(_ parameters: SampleAdaptiveAttention.Parameters?) throws -> PreparedAttention {
         guard let parameters else { return try preparedAttention() }
         return try PreparedAttention(
-            table: ledger.attentionTable(), parameters: parameters, adapters: ledger.adapters())
+            table: ledger.attentionTable(), parameters: parameters, adapters: withheld.without(ledger.adapters()))
     }
 
     /// The adapters that may answer, with the attention that weighs them.
     func preparedAttention() throws -> PreparedAttention {
         let parameters = try ledger.tuning()?.parameters
-        let subject = AttentionSubject(try ledger.snapshot(), parameters)
+        let subject = AttentionSubject(try ledger.snapshot(), parameters, without: withheld)
         if let attention, attention.subject == subject { return attention.prepared }
         // Equal weights look at nothing.
         let table = subject.looksAtRows ? try ledger.attentionTable() : .empty
-        let made = try PreparedAttention(table: table, parameters: parameters, adapters: ledger.adapters())
+        let made = try PreparedAttention(
+            table: table, parameters: parameters, adapters: withheld.without(ledger.adapters()))
         (attention, attentionRows) = ((made, subject), nil)
         return made
     }
