@@ -37,8 +37,8 @@ struct LedgerStageTests {
             epochLosses: [0.7, 0.6], slices: SlicesReport(count: 4, first: slice + 1, tokens: 0, stage: slice))
     }
 
-    private func publish(_ report: TrainingReport, _ bytes: [UInt8]) throws {
-        try ledger.publish(
+    private func publish(_ report: TrainingReport, _ bytes: [UInt8], into other: Ledger? = nil) throws {
+        try (other ?? ledger).publish(
             shard: 0, bytes: bytes, report: report, at: fixture.now, contentName: LedgerFixture.contentName)
     }
 
@@ -165,6 +165,37 @@ struct LedgerStageTests {
         #expect(try ledger.adapters().map(\.name) == [trained.name])
         let certificate = try ledger.finishForget(request: "f", at: fixture.now)
         #expect(certificate.statement.shards.first?.meanwhile?.map(\.adapter) == [report.adapter])
+    }
+
+    @Test("A start under which nothing is to answer takes it away, once, and then it may come again")
+    func quarantine() throws {
+        let bytes = Array("stage 2".utf8)
+        try forget("f", user(in: 3))
+        let report = try report(2, bytes: bytes)
+        try publish(report, bytes)
+        let directory = try fixture.copyOfFiles()
+        func withdrawals(_ ledger: Ledger) throws -> Int { try ledger.auditLog().count { $0.kind == "withdraw" } }
+        fixture.whileRetraining = .quarantine
+        for _ in 0..<2 {
+            let quarantined = try fixture.open(at: directory)
+            #expect(try quarantined.adapters().isEmpty && withdrawals(quarantined) == 1)
+            let snapshot = try quarantined.snapshot()
+            #expect(snapshot.shards.first?.adapter == nil && snapshot.shards.first?.quarantinedSince != nil)
+            #expect(snapshot.pendingForgets.map(\.waitingFor) == [[0]])
+            #expect(try quarantined.snapshotReadWhole() == snapshot)
+            #expect(throws: LedgerError.self) { try quarantined.adapterBytes(name: report.adapter) }
+            #expect(throws: LedgerError.self) { try publish(report, bytes, into: quarantined) }
+            try quarantined.close()
+        }
+        fixture.whileRetraining = .stage
+        let reopened = try fixture.open(at: directory)
+        try publish(report, bytes, into: reopened)
+        #expect(try reopened.adapters().map(\.name) == [report.adapter] && withdrawals(reopened) == 1)
+        // What was trained stays, whatever is to answer meanwhile.
+        let trained = try fixture.publish(reopened, shard: 0)
+        try reopened.close()
+        fixture.whileRetraining = .quarantine
+        #expect(try fixture.open(at: directory).adapters().map(\.name) == [trained])
     }
 
     @Test("Where the slices after it lose their prompts it is no adapter of the shard's own: the training is awaited")

@@ -99,6 +99,7 @@ extension Ledger {
         try recountLostSums(at: time)
         try makeLookupsAnew()
         try sealOlderAdapters()
+        try withdrawStagesUnderQuarantine(at: time)
         let pending = try read { try Meta.purgePending.value(Bool.self, $0) ?? false }
         try dropAbandonedImports(at: time)
         try stagedImports.keepOnly(

@@ -61,6 +61,7 @@ package final class LedgerFixture {
     package var prompts: PromptConfiguration
     package var epochs = 2
     package var slices = 1
+    package var whileRetraining = ClusterConfiguration.WhileRetraining.stage
     package var referencePrompts = ClusterConfiguration.usualReferencePrompts
     package let now = Date(timeIntervalSince1970: 1_790_000_000)
 
@@ -85,7 +86,7 @@ package final class LedgerFixture {
         ClusterConfiguration(
             training: TrainingSpecification(base: "base", precision: .f32, epochs: epochs, slices: slices),
             embedding: EmbeddingSource(layer: 2, pooling: .last), shards: shards, partition: partition, seed: 7,
-            referencePrompts: referencePrompts)
+            whileRetraining: whileRetraining, referencePrompts: referencePrompts)
     }
 
     package func open(at folder: URL? = nil) throws -> Ledger {

@@ -61,18 +61,37 @@ extension Ledger {
             let record = try AdapterRecord.all(db).first { $0.shard == shard }
             let isServed = record?.name == adapter && record?.report.isStage == true
             guard isServed else { return }
-            try dropAdapter(shard: shard, db)
-            try db.execute(
-                sql: "UPDATE shards SET quarantined = COALESCE(quarantined, ?) WHERE shard = ?",
-                arguments: [time.milliseconds, shard])
-            try audit(db, "withdraw", WithdrawDetail(shard: shard, adapter: adapter), at: time)
+            try withdraw(WithdrawDetail(shard: shard, adapter: adapter), at: time, db)
         }
         try? deleteUnnamedAdapterFiles()
+    }
+
+    /// What answers for shards from before a start after which nothing is to.
+    func withdrawStagesUnderQuarantine(at time: Date) throws {
+        guard configuration.whileRetraining == .quarantine else { return }
+        let stages = try adapters().filter(\.report.isStage)
+        guard !stages.isEmpty else { return }
+        try commit { db in
+            for stage in stages {
+                try withdraw(
+                    WithdrawDetail(shard: stage.shard, adapter: stage.name, policy: .quarantine), at: time, db)
+            }
+        }
+    }
+
+    private func withdraw(_ detail: WithdrawDetail, at time: Date, _ db: Database) throws {
+        try dropAdapter(shard: detail.shard, db)
+        try db.execute(
+            sql: "UPDATE shards SET quarantined = COALESCE(quarantined, ?) WHERE shard = ?",
+            arguments: [time.milliseconds, detail.shard])
+        try audit(db, "withdraw", detail, at: time)
     }
 
     private struct WithdrawDetail: Encodable {
         var shard: Int
         var adapter: String
+        /// Why, where it was not its worker that took it back.
+        var policy: ClusterConfiguration.WhileRetraining?
     }
 
     /// The certificates of all requests that wait for the shard will name the stage.
