@@ -145,7 +145,40 @@ struct StageVerificationTests {
         fixture = started()
         ask(.named([.init(shard: 0, slice: 2)]), &fixture)
         fixture.feed(.stages(operation: "v", .success(recorded(Array(Self.stages.dropFirst())))))
-        #expect(error(&fixture) == .noSuchStage)
+        let nothing = try #require(report(&fixture))
+        #expect(nothing.stages?.map(\.missing) == ["slices 1 to 2 have no prompts: nothing is to be replayed"])
+        #expect(nothing.stages?.map(\.slice) == [2] && !nothing.allMatch)
+    }
+
+    @Test("Of named slices one that is not on record, or has no prompts, is said to be so, and the others are replayed")
+    func others() throws {
+        // Slice 1 has no prompts either, and what there was after slice 3 is not on record: nor can slice 4 be replayed.
+        let stages = [
+            StageReport(slice: 2, name: "s2", digest: "d2", bytes: 1), StageReport(slice: 3, name: "s3"),
+            StageReport(slice: 4, name: "a0", digest: "a0", bytes: 1),
+        ]
+        var fixture = started()
+        ask(.named([1, 2, 3, 4].map { .init(shard: 0, slice: $0) }), &fixture)
+        fixture.feed(.stages(operation: "v", .success(recorded(stages))))
+        let replay = try #require(replays(fixture).first)
+        #expect(replays(fixture).map(\.slice) == [2] && asked(fixture) == nil)
+        var made = answer(replay.task, slice: 2, from: 1)
+        if case .trained(let task, var training, let adapter) = made {
+            training.slices?.stages = [StageReport(slice: 2, name: "s2", digest: "d2", bytes: 1)]
+            made = .trained(task: task, training, adapter: adapter)
+        }
+        fixture.say(made, by: replay.worker)
+        let found = try #require(report(&fixture))
+        #expect(found.stages?.map(\.slice) == [1, 2, 3, 4] && !found.allMatch)
+        #expect(found.stages?.map(\.match) == [false, true, false, false])
+        #expect(found.stages?.map { $0.missing == nil } == [false, true, false, false])
+        let reply = VerifyReply(
+            report: found, audit: AuditVerdict(entries: 1, finding: nil), hasCertificate: false, findings: [],
+            damaged: [])
+        #expect(!reply.verified && reply.findings.count == 3)
+        for (finding, slice) in zip(reply.findings, [1, 3, 4]) {
+            #expect(finding.hasPrefix("shard 0, slice \(slice): "), "\(finding)")
+        }
     }
 
     @Test("Slices are worked off by all workers at once, and drawn ones are those of the seed")
@@ -222,7 +255,7 @@ struct StageVerificationTests {
     }
 
     @Test("What cannot be: no slices, no such slice, nothing on record")
-    func refused() {
+    func refused() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
         ask(.drawn(1, seed: 1), &fixture)
         #expect(fixture.errors.map(\.code) == [.noSlices])
@@ -241,13 +274,19 @@ struct StageVerificationTests {
             fixture = started()
             ask(choice, &fixture)
             fixture.feed(.stages(operation: "v", .success(recorded(nameless))))
-            #expect(error(&fixture) == .unknownStage)
+            let stage = try #require(report(&fixture)?.stages?.first)
+            #expect(stage.missing?.contains("is not on record") == true && !stage.match)
         }
         for choice in [ClientRequest.StageChoice.drawn(2, seed: 1), .named([.init(shard: 0, slice: 3)])] {
             fixture = started()
             ask(choice, &fixture)
             fixture.feed(.stages(operation: "v", .success([:])))
-            #expect(error(&fixture) == .unknownStage)
+            if case .drawn = choice {
+                #expect(error(&fixture) == .unknownStage)
+            } else {
+                let stage = try #require(report(&fixture)?.stages?.first)
+                #expect(stage.missing?.contains("is not on record") == true && stage.slice == 3 && stage.name.isEmpty)
+            }
         }
     }
 

@@ -18,8 +18,8 @@ struct VerifyCommand: ParsableCommand {
             on all workers that are there, and compare what comes out with what was recorded when the adapter was published. One \
             such replay shows that the stage follows from the one before it and from the slice's prompts; only all slices of a \
             shard together show what a full replay does. A slice without prompts has no stage: what there was before it stands \
-            for it. A stage that nobody has to train from is not verified (status 2). --stages draws from the slices whose \
-            stages are on record: others (of an older release, or of a worker whose disk was full) are named, and a shard that \
+            for it. A slice that --stage names and whose stages are not on record, or are with nobody, is not verified (status 2); \
+            the others are replayed all the same. --stages draws from the slices whose stages are on record: others (of an older release, or of a worker whose disk was full) are named, and a shard that \
             has only such is not verified (status 2).
             """)
 

@@ -35,7 +35,8 @@ extension VerifyReply {
                 let asked = stage.asked.map { " (for \($0), which has no prompts)" } ?? ""
                 return [
                     "\(stage.shard)", "\(stage.slice) of \(stage.slices)\(asked)",
-                    stage.from == 0 ? "the start" : "stage \(stage.from)", String(stage.recorded.prefix(16)),
+                    stage.from == 0 ? "the start" : "stage \(stage.from)",
+                    stage.recorded.isEmpty ? "-" : String(stage.recorded.prefix(16)),
                     stage.replayed.map { String($0.prefix(16)) } ?? "-",
                     stage.match ? "same bytes" : stage.missing == nil ? "DIFFERENT" : "not replayed",
                     stage.seconds.map { decimal($0, 1) } ?? "-",

@@ -48,20 +48,16 @@ extension Coordinator {
         case .named(let wanted):
             for address in wanted {
                 guard let shard = shard(address.shard), let adapter = verifiable(shard, &replays) else { continue }
-                switch item(address.slice, of: shard, adapter, recorded[shard.index] ?? []) {
-                case .failure(let error): return .failure(error)
-                case .success(let item):
-                    if !replays.items.contains(where: { $0.isSame(as: item) }) { replays.items.append(item) }
-                }
+                let item = item(address.slice, of: shard, adapter, recorded[shard.index] ?? [])
+                if !replays.items.contains(where: { $0.isSame(as: item) }) { replays.items.append(item) }
             }
         case .drawn(let count, let seed):
             var found: [Verification.Replays.Item] = []
             for shard in snapshot.shards {
                 guard let adapter = verifiable(shard, &replays) else { continue }
                 let stages = recorded[shard.index] ?? []
-                let drawable = stages.compactMap { stage in
-                    try? item(stage.report.slice, of: shard, adapter, stages).get()
-                }
+                let drawable = stages.map { item($0.report.slice, of: shard, adapter, stages) }
+                    .filter { !$0.isReplayed }
                 found += drawable
                 if stages.isEmpty || drawable.count < stages.count {
                     let slices = Set(drawable.compactMap(\.stage?.result.slice))
@@ -80,7 +76,7 @@ extension Coordinator {
             let drawn = found.indices.sorted { (order[$0], $0) < (order[$1], $1) }.prefix(count)
             replays.items = drawn.sorted().map { found[$0] }
         }
-        replays.todo = Array(replays.items.indices)
+        replays.todo = replays.items.indices.filter { !replays.items[$0].isReplayed }
         return .success(replays)
     }
 
@@ -103,31 +99,34 @@ extension Coordinator {
         return nil
     }
 
-    /// - Parameter stages: on record, of all slices with prompts.
+    /// The slice as it is to be replayed, or why it cannot be: others that are asked for are replayed all the same.
+    ///
+    /// - `stages`: on record, of all slices with prompts.
     private func item(
         _ slice: Int, of shard: LedgerSnapshot.Shard, _ adapter: LedgerSnapshot.Adapter, _ stages: [RecordedStage]
-    ) -> Result<Verification.Replays.Item, ClientError> {
-        guard !stages.isEmpty else { return .failure(.stagesUnknown) }
+    ) -> Verification.Replays.Item {
         // What there was before a slice without prompts stands for what there was after it.
-        guard let place = stages.lastIndex(where: { $0.report.slice <= slice }) else {
-            return .failure(
-                ClientError(
-                    code: .noSuchStage,
-                    message: "slices 1 to \(slice) of shard \(shard.index) have no prompts: nothing is to be replayed"))
+        let place = stages.lastIndex { $0.report.slice <= slice }
+        let stage = place.map { stages[$0] }
+        let before = place.flatMap { $0 > 0 ? stages[$0 - 1].report : nil }
+        let replayed = stage?.report.slice ?? slice
+        var result = VerificationReport.Stage(
+            shard: shard.index, slice: replayed, slices: settings.configuration.training.slices,
+            asked: replayed == slice ? nil : slice, manifest: shard.manifest, published: adapter.name,
+            name: stage?.report.name ?? "", from: before?.slice ?? 0, recorded: stage?.report.digest ?? "",
+            trainer: stage?.worker)
+        if stage == nil, !stages.isEmpty {
+            let which = slice == 1 ? "it has" : "slices 1 to \(slice) have"
+            result.missing = "\(which) no prompts: nothing is to be replayed"
+        } else if stage?.report.digest == nil || before.map({ $0.digest == nil }) ?? false {
+            result.missing =
+                "what the stage after it, or the one before it, was when it was made is not on record: "
+                + "\(ClientError.whyUnrecorded); replay the whole shard instead (lethe verify)"
         }
-        let (stage, before) = (stages[place], place > 0 ? stages[place - 1].report : nil)
-        guard let digest = stage.report.digest, before.map({ $0.digest != nil }) ?? true else {
-            return .failure(.stagesUnknown)
-        }
-        let result = VerificationReport.Stage(
-            shard: shard.index, slice: stage.report.slice, slices: settings.configuration.training.slices,
-            asked: stage.report.slice == slice ? nil : slice, manifest: shard.manifest, published: adapter.name,
-            name: stage.report.name, from: before?.slice ?? 0, recorded: digest, trainer: stage.worker)
-        return .success(
-            Verification.Replays.Item(
-                shard: shard.index, manifest: shard.manifest, published: adapter.name,
-                trainer: stage.worker ?? adapter.trainer,
-                stage: .init(before: before, isLast: place == stages.indices.last, result: result)))
+        return Verification.Replays.Item(
+            shard: shard.index, manifest: shard.manifest, published: adapter.name,
+            trainer: stage?.worker ?? adapter.trainer,
+            stage: .init(before: before, isLast: place.map { $0 == stages.count - 1 } ?? false, result: result))
     }
 
     // MARK: tasks
@@ -273,10 +272,12 @@ extension Verification.Replays.Item {
 }
 
 extension ClientError {
+    fileprivate static let whyUnrecorded =
+        "an older release trained the shard, or a worker of one, or a stage was gone before its first training, which was "
+        + "cut off, came to its end"
+
     static let stagesUnknown = ClientError(
         code: .unknownStage,
-        message:
-            "what these stages were when they were made is not on record: an older release trained the shard, or a "
-            + "worker of one, or a stage was gone before its first training, which was cut off, came to its end; replay "
-            + "whole shards instead (lethe verify)")
+        message: "what these stages were when they were made is not on record: \(whyUnrecorded); replay whole shards "
+            + "instead (lethe verify)")
 }

@@ -46,11 +46,12 @@ public struct VerificationReport: Codable, Hashable, Sendable {
         public var manifest: String
         /// Content name of the published adapter.
         public var published: String
-        /// Of the stage after the slice (`StageNames`); after the last slice the adapter's.
+        /// Of the stage after the slice (`StageNames`); after the last slice the adapter's; empty: not on record.
         public var name: String
         /// The slice after which there was the stage that it was trained from; 0: it was trained from the initial adapter.
         public var from: Int
-        /// SHA-256 of the stage's bytes, as it was recorded when the adapter was published.
+        /// SHA-256 of the stage's bytes, as it was recorded when the adapter was published; empty: it was not, and so it was not
+        /// replayed.
         public var recorded: String
         /// The same of what the replay gave; nil: it was not replayed.
         public var replayed: String?
