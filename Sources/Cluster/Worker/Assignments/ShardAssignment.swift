@@ -21,6 +21,8 @@ struct OfferedStage: Sendable {
     let report: TrainingReport
     let adapter: [UInt8]
     var state = State.unchecked
+    /// The training did not begin at it, but has passed it.
+    var isPassed = false
 }
 
 /// What is known in this process of the stages and checkpoints of one training on a shard's data.
@@ -118,10 +120,10 @@ struct ShardAssignment: Sendable {
     }
 
     /// Whether a stage that the training passes is to answer: none was offered, or that at which it began was found not to.
-    var takesPassed: Bool { offered.map { $0.state == .unchecked && !passed.contains($0.name) } ?? true }
+    var takesPassed: Bool { offered.map { $0.state == .unchecked && !$0.isPassed } ?? true }
 
     /// What a training began at is offered in any case: coordinators of older releases do not say that somebody waits.
-    func isToOffer(_ stage: OfferedStage) -> Bool { isAwaited || !passed.contains(stage.name) }
+    func isToOffer(_ stage: OfferedStage) -> Bool { isAwaited || !stage.isPassed }
 
     /// Whether the training may not begin at this stage.
     func isUnusable(_ stage: String) -> Bool { unusable?.contains(stage) ?? true }

@@ -58,8 +58,9 @@ extension WorkerLogic {
     mutating func keepPassed(_ result: StorageResult) {
         guard case .saved = result.outcome, let stage = result.stage, var assignment = assignments[result.shard],
             assignment.takesPassed, case .training = assignment.phase,
-            assignment.passed.contains(stage.name), let made = offered(stage, result.stageData, assignment)
+            assignment.passed.contains(stage.name), var made = offered(stage, result.stageData, assignment)
         else { return }
+        made.isPassed = true
         assignment.offered = made
         assignments[result.shard] = assignment
     }
@@ -67,7 +68,7 @@ extension WorkerLogic {
     /// The training has taken another step, and its loss was a number: so what it passed before answers with numbers.
     mutating func offerPassed(by job: JobID) -> [Action] {
         guard let shard = shard(training: job), let assignment = assignments[shard], let offered = assignment.offered,
-            offered.state == .unchecked, assignment.passed.contains(offered.name)
+            offered.state == .unchecked, offered.isPassed
         else { return [] }
         return offerChecked(job)
     }
@@ -139,7 +140,7 @@ extension WorkerLogic {
         guard let before = assignment.offered, before.state == .withdrawn, before.name == stage.name,
             var again = offered(stage, before.data, assignment)
         else { return [] }
-        again.state = .offered
+        (again.state, again.isPassed) = (.offered, before.isPassed)
         assignment.offered = again
         assignments[shard] = assignment
         return offer(assignment)

@@ -55,6 +55,8 @@ package struct WorkerLogic: Sendable {
     var taking: Set<UInt64> = []
     /// Storage commands that keep what a training under way came by.
     var keeping: [UInt64: KeptStage] = [:]
+    /// How much of it may wait.
+    package var unwritten = UnwrittenStages()
     /// By shard; of its last training.
     var evidence: [Int: StageEvidence] = [:]
     /// By shard: names of stages that trainings of this process passed to a good end, or that were found to answer. One of them may

@@ -28,6 +28,9 @@ public struct TrainingStage: Hashable, Sendable {
     public var tokens: Int { state.tokens }
     /// The adapter's parameters.
     public var values: [Float] { state.adapter }
+
+    /// What its numbers take, in memory as on a disk.
+    package var byteCount: Int { state.byteCount }
 }
 
 /// What one optimiser step leaves to the next.
