@@ -78,6 +78,7 @@ package final class Ledger {
     let hashPartition: BalancedPartition?
     /// As it was when it was asked for last; nil: to be read whole.
     var cachedSnapshot: KnownSnapshot?
+    var knownStageData: KnownStageData?
     /// `Meta.olderTombstones`, once it was read.
     var olderTombstones: Bool?
     /// Training prompts that one shard may get.

@@ -4,6 +4,21 @@ import Messages
 import Recommendation
 import Unlearning
 
+/// The last that was read of what a shard's stages are of.
+struct KnownStageData {
+    struct Subject: Equatable {
+        var shard: Int
+        /// Of the shard.
+        var manifest: String
+        /// After how many transactions: people may be in other slices under the same manifest.
+        var commits: Int
+    }
+
+    var subject: Subject
+    /// Of the slices up to each, the first one first.
+    var slices: [StageData]
+}
+
 /// Stages that answer for a shard between a forget request and the training that it waits for.
 extension Ledger {
     /// Checks that a stage may answer: a request waits for the shard's training, nothing else answers for it or is to be
@@ -25,21 +40,40 @@ extension Ledger {
         guard (1..<configuration.training.slices).contains(slice) else {
             throw LedgerError.invalidAdapter(reason: "there is no stage after slice \(slice)")
         }
+        let data = try stageData(shard: shard, manifest: state.manifest, db)[slice - 1]
+        guard data.prompts > 0, data.manifest == manifest else {
+            throw LedgerError.staleAdapter(shard: shard, trained: manifest, current: data.manifest)
+        }
+        return data.prompts
+    }
+
+    /// What the shard's stages are of, by slice. Everybody in the shard is read for it: once for a stage that is looked at before its
+    /// transaction and in it, and that is tried again while the disk is full.
+    private func stageData(shard: Int, manifest: String, _ db: Database) throws -> [StageData] {
+        let subject = KnownStageData.Subject(shard: shard, manifest: manifest, commits: commits)
+        // What a transaction that is under way wrote may yet be taken back.
+        if transaction == nil, let known = knownStageData, known.subject == subject { return known.slices }
         let dealing = SliceDealing(configuration.training)
-        var (sum, count) = (ManifestDigest(), 0)
+        var slices = [(sum: ManifestDigest, count: Int)](
+            repeating: (ManifestDigest(), 0), count: configuration.training.slices)
         do {
             try forEachPrompt(of: .shard(shard), db) { _, prompt in
-                guard try dealing.slice(of: prompt.sample) <= slice else { return }
-                sum.add(ManifestDigest.Entry(id: prompt.prompt.id, digest: prompt.digest))
-                count += 1
+                let place = try dealing.slice(of: prompt.sample) - 1
+                guard slices.indices.contains(place) else { return }
+                slices[place].sum.add(ManifestDigest.Entry(id: prompt.prompt.id, digest: prompt.digest))
+                slices[place].count += 1
             }
         } catch let error as UnlearningError {
             throw LedgerError.invalidAdapter(reason: "\(error)")
         }
-        guard count > 0, sum.hexadecimal == manifest else {
-            throw LedgerError.staleAdapter(shard: shard, trained: manifest, current: sum.hexadecimal)
+        var (sum, count) = (ManifestDigest(), 0)
+        let data = slices.map { slice in
+            sum.add(slice.sum)
+            count += slice.count
+            return StageData(manifest: sum.hexadecimal, prompts: count)
         }
-        return count
+        knownStageData = transaction == nil ? KnownStageData(subject: subject, slices: data) : nil
+        return data
     }
 
     /// Whether a forget request waits for the shard.
