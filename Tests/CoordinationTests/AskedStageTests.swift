@@ -97,6 +97,21 @@ struct AskedStageTests {
         #expect(fixture.assignments.map(\.task) == [task])
     }
 
+    @Test("A worker whose answer crosses the task that is said again is told not to begin anew with it")
+    func crossing() throws {
+        for isAsked in [true, false] {
+            var (fixture, task) = try training()
+            let waiting = fixture.coordinator.snapshot
+            if isAsked {
+                fixture.feed(.ledger(try offered(task, &fixture), .committed(serving(waiting))))
+                fixture.feed(.ledgerChanged(waiting))
+                #expect(fixture.assignments.map(\.task) == [task])
+            }
+            fixture.say(.failed(task: task, code: .notFinite, message: "the loss is none"), by: "a")
+            #expect(fixture.messages(to: "a").contains(.cancel(task: task)) == isAsked)
+        }
+    }
+
     @Test("What the ledger does not take is not asked for again and again")
     func refused() throws {
         for code in [ErrorCode.invalid, .stale] {

@@ -100,6 +100,8 @@ struct StageExchanges: Sendable {
 
     /// Who was last asked, by shard, for a stage that answers for it, or would say of itself that it has one.
     private var asked: [Int: StageSource] = [:]
+    /// Trainings that were said again for it, and of which no answer has come since.
+    private var repeated: Set<TaskID> = []
 
     var isEmpty: Bool { wants.isEmpty }
     var underWay: Int { wants.count { $0.asking != nil || $0.delivering != nil } }
@@ -144,6 +146,17 @@ struct StageExchanges: Sendable {
 
     /// What was said came to something, or is of no use any more.
     mutating func forgetAsked(for shard: Int) { asked[shard] = nil }
+
+    /// - `tasks`: those under way: of others no answer comes.
+    mutating func noteRepeated(_ task: TaskID, among tasks: TaskList) {
+        repeated = repeated.filter { tasks.contains($0) }
+        repeated.insert(task)
+    }
+
+    /// An answer to the task has come.
+    ///
+    /// - Returns: whether it was said again, which may have crossed the answer.
+    mutating func takeRepeated(_ task: TaskID) -> Bool { !repeated.isEmpty && repeated.remove(task) != nil }
 
     func wasAsked(_ source: StageSource, for shard: Int) -> Bool { asked[shard] == source }
 

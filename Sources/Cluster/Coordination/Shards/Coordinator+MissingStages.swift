@@ -67,6 +67,7 @@ extension Coordinator {
         _ worker: KnownWorker, _ peer: PeerID
     ) {
         exchanges.noteAsked(source, for: shard.index)
+        if source.training != nil { exchanges.noteRepeated(task, among: tasks) }
         changes.note(shard.index)
         dispatch(
             .assign(

@@ -57,6 +57,8 @@ extension Coordinator {
     private mutating func confirmReceipt(of message: WorkerMessage, to peer: PeerID) {
         guard let task = message.answeredTask, roster.worker(at: peer) != nil else { return }
         send(.taken(task: task), to: peer)
+        // Its worker must not begin anew with what it has answered.
+        if exchanges.takeRepeated(task) { send(.cancel(task: task), to: peer) }
     }
 
     // MARK: hello
