@@ -92,7 +92,8 @@ struct AskedStageTests {
         fixture.wait(20_000, beating: ["a"])
         #expect(fixture.assignments.isEmpty)
         // It answers again, and is lost again.
-        fixture.feed(.ledger(try offered(task, &fixture), .committed(serving(waiting))))
+        let again = try offered(task, &fixture)
+        fixture.feed(.ledger(again, .committed(serving(waiting))))
         fixture.feed(.ledgerChanged(waiting))
         #expect(fixture.assignments.map(\.task) == [task])
     }
@@ -103,7 +104,8 @@ struct AskedStageTests {
             var (fixture, task) = try training()
             let waiting = fixture.coordinator.snapshot
             if isAsked {
-                fixture.feed(.ledger(try offered(task, &fixture), .committed(serving(waiting))))
+                let again = try offered(task, &fixture)
+                fixture.feed(.ledger(again, .committed(serving(waiting))))
                 fixture.feed(.ledgerChanged(waiting))
                 #expect(fixture.assignments.map(\.task) == [task])
             }

@@ -120,7 +120,8 @@ struct WithdrawnStageTests {
         }
         fixture.feed(.ledger(command.id, .committed(before)))
         #expect(fixture.coordinator.activeAdapters.isEmpty && !fixture.isWithdrawn)
-        fixture.feed(.ledger(try offer(task, &fixture), .committed(serving(before))))
+        let again = try offer(task, &fixture)
+        fixture.feed(.ledger(again, .committed(serving(before))))
         #expect(fixture.coordinator.activeAdapters.map(\.name) == ["st"])
     }
 
