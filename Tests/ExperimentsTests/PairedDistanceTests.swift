@@ -115,7 +115,8 @@ struct PairedDistanceTests {
         #expect(ComparisonReport(paired: [sound]).isFinite)
         let changes: [(inout PairedDistances) -> Void] = [
             { $0.means.removeLast() }, { $0.covariances?.removeLast() }, { $0.covariances?[0].removeLast() },
-            { $0.means[0] = .infinity }, { $0.covariances?[1][0] = .nan }, { $0.prompts = 0 }, { $0.prompts = -1 }, { $0.prompts = .max },
+            { $0.means[0] = .infinity }, { $0.covariances?[1][0] = .nan }, { $0.prompts = 0 }, { $0.prompts = -1 },
+            { $0.prompts = .max },
             { $0.methods[1] = .sisa }, { $0.means[0] = 1e300 },
         ]
         for change in changes {

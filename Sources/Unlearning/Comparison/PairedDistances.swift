@@ -55,8 +55,8 @@ public struct PairedDistances: Codable, Hashable, Sendable {
     /// outside may say anything.
     var isSound: Bool {
         let rows = covariances ?? []
-        return (0...ComparisonReport.mostPrompts).contains(prompts) && Set(methods).count == methods.count && means.count == methods.count
-            && means.allSatisfy { (0...1).contains($0) }
+        return (0...ComparisonReport.mostPrompts).contains(prompts) && Set(methods).count == methods.count
+            && means.count == methods.count && means.allSatisfy { (0...1).contains($0) }
             && (covariances == nil || (prompts > 1 && rows.count == methods.count))
             && rows.allSatisfy { $0.count == methods.count && $0.allSatisfy { (-1...1).contains($0) } }
     }

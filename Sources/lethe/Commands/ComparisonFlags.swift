@@ -63,9 +63,11 @@ struct ComparisonFlags: ParsableArguments {
         var options = quick ? .quick : ComparisonOptions()
         if !forget.isEmpty {
             options.forget = try forget.map { text in
-                guard let kind = ForgetKind(text) else { throw ValidationError(
+                guard let kind = ForgetKind(text) else {
+                    throw ValidationError(
                         "\(text) is no kind of forgetting: users:P%, core:P%, edge:P% and noise:P% with P above 0 and up to "
-                            + "50, user:N and interaction:N with N from 1 to 64") }
+                            + "50, user:N and interaction:N with N from 1 to 64")
+                }
                 return kind
             }
         }
