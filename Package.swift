@@ -147,7 +147,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Messages", "Recommendation", "ZeroMQ", logging,
+                "Gateway", "Messages", "Recommendation", "Serving", "ZeroMQ", logging,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),

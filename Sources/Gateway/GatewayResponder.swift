@@ -20,7 +20,8 @@ struct GatewayResponder: HTTPResponder {
     ///   - ends: the connection's; nil: nobody knows.
     func answer(_ request: Request, over connection: ClientConnection?, _ ends: SocketEnds? = nil) async -> Response {
         let start = ContinuousClock.now
-        var (response, route) = await found(request, connection, ends)
+        let passage = Passage { [metrics] in metrics.addWithheld() }
+        var (response, route) = await found(request, connection, ends, passage)
         // Neither the framework nor NIO leaves the body away, also not of an error.
         if request.method == .head { response = response.createHeadResponse() }
         let passed = ContinuousClock.now - start
@@ -29,11 +30,14 @@ struct GatewayResponder: HTTPResponder {
                 method: RouteTable.methods.contains(request.method) ? request.method.rawValue : "other",
                 route: route?.path ?? "other", status: response.status.code),
             seconds: Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18)
+        // Whoever writes it looks for the last time whether it may go out.
+        if let connection, !passage.isFree { connection.expect(passage) }
+        if connection == nil, let problem = passage.objection() { return Response(problem) }
         return response
     }
 
     private func found(
-        _ request: Request, _ connection: ClientConnection?, _ ends: SocketEnds?
+        _ request: Request, _ connection: ClientConnection?, _ ends: SocketEnds?, _ passage: Passage
     ) async -> (Response, Route?) {
         if let refusal = access.refusal(of: connection, ends) { return (Response(refusal), nil) }
         let (route, parameters): (Route, [String: String])
@@ -50,6 +54,7 @@ struct GatewayResponder: HTTPResponder {
             let identity = try access.admit(request, to: route)
             var call = Call(request: request, parameters: parameters, identity: identity)
             if let known = route.query { call.query = try Call.query(of: request, known) }
+            call.passage = passage
             call.isStillAdmitted = { access.isAdmitted(request, to: route) }
             return (try await handle(call, route, connection), route)
         } catch {

@@ -174,7 +174,8 @@ public struct GatewayServer: Sendable {
             let http = HTTPServerBuilder.http1(
                 configuration: .init(
                     additionalChannelHandlers: [
-                        ClientConnection.Handler(), UnreadBodyHandler(limit: unread), ContinueHandler(),
+                        ClientConnection.Handler(), LastCheckHandler(), UnreadBodyHandler(limit: unread),
+                        ContinueHandler(),
                     ],
                     idleTimeout: .seconds(Int64(options.limits.idleSeconds))))
             return try encryption.map { try .tls(http, tlsConfiguration: $0) } ?? http

@@ -3,7 +3,7 @@ import Messages
 import Serving
 import ZeroMQ
 
-/// Whether an answer that was computed here may go out: looked at after the last wait, just before it does.
+/// Whether an answer that was computed here may go out: looked at after the last wait, in the moment in which it does.
 final class AnswerPermit: Sendable {
     private let basis: AnswerBasis
     private let isRevoked = Locked(false)
@@ -18,8 +18,10 @@ final class AnswerPermit: Sendable {
         if inputs.map(basis.restsOn) ?? true { isRevoked.withLock { $0 = true } }
     }
 
-    /// Whoever gets true answers at once.
-    func redeem() -> Bool { isRevoked.withLock { !$0 && lease.holds } }
+    /// Why the answer may not go out at this moment.
+    var objection: Problem? {
+        isRevoked.withLock { isRevoked in isRevoked ? .revoked : lease.holds ? nil : .noLease }
+    }
 }
 
 /// Until when there is a lease, for any thread.

@@ -76,13 +76,14 @@ final class OwnAnswers: Sendable {
 
     /// Asks several questions; whoever cancels the task leaves them.
     ///
-    /// Returns just before the answers are to go out: after that nothing may be waited for, and nothing long be done.
+    /// An answer is looked at once more when it goes out, by its permit: until then it is on its way, and may be revoked.
     ///
     /// - Parameter body: makes of the answers what goes out.
+    /// - Returns: what goes out if none of the permits has an objection then.
     /// - Throws: `Problem` (the deadline passed), `CancellationError`, why the gateway cannot answer, or what `body` throws.
     func ask<Body>(
         _ requests: [ClientRequest.QueryRequest], deadline: Duration, body: (CoordinatorDoor.Answers) throws -> Body
-    ) async throws -> Body {
+    ) async throws -> (Body, permits: [AnswerPermit]) {
         let end = ContinuousClock.now + deadline
         var answers: [Result<Answer, ClientError>?] = Array(repeating: nil, count: requests.count)
         for round in 1... {
@@ -95,16 +96,20 @@ final class OwnAnswers: Sendable {
             }
             let made = try body(answers.compactMap { $0?.map(\.json) })
             // What was computed first may have been revoked while the others were computed.
-            var isCurrent = true
+            var (isCurrent, permits): (Bool, [AnswerPermit]) = (true, [])
             for index in answers.indices {
-                guard case .success(let answer)? = answers[index], !answer.permit.redeem() else { continue }
+                guard case .success(let answer)? = answers[index] else { continue }
+                guard answer.permit.objection != nil else {
+                    permits.append(answer.permit)
+                    continue
+                }
                 isCurrent = false
                 let busy = ClientError(
                     code: .busy,
                     message: "what the answer rests on was taken away again and again while it was computed; ask again")
                 answers[index] = round < Self.rounds ? nil : .failure(busy)
             }
-            if isCurrent { return made }
+            if isCurrent { return (made, permits) }
         }
         throw Problem.internalError
     }
@@ -117,7 +122,9 @@ final class OwnAnswers: Sendable {
             }
             return query
         }
-        return try await ask(queries, deadline: asking.deadline) { try asking.prepared($0) }
+        let (answers, permits) = try await ask(queries, deadline: asking.deadline) { try asking.prepared($0) }
+        for permit in permits { asking.passage.require { permit.objection } }
+        return answers
     }
 
     /// Nothing is answered any more; the coordinator is told.

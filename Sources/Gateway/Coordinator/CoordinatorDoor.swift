@@ -15,6 +15,8 @@ public struct CoordinatorDoor: Sendable {
         public var patience: Duration
         /// Makes of the replies the one that goes out, before it is looked for the last time whether it may; nil: they are it.
         public var body: (@Sendable (Answers) throws -> Data)?
+        /// Where whoever answers leaves what is to be looked at when the answer goes out.
+        var passage = Passage()
 
         /// What goes out.
         func prepared(_ answers: Answers) throws -> Answers {

@@ -14,6 +14,8 @@ struct Call: Sendable {
     var identity: Identity?
     /// Whether who asked may still ask: tokens may go while a long answer is on its way.
     var isStillAdmitted: @Sendable () -> Bool = { true }
+    /// What the answer has to pass when it goes out.
+    var passage = Passage()
 
     /// The header's value; nil: it is not there, or not text.
     func header(_ name: String) -> String? {

@@ -12,6 +12,7 @@ final class ClientConnection: Sendable {
     }
 
     private let state = Locked(State())
+    private let passage = Locked<Passage?>(nil)
     private let admission = Locked<(known: LoopbackDoor.Admission?, looks: Int)>((nil, 0))
     /// How often one that nobody knows is looked up.
     private static let mostLooks = 3
@@ -36,6 +37,17 @@ final class ClientConnection: Sendable {
         }
         if isClosed { body() }
         return number
+    }
+
+    /// Of the answer that is written next: they go out one after the other.
+    func expect(_ passage: Passage) { self.passage.withLock { $0 = passage } }
+
+    /// Of the answer that is being written now; nil: it has none to pass.
+    func takePassage() -> Passage? {
+        passage.withLock { passage in
+            defer { passage = nil }
+            return passage
+        }
     }
 
     func forget(_ number: Int) { state.withLock { $0.waiting[number] = nil } }

@@ -133,6 +133,10 @@ extension Problem {
         status: 503, name: "no-lease", title: "The gateway may not answer",
         detail: "the coordinator has not granted it a lease", retryAfter: 1)
 
+    static let revoked = Problem(
+        status: 503, name: "revoked", title: "What the answer rests on was taken away",
+        detail: "it was taken away between the answer's last step and its way out; ask again", retryAfter: 1)
+
     static let internalError = Problem(
         status: 500, name: "internal", title: "The gateway failed",
         detail: "the gateway's log says more")

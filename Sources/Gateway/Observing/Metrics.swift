@@ -31,6 +31,8 @@ final class Metrics: Sendable {
     struct Counted: Sendable {
         var requests: [Key: Int] = [:]
         var durations: [String: Histogram] = [:]
+        /// Answers that were ready and were not let out.
+        var withheld = 0
     }
 
     private let counted = Locked(Counted())
@@ -41,6 +43,8 @@ final class Metrics: Sendable {
             counted.durations[key.route, default: Histogram()].add(seconds)
         }
     }
+
+    func addWithheld() { counted.withLock { $0.withheld += 1 } }
 
     var now: Counted { counted.withLock { $0 } }
 }

@@ -53,5 +53,9 @@ extension PrometheusText {
             sample(duration + "_sum", [("route", route)], histogram.sum)
             sample(duration + "_count", [("route", route)], Double(histogram.count))
         }
+        counter(
+            "lethe_gateway_answers_withheld_total",
+            "Answers that were ready and did not go out: what they rest on was taken away, or the lease had run out.",
+            Double(counted.withheld))
     }
 }

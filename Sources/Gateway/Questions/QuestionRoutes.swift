@@ -17,31 +17,32 @@ struct QuestionRoutes {
 
     @Sendable private func rank(_ call: Call) async throws -> Response {
         let request = try RankRequest(await call.json(limit: limits.body))
-        return try await answer(request.questions, request.deadline) { answers in
+        return try await answer(request.questions, request.deadline, of: call) { answers in
             request.isOfOne ? try Self.only(answers) : try Self.body(answers, of: request.users)
         }
     }
 
     @Sendable private func score(_ call: Call) async throws -> Response {
         let request = try ScoreRequest(await call.json(limit: limits.body))
-        return try await answer([request.question], request.deadline, Self.only)
+        return try await answer([request.question], request.deadline, of: call, Self.only)
     }
 
     @Sendable private func rerank(_ call: Call) async throws -> Response {
         let request = try RerankRequest(await call.json(limit: limits.body))
-        return try await answer([request.question], request.deadline) { answers in
+        return try await answer([request.question], request.deadline, of: call) { answers in
             let reply = try ReplyCoding.decode(QueryReply.self, from: Self.only(answers))
             return try RerankAnswer(request: request, reply: reply).json(id: UUID().uuidString.lowercased())
         }
     }
 
-    /// The body is made before it is looked for the last time whether it may go out.
+    /// The body is made before it is looked for the last time whether it may go out (`Passage`).
     private func answer(
-        _ questions: [ClientRequest], _ deadline: Duration?,
+        _ questions: [ClientRequest], _ deadline: Duration?, of call: Call,
         _ body: @escaping @Sendable (CoordinatorDoor.Answers) throws -> Data
     ) async throws -> Response {
         var asking = CoordinatorDoor.Asking(questions, deadline: deadline ?? limits.deadline)
         asking.body = body
+        asking.passage = call.passage
         return .json(try Self.only(try await door.askQuestions(asking)))
     }
 

@@ -14,8 +14,13 @@ final class FakeCoordinator: Sendable {
 
     let asked = Locked<[(request: ClientRequest, id: String?)]>([])
     private let reply: Reply
+    private let check: Passage.Check?
 
-    init(_ reply: @escaping Reply = { try FakeReplies.any($0, $1) }) {
+    /// - Parameters:
+    ///   - reply: to each request.
+    ///   - check: what answers to questions have to pass when they go out.
+    init(_ reply: @escaping Reply = { try FakeReplies.any($0, $1) }, check: Passage.Check? = nil) {
+        self.check = check
         self.reply = reply
     }
 
@@ -31,7 +36,11 @@ final class FakeCoordinator: Sendable {
             return answers
         }
         return CoordinatorDoor(
-            askQuestions: { asking in try asking.prepared(try await answer(asking)) }, askOther: answer)
+            askQuestions: { [check] asking in
+                let answers = try asking.prepared(try await answer(asking))
+                if let check { asking.passage.require(check) }
+                return answers
+            }, askOther: answer)
     }
 }
 
