@@ -1,4 +1,5 @@
 import Foundation
+import Hummingbird
 import Testing
 
 @testable import Gateway
@@ -63,6 +64,14 @@ struct TokenTests {
         for path in ["/healthz", "/openapi.json", "/"] { #expect(try await status(nil, path, nil) == 200) }
         let refused = try await gateway.ask(.get, "/v1/status")
         #expect(refused.headers[.wwwAuthenticate] == "Bearer" && refused.problem == "token-needed")
+        // Whoever has shown none has no use of the connection; another role's token has.
+        #expect(refused.headers[.connection] == "close")
+        let other = try await gateway.ask(
+            .get, "/v1/requests", headers: ["Authorization": "Bearer \(query.token)"], host: "shop.example")
+        #expect(other.status == 403 && other.headers[.connection] == nil)
+        for problem in [Problem.foreignHost, .anotherUser, .unknownUser] {
+            #expect(Response(problem).headers[.connection] == "close")
+        }
     }
 
     @Test("Who may neither forget nor audit sees no requests, and no head of the audit log, in the overview")

@@ -80,4 +80,50 @@ struct UnreadBodyTests {
         #expect(channel.isActive)
         _ = try channel.finish()
     }
+
+    @Test("A body that comes while an earlier request is answered is another one's: it has all the time that it needs")
+    func pipelined() throws {
+        let channel = try connection()
+        try begin(channel)
+        try send(.end(nil), channel)
+        try begin(channel)
+        try answer(.ok, channel)
+        for _ in 0..<50 {
+            try send(.body(ByteBuffer(string: "a")), channel)
+            pass(10, channel)
+        }
+        #expect(channel.isActive)
+        try send(.end(nil), channel)
+        try answer(.ok, channel)
+        pass(100, channel)
+        #expect(channel.isActive)
+        // Two that wait, and a third whose body goes on after its own answer.
+        for _ in 0..<2 {
+            try begin(channel)
+            try send(.end(nil), channel)
+        }
+        try begin(channel)
+        for _ in 0..<2 { try answer(.ok, channel) }
+        pass(100, channel)
+        #expect(channel.isActive)
+        try answer(.unauthorized, channel)
+        pass(31, channel)
+        #expect(!channel.isActive)
+    }
+
+    @Test("An answer that is the last one ends the connection, after the body that is under way if that ends in time")
+    func last() throws {
+        for isUnderWay in [false, true] {
+            let channel = try connection()
+            try begin(channel)
+            if !isUnderWay { try send(.end(nil), channel) }
+            let head = HTTPResponse(status: .unauthorized, headerFields: [.connection: "close"])
+            try channel.writeOutbound(HTTPResponsePart.head(head))
+            #expect(channel.isActive)
+            try channel.writeOutbound(HTTPResponsePart.end(nil))
+            #expect(channel.isActive == isUnderWay)
+            if isUnderWay { try send(.end(nil), channel) }
+            #expect(!channel.isActive)
+        }
+    }
 }

@@ -111,6 +111,7 @@ extension Response {
         var headers: HTTPFields = [:]
         if let retryAfter = problem.retryAfter { headers[.retryAfter] = String(retryAfter) }
         if problem.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
+        if problem.endsConnection { headers[.connection] = "close" }
         if let location = problem.location { headers[.location] = location }
         if !problem.readable.isEmpty {
             headers[.accept] = problem.readable.joined(separator: ", ")

@@ -18,6 +18,8 @@ public struct Problem: Error, Hashable, Sendable {
     public var allowed: [String] = []
     /// Of a refused body: the kinds that are read (RFC 9110, 15.5.16).
     public var readable: [String] = []
+    /// Whether the connection is of no further use to whoever asked, so that its place is better given to somebody else.
+    var endsConnection = false
     /// Where to look for what may have been done all the same.
     public var location: String?
 
@@ -92,7 +94,8 @@ extension Problem {
 
     static let unauthenticated = Problem(
         status: 401, name: "token-needed", title: "A token is needed",
-        detail: "send Authorization: Bearer TOKEN with a token from the gateway's token file")
+        detail: "send Authorization: Bearer TOKEN with a token from the gateway's token file"
+    ).last
 
     static func forbidden(_ roles: [Role]) -> Problem {
         Problem(
@@ -102,20 +105,30 @@ extension Problem {
 
     static let foreignHost = Problem(
         status: 421, name: "foreign-host", title: "The request is for another host",
-        detail: "without tokens the gateway answers to localhost, 127.0.0.1 and [::1] only")
+        detail: "without tokens the gateway answers to localhost, 127.0.0.1 and [::1] only"
+    ).last
 
     static let anotherUser = Problem(
         status: 403, name: "another-user", title: "The gateway is another user's",
         detail:
             "without tokens the gateway answers the user that it runs as, and root; whoever runs it gives others tokens with "
-            + "--tokens FILE (lethe gateway token), or lets in every user of this machine with --open-loopback")
+            + "--tokens FILE (lethe gateway token), or lets in every user of this machine with --open-loopback"
+    ).last
 
     static let unknownUser = Problem(
         status: 403, name: "unknown-user", title: "Nobody knows whose connection this is",
         detail:
             "without tokens the gateway answers the user that it runs as, and root, and the system does not tell it whose "
             + "this connection is; whoever runs it gives tokens with --tokens FILE (lethe gateway token), or lets in every user "
-            + "of this machine with --open-loopback")
+            + "of this machine with --open-loopback"
+    ).last
+
+    /// The same, and the connection ends with it.
+    private var last: Problem {
+        var problem = self
+        problem.endsConnection = true
+        return problem
+    }
 
     static let queueFull = Problem(
         status: 429, name: "busy", title: "Too many requests wait already",
