@@ -52,6 +52,7 @@ struct GatewayResponder: HTTPResponder {
         }
         do {
             let identity = try access.admit(request, to: route)
+            if route.access != .open { connection?.admit() }
             var call = Call(request: request, parameters: parameters, identity: identity)
             if let known = route.query { call.query = try Call.query(of: request, known) }
             call.passage = passage

@@ -24,6 +24,7 @@ public struct GatewayServer: Sendable {
     private let pools: (questions: ConnectionPool, others: ConnectionPool)
     private let responder: GatewayResponder
     private let draining = Draining()
+    private let connections: ConnectionRegister
     private let encryption: TLSConfiguration?
     private let logger: Logger
 
@@ -76,7 +77,8 @@ public struct GatewayServer: Sendable {
                 return try asking.prepared(try await questions.ask(asking))
             }, askOther: { try await others.ask($0) },
             waiting: { (questions.waiting, others.waiting) })
-        let metrics = Metrics()
+        connections = ConnectionRegister(limit: limits.connections, logger: logger)
+        let metrics = Metrics(connections: connections)
         responder = GatewayResponder(
             table: RouteTable(
                 door: door, metrics: metrics, draining: draining, options: options,
@@ -98,7 +100,8 @@ public struct GatewayServer: Sendable {
             responder: responder, server: try server,
             configuration: .init(
                 address: .hostname(address.host, port: address.port),
-                availableConnectionsDelegate: .maximum(options.limits.connections, logger: logger)),
+                availableConnectionsDelegate: .maximum(
+                    options.limits.connections + Self.closing, logger: logger)),
             onServerRunning: { channel in
                 whenListening(address.url(port: channel.localAddress?.port ?? address.port))
             }, logger: quietLogger)
@@ -148,6 +151,9 @@ public struct GatewayServer: Sendable {
         }
     }
 
+    /// Connections that have given way and are being closed.
+    private static let closing = 64
+
     /// For what has begun when it is told to stop.
     private static let patience = Duration.seconds(25)
 
@@ -170,11 +176,14 @@ public struct GatewayServer: Sendable {
 
     private var server: HTTPServerBuilder {
         get throws {
+            let connections = connections
             let unread = TimeAmount.seconds(Int64(options.limits.unreadSeconds))
+            let unsent = TimeAmount.seconds(Int64(options.limits.unsentSeconds))
             let http = HTTPServerBuilder.http1(
                 configuration: .init(
                     additionalChannelHandlers: [
-                        ClientConnection.Handler(), LastCheckHandler(), UnreadBodyHandler(limit: unread),
+                        ClientConnection.Handler(), ConnectionRegister.Handler(connections),
+                        StalledWriteHandler(limit: unsent), LastCheckHandler(), UnreadBodyHandler(limit: unread),
                         ContinueHandler(),
                     ],
                     idleTimeout: .seconds(Int64(options.limits.idleSeconds))))

@@ -13,6 +13,7 @@ final class ClientConnection: Sendable {
 
     private let state = Locked(State())
     private let passage = Locked<Passage?>(nil)
+    private let admitted = Locked<(@Sendable () -> Void)?>(nil)
     private let admission = Locked<(known: LoopbackDoor.Admission?, looks: Int)>((nil, 0))
     /// How often one that nobody knows is looked up.
     private static let mostLooks = 3
@@ -37,6 +38,17 @@ final class ClientConnection: Sendable {
         }
         if isClosed { body() }
         return number
+    }
+
+    /// - Parameter body: called once, when somebody has asked for something here who may.
+    func whenAdmitted(_ body: @escaping @Sendable () -> Void) { admitted.withLock { $0 = body } }
+
+    /// Somebody has asked who may.
+    func admit() {
+        admitted.withLock { body in
+            defer { body = nil }
+            return body
+        }?()
     }
 
     /// Of the answer that is written next: they go out one after the other.

@@ -2,12 +2,14 @@ import Messages
 
 /// What one client, or all together, may take.
 public struct GatewayLimits: Sendable {
-    /// Connections at once.
+    /// Connections at once; one more, and one of those gives way that are idle, or on which nobody was admitted.
     public var connections = 1024
     /// Seconds without a byte of a request, after which its connection is closed.
     public var idleSeconds = 60
     /// Seconds for which a client that has its answer may go on with a body that nobody reads.
     public var unreadSeconds = 30
+    /// Seconds in which a client has to read something of what is written to it.
+    public var unsentSeconds = 60
     /// Bytes of a body of JSON.
     public var body = 4 << 20
     /// Bytes of an import.

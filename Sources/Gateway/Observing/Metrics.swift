@@ -33,9 +33,14 @@ final class Metrics: Sendable {
         var durations: [String: Histogram] = [:]
         /// Answers that were ready and were not let out.
         var withheld = 0
+        var connections = ConnectionRegister.Counts()
     }
 
     private let counted = Locked(Counted())
+    private let connections: ConnectionRegister?
+
+    /// - Parameter connections: nil: there are none.
+    init(connections: ConnectionRegister? = nil) { self.connections = connections }
 
     func add(_ key: Key, seconds: Double) {
         counted.withLock { counted in
@@ -46,5 +51,9 @@ final class Metrics: Sendable {
 
     func addWithheld() { counted.withLock { $0.withheld += 1 } }
 
-    var now: Counted { counted.withLock { $0 } }
+    var now: Counted {
+        var now = counted.withLock { $0 }
+        if let connections { now.connections = connections.counts }
+        return now
+    }
 }

@@ -53,6 +53,11 @@ extension PrometheusText {
             sample(duration + "_sum", [("route", route)], histogram.sum)
             sample(duration + "_count", [("route", route)], Double(histogram.count))
         }
+        gauge("lethe_gateway_connections", "Connections of clients.", Double(counted.connections.open))
+        counter(
+            "lethe_gateway_connections_displaced_total",
+            "Connections that were closed because all places were taken and others came.",
+            Double(counted.connections.displaced))
         counter(
             "lethe_gateway_answers_withheld_total",
             "Answers that were ready and did not go out: what they rest on was taken away, or the lease had run out.",
