@@ -10,6 +10,7 @@ struct GatewayResponder: HTTPResponder {
     let access: AccessControl
     let metrics: Metrics
     let logger: Logger
+    var bodies = BodyBudget(limit: GatewayLimits().bodies)
 
     func respond(to request: Request, context: GatewayContext) async throws -> Response {
         await answer(request, over: context.connection, context.ends)
@@ -56,6 +57,7 @@ struct GatewayResponder: HTTPResponder {
             var call = Call(request: request, parameters: parameters, identity: identity)
             if let known = route.query { call.query = try Call.query(of: request, known) }
             call.passage = passage
+            call.bodies = bodies
             call.isStillAdmitted = { access.isAdmitted(request, to: route) }
             return (try await handle(call, route, connection), route)
         } catch {

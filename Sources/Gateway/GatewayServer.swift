@@ -83,7 +83,7 @@ public struct GatewayServer: Sendable {
             table: RouteTable(
                 door: door, metrics: metrics, draining: draining, options: options,
                 answering: answers?.state), access: access,
-            metrics: metrics, logger: logger)
+            metrics: metrics, logger: logger, bodies: BodyBudget(limit: limits.bodies))
     }
 
     /// Serves until it is told to stop; then it finishes what it has begun.
@@ -178,13 +178,14 @@ public struct GatewayServer: Sendable {
         get throws {
             let connections = connections
             let unread = TimeAmount.seconds(Int64(options.limits.unreadSeconds))
+            let pace = TimeAmount.seconds(Int64(options.limits.bodySeconds))
             let unsent = TimeAmount.seconds(Int64(options.limits.unsentSeconds))
             let http = HTTPServerBuilder.http1(
                 configuration: .init(
                     additionalChannelHandlers: [
                         ClientConnection.Handler(), ConnectionRegister.Handler(connections),
                         StalledWriteHandler(limit: unsent), LastCheckHandler(), UnreadBodyHandler(limit: unread),
-                        ContinueHandler(),
+                        BodyPaceHandler(limit: pace), ContinueHandler(),
                     ],
                     idleTimeout: .seconds(Int64(options.limits.idleSeconds))))
             return try encryption.map { try .tls(http, tlsConfiguration: $0) } ?? http

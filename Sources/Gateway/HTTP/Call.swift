@@ -14,6 +14,8 @@ struct Call: Sendable {
     var identity: Identity?
     /// Whether who asked may still ask: tokens may go while a long answer is on its way.
     var isStillAdmitted: @Sendable () -> Bool = { true }
+    /// Shared by all that are read.
+    var bodies = BodyBudget(limit: GatewayLimits().bodies)
     /// What the answer has to pass when it goes out.
     var passage = Passage()
 
@@ -36,20 +38,38 @@ struct Call: Sendable {
 
     /// The whole body as JSON.
     ///
-    /// - Throws: `Problem` 400, 413 or 415.
+    /// - Throws: `Problem` 400, 408, 413, 415 or 429.
     func json(limit: Int) async throws -> JSONValue {
         try requireMediaType(["application/json"])
         if let length = request.headers[.contentLength].flatMap(Int.init), length > limit {
             throw Problem.tooLarge(limit: limit)
         }
+        // Until it is understood.
+        let share = bodies.share()
+        defer { withExtendedLifetime(share) {} }
+        var bytes: [UInt8] = []
         do {
-            let buffer = try await request.body.collect(upTo: limit)
-            return try JSONValue.parse(Array(buffer.readableBytesView))
-        } catch is NIOTooManyBytesError {
-            throw Problem.tooLarge(limit: limit)
+            for try await buffer in request.body {
+                guard bytes.count + buffer.readableBytes <= limit else { throw Problem.tooLarge(limit: limit) }
+                try share.hold(bytes.count + buffer.readableBytes)
+                bytes += buffer.readableBytesView
+            }
         } catch {
             throw error as? Problem ?? .brokenOff
         }
+        return bytes.count > Self.short ? try await Self.parsed(aside: bytes) : try JSONValue.parse(bytes)
+    }
+
+    /// Bytes that are parsed at once. Megabytes take long enough to keep every other request, and answers on their way out, from
+    /// the threads that all tasks share.
+    private static let short = 64 << 10
+    private static let parsing = DispatchQueue(label: "lethe.gateway.parsing")
+
+    private static func parsed(aside bytes: [UInt8]) async throws -> JSONValue {
+        let result: Result<JSONValue, any Error> = await withCheckedContinuation { continuation in
+            parsing.async { continuation.resume(returning: Result { try JSONValue.parse(bytes) }) }
+        }
+        return try result.get()
     }
 
     /// The query's values by name.

@@ -12,6 +12,10 @@ public struct GatewayLimits: Sendable {
     public var unsentSeconds = 60
     /// Bytes of a body of JSON.
     public var body = 4 << 20
+    /// Bytes of such bodies that are on their way or being read, of all connections; the first `BodyBudget.free` of each aside.
+    public var bodies = 128 << 20
+    /// Seconds for every mebibyte of a body, and for what is less than one at its end.
+    public var bodySeconds = 60
     /// Bytes of an import.
     public var importBody = 1 << 30
     /// Imports at once.
@@ -32,6 +36,8 @@ public struct GatewayLimits: Sendable {
     // Of what a request names.
     static let users = 1...100
     static let candidates = 1...10_000
+    /// Users times items that are named for each, to be ranked or to be left out.
+    static let usersTimesItems = 100_000
     static let history = WireLimits.history
     static let conditions = 1...WireLimits.conditions.upperBound
     static let forgotten = 1...10_000

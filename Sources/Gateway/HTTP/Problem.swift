@@ -130,6 +130,15 @@ extension Problem {
         return problem
     }
 
+    static let slowBody = Problem(
+        status: 408, name: "slow-body", title: "The body comes too slowly",
+        detail: "a mebibyte of a body, and what is less than one at its end, has to be there within a minute or so"
+    ).last
+
+    static let tooManyBodies = Problem(
+        status: 429, name: "busy", title: "Too many requests wait already",
+        detail: "the gateway is reading as many large bodies as it has room for; ask again later", retryAfter: 1)
+
     static let queueFull = Problem(
         status: 429, name: "busy", title: "Too many requests wait already",
         detail: "the gateway's queue is full; ask again later", retryAfter: 1)

@@ -29,6 +29,13 @@ struct RankRequest: Equatable, Sendable {
         let explain = try fields.flag("explain") ?? false
         let filter = try fields.filter()
         deadline = try fields.deadline()
+        // Each user's question says them anew.
+        let items = candidates.count + (filter?.exclude.count ?? 0)
+        guard users.count * items <= GatewayLimits.usersTimesItems else {
+            throw .invalid(
+                "\(users.count) users times \(items) items that are named are too many for one request, which takes "
+                    + "\(GatewayLimits.usersTimesItems): name fewer of them")
+        }
         questions = []
         for user in users {
             let query =

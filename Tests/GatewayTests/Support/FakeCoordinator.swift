@@ -68,7 +68,8 @@ struct TestGateway {
         responder = GatewayResponder(
             table: RouteTable(
                 door: coordinator.door, metrics: metrics, draining: draining, options: options, now: now),
-            access: try AccessControl(path: path, door: door, logger: logger), metrics: metrics, logger: logger)
+            access: try AccessControl(path: path, door: door, logger: logger), metrics: metrics, logger: logger,
+            bodies: BodyBudget(limit: limits.bodies))
         if let path { try FileManager.default.removeItem(atPath: path) }
     }
 
