@@ -1,4 +1,5 @@
 import Client
+import Files
 import Foundation
 import Hummingbird
 import HummingbirdCore
@@ -42,6 +43,12 @@ public struct GatewayServer: Sendable {
         try options.check()
         // A reader that stops before the end of a pipe is an error of the writer, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        let share = DescriptorShare(of: OpenFiles.raiseLimit(), most: options.limits.connections, isAlone: true)
+        if share.connections < options.limits.connections {
+            logger.notice("room for \(share.connections) connections: the process may have no more files open")
+        }
+        var options = options
+        options.limits.connections = share.connections
         self.options = options
         self.logger = logger
         access = try AccessControl(
@@ -96,12 +103,13 @@ public struct GatewayServer: Sendable {
         until stop: @escaping @Sendable () async -> Void, whenListening: @escaping @Sendable (String) -> Void
     ) async throws {
         let address = options.listen
+        let connections = options.limits.connections
+        let limit = connections + DescriptorShare.closing(of: connections)
         let application = Application(
             responder: responder, server: try server,
             configuration: .init(
                 address: .hostname(address.host, port: address.port),
-                availableConnectionsDelegate: .maximum(
-                    options.limits.connections + Self.closing, logger: logger)),
+                availableConnectionsDelegate: .maximum(limit, logger: logger)),
             onServerRunning: { channel in
                 whenListening(address.url(port: channel.localAddress?.port ?? address.port))
             }, logger: quietLogger)
@@ -150,9 +158,6 @@ public struct GatewayServer: Sendable {
             return await group.next() ?? nil
         }
     }
-
-    /// Connections that have given way and are being closed.
-    private static let closing = 64
 
     /// For what has begun when it is told to stop.
     private static let patience = Duration.seconds(25)

@@ -71,6 +71,8 @@ package struct CoordinatorOptions: Sendable {
     package var accepted: AcceptedLosses = []
     /// Whether to start although an earlier run of this data directory learned that it was superseded.
     package var takesOver = false
+    /// Files and connections that the process needs for what it serves beside the coordinator.
+    package var reservedDescriptors = 0
 
     package static let mostWorkers = CoordinatorLimits.workers
 

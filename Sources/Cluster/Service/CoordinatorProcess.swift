@@ -232,7 +232,7 @@ package final class CoordinatorProcess: Sendable {
         socketOptions.sendHighWaterMark = Int32(WireLimits.queuedMessages)
         socketOptions.receiveHighWaterMark = Int32(WireLimits.queuedMessages)
         socketOptions.linger = .milliseconds(500)
-        var limits = ConnectionLimits(connections: DescriptorLimit.raise())
+        var limits = ConnectionLimits(connections: DescriptorLimit.raise(reserving: options.reservedDescriptors))
         // Of those who have not shown to be workers, what a client may send.
         limits.unfinishedBytes = WireLimits.request + 2 * WireLimits.frame
         // One that is as large as may be, and others beside it.

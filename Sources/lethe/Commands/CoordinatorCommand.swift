@@ -72,6 +72,7 @@ struct CoordinatorCommand: ParsableCommand {
                 try EmbeddedGateway(
                     listen: $0, security: options.security != nil, opensLoopback: options.opensLoopback, log: log)
             }
+            options.reservedDescriptors = gateway?.descriptors ?? 0
             let process = try CoordinatorProcess(options: options, logger: logger)
             let signals = stopOnSignals { process.stop() }
             defer { signals.cancel() }

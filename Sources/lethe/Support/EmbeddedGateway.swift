@@ -1,5 +1,6 @@
 import Client
 import Dispatch
+import Files
 import Foundation
 import Gateway
 import Logging
@@ -7,6 +8,8 @@ import Logging
 /// A gateway inside the coordinator's process: a client of it like any other, so that a first user needs one process.
 final class EmbeddedGateway: @unchecked Sendable {
     private let options: GatewayOptions
+    /// Files and connections that it may have open, of those that the process may.
+    let descriptors: Int
     private let logger: Logger
     private let stopping: AsyncStream<Void>
     private let stop: AsyncStream<Void>.Continuation
@@ -31,6 +34,12 @@ final class EmbeddedGateway: @unchecked Sendable {
         }
         var options = GatewayOptions(listen: address)
         options.opensLoopback = opensLoopback
+        let share = DescriptorShare(of: OpenFiles.raiseLimit(), most: options.limits.connections, isAlone: false)
+        if share.connections < options.limits.connections {
+            logger.notice("room for \(share.connections) connections: the process may have no more files open")
+        }
+        options.limits.connections = share.connections
+        descriptors = share.descriptors
         self.options = options
         try options.check()
         (stopping, stop) = AsyncStream<Void>.makeStream()

@@ -14,10 +14,11 @@ final class GatewayProcess {
         self.url = url
     }
 
-    init(_ cluster: TestCluster, arguments: [String] = []) throws {
+    /// - Parameter limits: of `ulimit`; nil: this process's own.
+    init(_ cluster: TestCluster, arguments: [String] = [], limits: String? = nil) throws {
         let process = try LetheProcess(
             ["gateway", "--coordinator", cluster.endpoint, "--listen", "http://127.0.0.1:0", "--json"] + arguments,
-            log: cluster.root.appendingPathComponent("gateway-\(UUID().uuidString).log"))
+            log: cluster.root.appendingPathComponent("gateway-\(UUID().uuidString).log"), limits: limits)
         self.process = process
         var found: String?
         try wait("the gateway to listen: \(process.logText)") {
