@@ -90,7 +90,7 @@ final class ConnectionRegister: Sendable {
             guard place == nil else { return }
             let (channel, register) = (context.channel, register)
             let place = register.enter(channel.remoteAddress.flatMap(SocketEnd.init)?.address ?? []) {
-                channel.eventLoop.execute { channel.close(promise: nil) }
+                channel.eventLoop.execute { channel.abort() }
             }
             self.place = place
             ClientConnection.of(channel)?.whenAdmitted { register.admit(place) }

@@ -43,7 +43,7 @@ final class StalledWriteHandler: ChannelDuplexHandler, RemovableChannelHandler {
             look = nil
             guard waiting > 0 else { return }
             guard hasProgressed || Self.unsent(context.channel) < unsent else {
-                return context.channel.close(promise: nil)
+                return context.channel.abort()
             }
             lookLater(context)
         }
