@@ -28,7 +28,7 @@ package struct DescriptorShare: Hashable, Sendable {
         let left = share - others
         // Those that are being closed have their descriptors still.
         let connections = min(most, left > 128 ? left - 64 : left / 2)
-        self.connections = max(Self.fewest, connections)
+        self.connections = max(min(most, Self.fewest), connections)
         descriptors = min(share, others + self.connections + Self.closing(of: self.connections))
     }
 }

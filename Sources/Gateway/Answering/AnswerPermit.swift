@@ -40,7 +40,7 @@ final class LeaseTime: Sendable {
     func set(_ milliseconds: Int64) { until.withLock { $0 = milliseconds } }
 }
 
-/// Permits that were given out and are not redeemed.
+/// Permits of answers that are on their way out.
 struct OpenPermits {
     private final class Reference {
         weak var permit: AnswerPermit?
@@ -51,7 +51,7 @@ struct OpenPermits {
     private var references: [Reference] = []
 
     mutating func add(_ permit: AnswerPermit) {
-        // Those that were redeemed are gone.
+        // Those of answers that went out are gone.
         if references.count >= 64 { references.removeAll { $0.permit == nil } }
         references.append(Reference(permit))
     }
