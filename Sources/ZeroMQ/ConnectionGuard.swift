@@ -83,8 +83,8 @@ public final class ConnectionGuard: Sendable {
         }
     }
 
-    func gave(_ bytes: UInt64, to identity: [UInt8]) {
-        state.withLock { $0.table.gave(bytes, to: identity, at: .now) }
+    func gave(_ bytes: UInt64, to identity: [UInt8], isReply: Bool) {
+        state.withLock { $0.table.gave(bytes, to: identity, isReply: isReply, at: .now) }
     }
 
     // MARK: the server asks
@@ -92,6 +92,11 @@ public final class ConnectionGuard: Sendable {
     /// Lets a peer that is known send larger messages than everybody.
     public func allow(unfinishedBytes: Int, of identity: [UInt8]) {
         state.withLock { $0.table.allow(unfinishedBytes: unfinishedBytes, of: identity) }
+    }
+
+    /// Lets whoever is known now send larger messages than everybody, and nobody else any more.
+    public func allow(unfinishedBytes: Int, where isKnown: ([UInt8]) -> Bool) {
+        state.withLock { $0.table.allow(unfinishedBytes: unfinishedBytes, where: isKnown) }
     }
 
     /// Whether the connection from which messages of this peer came is there still.
@@ -116,7 +121,7 @@ public final class ConnectionGuard: Sendable {
         }
     }
 
-    /// Whether all strangers together have left more bytes unread.
+    /// Whether all together have left more bytes unread: strangers, and others of what they asked for.
     public func isUnread(moreThan bytes: Int) -> Bool {
         state.withLock { state in
             guard state.table.unread > bytes else { return false }

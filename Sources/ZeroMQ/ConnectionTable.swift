@@ -17,6 +17,8 @@ package struct ConnectionTable: Sendable {
         /// Bytes on the wire of messages that were taken from it, and given to libzmq for it.
         var taken: UInt64 = 0
         var sent: UInt64 = 0
+        /// Of what it has not read: at most so many bytes are replies that it asked for.
+        var replies: UInt64 = 0
         /// As TCP counts.
         var traffic = TCPTraffic()
         var lastReceived: Instant
@@ -42,6 +44,18 @@ package struct ConnectionTable: Sendable {
         var isNewcomer: Bool { identity == nil }
         /// Nobody allowed it more than everybody.
         var isStranger = true
+
+        /// What counts against all: of a stranger everything that it leaves, of others what they asked for. What else is sent
+        /// to them is bounded where that is done.
+        var counted: Int { isStranger ? unread : min(Int(clamping: replies), unread) }
+
+        mutating func gave(_ bytes: UInt64, isReply: Bool) {
+            sent += bytes
+            if isReply { replies += bytes }
+        }
+
+        /// The order of replies and the rest is not looked at: what it has read was of the rest first.
+        mutating func noteReading() { replies = min(replies, UInt64(unread)) }
     }
 
     let limits: ConnectionLimits
@@ -91,11 +105,12 @@ package struct ConnectionTable: Sendable {
         return known?.identity != identity
     }
 
-    package mutating func gave(_ bytes: UInt64, to identity: [UInt8], at now: Instant) {
+    /// - `isReply`: the peer asked for it.
+    package mutating func gave(_ bytes: UInt64, to identity: [UInt8], isReply: Bool = false, at now: Instant) {
         guard let descriptor = descriptors[identity] else { return }
         // What waits for it waits from now on.
         if connections[descriptor]?.unread == 0 { connections[descriptor]?.lastAcknowledged = now }
-        connections[descriptor]?.sent += bytes
+        connections[descriptor]?.gave(bytes, isReply: isReply)
     }
 
     package mutating func allow(unfinishedBytes: Int, of identity: [UInt8]) {
@@ -104,12 +119,26 @@ package struct ConnectionTable: Sendable {
         connections[descriptor]?.isStranger = false
     }
 
+    /// What one connection was allowed ends when its peer is known there no more (it is gone, or somewhere else), and begins
+    /// again when it is: a peer that is known once and connects many times is a stranger at the others.
+    package mutating func allow(unfinishedBytes: Int, where isKnown: ([UInt8]) -> Bool) {
+        for (descriptor, connection) in connections {
+            guard let identity = connection.identity else { continue }
+            let isStranger = descriptors[identity] != descriptor || !isKnown(identity)
+            guard isStranger != connection.isStranger else { continue }
+            let mayBeUnfinished = isStranger ? limits.unfinishedBytes : unfinishedBytes
+            connections[descriptor]?.isStranger = isStranger
+            connections[descriptor]?.unfinishedBytes = mayBeUnfinished
+        }
+    }
+
     package mutating func measured(_ traffic: TCPTraffic, of descriptor: Int32, at now: Instant) {
         guard let before = connections[descriptor]?.traffic else { return }
         if traffic.received != before.received { connections[descriptor]?.lastReceived = now }
         if traffic.acknowledged != before.acknowledged { connections[descriptor]?.lastAcknowledged = now }
         connections[descriptor]?.traffic = traffic
         connections[descriptor]?.isMeasured = true
+        connections[descriptor]?.noteReading()
     }
 
     /// The same of a local connection, of which only what waits is counted: where nothing does, what was sent by the time
@@ -127,6 +156,7 @@ package struct ConnectionTable: Sendable {
         }
         connection.localMark = (queue.waiting == 0 ? connection.sent : mark.sent, now, queue.waiting)
         connection.isMeasured = true
+        connection.noteReading()
         connections[descriptor] = connection
     }
 
@@ -138,8 +168,8 @@ package struct ConnectionTable: Sendable {
         descriptors[identity].flatMap { connections[$0]?.unread } ?? 0
     }
 
-    /// Of strangers: what is sent to others in portions is bounded where that is done.
-    package var unread: Int { connections.values.reduce(0) { $0 + ($1.isStranger ? $1.unread : 0) } }
+    /// What counts of all together.
+    package var unread: Int { connections.values.reduce(0) { $0 + $1.counted } }
 
     /// Who must go, and why. Each is named once.
     package mutating func due(at now: Instant) -> [(descriptor: Int32, address: String, reason: ConnectionClosing)] {
@@ -172,22 +202,22 @@ package struct ConnectionTable: Sendable {
     /// Each may leave little, and read a little now and then: what nobody else may be sent for it is counted over all. Who reads
     /// a long reply at a good pace is none of them.
     private mutating func readersTooSlow(among open: [Int32: Connection], at now: Instant) -> [Int32] {
-        let strangers = open.filter(\.value.isStranger)
-        guard strangers.values.reduce(0, { $0 + $1.unread }) > limits.unreadBytesInAll else {
+        let askers = open.filter { $0.value.counted > 0 }
+        guard askers.values.reduce(0, { $0 + $1.counted }) > limits.unreadBytesInAll else {
             overfull = nil
             return []
         }
         let before = overfull
         if let before, now - before.since < limits.unreadPatience { return [] }
-        overfull = (now, strangers.mapValues(\.traffic.acknowledged))
+        overfull = (now, open.mapValues(\.traffic.acknowledged))
         guard let before else { return [] }
         let least = limits.slowestReading * ((now - before.since) / .seconds(1))
-        let slow = strangers.filter { descriptor, connection in
+        let slow = askers.filter { descriptor, connection in
             let (read, mark) = (connection.traffic.acknowledged, before.read[descriptor] ?? 0)
             // Less than before: the descriptor is another connection's.
             return Double(read >= mark ? read - mark : read) < least
         }
-        let unread = slow.map { ($0.key, $0.value.unread) }.sorted { ($1.1, $1.0) < ($0.1, $0.0) }
+        let unread = slow.map { ($0.key, $0.value.counted) }.sorted { ($1.1, $1.0) < ($0.1, $0.0) }
         var excess = unread.reduce(0) { $0 + $1.1 } - limits.unreadBytesInAll
         var going: [Int32] = []
         for (descriptor, bytes) in unread where excess > 0 {

@@ -102,7 +102,7 @@ public final class Socket {
     ///
     /// - Parameter frames: at least one; for a ROUTER socket the first is the peer's identity.
     /// - Throws: `wouldBlock` at the high-water mark, `unreachable` when a ROUTER socket knows no such peer.
-    public func send(_ frames: [[UInt8]]) throws(ZeroMQError) {
+    public func send(_ frames: [[UInt8]], isReply: Bool = false) throws(ZeroMQError) {
         for (index, frame) in frames.enumerated() {
             let flags = ZMQ_DONTWAIT | (index + 1 < frames.count ? ZMQ_SNDMORE : 0)
             while frame.withUnsafeBytes({ zmq_send(handle, $0.baseAddress, $0.count, flags) }) < 0 {
@@ -111,7 +111,8 @@ public final class Socket {
             }
         }
         if let connections, let peer = frames.first {
-            connections.gave(frames.dropFirst().reduce(0) { $0 + wireBytes($1.count) }, to: peer)
+            connections.gave(
+                frames.dropFirst().reduce(0) { $0 + wireBytes($1.count) }, to: peer, isReply: isReply)
         }
     }
 

@@ -72,4 +72,38 @@ struct ConnectionTableTests {
         #expect(table.unread == 700_000)
         #expect(due(&table, after: 0).isEmpty && due(&table, after: 30).isEmpty)
     }
+
+    @Test("Whoever is known and asks as others do is counted as they are, but for what it did not ask for")
+    func replies() {
+        var table = table()
+        table.allow(unfinishedBytes: 1 << 20, of: identity(4))
+        table.gave(600_000, to: identity(4), isReply: true, at: start)
+        // It has read some: of what it did not ask for.
+        let traffic = TCPTraffic(received: 100, acknowledged: 450_000)
+        table.measured(traffic, of: 4, at: start)
+        #expect(table.unread == 700_000 + 600_000)
+        #expect(due(&table, after: 0).isEmpty)
+        #expect(due(&table, after: 5) == [4])
+        // No more than it has left, and nothing once it has read everything.
+        table.measured(TCPTraffic(received: 100, acknowledged: 1_000_000), of: 4, at: start)
+        #expect(table.unread == 700_000 + 100_000)
+        table.measured(TCPTraffic(received: 100, acknowledged: 1_100_000), of: 4, at: start)
+        table.gave(2_000_000, to: identity(4), at: start)
+        #expect(table.unread == 700_000)
+    }
+
+    @Test("A peer that is known at one of its connections is a stranger at the others, which it was known at before")
+    func elsewhere() {
+        var table = table()
+        for descriptor: Int32 in 3...5 { table.allow(unfinishedBytes: 1 << 20, of: identity(descriptor)) }
+        #expect(table.unread == 0)
+        table.allow(unfinishedBytes: 1 << 20) { $0 == identity(5) }
+        #expect(table.unread == 800_000)
+        // It comes back to another one without a greeting.
+        table.allow(unfinishedBytes: 1 << 20) { $0 == identity(4) }
+        #expect(table.unread == 700_000)
+        // What one may send of a message without an end is as for everybody at the others: here, more.
+        for descriptor: Int32 in 3...5 { table.measured(TCPTraffic(received: 2 << 20), of: descriptor, at: start) }
+        #expect(table.due(at: start).map(\.descriptor) == [4])
+    }
 }

@@ -208,6 +208,7 @@ final class CoordinatorLoop {
         case .facts(let new): facts = new
         case .decoded(let arrival, let message): receiveDecoded(arrival, message)
         case .send(let peer, let parcel): send(peer, parcel)
+        case .refusal(let peer, let frames): give(peer, frames, isReply: true)
         case .dispatched(let peer, let parcel):
             waitingTasks.ended()
             if let parcel { send(peer, parcel) }
@@ -258,11 +259,13 @@ final class CoordinatorLoop {
         }
     }
 
+    /// - `isReply`: the peer asked for it, as a client does; also a worker's connection may ask.
+    ///
     /// - Returns: whether the socket took it.
     @discardableResult
-    func give(_ peer: PeerID, _ frames: [[UInt8]]) -> Bool {
+    func give(_ peer: PeerID, _ frames: [[UInt8]], isReply: Bool = false) -> Bool {
         do {
-            try socket.send([peer.bytes] + said(frames, to: peer))
+            try socket.send([peer.bytes] + said(frames, to: peer), isReply: isReply)
             return true
         } catch {
             links.remove(peer)
@@ -308,7 +311,8 @@ final class CoordinatorLoop {
             KnownGeneration(cluster: process.settings.cluster, generation: $0)
         }
         do {
-            try socket.send([ticket.peer.bytes] + said(reply.frames(id: ticket.request), to: ticket.peer))
+            try socket.send(
+                [ticket.peer.bytes] + said(reply.frames(id: ticket.request), to: ticket.peer), isReply: true)
         } catch {
             // The client is gone; it will ask again if it still wants to know.
             if case ZeroMQError.wouldBlock = error { socket.connections?.close(ticket.peer.bytes, because: .unread) }

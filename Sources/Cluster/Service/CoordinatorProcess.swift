@@ -25,6 +25,8 @@ package final class CoordinatorProcess: Sendable {
         /// Of the arrival no more than its head.
         case decoded(Arrival, Result<PeerMessage, any Error>)
         case send(PeerID, Parcel)
+        /// The answer to a request that cannot be read.
+        case refusal(PeerID, [[UInt8]])
         /// A task that was to be made whole; nil: it cannot be.
         case dispatched(PeerID, Parcel?)
         case reply(ClientTicket, ClientReply)

@@ -12,7 +12,7 @@ final class ReplyBudget: Sendable {
         var requests = 64
         /// Bytes that one connection may have left unread when more is made for it.
         var unreadByOne = 32 << 20
-        /// The same of all together but for workers, with what is made and not sent yet.
+        /// The same of all together, with what is made and not sent yet; of workers only what they asked for, as clients do.
         var unread = 128 << 20
         /// Of that, what may stay unread for seconds. Above it, of those who read slowly, whoever has the most unread loses the
         /// connection, so that they keep nobody else from an answer.

@@ -56,7 +56,7 @@ extension CoordinatorLoop {
         for (id, ticket) in inFlight.due(at: now) where !gone.contains(ticket.peer) {
             guard let frames = try? questions.notice(id).frames(id: ticket.request) else { continue }
             do {
-                try socket.send([ticket.peer.bytes] + said(frames, to: ticket.peer))
+                try socket.send([ticket.peer.bytes] + said(frames, to: ticket.peer), isReply: true)
             } catch {
                 if case ZeroMQError.wouldBlock = error {
                     socket.connections?.close(ticket.peer.bytes, because: .unread)

@@ -50,6 +50,10 @@ extension CoordinatorLoop {
         if let connections = socket.connections {
             links.keep { connections.isOpen($0.bytes) }
             versions = versions.filter { connections.isOpen($0.key.bytes) }
+            // Who greets anew from each of many connections is a worker at one of them.
+            connections.allow(unfinishedBytes: Self.unfinishedBytesOfWorker) {
+                coordinator.hasWorker(at: PeerID($0))
+            }
         }
         for peer in links.takeNews() { handle(.alive(peer: peer)) }
         closeDue()

@@ -12,6 +12,8 @@ extension CoordinatorLoop {
     /// Of one portion: messages, and bytes after which no further one is read.
     private static let messagesOfPortion = 256
     private static let bytesOfPortion = 16 << 20
+    /// Bytes of messages without an end from one worker's connection.
+    static let unfinishedBytesOfWorker = WireLimits.request + 2 * WireLimits.frame
 
     /// A worker whose large message is on its way over a slow link is not silent.
     func noteBytes() {
@@ -62,7 +64,7 @@ extension CoordinatorLoop {
         case .onOwnThread: process.decoding.post(arrival)
         case .refused:
             guard let frames = try? ClientReply(LargeRequests.refusal).frames(echoing: id ?? []) else { return }
-            give(arrival.peer, frames)
+            give(arrival.peer, frames, isReply: true)
         }
     }
 
@@ -127,7 +129,7 @@ extension CoordinatorLoop {
             return send(arrival.peer, CoordinatorMessage.refused(code: .wrongProtocol, message: message))
         }
         let reply = ClientReply(ClientError(code: .wrongProtocol, message: message))
-        if let frames = try? reply.frames(echoing: id) { give(arrival.peer, frames) }
+        if let frames = try? reply.frames(echoing: id) { give(arrival.peer, frames, isReply: true) }
     }
 
     private func greet(_ hello: WorkerMessage.Hello, of arrival: Arrival) {
@@ -153,7 +155,7 @@ extension CoordinatorLoop {
         guard coordinator.hasWorker(at: peer) else { return links.remove(peer) }
         bind(hello.worker, to: arrival.key)
         // No more than anybody at once, since what is long comes in portions; but not among the strangers.
-        socket.connections?.allow(unfinishedBytes: WireLimits.request + 2 * WireLimits.frame, of: peer.bytes)
+        socket.connections?.allow(unfinishedBytes: Self.unfinishedBytesOfWorker, of: peer.bytes)
     }
 
     /// Answers what cannot even be read, under the id that it came with.
@@ -163,7 +165,7 @@ extension CoordinatorLoop {
         onLedger { service in
             service.note(Access(by: name, asked: "unreadable", request: "", refusal: error.code.rawValue))
             guard let frames = try? ClientReply(error).frames(echoing: id) else { return }
-            inbox.post(.send(peer, Parcel(frames: frames)))
+            inbox.post(.refusal(peer, frames))
         }
     }
 
