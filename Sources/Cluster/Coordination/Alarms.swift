@@ -5,6 +5,7 @@ struct Alarms: Sendable {
         case everything
         case shard(Int)
         case request(String)
+        case copies(worker: String)
     }
 
     private var heap: [(time: CoordinatorInstant, subject: Subject)] = []

@@ -27,6 +27,9 @@ extension Coordinator {
             case .everything: noteEverything()
             case .shard(let shard): changes.note(shard)
             case .request(let id): forgetsToAdvance.insert(id)
+            case .copies(let worker):
+                settlements.rang(for: worker)
+                settleOwed(of: worker)
             }
         }
     }
@@ -116,7 +119,7 @@ extension Coordinator {
             if checks[shard] != nil { shardsToCheck.insert(shard) }
         case .rows(let adapter): changes.note(index.named[adapter] ?? [])
         case .end(let request): forgetsToAdvance.insert(request)
-        case .copies(let worker): if !writes.has(subject) { staleCopies.settled(worker) }
+        case .copies(let worker): if !isSettling(worker) { staleCopies.settled(worker) }
         case .forget, .training, .embeddings, .partition, .tuning, .purge, .file, .declaration, .duty, .fleet: break
         }
     }

@@ -72,8 +72,8 @@ package struct Coordinator: Sendable {
     var words: OperatorWords
     /// Workers of which the ledger is to have something else than it has.
     var fleet = FleetNotes()
-    /// Workers of whose copies more has changed than was written yet.
-    var owedSettlements: Set<String> = []
+    /// What the ledger is yet to be told of workers' copies.
+    var settlements = SettlementPace()
 
     /// Prompt tokens of the trainings that ended since the start.
     var trainedTokens = 0

@@ -92,6 +92,11 @@ package enum CoordinatorLimits {
     package static let votes = 4
     /// Notes of one worker's copies that are on their way to the ledger; what changes meanwhile is one more.
     package static let settlementsUnderWay = 8
+    /// How long nothing more of one worker's copies is written down after they were, at least, and manifests that changed for each
+    /// further second; and how much of such time may be saved up, so that a few notes follow one another at once.
+    package static let settlementSeconds = 1.0
+    package static let settledManifestsPerSecond = 32.0
+    package static let settlementsAtOnceSeconds = 16.0
     /// What operators say of workers that is on its way to the ledger; more is refused with `busy`.
     package static let pendingWords = 64
     /// What operators said of workers that is remembered, by the name of the request, for clients that ask again; also over a

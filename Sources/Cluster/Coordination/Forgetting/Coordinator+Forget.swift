@@ -76,8 +76,8 @@ extension Coordinator {
     /// before it wait for no copy.
     var firstWaitingForCopies: Int {
         guard !staleCopies.isEmpty else { return .max }
-        let held = staleCopies.first { roster.isLive($0) || writes.has(.copies(worker: $0)) }
-        let settling = staleCopies.firstSettling { writes.has(.copies(worker: $0)) }
+        let held = staleCopies.first { roster.isLive($0) || isSettling($0) }
+        let settling = staleCopies.firstSettling { isSettling($0) }
         return min(held ?? .max, settling ?? .max)
     }
 

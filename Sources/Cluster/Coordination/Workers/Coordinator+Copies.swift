@@ -39,12 +39,12 @@ extension Coordinator {
 
     /// A hello names everything that the worker has.
     mutating func settleAll(of worker: KnownWorker, before: KnownWorker?) {
-        guard before.map({ !Self.holdTheSame($0, worker) }) ?? true else { return }
-        write(
-            .settleCopies(
-                CopySettlement(
-                    worker: worker.id, name: worker.name, reason: .reported, shards: Self.kept(of: worker),
-                    isEverything: true)))
+        let changes = Self.changes(from: before?.copies ?? [], to: worker.copies)
+        guard before == nil || changes > 0 else { return }
+        settle(
+            CopySettlement(
+                worker: worker.id, name: worker.name, reason: .reported, shards: Self.kept(of: worker),
+                isEverything: true), changing: changes)
     }
 
     /// What another worker left on the same machine was deleted. Certificates say so: it is believed of whoever has what lay in
@@ -72,12 +72,41 @@ extension Coordinator {
             worker: worker.id, name: worker.name, reason: .reported, shards: Self.kept(of: worker), isEverything: true)
     }
 
-    /// What changed of the worker's copies while too much of it was on its way, all at once. A settlement that waits to be tried
-    /// again says it as well.
+    /// Whether the ledger is yet to note something of the worker's copies.
+    func isSettling(_ worker: String) -> Bool { writes.has(.copies(worker: worker)) || settlements.owes(worker) }
+
+    /// Who changes its mind faster than it can be written down is written down when there is time.
+    private mutating func settle(_ settlement: CopySettlement, changing manifests: Int) {
+        let isMore = settlements.owes(settlement.worker)
+        settlements.owe(settlement.worker, manifests: manifests, at: now)
+        if isMore { settleOwed(of: settlement.worker) } else { writeOwed(settlement) }
+    }
+
+    /// What changed of the worker's copies while it was too early for it, all at once. A settlement that waits to be tried again
+    /// says it as well.
     mutating func settleOwed(of worker: String) {
-        guard owedSettlements.remove(worker) != nil, !isSettlementWaiting(of: worker) else { return }
-        let nothing = CopySettlement(worker: worker, name: "", reason: .reported, shards: [], isEverything: true)
-        if roster[worker] != nil { write(.settleCopies(renewed(nothing))) }
+        guard settlements.owes(worker) else { return }
+        guard let known = roster[worker], !isSettlementWaiting(of: worker) else {
+            settlements.drop(worker)
+            return writes.touched.append(.copies(worker: worker))
+        }
+        writeOwed(
+            CopySettlement(
+                worker: worker, name: known.name, reason: .reported, shards: Self.kept(of: known), isEverything: true))
+        unlistIfGone(worker)
+    }
+
+    private mutating func writeOwed(_ settlement: CopySettlement) {
+        let worker = settlement.worker
+        // The next one that ends has it looked at again.
+        let underWay = writes.entries(about: .copies(worker: worker)).count
+        guard underWay < CoordinatorLimits.settlementsUnderWay else { return }
+        if let time = settlements.wait(worker, at: now) {
+            if settlements.setsAlarm(for: worker) { alarms.add(.copies(worker: worker), at: time) }
+            return
+        }
+        settlements.wrote(worker, at: now)
+        write(.settleCopies(settlement))
     }
 
     /// Whether a settlement of the worker waits to be tried again.
@@ -96,38 +125,40 @@ extension Coordinator {
         var after = before
         change(&after)
         roster[worker.id] = after
-        let changed = shards.filter { shard in
-            !Self.areTheSame(before.copy(of: shard)?.manifests ?? [], after.copy(of: shard)?.manifests ?? [])
+        var changed: [CopySettlement.Shard] = []
+        var changes = 0
+        for shard in shards {
+            let (old, new) = (before.copy(of: shard), after.copy(of: shard))
+            let count = Self.changes(from: old.map { [$0] } ?? [], to: new.map { [$0] } ?? [])
+            guard count > 0 else { continue }
+            changed.append(CopySettlement.Shard(shard: shard, kept: new?.manifests ?? []))
+            changes += count
         }
         guard !changed.isEmpty else { return }
-        // Who changes its mind faster than it can be written down is written down when there is time.
-        guard writes.entries(about: .copies(worker: worker.id)).count < CoordinatorLimits.settlementsUnderWay else {
-            owedSettlements.insert(worker.id)
-            return
-        }
-        let kept = changed.map { CopySettlement.Shard(shard: $0, kept: after.copy(of: $0)?.manifests ?? []) }
-        write(
-            .settleCopies(
-                CopySettlement(
-                    worker: worker.id, name: after.name, reason: .reported, shards: kept, isEverything: false)))
+        settle(
+            CopySettlement(
+                worker: worker.id, name: after.name, reason: .reported, shards: changed, isEverything: false),
+            changing: changes)
     }
 
     private static func kept(of worker: KnownWorker) -> [CopySettlement.Shard] {
         worker.copies.map { CopySettlement.Shard(shard: $0.shard, kept: $0.manifests) }
     }
 
-    /// Copies are sorted by shard.
-    private static func holdTheSame(_ one: KnownWorker, _ other: KnownWorker) -> Bool {
-        one.copies.count == other.copies.count
-            && zip(one.copies, other.copies).allSatisfy { one, other in
-                one.shard == other.shard && areTheSame(one.manifests, other.manifests)
-            }
+    /// How many manifests of shards only one of the two has.
+    private static func changes(from old: [KnownCopy], to new: [KnownCopy]) -> Int {
+        let areEqual = old.elementsEqual(new) { $0.shard == $1.shard && $0.manifests == $1.manifests }
+        guard !areEqual else { return 0 }
+        func held(_ copies: [KnownCopy]) -> Set<HeldManifest> {
+            Set(copies.flatMap { copy in copy.manifests.map { HeldManifest(shard: copy.shard, manifest: $0) } })
+        }
+        return held(old).symmetricDifference(held(new)).count
     }
+}
 
-    /// Without a look at the order.
-    private static func areTheSame(_ one: [String], _ other: [String]) -> Bool {
-        one == other || Set(one) == Set(other)
-    }
+private struct HeldManifest: Hashable {
+    var shard: Int
+    var manifest: String
 }
 
 extension KnownWorker {

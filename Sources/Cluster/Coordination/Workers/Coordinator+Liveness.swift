@@ -104,16 +104,22 @@ extension Coordinator {
         if let worker = roster[id] { expect(worker) }
         // Who said that it leaves nothing behind need not be remembered; of the others those that hold nothing, and then the
         // longest away, are forgotten first.
-        if let worker = roster[id], worker.isEphemeral, worker.copies.isEmpty, absence.given.isEmpty, !isExpected {
-            unlist(id)
-        }
+        unlistIfGone(id)
         guard roster.awayCount > CoordinatorLimits.workers else { return }
         let away = roster.workers.filter { !$0.isLive }
-        let empty = away.filter { $0.copies.isEmpty && !tasks.hasWorker($0.id) }
+        let empty = away.filter { $0.copies.isEmpty && !tasks.hasWorker($0.id) && !settlements.owes($0.id) }
         if let oldest = (empty.isEmpty ? away : empty).min(by: { $0.lastHeard < $1.lastHeard }) {
             withdrawTasks(of: oldest.id) { _ in true }
             unlist(oldest.id)
         }
+    }
+
+    /// Who leaves nothing behind and is not expected back, once the ledger was told.
+    mutating func unlistIfGone(_ id: String) {
+        guard let worker = roster[id], !worker.isLive, worker.isEphemeral, worker.copies.isEmpty,
+            worker.absence.given.isEmpty, worker.absence.expectedUntil == nil, !settlements.owes(id)
+        else { return }
+        unlist(id)
     }
 
     /// When the time comes, what waits for a worker that is away waits no longer.

@@ -75,10 +75,7 @@ extension Ledger {
             ).map { row in
                 try HandedCopy(row: row, in: "copies")
             }
-            let gone = recorded.filter { !settlement.leaves($0) }
-            let returned = settlement.kept.filter { copy in
-                !recorded.contains { $0.shard == copy.shard && $0.manifest == copy.manifest }
-            }
+            let (gone, returned) = settlement.changes(of: recorded)
             guard !gone.isEmpty || !returned.isEmpty else { return }
             for copy in returned { try insert(copy, at: time, db) }
             for copy in gone {

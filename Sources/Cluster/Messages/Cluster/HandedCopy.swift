@@ -83,16 +83,20 @@ public struct CopySettlement: Codable, Hashable, Sendable {
         self.isEverything = isEverything
     }
 
-    /// What the disk may still hold.
-    package var kept: [HandedCopy] {
-        shards.flatMap { shard in
-            shard.kept.map { HandedCopy(worker: worker, name: name, shard: shard.shard, manifest: $0) }
+    /// What becomes of the copies that are on record of the worker: those that are not there any more, and those that are to be
+    /// recorded, each in the order in which they came. It takes time in proportion to both.
+    package func changes(of recorded: [HandedCopy]) -> (gone: [HandedCopy], returned: [HandedCopy]) {
+        var kept: [Int: Set<String>] = [:]
+        for shard in shards { kept[shard.shard, default: []].formUnion(shard.kept) }
+        let gone = recorded.filter { copy in kept[copy.shard].map { !$0.contains(copy.manifest) } ?? isEverything }
+        var known: [Int: Set<String>] = [:]
+        for copy in recorded { known[copy.shard, default: []].insert(copy.manifest) }
+        var returned: [HandedCopy] = []
+        for shard in shards {
+            for manifest in shard.kept where known[shard.shard, default: []].insert(manifest).inserted {
+                returned.append(HandedCopy(worker: worker, name: name, shard: shard.shard, manifest: manifest))
+            }
         }
-    }
-
-    /// Whether a copy on record may still be there.
-    package func leaves(_ copy: HandedCopy) -> Bool {
-        let about = shards.filter { $0.shard == copy.shard }
-        return about.isEmpty ? !isEverything : about.contains { $0.kept.contains(copy.manifest) }
+        return (gone, returned)
     }
 }
