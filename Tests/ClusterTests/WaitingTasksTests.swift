@@ -34,7 +34,7 @@ struct WaitingTasksTests {
         for task in all { waiting.add(prompts(task), for: peers[Int(task) % 3]) }
         #expect(tasks(waiting.begin { _ in true }) == Array(all.dropLast(2)))
         #expect(waiting.begin { _ in true }.isEmpty)
-        waiting.ended()
+        waiting.ended(nil)
         #expect(tasks(waiting.begin { _ in true }) == [all[all.count - 2]])
     }
 
@@ -65,5 +65,56 @@ struct WaitingTasksTests {
             waiting.begin { _ in true }.map(\.work) == [
                 .dispatch(.adapters(task: 1, [.published(name: "a")])), .drop(adapters: ["a"]),
             ])
+    }
+
+    private func prompts(_ task: TaskID, needing digests: [String]) -> Dispatch {
+        .prompts(task: task, shard: 0, manifest: "m", digests: digests)
+    }
+
+    @Test("Who asks again before it was answered is answered once, with what it lacks now")
+    func askedAgain() {
+        var waiting = WaitingTasks()
+        for count in (1...5000).reversed() {
+            waiting.add(prompts(1, needing: (0..<count).map { "d\($0)" }), for: peers[0])
+        }
+        waiting.add(prompts(1, needing: ["x"]), for: peers[1])
+        waiting.add(prompts(2, needing: ["y"]), for: peers[0])
+        #expect(
+            waiting.begin { _ in true }.map(\.work) == [
+                .dispatch(prompts(1, needing: ["d0"])), .dispatch(prompts(1, needing: ["x"])),
+                .dispatch(prompts(2, needing: ["y"])),
+            ])
+    }
+
+    @Test("Adapters that were asked for one after another go together, each once")
+    func adaptersTogether() {
+        var waiting = WaitingTasks()
+        for names in [["a", "b"], ["b", "c"], ["a"]] {
+            waiting.add(.adapters(task: 1, names.map { .published(name: $0) }), for: peers[0])
+        }
+        let all = ["a", "b", "c"].map { AdapterReference.published(name: $0) }
+        #expect(waiting.begin { _ in true }.map(\.work) == [.dispatch(.adapters(task: 1, all))])
+    }
+
+    @Test("While one answer is made, the next to the same question waits, and others do not")
+    func oneAtATime() throws {
+        var waiting = WaitingTasks()
+        waiting.add(prompts(1, needing: ["a", "b"]), for: peers[0])
+        let first = try #require(waiting.begin { _ in true }.first)
+        waiting.add(prompts(1, needing: ["b"]), for: peers[0])
+        waiting.add(prompts(1, needing: ["c"]), for: peers[1])
+        #expect(waiting.begin { _ in true }.map(\.peer) == [peers[1]])
+        waiting.ended(first.question)
+        #expect(waiting.begin { _ in true }.map(\.work) == [.dispatch(prompts(1, needing: ["b"]))])
+        #expect(waiting.isEmpty)
+    }
+
+    @Test("That no more stages come is said once, behind those that wait")
+    func noStage() {
+        var waiting = WaitingTasks()
+        waiting.add(.noStage(task: 1, shard: 3), for: peers[0])
+        waiting.add(prompts(2), for: peers[0])
+        for task in 3..<100 { waiting.add(.noStage(task: TaskID(task), shard: 3), for: peers[0]) }
+        #expect(tasks(waiting.begin { _ in true }) == [2, 99])
     }
 }

@@ -121,6 +121,8 @@ package enum CoordinatorLimits {
     /// How long a worker's signs of life (bytes of a message, words that were not said before) are news of a task that does not
     /// get on: over a slow connection a shard's data, or an adapter, is one message for minutes.
     package static let standstillSeconds = 900.0
+    /// After how many reconnections what was asked for before is sent anew for one task.
+    package static let askedAnew = 16
     /// How often a task's steps may begin anew and still be news.
     package static let beginnings = 4
     /// How long membership must have been quiet before data of trained shards is moved.

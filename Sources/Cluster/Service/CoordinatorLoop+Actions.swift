@@ -80,7 +80,7 @@ extension CoordinatorLoop {
             switch entry.work {
             case .drop(let adapters): sendBehindLedger(.drop(adapters: adapters), to: peer)
             case .dispatch(let dispatch):
-                let version = version(of: peer)
+                let (version, question) = (version(of: peer), entry.question)
                 onLedger { service in
                     do {
                         let message = try service.message(for: dispatch)
@@ -88,9 +88,9 @@ extension CoordinatorLoop {
                             throw ClientError(
                                 code: .protocolVersion, message: "the worker's release does not know this work")
                         }
-                        inbox.post(.dispatched(peer, try Parcel(message)))
+                        inbox.post(.dispatched(peer, question, try Parcel(message)))
                     } catch {
-                        inbox.post(.dispatched(peer, nil))
+                        inbox.post(.dispatched(peer, question, nil))
                         inbox.post(
                             .event(.undelivered(peer: peer, task: dispatch.task, ClientError(of: error))))
                     }

@@ -209,8 +209,8 @@ final class CoordinatorLoop {
         case .decoded(let arrival, let message): receiveDecoded(arrival, message)
         case .send(let peer, let parcel): send(peer, parcel)
         case .refusal(let peer, let frames): give(peer, frames, isReply: true)
-        case .dispatched(let peer, let parcel):
-            waitingTasks.ended()
+        case .dispatched(let peer, let question, let parcel):
+            waitingTasks.ended(question)
             if let parcel { send(peer, parcel) }
             handOut()
         case .reply(let ticket, let reply): self.reply(ticket, reply)

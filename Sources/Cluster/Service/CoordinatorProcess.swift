@@ -27,8 +27,8 @@ package final class CoordinatorProcess: Sendable {
         case send(PeerID, Parcel)
         /// The answer to a request that cannot be read.
         case refusal(PeerID, [[UInt8]])
-        /// A task that was to be made whole; nil: it cannot be.
-        case dispatched(PeerID, Parcel?)
+        /// A task that was to be made whole, and what it answers; nil: it cannot be.
+        case dispatched(PeerID, WaitingTasks.Question?, Parcel?)
         case reply(ClientTicket, ClientReply)
         /// The entry of a request was written: it is answered now.
         case noted(ClientTicket, CoordinatorReply)

@@ -5,8 +5,21 @@ import Messages
 /// read it; so no more are begun than a few at a time, and none for a worker that has not read what was made for it before,
 /// while much waits. A value.
 ///
-/// Tasks of one worker keep their order. What takes one of them back takes it out of here.
+/// Tasks of one worker keep their order. What takes one of them back takes it out of here. Of what a worker asked for one answer
+/// to a question waits, and it waits until the one before it is made: who asks often gets no more by it.
 package struct WaitingTasks {
+    /// A question of a worker.
+    package struct Question: Hashable, Sendable {
+        fileprivate enum Subject: Hashable, Sendable {
+            case prompts(TaskID)
+            case adapters(TaskID)
+            case stages(shard: Int)
+        }
+
+        fileprivate var peer: PeerID
+        fileprivate var subject: Subject
+    }
+
     package enum Work: Sendable, Equatable {
         case dispatch(Dispatch)
         /// Behind adapters that wait to be sent: they may be among them.
@@ -16,6 +29,19 @@ package struct WaitingTasks {
     package struct Entry: Sendable, Equatable {
         package var peer: PeerID
         package var work: Work
+
+        /// nil: it is no answer.
+        package var question: Question? {
+            guard case .dispatch(let dispatch) = work else { return nil }
+            let subject: Question.Subject
+            switch dispatch {
+            case .prompts(let task, _, _, _): subject = .prompts(task)
+            case .adapters(let task, _): subject = .adapters(task)
+            case .noStage(_, let shard): subject = .stages(shard: shard)
+            default: return nil
+            }
+            return Question(peer: peer, subject: subject)
+        }
     }
 
     /// Tasks that the ledger's thread is asked for at once.
@@ -24,17 +50,36 @@ package struct WaitingTasks {
     /// In the order in which they came.
     private var waiting: ChunkedList<Entry> = []
     private var underWay = 0
+    /// Of what is under way, what it answers.
+    private var open: Set<Question> = []
 
     package init() {}
 
     package var isEmpty: Bool { waiting.isEmpty }
 
     package mutating func add(_ dispatch: Dispatch, for peer: PeerID) {
-        waiting.append(Entry(peer: peer, work: .dispatch(dispatch)))
+        let entry = Entry(peer: peer, work: .dispatch(dispatch))
+        guard let question = entry.question, let place = place(of: question) else { return waiting.append(entry) }
+        if case .noStage = dispatch {
+            // That there are no more is said behind those that there were.
+            waiting.remove(at: place)
+            waiting.append(entry)
+        } else {
+            waiting[place] = waiting[place].joined(with: entry)
+        }
+    }
+
+    private func place(of question: Question) -> Int? {
+        waiting.indices.first { waiting[$0].peer == question.peer && waiting[$0].question == question }
     }
 
     /// One that was begun is whole, or will never be.
-    package mutating func ended() { underWay -= 1 }
+    ///
+    /// - `question`: what it answers.
+    package mutating func ended(_ question: Question?) {
+        underWay -= 1
+        if let question { open.remove(question) }
+    }
 
     /// What is to be begun now.
     ///
@@ -46,13 +91,15 @@ package struct WaitingTasks {
         var position = 0
         while position < waiting.count, underWay < Self.underWayAtOnce {
             let entry = waiting[position]
-            guard !heldBack.contains(entry.peer), mayHand(entry.peer) else {
+            let isOpen = entry.question.map(open.contains) ?? false
+            guard !isOpen, !heldBack.contains(entry.peer), mayHand(entry.peer) else {
                 heldBack.insert(entry.peer)
                 position += 1
                 continue
             }
             waiting.remove(at: position)
             if case .dispatch = entry.work { underWay += 1 }
+            if let question = entry.question { open.insert(question) }
             begun.append(entry)
         }
         return begun
@@ -82,6 +129,19 @@ package struct WaitingTasks {
                 waiting.remove(at: position)
             }
         }
+    }
+}
+
+extension WaitingTasks.Entry {
+    /// The answer to a question that was asked again before it was begun. The adapters that were asked for first may be needed
+    /// still; of prompts a worker says each time all that it lacks.
+    fileprivate func joined(with later: Self) -> Self {
+        guard case .dispatch(.adapters(let task, let first)) = work,
+            case .dispatch(.adapters(_, let second)) = later.work
+        else { return later }
+        let names = Set(first.map(\.name))
+        return Self(
+            peer: peer, work: .dispatch(.adapters(task: task, first + second.filter { !names.contains($0.name) })))
     }
 }
 

@@ -7,7 +7,9 @@ extension Coordinator {
         guard let peer = worker.peer, let task = task(id, of: worker) else { return }
         let known = Dictionary(adapters(of: task).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let wanted = names.compactMap { known[$0] }
-        guard !wanted.isEmpty, wanted.count == names.count else { return failed(id, .badReport, by: worker) }
+        guard !wanted.isEmpty, wanted.count == names.count, Set(names).count == names.count else {
+            return failed(id, .badReport, by: worker)
+        }
         roster.update(worker.id) { worker in
             let before = Set(worker.adapters)
             worker.adapters += names.filter { !before.contains($0) }

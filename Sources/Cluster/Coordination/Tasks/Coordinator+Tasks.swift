@@ -74,11 +74,14 @@ extension Coordinator {
     /// the worker for themselves, or no part in its computing.
     ///
     /// What was said before is no news of any.
-    mutating func noteNews(of worker: String, in message: WorkerMessage) {
+    ///
+    /// - Returns: what it is for those that it concerns.
+    mutating func noteNews(of worker: String, in message: WorkerMessage) -> TaskHeadway.News {
         let own = tasks.tasks(of: worker)
         let concerned = own.filter { message.concerns($0) }.map(\.id)
         let news = concerned.map { tasks.news(of: $0, in: message) }.max() ?? .says
         for task in own where !task.isPaced || concerned.contains(task.id) { tasks.setNews(task.id, news, at: now) }
+        return news
     }
 
     /// Bytes of some message: nobody knows of which task.

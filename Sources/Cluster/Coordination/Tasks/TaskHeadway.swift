@@ -23,8 +23,8 @@ struct TaskHeadway: Sendable {
     private var step: Int?
     /// How often the steps began anew.
     private var beginnings = 0
-    /// The fewest prompts that were asked for.
-    private var fewestNeeded: Int?
+    private var needed = Lacking()
+    private var lacked = Lacking()
 
     /// The task is given out, or taken back from before.
     mutating func begin(at now: CoordinatorInstant) { lastMove = lastMove ?? now }
@@ -36,10 +36,8 @@ struct TaskHeadway: Sendable {
     mutating func news(in message: WorkerMessage, countsLife: Bool) -> News {
         switch message {
         case .progress(let progress): return countsLife ? .moves : news(step: progress.step)
-        case .need(_, let digests):
-            if let fewestNeeded, digests.count >= fewestNeeded { return .repeats }
-            fewestNeeded = digests.count
-            return .moves
+        case .need(_, let digests): return needed.news(digests.count)
+        case .lacks(_, let adapters): return lacked.news(adapters)
         default: return message.answeredTask == nil ? .says : .moves
         }
     }
@@ -56,6 +54,12 @@ struct TaskHeadway: Sendable {
     }
 
     mutating func moved(at now: CoordinatorInstant) { lastMove = now }
+
+    /// The worker may have a new connection: what it was sent over the one before need not have come.
+    mutating func reopen() {
+        needed.reopen()
+        lacked.reopen()
+    }
 
     /// Whether a sign of life still counts.
     func isBelieved(at now: CoordinatorInstant) -> Bool {

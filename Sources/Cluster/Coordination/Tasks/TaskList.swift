@@ -121,6 +121,11 @@ struct TaskList: Sendable, RandomAccessCollection {
         if tasks[position].headway.isBelieved(at: instant) { tasks[position].lastNews = instant }
     }
 
+    /// What its worker was sent may be asked for again.
+    mutating func reopen(_ id: TaskID) {
+        if let position = position(of: id) { tasks[position].headway.reopen() }
+    }
+
     mutating func noteData(of id: TaskID) {
         if let position = position(of: id) { tasks[position].isWithoutData = false }
     }

@@ -63,6 +63,7 @@ extension Coordinator {
     private mutating func goOn(with task: TaskID) {
         tasks.setAwaited(task, until: nil)
         tasks.setNews(task, at: now)
+        tasks.reopen(task)
     }
 
     /// Takes work back that was put back and that nobody has begun.
@@ -81,6 +82,7 @@ extension Coordinator {
         task.awaitedUntil = nil
         task.lastNews = now
         task.headway.moved(at: now)
+        task.headway.reopen()
         tasks.add(task)
         return true
     }

@@ -14,13 +14,16 @@ extension Coordinator {
             return
         }
         roster.heard(worker.id, at: now)
+        var news = TaskHeadway.News.says
         switch message {
         case .hello, .heartbeat: break
-        default: noteNews(of: worker.id, in: message)
+        default: news = noteNews(of: worker.id, in: message)
         }
         defer { confirmReceipt(of: message, to: peer) }
         switch message {
         case .hello, .heartbeat: break
+        // What it was sent is not made again because it asks again.
+        case .need where news == .repeats, .lacks where news == .repeats: break
         case .need(let task, let digests): provide(digests, for: task, to: worker)
         case .lacks(let task, let adapters): provide(adapters: adapters, for: task, to: worker)
         case .progress(let progress): note(progress, of: worker)
@@ -196,6 +199,9 @@ extension Coordinator {
 
     /// Of all that are known.
     package var workerCount: Int { roster.workers.count }
+
+    /// Where the worker is, or was and may be heard again.
+    package func connection(of worker: String) -> PeerID? { roster[worker].flatMap { $0.peer ?? $0.absence.peer } }
 
     package func hasWorker(at peer: PeerID) -> Bool { roster.worker(at: peer) != nil }
 

@@ -151,8 +151,11 @@ extension CoordinatorLoop {
         links.admit(peer)
         var hello = hello
         hello.address = arrival.address
+        let before = coordinator.connection(of: hello.worker)
         handle(.worker(peer: peer, checked(.hello(hello))))
         guard coordinator.hasWorker(at: peer) else { return links.remove(peer) }
+        // It is sent everything anew that it still lacks.
+        if let before, before != peer, coordinator.connection(of: hello.worker) == peer { waitingTasks.remove(before) }
         bind(hello.worker, to: arrival.key)
         // No more than anybody at once, since what is long comes in portions; but not among the strangers.
         socket.connections?.allow(unfinishedBytes: Self.unfinishedBytesOfWorker, of: peer.bytes)
