@@ -45,15 +45,17 @@ struct LongWorkTests {
 
     // MARK: without an end
 
-    /// One worker, and the training that it was given.
-    private func training() throws -> (CoordinatorFixture, TaskID) {
-        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+    /// One worker, and the training of ten prompts that it was given.
+    private func training(epochs: Int = 100) throws -> (CoordinatorFixture, TaskID) {
+        var specification = CoordinatorFixture.specification
+        specification.epochs = epochs
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1), training: specification)
         fixture.hello("a")
         return (fixture, try #require(fixture.assignments.first?.task))
     }
 
-    private func step(_ step: Int, _ task: TaskID) -> WorkerMessage {
-        .progress(.init(task: task, step: step, steps: 999, loss: 0, tokensPerSecond: 1, secondsRemaining: 1))
+    private func step(_ step: Int, of steps: Int = 999, _ task: TaskID) -> WorkerMessage {
+        .progress(.init(task: task, step: step, steps: steps, loss: 0, tokensPerSecond: 1, secondsRemaining: 1))
     }
 
     /// The worker says something every 20 seconds.
@@ -82,6 +84,62 @@ struct LongWorkTests {
         (fixture, task) = try training()
         let anew = rounds(of: 60, &fixture, task) { step($0 % 2, task) }
         #expect(try #require(anew) > 2 * CoordinatorLimits.beginnings)
+    }
+
+    @Test("Steps are news for as many as the data has, and as the worker said at first")
+    func counted() throws {
+        // Two whole batches and one that is not, twice.
+        var (fixture, task) = try training(epochs: 2)
+        #expect(rounds(of: 60, &fixture, task) { step($0, task) } == 6 + 2)
+        (fixture, task) = try training()
+        #expect(rounds(of: 60, &fixture, task) { step($0, of: 5, task) } == 5 + 2)
+        // Each new number of steps is as if it had begun anew.
+        (fixture, task) = try training()
+        let growing = rounds(of: 60, &fixture, task) { step($0, of: $0, task) }
+        #expect(growing == 1 + CoordinatorLimits.beginnings + 2)
+        // Data that is only kept has none.
+        fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
+        fixture.hello("a")
+        task = try #require(fixture.assignments.first?.task)
+        #expect(rounds(of: 60, &fixture, task) { step($0, task) } == 3)
+    }
+
+    /// Of two workers one trains its shard at ten steps a second; the task of the other.
+    private func measured() throws -> (CoordinatorFixture, TaskID) {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 2))
+        fixture.hello("a")
+        let slow = try #require(fixture.assignments.first)
+        fixture.hello("b")
+        let fast = try #require(fixture.assignments.first)
+        #expect(slow.worker == "a" && fast.worker == "b")
+        fixture.say(step(1, fast.task), by: "b")
+        fixture.wait(1000, beating: ["a", "b"])
+        fixture.say(step(11, fast.task), by: "b")
+        fixture.say(
+            CoordinatorFixture.report(task: fast.task, shard: fast.shard, manifest: fast.manifest, adapter: "x"),
+            by: "b")
+        return (fixture, slow.task)
+    }
+
+    @Test("Who takes many times as long as others took loses the training to them, and fails at it")
+    func slow() throws {
+        var (fixture, task) = try measured()
+        var taken: Int?
+        for round in 1...100 where taken == nil {
+            fixture.say(step(round, task), by: "a")
+            fixture.wait(20_000, beating: ["a", "b"])
+            if fixture.messages(to: "a").contains(.cancel(task: task)) { taken = round }
+        }
+        // 100 times 3 steps of 0.1 s, eight times over, beside 900 s; one second had passed.
+        #expect(taken == (900 + 240 - 1) / 20 + 1)
+        #expect(fixture.assignments.map(\.worker) == ["b"])
+    }
+
+    @Test("Who is alone goes on, however slow it is")
+    func alone() throws {
+        var (fixture, task) = try measured()
+        fixture.say(.goodbye(deleted: []), by: "b")
+        #expect(rounds(of: 100, &fixture, task) { step($0, task) } == nil)
     }
 
     @Test("Bytes of a message without an end keep a training for a quarter of an hour")

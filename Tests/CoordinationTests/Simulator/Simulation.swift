@@ -91,7 +91,8 @@ struct Simulation {
 
     let plan: SimulationPlan
     let specification = {
-        var specification = TrainingSpecification(base: "base", precision: .f32, seed: 7)
+        // A training has more steps than its worker tells of.
+        var specification = TrainingSpecification(base: "base", precision: .f32, seed: 7, epochs: 1000)
         specification.slices = ModelStage.slices
         return specification
     }()

@@ -10,7 +10,8 @@ import Worker
 
 /// A coordinator, the clock it is handed, and what it said last.
 package struct CoordinatorFixture {
-    package static let specification = TrainingSpecification(base: "base", precision: .f32)
+    /// Its trainings have hundreds of steps.
+    package static let specification = TrainingSpecification(base: "base", precision: .f32, epochs: 100)
 
     package var coordinator: Coordinator
     package var actions: [CoordinatorAction] = []

@@ -78,9 +78,15 @@ extension Coordinator {
     /// - Returns: what it is for those that it concerns.
     mutating func noteNews(of worker: String, in message: WorkerMessage) -> TaskHeadway.News {
         let own = tasks.tasks(of: worker)
-        let concerned = own.filter { message.concerns($0) }.map(\.id)
-        let news = concerned.map { tasks.news(of: $0, in: message) }.max() ?? .says
-        for task in own where !task.isPaced || concerned.contains(task.id) { tasks.setNews(task.id, news, at: now) }
+        let concerned = own.filter { message.concerns($0) }
+        var most: TaskHeadway.News?
+        for task in concerned {
+            let news = tasks.news(of: task.id, in: message, most: mostSteps(of: task), at: now)
+            most = max(most ?? news, news)
+        }
+        let news = most ?? .says
+        let ids = concerned.map(\.id)
+        for task in own where !task.isPaced || ids.contains(task.id) { tasks.setNews(task.id, news, at: now) }
         return news
     }
 
@@ -108,5 +114,6 @@ extension Coordinator {
                 task.work, on: task.worker,
                 ClientError(code: .silent, message: "worker \(title(of: task.worker)) said nothing for \(seconds) s"))
         }
+        withdrawEndlessTasks()
     }
 }
