@@ -175,4 +175,33 @@ struct KeyFolderTests {
         try file.write(contentsOf: bytes)
         try file.close()
     }
+
+    @Test("The epoch is there after a start, a damaged one gives way to the one before, another master key keeps it")
+    func epoch() throws {
+        let keys = try open()
+        let made = try keys.make(2)
+        #expect(keys.epoch == nil)
+        let epochs = (1...3).map { KeyEpoch(counter: Int64($0), value: 100) }
+        try keys.destroy([], epoch: epochs[0])
+        try keys.destroy([made[0].0], epoch: epochs[1])
+        try keys.destroy([], epoch: epochs[2])
+        #expect(keys.epoch == epochs[2])
+        keys.close()
+        let again = try open(isNew: false)
+        #expect(try again.epoch == epochs[2] && again.key(made[1].0) == made[1].1)
+        again.close()
+        let bytes = try directory.bytes("keys/slots")
+        for (offset, left) in [(1536, epochs[1]), (2048, epochs[2])] {
+            var damaged = bytes
+            damaged[offset + 3] ^= 1
+            try overwrite("keys/slots", damaged)
+            let other = try open(isNew: false)
+            #expect(other.epoch == left)
+            other.close()
+        }
+        try overwrite("keys/slots", bytes)
+        let master = SymmetricKey(size: .bits256)
+        #expect(try KeyFolder.rewrap(folder: directory.file("keys"), from: nil, to: master) == 1)
+        #expect(try open(isNew: false, master: master).epoch == epochs[2])
+    }
 }

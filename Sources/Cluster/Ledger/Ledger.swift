@@ -66,6 +66,10 @@ package final class Ledger {
     var keyChanges = KeyChanges()
     /// Of committed transactions, and not overwritten yet.
     var obsoleteKeys: [KeyReference] = []
+    /// Of the transaction that is under way, where it touches keys.
+    var stagedEpoch: KeyEpoch?
+    /// Committed, and not in the key folder yet.
+    var unwrittenEpoch: KeyEpoch?
     /// Made by transactions whose commit failed, which may come back with them after a kill (`overwriteFailedCommit`).
     var doubtfulKeys: [KeyReference] = []
     /// By this start.
@@ -180,6 +184,8 @@ package final class Ledger {
     package func close() throws {
         try sealIfPending()
         let isOurs = (try? requireSameFiles()) != nil
+        // What fails is made up for at the next start.
+        if isOurs { try? destroyObsoleteKeys() }
         checkpointer.close()
         try LedgerFiles.mappingErrors(at: database.path) { try queue.close() }
         if isOurs { CleanEnd.note(of: database) }

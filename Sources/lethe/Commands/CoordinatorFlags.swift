@@ -26,7 +26,7 @@ struct LossFlags: ParsableArguments {
 
     @Flag(
         help:
-            "Start although the database is older than its signed audit.head; take a changed or lost head of the audit log as known."
+            "Start although the database is older than its signed audit.head or its key folder; take a changed or lost head of the audit log as known."
     )
     var acceptAuditLog = false
 

@@ -9,8 +9,9 @@ extension KeyFolder {
     /// noise it must write. Zeros at the end make an empty slot recognisable: nobody waits for them to reach the disk, since noise
     /// that is found at the next start has no owner, and is overwritten then.
     ///
+    /// - Parameter epoch: what the folder's is from then on, durable with the noise; nil: as it is.
     /// - Throws: `LedgerError.diskFull`, `.storage`, `.replaced`; then some may be destroyed: call it again.
-    package func destroy(_ references: [KeyReference]) throws {
+    package func destroy(_ references: [KeyReference], epoch: KeyEpoch? = nil) throws {
         let file = try writable()
         let named = Set(references)
         // A slot that the file does not have holds no key.
@@ -20,7 +21,7 @@ extension KeyFolder {
             let isNamed = named.contains(KeyReference(slot: Int64(slot), id: KeySlot.id(bytes)))
             if isNamed || !KeySlot.isSound(bytes, slot: slot) { chosen.append(slot) }
         }
-        try overwrite(chosen, in: file)
+        try overwrite(chosen, epoch, in: file)
     }
 
     /// Overwrites every key that nobody owns: of people who were being made or destroyed when the process was killed.
@@ -67,14 +68,16 @@ extension KeyFolder {
     }
 
     /// Empties these slots and those of calls that failed.
-    func overwrite(_ slots: [Int], in file: KeySlotFile) throws {
+    func overwrite(_ slots: [Int], _ epoch: KeyEpoch? = nil, in file: KeySlotFile) throws {
         let doomed = Set(slots).union(unsettled).sorted()
-        guard !doomed.isEmpty else { return }
+        guard !doomed.isEmpty || epoch != nil else { return }
         unsettled = doomed
         var noise = SlotNoise()
         try file.write(doomed) { _, bytes in noise.fill(bytes) }
+        if let epoch { try epochs.write(epoch, to: file) }
         try interrupt?(.overwritten)
         try file.sync()
+        if let epoch { epochs.synced(epoch) }
         try interrupt?(.overwrittenSynced)
         try file.write(doomed) { _, bytes in bytes.initializeMemory(as: UInt8.self, repeating: 0) }
         try interrupt?(.cleared)

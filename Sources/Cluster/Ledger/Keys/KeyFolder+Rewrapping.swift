@@ -80,11 +80,13 @@ extension KeyFolder {
     private static func copy(
         _ slots: KeySlotFile, from old: SymmetricKey?, to new: SymmetricKey, at path: String
     ) throws -> Int {
-        let header = try KeyFolderHeader(slots.page(), path: slots.path)
+        let page = try slots.page()
+        let header = try KeyFolderHeader(page, path: slots.path)
         let before = try header.unlock(cluster: header.cluster, master: old, path: slots.path)
         let next = KeyFolderHeader(cluster: header.cluster, master: new)
         try KeySlotFile.make(path, next)
         let copy = try KeySlotFile(path)
+        if let epoch = KeyEpochPlaces(page).epoch { try KeyEpochPlaces([]).write(epoch, to: copy) }
         if slots.capacity > copy.capacity { try copy.grow(by: slots.capacity - copy.capacity) { _ in } }
         let wrapping = next.wrapping(new)
         var count = 0

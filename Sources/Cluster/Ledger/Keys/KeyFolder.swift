@@ -35,6 +35,9 @@ package final class KeyFolder {
     var foundAside: [URL]
     /// Empty slots; the last is taken first.
     var free: [Int] = []
+    var epochs: KeyEpochPlaces
+    /// The last that is durable; nil: there is none yet.
+    package var epoch: KeyEpoch? { epochs.epoch }
     /// Slots of a call that failed: they may hold anything and belong to nobody. The next call that writes clears them.
     var unsettled: [Int] = []
 
@@ -69,7 +72,9 @@ package final class KeyFolder {
         try Self.settleRewrapping(folder)
         PrivateFiles.tightenTree(folder.path)
         let slots = try KeySlotFile(file.path)
-        let header = try KeyFolderHeader(slots.page(), path: file.path)
+        let page = try slots.page()
+        let header = try KeyFolderHeader(page, path: file.path)
+        epochs = KeyEpochPlaces(page)
         wrapping = try header.unlock(cluster: cluster, master: master, path: file.path)
         for piece in slots.pieces {
             try slots.withSlots(piece) { bytes in

@@ -5,14 +5,18 @@ import Messages
 
 /// The first page of the slots' file: whose keys they are and what they are wrapped with.
 ///
-/// Written once, with the file, and never again in place: no write of a slot touches its page. Layout: magic (8), format
+/// Written once, with the file: no write of a slot touches its page. Layout: magic (8), format
 /// (4), 1 where wrapped (4), identity padded with zeros (64), its length (4), zeros (12), check value (32), salt (16),
-/// zeros; from byte 224 on SHA-256 of all that. The number of slots (`capacityOffsets`) is not part of it.
+/// zeros; from byte 224 on SHA-256 of all that. What changes in place lies in sectors of its own and is not part of it: the
+/// number of slots (`capacityOffsets`) and the epoch (`epochOffsets`), of which a file of an earlier release has none and which
+/// that release does not look at.
 struct KeyFolderHeader {
     static let size = 4096
     static let identityLimit = 64
     /// Where the number of slots is noted, in two sectors written one after the other: one is always whole.
     static let capacityOffsets = [512, 1024]
+    /// Where the epoch is noted, in one of two sectors in turn.
+    static let epochOffsets = [1536, 2048]
     private static let magic = Array("LETHEKEY".utf8)
     private static let format: UInt32 = 1
     private static let checked = 224

@@ -33,19 +33,22 @@ extension Ledger {
         try overwriteFailedCommit()
         try destroyObsoleteKeys()
         keyChanges = KeyChanges()
-        (afterCommit, afterWriting) = ([], [])
+        (afterCommit, afterWriting, stagedEpoch) = ([], [], nil)
         var isCommitting = false
         do {
             let result = try LedgerFiles.mappingErrors(at: database.path) {
                 try queue.write { db in
                     let result = try work(db)
                     leaveSpareKeys()
+                    let areKeysTouched = !keyChanges.made.isEmpty || !keyChanges.obsolete.isEmpty
+                    if areKeysTouched && stagedEpoch == nil { try raiseKeyEpoch(db) }
                     isCommitting = true
                     return result
                 }
             }
             try failCommit?()
             commits += 1
+            unwrittenEpoch = stagedEpoch
             for work in afterWriting + afterCommit { work() }
             (afterCommit, afterWriting, catalogueIsChanging) = ([], [], false)
             return result
@@ -110,12 +113,12 @@ extension Ledger {
         try db.execute(sql: "UPDATE shards SET slot = NULL, key = NULL WHERE shard = ?", arguments: [shard])
     }
 
-    /// Overwrites the keys that committed transactions gave up. What could not be overwritten is tried again before
-    /// anything else is committed.
+    /// Overwrites the keys that committed transactions gave up, and gives the folder their epoch. What could not be written is tried
+    /// again before anything else is committed.
     func destroyObsoleteKeys() throws {
-        guard !obsoleteKeys.isEmpty else { return }
-        try keys.destroy(obsoleteKeys)
-        obsoleteKeys = []
+        guard !obsoleteKeys.isEmpty || unwrittenEpoch != nil else { return }
+        try keys.destroy(obsoleteKeys, epoch: unwrittenEpoch)
+        (obsoleteKeys, unwrittenEpoch) = ([], nil)
     }
 
     /// Another key folder took the place of one that is lost: whoever finds the old folder can read what was sealed before.
@@ -123,54 +126,37 @@ extension Ledger {
         try db.execute(sql: "UPDATE copies SET sealed = 0")
     }
 
-    /// Where keys are named: slot and key. People come first.
+    /// Where keys are named: slot and key.
     private static let owners = [
         ("people", "slot", "key"), ("shards", "slot", "key"), ("adapters", "slot", "key"),
         ("corrections", "slot", "key"), ("corrections", "changes_slot", "changes_key"), ("imports", "slot", "key"),
         ("sums", "slot", "key"), ("partition", "slot", "key"),
     ]
 
-    /// Overwrites every key without an owner. Whose key is lost, because the folder is another one or older than the database,
-    /// goes without: people's records are lost then, and found damaged.
+    /// Everything that has a key.
     ///
-    /// - Throws: `LedgerError.keyUnusable`, before anything is overwritten, where people have no key in the folder and nobody
-    ///   said that it may be so.
-    func settleKeys(accepting accepted: AcceptedLosses, at time: Date) throws {
+    /// - Parameter tables: nil: all.
+    func owners(in tables: [String]? = nil) throws -> Set<KeyReference> {
         var owners: Set<KeyReference> = []
-        for (table, slot, key) in Self.owners {
+        for (table, slot, key) in Self.owners where tables?.contains(table) ?? true {
             try read { db in
                 let rows = try Row.fetchCursor(
                     db, sql: "SELECT \(slot) AS slot, \(key) AS key FROM \(table) WHERE \(slot) IS NOT NULL")
                 while let row = try rows.next() { owners.insert(try KeyReference(row: row, in: table)) }
             }
-            // The first.
-            guard table == "people" else { continue }
-            if accepted.isDisjoint(with: [.keys, .auditLog]) {
-                try requireKeys(ofPeople: owners)
-            } else if accepted.contains(.keys), try keys.missing(of: owners) > 0 {
-                // Whoever finds the folder that was used last can read what was sealed with it.
-                try commit { try Ledger.forgetKeys($0) }
-            }
         }
-        _ = try keys.destroyAll(except: owners)
-        try dropLostKeys(at: time)
+        return owners
     }
 
-    /// A person's key is durable before the row that names it, and destroyed only after that row is gone: no crash leaves a row
-    /// whose slot is empty or another's. An older copy of the folder does, and so does an older database beside today's folder; a
-    /// slot that is damaged (a bad sector) concerns its owner alone.
-    private func requireKeys(ofPeople references: Set<KeyReference>) throws {
-        let missing = try keys.missing(of: references)
-        guard missing == 0 else {
-            throw LedgerError.keyUnusable(
-                path: keys.folder.path,
-                reason: "it holds no key for \(missing) of the \(references.count) people in the database: it is older "
-                    + "than the database, or the database is older than it. No key was overwritten. Put back the folder "
-                    + "that was used last, or say where it is with --keys-dir; or start once with --accept-new-keys: "
-                    + "these people are then lost and have to be imported again (for very few: their rows may be damaged, or a "
-                    + "release before lost their keys in a crash). If the database was put back from a "
-                    + "backup, they were forgotten or changed since: start once with --accept-audit-log")
-        }
+    /// Overwrites every key without an owner, and every damaged slot but people's. Whose key is lost goes without: people's records
+    /// are lost then, and found damaged; their slots go with them.
+    ///
+    /// - Throws: `LedgerError.keyUnusable`, before anything is overwritten, where the folder is not the database's own and nobody
+    ///   said that it may be so.
+    func settleKeys(accepting accepted: AcceptedLosses, at time: Date) throws {
+        try takeKeyFolder(accepting: accepted, at: time)
+        try dropLostKeys(at: time)
+        _ = try keys.destroyAll(except: owners())
     }
 
     private func dropLostKeys(at time: Date) throws {
@@ -186,6 +172,8 @@ extension Ledger {
             guard !lost.isEmpty else { continue }
             try commit { db in
                 for row in lost {
+                    // A damaged slot still holds most of a key, and has no owner once this is committed.
+                    keyChanges.obsolete.append(try KeyReference(row: row, in: table))
                     let number: Int64 = try row.value("row", in: table)
                     if table == "imports" {
                         let id = try String.fetchOne(

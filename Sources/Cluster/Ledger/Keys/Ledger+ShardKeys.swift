@@ -13,7 +13,12 @@ extension Ledger {
     package func shardKeys(shard: Int) throws -> ShardKeys {
         try requireShard(shard)
         try requireSameFiles()
-        return try writingKeys { try shardKeys(shard: shard, $0) }
+        let keys = try writingKeys { try shardKeys(shard: shard, $0) }
+        if transaction == nil {
+            obsoleteKeys += keyChanges.obsolete
+            try destroyObsoleteKeys()
+        }
+        return keys
     }
 
     private func shardKeys(shard: Int, _ db: Database) throws -> ShardKeys {
@@ -38,10 +43,13 @@ extension Ledger {
         let ordered = places.sorted { $0.value < $1.value }.map { people[$0.key] }
         let own = try Row.fetchOne(
             db, sql: "SELECT slot, key FROM shards WHERE shard = ? AND slot IS NOT NULL", arguments: [shard])
-        var shardKey = try own.flatMap { try livingKey(KeyReference(row: $0, in: "shards")) }
+        let reference = try own.map { try KeyReference(row: $0, in: "shards") }
+        var shardKey = try reference.flatMap(livingKey)
 
         var made = try makeKeys(shardKey == nil ? 1 : 0)
         if shardKey == nil, let new = made.popLast() {
+            // Its slot is damaged, and what is left of the key lies there.
+            if let reference { keyChanges.obsolete.append(reference) }
             try db.execute(
                 sql: "UPDATE shards SET slot = ?, key = ? WHERE shard = ?",
                 arguments: [new.reference.slot, new.reference.id, shard])
