@@ -69,6 +69,39 @@ struct DamagedPersonTests {
             try fixture.load(data, into: again, id: "again").rowsRefused == data.interactions.count { $0.user == lost })
     }
 
+    @Test(
+        "So does a request for one of their interactions, with or without its time; that stays out, the others may come",
+        arguments: [false, true])
+    func partlyForgotten(hasTimestamp: Bool) throws {
+        let fixture = LedgerFixture()
+        let data = SyntheticRatings(users: 12, seed: 25)
+        let ledger = try fixture.trained(data)
+        try damage(fixture, ledger, person: 4)
+        let again = try fixture.open()
+        let lost = try #require(data.interactions.map(\.user).first { (try? again.hasUser($0)) == false })
+        let one = try #require(data.interactions.first { $0.user == lost })
+        let request = ClientRequest.ForgetRequest(
+            users: [],
+            interactions: [.init(user: lost, item: one.item, timestamp: hasTimestamp ? one.timestamp : nil)])
+        let plan = try again.plan(request)
+        let outcome = try again.forget(requestID: "f", request, at: fixture.now)
+        #expect(outcome.shards.count == 1 && outcome.shards == plan.shards.map(\.index))
+        #expect(outcome.droppedAdapters.count == 1 && outcome.waitingFor == outcome.shards)
+        #expect(outcome.alreadyForgotten == 0)
+        // Nothing that saw the person is left.
+        try fixture.prepare(again)
+        let repeated = try again.forget(requestID: "again", request, at: fixture.now)
+        #expect(repeated.alreadyForgotten == 1 && repeated.shards.isEmpty && repeated.droppedAdapters.isEmpty)
+        #expect(try fixture.load(data, into: again, id: "again").rowsRefused == 1)
+        #expect(try again.history(user: lost).count == data.interactions.count { $0.user == lost } - 1)
+        // Of somebody who is there, what is not is unknown as ever.
+        #expect(throws: LedgerError.self) {
+            try again.forget(
+                requestID: "unknown", .init(users: [], interactions: [.init(user: lost, item: "never", timestamp: nil)]),
+                at: fixture.now)
+        }
+    }
+
     @Test("Such a person who is imported again is there again")
     func importedAgain() throws {
         let fixture = LedgerFixture()

@@ -9,25 +9,28 @@ import Recommendation
 /// A user who is forgotten whole has one tombstone, which stands for everything that the user ever did. Interactions that
 /// are forgotten singly have one each, and one with their item. Nothing beside a tombstone says when it was buried or
 /// what was buried with it. Tombstones that a user got for single interactions stay when the user is forgotten whole later:
-/// nobody can tell any more which they are.
+/// nobody can tell any more which they are. Of somebody whose record is damaged nobody can tell which interactions with an item
+/// there were: a request that names no timestamp buries them all, also those that may come.
 enum Tombstone {
     case user(String)
     /// Recognises a repeated request that names no timestamp; refuses nothing at import.
     case pair(user: String, item: String)
     case interaction(InteractionKey)
+    case wholePair(user: String, item: String)
 
     var kind: String {
         switch self {
         case .user: "user"
         case .pair: "pair"
         case .interaction: "interaction"
+        case .wholePair: "whole pair"
         }
     }
 
     var parts: [String] {
         switch self {
         case .user(let user): [kind, user]
-        case .pair(let user, let item): [kind, user, item]
+        case .pair(let user, let item), .wholePair(let user, let item): [kind, user, item]
         case .interaction(let key): [kind, key.user, key.item, String(key.timestamp)]
         }
     }
@@ -54,6 +57,7 @@ extension Tombstone {
             Self.pairs(key.user, key.item).map {
                 .interaction(InteractionKey(user: $0, item: $1, timestamp: key.timestamp))
             }
+        case .wholePair: []
         }
     }
 
@@ -86,15 +90,17 @@ extension Ledger {
     func bury(_ tombstone: Tombstone, _ db: Database) throws {
         try db.cachedStatement(sql: "INSERT OR IGNORE INTO tombstones (hmac, kind) VALUES (?, ?)")
             .execute(arguments: [value(of: tombstone), tombstone.kind])
+        if case .wholePair = tombstone { try Meta.wholePairs.set(true, db) }
         guard db.changesCount > 0, Self.countedTombstones.contains(tombstone.kind) else { return }
         afterWriting.append { [self] in tombstoneCount = tombstoneCount.map { $0 + 1 } }
     }
 
     /// Those that name what was forgotten; pairs only help to find them.
-    private static let countedTombstones = ["user", "interaction"]
+    private static let countedTombstones = ["user", "interaction", "whole pair"]
 
     func countTombstones(_ db: Database) throws -> Int {
-        try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM tombstones WHERE kind IN ('user', 'interaction')") ?? 0
+        try Int.fetchOne(
+            db, sql: "SELECT COUNT(*) FROM tombstones WHERE kind IN ('user', 'interaction', 'whole pair')") ?? 0
     }
 
     private func value(of tombstone: Tombstone) -> Data {
@@ -131,12 +137,14 @@ struct ForgottenInteractions {
     private let ledger: Ledger
     private let db: Database
     private let any: Bool
+    private let anyWholePair: Bool
     private var users: [String: Bool] = [:]
 
     init(ledger: Ledger, _ db: Database) throws {
         self.ledger = ledger
         self.db = db
         any = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM tombstones)") ?? false
+        anyWholePair = try Meta.wholePairs.value(Bool.self, db) ?? false
     }
 
     mutating func contains(_ key: InteractionKey) throws -> Bool {
@@ -148,6 +156,7 @@ struct ForgottenInteractions {
             gone = try ledger.hasTombstone(.user(key.user), db)
             users[key.user] = gone
         }
-        return try gone || ledger.hasTombstone(.interaction(key), db)
+        if try gone || ledger.hasTombstone(.interaction(key), db) { return true }
+        return try anyWholePair && ledger.hasTombstone(.wholePair(user: key.user, item: key.item), db)
     }
 }

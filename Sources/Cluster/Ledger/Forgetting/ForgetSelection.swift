@@ -27,6 +27,8 @@ struct ForgetSelection {
     var people: [Choice] = []
     /// Of damaged records: what they were found by.
     var damaged: [PersonLookup] = []
+    /// The same, of whom single interactions are named.
+    var partlyDamaged: [PersonLookup] = []
     /// Everything the request names, also what is only staged.
     var tombstones: [Tombstone] = []
     /// All people the request names.
@@ -116,7 +118,8 @@ extension Ledger {
     ) throws -> Bool {
         let items = Set(try catalogue(db).numbers(of: target.item))
         var found: [(known: KnownPerson, places: [ForgetSelection.Place])] = []
-        for known in items.isEmpty ? [] : try people(named: target.user, db) {
+        let people = try people(named: target.user, db)
+        for known in people {
             let places = known.person.interactions.filter {
                 items.contains($0.item) && (target.timestamp == nil || $0.timestamp == target.timestamp)
             }.map { ForgetSelection.Place(item: $0.item, timestamp: $0.timestamp) }
@@ -124,7 +127,8 @@ extension Ledger {
         }
         let staged = try stagedInteractions(
             user: target.user, item: target.item, timestamp: target.timestamp, db)
-        if found.isEmpty && staged.timestamps.isEmpty {
+        let isDamaged = try concernsDamaged(target, isThere: !people.isEmpty, db)
+        if found.isEmpty && staged.timestamps.isEmpty && !isDamaged {
             guard try wasForgotten(target, db) else { return false }
             selection.alreadyForgotten += 1
             return true
@@ -135,6 +139,13 @@ extension Ledger {
         for timestamp in staged.timestamps {
             let key = InteractionKey(user: target.user, item: target.item, timestamp: timestamp)
             selection.tombstones.append(.interaction(key))
+        }
+        if isDamaged {
+            selection.partlyDamaged.append(lookup(target.user))
+            selection.tombstones.append(
+                target.timestamp.map {
+                    .interaction(InteractionKey(user: target.user, item: target.item, timestamp: $0))
+                } ?? .wholePair(user: target.user, item: target.item))
         }
         for (known, places) in found {
             if known.person.name != target.user { selection.names.append(known.person.name) }
@@ -151,10 +162,14 @@ extension Ledger {
         (left.user, left.item, left.timestamp ?? .min) < (right.user, right.item, right.timestamp ?? .min)
     }
 
-    private func wasForgotten(_ target: ClientRequest.ForgetRequest.Target, _ db: Database) throws -> Bool {
+    /// - Parameter ofDamaged: that some of the interactions were, is not enough: there may have been others.
+    func wasForgotten(
+        _ target: ClientRequest.ForgetRequest.Target, ofDamaged: Bool = false, _ db: Database
+    ) throws -> Bool {
         if try hasTombstone(.user(target.user), db) { return true }
+        if try hasTombstone(.wholePair(user: target.user, item: target.item), db) { return true }
         guard let timestamp = target.timestamp else {
-            return try hasTombstone(.pair(user: target.user, item: target.item), db)
+            return try !ofDamaged && hasTombstone(.pair(user: target.user, item: target.item), db)
         }
         let key = InteractionKey(user: target.user, item: target.item, timestamp: timestamp)
         return try hasTombstone(.interaction(key), db)

@@ -97,11 +97,12 @@ extension Ledger {
         var changes = CorrectionChanges()
         for importID in selection.imports.sorted() { try clearStaging(importID, db) }
         for tombstone in selection.tombstones { try bury(tombstone, db) }
-        for lookup in selection.damaged {
-            for shard in try buryDamaged(lookup, db) where effect.shards[shard] == nil {
-                effect.shards[shard] = ForgetEffect.Shard()
-                dropped[shard] = try quarantine(shard, method, request: request, at: time, db)
-            }
+        let damaged =
+            try selection.damaged.flatMap { try buryDamaged($0, db) }
+            + selection.partlyDamaged.flatMap { try clearDamaged($0, db) }
+        for shard in damaged where effect.shards[shard] == nil {
+            effect.shards[shard] = ForgetEffect.Shard()
+            dropped[shard] = try quarantine(shard, method, request: request, at: time, db)
         }
         try forEachForgetting(selection, method, db) { forgetting in
             // Before anything of a shard changes: what becomes of its adapter depends on how it is.
@@ -119,7 +120,7 @@ extension Ledger {
         try changes.flush(self, db)
         keys.leave(self)
         // Whose record was damaged may have counted before that was seen.
-        if !uses.likes.isEmpty || !selection.damaged.isEmpty { touched.changesLikes = true }
+        if !uses.likes.isEmpty || !(selection.damaged + selection.partlyDamaged).isEmpty { touched.changesLikes = true }
         try removeItems(uses, db)
         _ = try write(summaries, db)
         for shard in effect.shards.keys.sorted() {

@@ -20,7 +20,7 @@ extension Ledger {
             effect.count($0)
             effect.count(slicesOf: $0, configuration)
         }
-        for lookup in selection.damaged {
+        for lookup in selection.damaged + selection.partlyDamaged {
             for shard in try damagedShards(lookup, db) where effect.shards[shard] == nil {
                 effect.shards[shard] = ForgetEffect.Shard()
             }

@@ -33,6 +33,8 @@ enum Meta: String {
     /// Items left the catalogue, and SQLite may have left copies of them.
     case catalogueTraces = "catalogue traces"
     case olderTombstones = "older tombstones"
+    /// There are tombstones of whole pairs.
+    case wholePairs = "whole pairs"
     /// People were dealt to slices otherwise than by the hash.
     case dealtSlices = "dealt slices"
     /// Another process may have answered.

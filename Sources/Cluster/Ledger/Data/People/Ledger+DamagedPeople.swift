@@ -103,6 +103,28 @@ extension Ledger {
         return shards
     }
 
+    /// Whether a request for single interactions with an item has anything to do with somebody's damaged record, which cannot be
+    /// asked any more. It has not where all of it was forgotten already, and where the person is there again and adapters that saw
+    /// the damaged record are gone.
+    ///
+    /// - `isThere`: there is a record that opens.
+    func concernsDamaged(
+        _ target: ClientRequest.ForgetRequest.Target, isThere: Bool, _ db: Database
+    ) throws -> Bool {
+        let lookup = lookup(target.user)
+        guard try isDamaged(lookup, db) else { return false }
+        if try !damagedShards(lookup, db).isEmpty { return true }
+        return try !isThere && !wasForgotten(target, ofDamaged: true, db)
+    }
+
+    /// Forgets single interactions, whichever they were: nothing that saw the person is left then. Returns the shards that had
+    /// prompts of the person.
+    func clearDamaged(_ lookup: PersonLookup, _ db: Database) throws -> [Int] {
+        let shards = try damagedShards(lookup, db)
+        try db.execute(sql: "UPDATE damaged_people SET shards = '[]' WHERE lookup = ?", arguments: [lookup.bytes])
+        return shards
+    }
+
     private struct DamageDetail: Encodable {
         /// `PersonLookup`
         var person: String
