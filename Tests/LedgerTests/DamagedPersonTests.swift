@@ -70,7 +70,7 @@ struct DamagedPersonTests {
     }
 
     @Test(
-        "So does a request for one of their interactions, with or without its time; that stays out, the others may come",
+        "So does a request for one of their interactions, with or without its time; it stays out, others may come",
         arguments: [false, true])
     func partlyForgotten(hasTimestamp: Bool) throws {
         let fixture = LedgerFixture()

@@ -40,6 +40,27 @@ struct LedgerDurabilityTests {
         #expect(throws: LedgerError.unknownUser("u1")) { try reopened.history(user: "u1") }
     }
 
+    @Test("A start after a kill destroys no key before the database holds, without its log, what it goes by")
+    func logIsTakenOver() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(SyntheticRatings(users: 8, seed: 7))
+        try ledger.purge()
+        try ledger.requestTraining(at: fixture.now)
+        let killed = try fixture.copyOfFiles()
+        let log = killed.appendingPathComponent("ledger.sqlite-wal")
+        #expect(try !Data(contentsOf: log).isEmpty)
+        let again = try fixture.open(at: killed)
+        let withoutLog = killed.appendingPathExtension("without")
+        defer { for folder in [killed, withoutLog] { try? FileManager.default.removeItem(at: folder) } }
+        try FileManager.default.copyItem(at: killed, to: withoutLog)
+        for suffix in ["-wal", "-shm"] {
+            try FileManager.default.removeItem(at: withoutLog.appendingPathComponent("ledger.sqlite" + suffix))
+        }
+        let last = try fixture.open(at: withoutLog)
+        #expect(try last.snapshot().trainingRequested)
+        #expect(try last.auditLog() == again.auditLog())
+    }
+
     private struct SyncFailed: Error {}
 
     private func usedSlots(_ directory: URL) throws -> Int {

@@ -16,6 +16,9 @@ extension Ledger {
         }
     }
 
+    /// What a failed sync left in memory is not what lies on the disk, and SQLite would take it for committed. Unless the last run
+    /// ended in order, both files are read from the disk. (Nobody has them open: whoever closes a file loses SQLite's locks on it.)
+    ///
     /// - Parameter isChecked: the file is as it was left, and need not be read through.
     static func open(_ database: URL, isChecked: Bool = false) throws -> DatabaseQueue {
         var settings = Configuration()
@@ -26,6 +29,9 @@ extension Ledger {
             try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA secure_delete = ON")
         }
         try LedgerFiles.makePrivateDatabase(database)
+        if !isChecked {
+            for file in [database.path, database.path + "-wal"] { LedgerFiles.dropCache(of: file) }
+        }
         return try LedgerFiles.mappingErrors(at: database.path) {
             let queue = try DatabaseQueue(path: database.path, configuration: settings)
             // GRDB chooses NORMAL for WAL while it opens; an acknowledged forget must survive a loss of power.

@@ -155,6 +155,12 @@ extension Ledger {
     ///   said that it may be so.
     func settleKeys(accepting accepted: AcceptedLosses, at time: Date) throws {
         try takeKeyFolder(accepting: accepted, at: time)
+        // A commit that was only read from the log may not lie on the disk: keys whose owners it took away would be gone, and a loss of
+        // power would bring the owners back. From here on the log is empty, and all of it synced in the database.
+        checkpointer.settle()
+        try LedgerFiles.mappingErrors(at: database.path) {
+            try queue.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        }
         try dropLostKeys(at: time)
         _ = try keys.destroyAll(except: owners())
     }

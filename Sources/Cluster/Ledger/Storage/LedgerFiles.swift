@@ -58,6 +58,14 @@ enum LedgerFiles {
         }
     }
 
+    /// Lets go of what memory holds of a file. What was written and not synced yet stays.
+    static func dropCache(of path: String) {
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        _ = close(descriptor)
+    }
+
     /// Takes the data directory for this process.
     ///
     /// Waits up to a second for it: the lock of a process that was just killed goes when the system has cleared it away.
