@@ -97,8 +97,8 @@ struct DamagedPersonTests {
         // Of somebody who is there, what is not is unknown as ever.
         #expect(throws: LedgerError.self) {
             try again.forget(
-                requestID: "unknown", .init(users: [], interactions: [.init(user: lost, item: "never", timestamp: nil)]),
-                at: fixture.now)
+                requestID: "unknown",
+                .init(users: [], interactions: [.init(user: lost, item: "never", timestamp: nil)]), at: fixture.now)
         }
     }
 

@@ -96,11 +96,50 @@ struct LedgerKeyFolderTests {
         try accepted.close()
         let again = try fixture.open()
         #expect(again.keyWarnings.count == 1 && again.keyWarnings[0].contains(aside.path))
-        #expect(again.keysPutAside == ["keys.unusable-1"])
+        #expect(again.keysPutAside == [aside.path])
         try FileManager.default.removeItem(at: aside)
         #expect(again.keysPutAside == [])
         try again.close()
         #expect(try fixture.open().keyWarnings.isEmpty)
+    }
+
+    @Test("Keys that were put aside are named wherever the data comes to lie, until they are said to be destroyed")
+    func putAsideElsewhere() throws {
+        let fixture = LedgerFixture()
+        try fixture.trained(SyntheticRatings(users: 6, seed: 15)).close()
+        var bytes = try slots(fixture.directory)
+        bytes[0] ^= 1
+        try bytes.write(to: fixture.directory.appendingPathComponent("keys/slots"))
+        try Ledger(
+            directory: fixture.directory, configuration: fixture.configuration, accepting: .keys, at: fixture.now
+        ).close()
+        let aside = fixture.directory.appendingPathComponent("keys.unusable-1")
+        func openCopy(_ copy: URL, destroyed: [URL] = []) throws -> Ledger {
+            try Ledger(
+                directory: copy, configuration: fixture.configuration, keys: KeyOptions(destroyed: destroyed),
+                at: fixture.now)
+        }
+        // As a backup that leaves `keys.unusable-1` out, with today's keys.
+        let copy = try fixture.copyOfFiles()
+        let elsewhere = fixture.directory.appendingPathExtension("elsewhere")
+        defer { for folder in [copy, elsewhere] { try? FileManager.default.removeItem(at: folder) } }
+        try FileManager.default.removeItem(at: copy.appendingPathComponent("keys.unusable-1"))
+        #expect(throws: LedgerError.self) { try openCopy(copy, destroyed: [aside]) }
+        let again = try openCopy(copy)
+        #expect(again.keysPutAside == [aside.path])
+        try again.close()
+        try FileManager.default.moveItem(at: fixture.directory, to: elsewhere)
+        #expect(throws: LedgerError.self) { try openCopy(copy, destroyed: [elsewhere]) }
+        let unseen = try openCopy(copy)
+        #expect(unseen.keysPutAside == [aside.path])
+        #expect(unseen.keyWarnings.count == 1)
+        #expect(unseen.keyWarnings.first?.contains("--accept-destroyed-keys \(aside.path)") == true)
+        try unseen.close()
+        let declared = try openCopy(copy, destroyed: [aside])
+        #expect(try declared.auditLog().count { $0.kind == "keys said to be destroyed" } == 1)
+        #expect(declared.keysPutAside.isEmpty && declared.keyWarnings.isEmpty)
+        try declared.close()
+        #expect(try openCopy(copy).keysPutAside.isEmpty)
     }
 
     @Test("Whole keys that the master key does not fit are not put aside", arguments: [false, true], [false, true])

@@ -72,6 +72,8 @@ package final class Ledger {
     var unwrittenEpoch: KeyEpoch?
     /// Made by transactions whose commit failed, which may come back with them after a kill (`overwriteFailedCommit`).
     var doubtfulKeys: [KeyReference] = []
+    /// Keys that were put aside and were not known to be gone when the ledger was opened.
+    var keysAside: [KeysPutAside] = []
     /// By this start.
     var acceptedKeys: AcceptedKeys?
     /// Simulates that the process is killed, for tests.
@@ -175,6 +177,7 @@ package final class Ledger {
         let areReplaced = try keysWereReplaced()
         try heal(accepting: areReplaced ? accepted.union([.keys]) : accepted, at: time)
         try auditAcceptedKeys(areReplaced, at: time)
+        try settleKeysPutAside(destroyed: options.destroyed, at: time)
     }
 
     /// Raw Ed25519 public key (32 bytes) that verifies this ledger's certificates.

@@ -67,6 +67,8 @@ package struct CoordinatorOptions: Sendable {
     package var keysDirectory: URL?
     /// nil: the keys lie in clear.
     package var masterKey: SymmetricKey?
+    /// Folders of keys that were put aside, which somebody says are destroyed.
+    package var destroyedKeys: [URL] = []
     /// Lost keys and changed logs that this start goes on without.
     package var accepted: AcceptedLosses = []
     /// Whether to start although an earlier run of this data directory learned that it was superseded.

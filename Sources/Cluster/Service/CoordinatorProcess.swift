@@ -95,7 +95,8 @@ package final class CoordinatorProcess: Sendable {
         let accepted = options.accepted
         let takesOver = options.takesOver
         let start = options.start
-        let keys = KeyOptions(folder: options.keysDirectory, master: options.masterKey)
+        let keys = KeyOptions(
+            folder: options.keysDirectory, master: options.masterKey, destroyed: options.destroyedKeys)
         let opened = try Mailbox<
             (cluster: String, publicKey: Data, generation: Generation, source: LedgerReader.Source)
         >()

@@ -66,6 +66,7 @@ struct CoordinatorCommand: ParsableCommand {
             let flags = try flags.overriding(file: config)
             var options = try flags.options()
             options.accepted = losses.accepted
+            options.destroyedKeys = losses.destroyedKeys.map { URL(fileURLWithPath: $0) }
             try CoordinatorFlags.configure(&options.corrections, file: config)
             options.takesOver = takeOver
             let gateway = try flags.http.map {

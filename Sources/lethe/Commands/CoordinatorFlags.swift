@@ -36,6 +36,14 @@ struct LossFlags: ParsableArguments {
     )
     var acceptNewKeys = false
 
+    @Option(
+        name: .customLong("accept-destroyed-keys"),
+        help: ArgumentHelp(
+            "Keys that were put aside at this path are destroyed, with every copy: they are named no more. The audit log says so.",
+            valueName: "path"),
+        completion: .directory)
+    var destroyedKeys: [String] = []
+
     var accepted: AcceptedLosses {
         var accepted: AcceptedLosses = []
         if acceptNewTombstoneKey { accepted.insert(.tombstoneKey) }

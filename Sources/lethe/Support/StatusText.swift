@@ -40,7 +40,7 @@ package struct StatusText {
             ] + [WorkerPresence(report).text].compactMap(\.self) + report.disputes + report.stuck.map(\.text)
             + unkept
         lines += (reply.keysPutAside ?? []).map {
-            "keys that were put aside still open what was sealed with them; destroy \($0) on the coordinator's disk"
+            "keys that were put aside still open what was sealed with them; destroy \($0), and every copy of it"
         }
         if let count = statistics.promptsShortened, count > 0 {
             lines.append(

@@ -31,7 +31,7 @@ package final class KeyFolder {
     private var slots: KeySlotFile?
     private var lock: LockFile?
     private let wrapping: SymmetricKey?
-    /// When it was opened: later none is made.
+    /// Folders of keys that were put aside, as they lay there when it was opened: later none is made.
     var foundAside: [URL]
     /// Empty slots; the last is taken first.
     var free: [Int] = []

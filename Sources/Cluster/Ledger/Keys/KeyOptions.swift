@@ -10,10 +10,13 @@ package struct KeyOptions: Sendable {
     package var folder: URL?
     /// nil: the keys lie in clear, readable for whoever reads the folder.
     package var master: SymmetricKey?
+    /// Folders of keys that were put aside, which somebody says are destroyed with every copy.
+    package var destroyed: [URL]
 
-    package init(folder: URL? = nil, master: SymmetricKey? = nil) {
+    package init(folder: URL? = nil, master: SymmetricKey? = nil, destroyed: [URL] = []) {
         self.folder = folder
         self.master = master
+        self.destroyed = destroyed
     }
 }
 
@@ -67,6 +70,7 @@ extension KeyFolder {
             let aside = holdsAnything(folder) ? freeName(beside: folder) : nil
             try replacing.write { db in
                 try Ledger.forgetKeys(db)
+                if let aside { try Ledger.note(keysPutAside: aside, db) }
                 // Of a start that was killed before it could say so.
                 let before = try Meta.acceptedKeys.value(AcceptedKeys.self, db)
                 let last = try Row.fetchOne(db, sql: "SELECT time FROM audit ORDER BY sequence DESC LIMIT 1")
@@ -114,9 +118,6 @@ extension KeyFolder {
     }
 
     private static let unusable = "unusable-"
-
-    /// Folders of keys that were put aside and still lie there, by name: whoever has one can read what was sealed with it.
-    package var putAside: [URL] { foundAside.filter { access($0.path, F_OK) == 0 } }
 
     static func foldersPutAside(beside folder: URL) -> [URL] {
         let parent = folder.deletingLastPathComponent()

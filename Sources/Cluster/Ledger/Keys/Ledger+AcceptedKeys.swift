@@ -33,15 +33,9 @@ extension Ledger {
         if areReplaced { acceptedKeys = accepted }
     }
 
-    /// Names of folders of keys that were put aside and still lie there.
-    package var keysPutAside: [String] { keys.putAside.map(\.lastPathComponent) }
-
     /// What whoever looks after the cluster has to know of its keys, at every start.
     package var keyWarnings: [String] {
-        var warnings = keys.putAside.map { folder in
-            "\(folder.path) holds keys of before: whoever has it can read what was sealed with them, also of people who are "
-                + "forgotten since. Destroy it as soon as it is not needed to read an older copy of the database"
-        }
+        var warnings = warningsOfKeysPutAside
         if let accepted = acceptedKeys {
             let since = accepted.lastEntry ?? "the cluster's first start"
             warnings.append(

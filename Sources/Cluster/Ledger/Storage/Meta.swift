@@ -17,6 +17,8 @@ enum Meta: String {
     case keysMade = "keys made"
     /// `AcceptedKeys`, until the audit log says so.
     case acceptedKeys = "accepted keys"
+    /// `[KeysPutAside]`
+    case keysPutAside = "keys put aside"
     /// `RecordedKeyEpoch`; absent: a release before wrote last.
     case keyEpoch = "key epoch"
     /// A `SignedStatement` of an `AuditHead`: of the last entry of the log.

@@ -279,8 +279,8 @@ public struct StatusReply: Codable, Sendable {
     public var certificateKey: Data
     /// nil: the coordinator is of an older release.
     public var questions: QuestionCounts?
-    /// Names of folders of keys that were put aside when others were accepted, and still lie on the coordinator's disk: they open
-    /// what was sealed with them. nil: there are none, or the coordinator is of an older release.
+    /// Paths of folders of keys that were put aside when others were accepted, and are not known to be gone: they open what was
+    /// sealed with them. nil: there are none, or the coordinator is of an older release.
     public var keysPutAside: [String]?
 
     private enum CodingKeys: String, CodingKey { case statistics, attention, certificateKey, questions, keysPutAside }

@@ -1,0 +1,93 @@
+import Foundation
+import GRDB
+import Messages
+
+/// A folder of keys that was put aside: whoever has it, or a copy, can read what was sealed with it.
+///
+/// That it is not there when a ledger is opened says little: the data may lie on another machine now, in another place, or have
+/// come back from a backup. It is gone where the very folder that it lay in is there without it.
+struct KeysPutAside: Codable, Hashable {
+    /// Absolute.
+    var path: String
+    /// Of the folder that it lies in.
+    var device: UInt64
+    var inode: UInt64
+
+    /// nil: there is nothing at this place, or nobody can see it.
+    init?(_ folder: URL) {
+        guard let parent = Self.parent(of: folder.path) else { return nil }
+        path = folder.standardizedFileURL.path
+        (device, inode) = (UInt64(parent.st_dev), UInt64(parent.st_ino))
+    }
+
+    var isThere: Bool {
+        var status = stat()
+        return lstat(path, &status) == 0
+    }
+
+    var isGone: Bool {
+        guard let parent = Self.parent(of: path), UInt64(parent.st_dev) == device, UInt64(parent.st_ino) == inode
+        else { return false }
+        var status = stat()
+        return lstat(path, &status) != 0 && errno == ENOENT
+    }
+
+    private static func parent(of path: String) -> stat? {
+        var status = stat()
+        return stat(URL(fileURLWithPath: path).deletingLastPathComponent().path, &status) == 0 ? status : nil
+    }
+}
+
+extension Ledger {
+    /// Remembers where folders of keys were put aside, until they are seen to be gone or said to be destroyed.
+    ///
+    /// - Throws: `LedgerError.invalidConfiguration` for one that is said to be destroyed and is not on record, or still there.
+    func settleKeysPutAside(destroyed: [URL], at time: Date) throws {
+        let recorded = try read { try Meta.keysPutAside.value([KeysPutAside].self, $0) ?? [] }
+        let found = keys.foundAside.filter { access($0.path, F_OK) == 0 }.compactMap(KeysPutAside.init)
+        let places = Set(found.map(\.path))
+        let known = recorded.filter { !places.contains($0.path) && !$0.isGone } + found
+        let paths = destroyed.map(\.standardizedFileURL.path)
+        for path in paths {
+            guard let named = known.first(where: { $0.path == path }) else {
+                let others = known.isEmpty ? "nothing is on record" : known.map(\.path).joined(separator: ", ")
+                throw LedgerError.invalidConfiguration(
+                    reason: "no keys were put aside at \(path) that are not known to be gone: \(others)")
+            }
+            guard !named.isThere else {
+                throw LedgerError.invalidConfiguration(
+                    reason: "the keys that were put aside at \(path) are still there: destroy them first")
+            }
+        }
+        let left = known.filter { !paths.contains($0.path) }.sorted { $0.path < $1.path }
+        if left != recorded {
+            try commit { db in
+                for path in paths { try audit(db, "keys said to be destroyed", ["folder": path], at: time) }
+                try Meta.keysPutAside.set(left, db)
+            }
+        }
+        keysAside = left
+    }
+
+    /// Noted before they are put aside.
+    static func note(keysPutAside folder: URL, _ db: Database) throws {
+        guard let place = KeysPutAside(folder) else { return }
+        let recorded = try Meta.keysPutAside.value([KeysPutAside].self, db) ?? []
+        try Meta.keysPutAside.set(recorded.filter { $0.path != place.path } + [place], db)
+    }
+
+    /// Paths of folders of keys that were put aside and are not known to be gone.
+    package var keysPutAside: [String] { keysAside.filter { !$0.isGone }.map(\.path) }
+
+    var warningsOfKeysPutAside: [String] {
+        keysAside.filter { !$0.isGone }.map { place in
+            let holds =
+                "holds keys of before: whoever has it can read what was sealed with them, also of people who are forgotten "
+                + "since. Destroy it"
+            return place.isThere
+                ? "\(place.path) \(holds) as soon as it is not needed to read an older copy of the database"
+                : "\(place.path), which is not to be seen from here, or a copy of it, \(holds), and start once with "
+                    + "--accept-destroyed-keys \(place.path)"
+        }
+    }
+}
