@@ -271,6 +271,11 @@ class UnitTests(unittest.TestCase):
         for hidden in ("PrivateIPC=yes", "InaccessiblePaths=/dev/shm", "TemporaryFileSystem=/dev"):
             self.assertNotIn(hidden, unit)
 
+    def test_no_unit_leaves_core_dumps(self):
+        for unit in self.units:
+            with self.subTest(unit.name):
+                self.assertIn("\nLimitCORE=0\n", unit.read_text(encoding="utf-8"))
+
     def test_a_wrong_line_is_found(self):
         broken = self.folder / "broken.service"
         broken.write_text("[Service]\nExecStart=/bin/true\nRestart=sometimes\n", encoding="utf-8")

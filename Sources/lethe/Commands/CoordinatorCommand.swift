@@ -37,6 +37,9 @@ struct CoordinatorCommand: ParsableCommand {
             Beyond loopback, connections are encrypted: --keys names this side's key file and --allow the public keys of \
             the workers and clients that may connect; --allow-list is a list in which each key has roles. At SIGHUP both are read \
             again: who is gone from them is refused from then on, also over connections that are there.
+
+            Coordinators, workers and gateways leave no core dumps: people's data and keys would be in them. LETHE_CORE_DUMPS=allow \
+            in the environment leaves that to the system.
             """)
 
     @OptionGroup var flags: CoordinatorFlags
@@ -59,6 +62,7 @@ struct CoordinatorCommand: ParsableCommand {
 
     func run() throws {
         PrivateFiles.makePrivate()
+        CoreDumps.refuse()
         try reportingFailures(json: json) {
             // From before the keys are read: nothing that is said of them meanwhile is lost.
             let hangUp = HangUp()

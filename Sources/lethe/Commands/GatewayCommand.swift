@@ -91,6 +91,7 @@ struct GatewayCommand: ParsableCommand {
         }
 
         func run() throws {
+            CoreDumps.refuse()
             try reportingFailures(json: client.json) {
                 let logger = try log.logger("gateway")
                 var options = GatewayOptions(listen: try ListenAddress(parsing: listen))

@@ -78,6 +78,7 @@ struct WorkerCommand: ParsableCommand {
 
     func run() throws {
         PrivateFiles.makePrivate()
+        CoreDumps.refuse()
         try reportingFailures(json: json) {
             let logger = try log.logger("worker")
             let endpoints = try coordinatorEndpoints(coordinator)
