@@ -51,6 +51,21 @@ struct DamagedPersonTests {
         #expect(try fixture.open().auditLog().count { $0.kind == "person damaged" } == 1)
     }
 
+    @Test(
+        "A row that does not say any more where the person's key lies is that person's matter, too",
+        arguments: ["slot", "key"])
+    func noReference(column: String) throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(SyntheticRatings(users: 8, seed: 26))
+        try ledger.close()
+        try Ledger.tamper(
+            "UPDATE people SET \(column) = 'a text' WHERE id = (SELECT MIN(id) FROM people)",
+            at: fixture.directory.appendingPathComponent("ledger.sqlite"))
+        let again = try fixture.open()
+        #expect(try again.statistics().users == 7)
+        #expect(try again.auditLog().count { $0.kind == "person damaged" } == 1)
+    }
+
     @Test("A forget request for such a person takes away what saw them, and they stay out")
     func forgotten() throws {
         let fixture = LedgerFixture()

@@ -52,7 +52,8 @@ extension Ledger {
                 let shards = try Int.fetchAll(
                     db, sql: "SELECT shard FROM members WHERE person = ? ORDER BY shard", arguments: [id])
                 touched.formUnion(shards)
-                keyChanges.obsolete.append(try KeyReference(row: row, in: "people"))
+                // Where the row does not say any more which key it was, nobody owns it.
+                if let reference = try? KeyReference(row: row, in: "people") { keyChanges.obsolete.append(reference) }
                 try db.execute(
                     sql: "INSERT INTO damaged_people (lookup, shards, time) VALUES (?, ?, ?)",
                     arguments: [lookup, try JSONEncoder.stable.text(shards), time.milliseconds])
