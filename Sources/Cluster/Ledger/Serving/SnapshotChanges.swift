@@ -24,8 +24,8 @@ struct SnapshotChanges {
         /// Names the shard or the request; nil: neither.
         var column: String?
         var events = ["INSERT", "UPDATE", "DELETE"]
-        /// nil: every row.
-        var key: String?
+        /// Rows that do not count, by their `key`.
+        var ignored: [String] = []
     }
 
     private static let watched = [
@@ -40,8 +40,8 @@ struct SnapshotChanges {
         Watched(table: "tuning", kind: .rest),
         Watched(table: "totals", kind: .rest), Watched(table: "imports", kind: .rest),
         Watched(table: "people", kind: .rest, events: ["INSERT", "DELETE"]),
-        // The audit log's head changes with every entry.
-        Watched(table: "meta", kind: .rest, key: Meta.auditHead.rawValue),
+        // These change with every entry of the audit log, and with every key.
+        Watched(table: "meta", kind: .rest, ignored: [Meta.auditHead, .keyEpoch].map(\.rawValue)),
     ]
 
     /// From now on changes are noted; those of before are not.
@@ -65,7 +65,8 @@ struct SnapshotChanges {
             "INSERT OR IGNORE INTO snapshot_changes VALUES "
                 + "(\(watched.kind.rawValue), \(watched.column.map { "\(row).\($0)" } ?? "0"));"
         }
-        let condition = watched.key.map { "WHEN \(rows[0]).key <> '\($0)' " } ?? ""
+        let ignored = watched.ignored.map { "'\($0)'" }.joined(separator: ", ")
+        let condition = ignored.isEmpty ? "" : "WHEN \(rows[0]).key NOT IN (\(ignored)) "
         return """
             CREATE TEMP TRIGGER IF NOT EXISTS snapshot_\(watched.table)_\(watched.kind.rawValue)_\(event.lowercased())
             AFTER \(event) ON main.\(watched.table) \(condition)BEGIN \(notes.joined(separator: " ")) END
