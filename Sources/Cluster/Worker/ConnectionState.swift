@@ -73,6 +73,16 @@ package struct ConnectionState: Sendable {
         lastReceived = now
     }
 
+    /// The coordinator does not take this worker, or not any more. It may later: the attempts go on.
+    ///
+    /// - Returns: whether it did until now.
+    package mutating func refused(at now: Double) -> Bool {
+        guard phase == .connected else { return false }
+        phase = .greeting
+        lastSent = now
+        return true
+    }
+
     /// Any message, and any part of one, counts as a sign of life.
     package mutating func received(at now: Double) {
         guard phase == .connected, now > lastReceived else { return }

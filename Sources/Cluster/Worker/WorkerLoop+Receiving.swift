@@ -23,6 +23,7 @@ extension WorkerLoop {
             case .refused:
                 // It may be put on the list later: the next attempt asks again.
                 warn("the coordinator \(endpoint) \(cause)")
+                try letGo(&state, compute, storage)
                 continue
             case .outdated:
                 link.connect(to: endpoint)
@@ -50,10 +51,10 @@ extension WorkerLoop {
             case .refused(.superseded, let message):
                 // The right one may come back at this endpoint.
                 logger.error("not followed: \(message)")
-            case .refused(let code, let message): throw WorkerError.refused(code: code, message: message)
+            case .refused(let code, let message): try refused(code, message, &state, compute, storage)
             case .welcome(let welcome):
                 guard follows(welcome) else { continue }
-                (attempts, lastWarning) = (0, nil)
+                noteWelcome()
                 connection.welcomed(welcome, at: now)
                 link.beat(every: welcome.heartbeatSeconds)
                 let name = welcome.name.map { " as \($0)" } ?? ""

@@ -24,8 +24,12 @@ final class WorkerLoop {
     var mayLeave = false
     private var hasBegun = false
     var attempts = 0
-    /// Of why no connection comes about; nil: one did since.
-    var lastWarning: String?
+    /// Of why no connection comes about; none: one did since.
+    private var warnings: Set<String> = []
+    /// The number of the address at which a coordinator took this worker last; nil: none did, or it does not any more.
+    private var takenAt: Int?
+    /// Since when a coordinator has another worker of this one's id; nil: a worker was welcomed since, or it has none.
+    var duplicateSince: Double?
     var threadsRunning = 0
     var notes = ClearedNotes()
     /// The cluster that the shards on the disk are of.
@@ -201,9 +205,13 @@ final class WorkerLoop {
             try send(.hello(hello(executor, state)))
         case .lost:
             logger.warning("lost the coordinator; trying to reach it again")
-            notes.disconnected()
-            try perform(state.handle(.disconnected), &state, compute, storage)
+            try disconnected(&state, compute, storage)
         }
+    }
+
+    func disconnected(_ state: inout WorkerLogic, _ compute: ComputeThread, _ storage: StorageThread) throws {
+        notes.disconnected()
+        try perform(state.handle(.disconnected), &state, compute, storage)
     }
 
     func perform(
@@ -218,6 +226,7 @@ final class WorkerLoop {
                 logBeginning(of: job)
                 compute.run(job)
             case .cancel(let job): compute.cancel(job)
+            case .forgetKeys: storage.forgetKeys()
             case .log(let line): logger.info("\(line)")
             }
         }
@@ -234,9 +243,19 @@ final class WorkerLoop {
 
     /// The same is not said again and again.
     func warn(_ text: String) {
-        guard text != lastWarning else { return }
-        lastWarning = text
+        if warnings.count >= 64 { warnings = [] }
+        guard warnings.insert(text).inserted else { return }
         logger.warning("\(text)")
+    }
+
+    func noteWelcome() {
+        (attempts, warnings, duplicateSince, takenAt) = (0, [], nil, connection.address)
+    }
+
+    /// Whether the coordinator that answers is the one that took this worker last; no longer.
+    func losesPlace() -> Bool {
+        defer { if takenAt == connection.address { takenAt = nil } }
+        return takenAt == connection.address
     }
 
     /// Messages of a connection that is gone are dropped: the next hello says how things are.

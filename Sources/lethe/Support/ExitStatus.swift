@@ -16,8 +16,8 @@ enum ExitStatus: Int32 {
     /// It cannot be done at the moment, and may be later: no data, no training, no clean adapter; a folder or a port that
     /// another process has.
     case notReady = 75
-    /// The coordinator refuses this worker or client: other base model, protocol version, precision, arithmetic or key; or
-    /// another coordinator of the cluster came after it.
+    /// The coordinator refuses this client for its key, or this worker for its base model, protocol version, precision or
+    /// arithmetic; or another coordinator of the cluster came after it.
     case refused = 77
 
     /// The name of the kind in JSON.

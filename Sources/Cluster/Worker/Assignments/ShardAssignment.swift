@@ -187,6 +187,11 @@ struct JobQueue: Sendable {
     private(set) var running: JobID?
     private var waiting: [Job] = []
 
+    init() {}
+
+    /// - `stopping`: a job of which nothing is wanted any more.
+    init(stopping: JobID?) { running = stopping }
+
     /// - Returns: the job, if it can start now.
     mutating func add(_ job: Job) -> Job? {
         guard running == nil else {

@@ -13,6 +13,8 @@ package struct WorkerLogic: Sendable {
         /// A coordinator that can be followed welcomed this worker, and waits for these of its tasks.
         case connected(goingOnWith: [TaskID])
         case disconnected
+        /// This worker's key is not a worker's any more: nothing that came with it is to stay in memory.
+        case turnedOut
         /// The coordinator is of another cluster than the one whose shards are held.
         case otherCluster
         case message(CoordinatorMessage)
@@ -31,6 +33,8 @@ package struct WorkerLogic: Sendable {
         case start(Job)
         /// The running job should stop; `finished` follows.
         case cancel(JobID)
+        /// The storage thread should forget keys and what they opened; the files stay.
+        case forgetKeys
         case log(String)
     }
 
@@ -89,6 +93,7 @@ package struct WorkerLogic: Sendable {
         switch event {
         case .connected(let tasks): return connect(goingOnWith: tasks)
         case .disconnected: return disconnect()
+        case .turnedOut: return letGo()
         case .otherCluster:
             return shards.filter { copies[$0] != nil || assignments[$0] != nil }.flatMap { release($0) }
         case .message(let message): return handle(message)
@@ -138,6 +143,14 @@ package struct WorkerLogic: Sendable {
         // Of the connection, which the service looks after.
         case .welcome, .refused, .heartbeat, .leave: return []
         }
+    }
+
+    /// As at a start, but for a job that takes a moment to stop.
+    private mutating func letGo() -> [Action] {
+        var fresh = WorkerLogic(executor: executor, copies: copies.keys.sorted().compactMap { copies[$0] })
+        (fresh.shards, fresh.nextID, fresh.queue) = (shards, nextID, JobQueue(stopping: queue.running))
+        self = fresh
+        return (queue.running.map { [.cancel($0)] } ?? []) + [.forgetKeys]
     }
 
     private mutating func release(_ shard: Int) -> [Action] {

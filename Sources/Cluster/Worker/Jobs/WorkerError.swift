@@ -2,7 +2,8 @@ import Messages
 
 /// Why a worker process cannot start or go on.
 package enum WorkerError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The coordinator will not have this worker: another base model, protocol version, precision or arithmetic.
+    /// The coordinator will not have this worker: another base model, protocol version, precision or arithmetic; or two workers
+    /// have one id.
     case refused(code: ErrorCode, message: String)
     /// Another worker uses the data directory.
     case dataDirectoryInUse(path: String)

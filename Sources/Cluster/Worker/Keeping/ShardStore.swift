@@ -124,6 +124,12 @@ package final class ShardStore {
         try KeptFile.syncDirectory(root)
     }
 
+    /// As after a start: nothing but the headers is known until keys come.
+    package func forgetKeys() {
+        for shard in kept.keys.sorted() { kept[shard]?.close() }
+        trainings = [:]
+    }
+
     func folder(_ shard: Int) -> ShardFolder { ShardFolder(path: "\(root)/\(shard)") }
 
     private func open(_ shard: Int) throws(TaskFailure) {

@@ -13,6 +13,7 @@ final class StorageThread: Sendable {
         case told([ClearedNote])
         /// The shards are of this cluster from now on.
         case belong(cluster: String)
+        case forgetKeys
         case deleteShards
         case quit
     }
@@ -42,6 +43,9 @@ final class StorageThread: Sendable {
     func told(_ notes: [ClearedNote]) { commands.post(.told(notes)) }
 
     func belong(to cluster: String) { commands.post(.belong(cluster: cluster)) }
+
+    /// Forgets every key, and what is known only by one; the files stay.
+    func forgetKeys() { commands.post(.forgetKeys) }
 
     /// Deletes the directory's shards after the commands given so far, and ends the thread.
     func deleteShards() { commands.post(.deleteShards) }
@@ -88,6 +92,7 @@ final class StorageThread: Sendable {
                         report(.cleared(abandoned.clear(at: now) { logger.info("\($0)") }))
                     case .told(let notes): try ClearedNotesFile.remove(notes, in: directory)
                     case .belong(let cluster): try belong(to: cluster, store, directory: directory)
+                    case .forgetKeys: store.forgetKeys()
                     case .deleteShards:
                         report(
                             .deletedShards(
