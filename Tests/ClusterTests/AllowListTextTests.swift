@@ -102,6 +102,34 @@ struct AllowListTextTests {
         #expect(list.text == "# heading\n\n")
     }
 
+    @Test(
+        arguments: ["\u{B}", "\u{C}", "\r", "\u{85}", "\u{2028}", "\u{2029}", "\u{1C}", "\u{0}", "\r\r\n", "\n\r"])
+    func `No key hides in a comment behind what ends a line for some readers only`(separator: String) throws {
+        let key = try key()
+        let refusal = why("# heading\n# old laptop\(separator)admin \(key)\nquery \(try self.key())\n")
+        #expect(refusal?.line == (separator == "\n\r" ? 3 : 2) && refusal?.reason.contains("CR LF") == true)
+        // Nor does one come in behind it.
+        #expect(why("# heading\nadmin \(key) # mine\(separator)")?.line == (separator == "\n\r" ? 3 : 2))
+    }
+
+    @Test func `Every byte that nobody changes stays: mark, CR LF, spaces, and that the last line has no end`() throws {
+        let (one, other, third) = (try key(), try key(), try key())
+        func text(_ line: String) -> String {
+            "\u{FEFF}# e\u{301}\r\n\r\n \t\n\(line)\r\nadmin \(other) # \u{E9}"
+        }
+        let before = text("query   \(one)  # one")
+        var list = try parsed(before)
+        #expect(Array(list.text.utf8) == Array(before.utf8))
+        try list.allow(KeyEntry(key: one, roles: [.audit]))
+        let changed = text("audit \(one)  # one")
+        #expect(Array(list.text.utf8) == Array(changed.utf8))
+        try list.allow(KeyEntry(key: third, roles: [.data]))
+        #expect(Array(list.text.utf8) == Array((changed + "\r\ndata \(third)\r\n").utf8))
+        #expect(list.revoke(third.text) != nil)
+        #expect(Array(list.text.utf8) == Array((changed + "\r\n").utf8))
+        #expect(try parsed(list.text).entries.map(\.key) == [one, other])
+    }
+
     @Test func `Whatever may be put on the list is read as it was meant`() throws {
         var list = AllowListText()
         var entries: [KeyEntry] = []

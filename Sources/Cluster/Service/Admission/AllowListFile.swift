@@ -33,7 +33,7 @@ package struct AllowListFile: Sendable {
             } catch let error as AllowListError {
                 throw AllowListError(path: named, line: error.line, error.reason)
             }
-            if !isThere || text.text != before {
+            if !isThere || !text.text.utf8.elementsEqual(before.utf8) {
                 // Before anything is changed: who may not give a file away may not replace it either.
                 let mayGiveBack = geteuid() == 0 || (status.st_uid == geteuid() && status.st_gid == getegid())
                 guard !isThere || mayGiveBack else {

@@ -4,23 +4,24 @@ import ZeroMQ
 
 /// The text of a list of keys: `ROLE[,ROLE…] PUBLIC-KEY [name=NAME] [worker=ID|NAME|any] [# comment]`, one key a line.
 ///
-/// Empty lines and lines that begin with `#` say nothing. What a person wrote stays as it is where nothing of it changes.
+/// Empty lines and lines that begin with `#` say nothing. What a person wrote stays byte for byte where nothing of it changes. A
+/// line ends where every other tool ends it, at LF: what else looks like an end to some of them (CR, U+2028, …) would hide a key in
+/// a comment, and is an error.
 package struct AllowListText: Sendable {
     package static let largest = 1 << 20
     package static let mostKeys = 4096
 
-    private enum Line: Sendable {
-        case key(KeyEntry, text: String)
-        case other(String)
-
-        var text: String {
-            switch self {
-            case .key(_, let text), .other(let text): text
-            }
-        }
+    private struct Line: Sendable {
+        /// nil: it says nothing.
+        var entry: KeyEntry?
+        var text: String
+        /// LF, with a CR before it or without; empty: the file ends here.
+        var ending = "\n"
     }
 
     private var lines: [Line]
+    /// A byte order mark, as some editors put it there.
+    private var mark = ""
 
     /// A new list, which says how it is written.
     package init() {
@@ -28,30 +29,35 @@ package struct AllowListText: Sendable {
             # Keys that may connect to this coordinator, one a line: ROLE[,ROLE…] PUBLIC-KEY [name=NAME] [worker=ID|NAME|any]
             # Roles: worker, query, data, forget, audit, admin, gateway. The coordinator reads it again at SIGHUP.
             """
-        lines = heading.split(separator: "\n").map { .other(String($0)) }
+        lines = heading.split(separator: "\n").map { Line(text: String($0)) }
     }
 
     /// - Throws: `AllowListError` for the first line that is none: a list of which a part is not understood is not used.
     package init(parsing bytes: [UInt8]) throws(AllowListError) {
         guard bytes.count <= Self.largest else { throw AllowListError("it is longer than \(Self.largest) bytes") }
-        guard var text = String(validating: bytes, as: UTF8.self) else {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw AllowListError("it is no text in UTF-8")
         }
-        if text.hasPrefix("\u{FEFF}") { text.removeFirst() }
+        var scalars = text.unicodeScalars[...]
+        if scalars.first == "\u{FEFF}" { mark = String(scalars.removeFirst()) }
         // What was cut off, or never written, is not to be taken for a list that lets nobody in.
-        guard text.contains(where: { !$0.isWhitespace }) else {
+        guard scalars.contains(where: { !$0.properties.isWhitespace }) else {
             throw AllowListError("it is empty; a list that lets nobody in has at least a comment")
         }
         lines = []
         var (keys, names): (Set<CurvePublicKey>, Set<String>) = ([], [])
-        var rest = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        if rest.last?.isEmpty == true { rest.removeLast() }
-        for (number, line) in rest.enumerated() {
+        let pieces = scalars.split(separator: "\n", omittingEmptySubsequences: false)
+        for (number, piece) in pieces.enumerated() {
+            var line = Line(text: String(Substring(piece)), ending: number == pieces.count - 1 ? "" : "\n")
+            if line.ending.isEmpty, line.text.isEmpty { continue }
+            if !line.ending.isEmpty, line.text.unicodeScalars.last == "\r" {
+                line.text.unicodeScalars.removeLast()
+                line.ending = "\r\n"
+            }
             do throws(AllowListError) {
-                guard let entry = try Self.entry(line) else {
-                    lines.append(.other(String(line)))
-                    continue
-                }
+                line.entry = try Self.entry(line.text[...])
+                lines.append(line)
+                guard let entry = line.entry else { continue }
                 guard keys.insert(entry.key).inserted else { throw AllowListError("the key is on the list already") }
                 if let name = entry.name, !names.insert(name).inserted {
                     throw AllowListError("the name \(name) is another key's already")
@@ -59,7 +65,6 @@ package struct AllowListText: Sendable {
                 guard keys.count <= Self.mostKeys else {
                     throw AllowListError("there are more than \(Self.mostKeys) keys")
                 }
-                lines.append(.key(entry, text: String(line)))
             } catch {
                 throw AllowListError(line: number + 1, error.reason)
             }
@@ -67,10 +72,10 @@ package struct AllowListText: Sendable {
     }
 
     package var entries: [KeyEntry] {
-        lines.compactMap { if case .key(let entry, _) = $0 { entry } else { nil } }
+        lines.compactMap(\.entry)
     }
 
-    package var text: String { lines.map { $0.text + "\n" }.joined() }
+    package var text: String { mark + lines.map { $0.text + $0.ending }.joined() }
 
     // MARK: changes
 
@@ -87,22 +92,22 @@ package struct AllowListText: Sendable {
         if case .named(let name) = entry.worker, let objection = KeyEntry.objection(toName: name) {
             throw AllowListError(objection)
         }
-        let position = lines.firstIndex { if case .key(let known, _) = $0 { known.key == entry.key } else { false } }
-        guard let position else {
+        guard let position = lines.firstIndex(where: { $0.entry?.key == entry.key }) else {
             guard entries.count < Self.mostKeys else { throw AllowListError("there are \(Self.mostKeys) keys already") }
-            lines.append(.key(entry, text: Self.text(entry)))
+            let ending = lines.last { !$0.ending.isEmpty }?.ending ?? "\n"
+            if let last = lines.indices.last { lines[last].ending = ending }
+            lines.append(Line(entry: entry, text: Self.text(entry), ending: ending))
             return
         }
         let comment = Self.fields(lines[position].text[...]).comment
-        lines[position] = .key(entry, text: ([Self.text(entry)] + [comment].compactMap(\.self)).joined(separator: "  "))
+        lines[position].entry = entry
+        lines[position].text = ([Self.text(entry)] + [comment].compactMap(\.self)).joined(separator: "  ")
     }
 
     /// - Returns: whose line is gone; nil: there is none of this key or name.
     package mutating func revoke(_ keyOrName: String) -> KeyEntry? {
         for (position, line) in lines.enumerated() {
-            guard case .key(let entry, _) = line, entry.key.text == keyOrName || entry.name == keyOrName else {
-                continue
-            }
+            guard let entry = line.entry, entry.key.text == keyOrName || entry.name == keyOrName else { continue }
             lines.remove(at: position)
             return entry
         }
@@ -130,7 +135,9 @@ package struct AllowListText: Sendable {
     /// nil: a line that says nothing.
     private static func entry(_ line: Substring) throws(AllowListError) -> KeyEntry? {
         guard line.unicodeScalars.allSatisfy({ $0.isPrintable || $0 == "\t" }) else {
-            throw AllowListError("there are control characters in it")
+            throw AllowListError(
+                "there are control characters in it, or what ends a line for some readers only: a line ends with LF or CR LF"
+            )
         }
         let words = fields(line).words
         guard let first = words.first else { return nil }
