@@ -72,11 +72,19 @@ public struct CurveKeyPair: Sendable, CustomStringConvertible {
     /// private: its owner decides who gets it.
     ///
     /// The format is CZMQ's certificate.
-    /// - Throws: `invalidKey` when the file exists already or cannot be written.
+    /// - Throws: `invalidKey` when one of the files exists already or cannot be written: then neither was made.
     public func write(to path: String) throws(ZeroMQError) {
         let publicPart = "curve\n    public-key = \"\(publicKey.text)\"\n"
-        try Certificate.write(publicPart + "    secret-key = \"\(secretKey)\"\n", to: path, mode: 0o600)
-        try Certificate.write(publicPart, to: path + ".pub", mode: 0o600)
+        let secret = try NewFile(publicPart + "    secret-key = \"\(secretKey)\"\n", for: path)
+        let shared = try NewFile(publicPart, for: path + ".pub")
+        // Whoever is stopped in between has no secret that seems to belong to nothing.
+        try shared.publish()
+        do throws(ZeroMQError) {
+            try secret.publish()
+        } catch {
+            shared.takeBack()
+            throw error
+        }
     }
 
     public var description: String { "CURVE key pair \(publicKey.text)" }
@@ -138,18 +146,4 @@ private enum Certificate {
         let text = String(decoding: file, as: UTF8.self)
         return text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text
     }
-
-    static func write(_ text: String, to path: String, mode: mode_t) throws(ZeroMQError) {
-        // O_EXCL: a key is never overwritten, and the mode holds from the first byte on.
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-        guard descriptor >= 0 else {
-            throw .invalidKey(reason: "cannot make the key file \(path): \(String(cString: strerror(errno)))")
-        }
-        defer { close(descriptor) }
-        let bytes = Array(text.utf8)
-        guard Foundation.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
-            throw .invalidKey(reason: "cannot write the key file \(path): \(String(cString: strerror(errno)))")
-        }
-    }
-
 }

@@ -32,4 +32,36 @@ struct KeyFileTests {
             #expect(try CurvePublicKey(contentsOf: path) == pair.publicKey, "\(name)")
         }
     }
+
+    @Test(arguments: ["own", "own.pub"])
+    func `Where there is a file of one of the names, none is made, and that one stays as it was`(name: String) throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let there = folder.appendingPathComponent(name)
+        try Data("another's".utf8).write(to: there)
+        let pair = try CurveKeyPair.generate()
+        #expect {
+            try pair.write(to: folder.appendingPathComponent("own").path)
+        } throws: {
+            "\($0)".contains("\(there.path): File exists")
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [name])
+        #expect(try Data(contentsOf: there) == Data("another's".utf8))
+        try FileManager.default.removeItem(at: there)
+        try pair.write(to: folder.appendingPathComponent("own").path)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["own", "own.pub"])
+        for name in ["own", "own.pub"] {
+            let made = try FileManager.default.attributesOfItem(atPath: folder.appendingPathComponent(name).path)
+            #expect(made[.posixPermissions] as? NSNumber == 0o600)
+        }
+    }
+
+    @Test func `A pair of which one file cannot be made leaves nothing`() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        // A name for which there is room, but not with .pub behind it.
+        let path = folder.appendingPathComponent(String(repeating: "k", count: 253)).path
+        #expect(throws: ZeroMQError.self) { try CurveKeyPair.generate().write(to: path) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    }
 }
