@@ -65,6 +65,73 @@ struct WorkerOrderTests {
         #expect(gone.duty == .work && fixture.fleet["a"]?.duty == .work)
     }
 
+    /// Told to leave, with nothing left, and then nothing more is heard.
+    private func leftWithoutGoodbye(uptime: Double?) -> CoordinatorFixture {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
+        fixture.hello("a", copies: [copy(0, adapter: "a0")]) { ($0.name, $0.uptimeSeconds) = ("pod:1", uptime) }
+        _ = order(&fixture, .drain, "a")
+        fixture.say(.released(shard: 0), by: "a")
+        #expect(fixture.messages(to: "a") == [.leave])
+        return fixture
+    }
+
+    @Test(arguments: [true, false])
+    func `A drained worker whose goodbye is lost has left all the same, and works when it is started again`(
+        isClosed: Bool
+    ) throws {
+        var fixture = leftWithoutGoodbye(uptime: 60)
+        if isClosed { fixture.feed(.unreachable(peer: fixture.peer("a"))) } else { fixture.wait(20_000) }
+        let gone = try #require(fixture.status.workers.first)
+        #expect(gone.state == .away && gone.duty == .work && fixture.fleet["a"]?.duty == .work)
+        #expect(gone.awayBecause?.hasPrefix("drained; ") == true, "\(gone)")
+        fixture.wait(30_000)
+        // In a container every process has the same number.
+        fixture.hello("a", peer: "a2") { ($0.name, $0.uptimeSeconds) = ("pod:1", 1) }
+        #expect(fixture.status.workers.first?.duty == .work && fixture.messages(to: "a2").contains(.leave) == false)
+        #expect(fixture.status.shards.map(\.owner) == ["a"])
+    }
+
+    @Test func `One that only lost its connection when it was told to leave is told again`() throws {
+        for uptime in [60.0, nil] {
+            var fixture = leftWithoutGoodbye(uptime: uptime)
+            fixture.feed(.unreachable(peer: fixture.peer("a")))
+            fixture.wait(5_000)
+            fixture.hello("a", peer: "a2") { ($0.name, $0.uptimeSeconds) = ("pod:1", uptime.map { $0 + 5 }) }
+            #expect(fixture.status.workers.first?.duty == .drain && fixture.assignments.isEmpty)
+            #expect(fixture.messages(to: "a2").contains(.leave))
+        }
+    }
+
+    @Test func `One that may still hold something is not drained by losing its connection`() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
+        fixture.hello("a", copies: [copy(0, adapter: "a0")])
+        _ = order(&fixture, .drain, "a")
+        fixture.feed(.unreachable(peer: fixture.peer("a")))
+        #expect(fixture.status.workers.first?.duty == .drain && fixture.fleet["a"]?.duty == .drain)
+    }
+
+    @Test func `Draining one that is away and holds nothing is done at once, and it works when it is started again`() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, requested: false))
+        fixture.hello("a") { ($0.name, $0.uptimeSeconds) = ("pod:1", 60) }
+        fixture.feed(.unreachable(peer: fixture.peer("a")))
+        fixture.wait(10_000)
+        fixture.ask(.order(WorkerOrder(worker: "a", verb: .drain)), id: "o")
+        let commands = fixture.commands
+        #expect(
+            commands.contains { if case .setDuty(_, let record) = $0.command { record.duty == .work } else { false } })
+        for command in commands { fixture.feed(.ledger(command.id, .committed(fixture.coordinator.snapshot))) }
+        #expect(fixture.replies.count == 1 && fixture.status.workers.first?.duty == .work)
+        // The process that was away then is to be drained; the next one is not.
+        var (old, new) = (fixture, fixture)
+        old.hello("a", peer: "a2") { ($0.name, $0.uptimeSeconds) = ("pod:1", 70) }
+        #expect(old.status.workers.first?.duty == .drain && old.messages(to: "a2").contains(.leave))
+        new.hello("a", peer: "a2") { ($0.name, $0.uptimeSeconds) = ("pod:1", 1) }
+        #expect(new.status.workers.first?.duty == .work && !new.messages(to: "a2").contains(.leave))
+        _ = order(&fixture, .resume, "a", id: "o2")
+        fixture.hello("a", peer: "a2") { ($0.name, $0.uptimeSeconds) = ("pod:1", 70) }
+        #expect(fixture.status.workers.first?.duty == .work)
+    }
+
     @Test("The last worker can be drained too: its shards are nobody's until another one comes")
     func last() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))

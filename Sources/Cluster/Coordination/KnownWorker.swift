@@ -28,6 +28,8 @@ package struct KnownWorker: Sendable {
     var isLeaving = false
     /// When it was last told to leave.
     var toldToLeave: CoordinatorInstant?
+    /// It counts as drained, though it said no goodbye: a process of it that began before this is to be drained still.
+    var drainedSince: CoordinatorInstant?
     var pace = WorkerPace()
     /// nil: it is here.
     var away: Away?

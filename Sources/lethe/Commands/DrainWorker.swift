@@ -9,7 +9,8 @@ struct DrainWorker: ParsableCommand {
         discussion: """
             It finishes what it does and gets nothing new; its shards are other workers', it deletes what it holds of them and \
             says so, says goodbye, and its process ends with status 0. It stays on the list as away until it is removed or comes \
-            back; then it works again. `lethe workers resume` before that keeps it. One that is away is drained once it comes back.
+            back; then it works again. `lethe workers resume` before that keeps it. One that is away is drained once it comes back, \
+            or at once if it holds nothing.
             """)
 
     /// Of seconds. After a minute the coordinator expects nobody back.

@@ -77,10 +77,13 @@ extension Coordinator {
         _ id: String, because reason: String, isExpected: Bool = true, keepsConnection: Bool = false
     ) {
         guard let worker = roster[id] else { return }
+        // Its goodbye may be lost with the connection.
+        let drained = worker.duty == .drain && isEmpty(worker) ? worker.toldToLeave : nil
+        let reason = drained == nil ? reason : "drained; \(reason)"
         log("lost worker \(worker.title): \(reason)", worker: id)
         let until = now.advanced(bySeconds: reservation(for: worker))
         var absence = WorkerAbsence()
-        if isExpected {
+        if isExpected, drained == nil {
             absence.expectedUntil = until
             if keepsConnection { absence.peer = worker.peer }
             absence.given = tasks.load(of: id).ids
@@ -97,6 +100,7 @@ extension Coordinator {
             // Whoever is heard again on this connection does not say it again.
             $0.isLeaving = $0.isLeaving && keepsConnection
             $0.toldToLeave = nil
+            $0.settleDrain(since: drained)
             $0.away = KnownWorker.Away(since: now, reason: reason)
         }
         fleet.note(id)

@@ -2,7 +2,7 @@ import Messages
 
 /// Operators steer single workers, and workers that are asked to end say so: who is paused, drained or about to leave gets no new
 /// work. An order holds until it is changed, also over a restart of the coordinator and of the worker; a drained worker that has
-/// said goodbye works again when it comes back.
+/// left works again when it is started again.
 extension Coordinator {
     mutating func take(_ order: WorkerOrder, for ticket: ClientTicket) {
         guard !isTaken(.order(order), by: ticket) else { return }
@@ -16,23 +16,36 @@ extension Coordinator {
             let word = SettledWord(request: ticket.request, wanted: .order(order), outcome: .ordered(answer))
             words.begin(word, for: ticket)
             var record = worker.record
-            record.duty = order.verb.duty
+            record.duty = drainedSince(worker, order.verb) == nil ? order.verb.duty : .work
             write(.setDuty(word, record))
         }
     }
 
     /// The ledger has it.
     mutating func ordered(_ word: SettledWord, _ record: WorkerRecord) {
+        guard case .order(let order) = word.wanted else { return settle(word) }
+        // It may have come or gone meanwhile.
+        let drained = roster[record.worker].flatMap { drainedSince($0, order.verb) }
         roster.update(record.worker) {
-            $0.duty = record.duty
+            ($0.duty, $0.drainedSince) = (order.verb.duty, nil)
+            $0.settleDrain(since: drained)
             // What was noted of it while this was written has another duty in it.
             ($0.recorded, $0.isListed) = (nil, true)
             $0.toldToLeave = nil
         }
         fleet.note(record.worker)
-        log("worker \(title(of: record.worker)) is to \(record.duty.rawValue)", worker: record.worker)
+        let what = drained == nil ? "is to \(order.verb.duty.rawValue)" : "is drained: nothing of it is left there"
+        log("worker \(title(of: record.worker)) \(what)", worker: record.worker)
         settle(word)
     }
+
+    /// Since when a worker that is to be drained has nothing to come back for; nil: it has, or is here.
+    private func drainedSince(_ worker: KnownWorker, _ verb: WorkerOrder.Verb) -> CoordinatorInstant? {
+        verb == .drain && !worker.isLive && isEmpty(worker) ? worker.away?.since ?? now : nil
+    }
+
+    /// Whether nothing of the cluster is left with the worker.
+    func isEmpty(_ worker: KnownWorker) -> Bool { worker.copies.isEmpty && tasks.load(of: worker.id).ids.isEmpty }
 
     // MARK: leaving
 

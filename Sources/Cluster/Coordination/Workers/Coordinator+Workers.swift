@@ -93,6 +93,7 @@ extension Coordinator {
         if isSameProcess { worker.heard(at: now) } else { worker.longestGap = 0 }
         worker.secret = WorkerIdentity.digest(of: hello.secret)
         worker.introduce(hello, as: name(for: hello, known: worker.name), at: now)
+        worker.goOnDraining(isSameProcess: isSameProcess)
         worker.comparedMethods = hello.comparedMethods(where: settings.configuration.training)
         worker.peer = peer
         worker.lastHeard = now

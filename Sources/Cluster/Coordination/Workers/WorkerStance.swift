@@ -51,6 +51,21 @@ extension KnownWorker {
     /// Whether it is here and ends as soon as it has nothing left to do.
     var isToLeave: Bool { isLive && (duty == .drain || isLeaving) }
 
+    /// Whoever starts it again wants it to work.
+    ///
+    /// - `since`: nil: it is not drained yet.
+    mutating func settleDrain(since: CoordinatorInstant?) {
+        guard let since else { return }
+        (duty, drainedSince) = (.work, since)
+    }
+
+    /// It greets: the process that was to be drained, and only seemed to have ended, is so still.
+    mutating func goOnDraining(isSameProcess: Bool) {
+        guard let drained = drainedSince else { return }
+        drainedSince = nil
+        if isSameProcess, started.map({ $0 <= drained }) ?? true { duty = .drain }
+    }
+
     /// What the ledger has of it.
     mutating func take(_ record: WorkerRecord, awaySince since: CoordinatorInstant) {
         (process, address, release) = (record.process, record.address, record.release)
