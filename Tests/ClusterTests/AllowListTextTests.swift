@@ -55,6 +55,7 @@ struct AllowListTextTests {
             ("query KEY trailing", "neither"), ("query KEY name=", "neither"), ("query KEY colour=red", "neither"),
             ("query KEY name=a name=b", "twice"), ("query KEY worker=any", "role worker"),
             ("query KEY name=local", "without a key"), ("query KEY name=a\u{7}b", "control"),
+            ("worker KEY worker=ANY", "looks like worker=any"), ("worker KEY worker=First", "looks like worker=first"),
             ("query KEY name=\u{202E}b", "control"), ("query KEY\u{0}", "control"),
             ("query \u{1F600}KEY", "40 characters"), ("query rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", "manual page"),
         ])
@@ -128,6 +129,20 @@ struct AllowListTextTests {
         #expect(list.revoke(third.text) != nil)
         #expect(Array(list.text.utf8) == Array((changed + "\r\n").utf8))
         #expect(try parsed(list.text).entries.map(\.key) == [one, other])
+    }
+
+    @Test func `What --worker takes for a word of its own is that word on the list too`() throws {
+        let key = try key()
+        for (word, binding) in [("first", WorkerBinding.firstUse), ("any", .any), ("firsts", .named("firsts"))] {
+            #expect(try WorkerBinding(word) == binding)
+            #expect(try parsed("worker \(key) worker=\(word)\n").entries.map(\.worker) == [binding])
+        }
+        for name in ["ANY", "FIRST", "any", "first"] {
+            var list = AllowListText()
+            #expect(throws: AllowListError.self) {
+                try list.allow(KeyEntry(key: key, roles: [.worker], worker: .named(name)))
+            }
+        }
     }
 
     @Test func `Whatever may be put on the list is read as it was meant`() throws {

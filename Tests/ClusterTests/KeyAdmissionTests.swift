@@ -133,6 +133,27 @@ struct KeyAdmissionTests {
                 != nil)
     }
 
+    @Test func `From however many to the first: whoever has been here longest keeps the key, the others may not stay`()
+        throws
+    {
+        var admission = KeyAdmission(list(([.worker], .any), ([.worker], .any), ([.query], .any)))
+        let here: [(id: String, claim: String, key: String?)] = [
+            (first, "host:1", keys[0].text), (second, "host:2", keys[0].text),
+            ("third", "host:3", keys[1].text), ("fourth", "host:4", keys[2].text), ("fifth", "host:5", nil),
+        ]
+        for verdict in admission.review(Array(here.prefix(3))) { #expect(try verdict.get() == nil) }
+        _ = admission.replace(list(([.worker], .firstUse), ([.worker], .any), ([.query], .any)))
+        let verdicts = admission.review(here)
+        #expect(try verdicts[0].get() == "key0" && verdicts[2].get() == nil)
+        for place in [1, 3, 4] {
+            #expect { try verdicts[place].get() } throws: { ($0 as? ClientError)?.code == .notAllowed }
+        }
+        #expect(admission.bindings == [keys[0].text: first])
+        // Once more nothing changes, and nobody else comes in with the key.
+        #expect(try admission.review(here)[0].get() == nil)
+        #expect(admission.objection(to: hello(second), from: keys[0].text) != nil)
+    }
+
     @Test func `What is remembered of keys does not grow with those that are gone`() throws {
         var admission = KeyAdmission(AllowList())
         for _ in 0..<20 {

@@ -58,6 +58,12 @@ struct WorkerAdmissionTests {
         #expect(admitted(&admission, 4..<5, key: "k", address: "a").isEmpty)
     }
 
+    @Test func `Those that are in are told in the order in which they came, also after one greeted again`() {
+        var admission = admission(ofOneKey: 9, ofOneAddress: 9)
+        for number in [5, 3, 9, 5, 1] { _ = admitted(&admission, number..<number + 1, key: "k", address: "a") }
+        #expect(admission.keys.map(\.peer) == [5, 3, 9, 1].map(peer))
+    }
+
     @Test("What one key and one machine may bring leaves room for others")
     func bounds() {
         let limits = WorkerAdmission.Limits()

@@ -229,6 +229,12 @@ struct KeyRolesTests {
         try guarded.waitForWorkers(3)
         let log = try guarded.run("operator", "audit").json["entries"] as? [[String: Any]] ?? []
         #expect(log.count { $0["kind"] as? String == "worker key" } == 2)
+        // From however many to the first, while they are here: one of the two stays.
+        try guarded.allow("many", "worker", "--worker", "first")
+        try guarded.waitForWorkers(2)
+        try wait("the later one to be refused") {
+            [1, 2].contains { guarded.cluster.workers[$0]?.logText.contains("the first that used it") == true }
+        }
         let details = log.compactMap { $0["detail"] as? String }
         #expect(details.contains { $0.contains("\"asked\":\"work\"") && $0.contains("not-allowed") })
     }

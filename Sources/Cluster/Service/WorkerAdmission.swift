@@ -14,18 +14,21 @@ package struct WorkerAdmission {
     private struct Origin {
         var key: String?
         var address: String?
+        /// Who came before has a smaller one.
+        var number: UInt64
     }
 
     private let limits: Limits
     private var origins: [PeerID: Origin] = [:]
+    private var next: UInt64 = 0
 
     package init(_ limits: Limits = Limits()) {
         self.limits = limits
     }
 
-    /// Connections of workers that were let in, with their keys, in a fixed order.
+    /// Connections of workers that were let in, with their keys, in the order in which they came.
     package var keys: [(peer: PeerID, key: String?)] {
-        origins.map { ($0.key, $0.value.key) }.sorted { $0.peer.bytes.lexicographicallyPrecedes($1.peer.bytes) }
+        origins.sorted { $0.value.number < $1.value.number }.map { ($0.key, $0.value.key) }
     }
 
     /// `isHere`: whether a worker that counts is at the connection still.
@@ -45,7 +48,8 @@ package struct WorkerAdmission {
         if key != nil, let address, others.count(where: { $0.address == address }) >= limits.ofOneAddress {
             return ClientError(code: .full, message: "as many workers as one machine may bring are here")
         }
-        origins[peer] = Origin(key: key, address: address)
+        origins[peer] = Origin(key: key, address: address, number: origins[peer]?.number ?? next)
+        next += 1
         return nil
     }
 }

@@ -109,8 +109,7 @@ struct AllowKey: ParsableCommand {
                     entry.name = fileName
                 }
                 if role.contains(.worker) {
-                    entry.worker =
-                        worker.map { $0 == "first" ? .firstUse : WorkerBinding($0) } ?? known?.worker ?? .firstUse
+                    entry.worker = try worker.map(WorkerBinding.init) ?? known?.worker ?? .firstUse
                 }
                 try text.allow(entry)
                 return (entry, known == nil)

@@ -2,7 +2,7 @@ import Foundation
 import Messages
 import ZeroMQ
 
-/// The text of a list of keys: `ROLE[,ROLE…] PUBLIC-KEY [name=NAME] [worker=ID|NAME|any] [# comment]`, one key a line.
+/// The text of a list of keys: `ROLE[,ROLE…] PUBLIC-KEY [name=NAME] [worker=ID|NAME|any|first] [# comment]`, one key a line.
 ///
 /// Empty lines and lines that begin with `#` say nothing. What a person wrote stays byte for byte where nothing of it changes. A
 /// line ends where every other tool ends it, at LF: what else looks like an end to some of them (CR, U+2028, …) would hide a key in
@@ -26,7 +26,7 @@ package struct AllowListText: Sendable {
     /// A new list, which says how it is written.
     package init() {
         let heading = """
-            # Keys that may connect to this coordinator, one a line: ROLE[,ROLE…] PUBLIC-KEY [name=NAME] [worker=ID|NAME|any]
+            # Keys that may connect to this coordinator, one a line: ROLE[,ROLE…] PUBLIC-KEY [name=NAME] [worker=ID|NAME|any|first]
             # Roles: worker, query, data, forget, audit, admin, gateway. The coordinator reads it again at SIGHUP.
             """
         lines = heading.split(separator: "\n").map { Line(text: String($0)) }
@@ -89,7 +89,7 @@ package struct AllowListText: Sendable {
                 throw AllowListError("the name \(name) is another key's already")
             }
         }
-        if case .named(let name) = entry.worker, let objection = KeyEntry.objection(toName: name) {
+        if case .named(let name) = entry.worker, let objection = WorkerBinding.objection(toName: name) {
             throw AllowListError(objection)
         }
         guard let position = lines.firstIndex(where: { $0.entry?.key == entry.key }) else {
@@ -165,7 +165,7 @@ package struct AllowListText: Sendable {
             if parts[0] == "name" {
                 entry.name = value
             } else if roles.contains(.worker) {
-                entry.worker = WorkerBinding(value)
+                entry.worker = try WorkerBinding(value)
             } else {
                 throw AllowListError("worker= belongs to the role worker")
             }

@@ -100,13 +100,18 @@ extension CoordinatorLoop {
                 "keys": "\(list.grants.count)", "new": "\(changes.new)", "changed": "\(changes.changed)",
                 "gone": "\(changes.gone)",
             ])
-        for (peer, key) in admission.keys {
-            guard let worker = coordinator.worker(at: peer),
-                let objection = keys?.objection(toWorker: worker.id, named: worker.claim, key: key)
-            else { continue }
-            logger.notice("refused worker \(worker.id): \(objection.message.printable)")
-            send(peer, CoordinatorMessage.refused(code: objection.code, message: objection.message))
-            cutOff(worker: peer)
+        let here = admission.keys.compactMap { peer, key in
+            coordinator.worker(at: peer).map { (peer: peer, worker: (id: $0.id, claim: $0.claim, key: key)) }
         }
+        for (known, verdict) in zip(here, keys?.review(here.map(\.worker)) ?? []) {
+            switch verdict {
+            case .success(let name): if let name { newBindings.append((name, known.worker.id)) }
+            case .failure(let objection):
+                logger.notice("refused worker \(known.worker.id): \(objection.message.printable)")
+                send(known.peer, CoordinatorMessage.refused(code: objection.code, message: objection.message))
+                cutOff(worker: known.peer)
+            }
+        }
+        recordBindings()
     }
 }

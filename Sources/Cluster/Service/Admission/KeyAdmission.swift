@@ -87,6 +87,22 @@ package struct KeyAdmission: Sendable {
         return grant.name
     }
 
+    /// Which workers that are here stay under the list in force: the first of a key that is for one worker keeps it, as if it came
+    /// now.
+    ///
+    /// - `workers`: in the order in which they came.
+    /// - Returns: for each the key's name where it is bound to the worker from now on, which must be kept; or why it may not stay.
+    package mutating func review(
+        _ workers: [(id: String, claim: String, key: String?)]
+    ) -> [Result<String?, ClientError>] {
+        workers.map { worker in
+            if let objection = objection(toWorker: worker.id, named: worker.claim, key: worker.key) {
+                return .failure(objection)
+            }
+            return .success(tookIn(worker: worker.id, key: worker.key))
+        }
+    }
+
     /// Another list is in force.
     package mutating func replace(_ new: AllowList) -> (new: Int, changed: Int, gone: Int) {
         defer { list = new }

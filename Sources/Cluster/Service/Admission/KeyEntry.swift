@@ -39,15 +39,31 @@ package enum WorkerBinding: Hashable, Sendable, CustomStringConvertible {
     /// However many.
     case any
 
-    /// As it stands in the list behind `worker=`, and on the command line: `any`, the id of a worker, or a name.
-    package init(_ text: String) {
-        if text == Self.any.description {
-            self = .any
-        } else if let id = UUID(uuidString: text) {
-            self = .worker(id: id.uuidString)
-        } else {
-            self = .named(text)
+    private static let (firstWord, anyWord) = ("first", "any")
+
+    /// As it stands in the list behind `worker=`, and on the command line: `first`, `any`, the id of a worker, or a name.
+    ///
+    /// - Throws: `AllowListError` for what is no name, or a word of these in other letters.
+    package init(_ text: String) throws(AllowListError) {
+        switch text {
+        case Self.firstWord: self = .firstUse
+        case Self.anyWord: self = .any
+        default:
+            if let id = UUID(uuidString: text) {
+                self = .worker(id: id.uuidString)
+            } else {
+                if let objection = Self.objection(toName: text) { throw AllowListError(objection) }
+                self = .named(text)
+            }
         }
+    }
+
+    /// Why no key can be bound to this name; nil: one can.
+    package static func objection(toName name: String) -> String? {
+        if let objection = KeyEntry.objection(toName: name) { return objection }
+        guard let word = [firstWord, anyWord].first(where: { $0 == name.lowercased() }) else { return nil }
+        let meaning = word == anyWord ? "however many workers" : "the first worker that uses the key"
+        return "no key is bound to the name \(name), which looks like worker=\(word): \(meaning)"
     }
 
     package var description: String {
@@ -55,7 +71,7 @@ package enum WorkerBinding: Hashable, Sendable, CustomStringConvertible {
         case .firstUse: "the first that uses it"
         case .worker(let id): id
         case .named(let name): name
-        case .any: "any"
+        case .any: Self.anyWord
         }
     }
 
