@@ -24,6 +24,20 @@ package enum AtomicFile {
             }
             if let failure { throw failure }
         }
+
+        /// Owner, group and mode become those of another file, as far as they are not: before the file has its name.
+        package func belong(as other: stat) throws(FileFailure) {
+            var own = stat()
+            guard fstat(descriptor, &own) == 0 else { throw FileFailure("cannot read", path) }
+            if own.st_uid != other.st_uid || own.st_gid != other.st_gid {
+                guard fchown(descriptor, other.st_uid, other.st_gid) == 0 else {
+                    throw FileFailure("cannot give its owner to", path)
+                }
+            }
+            guard fchmod(descriptor, other.st_mode & 0o7777) == 0 else {
+                throw FileFailure("cannot set the mode of", path)
+            }
+        }
     }
 
     /// Only its owner can read the file.

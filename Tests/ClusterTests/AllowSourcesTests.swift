@@ -90,6 +90,58 @@ final class AllowSourcesTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["list"])
     }
 
+    @Test func `At no moment has the changed file another mode than before`() throws {
+        try write("# nobody\n", mode: 0o640)
+        let path = path("list")
+        let (seen, isOver) = (Locked<Set<mode_t>>([]), Locked(false))
+        let (looks, over) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        Thread {
+            while !isOver.withLock({ $0 }) {
+                var status = stat()
+                if stat(path, &status) == 0 { _ = seen.withLock { $0.insert(status.st_mode & 0o7777) } }
+                looks.signal()
+            }
+            over.signal()
+        }.start()
+        looks.wait()
+        for number in 0..<20 {
+            let key = try CurveKeyPair.generate().publicKey
+            try AllowListFile(path).change(makesFile: false) {
+                try $0.allow(KeyEntry(key: key, roles: [.query], name: "n\(number)"))
+            }
+        }
+        isOver.withLock { $0 = true }
+        over.wait()
+        #expect(seen.withLock { $0 } == [0o640])
+    }
+
+    @Test func `A list of one's own with another group is changed, and keeps the group`() throws {
+        var groups = [gid_t](repeating: 0, count: 256)
+        let count = Int(getgroups(Int32(groups.count), &groups))
+        // Root may give a file to any group, others to those that they are in.
+        let own = groups.prefix(max(0, count)).first { $0 != getegid() }
+        guard let group = geteuid() == 0 ? 54_321 : own else { return }
+        try write("# nobody\n", mode: 0o640)
+        #expect(chown(path("list"), geteuid(), group) == 0)
+        let key = try CurveKeyPair.generate().publicKey
+        try AllowListFile(path("list")).change(makesFile: false) { try $0.allow(KeyEntry(key: key, roles: [.data])) }
+        var status = stat()
+        #expect(stat(path("list"), &status) == 0)
+        #expect(status.st_gid == group && status.st_uid == geteuid() && status.st_mode & 0o7777 == 0o640)
+        #expect(try AllowSources(list: path("list")).read().grants.map(\.entry.key) == [key])
+    }
+
+    @Test func `What another user's change left when it was killed is in nobody's way`() throws {
+        try write("# nobody\n")
+        let left = path("list") + ".lethe-temporary"
+        try Data("half".utf8).write(to: URL(fileURLWithPath: left))
+        chmod(left, 0o444)
+        let key = try CurveKeyPair.generate().publicKey
+        try AllowListFile(path("list")).change(makesFile: false) { try $0.allow(KeyEntry(key: key, roles: [.data])) }
+        #expect(try AllowSources(list: path("list")).read().grants.map(\.entry.key) == [key])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["list"])
+    }
+
     @Test func `Through a link the file that it leads to is changed, and the link stays`() throws {
         try write("# nobody\n")
         try FileManager.default.createSymbolicLink(atPath: path("link"), withDestinationPath: path("list"))

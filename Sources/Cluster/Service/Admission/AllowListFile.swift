@@ -34,25 +34,25 @@ package struct AllowListFile: Sendable {
                 throw AllowListError(path: named, line: error.line, error.reason)
             }
             if !isThere || !text.text.utf8.elementsEqual(before.utf8) {
-                // Before anything is changed: who may not give a file away may not replace it either.
-                let mayGiveBack = geteuid() == 0 || (status.st_uid == geteuid() && status.st_gid == getegid())
-                guard !isThere || mayGiveBack else {
-                    throw AllowListError(path: named, "it is another user's, whose it has to stay")
-                }
-                try AtomicFile.write(Data(text.text.utf8), to: path)
-                if isThere {
-                    // Who could read it still can.
-                    guard chmod(path, status.st_mode & 0o7777) == 0 else {
-                        throw FileFailure("cannot set the mode of", path)
-                    }
-                    if status.st_uid != geteuid() || status.st_gid != getegid() {
-                        guard chown(path, status.st_uid, status.st_gid) == 0 else {
-                            throw FileFailure("cannot give its owner back to", path)
-                        }
-                    }
-                }
+                try replace(by: text, belongingAs: isThere ? status : nil)
             }
             return value
+        }
+    }
+
+    private func replace(by text: AllowListText, belongingAs before: stat?) throws {
+        // Of one that was killed here: it may be another user's.
+        unlink(path + AtomicFile.temporarySuffix)
+        do {
+            try AtomicFile.write(to: path) { writer throws(FileFailure) in
+                // Whoever could read it can, from its first moment under this name on.
+                if let before { try writer.belong(as: before) }
+                try writer.put(Array(text.text.utf8))
+            }
+        } catch {
+            guard before != nil, error.code == EPERM else { throw error }
+            throw AllowListError(
+                path: named, "it is another user's or group's, whose it has to stay, and this user cannot give it back")
         }
     }
 
