@@ -227,6 +227,92 @@ struct WorkerOrderTests {
         #expect(fixture.assignments.map(\.worker) == ["a"])
     }
 
+    /// A start of a worker that keeps nothing, under its name.
+    private func start(
+        _ fixture: inout CoordinatorFixture, _ id: String, name: String? = "pod", isEphemeral: Bool = true
+    ) {
+        fixture.hello(id) { ($0.label, $0.name, $0.isEphemeral) = (name, "host:1", isEphemeral) }
+    }
+
+    private func duties(_ fixture: CoordinatorFixture) -> [String: WorkerDuty?] {
+        Dictionary(fixture.status.workers.map { ($0.id, $0.duty) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    @Test(arguments: [true, false])
+    func `An ephemeral worker with a name stays paused over its restarts, until it is resumed by that name`(
+        saysGoodbye: Bool
+    ) {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, requested: false))
+        func end(_ id: String) {
+            if saysGoodbye {
+                fixture.say(.goodbye(deleted: []), by: id)
+            } else {
+                fixture.feed(.unreachable(peer: fixture.peer(id)))
+            }
+        }
+        start(&fixture, "1")
+        #expect(order(&fixture, .pause, "pod").flatMap(\.error) == nil)
+        end("1")
+        // It is to be seen that somebody is to come back paused.
+        #expect(duties(fixture) == ["1": .pause] && fixture.fleet["1"]?.duty == .pause)
+        start(&fixture, "2")
+        #expect(duties(fixture) == (saysGoodbye ? ["2": .pause] : ["1": .pause, "2": .pause]))
+        #expect(fixture.fleet.mapValues(\.duty) == (saysGoodbye ? ["2": .pause] : ["1": .pause, "2": .pause]))
+        end("2")
+        start(&fixture, "3")
+        #expect(duties(fixture)["3"] == .pause)
+        // Of all lives that may be on the list the one that is here is meant.
+        #expect(order(&fixture, .resume, "pod", id: "o2").flatMap(\.error) == nil)
+        #expect(duties(fixture).values.allSatisfy { $0 == .work } && fixture.fleet["3"]?.duty == .work)
+        #expect(fixture.fleet.values.allSatisfy { $0.duty == .work })
+        end("3")
+        start(&fixture, "4")
+        #expect(duties(fixture)["4"] == .work)
+    }
+
+    @Test(arguments: [true, false])
+    func `It can be resumed while it is not there, and is then forgotten as others are`(saysGoodbye: Bool) {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, requested: false))
+        for id in ["1", "2"] {
+            start(&fixture, id)
+            if id == "1" { _ = order(&fixture, .pause, "pod") }
+            if saysGoodbye {
+                fixture.say(.goodbye(deleted: []), by: id)
+            } else {
+                fixture.feed(.unreachable(peer: fixture.peer(id)))
+            }
+        }
+        #expect(order(&fixture, .resume, "pod", id: "o2").flatMap(\.error) == nil)
+        #expect(duties(fixture) == (saysGoodbye ? [:] : ["1": .work, "2": .work]))
+        start(&fixture, "3")
+        #expect(duties(fixture)["3"] == .work)
+    }
+
+    @Test func `So it is over a restart of the coordinator`() {
+        let record = WorkerRecord(
+            worker: "1", name: "pod", process: "host:1", isEphemeral: true, duty: .pause, absence: "it said goodbye")
+        var fixture = CoordinatorFixture(
+            CoordinatorFixture.snapshot(shards: 1), workers: [RememberedWorker(record: record, awaySeconds: 60)])
+        start(&fixture, "2")
+        #expect(duties(fixture) == ["2": .pause] && fixture.assignments.isEmpty)
+    }
+
+    @Test func `Neither another name, nor none, nor a worker with a folder of its own takes a pause over`() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, requested: false))
+        start(&fixture, "1")
+        _ = order(&fixture, .pause, "1")
+        fixture.say(.goodbye(deleted: []), by: "1")
+        start(&fixture, "2", name: "pod-2")
+        start(&fixture, "3", name: nil)
+        start(&fixture, "4", isEphemeral: false)
+        #expect(duties(fixture) == ["1": .pause, "2": .work, "3": .work, "4": .work])
+        // Without a name nothing says that the next one is the same.
+        _ = order(&fixture, .pause, "3", id: "o3")
+        fixture.say(.goodbye(deleted: []), by: "3")
+        start(&fixture, "5", name: nil)
+        #expect(duties(fixture) == ["1": .pause, "2": .work, "4": .work, "5": .work])
+    }
+
     @Test("A worker that is here cannot be removed; one that is away is, with what its disk may hold")
     func remove() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))

@@ -27,7 +27,8 @@ struct PauseWorker: ParsableCommand {
         commandName: "pause", abstract: "Give a worker no new work; it keeps what it holds.",
         discussion: """
             It finishes what it does. What is to be trained is trained by others; what it holds of trained shards stays with it. \
-            It stays paused, also over restarts, until `lethe workers resume`.
+            It stays paused, also over restarts, until `lethe workers resume`. A worker with --ephemeral is a new one after each of \
+            its restarts: with --name it is paused under that name, also while it is not there; without one it works again.
             """)
 
     @OptionGroup var named: NamedWorker

@@ -75,11 +75,16 @@ extension Coordinator {
     /// The worker of that id, or the only one of that name.
     func find(_ wanted: String) -> Result<KnownWorker, ClientError> {
         if let worker = roster[wanted] { return .success(worker) }
-        let named = roster.workers.filter { $0.name == wanted || $0.process == wanted }
+        let named = workers(called: wanted)
         guard let worker = named.first, named.count == 1 else {
             return .failure(.noSuchWorker(wanted, among: named.map(\.id)))
         }
         return .success(worker)
+    }
+
+    /// Sorted by id.
+    func workers(called name: String) -> [KnownWorker] {
+        roster.workers.filter { $0.name == name || $0.process == name }
     }
 }
 

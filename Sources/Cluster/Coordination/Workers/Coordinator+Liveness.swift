@@ -106,8 +106,8 @@ extension Coordinator {
         fleet.note(id)
         membershipChanged = now
         if let worker = roster[id] { expect(worker) }
-        // Who said that it leaves nothing behind need not be remembered; of the others those that hold nothing, and then the
-        // longest away, are forgotten first.
+        // Who said that it leaves nothing behind need not be remembered, unless it is paused under its name; of the others those
+        // that hold nothing, and then the longest away, are forgotten first.
         unlistIfGone(id)
         guard roster.awayCount > CoordinatorLimits.workers else { return }
         let away = roster.workers.filter { !$0.isLive }
@@ -121,7 +121,8 @@ extension Coordinator {
     /// Who leaves nothing behind and is not expected back, once the ledger was told.
     mutating func unlistIfGone(_ id: String) {
         guard let worker = roster[id], !worker.isLive, worker.isEphemeral, worker.copies.isEmpty,
-            worker.absence.given.isEmpty, worker.absence.expectedUntil == nil, !settlements.owes(id)
+            worker.absence.given.isEmpty, worker.absence.expectedUntil == nil, !worker.isKeptForItsDuty,
+            !settlements.owes(id)
         else { return }
         unlist(id)
     }

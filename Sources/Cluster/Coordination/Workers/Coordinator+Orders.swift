@@ -6,7 +6,7 @@ import Messages
 extension Coordinator {
     mutating func take(_ order: WorkerOrder, for ticket: ClientTicket) {
         guard !isTaken(.order(order), by: ticket) else { return }
-        switch find(order.worker) {
+        switch subject(of: order) {
         case .failure(let error): reply(ticket, .failure(error))
         case .success(let worker) where order.verb == .remove: remove(worker, order, for: ticket)
         case .success(let worker):
@@ -36,6 +36,7 @@ extension Coordinator {
         fleet.note(record.worker)
         let what = drained == nil ? "is to \(order.verb.duty.rawValue)" : "is drained: nothing of it is left there"
         log("worker \(title(of: record.worker)) \(what)", worker: record.worker)
+        if order.verb == .resume { resumeEarlier(record.worker) }
         settle(word)
     }
 
@@ -46,6 +47,41 @@ extension Coordinator {
 
     /// Whether nothing of the cluster is left with the worker.
     func isEmpty(_ worker: KnownWorker) -> Bool { worker.copies.isEmpty && tasks.load(of: worker.id).ids.isEmpty }
+
+    /// The worker of that id, or the only one of that name that the order can be about: while one of several is here, it is that one,
+    /// and what is away is what can be removed.
+    private func subject(of order: WorkerOrder) -> Result<KnownWorker, ClientError> {
+        guard roster[order.worker] == nil else { return find(order.worker) }
+        let named = workers(called: order.worker)
+        let fit = named.filter { $0.isLive != (order.verb == .remove) }
+        if fit.count == 1 { return .success(fit[0]) }
+        // Lives of one worker: what is said of one is said of all.
+        if order.verb == .resume, fit.isEmpty, named.allSatisfy(\.isPausedLife), let any = named.first {
+            return .success(any)
+        }
+        return find(order.worker)
+    }
+
+    // MARK: workers that begin anew with every start
+
+    /// What such a worker has in common with the one that it was is its name, if it was given one: under that it is paused still.
+    mutating func resumePause(of new: inout KnownWorker, _ hello: WorkerMessage.Hello) {
+        guard let label = hello.label, new.isEphemeral else { return }
+        let earlier = roster.workers.filter { $0.id != new.id && $0.name == label && $0.isPausedLife }
+        guard !earlier.isEmpty else { return }
+        new.duty = .pause
+        for worker in earlier where worker.isOver { unlist(worker.id) }
+    }
+
+    /// Earlier lives of a worker that is to work again are not paused either.
+    private mutating func resumeEarlier(_ id: String) {
+        guard let name = roster[id]?.name else { return }
+        for worker in roster.workers where worker.name == name && (worker.isPausedLife || worker.id == id) {
+            roster.update(worker.id) { $0.duty = .work }
+            fleet.note(worker.id)
+            if worker.isOver { unlist(worker.id) }
+        }
+    }
 
     // MARK: leaving
 

@@ -52,7 +52,8 @@ extension Coordinator {
             // One that ends for another reason goes on being drained when it comes back.
             let isDrained = worker.duty == .drain && roster[worker.id]?.copies.isEmpty ?? true
             if isDrained { roster.update(worker.id) { $0.duty = .work } }
-            lose(worker.id, because: isDrained ? "drained, it said goodbye" : "it said goodbye", isExpected: false)
+            let reason = (isDrained ? "drained, " : "") + KnownWorker.goodbye
+            lose(worker.id, because: reason, isExpected: false)
         }
     }
 
@@ -94,6 +95,7 @@ extension Coordinator {
         worker.secret = WorkerIdentity.digest(of: hello.secret)
         worker.introduce(hello, as: name(for: hello, known: worker.name), at: now)
         worker.goOnDraining(isSameProcess: isSameProcess)
+        if roster[hello.worker] == nil { resumePause(of: &worker, hello) }
         worker.comparedMethods = hello.comparedMethods(where: settings.configuration.training)
         worker.peer = peer
         worker.lastHeard = now

@@ -43,10 +43,24 @@ struct WorkerPace: Sendable {
 }
 
 extension KnownWorker {
+    /// Why one is away that ended in good order.
+    static let goodbye = "it said goodbye"
     /// Why a worker of before this start is away.
     static let notSeen = "not seen since the coordinator started"
 
     var capacity: WorkerCapacity { WorkerCapacity(threads: threads, pace: pace.used) }
+
+    /// Whether it was paused, ended, and keeps nothing for another start but its name.
+    var isPausedLife: Bool { !isLive && isEphemeral && duty == .pause }
+
+    /// Whether nothing is to be known of it any more but what was wanted of it.
+    var isOver: Bool { !isLive && isEphemeral && copies.isEmpty && away?.reason == Self.goodbye }
+
+    /// Whether its name is its own, and its next start has it again.
+    private var hasChosenName: Bool { name == claim }
+
+    /// Whether it is remembered for its name alone: that is to be paused also at its next start.
+    var isKeptForItsDuty: Bool { duty == .pause && hasChosenName }
 
     /// Whether it is here and ends as soon as it has nothing left to do.
     var isToLeave: Bool { isLive && (duty == .drain || isLeaving) }
