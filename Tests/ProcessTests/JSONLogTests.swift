@@ -54,6 +54,27 @@ struct JSONLogTests {
         #expect(format.status == 64 && format.errors.contains("LETHE_LOG_FORMAT"), "\(format.errors)")
     }
 
+    @Test(arguments: ["coordinator", "worker"])
+    func `Variables that are set to nothing count as not set`(command: String) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("lethe-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let names = [
+            "LETHE_LOG", "LETHE_LOG_FORMAT", "LETHE_COORDINATOR", "LETHE_KEYS", "LETHE_COORDINATOR_KEY",
+            "LETHE_WEIGHT_CACHE", "XDG_CACHE_HOME", "XDG_STATE_HOME", "TMPDIR",
+        ]
+        let result = try lethe(
+            [command, "--data", folder.path + "/data", "--model", folder.path + "/none"],
+            environment: Dictionary(names.map { ($0, "") }, uniquingKeysWith: { first, _ in first }))
+        // What is missing is the model.
+        #expect(result.status == 65 && !result.errors.contains("LETHE_"), "\(result.status) \(result.errors)")
+        for command in ["status", "workers"] {
+            let asked = try lethe(
+                [command, "--coordinator", "tcp://127.0.0.1:1"],
+                environment: ["LETHE_KEYS": "", "LETHE_COORDINATOR_KEY": ""])
+            #expect(asked.status == 69, "\(asked.errors)")
+        }
+    }
+
     @Test("Coordinator and worker tell starts and ends of trainings, requests and workers, by name, one object a line")
     func cluster() throws {
         let cluster = try TestCluster(

@@ -22,7 +22,8 @@ struct AllowListOptions: ParsableArguments {
 
     /// - Throws: `CommandFailure` where none is named.
     func path() throws -> String {
-        guard let path = allowList ?? ProcessInfo.processInfo.environment["LETHE_ALLOW_LIST"], !path.isEmpty else {
+        guard let path = allowList ?? ProcessInfo.processInfo.environment.variable("LETHE_ALLOW_LIST"), !path.isEmpty
+        else {
             throw CommandFailure(.usage, "--allow-list is missing: the file that the coordinator has with --allow-list")
         }
         return path

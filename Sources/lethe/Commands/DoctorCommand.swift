@@ -64,7 +64,7 @@ struct DoctorCommand: ParsableCommand {
                 }
             }
             if let data { checks.append(directory(data)) }
-            if !coordinator.isEmpty || ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] != nil {
+            if !coordinator.isEmpty || ProcessInfo.processInfo.environment.variable("LETHE_COORDINATOR") != nil {
                 checks.append(reach())
             }
             let report = Report(ok: checks.allSatisfy(\.ok), checks: checks, forecast: forecast)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Client
+import Files
 import Foundation
 import ZeroMQ
 
@@ -55,7 +56,7 @@ let coordinatorHelp: ArgumentHelp =
 ///
 /// - Throws: `CommandFailure` that names where a mistake stands.
 func coordinatorEndpoints(_ options: [String]) throws -> [String] {
-    let variable = ProcessInfo.processInfo.environment["LETHE_COORDINATOR"]
+    let variable = ProcessInfo.processInfo.environment.variable("LETHE_COORDINATOR")
     let texts = options.isEmpty ? [variable ?? "tcp://127.0.0.1:7070"] : options
     var endpoints: [String] = []
     for text in texts.flatMap(Endpoint.listed) {
@@ -87,7 +88,8 @@ extension Endpoint {
 /// The client's side of CURVE from the flags or the environment; nil when neither names keys.
 func curveKeys(keys: String?, coordinatorKey: String?) throws -> ClientCurve? {
     let environment = ProcessInfo.processInfo.environment
-    switch (keys ?? environment["LETHE_KEYS"], coordinatorKey ?? environment["LETHE_COORDINATOR_KEY"]) {
+    switch (keys ?? environment.variable("LETHE_KEYS"), coordinatorKey ?? environment.variable("LETHE_COORDINATOR_KEY"))
+    {
     case (nil, nil): return nil
     case (let keys?, let coordinatorKey?):
         return ClientCurve(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Logging
 
@@ -27,20 +28,21 @@ struct LogOptions: ParsableArguments {
     /// - Throws: `CommandFailure` (64) for a level or a format that there is not.
     func logger(_ label: String) throws -> Logger {
         let environment = ProcessInfo.processInfo.environment
-        let format = try logFormat ?? Self.format(environment["LETHE_LOG_FORMAT"])
+        let format = try logFormat ?? Self.format(environment.variable("LETHE_LOG_FORMAT"))
         var logger = Logger(label: label) { label in
             switch format {
             case .text: OneLineLogHandler(StreamLogHandler.standardError(label: label))
             case .json: JSONLogHandler(label: label) { FileHandle.standardError.write($0) }
             }
         }
-        let level = (logLevel.map { ("--log-level", $0) }) ?? environment["LETHE_LOG"].map { ("LETHE_LOG", $0) }
+        let level =
+            (logLevel.map { ("--log-level", $0) }) ?? environment.variable("LETHE_LOG").map { ("LETHE_LOG", $0) }
         if let (place, name) = level { logger.logLevel = try Self.level(name, at: place) }
         return logger
     }
 
     private static func format(_ name: String?) throws -> Format {
-        guard let name, !name.isEmpty else { return .text }
+        guard let name else { return .text }
         guard let format = Format(rawValue: name) else {
             throw CommandFailure(.usage, "LETHE_LOG_FORMAT: there is no format \(name): text or json")
         }

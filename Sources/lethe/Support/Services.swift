@@ -1,4 +1,5 @@
 import Dispatch
+import Files
 import Foundation
 import ZeroMQ
 
@@ -67,7 +68,7 @@ struct SignalSources {
 /// Where packed weights are kept: the flag, the environment's folder, or the user's cache; nil for "none".
 func weightCacheDirectory(_ flag: String?) -> String? {
     let environment = ProcessInfo.processInfo.environment
-    if let named = flag ?? environment["LETHE_WEIGHT_CACHE"] { return named == "none" ? nil : named }
-    if let cache = environment["XDG_CACHE_HOME"] { return "\(cache)/lethe/weights" }
-    return environment["HOME"].map { "\($0)/.cache/lethe/weights" }
+    if let named = flag ?? environment.variable("LETHE_WEIGHT_CACHE") { return named == "none" ? nil : named }
+    if let cache = environment.variable("XDG_CACHE_HOME") { return "\(cache)/lethe/weights" }
+    return environment.variable("HOME").map { "\($0)/.cache/lethe/weights" }
 }

@@ -17,7 +17,9 @@ public struct GenerationMemory: Sendable {
     public static func standard(
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> GenerationMemory? {
-        guard let state = environment["XDG_STATE_HOME"] ?? environment["HOME"].map({ $0 + "/.local/state" }),
+        guard
+            let state = environment.variable("XDG_STATE_HOME")
+                ?? environment.variable("HOME").map({ $0 + "/.local/state" }),
             state.hasPrefix("/")
         else { return nil }
         return GenerationMemory(directory: state + "/lethe/clusters")

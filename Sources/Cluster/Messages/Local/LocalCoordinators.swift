@@ -22,7 +22,9 @@ package struct LocalCoordinators: Sendable {
     /// Notes lie in `lethe/local` below `$XDG_STATE_HOME` and below `~/.local/state`: processes of one user do not all have the same
     /// environment.
     package init(environment: [String: String] = ProcessInfo.processInfo.environment) {
-        let states = [environment["XDG_STATE_HOME"], environment["HOME"].map { $0 + "/.local/state" }]
+        let states = [
+            environment.variable("XDG_STATE_HOME"), environment.variable("HOME").map { $0 + "/.local/state" },
+        ]
         var folders: [String] = []
         for state in states.compactMap(\.self) where state.hasPrefix("/") && !folders.contains(state + "/lethe/local") {
             folders.append(state + "/lethe/local")

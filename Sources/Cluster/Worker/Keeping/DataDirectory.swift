@@ -123,7 +123,7 @@ package final class DataDirectory: Sendable {
 
     /// Where the standard slots are, by endpoint; nil: there is no place for state.
     private static func workersFolder(_ environment: [String: String]) -> String? {
-        let state = environment["XDG_STATE_HOME"] ?? environment["HOME"].map { $0 + "/.local/state" }
+        let state = environment.variable("XDG_STATE_HOME") ?? environment.variable("HOME").map { $0 + "/.local/state" }
         return state.flatMap { $0.hasPrefix("/") ? "\($0)/lethe/workers" : nil }
     }
 
@@ -155,7 +155,7 @@ package final class DataDirectory: Sendable {
 
     /// Where directories are made that end with their workers.
     static func temporaryFolder(_ environment: [String: String]) -> String {
-        environment["TMPDIR"] ?? FileManager.default.temporaryDirectory.path
+        environment.variable("TMPDIR") ?? FileManager.default.temporaryDirectory.path
     }
 
     /// The endpoint as a file's name: without separators, and without the hyphens that other parts of names begin with.
