@@ -18,7 +18,7 @@ struct ObservingRoutes {
     var routes: [Route] {
         [
             Route(method: .get, path: "/v1/status", access: .any) { call in
-                .json(try Overview.status(try await view.seen().body, for: call.identity))
+                .json(try Overview.status(try await view.seen(), for: call.identity))
             },
             Route(method: .get, path: "/v1/adapters", access: .any) { _ in .json(try await door.ask(.adapters)) },
             Route(method: .get, path: "/v1/overview", access: .any) { call in
@@ -133,18 +133,10 @@ enum Overview {
         var auditHead: AuditReply.Entry?
     }
 
-    /// The coordinator's status; for whom requests do not concern without their names, which clients choose: they may be
-    /// people's.
-    static func status(_ body: Data, for identity: Identity?) throws -> Data {
-        guard let identity, !identity.has(oneOf: [.forget, .audit]) else { return body }
-        guard var status = try JSONSerialization.jsonObject(with: body) as? [String: Any] else {
-            throw Problem.internalError
-        }
-        status["pending_forgets"] = [Any]()
-        let operations = status["operations"] as? [[String: Any]]
-        status["operations"] = operations?.filter { $0["kind"] as? String != "forget" }
-        status["stuck"] = (status["stuck"] as? [[String: Any]])?.map { $0.filter { $0.key != "request" } }
-        return try JSONSerialization.data(withJSONObject: status, options: [.sortedKeys, .withoutEscapingSlashes])
+    /// The coordinator's status as it wrote it; for whom requests do not concern `StatusReply.withoutRequests`.
+    static func status(_ seen: ClusterView.Seen, for identity: Identity?) throws -> Data {
+        guard let identity, !identity.has(oneOf: [.forget, .audit]) else { return seen.body }
+        return try ReplyCoding.show(seen.status.withoutRequests)
     }
 
     static func json(_ seen: ClusterView.Seen, for identity: Identity?, dueDays: Int, now: Date) throws -> Data {
@@ -155,7 +147,7 @@ enum Overview {
         }
         if identity?.has(oneOf: [.audit]) ?? true { parts.auditHead = seen.auditHead }
         // The status is JSON already.
-        return try Data(#"{"status":"#.utf8) + status(seen.body, for: identity) + Data(#","evidence":"#.utf8)
+        return try Data(#"{"status":"#.utf8) + status(seen, for: identity) + Data(#","evidence":"#.utf8)
             + ReplyCoding.show(parts) + Data("}".utf8)
     }
 }

@@ -54,7 +54,7 @@ extension StatusReport.Worker {
             name, stateText, address ?? "-", releaseText, uptimeSeconds.map(WorkerPresence.span) ?? "-",
             threads == 0 ? "-" : "\(threads)", tokensPerSecond.map { decimal($0, 0) } ?? "-",
             shards.map(String.init).joined(separator: ","), copiesText,
-            tasks.map(\.description).joined(separator: "; "), id,
+            tasks.map(\.line).joined(separator: "; "), id,
         ]
     }
 

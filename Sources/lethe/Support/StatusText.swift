@@ -117,7 +117,7 @@ package struct StatusText {
             [
                 String(worker.id.prefix(8)), worker.name, worker.stateText, "\(worker.threads)",
                 worker.shards.map(String.init).joined(separator: ", "),
-                worker.tasks.filter { !$0.hasProgress }.map(\.description).joined(separator: "; "),
+                worker.tasks.filter { !$0.hasProgress }.map(\.line).joined(separator: "; "),
             ]
         }
         return table([["worker", "name", "state", "threads", "shards", "doing"]] + rows)
@@ -183,9 +183,18 @@ extension StatusReport.Task {
     }
 }
 
+extension StatusReport.Task {
+    /// "score for an operation (1234abcd)"; a coordinator of before names the operation in its own line.
+    var line: String { operation.map { "\(description) (\($0.prefix(8)))" } ?? description }
+}
+
 extension StatusReport.StuckDuty {
-    /// "stuck: tuning the attention, attempt 4 (failed): …"
-    fileprivate var text: String { "stuck: \(description), attempt \(attempts) (\(code)): \(reason)" }
+    /// "stuck: signing a certificate (ticket-4711), attempt 4 (disk-full): …"
+    fileprivate var text: String {
+        // A coordinator of before names the request in its own line.
+        let name = request.flatMap { description.contains($0) ? nil : " (\($0))" } ?? ""
+        return "stuck: \(description)\(name), attempt \(attempts) (\(code)): \(reason)"
+    }
 }
 
 extension StatusReport.Shard {

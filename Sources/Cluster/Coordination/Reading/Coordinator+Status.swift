@@ -298,11 +298,13 @@ extension CoordinatorTask {
                 case .compare: "compare"
                 }
         }
-        let name =
-            if case .part(let part) = self.kind { "\(kind) for \(part.operation.prefix(8))" } else { work.description }
-        return StatusReport.Task(
+        var (name, operation): (String, String?) = (work.description, nil)
+        if case .part(let part) = self.kind { (name, operation) = ("\(kind) for an operation", part.operation) }
+        var task = StatusReport.Task(
             kind: kind, shard: shard, description: name + progressText, step: progress?.step,
             steps: progress?.steps, loss: progress?.loss, tokensPerSecond: progress?.tokensPerSecond,
             secondsRemaining: progress?.secondsRemaining, unkept: unkept)
+        task.operation = operation
+        return task
     }
 }

@@ -70,8 +70,9 @@ extension LedgerCommand {
                 kind: kind, description: text, shard: shard, request: request, code: error.code.rawValue,
                 reason: error.message, attempts: attempts)
         }
+        // Descriptions name no request: they are shown also to those whom requests do not concern.
         switch self {
-        case .forget(let request, _): return duty("forget", "reading what request \(request) did", request: request)
+        case .forget(let request, _): return duty("forget", "reading what a forget request did", request: request)
         case .requestTraining(let request):
             return duty("training", "noting that training was asked for", request: request)
         case .saveEmbeddings: return duty("embeddings", "keeping embeddings")
@@ -86,7 +87,7 @@ extension LedgerCommand {
         case .purge: return duty("purge", "purging the files of what was forgotten")
         case .dropDamaged(let adapter): return duty("file", "taking away the damaged adapter \(adapter.prefix(16))")
         case .finishForget(let request, _):
-            return duty("finish", "signing the certificate of \(request)", request: request)
+            return duty("finish", "signing a certificate", request: request)
         case .settleCopies(let settlement): return duty("copies", "noting what worker \(settlement.worker) holds")
         case .forgetCopy(let word, let settlement):
             return duty(

@@ -80,6 +80,7 @@ extension Coordinator {
 }
 
 extension WorkItem {
+    /// Names no operation: it is shown also to those whom requests do not concern.
     var description: String {
         switch self {
         case .train(let shard): "training shard \(shard)"
@@ -89,7 +90,7 @@ extension WorkItem {
         case .check(let shard): "training shard \(shard) a second time"
         case .values(.embeddings): "embedding prompts"
         case .values(.margins): "scoring validation prompts"
-        case .operation(let id): "operation \(id)"
+        case .operation: "work of an operation"
         }
     }
 }

@@ -75,8 +75,10 @@ public struct StatusReport: Codable, Equatable, Sendable {
         /// train, correct, prepare, keep, embed, reference, score, replay or compare.
         public var kind: String
         public var shard: Int?
-        /// One line for people.
+        /// One line for people. It names no operation, unless the coordinator is of an older release.
         public var description: String
+        /// The one that it is a part of; nil: it is of none, or the coordinator is of an older release.
+        public var operation: String?
         public var step: Int?
         public var steps: Int?
         public var loss: Double?
@@ -221,7 +223,7 @@ public struct StatusReport: Codable, Equatable, Sendable {
         /// dispute, training or forget. Of workers: train, correct, prepare, keep, check, embed, reference, operation or
         /// release.
         public var kind: String
-        /// One line for people, "tuning the attention".
+        /// One line for people, "tuning the attention". It names no request, unless the coordinator is of an older release.
         public var description: String
         public var shard: Int?
         /// The forget request or other operation that it is a part of.
