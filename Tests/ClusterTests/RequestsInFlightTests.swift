@@ -1,5 +1,6 @@
 import Coordination
 import Messages
+import Recommendation
 import Service
 import Serving
 import Testing
@@ -26,6 +27,22 @@ struct RequestsInFlightTests {
         #expect(requests.end(ticket(1)) == [ticket(1), ticket(2)])
         #expect(requests.end(ticket(1)) == nil)
         #expect(requests.take(request("v"), ticket(3), at: at(0)) == .new)
+    }
+
+    @Test("An import that is read and sent again is the same, whatever id its rows have; another one is not")
+    func importAgain() {
+        func finish(_ importID: String, batches: Int = 2, people: NewPeople? = nil) -> ClientRequest {
+            .finishImport(
+                .init(
+                    importID: importID, batches: batches, prompts: PromptConfiguration(), given: [], newPeople: people))
+        }
+        var requests = RequestsInFlight()
+        #expect(requests.take(finish("a"), ticket(1), at: at(0)) == .new)
+        #expect(requests.take(finish("b"), ticket(2), at: at(0)) == .joined)
+        #expect(requests.take(finish("a", people: .last), ticket(3), at: at(0)) == .conflict)
+        #expect(requests.take(finish("c", batches: 3), ticket(3), at: at(0)) == .conflict)
+        #expect(requests.request(of: QuestionID(ticket(2))) == finish("a"))
+        #expect(requests.end(ticket(1)) == [ticket(1), ticket(2)])
     }
 
     @Test("Whoever waits is told once a second")

@@ -1,4 +1,5 @@
 import Foundation
+import FoundationNetworking
 import PeerTestSupport
 import Testing
 
@@ -35,6 +36,24 @@ struct AbandonedImportTests {
         let whole = try await server.ask("/v1/interactions", body: rows, headers: kind)
         #expect(whole.status == 200 && whole.json["rows_new"] as? Int == 12_000, "\(whole.json)")
         #expect(staged(cluster).isEmpty)
+    }
+
+    @Test("Sent again under its key, meanwhile and afterwards, an import has one summary and leaves nothing staged")
+    func again() async throws {
+        let cluster = try TestCluster()
+        let server = try GatewayProcess(cluster)
+        var request = URLRequest(url: try #require(URL(string: server.url + "/v1/interactions")))
+        request.httpMethod = "POST"
+        request.httpBody = Data((0..<12_000).map(line).joined().utf8)
+        request.setValue("application/x-ndjson", forHTTPHeaderField: "Content-Type")
+        request.setValue("day-1", forHTTPHeaderField: "Idempotency-Key")
+        let sent = request
+        async let first = URLSession.shared.data(for: sent).0
+        async let second = URLSession.shared.data(for: sent).0
+        let bodies = [try await first, try await second, try await URLSession.shared.data(for: sent).0]
+        let json = try bodies.map { try JSONSerialization.jsonObject(with: $0) as? [String: Any] }
+        #expect(json.allSatisfy { $0?["rows_new"] as? Int == 12_000 } && Set(bodies).count == 1, "\(json)")
+        try wait("rows that nobody asks for to be dropped", seconds: 20) { staged(cluster).isEmpty }
     }
 
     @Test("An import from the command line that finds a file unreadable half-way leaves nothing staged")

@@ -3,6 +3,7 @@ import Foundation
 import LanguageModels
 import Messages
 import Recommendation
+import Serving
 
 extension CoordinatorLoop {
     /// What is being answered already is not begun again.
@@ -10,7 +11,7 @@ extension CoordinatorLoop {
         guard request.isJoinable else { return begin(request, ticket: ticket) }
         switch inFlight.take(request, ticket, at: now) {
         case .new: begin(request, ticket: ticket)
-        case .joined: break
+        case .joined: dropRows(of: request, joining: inFlight.request(of: QuestionID(ticket)))
         case .repeated: finished(ticket)
         case .conflict:
             let message = "the request id \(ticket.request) is that of another request, which is being answered"
@@ -58,6 +59,14 @@ extension CoordinatorLoop {
         case .query(let query): ask(query, ticket)
         case .serving(let request): serve(request, ticket)
         }
+    }
+
+    /// Rows of an import that was sent again while the first is taken in: nobody asks for them any more.
+    private func dropRows(of request: ClientRequest, joining first: ClientRequest?) {
+        guard case .finishImport(let again) = request, case .finishImport(let first)? = first,
+            again.importID != first.importID
+        else { return }
+        onLedger { $0.dropRows(of: again.importID) }
     }
 
     func answer(

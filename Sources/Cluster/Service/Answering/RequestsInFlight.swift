@@ -40,7 +40,7 @@ package struct RequestsInFlight {
             order.append(id)
             return .new
         }
-        guard entry.request == request else { return .conflict }
+        guard entry.request.isRepeated(by: request) else { return .conflict }
         guard !entry.tickets.contains(ticket) else { return .repeated }
         entries[id]?.tickets.append(ticket)
         return .joined
@@ -110,6 +110,14 @@ extension ClientTicket {
 }
 
 extension ClientRequest {
+    /// Whether another one under the same name is the same, sent again. Whoever sends an import again reads it anew, so that its rows
+    /// are kept aside under another id; what it is to do is said by the rest.
+    fileprivate func isRepeated(by other: ClientRequest) -> Bool {
+        guard case .finishImport(let first) = self, case .finishImport(var again) = other else { return self == other }
+        again.importID = first.importID
+        return first == again
+    }
+
     /// Whether it is answered by the ledger or the query engine, once: then it can be joined while it is.
     var isJoinable: Bool {
         switch self {

@@ -22,8 +22,12 @@ extension LedgerService {
         let importID = request.importID
         do {
             // The import is gone once it is finished; a client that asks again gets the same reply.
-            if let stored = try ledger.reply(requestID: requestID) { return tell(importID, .success(stored)) }
+            if let stored = try ledger.reply(requestID: requestID) {
+                dropRows(of: importID)
+                return tell(importID, .success(stored))
+            }
             if let known = try ledger.importOutcome(requestID: requestID) {
+                dropRows(of: importID)
                 return end(importID, known, requestID: requestID)
             }
             // One that is being taken in has passed already; another request for it must not drop it.
@@ -36,6 +40,13 @@ extension LedgerService {
         } catch {
             fail(importID, error)
         }
+    }
+
+    /// Of an import that was sent again under its name, and is done or under way with the rows that came first. One that is being
+    /// taken in stays.
+    func dropRows(of importID: String) {
+        // What cannot be dropped now is dropped when nobody has continued it for a while.
+        _ = try? ledger.dropImport(importID: importID, at: Date())
     }
 
     /// Words that the base model cannot answer in are refused before anything is taken in, not at the first training.
