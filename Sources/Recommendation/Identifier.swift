@@ -6,8 +6,10 @@ import Foundation
 /// C. Control characters (NUL among them), line and paragraph separators and byte order marks inside are refused. Of JSON
 /// numbers the digits count, so that unsigned 64-bit numbers survive; one with a point or an exponent is no identifier.
 public enum Identifier {
-    /// Longest accepted identifier, in bytes of UTF-8.
+    /// Longest accepted identifier as it is kept, in bytes of UTF-8.
     public static let longest = 1024
+    /// Longest text that is brought to its normal form at all, which makes three bytes of nine at most, or nine of three.
+    private static let longestText = 4 * longest
 
     /// Why a text names nobody.
     public enum Refusal: Error, Hashable, Sendable, CustomStringConvertible {
@@ -24,7 +26,7 @@ public enum Identifier {
         }
     }
 
-    /// The text as it is stored and compared.
+    /// The text as it is stored and compared. What is given back is given back again: it is measured in normal form.
     public static func canonical(_ text: String) throws(Refusal) -> String {
         if isPlain(text) { return text }
         let isWhite = { (scalar: Unicode.Scalar) in scalar.properties.isWhitespace }
@@ -33,10 +35,12 @@ public enum Identifier {
             let last = scalars.lastIndex(where: { !isWhite($0) })
         else { throw .empty }
         let trimmed = scalars[first...last]
-        guard trimmed.utf8Count <= longest else { throw .tooLong(bytes: trimmed.utf8Count) }
+        guard trimmed.utf8Count <= longestText else { throw .tooLong(bytes: trimmed.utf8Count) }
         guard !trimmed.contains(where: isRefused) else { throw .controlCharacter }
-        let kept = String(trimmed)
-        return kept.utf8.allSatisfy { $0 < 0x80 } ? kept : kept.precomposedStringWithCanonicalMapping
+        let text = String(trimmed)
+        let kept = text.utf8.allSatisfy { $0 < 0x80 } ? text : text.precomposedStringWithCanonicalMapping
+        guard kept.utf8.count <= longest else { throw .tooLong(bytes: kept.utf8.count) }
+        return kept
     }
 
     /// Whether the text is printable ASCII without blanks around it: nearly all are, and are as they should be.

@@ -1,3 +1,4 @@
+import Foundation
 import Recommendation
 import Testing
 
@@ -26,6 +27,45 @@ struct IdentifierTests {
         #expect(throws: Identifier.Refusal.tooLong(bytes: 1025)) {
             try Identifier.canonical(String(repeating: "x", count: 1025))
         }
+    }
+
+    /// Every one is longer in normal form C, up to three times.
+    private static let lengthened = (0x80...0x2FFFF).compactMap { Unicode.Scalar($0) }.map { String($0) }.filter {
+        $0.precomposedStringWithCanonicalMapping.utf8.count > $0.utf8.count
+    }
+
+    @Test("An identifier is measured as it is kept: what is taken once is taken again, as it is")
+    func measuredInNormalForm() throws {
+        #expect(Self.lengthened.contains("\u{958}") && Self.lengthened.count > 50)
+        for text in Self.lengthened {
+            let kept = text.precomposedStringWithCanonicalMapping
+            for count in [1, 1024 / kept.utf8.count, 1024 / kept.utf8.count + 1, 1024 / text.utf8.count] {
+                let name = String(repeating: text, count: count)
+                let length = kept.utf8.count * count
+                guard length <= 1024 else {
+                    #expect(throws: Identifier.Refusal.tooLong(bytes: length)) { try Identifier.canonical(name) }
+                    continue
+                }
+                let once = try Identifier.canonical(name)
+                #expect(Array(try Identifier.canonical(once).utf8) == Array(once.utf8) && once.utf8.count == length)
+            }
+        }
+        // Shorter in normal form, it is taken.
+        let jamo = String(repeating: "\u{1112}\u{1161}\u{11AB}", count: 341)
+        #expect(jamo.utf8.count == 3069)
+        #expect(try Identifier.canonical(jamo).utf8.count == 1023)
+    }
+
+    @Test("A line whose identifier is too long as it would be kept is refused alone")
+    func refusedAlone() throws {
+        let folder = try TemporaryFolder()
+        let long = String(repeating: "\u{958}", count: 341)
+        let rows = ["ada", long, "ben"].map {
+            "{\"user\":\"\($0)\",\"item\":\"i\",\"rating\":4.0,\"item_title\":\"T\"}\n"
+        }
+        let data = try ReadData(.jsonl, folder.write("r.jsonl", rows.joined()))
+        #expect(data.interactions.map(\.user) == ["ada", "ben"] && data.report.refused == 1)
+        #expect(data.report.samples.map(\.reason) == ["user id of 2046 bytes"])
     }
 
     @Test("Numbers in JSON lines keep their digits; those with a point or an exponent are no identifiers")
