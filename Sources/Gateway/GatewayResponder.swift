@@ -55,6 +55,7 @@ struct GatewayResponder: HTTPResponder {
             let identity = try access.admit(request, to: route)
             if route.access != .open { connection?.admit() }
             var call = Call(request: request, parameters: parameters, identity: identity)
+            call.asker = identity?.asker ?? ends?.client.key ?? ""
             if let known = route.query { call.query = try Call.query(of: request, known) }
             call.passage = passage
             call.bodies = bodies

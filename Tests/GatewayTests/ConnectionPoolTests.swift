@@ -92,6 +92,63 @@ struct ConnectionPoolTests {
         pool.stop()
     }
 
+    /// Asks under a name, as one of several who ask.
+    private func ask(_ pool: ConnectionPool, _ name: String, by asker: String) -> Task<
+        CoordinatorDoor.Answers, any Error
+    > {
+        var asking = CoordinatorDoor.Asking([.operation(id: name)], deadline: .seconds(20))
+        asking.asker = asker
+        return Task { [asking] in try await pool.ask(asking) }
+    }
+
+    @Test("Where one asker's requests fill the queue, they are refused, and nobody else's", arguments: [false, true])
+    func flood(newestFirst: Bool) async throws {
+        let gate = Gate()
+        let order = Locked<[String]>([])
+        let pool = ConnectionPool(connections: 1, waiting: 4, name: "test", newestFirst: newestFirst) {
+            Connection(gate: gate, order: order)
+        }
+        let first = ask(pool, "f0", by: "flood")
+        try await wait { gate.begun.withLock { $0 } == 1 }
+        var flood: [Task<CoordinatorDoor.Answers, any Error>] = []
+        for number in 1...4 {
+            flood.append(ask(pool, "f\(number)", by: "flood"))
+            try await wait { pool.waiting == number }
+        }
+        await #expect(throws: Problem.queueFull) { try await ask(pool, "f5", by: "flood").value }
+        // The one that has waited longest makes room.
+        let anna = ask(pool, "a", by: "anna")
+        await #expect(throws: Problem.queueFull) { try await flood[0].value }
+        let ben = ask(pool, "b", by: "ben")
+        await #expect(throws: Problem.queueFull) { try await flood[1].value }
+        // Nobody has more than one more than ben would have.
+        await #expect(throws: Problem.queueFull) { try await ask(pool, "b2", by: "ben").value }
+        gate.isOpen.withLock { $0 = true }
+        for task in [first, anna, ben] + flood.suffix(2) { #expect(try await task.value.count == 1) }
+        // Theirs go before the rest of the flood, whose turn was the last one.
+        let answered = order.withLock { $0 }
+        #expect(Set(answered[1...2]) == ["a", "b"] && Set(answered[3...4]) == ["f3", "f4"])
+        pool.stop()
+    }
+
+    @Test("Everybody's turn comes round, however many one asks for")
+    func turns() async throws {
+        let gate = Gate()
+        let order = Locked<[String]>([])
+        let pool = ConnectionPool(connections: 1, waiting: 9, name: "test") { Connection(gate: gate, order: order) }
+        var tasks = [ask(pool, "f0", by: "flood")]
+        try await wait { gate.begun.withLock { $0 } == 1 }
+        for (name, asker) in [("f1", "flood"), ("f2", "flood"), ("f3", "flood"), ("a1", "anna"), ("a2", "anna")] {
+            let before = pool.waiting
+            tasks.append(ask(pool, name, by: asker))
+            try await wait { pool.waiting == before + 1 }
+        }
+        gate.isOpen.withLock { $0 = true }
+        for task in tasks { _ = try await task.value }
+        #expect(order.withLock { $0 } == ["f0", "a1", "f1", "a2", "f2", "f3"])
+        pool.stop()
+    }
+
     @Test("A passed deadline ends the waiting, in the queue and at the coordinator, which is left")
     func deadline() async throws {
         let gate = Gate()

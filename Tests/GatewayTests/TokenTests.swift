@@ -13,10 +13,10 @@ struct TokenTests {
         let file = try TokenFile(parsing: text)
         #expect(file.entries.map(\.role) == [.forget, .query])
         #expect(file.entries[0].name == "the shop's back end" && file.entries[1].name == nil)
-        #expect(file.roles(of: made.token) == [.forget])
+        #expect(file.identity(of: made.token)?.roles == [.forget])
         #expect(!made.line.contains(made.token) && made.token != NewToken(role: .forget, name: nil).token)
         for other in ["", made.token + "x", String(made.token.dropLast()), made.line] {
-            #expect(file.roles(of: other) == nil)
+            #expect(file.identity(of: other) == nil)
         }
     }
 
@@ -24,7 +24,7 @@ struct TokenTests {
     func severalRoles() throws {
         let made = NewToken(role: .query, name: nil)
         let other = made.line.replacing("query", with: "audit")
-        #expect(try TokenFile(parsing: made.line + "\n" + other).roles(of: made.token) == [.query, .audit])
+        #expect(try TokenFile(parsing: made.line + "\n" + other).identity(of: made.token)?.roles == [.query, .audit])
     }
 
     @Test(

@@ -15,6 +15,8 @@ public enum Role: String, CaseIterable, Hashable, Sendable {
 /// Who asks, as far as the gateway knows.
 struct Identity: Hashable, Sendable {
     var roles: Set<Role>
+    /// The token by its hash: what one asks for keeps nobody else waiting.
+    var asker: String
 
     func has(oneOf wanted: [Role]) -> Bool {
         roles.contains(.admin) || wanted.contains { roles.contains($0) }

@@ -11,6 +11,9 @@ struct SocketEnd: Hashable, Sendable {
         self.address = isMapped ? Array(address.suffix(4)) : address
         self.port = port
     }
+
+    /// Tells connections apart; nobody reads it.
+    var key: String { "\(address.hexadecimal):\(port)" }
 }
 
 /// The kernel's table of TCP sockets as text, `/proc/net/tcp` or `tcp6` (proc(5)): a heading, then one socket a line.

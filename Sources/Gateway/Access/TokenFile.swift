@@ -42,10 +42,10 @@ public struct TokenFile: Hashable, Sendable {
         }
     }
 
-    /// The roles of whoever shows the token; nil: nobody's.
+    /// Whoever shows the token; nil: nobody's.
     ///
     /// Every entry is compared, and each to its end: the time tells nothing of what is in the file.
-    func roles(of token: String) -> Set<Role>? {
+    func identity(of token: String) -> Identity? {
         let digest = Array(SHA256.hash(data: Data(token.utf8)))
         var roles: Set<Role> = []
         for entry in entries {
@@ -53,7 +53,7 @@ public struct TokenFile: Hashable, Sendable {
             for (known, shown) in zip(entry.digest, digest) { difference |= known ^ shown }
             if difference == 0 { roles.insert(entry.role) }
         }
-        return roles.isEmpty ? nil : roles
+        return roles.isEmpty ? nil : Identity(roles: roles, asker: digest.hexadecimal)
     }
 }
 

@@ -97,7 +97,7 @@ final class AnsweringLoop {
         case .ask(let id, let request, let waiter):
             waiters[id] = waiter
             guard questions != nil else { return early.append((id, request)) }
-            try change { $0.ask(id, request, by: .key(""), at: LeaseTime.now) }
+            try change { $0.ask(id, request, by: .key(id.by), at: LeaseTime.now) }
         case .abandon(let id):
             waiters[id] = nil
             early.removeAll { $0.id == id }
@@ -238,7 +238,7 @@ final class AnsweringLoop {
             layout: AdapterLayout(model: loaded.checkpoint.configuration, configuration: serving.lora), limits: limits)
         let waiting = early
         early = []
-        for (id, request) in waiting { try change { $0.ask(id, request, by: .key(""), at: LeaseTime.now) } }
+        for (id, request) in waiting { try change { $0.ask(id, request, by: .key(id.by), at: LeaseTime.now) } }
         try onTick()
     }
 

@@ -78,11 +78,13 @@ final class OwnAnswers: Sendable {
     ///
     /// An answer is looked at once more when it goes out, by its permit: until then it is on its way, and may be revoked.
     ///
-    /// - Parameter body: makes of the answers what goes out.
+    /// - `asker`: whose they are: nobody's many questions keep others waiting.
+    /// - `body`: makes of the answers what goes out.
     /// - Returns: what goes out if none of the permits has an objection then.
     /// - Throws: `Problem` (the deadline passed), `CancellationError`, why the gateway cannot answer, or what `body` throws.
     func ask<Body>(
-        _ requests: [ClientRequest.QueryRequest], deadline: Duration, body: (CoordinatorDoor.Answers) throws -> Body
+        _ requests: [ClientRequest.QueryRequest], by asker: String, deadline: Duration,
+        body: (CoordinatorDoor.Answers) throws -> Body
     ) async throws -> (Body, permits: [AnswerPermit]) {
         let end = ContinuousClock.now + deadline
         var answers: [Result<Answer, ClientError>?] = Array(repeating: nil, count: requests.count)
@@ -90,7 +92,7 @@ final class OwnAnswers: Sendable {
             let missing = answers.indices.filter { answers[$0] == nil }
             try await withThrowingTaskGroup(of: (Int, Result<Answer, ClientError>).self) { group in
                 for index in missing {
-                    group.addTask { [self] in (index, try await ask(requests[index], until: end)) }
+                    group.addTask { [self] in (index, try await ask(requests[index], by: asker, until: end)) }
                 }
                 for try await (index, answer) in group { answers[index] = answer }
             }
@@ -122,7 +124,9 @@ final class OwnAnswers: Sendable {
             }
             return query
         }
-        let (answers, permits) = try await ask(queries, deadline: asking.deadline) { try asking.prepared($0) }
+        let (answers, permits) = try await ask(queries, by: asking.asker, deadline: asking.deadline) {
+            try asking.prepared($0)
+        }
         for permit in permits { asking.passage.require { permit.objection } }
         return answers
     }
@@ -135,10 +139,10 @@ final class OwnAnswers: Sendable {
 
     /// - Throws: what is no answer of the cluster.
     private func ask(
-        _ request: ClientRequest.QueryRequest, until end: ContinuousClock.Instant
+        _ request: ClientRequest.QueryRequest, by asker: String, until end: ContinuousClock.Instant
     ) async throws -> Result<Answer, ClientError> {
         if let failure = failure.withLock({ $0 }) { throw failure }
-        let id = QuestionID(by: "", request: UUID().uuidString)
+        let id = QuestionID(by: asker, request: UUID().uuidString)
         let waiting = SingleAnswer<Answer>()
         let timer = Task { [lease] in
             try await Task.sleep(until: end, clock: .continuous)

@@ -4,7 +4,8 @@ import Messages
 /// Connections to the coordinator, each on a thread of its own, and a bounded queue before them.
 ///
 /// The coordinator's client waits on its thread; whoever asks here waits in a task that can be cancelled. A question whose
-/// asker is gone leaves the queue, or its connection is closed, so that the coordinator drops what only it asked for.
+/// asker is gone leaves the queue, or its connection is closed, so that the coordinator drops what only it asked for. Of several
+/// who ask (`Asking.asker`) everybody's turn comes round, and where the queue is full nobody is refused because of what another sent.
 final class ConnectionPool: @unchecked Sendable {
     typealias Asking = CoordinatorDoor.Asking
     typealias Answers = CoordinatorDoor.Answers
@@ -13,6 +14,9 @@ final class ConnectionPool: @unchecked Sendable {
     private var queue: [Job] = []
     /// Those that a connection works on.
     private var running: [Job] = []
+    /// When a request of theirs was begun last, of those who have some here.
+    private var lastTurns: [String: UInt64] = [:]
+    private var turn: UInt64 = 0
     private var isStopped = false
     private let limit: Int
     private let connections: Int
@@ -20,8 +24,8 @@ final class ConnectionPool: @unchecked Sendable {
 
     /// - Parameters:
     ///   - waiting: requests that may wait for a connection.
-    ///   - newestFirst: while more wait than there are connections, the last to come goes first: in turn, each would wait until
-    ///     it is about to give up, and be computed for nobody.
+    ///   - newestFirst: while more wait than there are connections, the last to come of one asker's goes first: in turn, each would
+    ///     wait until it is about to give up, and be computed for nobody.
     ///   - connect: called on each thread, when it is first needed.
     init(
         connections: Int, waiting: Int, name: String, newestFirst: Bool = false,
@@ -58,7 +62,7 @@ final class ConnectionPool: @unchecked Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 job.begin(continuation)
-                if let problem = enqueue(job) { job.end(.failure(problem)) }
+                if let (refused, problem) = enqueue(job) { refused.end(.failure(problem)) }
             }
         } onCancel: {
             job.end(.failure(CancellationError()))
@@ -76,16 +80,32 @@ final class ConnectionPool: @unchecked Sendable {
         for job in left { job.end(.failure(Problem.draining)) }
     }
 
-    /// - Returns: why it cannot wait; nil: it does.
-    private func enqueue(_ job: Job) -> Problem? {
+    /// - Returns: what is not to wait, and why: itself, or where the queue is full one of whoever has the most in it.
+    private func enqueue(_ job: Job) -> (Job, Problem)? {
         condition.withLock {
-            guard !isStopped else { return .draining }
+            guard !isStopped else { return (job, .draining) }
             if queue.count >= limit { queue.removeAll { !$0.isOpen } }
-            guard queue.count < limit else { return .queueFull }
+            var refused: Job?
+            if queue.count >= limit {
+                guard let position = positionToGiveUp(for: job.asking.asker) else { return (job, .queueFull) }
+                refused = queue.remove(at: position)
+            }
             queue.append(job)
             condition.signal()
-            return nil
+            return refused.map { ($0, .queueFull) }
         }
+    }
+
+    /// Of those who have the most, the request that has waited longest; nil: nobody has so many more than this one that it would be
+    /// another's turn to be refused.
+    private func positionToGiveUp(for asker: String) -> Int? {
+        let waiting = Self.counted(queue)
+        guard let most = waiting.values.max(), most >= (waiting[asker] ?? 0) + 2 else { return nil }
+        return queue.firstIndex { waiting[$0.asking.asker] == most }
+    }
+
+    private static func counted(_ jobs: [Job]) -> [String: Int] {
+        jobs.reduce(into: [:]) { $0[$1.asking.asker, default: 0] += 1 }
     }
 
     private func next() -> Job? {
@@ -94,14 +114,31 @@ final class ConnectionPool: @unchecked Sendable {
         while true {
             // Whoever has gone must not make it look overloaded.
             queue.removeAll { !$0.isOpen }
-            if !queue.isEmpty {
-                let job = newestFirst && queue.count > connections ? queue.removeLast() : queue.removeFirst()
+            if let position = nextPosition() {
+                let job = queue.remove(at: position)
+                turn += 1
+                lastTurns[job.asking.asker] = turn
                 running.append(job)
                 return job
             }
             if isStopped { return nil }
             condition.wait()
         }
+    }
+
+    /// One of whoever has the fewest on connections and, of those, whose turn is longest ago.
+    private func nextPosition() -> Int? {
+        let working = Self.counted(running)
+        let present = Set(queue.map(\.asking.asker))
+        lastTurns = lastTurns.filter { working[$0.key] != nil || present.contains($0.key) }
+        let isOverloaded = newestFirst && queue.count > connections
+        var best: (rank: (working: Int, lastTurn: UInt64), position: Int)?
+        for position in isOverloaded ? Array(queue.indices.reversed()) : Array(queue.indices) {
+            let asker = queue[position].asking.asker
+            let rank = (working: working[asker] ?? 0, lastTurn: lastTurns[asker] ?? 0)
+            if best.map({ rank < $0.rank }) ?? true { best = (rank, position) }
+        }
+        return best?.position
     }
 
     private func done(_ job: Job) {

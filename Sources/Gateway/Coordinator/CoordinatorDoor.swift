@@ -13,6 +13,8 @@ public struct CoordinatorDoor: Sendable {
         public var deadline: Duration
         /// How long the coordinator may be silent.
         public var patience: Duration
+        /// Whose it is: where it is full, nobody's many requests keep others out. Empty: the gateway's own.
+        public var asker = ""
         /// Makes of the replies the one that goes out, before it is looked for the last time whether it may; nil: they are it.
         public var body: (@Sendable (Answers) throws -> Data)?
         /// Where whoever answers leaves what is to be looked at when the answer goes out.
@@ -57,11 +59,14 @@ public struct CoordinatorDoor: Sendable {
     }
 
     /// One request that is no question.
+    ///
+    /// - Parameter asker: whose it is; empty: the gateway's own.
     func ask(
-        _ request: ClientRequest, id: String? = nil, deadline: Duration = .seconds(30),
+        _ request: ClientRequest, id: String? = nil, by asker: String = "", deadline: Duration = .seconds(30),
         patience: Duration = .seconds(10)
     ) async throws -> Data {
-        let asking = Asking([request], id: id, deadline: deadline, patience: patience)
+        var asking = Asking([request], id: id, deadline: deadline, patience: patience)
+        asking.asker = asker
         guard let answer = try await askOther(asking).first else {
             throw ClientError(code: .failed, message: "the coordinator gave no answer")
         }

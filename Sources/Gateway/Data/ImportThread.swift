@@ -8,6 +8,8 @@ import ZeroMQ
 /// Reads a body and sends its batches, on a thread of its own: the reader waits for its bytes.
 struct ImportThread: Sendable {
     let door: CoordinatorDoor
+    /// Whose import it is.
+    let asker: String
     let settings: ImportSettings
     let pipe: BodyPipe
 
@@ -119,10 +121,10 @@ struct ImportThread: Sendable {
     ) throws -> Data {
         let answer = Locked<Result<Data, any Error>?>(nil)
         let isThere = DispatchSemaphore(value: 0)
-        let door = door
+        let (door, asker) = (door, asker)
         Task {
             do {
-                let reply = try await door.ask(request, id: id, deadline: deadline, patience: patience)
+                let reply = try await door.ask(request, id: id, by: asker, deadline: deadline, patience: patience)
                 answer.withLock { $0 = .success(reply) }
             } catch {
                 answer.withLock { $0 = .failure(error) }

@@ -28,7 +28,7 @@ struct InteractionsRoute {
         guard slots.take() else { throw Problem.queueFull }
         defer { slots.give() }
         let pipe = try BodyPipe(limit: limits.importBody)
-        async let report = ImportThread(door: door, settings: settings, pipe: pipe).run(key: key)
+        async let report = ImportThread(door: door, asker: call.asker, settings: settings, pipe: pipe).run(key: key)
         do {
             for try await buffer in call.request.body { try await pipe.write(Array(buffer.readableBytesView)) }
             await pipe.finish()

@@ -52,7 +52,8 @@ struct ForgettingRoutes {
         headers[.location] = Self.place(of: id)
         let reply: Data
         do {
-            reply = try await door.ask(.forget(body.request), id: id, deadline: .seconds(120), patience: .seconds(60))
+            reply = try await door.ask(
+                .forget(body.request), id: id, by: call.asker, deadline: .seconds(120), patience: .seconds(60))
         } catch {
             // It may have been accepted all the same: this is where it is then.
             var problem = Problem(error)
@@ -63,7 +64,7 @@ struct ForgettingRoutes {
         let accepted = try ReplyCoding.decode(ForgetReply.self, from: reply)
         let outcome = accepted.outcome
         // The acknowledgement stands, whether it can be looked up or not.
-        let found = try? await record(outcome.request)
+        let found = try? await record(outcome.request, by: call.asker)
         let view = try found.map { try DueRequest($0, dueDays: dueDays, now: now()) }
         headers[.location] = Self.place(of: outcome.request)
         return .json(
@@ -79,7 +80,7 @@ struct ForgettingRoutes {
             .requests(
                 .init(
                     after: try query.integer("after", WireLimits.entries) ?? 0, limit: limit,
-                    pendingOnly: state == "pending")))
+                    pendingOnly: state == "pending")), by: call.asker)
         let found = try ReplyCoding.decode(RequestsReply.self, from: reply).requests
         let page = Page(
             requests: try found.map { try DueRequest($0, dueDays: dueDays, now: now()) },
@@ -88,8 +89,8 @@ struct ForgettingRoutes {
     }
 
     @Sendable private func one(_ call: Call) async throws -> Response {
-        let record = try await record(try Self.id(of: call))
-        let body = try await door.ask(.operation(id: record.request))
+        let record = try await record(try Self.id(of: call), by: call.asker)
+        let body = try await door.ask(.operation(id: record.request), by: call.asker)
         let operation = try ReplyCoding.decode(OperationReply<ForgetReply>.self, from: body)
         let isRunning = operation.report.state == .running
         let single = Single(
@@ -102,8 +103,8 @@ struct ForgettingRoutes {
 
     /// The statement as it was signed: JWS in compact form, byte for byte.
     @Sendable private func certificate(_ call: Call) async throws -> Response {
-        let record = try await record(try Self.id(of: call))
-        let body = try await door.ask(.operation(id: record.request))
+        let record = try await record(try Self.id(of: call), by: call.asker)
+        let body = try await door.ask(.operation(id: record.request), by: call.asker)
         let operation = try ReplyCoding.decode(OperationReply<ForgetReply>.self, from: body)
         guard let certificate = operation.result?.certificate else {
             throw Problem(
@@ -114,8 +115,8 @@ struct ForgettingRoutes {
     }
 
     /// - Throws: `Problem` 404.
-    private func record(_ id: String) async throws -> RequestsReply.Request {
-        let reply = try await door.ask(.requests(.init(after: 0, limit: 1, named: id)))
+    private func record(_ id: String, by asker: String) async throws -> RequestsReply.Request {
+        let reply = try await door.ask(.requests(.init(after: 0, limit: 1, named: id)), by: asker)
         guard let record = try ReplyCoding.decode(RequestsReply.self, from: reply).requests.first else {
             throw Problem.notFound("no forget request has this id", name: ErrorCode.unknownRequest.rawValue)
         }

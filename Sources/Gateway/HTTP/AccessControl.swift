@@ -65,9 +65,8 @@ final class AccessControl: Sendable {
         }
         guard case .roles(let wanted) = route.access else { return nil }
         guard let token = Self.bearer(request.headers[.authorization]),
-            let roles = tokens.withLock({ $0 })?.roles(of: token)
+            let identity = tokens.withLock({ $0 })?.identity(of: token)
         else { throw .unauthenticated }
-        let identity = Identity(roles: roles)
         guard identity.has(oneOf: wanted) else { throw .forbidden(wanted) }
         return identity
     }

@@ -12,6 +12,8 @@ struct Call: Sendable {
     var query: [String: String] = [:]
     /// nil: nobody must show a token here.
     var identity: Identity?
+    /// Whose it is, as far as fairness goes: the token's, or without tokens the connection's. Empty: nobody's.
+    var asker = ""
     /// Whether who asked may still ask: tokens may go while a long answer is on its way.
     var isStillAdmitted: @Sendable () -> Bool = { true }
     /// Shared by all that are read.

@@ -20,7 +20,9 @@ struct ObservingRoutes {
             Route(method: .get, path: "/v1/status", access: .any) { call in
                 .json(try Overview.status(try await view.seen(), for: call.identity))
             },
-            Route(method: .get, path: "/v1/adapters", access: .any) { _ in .json(try await door.ask(.adapters)) },
+            Route(method: .get, path: "/v1/adapters", access: .any) { call in
+                .json(try await door.ask(.adapters, by: call.asker))
+            },
             Route(method: .get, path: "/v1/overview", access: .any) { call in
                 .json(try await Overview.json(view.seen(), for: call.identity, dueDays: dueDays, now: now()))
             },

@@ -41,6 +41,7 @@ struct QuestionRoutes {
         _ body: @escaping @Sendable (CoordinatorDoor.Answers) throws -> Data
     ) async throws -> Response {
         var asking = CoordinatorDoor.Asking(questions, deadline: deadline ?? limits.deadline)
+        asking.asker = call.asker
         asking.body = body
         asking.passage = call.passage
         return .json(try Self.only(try await door.askQuestions(asking)))

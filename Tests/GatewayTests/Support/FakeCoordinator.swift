@@ -13,6 +13,8 @@ final class FakeCoordinator: Sendable {
     typealias Reply = @Sendable (ClientRequest, String?) async throws -> Result<Data, ClientError>
 
     let asked = Locked<[(request: ClientRequest, id: String?)]>([])
+    /// Of each asking, whose it was.
+    let askers = Locked<[String]>([])
     private let reply: Reply
     private let check: Passage.Check?
 
@@ -28,6 +30,7 @@ final class FakeCoordinator: Sendable {
 
     var door: CoordinatorDoor {
         let answer: @Sendable (CoordinatorDoor.Asking) async throws -> CoordinatorDoor.Answers = { [self] asking in
+            askers.withLock { $0.append(asking.asker) }
             var answers: CoordinatorDoor.Answers = []
             for request in asking.requests {
                 asked.withLock { $0.append((request, asking.id)) }
@@ -107,10 +110,10 @@ struct TestGateway {
 
     func ask(
         _ method: HTTPRequest.Method, _ path: String, bytes: [UInt8]?, headers: [String: String] = [:],
-        host: String = "localhost"
+        host: String = "localhost", ends: SocketEnds? = nil
     ) async throws -> Answer {
         let request = Self.request(method, path, bytes: bytes, headers: headers, host: host)
-        let response = await responder.answer(request, over: nil)
+        let response = await responder.answer(request, over: nil, ends)
         let collected = Locked(Data())
         try await response.body.write(CollectingWriter(collected: collected))
         return Answer(status: response.status.code, headers: response.headers, body: collected.withLock { $0 })
