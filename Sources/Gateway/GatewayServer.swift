@@ -22,7 +22,7 @@ public struct GatewayServer: Sendable {
     private let answers: OwnAnswers?
     /// Why it cannot answer any more.
     private let failure = AsyncStream<any Error>.makeStream()
-    private let pools: (questions: ConnectionPool, others: ConnectionPool)
+    private let pools: ConnectionPools
     private let responder: GatewayResponder
     private let draining = Draining()
     private let connections: ConnectionRegister
@@ -56,20 +56,11 @@ public struct GatewayServer: Sendable {
         encryption = try options.certificate.map(Self.encryption)
         // Before anything listens: an endpoint that is none is told now.
         _ = try connect()
-        let limits = options.limits
         let outage = CoordinatorOutage(logger: logger)
         let watched: @Sendable () throws -> any CoordinatorConnection = {
             WatchedConnection(client: try connect(), outage: outage)
         }
-        pools = (
-            ConnectionPool(
-                connections: limits.questionConnections, waiting: limits.waitingQuestions, name: "lethe-questions",
-                newestFirst: true, connect: watched),
-            ConnectionPool(
-                connections: limits.otherConnections, waiting: limits.waitingOthers, name: "lethe-others",
-                connect: watched)
-        )
-        let (questions, others) = pools
+        pools = ConnectionPools(options.limits, connect: watched)
         let failed = failure.continuation
         let answers = try answering.map { answering in
             _ = try answering.connect()
@@ -78,12 +69,7 @@ public struct GatewayServer: Sendable {
             }
         }
         self.answers = answers
-        let door = CoordinatorDoor(
-            askQuestions: { asking in
-                if let answers { return try await answers.ask(asking) }
-                return try asking.prepared(try await questions.ask(asking))
-            }, askOther: { try await others.ask($0) },
-            waiting: { (questions.waiting, others.waiting) })
+        let door = pools.door(answers: answers)
         connections = ConnectionRegister(limit: limits.connections, logger: logger)
         let metrics = Metrics(connections: connections)
         responder = GatewayResponder(
@@ -164,8 +150,7 @@ public struct GatewayServer: Sendable {
 
     /// Who waits for the coordinator is told that nothing will come.
     public func giveUp() {
-        pools.questions.stop()
-        pools.others.stop()
+        pools.stop()
         answers?.stop()
     }
 

@@ -58,6 +58,6 @@ actor ClusterView {
     }
 
     private static func ask(_ door: CoordinatorDoor, _ request: ClientRequest) async throws -> Data {
-        try await door.ask(request, deadline: .seconds(5), patience: .seconds(3))
+        try await door.ask(request, on: .view, deadline: .seconds(5), patience: .seconds(3))
     }
 }

@@ -4,6 +4,15 @@ import Messages
 
 /// What the gateway asks of a coordinator: the whole of it, so that tests can stand in its place.
 public struct CoordinatorDoor: Sendable {
+    /// What waits for what, of all that is no question.
+    public enum Lane: Sendable {
+        /// What a client has to wait for long, each with connections of its own.
+        case imports, forgets
+        /// What the gateway says of the cluster: probes ask for it.
+        case view
+        case others
+    }
+
     public struct Asking: Sendable {
         /// Sent together, by one connection.
         public var requests: [ClientRequest]
@@ -15,6 +24,8 @@ public struct CoordinatorDoor: Sendable {
         public var patience: Duration
         /// Whose it is: where it is full, nobody's many requests keep others out. Empty: the gateway's own.
         public var asker = ""
+        /// Of what is no question.
+        public var lane = Lane.others
         /// Makes of the replies the one that goes out, before it is looked for the last time whether it may; nil: they are it.
         public var body: (@Sendable (Answers) throws -> Data)?
         /// Where whoever answers leaves what is to be looked at when the answer goes out.
@@ -60,13 +71,17 @@ public struct CoordinatorDoor: Sendable {
 
     /// One request that is no question.
     ///
-    /// - Parameter asker: whose it is; empty: the gateway's own.
+    /// - `id`: its name; nil: a random one.
+    /// - `asker`: whose it is; empty: the gateway's own.
+    /// - `lane`: what it may keep waiting.
+    /// - `deadline`: after which nobody waits any more.
+    /// - `patience`: how long the coordinator may be silent.
     func ask(
-        _ request: ClientRequest, id: String? = nil, by asker: String = "", deadline: Duration = .seconds(30),
-        patience: Duration = .seconds(10)
+        _ request: ClientRequest, id: String? = nil, by asker: String = "", on lane: Lane = .others,
+        deadline: Duration = .seconds(30), patience: Duration = .seconds(10)
     ) async throws -> Data {
         var asking = Asking([request], id: id, deadline: deadline, patience: patience)
-        asking.asker = asker
+        (asking.asker, asking.lane) = (asker, lane)
         guard let answer = try await askOther(asking).first else {
             throw ClientError(code: .failed, message: "the coordinator gave no answer")
         }

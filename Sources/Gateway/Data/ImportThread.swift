@@ -124,7 +124,8 @@ struct ImportThread: Sendable {
         let (door, asker) = (door, asker)
         Task {
             do {
-                let reply = try await door.ask(request, id: id, by: asker, deadline: deadline, patience: patience)
+                let reply = try await door.ask(
+                    request, id: id, by: asker, on: .imports, deadline: deadline, patience: patience)
                 answer.withLock { $0 = .success(reply) }
             } catch {
                 answer.withLock { $0 = .failure(error) }

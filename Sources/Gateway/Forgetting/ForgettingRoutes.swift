@@ -53,7 +53,8 @@ struct ForgettingRoutes {
         let reply: Data
         do {
             reply = try await door.ask(
-                .forget(body.request), id: id, by: call.asker, deadline: .seconds(120), patience: .seconds(60))
+                .forget(body.request), id: id, by: call.asker, on: body.request.dryRun ? .others : .forgets,
+                deadline: .seconds(120), patience: .seconds(60))
         } catch {
             // It may have been accepted all the same: this is where it is then.
             var problem = Problem(error)

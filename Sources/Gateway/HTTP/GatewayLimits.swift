@@ -18,12 +18,13 @@ public struct GatewayLimits: Sendable {
     public var bodySeconds = 60
     /// Bytes of an import.
     public var importBody = 1 << 30
-    /// Imports at once.
+    /// Imports at once, each with its connection to the coordinator.
     public var imports = 2
-    /// Connections to the coordinator for questions, and for everything else.
+    /// Connections to the coordinator for questions, for forget requests, and for what has none of its own.
     public var questionConnections = 8
+    public var forgetConnections = 2
     public var otherConnections = 4
-    /// Questions that wait for such a connection; other requests.
+    /// Questions that wait for such a connection; other requests of one kind.
     public var waitingQuestions = 256
     public var waitingOthers = 64
     /// Live views of the dashboard.

@@ -53,9 +53,10 @@ struct TestGateway {
     let draining = Draining()
     let metrics = Metrics()
 
-    /// - Parameter tokens: a token file's text; nil: nobody needs one.
+    /// - `tokens`: a token file's text; nil: nobody needs one.
+    /// - `through`: what leads to a coordinator; nil: to the one that stands in its place.
     init(
-        _ coordinator: FakeCoordinator = FakeCoordinator(), tokens: String? = nil,
+        _ coordinator: FakeCoordinator = FakeCoordinator(), tokens: String? = nil, through: CoordinatorDoor? = nil,
         limits: GatewayLimits = GatewayLimits(), door: LoopbackDoor.Rule = .everybody,
         now: @escaping @Sendable () -> Date = { Date() }
     ) throws {
@@ -70,7 +71,7 @@ struct TestGateway {
         }
         responder = GatewayResponder(
             table: RouteTable(
-                door: coordinator.door, metrics: metrics, draining: draining, options: options, now: now),
+                door: through ?? coordinator.door, metrics: metrics, draining: draining, options: options, now: now),
             access: try AccessControl(path: path, door: door, logger: logger), metrics: metrics, logger: logger,
             bodies: BodyBudget(limit: limits.bodies))
         if let path { try FileManager.default.removeItem(atPath: path) }
