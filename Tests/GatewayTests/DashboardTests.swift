@@ -18,7 +18,12 @@ private enum Browser {
 @Suite("The dashboard in a browser", .enabled(if: Browser.path != nil, "there is no Chromium"))
 struct DashboardTests {
     /// The document once the page has drawn what it was told, and asked about user 42.
-    private func document(of gateway: TestGateway) async throws -> String {
+    ///
+    /// - `more`: run with what is said in the place of the gateway.
+    /// - `milliseconds`: of the page's own time.
+    private func document(
+        of gateway: TestGateway, more: String = "", milliseconds: Int = 5000
+    ) async throws -> String {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dashboard-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -37,21 +42,22 @@ struct DashboardTests {
                 document.getElementById("ask-user").value = "ada";
                 document.getElementById("ask-form").requestSubmit();
             }, 300));
+            \(more)
             """
         try Data(script.utf8).write(to: folder.appendingPathComponent("said.js"))
         let page = String(decoding: try await gateway.ask(.get, "/").body, as: UTF8.self)
             .replacing("\"/dashboard.", with: "\"dashboard.")
             .replacing("</head>", with: #"<script src="said.js"></script></head>"#)
         try Data(page.utf8).write(to: folder.appendingPathComponent("page.html"))
-        return try browse(folder.appendingPathComponent("page.html"), profile: folder)
+        return try browse(folder.appendingPathComponent("page.html"), profile: folder, milliseconds: milliseconds)
     }
 
-    private func browse(_ page: URL, profile: URL) throws -> String {
+    private func browse(_ page: URL, profile: URL, milliseconds: Int) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(Browser.path))
         process.arguments = [
             "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=\(profile.path)/profile",
-            "--virtual-time-budget=5000", "--dump-dom", page.absoluteString,
+            "--virtual-time-budget=\(milliseconds)", "--dump-dom", page.absoluteString,
         ]
         let output = Pipe()
         process.standardOutput = output
@@ -101,6 +107,78 @@ struct DashboardTests {
         let approximate = try await text(adapters: true)
         #expect(approximate.contains("Approximate adapters took part."))
         #expect(!approximate.contains("the base model answered"))
+    }
+
+    /// A worker that trains, and cannot keep a stage of it.
+    private let trainingStatus = FakeReplies.status
+        .replacing(#""activity":"up to date""#, with: #""activity":"training shard 0: step 3 of 9, loss 0.5""#)
+        .replacing(
+            #""workers":[]"#,
+            with: """
+                "workers":[{"id":"w","name":"w","state":"live","last_seen_seconds":0,"threads":1,"shards":[0],\
+                "holds":[],"copies":[],"tasks":[{"kind":"train","shard":0,"description":"training shard 0: step 3 of 9",\
+                "step":3,"steps":9,"loss":0.5,"unkept":"stage 2 is not kept"},\
+                {"kind":"train","shard":1,"description":"training shard 1","unkept":"stage 1 is not kept"}]}]
+                """)
+
+    @Test("Progress is seen and not read out; what is not kept of a training stands with it")
+    func announcement() async throws {
+        let status = trainingStatus
+        let coordinator = FakeCoordinator { request, id in
+            if case .status = request { return .success(Data(status.utf8)) }
+            return try FakeReplies.any(request, id)
+        }
+        let document = try await document(of: try TestGateway(coordinator))
+        #expect(document.contains(#"<p id="announcement" class="heard" role="status">training shards 0, 1</p>"#))
+        #expect(document.contains(">training shard 0: step 3 of 9, loss 0.5</p>"))
+        #expect(document.contains("3 of 9, loss 0.500; stage 2 is not kept"))
+        #expect(document.contains("training shard 1; stage 1 is not kept"))
+    }
+
+    /// Events that stop coming after the first, on a connection that stays; how often they were asked for, and what the page said.
+    private static let dying = """
+        const others = window.fetch;
+        let streams = 0;
+        window.fetch = async (path, options = {}) => {
+            if (path !== "/v1/events") return others(path, options);
+            document.body.dataset.streams = streams += 1;
+            return new Response(new ReadableStream({ start(control) {
+                const event = `event: overview\\ndata: ${JSON.stringify(said["/v1/overview"])}\\n\\n`;
+                control.enqueue(new TextEncoder().encode(event));
+                options.signal.addEventListener("abort", () => control.error(new DOMException("left", "AbortError")));
+            } }));
+        };
+        addEventListener("load", () => {
+            const line = document.getElementById("activity");
+            new MutationObserver(() => { document.body.dataset.lines = `${document.body.dataset.lines}|${line.textContent}`; })
+                .observe(line, { childList: true, characterData: true, subtree: true });
+        });
+        """
+
+    @Test("Events that stop coming are asked for again, and the page says that what is shown may be old")
+    func silence() async throws {
+        let document = try await document(of: try TestGateway(), more: Self.dying, milliseconds: 40_000)
+        #expect(document.contains(#"data-streams="2""#))
+        #expect(document.contains("The gateway has said nothing for 25 s; what is shown may be old.|up to date"))
+    }
+
+    @Test("With another token nothing of what the one before was shown stays")
+    func anotherToken() async throws {
+        let refusing = """
+            const others = window.fetch;
+            window.fetch = async (path, options = {}) => (options.headers || {}).Authorization
+                ? new Response(JSON.stringify({ title: "t", detail: "d" }), { status: 401 }) : others(path, options);
+            addEventListener("load", () => setTimeout(() => {
+                document.body.dataset.before = document.getElementById("requests").textContent.includes("first")
+                    && document.getElementById("answer").textContent.includes("Film");
+                document.getElementById("token").value = "weak";
+                document.getElementById("token-form").requestSubmit();
+            }, 2000));
+            """
+        let document = try await document(of: try TestGateway(), more: refusing)
+        #expect(document.contains(#"data-before="true""#) && document.contains("The gateway asks for a token."))
+        #expect(!document.contains("first") && !document.contains("Film") && !document.contains("quarantined"))
+        #expect(document.contains(#"<tbody id="requests"></tbody>"#))
     }
 
     @Test("Of an adapter that was trained on everything it draws no stage, of an older coordinator no gateways")

@@ -112,6 +112,7 @@ struct ObservingTests {
         #expect(try await gateway.ask(.post, "/v1/rank", #"{"user":"ada"}"#).status == 200)
         let events = try await view.value
         #expect(events.headers[.contentType] == "text/event-stream")
+        #expect(HTTPField.Name("X-Accel-Buffering").flatMap { events.headers[$0] } == "no")
         let text = String(decoding: events.body, as: UTF8.self)
         #expect(text.hasPrefix("event: overview\ndata: {\"status\":{") && text.hasSuffix("}\n\n"))
         #expect(text.components(separatedBy: "event: overview").count == 2, "nothing changed in between")
@@ -139,6 +140,10 @@ struct ObservingTests {
         #expect(policy.contains("script-src 'self'") && !policy.contains("unsafe"))
         let text = String(decoding: page.body, as: UTF8.self)
         #expect(!text.contains("<script>") && !text.contains("style=") && !text.contains("onclick"))
+        // What changes every second is not read out.
+        #expect(
+            text.contains(#"<p id="activity">"#) && text.contains(#"<p id="announcement" class="heard" role="status">"#)
+        )
         for path in ["/dashboard.js", "/dashboard.css"] {
             #expect(text.contains("\"\(path)\""))
             #expect(try await gateway.ask(.get, path).body.count > 1000)

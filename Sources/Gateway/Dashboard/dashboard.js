@@ -3,6 +3,10 @@
 const $ = (id) => document.getElementById(id);
 let token = sessionStorage.getItem("lethe-token") || "";
 let stopWatching = () => {};
+/** Counts tokens: what was asked with an earlier one is not shown. */
+let tokens = 0;
+/** Milliseconds without a byte after which nothing is expected to come any more; a stream says every ten seconds that it is there. */
+const SILENCE = 25000;
 
 /** An element with attributes and children; texts are texts, never markup. */
 function element(name, attributes = {}, ...children) {
@@ -50,6 +54,30 @@ function show(id, data, build) {
   $(id).replaceChildren(...build());
 }
 
+/** Nothing of what an earlier token was shown, or asked for, stays. */
+function clear() {
+  tokens += 1;
+  shown.clear();
+  for (const id of ["cluster", "numbers", "shards", "workers", "requests", "audit", "answer", "forgotten"]) $(id).replaceChildren();
+  $("cluster").title = "";
+  for (const form of ["ask-form", "forget-form"]) $(form).reset();
+  for (const dialog of ["confirm", "certificate"]) if ($(dialog).open) $(dialog).close("no");
+  for (const id of ["confirm-text", "confirm-plan", "certificate-text"]) $(id).replaceChildren();
+  $("certificate-bytes").value = "";
+  URL.revokeObjectURL($("certificate-file").href);
+  $("certificate-file").removeAttribute("href");
+  say("connecting …", "");
+}
+
+/**
+ * Shows a line, and has it read out where it tells of another state: progress, which changes every second, is only seen.
+ * @param {string} [heard] without progress; the line itself, if that tells of none.
+ */
+function say(line, kind, heard = line) {
+  for (const [id, text] of [["activity", line], ["announcement", heard]]) if ($(id).textContent !== text) $(id).textContent = text;
+  $("activity").className = kind;
+}
+
 const KINDS = {
   current: ["exact", "good"], approximate: ["approximate", "fair"], bridged: ["approximate, until retrained", "fair"],
   correcting: ["being corrected", "bad"], training: ["training", "fair"], damaged: ["damaged", "bad"],
@@ -68,23 +96,35 @@ function stage(shard) {
 }
 
 function training(task) {
-  const line = element("span", {}, task.description);
-  if (!task.steps) return line;
-  // That a stage is not kept stands behind the progress.
-  const note = task.description.split(" s left; ").slice(1).join(" s left; ");
+  // What is not kept a coordinator of before says in its line only, behind the progress.
+  const note = task.unkept || task.description.split(" s left; ").slice(1).join(" s left; ");
+  if (!task.steps) {
+    return element("span", {}, task.description + (note && !task.description.includes(note) ? `; ${note}` : ""));
+  }
   return element("span", {},
     element("progress", { max: task.steps, value: task.step || 0, "aria-label": task.description }), " ",
     `${task.step || 0} of ${task.steps}` + (task.loss > 0 ? `, loss ${task.loss.toFixed(3)}` : "")
       + (note ? `; ${note}` : ""));
 }
 
+/** What is done, without how far it is. */
+function doing(status, tasks) {
+  for (const [kind, verb] of [["correct", "correcting"], ["train", "training"]]) {
+    const shards = tasks.filter((task) => task.kind === kind).map((task) => task.shard).sort((a, b) => a - b);
+    if (shards.length > 5) return `${verb} ${shards.length} shards`;
+    if (shards.length) return `${verb} ${shards.length === 1 ? "shard" : "shards"} ${shards.join(", ")}`;
+  }
+  return status.activity.split(/[,:;]/)[0].replace(/\d+ (prompts)/, "$1");
+}
+
 function showStatus(status) {
   $("cluster").textContent = status.cluster.slice(0, 12);
   $("cluster").title = status.cluster;
-  const trouble = status.stuck.map((duty) => duty.description).concat(status.disputes);
-  const line = [status.activity, ...trouble].join("; ");
-  if ($("activity").textContent !== line) $("activity").textContent = line;
-  $("activity").className = trouble.length ? "bad" : "";
+  // A coordinator of before names the request in its own line.
+  const named = ({ description, request }) => request && !description.includes(request) ? `${description} (${request})` : description;
+  const trouble = status.stuck.map(named).concat(status.disputes);
+  const tasks = status.workers.flatMap((worker) => worker.tasks);
+  say([status.activity, ...trouble].join("; "), trouble.length ? "bad" : "", [doing(status, tasks), ...trouble].join("; "));
   const numbers = [
     [status.statistics.users, "people"], [status.statistics.interactions, "interactions"],
     [status.workers.filter((worker) => worker.state === "live").length, "workers"],
@@ -94,7 +134,6 @@ function showStatus(status) {
   ];
   show("numbers", numbers, () => numbers.map(([value, name]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, value.toLocaleString()))));
-  const tasks = status.workers.flatMap((worker) => worker.tasks);
   show("shards", [status.shards, tasks], () => status.shards.map((shard) => {
     const [name, kind] = shard.stage && shard.state === "outdated" ? ["to be trained again", "fair"]
       : KINDS[shard.state] || [shard.state, "quiet"];
@@ -131,7 +170,7 @@ function showEvidence(evidence) {
     });
   });
   const head = evidence.audit_head;
-  show("audit", head, () => head
+  show("audit", head || null, () => head
     ? [`Entry ${head.sequence}, `, time(head.time), `, ${head.kind}: `, element("code", { class: "mono" }, head.hash)]
     : ["The token may not see it."]);
 }
@@ -142,18 +181,44 @@ function showOverview(overview) {
 }
 
 function showTrouble(error) {
-  $("activity").className = "bad";
-  $("activity").textContent = error.status === 401 ? "The gateway asks for a token." : `${error.message}`;
+  say(error.status === 401 ? "The gateway asks for a token." : `${error.message}`, "bad");
 }
 
-/** Reads server-sent events; the browser's own reader cannot show a token. */
-async function stream(signal) {
+/** Whether the token may not see this, or not any more. */
+const isRefused = (error) => error instanceof Refusal && [401, 403].includes(error.status);
+
+/** Work that is given up when nothing has come for a while, or with the signal; it calls `heard` whenever something came. */
+async function listening(signal, work) {
+  const control = new AbortController();
+  const end = () => control.abort();
+  let [timer, isSilent] = [0, false];
+  const heard = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { isSilent = true; control.abort(); }, SILENCE);
+  };
+  signal.addEventListener("abort", end);
+  heard();
+  try {
+    return await work(control.signal, heard);
+  } catch (error) {
+    if (!isSilent) throw error;
+    throw new Refusal(0, `The gateway has said nothing for ${SILENCE / 1000} s; what is shown may be old.`);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+    control.abort();
+  }
+}
+
+/** Reads server-sent events; the browser's own reader cannot show a token. `came` is called whenever something came. */
+async function stream(signal, came) {
   const response = await ask("/v1/events", { signal });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
     const { value, done } = await reader.read();
-    if (done) return;
+    if (done || signal.aborted) return;
+    came();
     text += value;
     for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
       const lines = text.slice(0, end).split("\n");
@@ -179,20 +244,32 @@ const pause = (milliseconds, signal) => new Promise((resolve) => {
 async function watch() {
   stopWatching();
   const control = new AbortController();
+  const signal = control.signal;
   stopWatching = () => control.abort();
-  while (!control.signal.aborted) {
+  /** Stops where the token may not see this; then nothing of what it was shown stays. */
+  const told = (error) => {
+    if (signal.aborted) return;
+    if (isRefused(error)) { control.abort(); clear(); }
+    showTrouble(error);
+  };
+  while (!signal.aborted) {
+    let came = false;
     try {
-      await stream(control.signal);
+      await listening(signal, (within, heard) => stream(within, () => { came = true; heard(); }));
     } catch (error) {
-      if (control.signal.aborted) return;
-      if (error instanceof Refusal && [401, 403].includes(error.status)) return showTrouble(error);
+      // Whatever else it is the overview tells.
+      if (isRefused(error) || error.status === 0) told(error);
     }
-    try {
-      showOverview(await (await ask("/v1/overview", { signal: control.signal })).json());
-    } catch (error) {
-      if (!control.signal.aborted) showTrouble(error);
+    // Where no event came at all, as through a proxy that keeps them back, they are not waited for each time.
+    for (let asked = 0; !signal.aborted && asked < (came ? 1 : 30); asked += 1) {
+      try {
+        const overview = await listening(signal, async (within) => (await ask("/v1/overview", { signal: within })).json());
+        if (!signal.aborted) showOverview(overview);
+      } catch (error) {
+        told(error);
+      }
+      await pause(1000, signal);
     }
-    await pause(1000, control.signal);
   }
 }
 
@@ -208,11 +285,13 @@ function trouble(error) { return element("p", { class: "bad" }, error.message); 
 
 async function submit(form, place, work) {
   const button = form.querySelector("button[type=submit]");
+  const asked = tokens;
   button.disabled = true;
   try {
-    place.replaceChildren(...await work());
+    const parts = await work();
+    if (asked === tokens) place.replaceChildren(...parts);
   } catch (error) {
-    place.replaceChildren(trouble(error));
+    if (asked === tokens) place.replaceChildren(trouble(error));
   } finally {
     button.disabled = false;
   }
@@ -261,13 +340,15 @@ function confirmed() {
 async function forget() {
   const [user, item] = [$("forget-user").value.trim(), $("forget-item").value.trim()];
   const body = item ? { interactions: [{ user, item }] } : { user };
+  const asked = tokens;
   const plan = await (await post("/v1/forget", { ...body, dry_run: true })).json();
+  if (asked !== tokens) return [];
   const retrained = plan.shards.filter((shard) => shard.retrains).length;
   $("confirm-text").textContent = item ? `What user ${user} did with item ${item}.` : `Everything of user ${user}.`;
   $("confirm-plan").textContent = `Interactions that go: ${plan.counts.interactions}; shards that are trained again: ${retrained}. This cannot be undone.`;
   if (!await confirmed()) return [element("p", { class: "quiet" }, "Nothing was forgotten.")];
   const reply = await (await post("/v1/forget", body, { "Idempotency-Key": crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}` })).json();
-  $("forget-form").reset();
+  if (asked === tokens) $("forget-form").reset();
   return [element("p", {}, "Accepted as ", short(reply.request.request), "; due ", time(reply.request.due), ".")];
 }
 
@@ -277,8 +358,10 @@ function decoded(part) {
 }
 
 async function showCertificate(id) {
+  const asked = tokens;
   try {
     const text = await (await ask(`/v1/certificates/${encodeURIComponent(id)}`)).text();
+    if (asked !== tokens) return;
     $("certificate-bytes").value = text;
     $("certificate-text").textContent = JSON.stringify(JSON.parse(decoded(text.split(".")[1])), null, 2);
     const link = $("certificate-file");
@@ -288,7 +371,7 @@ async function showCertificate(id) {
     $("certificate").showModal();
     $("certificate-bytes").scrollTop = 0;
   } catch (error) {
-    showTrouble(error);
+    if (asked === tokens) showTrouble(error);
   }
 }
 
@@ -305,6 +388,7 @@ $("token-form").addEventListener("submit", (event) => {
   token = $("token").value.trim();
   if (token) sessionStorage.setItem("lethe-token", token); else sessionStorage.removeItem("lethe-token");
   $("token").value = "";
+  clear();
   watch();
 });
 watch();

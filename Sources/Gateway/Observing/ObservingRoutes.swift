@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Messages
 import ZeroMQ
@@ -92,6 +93,8 @@ struct ObservingRoutes {
         }
         var response = Response(status: .ok, body: body)
         response.headers[.contentType] = "text/event-stream"
+        // A proxy that gathers before it passes on (nginx) would keep the events back.
+        if let name = HTTPField.Name("X-Accel-Buffering") { response.headers[name] = "no" }
         response.headers[.cacheControl] = "no-store"
         response.headers[.xContentTypeOptions] = "nosniff"
         return response
