@@ -29,10 +29,13 @@ struct NamelessDutiesTests {
 
     @Test("A part of an operation says whose it is in its own field")
     func part() throws {
-        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
+        var snapshot = CoordinatorFixture.snapshot(shards: 1, adapters: true)
+        snapshot.shards[0].adapter?.trainer = "a"
+        var fixture = CoordinatorFixture(snapshot)
         fixture.hello("a", copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: "a0")])
+        fixture.hello("b")
         fixture.ask(.verify(.init(request: nil)), id: name)
-        let task = try #require(fixture.status.workers.first?.tasks.first { $0.kind == "replay" })
+        let task = try #require(fixture.status.workers.flatMap(\.tasks).first { $0.kind == "replay" })
         #expect(task.operation == name && task.description == "replay for an operation")
     }
 }

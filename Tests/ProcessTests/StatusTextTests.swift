@@ -49,6 +49,23 @@ struct StatusTextTests {
         #expect(text.contains("x") && text.contains("1, 1"))
     }
 
+    @Test("A request or an operation is named once, whether its coordinator says it in the line or beside it")
+    func named() throws {
+        var reply = try reply()
+        reply.report.stuck = ["signing a certificate", "signing the certificate of ticket-4711"].map { line in
+            StatusReport.StuckDuty(
+                kind: "finish", description: line, request: "ticket-4711", code: "disk-full", reason: "full",
+                attempts: 4)
+        }
+        var task = StatusReport.Task(kind: "score", description: "score for an operation")
+        task.operation = "0123456789"
+        reply.report.workers[0].tasks = [task]
+        let text = StatusText(reply, on: Terminal()).text
+        #expect(text.contains("stuck: signing a certificate (ticket-4711), attempt 4 (disk-full): full"))
+        #expect(text.contains("stuck: signing the certificate of ticket-4711, attempt 4 (disk-full): full"))
+        #expect(text.contains("(01234567)"))
+    }
+
     private func lines(_ terminal: Terminal) throws -> [String] {
         StatusText(try reply(), on: terminal).text.split(separator: "\n", omittingEmptySubsequences: false).map(
             String.init)
