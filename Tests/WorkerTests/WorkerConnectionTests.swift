@@ -62,6 +62,34 @@ struct WorkerConnectionTests {
         #expect(connection.wait(at: lost ?? 0) == 1)
     }
 
+    @Test func `Whoever is refused over a connection that was there greets again after 1 second, and ever later`() {
+        var connection = ConnectionState()
+        _ = connection.tick(at: 0)
+        connection.welcomed(welcome, at: 0)
+        let wasTaken = connection.refused(at: 5)
+        #expect(wasTaken && !connection.isConnected && connection.wait(at: 5) == 1)
+        var (now, pauses) = (5.0, [Double]())
+        for _ in 0..<4 {
+            let pause = connection.wait(at: now)
+            pauses.append(pause)
+            now += pause
+            #expect(connection.tick(at: now) == [.connect(address: 0)])
+            // That changes nothing: it is not a loss.
+            let isLost = connection.refused(at: now)
+            #expect(!isLost)
+        }
+        #expect(pauses == [1, 2, 4, 8])
+    }
+
+    @Test func `A duplicate is one for good once its own connection of before would have been given up`() {
+        var connection = ConnectionState()
+        #expect([10, 99.9, 100].map { connection.isDuplicate(at: $0) } == [false, false, true])
+        // One that was taken in between begins anew.
+        _ = connection.tick(at: 100)
+        connection.welcomed(welcome, at: 100)
+        #expect([101, 190, 191].map { connection.isDuplicate(at: $0) } == [false, false, true])
+    }
+
     @Test("Any traffic counts as a sign of life")
     func traffic() {
         var connection = ConnectionState()

@@ -16,6 +16,8 @@ package struct ConnectionState: Sendable {
     package static let firstAttempt = 1.0
     package static let longestAttempt = 32.0
     package static let longestPatience = 30.0
+    /// Longer than a coordinator believes in a connection of which nothing is heard.
+    package static let longestDuplication = 90.0
 
     private enum Phase { case idle, greeting, connected }
     private var phase = Phase.idle
@@ -31,6 +33,8 @@ package struct ConnectionState: Sendable {
     package private(set) var address = 0
     /// Attempts in vain since the last welcome.
     private var missed = 0
+    /// When a coordinator first had another worker of this one's id, since the last welcome.
+    private var duplicateSince: Double?
 
     /// - Parameter addresses: how many there are to try.
     package init(addresses: Int = 1) {
@@ -68,6 +72,7 @@ package struct ConnectionState: Sendable {
         phase = .connected
         attempt = Self.firstAttempt
         missed = 0
+        duplicateSince = nil
         period = welcome.heartbeatSeconds
         liveness = welcome.liveness
         lastReceived = now
@@ -81,6 +86,15 @@ package struct ConnectionState: Sendable {
         phase = .greeting
         lastSent = now
         return true
+    }
+
+    /// It is refused as another one with the id of a worker that is here.
+    ///
+    /// - Returns: whether that is so for good: its own connection of before would have been given up by now.
+    package mutating func isDuplicate(at now: Double) -> Bool {
+        let since = duplicateSince ?? now
+        duplicateSince = since
+        return now >= since + Self.longestDuplication
     }
 
     /// Any message, and any part of one, counts as a sign of life.

@@ -2,20 +2,13 @@ import Messages
 
 /// Refusals: those that nothing but another start of this worker can change end it; the others are asked about again.
 extension WorkerLoop {
-    /// Longer than a coordinator believes in a connection of which nothing is heard: who is a duplicate still is one.
-    static let longestDuplication = 90.0
-
     func refused(
         _ code: ErrorCode, _ message: String, _ state: inout WorkerLogic, _ compute: ComputeThread,
         _ storage: StorageThread
     ) throws {
         let refusal = WorkerError.refused(code: code, message: message)
         guard code.isRefusalThatMayPass, configuration.disposal != .deletedAtOnce else { throw refusal }
-        if code == .duplicateWorker {
-            let since = duplicateSince ?? now
-            duplicateSince = since
-            guard now < since + Self.longestDuplication else { throw refusal }
-        }
+        if code == .duplicateWorker, connection.isDuplicate(at: now) { throw refusal }
         // It did answer.
         attempts = 0
         warn("\(refusal); asking again")

@@ -28,8 +28,6 @@ final class WorkerLoop {
     private var warnings: Set<String> = []
     /// The number of the address at which a coordinator took this worker last; nil: none did, or it does not any more.
     private var takenAt: Int?
-    /// Since when a coordinator has another worker of this one's id; nil: a worker was welcomed since, or it has none.
-    var duplicateSince: Double?
     var threadsRunning = 0
     var notes = ClearedNotes()
     /// The cluster that the shards on the disk are of.
@@ -249,7 +247,7 @@ final class WorkerLoop {
     }
 
     func noteWelcome() {
-        (attempts, warnings, duplicateSince, takenAt) = (0, [], nil, connection.address)
+        (attempts, warnings, takenAt) = (0, [], connection.address)
     }
 
     /// Whether the coordinator that answers is the one that took this worker last; no longer.
