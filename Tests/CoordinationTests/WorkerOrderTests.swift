@@ -117,10 +117,12 @@ struct WorkerOrderTests {
         fixture.wait(10_000)
         fixture.ask(.order(WorkerOrder(worker: "a", verb: .drain)), id: "o")
         let commands = fixture.commands
+        // The audit log says what was ordered.
         #expect(
-            commands.contains { if case .setDuty(_, let record) = $0.command { record.duty == .work } else { false } })
+            commands.contains { if case .setDuty(_, let record) = $0.command { record.duty == .drain } else { false } })
         for command in commands { fixture.feed(.ledger(command.id, .committed(fixture.coordinator.snapshot))) }
         #expect(fixture.replies.count == 1 && fixture.status.workers.first?.duty == .work)
+        #expect(fixture.fleet["a"]?.duty == .work)
         // The process that was away then is to be drained; the next one is not.
         var (old, new) = (fixture, fixture)
         old.hello("a", peer: "a2") { ($0.name, $0.uptimeSeconds) = ("pod:1", 70) }

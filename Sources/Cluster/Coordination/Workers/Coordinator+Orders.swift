@@ -16,7 +16,7 @@ extension Coordinator {
             let word = SettledWord(request: ticket.request, wanted: .order(order), outcome: .ordered(answer))
             words.begin(word, for: ticket)
             var record = worker.record
-            record.duty = drainedSince(worker, order.verb) == nil ? order.verb.duty : .work
+            record.duty = order.verb.duty
             write(.setDuty(word, record))
         }
     }
@@ -24,7 +24,7 @@ extension Coordinator {
     /// The ledger has it.
     mutating func ordered(_ word: SettledWord, _ record: WorkerRecord) {
         guard case .order(let order) = word.wanted else { return settle(word) }
-        // It may have come or gone meanwhile.
+        // The audit log has the order; the list gets what is left of it.
         let drained = roster[record.worker].flatMap { drainedSince($0, order.verb) }
         roster.update(record.worker) {
             ($0.duty, $0.drainedSince) = (order.verb.duty, nil)
