@@ -57,18 +57,18 @@ struct StagedFolderTests {
         #expect(try fixture.names.count == 4)
     }
 
-    @Test("Only the imports that are named are kept, and nothing that a killed process left")
+    @Test("Only the files that are named are kept, and nothing that a killed process left")
     func keeping() throws {
         let batches = StagedFixture.batches(seed: 14, sizes: [10, 20], people: 4)
         for id in ["1", "2", "3"] { try fixture.write(batches, importID: id) }
         let left = fixture.file(5, importID: "1").appendingPathExtension("lethe-temporary")
         let foreign = fixture.imports.folder.appendingPathComponent("foreign")
         for file in [left, foreign, left.appendingPathExtension("batch")] { try Data("left".utf8).write(to: file) }
-        try fixture.imports.keepOnly(imports: ["1", "3", "4"])
         let kept = ["1", "3"].flatMap { id in (0..<2).map { fixture.file($0, importID: id).lastPathComponent } }
+        try fixture.imports.keepOnly(files: Set(kept + ["never there"]))
         #expect(try fixture.names == kept.sorted())
         for id in ["1", "3"] { #expect(try fixture.people(0..<2, importID: id) == StagedPerson.all(batches)) }
-        try fixture.imports.keepOnly(imports: [])
+        try fixture.imports.keepOnly(files: [])
         #expect(try fixture.names.isEmpty)
     }
 }

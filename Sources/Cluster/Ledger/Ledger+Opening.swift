@@ -108,8 +108,7 @@ extension Ledger {
         try withdrawStagesUnderQuarantine(at: time)
         let pending = try read { try Meta.purgePending.value(Bool.self, $0) ?? false }
         try dropAbandonedImports(at: time)
-        try stagedImports.keepOnly(
-            imports: Set(read { try String.fetchAll($0, sql: "SELECT import FROM imports") }))
+        try stagedImports.keepOnly(files: read(namesOfBatches))
         try noteOlderTombstones()
         try wrapOlderCertificates(at: time)
         if pending { try purge() } else { try deleteUnnamedAdapterFiles() }

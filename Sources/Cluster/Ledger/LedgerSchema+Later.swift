@@ -237,6 +237,17 @@ extension LedgerSchema {
                 """)
     }
 
+    static func keysOfBatches(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- slot, key: of the batch; NULL: it is under its import's, as a release before left it. file: how often it was
+                -- written anew, without the rows of people who were forgotten meanwhile.
+                ALTER TABLE staged_batches ADD COLUMN slot INTEGER;
+                ALTER TABLE staged_batches ADD COLUMN key INTEGER;
+                ALTER TABLE staged_batches ADD COLUMN file INTEGER NOT NULL DEFAULT 0;
+                """)
+    }
+
     /// What a request leaves is stored packed, and hashes as bytes (`ClosedRequest`, `StoredHash`). Rows of before stay as they
     /// are: blobs are packed, texts are not.
     static func packedEvidence(_ db: Database) throws {

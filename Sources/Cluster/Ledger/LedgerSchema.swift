@@ -28,6 +28,7 @@ enum LedgerSchema {
         migrator.registerMigration("fleet", migrate: fleet)
         migrator.registerMigration("stages on record", migrate: stagesOnRecord)
         migrator.registerMigration("sealed sums", migrate: sealedSums)
+        migrator.registerMigration("keys of batches", migrate: keysOfBatches)
         return migrator
     }
 

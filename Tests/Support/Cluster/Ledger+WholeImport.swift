@@ -12,12 +12,20 @@ extension Ledger {
         at time: Date,
         requestID: String? = nil
     ) throws -> ImportOutcome {
-        var progress = try beginImport(
-            importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
-            people: people, leavers: leavers, negatives: negatives, at: time, requestID: requestID)
+        func begin() throws -> ImportProgress {
+            try beginImport(
+                importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
+                people: people, leavers: leavers, negatives: negatives, at: time, requestID: requestID)
+        }
+        var progress = try begin()
         while true {
-            if case .done(let outcome) = progress { return outcome }
-            progress = try continueImport(importID: importID, at: time)
+            switch progress {
+            case .done(let outcome): return outcome
+            case .underWay: progress = try continueImport(importID: importID, at: time)
+            case .waiting:
+                for other in try importsUnderWay() { _ = try continueImport(importID: other, at: time) }
+                progress = try begin()
+            }
         }
     }
 }

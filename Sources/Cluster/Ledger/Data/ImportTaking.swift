@@ -22,6 +22,8 @@ struct ImportTaking: Codable {
 package enum ImportProgress: Sendable {
     /// Some people are taken in; to be continued.
     case underWay
+    /// Nothing was done: another one is being taken in first. To be begun again once it is done.
+    case waiting
     case done(ImportOutcome)
 }
 

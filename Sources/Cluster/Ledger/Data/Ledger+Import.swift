@@ -11,7 +11,7 @@ extension Ledger {
     /// else waits for the ledger goes in between. Killed in the middle, the import has given each person the old or the new
     /// state; it is under way (`importsUnderWay`) until `continueImport` has taken in the rest. Where an import concerns others
     /// than those whom it names (another prompt configuration, another title of an item that is there, new rows under tallrec,
-    /// which shift the benchmark's positions), it is one transaction.
+    /// which shift the benchmark's positions), it is one transaction. One at a time: of two that name somebody the later one counts.
     ///
     /// - `batches`: how many batches there are: sequence numbers 0 ..< batches.
     /// - `prompts`: taken as a whole where no configuration is recorded.
@@ -29,6 +29,7 @@ extension Ledger {
         at time: Date, requestID: String? = nil
     ) throws -> ImportProgress {
         if try read({ try taking(importID, $0) }) != nil { return .underWay }
+        guard try importsUnderWay().isEmpty else { return .waiting }
         return try abandoningImport(importID, at: time) {
             try begin(
                 importID: importID, batches: batches, prompts: prompts, given: given, changePrompts: changePrompts,
@@ -66,7 +67,6 @@ extension Ledger {
             let changes = before?.changes(to: prompts) ?? []
             guard changes.isEmpty || changePrompts else { throw LedgerError.promptsDiffer(changes) }
             let refused = try requireComplete(importID, batches: batches, db)
-            for other in try importsBeingTaken(db) { try takeRest(of: other, at: time, db) }
             let staged = try staged(importID, sequences: 0..<max(0, batches), db)
             let dealing = try recordDealing(people, leavers: staged == nil ? [] : leavers, of: importID, db)
             let drawing = try drawing(negatives, from: staged, of: importID)

@@ -4,7 +4,7 @@ import Messages
 import Recommendation
 
 /// Imports that are taken in by portions. Between two of them anything may happen to the ledger but what would change the data
-/// of the rest: a forget request for somebody whom the import names has the rest taken in first.
+/// of the rest: a forget request for somebody whom the import names has that person's rows taken in first.
 extension Ledger {
     /// Imports that were begun and are to be continued.
     package func importsUnderWay() throws -> [String] { try read(importsBeingTaken) }
@@ -29,10 +29,7 @@ extension Ledger {
     /// What is left, at one go, within a transaction that needs it.
     func takeRest(of importID: String, at time: Date, _ db: Database) throws {
         _ = try takePortion(of: importID, ImportPortion(seconds: .infinity), at: time, db)
-        // What follows in the transaction builds on it.
-        if !afterWriting.isEmpty { catalogueIsChanging = true }
-        for work in afterWriting { work() }
-        afterWriting = []
+        takeAsWritten()
     }
 
     /// Tokens of the items that imports under way name: they stay in the catalogue until those are taken in.
@@ -74,11 +71,15 @@ extension Ledger {
             }
         }
         var outcome = run.outcome
+        let uses = run.rebuilding.uses
         outcome.shardsChanged = try finish(&run.rebuilding, db)
         try requireRoom(db)
         for shard in outcome.shardsChanged { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }
         taking.outcome.add(outcome)
-        if isAtEnd { return .done(try end(importID, taking.outcome, requestID: taking.requestID, at: time, db)) }
+        if isAtEnd {
+            try removeItemsLeft(by: importID, uses, db)
+            return .done(try end(importID, taking.outcome, requestID: taking.requestID, at: time, db))
+        }
         try set(taking, of: importID, db)
         let next = KeptReader(position: taking.position, reader: reader, shortened: taking.outcome.shortened)
         afterWriting.append { [self] in readers[importID] = next }

@@ -23,6 +23,11 @@ struct StagedBatches {
         try folder.people(importID: importID, batches: sequences, key: key)
     }
 
+    /// nil: the batch has no rows of these people.
+    func parted(from people: Set<PersonLookup>, _ sequence: Int) throws -> (rest: StagedBatch, rows: [StagedRow])? {
+        try folder.parted(from: people, importID: importID, batch: sequence, key: key)
+    }
+
     func rows(of person: PersonLookup) throws -> [StagedRow] {
         try folder.rows(of: person, importID: importID, batches: sequences, key: key)
     }
@@ -84,10 +89,14 @@ extension Ledger {
                 if last?.user != new.user { last = (new.user, lookup(new.user)) }
                 if let last { batch.rows.append(StagedRow(lookup: last.lookup, interaction: new)) }
             }
-            try stagedImports.write(batch, importID: importID, sequence: sequence, key: importKey(importID, db))
+            _ = try importKey(importID, db)
+            let own = try makeKey()
+            try stagedImports.write(batch, importID: importID, sequence: sequence, key: own.key)
             try db.execute(
-                sql: "INSERT INTO staged_batches (import, sequence, time, refused) VALUES (?, ?, ?, ?)",
-                arguments: [importID, sequence, time.milliseconds, refused])
+                sql: """
+                    INSERT INTO staged_batches (import, sequence, time, refused, slot, key) VALUES (?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [importID, sequence, time.milliseconds, refused, own.reference.slot, own.reference.id])
             if stagedPeople[importID] != nil {
                 let people = batch.rows.map(\.lookup)
                 afterWriting.append { [self] in stagedPeople[importID]?.formUnion(people) }
@@ -95,15 +104,20 @@ extension Ledger {
         }
     }
 
-    /// The key of an import in progress; made with its first batch.
+    func makeKey() throws -> (reference: KeyReference, key: SymmetricKey) {
+        guard let made = try makeKeys(1).first else {
+            throw LedgerError.storage(path: keys.folder.path, reason: "no key was made")
+        }
+        return made
+    }
+
+    /// The key of an import in progress, of those batches that have none of their own; made with its first batch.
     func importKey(_ importID: String, _ db: Database) throws -> SymmetricKey {
         if let known = try importReference(importID, db) {
             guard let key = try livingKey(known) else { throw LedgerError.unknownImport(id: importID) }
             return key
         }
-        guard let made = try makeKeys(1).first else {
-            throw LedgerError.storage(path: keys.folder.path, reason: "no key was made")
-        }
+        let made = try makeKey()
         try db.execute(
             sql: "INSERT INTO imports (import, slot, key) VALUES (?, ?, ?)",
             arguments: [importID, made.reference.slot, made.reference.id])
@@ -120,7 +134,37 @@ extension Ledger {
     func staged(_ importID: String, sequences: some Sequence<Int>, _ db: Database) throws -> StagedBatches? {
         guard let reference = try importReference(importID, db) else { return nil }
         guard let key = try livingKey(reference) else { throw LedgerError.unknownImport(id: importID) }
-        return StagedBatches(folder: stagedImports, importID: importID, sequences: Array(sequences), key: key)
+        var folder = stagedImports
+        folder.own = try ownBatches(importID, db).mapValues { batch in
+            guard let key = try livingKey(batch.reference) else { throw LedgerError.unknownImport(id: importID) }
+            return StagedImports.OwnBatch(file: batch.file, key: key)
+        }
+        return StagedBatches(folder: folder, importID: importID, sequences: Array(sequences), key: key)
+    }
+
+    /// Batches with a key of their own, by number.
+    func ownBatches(_ importID: String, _ db: Database) throws -> [Int: (file: Int, reference: KeyReference)] {
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT sequence, file, slot, key FROM staged_batches WHERE import = ? AND slot IS NOT NULL",
+            arguments: [importID])
+        return try rows.reduce(into: [:]) { found, row in
+            let file = try row.count("file", in: "staged_batches")
+            found[try row.count("sequence", in: "staged_batches")] = (
+                file, try KeyReference(row: row, in: "staged_batches")
+            )
+        }
+    }
+
+    /// Of the files of all that is staged.
+    func namesOfBatches(_ db: Database) throws -> Set<String> {
+        let rows = try Row.fetchAll(db, sql: "SELECT import, sequence, file FROM staged_batches")
+        return try Set(
+            rows.map { row in
+                StagedPlace.name(
+                    importID: try row.value("import", in: "staged_batches"),
+                    sequence: try row.count("sequence", in: "staged_batches"),
+                    file: try row.count("file", in: "staged_batches"))
+            })
     }
 
     func staged(_ importID: String, _ db: Database) throws -> StagedBatches? {
@@ -143,11 +187,13 @@ extension Ledger {
         if isStaged { try abandonImport(importID: importID, at: time) }
     }
 
-    /// Drops what is staged of imports that nobody has continued for `stagingLifetime`.
+    /// Drops what is staged of imports that nobody has continued for `stagingLifetime`; none while one is being taken in, for
+    /// which others may wait.
     ///
     /// - Returns: their ids.
     @discardableResult
     package func dropAbandonedImports(at time: Date) throws -> [String] {
+        guard try importsUnderWay().isEmpty else { return [] }
         let last = time.addingTimeInterval(-Ledger.stagingLifetime)
         let stale = try read { db in
             try String.fetchAll(
@@ -174,6 +220,7 @@ extension Ledger {
     func clearStaging(_ importID: String, _ db: Database) throws {
         guard let reference = try importReference(importID, db) else { return }
         keyChanges.obsolete.append(reference)
+        keyChanges.obsolete += try ownBatches(importID, db).values.map(\.reference)
         try db.execute(sql: "DELETE FROM staged_batches WHERE import = ?", arguments: [importID])
         try db.execute(sql: "DELETE FROM imports WHERE import = ?", arguments: [importID])
         afterWriting.append { [self] in

@@ -38,6 +38,9 @@ struct ForgetSelection {
     /// Users that the request names whole and that were there.
     var wholeUsers = 0
     var alreadyForgotten = 0
+    /// Items that nobody names any more stay: an import is being taken in that held something of it, and sees to them at its
+    /// end.
+    var keepsItems = false
 }
 
 extension Ledger {

@@ -12,7 +12,7 @@ extension Ledger {
     ///
     /// An item that only forgotten rows named leaves the catalogue too: its title may say something about the person. An
     /// import in progress that holds forgotten data is dropped and has to be sent again; so is one that cannot be read, whoever is
-    /// in it.
+    /// in it. One that is being taken in goes on without the people who are named (`takeOut`).
     ///
     /// - Throws: `LedgerError.unknownData` (nothing was done), `.requestConflict`, `.invalidRequest`.
     package func forget(
@@ -30,11 +30,9 @@ extension Ledger {
                 }
                 let method = try ForgetProcedure(request, default: configuration.method)
                 var selection = try select(request, db)
-                let underWay = try importsBeingTaken(db).filter(selection.imports.contains)
-                if !underWay.isEmpty {
-                    // What is left of them holds what is to be forgotten.
-                    for importID in underWay { try takeRest(of: importID, at: time, db) }
+                if try takeOut(selection, at: time, db) {
                     selection = try select(request, db)
+                    selection.keepsItems = try !importsBeingTaken(db).isEmpty
                 }
                 return try carryOut(selection, method, requestID, fingerprint: fingerprint, at: time.stored, db)
             }
@@ -121,7 +119,7 @@ extension Ledger {
         keys.leave(self)
         // Whose record was damaged may have counted before that was seen.
         if !uses.likes.isEmpty || !(selection.damaged + selection.partlyDamaged).isEmpty { touched.changesLikes = true }
-        try removeItems(uses, db)
+        try removeItems(uses, keepsAll: selection.keepsItems, db)
         _ = try write(summaries, db)
         for shard in effect.shards.keys.sorted() {
             try dropKey(ofShard: shard, db)
@@ -181,26 +179,30 @@ extension Ledger {
     }
 
     /// Items that somebody had and nobody names any more leave the catalogue; `purge` removes what SQLite leaves of them.
-    private func removeItems(_ counts: CatalogueCounts, _ db: Database) throws {
+    ///
+    /// - `keepsAll`: they stay, and nothing that was answered with them.
+    private func removeItems(_ counts: CatalogueCounts, keepsAll: Bool, _ db: Database) throws {
         let catalogue = try catalogue(db)
-        let kept = try itemsBeingTaken(db)
-        var gone: [Int64] = []
-        for (item, count) in counts.uses.sorted(by: { $0.key < $1.key })
-        where counts.had.contains(item) && (catalogue[item]?.uses ?? 0) + count <= 0 {
-            if !kept.isEmpty, let token = catalogue[item]?.token, kept.contains(token) { continue }
-            try db.execute(sql: "DELETE FROM items WHERE id = ?", arguments: [item])
-            gone.append(item)
-        }
-        if !gone.isEmpty {
-            try dropImports(naming: Set(gone.compactMap { catalogue[$0]?.token }), db)
-            try Meta.catalogueTraces.set(true, db)
-            try Meta.purgePending.set(true, db)
-        }
-        afterWriting.append { [self] in
-            cachedCatalogue?.count(counts)
-            for item in gone { cachedCatalogue?.remove(item) }
-        }
+        let kept = keepsAll ? [] : try itemsBeingTaken(db)
+        let gone = counts.uses.filter { item, count in
+            guard counts.had.contains(item), let entry = catalogue[item] else { return false }
+            return entry.uses + count <= 0 && !kept.contains(entry.token)
+        }.keys.sorted()
         touched.items.formUnion(gone.compactMap { catalogue[$0]?.token })
+        afterWriting.append { [self] in cachedCatalogue?.count(counts) }
+        if !keepsAll { try remove(items: gone, db) }
+    }
+
+    /// - `gone`: ascending.
+    func remove(items gone: [Int64], _ db: Database) throws {
+        guard !gone.isEmpty else { return }
+        let catalogue = try catalogue(db)
+        let tokens = Set(gone.compactMap { catalogue[$0]?.token })
+        for item in gone { try db.execute(sql: "DELETE FROM items WHERE id = ?", arguments: [item]) }
+        try dropImports(naming: tokens, db)
+        try Meta.catalogueTraces.set(true, db)
+        try Meta.purgePending.set(true, db)
+        afterWriting.append { [self] in for item in gone { cachedCatalogue?.remove(item) } }
     }
 
     /// Imports in progress with the titles of items that left the catalogue are sent again.

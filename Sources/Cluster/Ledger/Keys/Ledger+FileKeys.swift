@@ -29,10 +29,7 @@ extension Ledger {
         if let reference = try reference(ofFile: name, db), let key = try livingKey(reference) {
             return (reference, key)
         }
-        guard let made = try makeKeys(1).first else {
-            throw LedgerError.storage(path: keys.folder.path, reason: "no key was made")
-        }
-        return made
+        return try makeKey()
     }
 
     func write(_ bytes: [UInt8], name: String, key: SymmetricKey) throws(LedgerError) {

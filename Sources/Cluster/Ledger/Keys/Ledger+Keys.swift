@@ -21,7 +21,8 @@ package enum CommitStep: CaseIterable, Sendable {
 
 /// A person has a key, under which the record lies in the database and prompts on workers' disks; a shard from the first time on
 /// that it is given out. `people` and `shards` say where they lie (slot, key). Adapters' files (`Ledger+FileKeys`), what is kept
-/// for corrections, imports in progress, the sums behind manifests (`sums`) and a partition's centres have keys of their own.
+/// for corrections, the batches of imports in progress, the sums behind manifests (`sums`) and a partition's centres have keys of
+/// their own.
 ///
 /// A commit is durable before the keys that it gave up are overwritten, and they are overwritten before anybody is told. A
 /// process that is killed in between does the rest when it is started again: every slot without an owner is overwritten.
@@ -130,8 +131,10 @@ extension Ledger {
     private static let owners = [
         ("people", "slot", "key"), ("shards", "slot", "key"), ("adapters", "slot", "key"),
         ("corrections", "slot", "key"), ("corrections", "changes_slot", "changes_key"), ("imports", "slot", "key"),
-        ("sums", "slot", "key"), ("partition", "slot", "key"),
+        ("sums", "slot", "key"), ("partition", "slot", "key"), (batches, "slot", "key"),
     ]
+    /// They have no row number.
+    private static let batches = "staged_batches"
 
     /// Everything that has a key.
     ///
@@ -170,8 +173,21 @@ extension Ledger {
         _ = try keys.destroyAll(except: owners())
     }
 
+    private func dropImportsWithoutKeys() throws {
+        let rows = try read {
+            try Row.fetchAll(
+                $0,
+                sql: "SELECT import, slot, key FROM staged_batches WHERE slot IS NOT NULL ORDER BY import, sequence")
+        }
+        let lost = try rows.filter { try livingKey(KeyReference(row: $0, in: Self.batches)) == nil }
+        guard !lost.isEmpty else { return }
+        let imports: Set<String> = try Set(lost.map { try $0.value("import", in: Self.batches) })
+        try commit { db in for importID in imports.sorted() { try clearStaging(importID, db) } }
+    }
+
     private func dropLostKeys(at time: Date) throws {
-        for (table, slot, key) in Self.owners where table != "people" {
+        try dropImportsWithoutKeys()
+        for (table, slot, key) in Self.owners where table != "people" && table != Self.batches {
             let rows = try read {
                 try Row.fetchAll(
                     $0,

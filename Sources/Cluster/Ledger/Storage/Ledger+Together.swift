@@ -24,6 +24,7 @@ extension Ledger {
         try requireTransaction(db)
         let (keysBefore, followers, head) = (keyChanges, afterCommit.count, sealing.staged)
         let wasAhead = catalogueIsChanging
+        catalogueIsChanging = false
         do {
             let result = try LedgerFiles.mappingErrors(at: database.path) {
                 var result: Result?
@@ -34,12 +35,12 @@ extension Ledger {
                 guard let result else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
                 return result
             }
-            if !afterWriting.isEmpty { catalogueIsChanging = true }
+            if wasAhead || !afterWriting.isEmpty { catalogueIsChanging = true }
             for work in afterWriting { work() }
             afterWriting = []
             return result
         } catch {
-            if catalogueIsChanging && !wasAhead { readAnew() }
+            if catalogueIsChanging { readAnew() }
             // Reading anew from within the transaction gives what earlier calls wrote, which may yet be undone.
             catalogueIsChanging = true
             afterWriting = []

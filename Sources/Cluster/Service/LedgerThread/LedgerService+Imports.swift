@@ -36,6 +36,7 @@ extension LedgerService {
                 importID: importID, batches: request.batches, prompts: request.prompts, given: request.given,
                 changePrompts: request.changePrompts, people: request.newPeople ?? .hash,
                 leavers: request.leavers ?? [], negatives: request.negatives ?? 0, at: Date(), requestID: requestID)
+            if case .waiting = progress { return importsWaiting.append((request, requestID)) }
             follow(progress, importID, requestID: requestID)
         } catch {
             fail(importID, error)
@@ -66,7 +67,7 @@ extension LedgerService {
     private func continueImport(_ importID: String, requestID: String?) {
         importsFollowed.remove(importID)
         do {
-            // A forget request may have had the rest taken in.
+            // A forget request may have had the rest taken in, of one that a release before staged.
             if let requestID, let known = try ledger.importOutcome(requestID: requestID) {
                 return end(importID, known, requestID: requestID)
             }
@@ -82,6 +83,7 @@ extension LedgerService {
             tellChange()
             guard importsFollowed.insert(importID).inserted else { return }
             later?(.call { $0.continueImport(importID, requestID: requestID) })
+        case .waiting: break
         case .done(let outcome): end(importID, outcome, requestID: requestID)
         }
     }
@@ -108,12 +110,22 @@ extension LedgerService {
     private func fail(_ importID: String, _ error: any Error) {
         let error = ClientError(of: error)
         let isUnderWay = (try? ledger.importsUnderWay())?.contains(importID) ?? false
+        // Nobody waits for what goes on when somebody has made room.
+        if isUnderWay { for waiting in takeWaiting() { tell(waiting.request.importID, .failure(error)) } }
         tell(importID, .failure(error.code == .diskFull && isUnderWay ? .noRoomForTheRest : error))
     }
 
     private func tell(_ importID: String, _ reply: Result<Data, ClientError>) {
         tellChange()
         for waiter in importWaiters.removeValue(forKey: importID) ?? [] { waiter(self, reply) }
+        for waiting in takeWaiting() {
+            later?(.call { $0.beginImport(waiting.request, requestID: waiting.requestID) })
+        }
+    }
+
+    private func takeWaiting() -> [(request: ClientRequest.FinishImport, requestID: String)] {
+        defer { importsWaiting = [] }
+        return importsWaiting
     }
 
     private func tellChange() {

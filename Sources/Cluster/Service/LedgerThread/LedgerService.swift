@@ -26,6 +26,8 @@ final class LedgerService {
     var closings = Closings<LedgerWrite>()
     /// Who waits for an import.
     var importWaiters: [String: [ImportWaiter]] = [:]
+    /// Imports that follow once those under way are taken in, in the order in which they came.
+    var importsWaiting: [(request: ClientRequest.FinishImport, requestID: String)] = []
     /// Imports whose next portion waits already.
     var importsFollowed: Set<String> = []
     /// Told what status shows of the ledger, whenever that changed.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Messages
 
@@ -9,13 +10,17 @@ extension StagedImports {
         try LedgerFiles.keepOnly(Set(names.filter { !$0.hasPrefix(prefix) }), in: folder)
     }
 
-    /// Deletes every other file in the folder, and what killed processes left of these imports' files.
-    func keepOnly(imports: Set<String>) throws {
-        let prefixes = Set(imports.map(StagedPlace.prefix))
-        let kept = try names().filter { name in
-            StagedPlace.isBatch(name) && prefixes.contains { name.hasPrefix($0) }
+    /// Deletes every file but these: also what killed processes left of these imports' batches.
+    func keepOnly(files: Set<String>) throws { try LedgerFiles.keepOnly(files, in: folder) }
+
+    /// Deletes files that were written anew: what was in them is lost once their keys are destroyed as well.
+    func remove(_ places: [StagedPlace]) throws {
+        for place in places {
+            guard unlink(place.path) == 0 || errno == ENOENT else {
+                throw LedgerError(FileFailure("cannot delete", place.path))
+            }
         }
-        try LedgerFiles.keepOnly(Set(kept), in: folder)
+        if !places.isEmpty { try LedgerFiles.synchronise(directory: folder) }
     }
 
     private func names() throws -> [String] {

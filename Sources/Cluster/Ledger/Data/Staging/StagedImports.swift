@@ -4,14 +4,23 @@ import Foundation
 
 /// What was sent of imports that are not finished: a folder of files, one a batch.
 ///
-/// A file says how large its batch is and which batches are of the same import; everything else is sealed under the
-/// import's key. Within a batch rows lie in the order of people, so that an import of any size can be gone through person
+/// A file says how large its batch is and which batches are of the same import; everything else is sealed, each batch under a
+/// key of its own (`own`): what is forgotten while an import is taken in leaves the batches that have it, and no other. Within a batch rows lie in the order of people, so that an import of any size can be gone through person
 /// by person, a part of all people at once, and what is staged of one person is found without reading the rest.
 ///
 /// `LedgerError.corrupt` is thrown for a file that is missing, cut or changed, or belongs to another import, number or key;
 /// `.diskFull` and `.storage` for what the system refuses. Batches are named by their numbers, which ascend.
 struct StagedImports: Sendable {
+    /// A batch with a key of its own.
+    struct OwnBatch: Sendable {
+        /// How often it was written anew.
+        var file = 0
+        var key: SymmetricKey
+    }
+
     let folder: URL
+    /// Of the import that is read, by number; the other batches are under the key that is given.
+    var own: [Int: OwnBatch] = [:]
 
     /// Makes the folder where it is missing.
     init(folder: URL) throws {
@@ -49,7 +58,7 @@ struct StagedImports: Sendable {
         var people: Set<PersonLookup> = []
         for sequence in batches {
             let place = place(importID, sequence)
-            let file = try StagedFile(place, key: key)
+            let file = try StagedFile(place, key: self.key(of: sequence, key))
             let index = try file.index()
             for number in index[.rows].indices {
                 let bytes = try file.piece(.rows, number, of: index)
@@ -69,7 +78,7 @@ struct StagedImports: Sendable {
         var rows: [StagedRow] = []
         for sequence in batches {
             let place = place(importID, sequence)
-            let file = try StagedFile(place, key: key)
+            let file = try StagedFile(place, key: self.key(of: sequence, key))
             let index = try file.index()
             for (number, piece) in index[.rows].enumerated() where piece.people?.contains(person) == true {
                 let bytes = try file.piece(.rows, number, of: index)
@@ -90,7 +99,7 @@ struct StagedImports: Sendable {
     ) throws {
         for sequence in batches {
             let place = place(importID, sequence)
-            try StagedFile(place, key: key).forEachPiece(ofTexts: .items) { texts in
+            try StagedFile(place, key: self.key(of: sequence, key)).forEachPiece(ofTexts: .items) { texts in
                 guard texts.count.isMultiple(of: 2) else { throw place.corrupt("an item has no title") }
                 for token in stride(from: 0, to: texts.count, by: 2) {
                     guard let item = StagedItem(token: texts[token], text: texts[token + 1]) else {
@@ -106,14 +115,18 @@ struct StagedImports: Sendable {
     func refusedItems(importID: String, batches: some Sequence<Int>, key: SymmetricKey) throws -> Set<String> {
         var names: Set<String> = []
         for sequence in batches {
-            try StagedFile(place(importID, sequence), key: key).forEachPiece(ofTexts: .refused) { names.formUnion($0) }
+            let file = try StagedFile(place(importID, sequence), key: self.key(of: sequence, key))
+            try file.forEachPiece(ofTexts: .refused) { names.formUnion($0) }
         }
         return names
     }
 
     func place(_ importID: String, _ sequence: Int) -> StagedPlace {
-        StagedPlace(folder: folder, importID: importID, sequence: sequence)
+        StagedPlace(folder: folder, importID: importID, sequence: sequence, file: own[sequence]?.file ?? 0)
     }
+
+    /// - `common`: of batches that have none of their own.
+    func key(of sequence: Int, _ common: SymmetricKey) -> SymmetricKey { own[sequence]?.key ?? common }
 }
 
 extension RandomAccessCollection where Index == Int {

@@ -13,11 +13,13 @@ struct StagedPeopleReader {
     }
 
     private struct Batch {
+        var sequence: Int
+        var key: SymmetricKey
         var place: StagedPlace
         var index: StagedIndex
     }
 
-    private let imports: StagedImports
+    private var imports: StagedImports
     private let importID: String
     private let key: SymmetricKey
     /// Bounds the memory: so many rows are held, however large the import is, and those of one person who has more.
@@ -31,6 +33,8 @@ struct StagedPeopleReader {
     /// Rows of those who are left, about; nil: to be counted.
     private var left: Int?
     private var isAtEnd = false
+    /// Who is passed over.
+    private var gone: Set<PersonLookup> = []
 
     /// - Parameter last: whoever was handed out before, up to this one, is passed over.
     init(
@@ -49,7 +53,9 @@ struct StagedPeopleReader {
         if isAtEnd { return .end }
         if let sequence = unread.popFirst() {
             let place = imports.place(importID, sequence)
-            batches.append(Batch(place: place, index: try StagedFile(place, key: key).index()))
+            let key = imports.key(of: sequence, key)
+            let index = try StagedFile(place, key: key).index()
+            batches.append(Batch(sequence: sequence, key: key, place: place, index: index))
             return .reading
         }
         if gathered == nil, !startGathering() {
@@ -58,15 +64,30 @@ struct StagedPeopleReader {
         }
         if next < batches.count {
             // The range may shrink from one piece to the next.
-            try gathered?.take(from: batches[next].place, batches[next].index, key)
+            let batch = batches[next]
+            try gathered?.take(from: batch.place, batch.index, batch.key)
             next += 1
             return .reading
         }
-        if let (person, rows) = gathered?.next() { return .person(person, rows) }
+        if let (person, rows) = gathered?.next() { return gone.contains(person) ? .reading : .person(person, rows) }
         from = gathered?.people.end
         left = max(0, (left ?? 0) - (gathered?.count ?? 0))
         gathered = nil
         return .reading
+    }
+
+    /// These people are handed out no more: batches were written anew without them. The reader stays where it is, since people
+    /// may be forgotten faster than it would come there again.
+    mutating func passOver(_ people: Set<PersonLookup>, rewritten: [Int: StagedImports.OwnBatch]) throws {
+        gone.formUnion(people)
+        for (sequence, batch) in rewritten { imports.own[sequence] = batch }
+        for position in batches.indices {
+            let sequence = batches[position].sequence
+            guard rewritten[sequence] != nil else { continue }
+            let (place, key) = (imports.place(importID, sequence), imports.key(of: sequence, key))
+            let index = try StagedFile(place, key: key).index()
+            batches[position] = Batch(sequence: sequence, key: key, place: place, index: index)
+        }
     }
 
     /// The next range; false: nobody is left.

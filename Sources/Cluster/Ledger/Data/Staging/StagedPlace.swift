@@ -10,8 +10,10 @@ struct StagedPlace: Sendable {
     private let importID: String
     private let sequence: Int
 
-    init(folder: URL, importID: String, sequence: Int) {
-        path = folder.appendingPathComponent("\(Self.prefix(importID))\(sequence)\(Self.suffix)").path
+    /// - `file`: how often the batch was written anew.
+    init(folder: URL, importID: String, sequence: Int, file: Int = 0) {
+        let name = Self.name(importID: importID, sequence: sequence, file: file)
+        path = folder.appendingPathComponent(name).path
         self.importID = importID
         self.sequence = sequence
     }
@@ -19,9 +21,8 @@ struct StagedPlace: Sendable {
     /// Names of an import's files begin with it. The id is any text that a client chose, and no part of a path.
     static func prefix(_ importID: String) -> String { "\(sha256(importID.utf8))-" }
 
-    /// Whether a file is a batch's, and not what a killed process left of one.
-    static func isBatch(_ name: String) -> Bool {
-        name.hasSuffix(suffix) && !name.dropLast(suffix.count).contains(".")
+    static func name(importID: String, sequence: Int, file: Int) -> String {
+        "\(prefix(importID))\(sequence)\(file > 0 ? "-\(file)" : "")\(suffix)"
     }
 
     /// What a piece is sealed for. The id comes last: no text in it can make two of them the same.
