@@ -44,6 +44,7 @@ package struct Coordinator: Sendable {
     /// What changes them says so by `noteFailure`.
     var failures: [WorkItemFailures] = []
     var backlogs: [MissingValues: ValueBacklog] = [:]
+    var valueDoubts = ValueDoubts()
     /// What is missing, as far as it is asked of the ledger, in the order in which it is worked off.
     var wantedValues: [MissingValues] = []
     /// The last task that trained or corrected the shard, by shard: whose turn it is.
@@ -53,6 +54,7 @@ package struct Coordinator: Sendable {
     /// For what tuning was last asked: so that it is asked for once.
     var tunedFor: TuningSubject?
     var purges: PurgePace
+    var commitNotices = CommitNotices()
 
     /// In the order in which they came.
     var operations = Operations()
@@ -185,6 +187,7 @@ package struct Coordinator: Sendable {
         case .ledger(let id, let outcome): committed(id, outcome)
         case .ledgerChanged(let snapshot): adopt(snapshot, dataChanged: true)
         case .missing(let kind, let result): missingValuesLoaded(kind, result)
+        case .goneFound(let result): goneFound(result)
         case .splitLoaded(let operation, let result): splitLoaded(operation, result)
         case .weights(let operation, let scope, let result): weightsComputed(operation, scope, result)
         case .comparisonLoaded(let operation, let result): comparisonLoaded(operation, result)

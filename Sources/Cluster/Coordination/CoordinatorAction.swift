@@ -8,9 +8,13 @@ package enum CoordinatorAction: Sendable {
     /// A message that the service completes from the ledger. What cannot be completed comes back as `.undelivered`.
     case dispatch(PeerID, Dispatch)
     case reply(ClientTicket, CoordinatorReply)
+    /// The client's request is worked on: there is no need to ask again.
+    case working(ClientTicket)
     case ledger(LedgerCommandID, LedgerCommand)
     /// The first `limit` digests of the rows that are missing. Answered by `.missing`.
     case loadMissing(MissingValues, limit: Int)
+    /// Which prompts, of those that workers compute something of or are about to, are there no more. Answered by `.goneFound`.
+    case findGone([String])
     /// The split, for attention with these parameters (nil: those in force). Answered by `.splitLoaded`.
     case loadSplit(operation: String, Split, SampleAdaptiveAttention.Parameters?)
     /// The cases of a comparison. Answered by `.comparisonLoaded`.

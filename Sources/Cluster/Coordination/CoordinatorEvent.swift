@@ -28,6 +28,8 @@ package enum CoordinatorEvent: Sendable {
     case ledgerChanged(LedgerSnapshot)
     /// Answer to `.loadMissing`: digests, in the ledger's order.
     case missing(MissingValues, Result<[String], ClientError>)
+    /// Answer to `.findGone`: those of the digests.
+    case goneFound(Result<[String], ClientError>)
     /// Answer to `.loadSplit`.
     case splitLoaded(operation: String, Result<LoadedSplit, ClientError>)
     /// Answer to `.loadComparison`.

@@ -50,6 +50,8 @@ package enum CoordinatorLimits {
     package static let listedRows = 64
     /// Digests asked of the ledger at once.
     package static let missingValues = 4096
+    /// Of a list of digests, those that stay in it when data changes.
+    package static let listedAfterChange = 256
     /// Failures of one piece of work before its operations fail.
     package static let attempts = 3
     /// Pause before work that failed too often is tried again, for as long as someone still needs it.
@@ -77,6 +79,9 @@ package enum CoordinatorLimits {
     /// Adapters of one shard that a verification sets out to replay, because the shard changes meanwhile, before it reports
     /// the shard as changed.
     package static let pins = 3
+    /// How often whoever waits for the ledger to write a request down is told that it is at it: a client takes 5 s of silence for
+    /// a lost connection.
+    package static let noticeSeconds = 1.0
     /// Back-off of ledger writes that failed.
     package static let ledgerRetrySeconds = 1.0...32.0
     /// How long nothing is purged after a purge began.

@@ -100,6 +100,8 @@ package final class Ledger {
     private(set) var checkpointer = Checkpointer()
     /// By forgets since `takeTouched`, also by those that were not committed.
     var touched = ForgottenBasis()
+    /// The same, for whoever computes something of prompts.
+    var forgottenLately = ForgottenLately()
     /// Adapters that were found damaged or lost and are still to be taken away (`dropIfDamaged`).
     package var foundDamaged: Set<String> = []
     /// Set once the data directory was found to be another one: no call succeeds from then on.

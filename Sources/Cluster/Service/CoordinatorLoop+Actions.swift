@@ -21,7 +21,12 @@ extension CoordinatorLoop {
             waitingTasks.add(dispatch, for: peer)
             handOut()
         case .reply(let ticket, let reply): self.reply(ticket, with: reply)
+        case .working(let ticket): if !tell(WorkingNotice(), to: ticket) { left(ticket.peer) }
         case .ledger(let id, let command): write(command, id)
+        case .findGone(let digests):
+            onLedger { service in
+                inbox.post(.event(.goneFound(service.result { try service.ledger.goneLately(of: digests) })))
+            }
         case .loadMissing(let rows, let limit):
             onLedger { service in
                 inbox.post(.event(.missing(rows, service.result { try service.missing(rows, limit: limit) })))

@@ -29,6 +29,8 @@ struct SimulationPlan {
     var hasFalseWorker: Bool
     /// How long trainings and comparisons take; those that take long tell how far they are.
     var trainingMilliseconds: ClosedRange<Int64> = 1000...9000
+    /// How long embedding or scoring a chunk takes.
+    var chunkMilliseconds: ClosedRange<Int64> = 50...500
     /// Every worker is cut off for as long, this time after time; nil: none is.
     var shortLosses: (every: Int64, lasting: Int64)?
     /// The coordinator's loop stands still for as long, this time after time.
@@ -462,6 +464,8 @@ struct Simulation {
             }
             let current = scores.digests.allSatisfy { ledger.sample($0) != nil }
             answer(.evaluation(operation: operation, current ? .success([1]) : .failure(stale)))
+        case .working: break
+        case .findGone(let digests): queue.plan(.behindLedger(.findGone(digests), life: life), at: now + 20)
         case .log(let line): if line.message.hasPrefix("lost worker") { losses += 1 }
         }
     }
@@ -470,6 +474,9 @@ struct Simulation {
     private mutating func performBehindLedger(_ action: CoordinatorAction) {
         switch action {
         case .send(let peer, let message): transmit(message, to: peer)
+        case .findGone(let digests):
+            let gone = digests.filter { ledger.sample($0) == nil }
+            queue.plan(.shell(.goneFound(.success(gone)), life: life), at: now + 5)
         case .dispatch(let peer, let dispatch):
             if let message = complete(dispatch) {
                 transmit(message, to: peer)
@@ -665,9 +672,8 @@ struct Simulation {
                 endWorker(index)
             case .start(let job, let isTraining):
                 if isTraining { longJobs += 1 }
-                let long = plan.trainingMilliseconds
-                let duration =
-                    isTraining ? random.between(long.lowerBound, long.upperBound) : random.between(50, 500)
+                let usual = isTraining ? plan.trainingMilliseconds : plan.chunkMilliseconds
+                let duration = random.between(usual.lowerBound, usual.upperBound)
                 queue.plan(.jobDone(index, incarnation: hosts[index].incarnation, job: job), at: now + duration)
             }
         }

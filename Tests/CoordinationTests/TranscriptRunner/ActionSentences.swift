@@ -9,10 +9,10 @@ struct ActionSentences {
     /// The worker behind a connection.
     var worker: (PeerID) -> String
 
-    /// Heartbeats and receipts are not told: they say nothing.
+    /// Heartbeats, receipts and that something is worked on are not told: they say nothing. What is gone shows in what follows.
     func lines(_ action: CoordinatorAction) -> [String] {
         switch action {
-        case .send(_, .heartbeat), .send(_, .taken): []
+        case .send(_, .heartbeat), .send(_, .taken), .working, .findGone: []
         case .send(let peer, let message): ["to \(worker(peer)): \(sentence(message))"]
         case .dispatch(let peer, let task): ["to \(worker(peer)): \(sentence(task))"]
         case .reply(let ticket, let reply): lines(reply, to: ticket.request)

@@ -11,7 +11,7 @@ extension TranscriptRunner {
         case .send(_, .cancel(let task)):
             given[task] = nil
             return []
-        case .send, .reply, .log, .superseded: return []
+        case .send, .reply, .working, .log, .superseded: return []
         case .dispatch(let peer, let task): return dispatch(task, to: peer)
         case .ledger(let id, let command):
             // Nothing waits for it.
@@ -25,6 +25,9 @@ extension TranscriptRunner {
             let missing = Array(ledger.missing(rows).prefix(limit))
             lines.append("  \(missing.list)")
             return [.missing(rows, .success(missing))]
+        case .findGone(let digests):
+            let there = Set(ledger.people.flatMap { $0.digests + [$0.validation, $0.test] })
+            return [.goneFound(.success(digests.filter { !there.contains($0) }))]
         case .loadSplit(let operation, let split, _):
             let digests: [String] =
                 switch split {

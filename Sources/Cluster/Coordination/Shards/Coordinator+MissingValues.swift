@@ -122,14 +122,6 @@ extension Coordinator {
         return true
     }
 
-    /// Data changed: lists made before may name what is gone.
-    mutating func forgetMissingValues() {
-        for id in tasks.ids(where: { if case .values = $0.kind { true } else { false } }) {
-            if let task = tasks[id] { cancel(task) }
-        }
-        for kind in backlogs.keys where backlogs[kind]?.isLoading == false { backlogs[kind]?.phase = .unknown }
-    }
-
     mutating func embedded(_ id: TaskID, values: [Float], by worker: KnownWorker) {
         guard let task = task(id, of: worker) else { return }
         switch task.kind {

@@ -53,6 +53,7 @@ extension Coordinator {
             Operation(
                 id: ticket.request, request: request, course: course, started: now,
                 phase: .committing(waiters: [ticket])))
+        commitNotices.add(ticket.request, at: now)
         switch request {
         case .forget(let wanted): write(.forget(request: ticket.request, wanted))
         case .train:
@@ -95,6 +96,7 @@ extension Coordinator {
                 $0.setRequest(request)
                 $0.course = .forget(forgetting)
             }
+            commitNotices.add(known.id, at: now)
             if !writes.has(.forget(known.id)) { write(.forget(request: known.id, wanted)) }
             return
         }

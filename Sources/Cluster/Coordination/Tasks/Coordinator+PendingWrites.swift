@@ -152,12 +152,13 @@ extension Coordinator {
         if newest != pendingForgets.newest { noteFailedCopies() }
         if hadPurge, !new.purgePending { forgetsToAdvance.formUnion(pendingForgets.ready) }
         if dataChanged {
-            forgetMissingValues()
+            doubtMissingValues()
             // Failures belonged to data that is no longer the same; those of other shards count on.
             let outdated = failed.filter { work, before in
                 switch work {
                 case .train, .correct, .prepare, .check: data(of: work) != before
-                case .values: true
+                // What fails at some prompt is told from what fails at all only by trying again, which it is after a while.
+                case .values(let kind): !mayBeMissing(kind)
                 case .copy, .operation: false
                 }
             }.map(\.0)
@@ -168,6 +169,13 @@ extension Coordinator {
         guard operations.hasReaders, dataChanged || haveOtherAdapters else { return }
         restartReadingOperations(gone: gone)
         pinReplays()
+    }
+
+    private func mayBeMissing(_ kind: MissingValues) -> Bool {
+        switch kind {
+        case .embeddings: snapshot.missingEmbeddings > 0
+        case .margins(let name): snapshot.shards.contains { $0.adapter?.name == name }
+        }
     }
 
     /// What work on a shard is a function of, as far as forget requests and imports change it; nil: it is not on one shard.
@@ -193,6 +201,7 @@ extension Coordinator {
 
     mutating func orderLedgerWork() {
         loadMissingValues()
+        askForGonePrompts()
         noteFleet()
         if snapshot.purgePending, !writes.has(.purge) {
             if purges.notBefore <= now {

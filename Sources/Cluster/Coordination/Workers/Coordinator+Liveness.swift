@@ -22,6 +22,7 @@ extension Coordinator {
         withdrawSilentTasks()
         noteUnseen()
         retryLedgerCommands()
+        sayCommitting()
     }
 
     /// What came while nothing was read is read after the tick: nobody is judged by it.

@@ -98,6 +98,8 @@ extension Ledger {
     func stored(_ digests: [String], in scope: PromptScope, _ db: Database) throws -> [Found?] {
         guard let context = try promptContext(db) else { return digests.map { _ in nil } }
         var wanted = Set(digests)
+        // What was handed out and is not where it was is gone.
+        let isAnyPlaceUnknown = wanted.contains { places[$0] == nil }
         var found: [String: Found] = [:]
         func take(_ known: KnownPerson, _ prompt: StoredPrompt) {
             if case .shard(let shard) = scope, prompt.shard != shard { return }
@@ -107,8 +109,8 @@ extension Ledger {
             guard let known = try person(id, db) else { continue }
             for prompt in try prompts(of: known, context) { take(known, prompt) }
         }
-        if !wanted.isEmpty {
-            // Handed out before the last start, or gone.
+        if isAnyPlaceUnknown, !wanted.isEmpty {
+            // Handed out before the last start.
             try forEachPrompt(of: scope, db) { known, prompt in
                 places.note(prompt.digest, of: known.id)
                 take(known, prompt)

@@ -112,7 +112,10 @@ extension Ledger {
             }
             try changes.add(&forgetting, self, db)
             for tombstone in forgetting.tombstones { try bury(tombstone, db) }
-            if let person = forgetting.change.before { touched.people.insert(person.id) }
+            if let person = forgetting.change.before {
+                touched.people.insert(person.id)
+                forgottenLately.note(person.id)
+            }
             try write(forgetting.change, &summaries, uses: &uses, newKey: { try keys.next(self) }, db)
         }
         try changes.flush(self, db)

@@ -54,20 +54,24 @@ extension CoordinatorLoop {
         kept.dropOld(at: now.milliseconds)
         var gone: [PeerID] = []
         for (id, ticket) in inFlight.due(at: now) where !gone.contains(ticket.peer) {
-            guard let frames = try? questions.notice(id).frames(id: ticket.request) else { continue }
-            do {
-                try socket.send([ticket.peer.bytes] + said(frames, to: ticket.peer), isReply: true)
-            } catch {
-                if case ZeroMQError.wouldBlock = error {
-                    socket.connections?.close(ticket.peer.bytes, because: .unread)
-                }
-                gone.append(ticket.peer)
-            }
+            if !tell(questions.notice(id), to: ticket) { gone.append(ticket.peer) }
         }
         for peer in gone { left(peer) }
     }
 
-    private func left(_ peer: PeerID) {
+    /// - Returns: false: the peer is gone.
+    func tell(_ notice: WorkingNotice, to ticket: ClientTicket) -> Bool {
+        guard let frames = try? notice.frames(id: ticket.request) else { return true }
+        do {
+            try socket.send([ticket.peer.bytes] + said(frames, to: ticket.peer), isReply: true)
+            return true
+        } catch {
+            if case ZeroMQError.wouldBlock = error { socket.connections?.close(ticket.peer.bytes, because: .unread) }
+            return false
+        }
+    }
+
+    func left(_ peer: PeerID) {
         let (tickets, abandoned) = inFlight.leave(peer)
         for ticket in tickets { finished(ticket) }
         for id in abandoned {
