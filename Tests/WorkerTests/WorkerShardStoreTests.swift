@@ -180,11 +180,51 @@ final class WorkerDataDirectoryTests {
         #expect(try left(at: "tcp://localhost:7071") != local)
     }
 
-    @Test("Where no state directory can be made, a temporary one lasts as long as the worker")
-    func temporary() throws {
+    @Test("A slot whose files do not belong together is passed over with a warning; the next one stays, and is found")
+    func unusableSlot() throws {
+        let environment = ["XDG_STATE_HOME": path]
+        func place(_ warnings: inout [String]) throws -> DataDirectory {
+            try DataDirectory.standard(endpoints: ["tcp://h:1"], environment: environment) { warnings.append($0) }
+        }
+        var warnings: [String] = []
+        let broken = try place(&warnings).path
+        #expect(warnings.isEmpty && broken.hasSuffix("/0"))
+        try Data(WorkerIdentity.makeSecret().utf8).write(to: URL(fileURLWithPath: "\(broken)/secret"))
+        var names: Set<String> = []
+        for _ in 0..<2 {
+            warnings = []
+            let directory = try place(&warnings)
+            #expect(directory.path.hasSuffix("/1") && warnings.count == 1)
+            #expect(warnings.allSatisfy { $0.contains(broken) && $0.contains("belong together") })
+            names.insert(directory.worker)
+        }
+        #expect(names.count == 1)
+        // Nothing of it was touched: whoever brings the right file back has the shards again.
+        #expect(FileManager.default.fileExists(atPath: "\(broken)/worker"))
+    }
+
+    @Test("So is one that cannot even be opened")
+    func foreignSlot() throws {
+        var warnings: [String] = []
+        let folder = "\(path)/lethe/workers/tcp___h_1"
+        // As good as another user's, also for root: the lock is no file.
+        try FileManager.default.createDirectory(atPath: "\(folder)/0/lock", withIntermediateDirectories: true)
         var directory: DataDirectory? = try DataDirectory.standard(
-            endpoints: ["tcp://h:1"], environment: ["HOME": "/dev/null"])
+            endpoints: ["tcp://h:1"], environment: ["XDG_STATE_HOME": path]
+        ) { warnings.append($0) }
+        #expect(directory?.path == "\(folder)/1" && warnings.count == 1)
+        directory = nil
+        #expect(FileManager.default.fileExists(atPath: "\(folder)/1/worker"))
+    }
+
+    @Test("Where no state directory can be made, a temporary one lasts as long as the worker, which says so")
+    func temporary() throws {
+        var warnings: [String] = []
+        var directory: DataDirectory? = try DataDirectory.standard(
+            endpoints: ["tcp://h:1"], environment: ["HOME": "/dev/null"]
+        ) { warnings.append($0) }
         let path = try #require(directory?.path)
+        #expect(warnings.count == 1 && warnings[0].contains("temporary") && warnings[0].contains("/dev/null"))
         #expect(FileManager.default.fileExists(atPath: path))
         directory = nil
         #expect(!FileManager.default.fileExists(atPath: path))

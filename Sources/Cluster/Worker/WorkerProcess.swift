@@ -80,7 +80,8 @@ package final class WorkerProcess: Sendable {
                 try DataDirectory(path: path, isRemovedAtEnd: isRemovedAtEnd)
             } else {
                 try DataDirectory.standard(
-                    endpoints: configuration.coordinators, isRemovedAtEnd: isRemovedAtEnd, environment: environment)
+                    endpoints: configuration.coordinators, isRemovedAtEnd: isRemovedAtEnd, environment: environment
+                ) { [logger] in logger.warning("\($0)") }
             }
         var choices = Self.precisions(configuration.precision)
         while true {

@@ -88,38 +88,57 @@ package final class DataDirectory: Sendable {
 
     /// The place for workers that were given none: a directory that no other worker uses under
     /// `$XDG_STATE_HOME/lethe/workers/<endpoint>/` (by default `~/.local/state`), so that workers of one machine that
-    /// are started again find their shards. Where that cannot be used, a temporary directory that is removed at the end.
+    /// are started again find their shards. A slot that cannot be used is passed over, and the next number is taken. Only where
+    /// the folder of the slots itself cannot be made or takes no slot it is a temporary directory, which is removed at the end.
     ///
     /// - `endpoints`: where the coordinator may be. What a worker left under any of them, or under another spelling of this
     ///   machine, comes before a new place under the first: they all lead to one cluster.
+    /// - `warn`: told of what cannot be used, and why: what lies there stays unconfirmed until somebody sees to it.
     package static func standard(
         endpoints: [String], isRemovedAtEnd: Bool = false,
-        environment: [String: String] = ProcessInfo.processInfo.environment
+        environment: [String: String] = ProcessInfo.processInfo.environment, warn: (String) -> Void = { _ in }
     ) throws(WorkerError) -> DataDirectory {
+        var passedOver: Set<String> = []
+        /// nil: it cannot be used.
+        func slot(_ number: Int, in folder: String) -> DataDirectory? {
+            let path = "\(folder)/\(number)"
+            guard !passedOver.contains(path) else { return nil }
+            do throws(WorkerError) {
+                return try DataDirectory(path: path, slots: folder, isRemovedAtEnd: isRemovedAtEnd)
+            } catch .dataDirectoryInUse {
+                return nil
+            } catch {
+                passedOver.insert(path)
+                warn("\(error); going on with the next one")
+                return nil
+            }
+        }
+        var reason = "neither XDG_STATE_HOME nor HOME names a directory for state"
         if let workers = workersFolder(environment) {
             let folders = places(of: endpoints).map { "\(workers)/\($0)" }
             for folder in folders {
-                for slot in slotNumbers(in: folder) {
-                    let left = try? DataDirectory(
-                        path: "\(folder)/\(slot)", slots: folder, isRemovedAtEnd: isRemovedAtEnd)
-                    if let left { return left }
+                for number in slotNumbers(in: folder) {
+                    if let left = slot(number, in: folder) { return left }
                 }
             }
-            for slot in 0..<1024 {
-                do throws(WorkerError) {
-                    return try DataDirectory(
-                        path: "\(folders[0])/\(slot)", slots: folders[0], isRemovedAtEnd: isRemovedAtEnd)
-                } catch .dataDirectoryInUse {
-                    continue
-                } catch {
+            reason = "none of the \(mostSlots) directories in \(folders[0]) is free"
+            for number in 0..<mostSlots {
+                let path = "\(folders[0])/\(number)"
+                // With all folders above it.
+                guard PrivateFiles.makeDirectory(path) else {
+                    reason = "\(path) cannot be made: \(String(cString: strerror(errno)))"
                     break
                 }
+                if let new = slot(number, in: folders[0]) { return new }
             }
         }
+        warn("\(reason); this worker keeps its shards in a temporary directory, which is removed when it ends")
         let name = "\(temporaryPrefix)\(folderName(of: endpoints[0]))-\(UUID().uuidString)"
         return try DataDirectory(
             path: "\(temporaryFolder(environment))/\(name)", slots: nil, isRemovedAtEnd: true)
     }
+
+    private static let mostSlots = 1024
 
     /// Where the standard slots are, by endpoint; nil: there is no place for state.
     private static func workersFolder(_ environment: [String: String]) -> String? {
