@@ -100,6 +100,15 @@ package final class Ledger {
     private(set) var checkpointer = Checkpointer()
     /// By forgets since `takeTouched`, also by those that were not committed.
     var touched = ForgottenBasis()
+    /// Under way.
+    var peopleReadings: [any PeopleWatching] = []
+    /// Counts writes of people's records since the ledger was opened, also of those that were not committed: what was made of
+    /// them before another number is not told any more.
+    package internal(set) var peopleRevision = 0
+    /// The same of forget requests that found something.
+    package internal(set) var forgetRevision = 0
+    /// Counts what prompts call items otherwise.
+    var namesRevision = 0
     /// The same, for whoever computes something of prompts.
     var forgottenLately = ForgottenLately()
     /// Adapters that were found damaged or lost and are still to be taken away (`dropIfDamaged`).

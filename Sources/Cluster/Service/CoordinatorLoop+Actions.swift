@@ -37,10 +37,7 @@ extension CoordinatorLoop {
                     .event(.splitLoaded(operation: operation, service.result { try service.load(split, parameters) })))
             }
         case .loadComparison(let operation, let options):
-            onLedger { service in
-                let loaded = service.result { try service.loadComparison(options) }
-                inbox.post(.event(.comparisonLoaded(operation: operation, loaded)))
-            }
+            loadComparison(operation, options)
         case .loadForgetShards(let operation, let request):
             onLedger { service in
                 let shards = service.result { try service.forgetShards(request: request) }
@@ -84,15 +81,14 @@ extension CoordinatorLoop {
             let peer = entry.peer
             switch entry.work {
             case .drop(let adapters): sendBehindLedger(.drop(adapters: adapters), to: peer)
+            case .dispatch(.compare(let task, let options, let position, let basis)):
+                hand(case: position, options, basis: basis, as: task, to: peer, version: version(of: peer))
             case .dispatch(let dispatch):
                 let (version, question) = (version(of: peer), entry.question)
                 onLedger { service in
                     do {
                         let message = try service.message(for: dispatch)
-                        guard message.since <= version else {
-                            throw ClientError(
-                                code: .protocolVersion, message: "the worker's release does not know this work")
-                        }
+                        guard message.since <= version else { throw ClientError.unknownWork }
                         inbox.post(.dispatched(peer, question, try Parcel(message)))
                     } catch {
                         inbox.post(.dispatched(peer, question, nil))

@@ -47,7 +47,7 @@ extension CoordinatorLoop {
             }
         case .adapters: read(.adapters, ticket)
         case .configuration: read(.configuration(process.configuration), ticket)
-        case .lineage: answer(ticket) { service in try ReplyCoding.encode(try service.lineage()) }
+        case .lineage: tellLineage(ticket)
         case .exportAdapter(let name): sendAdapter(name, ticket, unknown: .unknownAdapter)
         case .access(let user):
             // What leaves the cluster leaves an entry, or does not leave.

@@ -213,6 +213,7 @@ final class CoordinatorLoop {
             waitingTasks.ended(question)
             if let parcel { send(peer, parcel) }
             handOut()
+        case .built(let peer, let task, let made): built(peer, task, made)
         case .reply(let ticket, let reply): self.reply(ticket, reply)
         case .noted(let ticket, let reply): replyNoted(ticket, with: reply)
         case .collected(let number, let basis): collected(number, basis)

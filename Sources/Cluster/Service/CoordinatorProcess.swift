@@ -12,9 +12,10 @@ import ZeroMQ
 
 /// The coordinator as a process: a thin shell around the `Coordinator` value.
 ///
-/// Five threads. The one that calls `run` owns the socket and the value; it only decodes what is short, decides and sends, so
+/// Six threads. The one that calls `run` owns the socket and the value; it only decodes what is short, decides and sends, so
 /// heartbeats are never late. Large requests are decoded on one (`LargeRequests`). The ledger has a thread (`LedgerService`),
-/// what is read beside it has one (`LedgerReads`), and queries have one (`QueryEngine`). They hand their results back through
+/// what is read beside it has one (`LedgerReads`), what is made of everybody's data has one, and queries have one
+/// (`QueryEngine`). They hand their results back through
 /// a mailbox.
 package final class CoordinatorProcess: Sendable {
     enum Input: Sendable {
@@ -29,6 +30,8 @@ package final class CoordinatorProcess: Sendable {
         case refusal(PeerID, [[UInt8]])
         /// A task that was to be made whole, and what it answers; nil: it cannot be.
         case dispatched(PeerID, WaitingTasks.Question?, Parcel?)
+        /// The same, of one that is made beside the others.
+        case built(PeerID, TaskID, Result<Parcel, ClientError>)
         case reply(ClientTicket, ClientReply)
         /// The entry of a request was written: it is answered now.
         case noted(ClientTicket, CoordinatorReply)
@@ -62,6 +65,7 @@ package final class CoordinatorProcess: Sendable {
     let reads: SerialThread<LedgerReads, @Sendable (LedgerReads) -> Void>
     let engine: SerialThread<QueryEngine, EngineWork>
     let decoding: SerialThread<Void, Arrival>
+    let building: SerialThread<Void, @Sendable () -> Void>
     let settings: CoordinatorSettings
     /// nil: nobody can connect yet.
     private let authenticator = Locked<Authenticator?>(nil)
@@ -142,6 +146,11 @@ package final class CoordinatorProcess: Sendable {
             for arrival in arrivals { inbox.post(.decoded(arrival.head, arrival.decoded)) }
             return .none
         }
+        building = try SerialThread(name: "building") {
+        } perform: { _, works in
+            for work in works { work() }
+            return .none
+        }
         publicKey = identity?.publicKey ?? Data()
         let fingerprint = arithmetic.drain().first
         store.run { $0.arithmetic = fingerprint }
@@ -162,6 +171,7 @@ package final class CoordinatorProcess: Sendable {
             try? FileManager.default.removeItem(at: endpointFile)
             engine.stop()
             decoding.stop()
+            building.stop()
             // Who closes the database last empties its log.
             reads.stop()
             store.run { service in

@@ -2,6 +2,9 @@ import Messages
 
 /// Work that was given out is called back, or taken away from whoever does not go on with it.
 extension Coordinator {
+    /// Whether the task was given out and not called back.
+    package func isUnderWay(_ id: TaskID) -> Bool { tasks[id] != nil }
+
     func task(_ id: TaskID, of worker: KnownWorker) -> CoordinatorTask? {
         tasks[id].flatMap { $0.worker == worker.id ? $0 : nil }
     }

@@ -111,6 +111,7 @@ struct ImportRun {
             let fields = ItemFields.merged(entry.fields, with: item.fields)
             if entry.title == item.title, entry.fields == fields { continue }
             ledger.catalogueIsChanging = true
+            ledger.namesRevision += 1
             catalogue.set(title: item.title, fields: fields, of: known)
             try update.execute(arguments: [item.title, try fields.map(Self.text), known])
             outcome.itemsChanged += 1

@@ -89,6 +89,7 @@ extension Ledger {
         _ selection: ForgetSelection, _ method: ForgetProcedure, request: Int64, _ effect: inout ForgetEffect,
         at time: Date, _ db: Database
     ) throws -> [Int: String] {
+        forgetRevision += 1
         let wasTuned = try isTuned(db)
         var dropped: [Int: String] = [:]
         var (summaries, uses, keys) = (Summaries(), CatalogueCounts(), NewKeys())

@@ -5,34 +5,73 @@ import GRDB
 import Recommendation
 import Unlearning
 
-extension Ledger {
-    /// Everybody's interactions, for a comparison of methods; nil before the first import.
-    package func comparisonSource() throws -> ComparisonSource? {
-        try read { db -> ComparisonSource? in
-            guard let prompts = try Meta.promptConfiguration.value(PromptConfiguration.self, db) else { return nil }
-            let catalogue = try catalogue(db)
-            let context = try promptContext(prompts, db)
-            var people: [ComparisonSource.Person] = []
-            var titles: [String: String] = [:]
-            try forEachPerson(db) { known in
-                let rows = try known.person.interactions(catalogue)
-                var splits: [InteractionKey: Split] = [:]
-                var negatives: [InteractionKey: [String]] = [:]
-                for (kept, row) in zip(known.person.interactions, rows) {
-                    if let title = context.title(of: kept.item) { titles[row.item] = title }
-                    if let split = kept.split { splits[row.key] = split }
-                    guard !kept.negatives.isEmpty else { continue }
-                    let items = try known.person.negatives(of: kept, catalogue)
-                    negatives[row.key] = items
-                    for (number, item) in zip(kept.negatives, items) { titles[item] = context.title(of: number) }
-                }
-                people.append(
-                    ComparisonSource.Person(
-                        user: known.person.name, interactions: rows, splits: splits, slice: known.person.slice,
-                        negatives: negatives))
-            }
-            return try ComparisonSource(people: people, titles: titles, prompts: prompts)
+/// What a comparison of methods is made from, as it was read.
+package struct ComparisonParts: Sendable {
+    package var people: [ComparisonSource.Person]
+    var titles: [String: String]
+    /// nil: nothing was imported yet.
+    var prompts: PromptConfiguration?
+    /// `Ledger.comparisonBasis`
+    package var basis: String
+    /// `Ledger.peopleRevision`
+    package var revision: Int
+
+    /// Sorts everybody: not to be made where anybody waits.
+    ///
+    /// - Returns: nil before the first import.
+    /// - Throws: `RecommendationError.invalidConfiguration`.
+    package func source() throws -> ComparisonSource? {
+        guard let prompts else { return nil }
+        // Somebody may have been forgotten, with items of their own, after they were read.
+        var named: [String: String] = [:]
+        for person in people {
+            for row in person.interactions { named[row.item] = titles[row.item] }
+            for item in person.negatives.values.joined() { named[item] = titles[item] }
         }
+        return try ComparisonSource(people: people, titles: named, prompts: prompts)
+    }
+}
+
+/// Everybody's interactions on their way to a comparison.
+package final class ComparisonReading {
+    fileprivate var titles: [String: String] = [:]
+    /// Set once, with the reading.
+    fileprivate var people: PeopleReading<ComparisonSource.Person>?
+
+    package init() {}
+
+    fileprivate func take(_ known: KnownPerson, _ context: PromptContext) throws -> ComparisonSource.Person {
+        let rows = try known.person.interactions(context.catalogue)
+        var splits: [InteractionKey: Split] = [:]
+        var negatives: [InteractionKey: [String]] = [:]
+        for (kept, row) in zip(known.person.interactions, rows) {
+            titles[row.item] = context.title(of: kept.item)
+            if let split = kept.split { splits[row.key] = split }
+            guard !kept.negatives.isEmpty else { continue }
+            let items = try known.person.negatives(of: kept, context.catalogue)
+            negatives[row.key] = items
+            for (number, item) in zip(kept.negatives, items) { titles[item] = context.title(of: number) }
+        }
+        return ComparisonSource.Person(
+            user: known.person.name, interactions: rows, splits: splits, slice: known.person.slice,
+            negatives: negatives)
+    }
+}
+
+extension Ledger {
+    /// A portion of everybody's interactions, for a comparison of methods.
+    ///
+    /// - Returns: nil: it goes on.
+    package func goOn(
+        with reading: ComparisonReading, for span: Duration = .milliseconds(5)
+    ) throws -> ComparisonParts? {
+        let people = reading.people ?? PeopleReading { [unowned reading] in try reading.take($0, $1) }
+        reading.people = people
+        guard let found = try goOn(with: people, for: span) else { return nil }
+        reading.people = nil
+        return ComparisonParts(
+            people: found, titles: reading.titles, prompts: try read(recordedPrompts), basis: try comparisonBasis(),
+            revision: peopleRevision)
     }
 
     /// Names the prompts of all splits as they are now.

@@ -1,17 +1,41 @@
 import Coordination
+import Ledger
 import Messages
 import Recommendation
 import Unlearning
 
 extension LedgerService {
+    /// Called with what was read.
+    typealias ComparisonWaiter = (LedgerService, Result<ComparisonParts, ClientError>) -> Void
+
+    /// Everybody is read a portion at a time; workers that are to have cases meanwhile wait for the same.
+    func withComparison(_ waiter: @escaping ComparisonWaiter) {
+        comparisonWaiters.append(waiter)
+        guard comparisonWaiters.count == 1 else { return }
+        let reading = ComparisonReading()
+        goOnReading {
+            try $0.ledger.goOn(with: reading)
+        } then: { service, parts in
+            let waiters = service.comparisonWaiters
+            service.comparisonWaiters = []
+            for waiter in waiters { waiter(service, parts) }
+        }
+    }
+}
+
+/// Cases of a comparison, made where nobody waits for them.
+struct ComparisonBuilding: Sendable {
+    let configuration: ClusterConfiguration
+    let options: ComparisonOptions
+
     /// Which cases there are, and whether a worker can be sent the first: the others are about as large.
     ///
     /// - Throws: `ClientError` (`no-data`, `too-large`, `invalid-request`).
-    func loadComparison(_ options: ComparisonOptions) throws -> LoadedComparison {
-        let plan = try comparisonPlan(options)
-        let source = try comparisonSource()
+    func loaded(_ parts: ComparisonParts) throws -> LoadedComparison {
+        let plan = try plan
+        let source = try source(parts)
         for entry in plan.entries.prefix(2) {
-            let made = try comparisonCase(entry, of: plan, from: source)
+            let made = try makeCase(entry, of: plan, from: source)
             do {
                 _ = try CoordinatorMessage.compare(task: 0, made).frames()
             } catch WireError.tooLarge {
@@ -21,40 +45,39 @@ extension LedgerService {
                         + "keep fewer with --limit N")
             }
         }
-        return LoadedComparison(cases: try plan.cases(of: source), basis: try ledger.comparisonBasis())
+        return LoadedComparison(cases: try plan.cases(of: source), basis: parts.basis)
     }
 
     /// - Throws: `ClientError` with code `stale` when the data is not that of `basis` any more.
-    func comparisonCase(_ options: ComparisonOptions, position: Int, basis: String) throws -> ComparisonCase {
-        let plan = try comparisonPlan(options)
-        guard try ledger.comparisonBasis() == basis, plan.entries.indices.contains(position) else {
-            throw ClientError(code: .stale, message: "the data changed during the comparison")
-        }
-        return try comparisonCase(plan.entries[position], of: plan, from: comparisonSource())
+    func makeCase(at position: Int, basis: String, _ parts: ComparisonParts) throws -> ComparisonCase {
+        let plan = try plan
+        guard parts.basis == basis, plan.entries.indices.contains(position) else { throw ClientError.comparisonIsStale }
+        return try makeCase(plan.entries[position], of: plan, from: source(parts))
     }
 
-    private func comparisonPlan(_ options: ComparisonOptions) throws -> ComparisonPlan {
-        let configuration = ledger.configuration
-        do {
-            return try ComparisonPlan(
-                options: options,
-                settings: ComparisonSettings(
-                    specification: configuration.training, shards: configuration.shards,
-                    partition: configuration.partition, embedding: configuration.embedding,
-                    e2urec: configuration.corrections.e2urec, ifru: configuration.corrections.ifru))
-        } catch let error as UnlearningError {
-            throw ClientError.invalidComparison(error)
+    private var plan: ComparisonPlan {
+        get throws {
+            do {
+                return try ComparisonPlan(
+                    options: options,
+                    settings: ComparisonSettings(
+                        specification: configuration.training, shards: configuration.shards,
+                        partition: configuration.partition, embedding: configuration.embedding,
+                        e2urec: configuration.corrections.e2urec, ifru: configuration.corrections.ifru))
+            } catch let error as UnlearningError {
+                throw ClientError.invalidComparison(error)
+            }
         }
     }
 
-    private func comparisonSource() throws -> ComparisonSource {
-        guard let source = try ledger.comparisonSource() else {
+    private func source(_ parts: ComparisonParts) throws -> ComparisonSource {
+        guard let source = try parts.source() else {
             throw ClientError(code: .noData, message: "nothing was imported yet")
         }
         return source
     }
 
-    private func comparisonCase(
+    private func makeCase(
         _ entry: ComparisonPlan.Entry, of plan: ComparisonPlan, from source: ComparisonSource
     ) throws -> ComparisonCase {
         do {
@@ -66,4 +89,8 @@ extension LedgerService {
                     + "prompts, and more to retain than to forget")
         }
     }
+}
+
+extension ClientError {
+    static let comparisonIsStale = ClientError(code: .stale, message: "the data changed during the comparison")
 }

@@ -72,9 +72,7 @@ extension LedgerService {
             let prompts = try prompts(digests)
             return .embed(
                 task: task, source: source, prompts: scope == .history ? prompts.map(\.historyAlone) : prompts)
-        case .compare(let task, let options, let position, let basis):
-            return .compare(
-                task: task, try comparisonCase(options, position: position, basis: basis))
+        case .compare: throw ClientError(code: .failed, message: "cases are made elsewhere (`makeCase`)")
         case .score(let task, let rule, let adapters, let weights, let digests):
             // A worker may have them in memory; that a file is damaged or gone is found out all the same.
             for case .published(let name) in adapters { _ = try ledger.adapterBytes(name: name) }

@@ -46,6 +46,11 @@ final class LedgerService {
     /// What they found of the audit log, and what is being read of it.
     var verdicts: [String: AuditVerdict] = [:]
     var readings: [String: VerdictReading] = [:]
+    /// What reads everybody, by number: the next portion of it, which returns whether it was the last.
+    var portions: [Int: (LedgerService) -> Bool] = [:]
+    var nextReading = 0
+    var lineageWaiters: [LineageWaiter] = []
+    var comparisonWaiters: [ComparisonWaiter] = []
 
     init(ledger: Ledger, model: ModelConfiguration) {
         self.ledger = ledger

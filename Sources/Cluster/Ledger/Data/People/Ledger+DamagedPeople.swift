@@ -60,6 +60,7 @@ extension Ledger {
                 try uncountMargins(of: id, db)
                 try db.execute(sql: "DELETE FROM members WHERE person = ?", arguments: [id])
                 try db.execute(sql: "DELETE FROM people WHERE id = ?", arguments: [id])
+                noteChange(of: id)
                 try audit(db, "person damaged", DamageDetail(person: lookup.hexadecimal, shards: shards), at: time)
             }
             for shard in try recount(touched, db) { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }

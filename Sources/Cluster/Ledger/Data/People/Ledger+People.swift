@@ -49,6 +49,7 @@ extension Ledger {
         try countShortened(change, db)
         guard let person = change.after else {
             guard let before = change.before else { return nil }
+            noteChange(of: before.id)
             try note(nil, id: before.id, in: &uses, db)
             try uncountMargins(of: before.id, db)
             try db.cachedStatement(sql: "DELETE FROM people WHERE id = ?").execute(arguments: [before.id])
@@ -98,6 +99,7 @@ extension Ledger {
                 ])
             id = db.lastInsertedRowID
         }
+        noteChange(of: id)
         try note(person, id: id, in: &uses, db)
         try writeMembers(change, id: id, db)
         try writeBoxes(change, id: id, key: key, db)
