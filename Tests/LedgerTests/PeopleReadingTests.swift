@@ -67,10 +67,10 @@ struct PeopleReadingTests {
         #expect(try found == expected(ledger) && found["u10"] == nil)
         let source = try #require(try parts.source())
         #expect(source.people.first { $0.user == "u9" }?.interactions.contains { $0.key == one.key } == false)
-        #expect(parts.revision == ledger.peopleRevision)
+        let revision = ledger.peopleRevision
         _ = try ledger.forget(requestID: "last", LedgerFixture.forget(users: ["u0"]), at: fixture.now)
         // Whoever made something of it can tell.
-        #expect(parts.revision != ledger.peopleRevision)
+        #expect(revision != ledger.peopleRevision)
     }
 
     @Test("Newcomers are in it, and other titles have everything read anew")
@@ -110,6 +110,25 @@ struct PeopleReadingTests {
             let manifest = ShardManifest(entries: entries.filter { $0.shard == shard }.map(\.entry))
             #expect(try manifest == ledger.manifest(shard: shard))
         }
+    }
+
+    @Test("A split and the training prompts of one pass are those that are read at once, in their order")
+    func prompts() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.open()
+        try fixture.load(data, into: ledger)
+        for split in Split.allCases {
+            let found = SplitPart.inOrder(try all(ledger.reading(of: split), ledger))
+            let expected = try ledger.prompts(split: split)
+            #expect(found.map(\.digest) == expected.map(\.digest))
+            #expect(found.map(\.label) == expected.map(\.prompt.label))
+        }
+        let samples = try all(ledger.trainingPromptsReading(), ledger).flatMap(\.self).sorted { $0.id < $1.id }
+        #expect(try samples == ledger.allTrainingSamples())
+    }
+
+    private func all<Value>(_ reading: PeopleReading<Value>, _ ledger: Ledger) throws -> [Value] {
+        while true { if let found = try ledger.goOn(with: reading, for: .zero) { return found } }
     }
 
     @Test("Before the first import there is nothing")

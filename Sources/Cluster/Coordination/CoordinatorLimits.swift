@@ -50,6 +50,8 @@ package enum CoordinatorLimits {
     package static let listedRows = 64
     /// Digests asked of the ledger at once.
     package static let missingValues = 4096
+    /// How long after the ledger said which prompts are gone it is asked that again.
+    package static let goneSeconds = 0.25
     /// Of a list of digests, those that stay in it when data changes.
     package static let listedAfterChange = 256
     /// Failures of one piece of work before its operations fail.

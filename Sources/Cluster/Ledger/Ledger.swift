@@ -52,6 +52,8 @@ package final class Ledger {
     /// People whose record did not open when the catalogue was read.
     var damagedPeople: [Int64] = []
     var places = PromptPlaces()
+    /// A call changed what is in memory before it was made to its end.
+    var hasRunAhead = false
     /// What follows once the transaction that is under way is committed.
     var afterCommit: [() -> Void] = []
     /// What follows in memory once the write that is under way is made: later ones of the same transaction build on it. If that

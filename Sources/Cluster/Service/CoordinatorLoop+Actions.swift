@@ -32,10 +32,7 @@ extension CoordinatorLoop {
                 inbox.post(.event(.missing(rows, service.result { try service.missing(rows, limit: limit) })))
             }
         case .loadSplit(let operation, let split, let parameters):
-            onLedger { service in
-                inbox.post(
-                    .event(.splitLoaded(operation: operation, service.result { try service.load(split, parameters) })))
-            }
+            loadSplit(operation, split, parameters)
         case .loadComparison(let operation, let options):
             loadComparison(operation, options)
         case .loadForgetShards(let operation, let request):
@@ -54,10 +51,7 @@ extension CoordinatorLoop {
                 inbox.post(.event(.weights(operation: operation, request.scope, weights)))
             }
         case .buildEvaluation(let operation, let scores):
-            onLedger { service in
-                inbox.post(
-                    .event(.evaluation(operation: operation, service.result { try service.evaluation(scores) })))
-            }
+            buildEvaluation(operation, scores)
         case .superseded(let other):
             onLedger { try? $0.ledger.noteSuperseded(by: other.known, at: Date()) }
             giveWay(to: other)
@@ -83,6 +77,8 @@ extension CoordinatorLoop {
             case .drop(let adapters): sendBehindLedger(.drop(adapters: adapters), to: peer)
             case .dispatch(.compare(let task, let options, let position, let basis)):
                 hand(case: position, options, basis: basis, as: task, to: peer, version: version(of: peer))
+            case .dispatch(.replay(let task, let specification, .everything)):
+                hand(everythingAs: task, specification, to: peer, version: version(of: peer))
             case .dispatch(let dispatch):
                 let (version, question) = (version(of: peer), entry.question)
                 onLedger { service in

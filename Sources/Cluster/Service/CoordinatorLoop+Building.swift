@@ -2,50 +2,127 @@ import Coordination
 import Foundation
 import Ledger
 import Messages
+import Recommendation
 import Unlearning
 import ZeroMQ
 
 /// What is made of everybody's data: read by the ledger's thread a portion at a time, and made on a thread of its own, so that no
 /// acknowledgement waits for either. What was made of data that is not as it was is not told.
 extension CoordinatorLoop {
-    /// How often the lineage is read anew because somebody was forgotten while it was written down.
-    private static let lineageAttempts = 3
+    /// How often something is read anew because the data changed while it was being made.
+    private static let attempts = 3
+
+    func loadSplit(_ operation: String, _ split: Split, _ parameters: SampleAdaptiveAttention.Parameters?) {
+        let inbox = process.inbox
+        Self.build(process) { service, done in
+            service.withSplit(split) { service, parts in
+                done(service, parts.flatMap { parts in service.result { try service.material(parts, parameters) } })
+            }
+        } make: {
+            $0.loaded
+        } tell: {
+            inbox.post(.event(.splitLoaded(operation: operation, $0)))
+        }
+    }
+
+    func buildEvaluation(_ operation: String, _ scores: EvaluationScores) {
+        let inbox = process.inbox
+        Self.build(process) { service, done in
+            service.withSplit(scores.split) { service, parts in
+                let attention = service.result { try service.preparedAttention(scores.parameters) }
+                done(
+                    service,
+                    parts.flatMap { parts in
+                        attention.map { EvaluationBuilding(scores: scores, parts: parts, attention: $0) }
+                    })
+            }
+        } make: {
+            try $0.report()
+        } tell: {
+            inbox.post(.event(.evaluation(operation: operation, $0)))
+        }
+    }
 
     func loadComparison(_ operation: String, _ options: ComparisonOptions) {
-        let (inbox, building) = (process.inbox, process.building)
+        let inbox = process.inbox
         let cases = ComparisonBuilding(configuration: process.settings.configuration, options: options)
-        onLedger { service in
-            service.withComparison { _, parts in
-                building.post {
-                    let loaded = Self.result { try cases.loaded(parts.get()) }
-                    inbox.post(.event(.comparisonLoaded(operation: operation, loaded)))
+        Self.build(process) { service, done in
+            service.withComparison(done)
+        } make: {
+            try cases.loaded($0)
+        } tell: {
+            inbox.post(.event(.comparisonLoaded(operation: operation, $0)))
+        }
+    }
+
+    /// Reads, makes something of it and tells it. Where the data changed meanwhile that is done once more; in the end whoever is
+    /// told of old data hears of the change from the ledger as well, and begins anew.
+    private static func build<Read: Sendable, Made: Sendable>(
+        _ process: CoordinatorProcess, attempt: Int = 1,
+        read: @escaping @Sendable (LedgerService, @escaping (LedgerService, Result<Read, ClientError>) -> Void) -> Void,
+        make: @escaping @Sendable (Read) throws -> Made,
+        tell: @escaping @Sendable (Result<Made, ClientError>) -> Void
+    ) {
+        process.store.run { service in
+            read(service) { service, found in
+                let revision = service.ledger.peopleRevision
+                report(service, to: process.inbox)
+                process.building.post {
+                    let made = result { try make(found.get()) }
+                    process.store.run { service in
+                        guard revision == service.ledger.peopleRevision || attempt >= attempts else {
+                            return build(process, attempt: attempt + 1, read: read, make: make, tell: tell)
+                        }
+                        tell(made)
+                    }
                 }
             }
         }
     }
 
-    /// A case of a comparison for a worker. Other tasks need not wait until it is made.
+    /// A case of a comparison for a worker.
     func hand(
-        case position: Int, _ options: ComparisonOptions, basis: String, as task: TaskID, to peer: PeerID, version: UInt8
+        case position: Int, _ options: ComparisonOptions, basis: String, as task: TaskID, to peer: PeerID,
+        version: UInt8
+    ) {
+        let cases = ComparisonBuilding(configuration: process.settings.configuration, options: options)
+        hand(task, to: peer, version: version) { service, done in
+            service.withComparison(done)
+        } message: {
+            .compare(task: task, try cases.makeCase(at: position, basis: basis, $0))
+        }
+    }
+
+    /// All training prompts for a worker.
+    func hand(everythingAs task: TaskID, _ specification: TrainingSpecification, to peer: PeerID, version: UInt8) {
+        hand(task, to: peer, version: version) { service, done in
+            let reading = service.ledger.trainingPromptsReading()
+            service.goOnReading({ try $0.ledger.goOn(with: reading) }, then: done)
+        } message: { prompts in
+            .replay(
+                task: task, specification: specification, prompts: prompts.flatMap(\.self).sorted { $0.id < $1.id })
+        }
+    }
+
+    /// A task whose message takes long to make: others need not wait until it is made.
+    private func hand<Read: Sendable>(
+        _ task: TaskID, to peer: PeerID, version: UInt8,
+        read: @escaping @Sendable (LedgerService, @escaping (LedgerService, Result<Read, ClientError>) -> Void) -> Void,
+        message: @escaping @Sendable (Read) throws -> CoordinatorMessage
     ) {
         let (inbox, building, store) = (process.inbox, process.building, process.store)
-        let cases = ComparisonBuilding(configuration: process.settings.configuration, options: options)
         onLedger { service in
-            service.withComparison { _, parts in
+            read(service) { service, found in
+                let revision = service.ledger.peopleRevision
                 building.post {
                     let made = Self.result {
-                        let parts = try parts.get()
-                        let message = CoordinatorMessage.compare(
-                            task: task, try cases.makeCase(at: position, basis: basis, parts))
+                        let message = try message(found.get())
                         guard message.since <= version else { throw ClientError.unknownWork }
-                        return (parcel: try Parcel(message), revision: parts.revision)
+                        return try Parcel(message)
                     }
                     store.run { service in
-                        let current = made.flatMap { made in
-                            made.revision == service.ledger.peopleRevision
-                                ? .success(made.parcel) : .failure(ClientError.comparisonIsStale)
-                        }
-                        inbox.post(.built(peer, task, current))
+                        let isCurrent = revision == service.ledger.peopleRevision
+                        inbox.post(.built(peer, task, isCurrent ? made : .failure(ClientError.dataIsStale)))
                     }
                 }
             }
@@ -74,7 +151,7 @@ extension CoordinatorLoop {
             guard budget.mayMake(ticket) else { return inbox.post(.reply(ticket, ClientReply(ReplyBudget.refusal))) }
             service.withLineage { service, parts in
                 // Among so many forgets it is written down at once.
-                if attempt >= lineageAttempts {
+                if attempt >= attempts {
                     let body = result { try ReplyCoding.encode(try parts.get().reply()) }
                     return end(ticket, body, service, inbox, budget)
                 }

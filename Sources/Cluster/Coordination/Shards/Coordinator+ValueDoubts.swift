@@ -6,6 +6,8 @@ struct ValueDoubts: Sendable {
     var areDue = false
     /// It was asked and has not answered: one question at a time, however often data changes.
     var areAsked = false
+    /// It looks at all that is worked on: not for every one of many requests.
+    var notBefore = CoordinatorInstant(milliseconds: 0)
 }
 
 /// What is computed of prompts that are there goes on while others are forgotten: otherwise nothing of it would ever be done
@@ -13,6 +15,7 @@ struct ValueDoubts: Sendable {
 extension Coordinator {
     /// Data changed: lists made before may name what is gone, and so may tasks.
     mutating func doubtMissingValues() {
+        if !valueDoubts.areDue, valueDoubts.notBefore > now { alarms.add(.anything, at: valueDoubts.notBefore) }
         valueDoubts.areDue = true
         for kind in backlogs.keys {
             guard let pending = backlogs[kind]?.pending, pending.count > CoordinatorLimits.listedAfterChange else {
@@ -24,7 +27,7 @@ extension Coordinator {
     }
 
     mutating func askForGonePrompts() {
-        guard valueDoubts.areDue, !valueDoubts.areAsked else { return }
+        guard valueDoubts.areDue, !valueDoubts.areAsked, valueDoubts.notBefore <= now else { return }
         valueDoubts.areDue = false
         var (digests, known): ([String], Set<String>) = ([], [])
         for task in valueTasks {
@@ -39,6 +42,8 @@ extension Coordinator {
     /// Chunks with a prompt that is gone are called back: no worker is to go on with it.
     mutating func goneFound(_ result: Result<[String], ClientError>) {
         valueDoubts.areAsked = false
+        valueDoubts.notBefore = now.advanced(bySeconds: CoordinatorLimits.goneSeconds)
+        if valueDoubts.areDue { alarms.add(.anything, at: valueDoubts.notBefore) }
         switch result {
         case .success(let gone): leaveOut(Set(gone))
         case .failure:

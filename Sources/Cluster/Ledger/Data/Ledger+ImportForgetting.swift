@@ -21,7 +21,7 @@ extension Ledger {
 
     /// What follows in the transaction builds on what was written so far.
     func takeAsWritten() {
-        catalogueIsChanging = true
+        (catalogueIsChanging, hasRunAhead) = (true, true)
         for work in afterWriting { work() }
         afterWriting = []
     }

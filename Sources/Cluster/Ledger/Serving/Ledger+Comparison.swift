@@ -13,8 +13,6 @@ package struct ComparisonParts: Sendable {
     var prompts: PromptConfiguration?
     /// `Ledger.comparisonBasis`
     package var basis: String
-    /// `Ledger.peopleRevision`
-    package var revision: Int
 
     /// Sorts everybody: not to be made where anybody waits.
     ///
@@ -70,8 +68,7 @@ extension Ledger {
         guard let found = try goOn(with: people, for: span) else { return nil }
         reading.people = nil
         return ComparisonParts(
-            people: found, titles: reading.titles, prompts: try read(recordedPrompts), basis: try comparisonBasis(),
-            revision: peopleRevision)
+            people: found, titles: reading.titles, prompts: try read(recordedPrompts), basis: try comparisonBasis())
     }
 
     /// Names the prompts of all splits as they are now.

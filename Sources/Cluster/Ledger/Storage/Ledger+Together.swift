@@ -24,7 +24,7 @@ extension Ledger {
         try requireTransaction(db)
         let (keysBefore, followers, head) = (keyChanges, afterCommit.count, sealing.staged)
         let wasAhead = catalogueIsChanging
-        catalogueIsChanging = false
+        hasRunAhead = false
         do {
             let result = try LedgerFiles.mappingErrors(at: database.path) {
                 var result: Result?
@@ -35,12 +35,12 @@ extension Ledger {
                 guard let result else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
                 return result
             }
-            if wasAhead || !afterWriting.isEmpty { catalogueIsChanging = true }
+            if !afterWriting.isEmpty { catalogueIsChanging = true }
             for work in afterWriting { work() }
             afterWriting = []
             return result
         } catch {
-            if catalogueIsChanging { readAnew() }
+            if catalogueIsChanging && !wasAhead || hasRunAhead { readAnew() }
             // Reading anew from within the transaction gives what earlier calls wrote, which may yet be undone.
             catalogueIsChanging = true
             afterWriting = []

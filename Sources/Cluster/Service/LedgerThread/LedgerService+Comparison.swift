@@ -51,7 +51,7 @@ struct ComparisonBuilding: Sendable {
     /// - Throws: `ClientError` with code `stale` when the data is not that of `basis` any more.
     func makeCase(at position: Int, basis: String, _ parts: ComparisonParts) throws -> ComparisonCase {
         let plan = try plan
-        guard parts.basis == basis, plan.entries.indices.contains(position) else { throw ClientError.comparisonIsStale }
+        guard parts.basis == basis, plan.entries.indices.contains(position) else { throw ClientError.dataIsStale }
         return try makeCase(plan.entries[position], of: plan, from: source(parts))
     }
 
@@ -92,5 +92,5 @@ struct ComparisonBuilding: Sendable {
 }
 
 extension ClientError {
-    static let comparisonIsStale = ClientError(code: .stale, message: "the data changed during the comparison")
+    static let dataIsStale = ClientError(code: .stale, message: "the data changed meanwhile")
 }

@@ -72,7 +72,7 @@ extension LedgerService {
             let prompts = try prompts(digests)
             return .embed(
                 task: task, source: source, prompts: scope == .history ? prompts.map(\.historyAlone) : prompts)
-        case .compare: throw ClientError(code: .failed, message: "cases are made elsewhere (`makeCase`)")
+        case .compare: throw ClientError.isMadeElsewhere
         case .score(let task, let rule, let adapters, let weights, let digests):
             // A worker may have them in memory; that a file is damaged or gone is found out all the same.
             for case .published(let name) in adapters { _ = try ledger.adapterBytes(name: name) }
@@ -105,8 +105,7 @@ extension LedgerService {
         case .shard(let shard, let manifest):
             try expect(try ledger.manifest(shard: shard).digest == manifest, "shard \(shard) has another manifest now")
             return try ledger.samples(shard: shard)
-        case .everything:
-            return try ledger.allTrainingSamples()
+        case .everything: throw ClientError.isMadeElsewhere
         }
     }
 
@@ -152,4 +151,9 @@ extension LedgerService {
         case .margins(let adapter): try ledger.referencePrompts(adapter: adapter, limit: limit).map(\.digest)
         }
     }
+}
+
+extension ClientError {
+    /// Never told: what is made of everybody's data does not come here (`CoordinatorLoop+Building`).
+    fileprivate static let isMadeElsewhere = ClientError(code: .failed, message: "this task is made elsewhere")
 }

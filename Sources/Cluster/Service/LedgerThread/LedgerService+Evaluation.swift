@@ -1,20 +1,41 @@
 import Coordination
 import Foundation
 import LanguageModels
+import Ledger
 import Messages
 import Recommendation
+import Serving
 import Unlearning
 
-extension LedgerService {
+/// A split as it was read, and what the attention needs to know of it.
+struct SplitMaterial: Sendable {
+    var parts: [SplitPart?]
+    /// Digests of the prompts whose embedding the ledger keeps; nil: the weights are equal whatever is asked.
+    var embedded: Set<String>?
+
     /// The split's prompts, and those whose embedding the attention needs and the ledger does not keep.
-    func load(_ split: Split, _ parameters: SampleAdaptiveAttention.Parameters?) throws -> LoadedSplit {
-        let digests = try ledger.prompts(split: split).map(\.digest)
-        guard try preparedAttention(parameters).looksAtQuery else {
-            return LoadedSplit(digests: digests, missingEmbeddings: [], looksAtQuery: false)
-        }
-        let stored = Set(try ledger.attentionTable().digests)
+    var loaded: LoadedSplit {
+        let digests = SplitPart.inOrder(parts).map(\.digest)
+        guard let embedded else { return LoadedSplit(digests: digests, missingEmbeddings: [], looksAtQuery: false) }
         return LoadedSplit(
-            digests: digests, missingEmbeddings: digests.filter { !stored.contains($0) }, looksAtQuery: true)
+            digests: digests, missingEmbeddings: digests.filter { !embedded.contains($0) }, looksAtQuery: true)
+    }
+}
+
+extension LedgerService {
+    /// Everybody's prompts of a split are read a portion at a time.
+    func withSplit(
+        _ split: Split, _ done: @escaping (LedgerService, Result<[SplitPart?], ClientError>) -> Void
+    ) {
+        let reading = ledger.reading(of: split)
+        goOnReading({ try $0.ledger.goOn(with: reading) }, then: done)
+    }
+
+    func material(
+        _ parts: [SplitPart?], _ parameters: SampleAdaptiveAttention.Parameters?
+    ) throws -> SplitMaterial {
+        guard try preparedAttention(parameters).looksAtQuery else { return SplitMaterial(parts: parts) }
+        return SplitMaterial(parts: parts, embedded: Set(try ledger.attentionTable().digests))
     }
 
     /// ω `[prompts, adapters]`, row by row.
@@ -49,10 +70,20 @@ extension LedgerService {
             ids: request.digests.map { rows[$0].map { table.ids[$0] } ?? "" })
     }
 
+}
+
+/// What the report of an evaluation is made from.
+struct EvaluationBuilding: Sendable {
+    var scores: EvaluationScores
+    var parts: [SplitPart?]
+    var attention: PreparedAttention
+
     /// The report as a JSON object.
-    func evaluation(_ scores: EvaluationScores) throws -> [UInt8] {
+    ///
+    /// - Throws: `ClientError` with code `stale` when prompts changed meanwhile.
+    func report() throws -> [UInt8] {
         var labels: [String: Bool] = [:]
-        for prompt in try ledger.prompts(split: scores.split) { labels[prompt.digest] = prompt.prompt.label }
+        for prompt in parts.lazy.compactMap(\.self).flatMap(\.prompts) { labels[prompt.digest] = prompt.label }
         let wanted = try scores.digests.map { digest in
             guard let label = labels[digest] else {
                 throw ClientError(
@@ -60,7 +91,6 @@ extension LedgerService {
             }
             return label
         }
-        let attention = try preparedAttention(scores.parameters)
         let base = scores.series.first { if case .base = $0.model { true } else { false } }?.margins
         var variants = scores.series.map { series in
             var isBase: Bool { if case .base = series.model { true } else { false } }
