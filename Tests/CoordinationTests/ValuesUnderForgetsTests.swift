@@ -101,7 +101,7 @@ struct ValuesUnderForgetsTests {
 
     @Test(
         "Where forgets come faster than chunks, embeddings are completed and the partition is made all the same",
-        arguments: 0..<3)
+        arguments: 0..<2)
     func fasterThanChunks(seed: UInt64) throws {
         var plan = SimulationPlan(seed: seed)
         plan.workers = 2
