@@ -127,7 +127,7 @@ extension CoordinatorLoop {
                 }
             }
         }
-        inbox.post(.dispatched(peer, nil))
+        inbox.post(.dispatched(peer, nil, nil))
     }
 
     func built(_ peer: PeerID, _ task: TaskID, _ made: Result<Parcel, ClientError>) {
