@@ -70,13 +70,13 @@ public struct GatewayServer: Sendable {
         }
         self.answers = answers
         let door = pools.door(answers: answers)
-        connections = ConnectionRegister(limit: limits.connections, logger: logger)
+        connections = ConnectionRegister(limit: options.limits.connections, logger: logger)
         let metrics = Metrics(connections: connections)
         responder = GatewayResponder(
             table: RouteTable(
                 door: door, metrics: metrics, draining: draining, options: options,
                 answering: answers?.state), access: access,
-            metrics: metrics, logger: logger, bodies: BodyBudget(limit: limits.bodies))
+            metrics: metrics, logger: logger, bodies: BodyBudget(limit: options.limits.bodies))
     }
 
     /// Serves until it is told to stop; then it finishes what it has begun.

@@ -22,7 +22,7 @@ struct ClientOptions: ParsableArguments {
 
     /// Whether somebody said where the coordinator is.
     var namesCoordinator: Bool {
-        !coordinator.isEmpty || ProcessInfo.processInfo.environment["LETHE_COORDINATOR"] != nil
+        !coordinator.isEmpty || ProcessInfo.processInfo.environment.variable("LETHE_COORDINATOR") != nil
     }
 
     /// Connects; nothing is sent before the first request.
