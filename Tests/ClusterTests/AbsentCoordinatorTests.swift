@@ -52,6 +52,8 @@ struct AbsentCoordinatorTests {
             let error = #expect(throws: ClientError.self) { try client.call(.status, patience: .seconds(1)) }
             #expect(error?.code == .unreachable)
         }
+        // Long enough for a connection that was made at once to meet the same stranger.
+        Thread.sleep(forTimeInterval: 0.5)
         stranger = nil
         let ended = Locked(false)
         let thread = Thread { Self.answer(at: endpoint, until: { ended.withLock(\.self) }) }

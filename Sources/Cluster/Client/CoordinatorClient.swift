@@ -20,6 +20,10 @@ public final class CoordinatorClient {
     private let link: CoordinatorSocket
     /// Whether anything ever came from there.
     private var isKnown = false
+    /// Whether nobody answered over this connection. libzmq gives one up for good that came upon other keys or another protocol, and
+    /// takes no message for it any more: whoever is there by now is asked over another one, which is made when there is something
+    /// to ask, since one that is made at once meets the same.
+    private var isSpent = false
     /// How far the last connection has come.
     private var reached = ConnectionAttempt.none
     /// Called once where nothing takes a connection for a while, with words for a person.
@@ -118,9 +122,7 @@ public final class CoordinatorClient {
             try ask(
                 questions, patience: patience, isWanted: isWanted, whenWorking: whenWorking, whenAnswered: whenAnswered)
         } catch let error as ClientError where error.code == .unreachable {
-            // libzmq gives a connection up for good that came upon other keys or another protocol, and takes no message for it
-            // any more: whoever asks later would find nobody on it, whoever is there by then.
-            try link.turn()
+            isSpent = true
             throw error
         }
     }
@@ -131,6 +133,10 @@ public final class CoordinatorClient {
         whenAnswered: (Int, Result<Reply, ClientError>) -> Void
     ) throws {
         try requireName()
+        if isSpent {
+            try link.turn()
+            isSpent = false
+        }
         let clock = ContinuousClock()
         var open = Array(questions.indices)
         let begin = clock.now
@@ -144,8 +150,8 @@ public final class CoordinatorClient {
             var isPassedOver = false
             /// It is there, and is not the one.
             var isWrong = false
-            for question in open { try send(questions[question].frames, until: deadline, clock) }
             var retry = min(absence?.end(before: deadline) ?? deadline, clock.now + attempt)
+            for question in open where clock.now < retry { try send(questions[question].frames, until: retry, clock) }
             let poller = Poller([link.source] + [link.attempts].compactMap(\.self))
             waiting: while clock.now < retry {
                 if let isWanted, !isWanted() {
@@ -241,14 +247,16 @@ public final class CoordinatorClient {
     /// How often it is asked whether the answer is wanted.
     private static let glance = Duration.milliseconds(50)
 
+    /// What does not go out until then is sent over the next connection.
     private func send(
-        _ frames: [[UInt8]], until deadline: ContinuousClock.Instant, _ clock: ContinuousClock
+        _ frames: [[UInt8]], until retry: ContinuousClock.Instant, _ clock: ContinuousClock
     ) throws {
         while true {
             do {
                 return try link.send(frames)
             } catch ZeroMQError.wouldBlock {
-                guard clock.now < deadline else { throw silence }
+                // Given up by libzmq: none will be taken any more, and another socket is to be had at once.
+                guard clock.now < retry, link.attempt != .failed else { return }
                 Thread.sleep(forTimeInterval: 0.05)
             }
         }
