@@ -21,19 +21,30 @@ struct GatewayResponder: HTTPResponder {
     ///   - ends: the connection's; nil: nobody knows.
     func answer(_ request: Request, over connection: ClientConnection?, _ ends: SocketEnds? = nil) async -> Response {
         let start = ContinuousClock.now
-        let passage = Passage { [metrics] in metrics.addWithheld() }
+        let passage = Passage()
         var (response, route) = await found(request, connection, ends, passage)
         // Neither the framework nor NIO leaves the body away, also not of an error.
         if request.method == .head { response = response.createHeadResponse() }
         let passed = ContinuousClock.now - start
-        metrics.add(
-            Metrics.Key(
-                method: RouteTable.methods.contains(request.method) ? request.method.rawValue : "other",
-                route: route?.path ?? "other", status: response.status.code),
-            seconds: Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18)
+        let seconds = Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18
+        let key = Metrics.Key(
+            method: RouteTable.methods.contains(request.method) ? request.method.rawValue : "other",
+            route: route?.path ?? "other", status: response.status.code)
+        guard !passage.isFree else {
+            metrics.add(key, seconds: seconds)
+            return response
+        }
+        passage.whenOver { [metrics] problem in
+            var key = key
+            if let problem {
+                key.status = problem.status
+                metrics.addWithheld()
+            }
+            metrics.add(key, seconds: seconds)
+        }
         // Whoever writes it looks for the last time whether it may go out.
-        if let connection, !passage.isFree { connection.expect(passage) }
-        if connection == nil, let problem = passage.objection() { return Response(problem) }
+        guard let connection else { return passage.objection().map { Response($0) } ?? response }
+        response.headers.passage = connection.expect(passage)
         return response
     }
 

@@ -21,8 +21,8 @@ struct LastCheckTests {
         let connection = try #require(ClientConnection.of(channel))
         var sent: Sent = ([], "", 0)
         for (response, body, passage) in answers {
-            if let passage { connection.expect(passage) }
             var head = response.head
+            head.headerFields.passage = passage.map { connection.expect($0) }
             head.headerFields[.date] = "today"
             try channel.writeOutbound(HTTPResponsePart.head(HTTPResponse(status: .continue)))
             try channel.writeOutbound(HTTPResponsePart.head(head))
@@ -47,23 +47,46 @@ struct LastCheckTests {
         let gateway = try TestGateway(FakeCoordinator(check: { isRevoked.withLock { $0 } ? .revoked : nil }))
         let request = TestGateway.call(.post, "/v1/rank", #"{"user":"ada","candidates":["i1"]}"#).request
         let connection = ClientConnection()
-        let response = await gateway.responder.answer(request, over: connection)
-        #expect(response.status == .ok)
-        let passage = try #require(connection.takePassage())
+        func answer() async throws -> (Response, String, Passage?) {
+            let response = await gateway.responder.answer(request, over: connection)
+            #expect(response.status == .ok)
+            let number = try #require(response.headers.passage)
+            let passage = try #require(connection.takePassage(number))
+            return (response, "the answer", passage)
+        }
 
-        var out = try sent([(response, "the answer", passage)])
+        var out = try sent([try await answer()])
         #expect(out.heads.map(\.status.code) == [200] && out.body == "the answer" && out.ends == 1)
+        #expect(out.heads.first?.headerFields.passage == nil)
         #expect(gateway.metrics.now.withheld == 0)
 
+        let late = try await answer()
         isRevoked.withLock { $0 = true }
-        out = try sent([(response, "the answer", passage)])
+        out = try sent([late])
         let head = try #require(out.heads.first)
         #expect(out.heads.count == 1 && head.status.code == 503 && out.ends == 1)
         #expect(!out.body.contains("the answer") && out.body.contains("urn:lethe:problem:revoked"))
         #expect(head.headerFields[.contentLength] == String(out.body.utf8.count))
         #expect(head.headerFields[.contentType] == Problem.mediaType && head.headerFields[.retryAfter] == "1")
-        #expect(head.headerFields[.date] == "today")
+        #expect(head.headerFields[.date] == "today" && head.headerFields.passage == nil)
+        // Counted as what went out.
         #expect(gateway.metrics.now.withheld == 1)
+        #expect(gateway.metrics.now.requests == [Self.ranked(200): 1, Self.ranked(503): 1])
+        #expect(gateway.metrics.now.durations["/v1/rank"]?.count == 2)
+    }
+
+    private static func ranked(_ status: Int) -> Metrics.Key {
+        Metrics.Key(method: "POST", route: "/v1/rank", status: status)
+    }
+
+    @Test("An answer whose connection is closed before it goes out is counted as it was made")
+    func unwritten() async throws {
+        let gateway = try TestGateway(FakeCoordinator(check: { .revoked }))
+        let request = TestGateway.call(.post, "/v1/rank", #"{"user":"ada"}"#).request
+        _ = await gateway.responder.answer(request, over: ClientConnection())
+        // Whoever made it may let go of it a little later.
+        for _ in 0..<2000 where gateway.metrics.now.requests.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(gateway.metrics.now.requests == [Self.ranked(200): 1] && gateway.metrics.now.withheld == 0)
     }
 
     @Test("What one answer was refused for does not concern the next one, and a word to go on is no answer")
@@ -77,9 +100,10 @@ struct LastCheckTests {
 
     @Test("Where nobody writes to a connection, the look is the responder's last step")
     func unconnected() async throws {
-        let answer = try await TestGateway(FakeCoordinator(check: { .noLease })).ask(
-            .post, "/v1/rank", #"{"user":"ada"}"#)
+        let gateway = try TestGateway(FakeCoordinator(check: { .noLease }))
+        let answer = try await gateway.ask(.post, "/v1/rank", #"{"user":"ada"}"#)
         #expect(answer.status == 503 && answer.problem == "no-lease")
+        #expect(gateway.metrics.now.requests == [Self.ranked(503): 1] && gateway.metrics.now.withheld == 1)
     }
 
     @Test("A permit has an objection once what its answer rests on is revoked, or the lease has run out")

@@ -12,7 +12,7 @@ final class ClientConnection: Sendable {
     }
 
     private let state = Locked(State())
-    private let passage = Locked<Passage?>(nil)
+    private let passages = Locked<(next: Int, expected: [Int: Passage])>((0, [:]))
     private let admitted = Locked<(@Sendable () -> Void)?>(nil)
     private let admission = Locked<(known: LoopbackDoor.Admission?, looks: Int)>((nil, 0))
     /// How often one that nobody knows is looked up.
@@ -51,16 +51,20 @@ final class ClientConnection: Sendable {
         }?()
     }
 
-    /// Of the answer that is written next: they go out one after the other.
-    func expect(_ passage: Passage) { self.passage.withLock { $0 = passage } }
-
-    /// Of the answer that is being written now; nil: it has none to pass.
-    func takePassage() -> Passage? {
-        passage.withLock { passage in
-            defer { passage = nil }
-            return passage
+    /// Of an answer that will be written. Several may be on their way: the server takes the next request up before the loop has
+    /// written an answer's head.
+    ///
+    /// - Returns: its number, for the answer's head.
+    func expect(_ passage: Passage) -> Int {
+        passages.withLock { passages in
+            passages.next += 1
+            passages.expected[passages.next] = passage
+            return passages.next
         }
     }
+
+    /// - Parameter number: from the head that is being written now.
+    func takePassage(_ number: Int) -> Passage? { passages.withLock { $0.expected.removeValue(forKey: number) } }
 
     func forget(_ number: Int) { state.withLock { $0.waiting[number] = nil } }
 
