@@ -16,24 +16,44 @@ struct BodyBudgetTests {
     @Test func `The beginning of each is not counted, the rest is bounded, and is given back`() throws {
         let budget = BodyBudget(limit: 1000)
         let free = BodyBudget.free
-        var first: BodyBudget.Share? = budget.share()
-        let second = budget.share()
+        var first: BodyBudget.Share? = budget.share(of: "anna")
+        let (second, third) = (budget.share(of: "ben"), budget.share(of: "cleo"))
         try first?.hold(10)
         try first?.hold(free + 400)
         // Of the whole body so far, not of a piece.
-        try first?.hold(free + 900)
-        try second.hold(free + 100)
-        #expect(throws: Problem.tooManyBodies) { try second.hold(free + 101) }
-        try second.hold(free)
-        try budget.share().hold(free)
+        try first?.hold(free + 500)
+        try second.hold(free + 400)
+        try third.hold(free + 100)
+        #expect(throws: Problem.tooManyBodies) { try third.hold(free + 101) }
+        try third.hold(free)
+        try budget.share(of: "dora").hold(free)
         withExtendedLifetime(first) {}
         first = nil
-        try second.hold(free + 1000)
+        try third.hold(free + 500)
+        withExtendedLifetime(second) {}
+    }
+
+    @Test func `Half of the room is the most that one asker has, in however many bodies`() throws {
+        let budget = BodyBudget(limit: 1000)
+        let free = BodyBudget.free
+        var shares = (0..<5).map { _ in budget.share(of: "flood") }
+        for share in shares { try share.hold(free + 100) }
+        let more = budget.share(of: "flood")
+        #expect(throws: Problem.tooManyBodies) { try more.hold(free + 1) }
+        let other = budget.share(of: "anna")
+        try other.hold(free + 500)
+        withExtendedLifetime(shares) {}
+        shares = []
+        // Not what others leave either.
+        #expect(throws: Problem.tooManyBodies) { try budget.share(of: "anna").hold(free + 1) }
+        try more.hold(free + 500)
+        withExtendedLifetime(other) {}
     }
 
     @Test func `While large bodies take all the room another large one is refused, a small one is not`() async throws {
         var limits = GatewayLimits()
-        limits.bodies = 100_000
+        // One asker's half has room for one.
+        limits.bodies = 200_000
         let gateway = try TestGateway(limits: limits)
         var head = HTTPRequest(method: .post, scheme: "http", authority: "localhost", path: "/v1/rank")
         head.headerFields[.contentType] = "application/json"

@@ -48,9 +48,15 @@ struct ConnectionLanesTests {
         let pools = ConnectionPools(limits) { Connection(hanging: hanging) }
         let gateway = try TestGateway(through: pools.door(), limits: limits)
         let row = #"{"user":"u","item":"i","rating":5,"timestamp":1,"item_title":"Film"}"# + "\n"
-        let held = (0..<limits.imports).map { _ in
-            Task {
-                try await gateway.ask(.post, "/v1/interactions", row, headers: ["Content-Type": "application/jsonl"])
+        let held = (0..<limits.imports).map { number in
+            // Of several who ask: nobody has all.
+            let ends = SocketEnds(
+                client: SocketEnd(address: [127, 0, 0, 1], port: UInt16(4000 + number)),
+                gateway: SocketEnd(address: [127, 0, 0, 1], port: 8080))
+            return Task {
+                try await gateway.ask(
+                    .post, "/v1/interactions", bytes: Array(row.utf8), headers: ["Content-Type": "application/jsonl"],
+                    ends: ends)
             }
         }
         try await wait("imports are on their way") { hanging.held.withLock { $0 } == limits.imports }

@@ -160,4 +160,42 @@ struct InteractionsTests {
         #expect(!coordinator.requests.contains { if case .finishImport = $0 { true } else { false } })
         #expect(try await gateway.ask(.post, "/v1/interactions", Self.lines(3), headers: Self.kind).status == 200)
     }
+
+    @Test("One token's imports leave a place for another's, over however many connections they come")
+    func places() async throws {
+        let (flood, other) = (NewToken(role: .data, name: "flood"), NewToken(role: .data, name: "other"))
+        let coordinator = FakeCoordinator()
+        let gateway = try TestGateway(coordinator, tokens: [flood, other].map(\.line).joined(separator: "\n"))
+        func status(_ token: NewToken) async throws -> Int {
+            var headers = Self.kind
+            headers["Authorization"] = "Bearer \(token.token)"
+            return try await gateway.ask(.post, "/v1/interactions", Self.lines(3), headers: headers).status
+        }
+        var head = HTTPRequest(method: .post, scheme: "http", authority: "localhost", path: "/v1/interactions")
+        head.headerFields[.contentType] = "application/x-ndjson"
+        head.headerFields[.authorization] = "Bearer \(flood.token)"
+        let (chunks, sender) = AsyncThrowingStream<ByteBuffer, any Error>.makeStream()
+        let request = Request(head: head, body: RequestBody(asyncSequence: chunks))
+        let slow = Task { await gateway.responder.answer(request, over: nil).status.code }
+        sender.yield(ByteBuffer(string: Self.lines(5000)))
+        for _ in 0..<2000 where coordinator.requests.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(try await status(flood) == 429)
+        #expect(try await status(other) == 200)
+        sender.finish()
+        #expect(await slow.value == 200)
+        #expect(try await status(flood) == 200)
+    }
+
+    @Test("A bounded number is given out to several, never all of it to one, except where there is only one")
+    func slots() {
+        let slots = Slots(3)
+        #expect(slots.take(for: "a") && slots.take(for: "a") && !slots.take(for: "a"))
+        #expect(slots.take(for: "b") && !slots.take(for: "b") && !slots.take(for: "c"))
+        slots.give(for: "a")
+        #expect(slots.take(for: "c"))
+        slots.give(for: "b")
+        #expect(slots.take(for: "a") && !slots.take(for: "b"))
+        let one = Slots(1)
+        #expect(one.take(for: "a") && !one.take(for: "b"))
+    }
 }

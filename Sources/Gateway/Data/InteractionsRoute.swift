@@ -25,8 +25,8 @@ struct InteractionsRoute {
         try call.requireMediaType(Self.mediaTypes)
         let settings = try ImportSettings(call.query)
         let key = try ForgettingRoutes.key(of: call)
-        guard slots.take() else { throw Problem.queueFull }
-        defer { slots.give() }
+        guard slots.take(for: call.asker) else { throw Problem.queueFull }
+        defer { slots.give(for: call.asker) }
         let pipe = try BodyPipe(limit: limits.importBody)
         async let report = ImportThread(door: door, asker: call.asker, settings: settings, pipe: pipe).run(key: key)
         do {
@@ -81,21 +81,4 @@ struct ImportSettings: Sendable {
         default: unit = nil
         }
     }
-}
-
-/// A bounded number of something.
-final class Slots: Sendable {
-    private let free: Locked<Int>
-
-    init(_ count: Int) { free = Locked(count) }
-
-    func take() -> Bool {
-        free.withLock { free in
-            guard free > 0 else { return false }
-            free -= 1
-            return true
-        }
-    }
-
-    func give() { free.withLock { $0 += 1 } }
 }

@@ -47,7 +47,7 @@ struct Call: Sendable {
             throw Problem.tooLarge(limit: limit)
         }
         // Until it is understood.
-        let share = bodies.share()
+        let share = bodies.share(of: asker)
         defer { withExtendedLifetime(share) {} }
         var bytes: [UInt8] = []
         do {

@@ -12,13 +12,14 @@ public struct GatewayLimits: Sendable {
     public var unsentSeconds = 60
     /// Bytes of a body of JSON.
     public var body = 4 << 20
-    /// Bytes of such bodies that are on their way or being read, of all connections; the first `BodyBudget.free` of each aside.
+    /// Bytes of such bodies that are on their way or being read, of all connections; the first `BodyBudget.free` of each aside. Half
+    /// of them are one asker's at most.
     public var bodies = 128 << 20
     /// Seconds for every mebibyte of a body, and for what is less than one at its end.
     public var bodySeconds = 60
     /// Bytes of an import.
     public var importBody = 1 << 30
-    /// Imports at once, each with its connection to the coordinator.
+    /// Imports at once, each with its connection to the coordinator. All but one are one asker's at most.
     public var imports = 2
     /// Connections to the coordinator for questions, for forget requests, and for what has none of its own.
     public var questionConnections = 8
@@ -27,7 +28,7 @@ public struct GatewayLimits: Sendable {
     /// Questions that wait for such a connection; other requests of one kind.
     public var waitingQuestions = 256
     public var waitingOthers = 64
-    /// Live views of the dashboard.
+    /// Live views of the dashboard. All but one are one asker's at most.
     public var views = 64
     /// How long a question may take that names no deadline.
     public var deadline = Duration.seconds(60)

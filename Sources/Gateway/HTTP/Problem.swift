@@ -137,7 +137,8 @@ extension Problem {
 
     static let tooManyBodies = Problem(
         status: 429, name: "busy", title: "Too many requests wait already",
-        detail: "the gateway is reading as many large bodies as it has room for; ask again later", retryAfter: 1)
+        detail: "the gateway is reading as many large bodies as it has room for, of one asker or of all; ask later",
+        retryAfter: 1)
 
     static let queueFull = Problem(
         status: 429, name: "busy", title: "Too many requests wait already",

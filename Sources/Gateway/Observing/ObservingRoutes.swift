@@ -71,8 +71,8 @@ struct ObservingRoutes {
 
     /// Server-sent events: an overview whenever it is another one, and a sign of life in between.
     @Sendable private func events(_ call: Call) async throws -> Response {
-        guard views.take() else { throw Problem.queueFull }
-        let place = ViewPlace(views)
+        guard views.take(for: call.asker) else { throw Problem.queueFull }
+        let place = ViewPlace(views, call.asker)
         let body = ResponseBody { writer in
             defer { place.leave() }
             var last = Data()
@@ -117,14 +117,19 @@ struct ObservingRoutes {
 private final class ViewPlace: Sendable {
     private let slots: Locked<Slots?>
 
-    init(_ slots: Slots) { self.slots = Locked(slots) }
+    private let asker: String
+
+    init(_ slots: Slots, _ asker: String) {
+        self.slots = Locked(slots)
+        self.asker = asker
+    }
 
     func leave() {
         let taken = slots.withLock { slots in
             defer { slots = nil }
             return slots
         }
-        taken?.give()
+        taken?.give(for: asker)
     }
 
     deinit { leave() }
