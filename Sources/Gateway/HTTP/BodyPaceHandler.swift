@@ -15,8 +15,6 @@ final class BodyPaceHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let limit: TimeAmount
     private var isReceiving = false
-    /// Whether somebody here wants more.
-    private var isWanted = false
     /// Of the step that is being received.
     private var received = 0
     private var left: TimeAmount
@@ -26,7 +24,6 @@ final class BodyPaceHandler: ChannelDuplexHandler, RemovableChannelHandler {
     init(limit: TimeAmount) { (self.limit, left) = (limit, limit) }
 
     func read(context: ChannelHandlerContext) {
-        isWanted = true
         wait(context)
         context.read()
     }
@@ -45,7 +42,6 @@ final class BodyPaceHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         pause(context)
-        isWanted = false
         context.fireChannelReadComplete()
     }
 
