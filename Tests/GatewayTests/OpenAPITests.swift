@@ -73,6 +73,23 @@ struct OpenAPITests {
         check(document)
     }
 
+    @Test("Whatever takes a body says that it may come too slowly, and what is unavailable for which reasons")
+    func refusals() async throws {
+        let document = try await Self.document()
+        let schema = Schema(document)
+        let paths = document["paths"] as? [String: [String: Any]] ?? [:]
+        func description(_ route: Route, _ problem: Problem) -> String {
+            let operation = paths[route.path]?[route.method.rawValue.lowercased()] as? [String: Any]
+            let responses = operation?["responses"] as? [String: Any] ?? [:]
+            return schema.resolve(responses["\(problem.status)"] ?? [:])["description"] as? String ?? ""
+        }
+        for route in try Self.routes() where route.method == .post {
+            for problem in [Problem.slowBody, .draining, .noLease, .revoked] {
+                #expect(description(route, problem).contains(problem.name), "\(route.path)")
+            }
+        }
+    }
+
     @Test("What the gateway says, well or ill, is as it is described")
     func replies() async throws {
         let document = try await Self.document()
