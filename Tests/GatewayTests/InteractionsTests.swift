@@ -165,7 +165,10 @@ struct InteractionsTests {
     func places() async throws {
         let (flood, other) = (NewToken(role: .data, name: "flood"), NewToken(role: .data, name: "other"))
         let coordinator = FakeCoordinator()
-        let gateway = try TestGateway(coordinator, tokens: [flood, other].map(\.line).joined(separator: "\n"))
+        var limits = GatewayLimits()
+        limits.imports = 2
+        let gateway = try TestGateway(
+            coordinator, tokens: [flood, other].map(\.line).joined(separator: "\n"), limits: limits)
         func status(_ token: NewToken) async throws -> Int {
             var headers = Self.kind
             headers["Authorization"] = "Bearer \(token.token)"

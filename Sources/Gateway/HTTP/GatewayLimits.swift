@@ -19,8 +19,9 @@ public struct GatewayLimits: Sendable {
     public var bodySeconds = 60
     /// Bytes of an import.
     public var importBody = 1 << 30
-    /// Imports at once, each with its connection to the coordinator. All but one are one asker's at most.
-    public var imports = 2
+    /// Imports at once, each with its connection to the coordinator. All but one are one asker's at most, who
+    /// may send the same one again while it is being taken in.
+    public var imports = 3
     /// Connections to the coordinator for questions, for forget requests, and for what has none of its own.
     public var questionConnections = 8
     public var forgetConnections = 2
