@@ -130,10 +130,6 @@ package enum CoordinatorLimits {
     package static let standstillSeconds = 900.0
     /// After how many reconnections what was asked for before is sent anew for one task.
     package static let askedAnew = 16
-    /// How many times longer than at the slowest pace that was seen a training may take, on a machine that others use; and a row
-    /// of a comparison than a training on everything: it is of several.
-    package static let slowdown = 8.0
-    package static let slowdownOfRows = 64.0
     /// Steps of work of which it is not known how many it has.
     package static let steps = 1 << 20
     /// How often a task's steps may begin anew and still be news.

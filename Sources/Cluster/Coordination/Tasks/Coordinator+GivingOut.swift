@@ -140,7 +140,6 @@ extension Coordinator {
         var task = CoordinatorTask(id: nextTask, worker: worker.id, kind: kind, lastNews: now)
         // A message may be long and its connection slow: what was cut off has longer when it is tried again.
         task.headway.patience *= Double(1 << min(8, failure(of: task.work)?.count ?? 0))
-        if task.isComparison { task.headway.patienceWithSteps = longestRow(task) ?? .infinity }
         task.isWithoutData =
             task.copy.map { worker.copy(of: $0.shard)?.manifests.contains($0.manifest) != true } ?? false
         switch kind {

@@ -84,7 +84,7 @@ extension Coordinator {
         let concerned = own.filter { message.concerns($0) }
         var most: TaskHeadway.News?
         for task in concerned {
-            let news = tasks.news(of: task.id, in: message, most: mostSteps(of: task), at: now)
+            let news = tasks.news(of: task.id, in: message, most: mostSteps(of: task))
             most = max(most ?? news, news)
         }
         let news = most ?? .says
@@ -117,6 +117,5 @@ extension Coordinator {
                 task.work, on: task.worker,
                 ClientError(code: .silent, message: "worker \(title(of: task.worker)) said nothing for \(seconds) s"))
         }
-        withdrawEndlessTasks()
     }
 }

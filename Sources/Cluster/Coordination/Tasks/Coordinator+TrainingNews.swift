@@ -15,10 +15,7 @@ extension Coordinator {
         let tokens = report.slices?.tokens ?? report.tokens
         trainedTokens = trainedTokens.addingSaturated(max(0, tokens))
         if report.isExact {
-            roster.update(worker.id) {
-                $0.pace.note(tokens: tokens, seconds: report.computeSeconds)
-                if let seconds = task.headway.secondsPerStep { $0.pace.note(secondsPerStep: seconds) }
-            }
+            roster.update(worker.id) { $0.pace.note(tokens: tokens, seconds: report.computeSeconds) }
         }
         log(
             "ended: \(task.work.description), task \(task.id), worker \(worker.title)", worker: worker.id,

@@ -17,10 +17,6 @@ struct TaskHeadway: Sendable {
 
     /// For how long signs of life count without more.
     var patience = CoordinatorLimits.standstillSeconds
-    /// For how long those of a worker count that tells between two steps that it goes on.
-    var patienceWithSteps = Double.infinity
-    /// When the task was given out, or taken back from before.
-    private(set) var began: CoordinatorInstant?
     /// When the task last got on, or was given out.
     private(set) var lastMove: CoordinatorInstant?
     private var steps: Steps?
@@ -31,33 +27,24 @@ struct TaskHeadway: Sendable {
 
     /// Since the steps last began.
     private struct Steps: Sendable {
-        /// What was told, first and last.
-        var first: (step: Int, at: CoordinatorInstant)
-        var last: (step: Int, at: CoordinatorInstant)
+        /// What was told last.
+        var last: Int
         /// How many there are, as was told at first.
         var all: Int
     }
 
     /// The task is given out, or taken back from before.
-    mutating func begin(at now: CoordinatorInstant) {
-        began = began ?? now
-        lastMove = lastMove ?? now
-    }
+    mutating func begin(at now: CoordinatorInstant) { lastMove = lastMove ?? now }
 
     /// Reads a message that concerns the task.
     ///
-    /// - `countsLife`: the worker tells also between two steps that it goes on, as of a comparison: a row of it takes as long as a
-    ///   training.
+    /// - `countsLife`: the worker tells also between two steps that it goes on, as of a comparison: a row of it takes as long as
+    ///   several trainings.
     /// - `most`: steps that the task can have; nil: that is not known.
-    mutating func news(
-        in message: WorkerMessage, countsLife: Bool, most: Int?, at now: CoordinatorInstant
-    ) -> News {
+    mutating func news(in message: WorkerMessage, countsLife: Bool, most: Int?) -> News {
         switch message {
         case .progress(let progress):
-            let news = news(progress.step, of: progress.steps, most: most, at: now)
-            guard countsLife, news < .moves else { return news }
-            let since = steps?.last.at ?? began
-            return since.map { now.seconds(since: $0) < patienceWithSteps } ?? true ? .moves : .repeats
+            return news(progress.step, of: progress.steps, countsLife: countsLife, most: most)
         case .need(_, let digests): return needed.news(digests.count)
         case .lacks(_, let adapters): return lacked.news(adapters)
         default: return message.answeredTask == nil ? .says : .moves
@@ -66,26 +53,19 @@ struct TaskHeadway: Sendable {
 
     /// Some work has several parts whose steps are counted each from the start, and a training may begin anew on its worker. Other
     /// than that there are as many as there were at first, and no more than the data has.
-    private mutating func news(_ step: Int, of all: Int, most: Int?, at now: CoordinatorInstant) -> News {
+    private mutating func news(_ step: Int, of all: Int, countsLife: Bool, most: Int?) -> News {
         guard step <= min(all, most ?? CoordinatorLimits.steps) else { return .repeats }
-        guard let known = steps, step >= known.last.step, all == known.all else {
+        guard let known = steps, step >= known.last, all == known.all else {
             if steps != nil {
                 guard beginnings < CoordinatorLimits.beginnings else { return .repeats }
                 beginnings += 1
             }
-            steps = Steps(first: (step, now), last: (step, now), all: all)
+            steps = Steps(last: step, all: all)
             return .moves
         }
-        guard step > known.last.step else { return .repeats }
-        steps?.last = (step, now)
+        guard step > known.last || countsLife else { return .repeats }
+        steps?.last = step
         return .moves
-    }
-
-    /// As seen from here; nil: there were too few.
-    var secondsPerStep: Double? {
-        guard let steps, steps.last.step > steps.first.step else { return nil }
-        let seconds = steps.last.at.seconds(since: steps.first.at)
-        return seconds > 0 ? seconds / Double(steps.last.step - steps.first.step) : nil
     }
 
     mutating func moved(at now: CoordinatorInstant) { lastMove = now }
@@ -103,7 +83,6 @@ struct TaskHeadway: Sendable {
 
     /// Time passed that counts for nobody.
     mutating func excuse(_ seconds: Double, at now: CoordinatorInstant) {
-        began = began.map { min(now, $0.advanced(bySeconds: seconds)) }
         lastMove = lastMove.map { min(now, $0.advanced(bySeconds: seconds)) }
     }
 }

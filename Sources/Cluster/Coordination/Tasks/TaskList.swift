@@ -109,12 +109,10 @@ struct TaskList: Sendable, RandomAccessCollection {
     }
 
     /// Reads a message that concerns the task.
-    mutating func news(
-        of id: TaskID, in message: WorkerMessage, most steps: Int?, at now: CoordinatorInstant
-    ) -> TaskHeadway.News {
+    mutating func news(of id: TaskID, in message: WorkerMessage, most steps: Int?) -> TaskHeadway.News {
         guard let position = position(of: id) else { return .says }
         let isComparison = tasks[position].isComparison
-        return tasks[position].headway.news(in: message, countsLife: isComparison, most: steps, at: now)
+        return tasks[position].headway.news(in: message, countsLife: isComparison, most: steps)
     }
 
     mutating func setNews(_ id: TaskID, _ news: TaskHeadway.News = .says, at instant: CoordinatorInstant) {

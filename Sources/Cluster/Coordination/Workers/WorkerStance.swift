@@ -23,10 +23,6 @@ struct WorkerPace: Sendable {
     private(set) var measured: Double?
     /// What placement goes by.
     private(set) var used: Double?
-    /// Of a step of a training when it was fastest, as seen from here.
-    private(set) var secondsPerStep: Double?
-
-    mutating func note(secondsPerStep seconds: Double) { secondsPerStep = min(secondsPerStep ?? seconds, seconds) }
 
     /// A training has ended.
     mutating func note(tokens: Int, seconds: Double) {
