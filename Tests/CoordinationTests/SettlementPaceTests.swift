@@ -104,21 +104,60 @@ struct SettlementPaceTests {
         #expect(fixture.finishes == ["f"])
     }
 
-    @Test("A worker that leaves nothing behind stays on the list until the ledger was told so")
+    @Test("What is owed of a worker that says goodbye is written at once, and it is not listed any more")
     func ephemeral() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
         // No shard that is handed out.
         exhaust(&fixture, "b", shard: 7) { $0.isEphemeral = true }
         fixture.say(.goodbye(deleted: [7]), by: "b")
-        #expect(fixture.settlements.isEmpty)
-        #expect(fixture.status.workers.map(\.id) == ["b"])
-        var written: [CopySettlement] = []
-        for _ in 0..<12 {
-            fixture.wait(250)
-            written += fixture.settlements
-        }
+        expectNothingLeft(fixture.settlements)
+        #expect(fixture.status.workers.isEmpty)
+    }
+
+    private func expectNothingLeft(_ written: [CopySettlement]) {
         #expect(written.count == 1 && written.first?.worker == "b" && written.first?.isEverything == true)
         #expect(written.first?.shards.allSatisfy { $0.kept.isEmpty } == true)
-        #expect(fixture.status.workers.isEmpty)
+    }
+
+    @Test("What is owed of a paused worker is written before its next start, or who resumes it, takes it off the list")
+    func takenOver() throws {
+        for isResumed in [true, false] {
+            var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, requested: false))
+            exhaust(&fixture, "b", shard: 7) { ($0.label, $0.isEphemeral) = ("pod", true) }
+            fixture.order(.pause, "b")
+            // Its goodbye finds the ledger's disk full.
+            fixture.holdsSettlements = true
+            fixture.say(.goodbye(deleted: [7]), by: "b")
+            let goodbye = try #require(fixture.commands.first { $0.command.isSettlement })
+            #expect(fixture.status.workers.map(\.id) == ["b"])
+            if isResumed {
+                fixture.order(.resume, "b")
+            } else {
+                fixture.hello("c") { ($0.label, $0.isEphemeral) = ("pod", true) }
+            }
+            #expect(!fixture.status.workers.map(\.id).contains("b"))
+            fixture.feed(.ledger(goodbye.id, .failed(ClientError(code: .diskFull, message: "no space"))))
+            fixture.wait(5000, beating: ["c"])
+            expectNothingLeft(settlements(&fixture).filter { $0.worker == "b" })
+        }
+    }
+
+    @Test("A coordinator that ends in good order writes what it owes")
+    func end() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, requested: false))
+        exhaust(&fixture, "b", shard: 7)
+        fixture.say(.released(shard: 7), by: "b")
+        #expect(fixture.settlements.isEmpty)
+        let written = fixture.end().compactMap { action -> CopySettlement? in
+            if case .ledger(_, .settleCopies(let settlement)) = action { settlement } else { nil }
+        }
+        expectNothingLeft(written)
+        #expect(fixture.end().isEmpty)
+    }
+}
+
+extension LedgerCommand {
+    fileprivate var isSettlement: Bool {
+        if case .settleCopies = self { true } else { false }
     }
 }

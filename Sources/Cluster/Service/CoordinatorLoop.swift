@@ -121,6 +121,7 @@ final class CoordinatorLoop {
             if ready[1] { take(process.inbox.drain()) }
         }
         if let failure { throw failure }
+        for action in coordinator.settleEverything(at: now) { perform(action) }
     }
 
     /// Takes an event in and performs what follows from it.

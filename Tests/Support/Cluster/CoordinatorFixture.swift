@@ -119,6 +119,11 @@ package struct CoordinatorFixture {
         feed(.worker(peer: peer(name), message))
     }
 
+    /// What is left to do when the coordinator ends in good order.
+    package mutating func end() -> [CoordinatorAction] {
+        coordinator.settleEverything(at: CoordinatorInstant(milliseconds: milliseconds))
+    }
+
     package mutating func ask(_ request: ClientRequest, id: String) {
         feed(.client(ClientTicket(peer: peer("client"), request: id), request))
     }

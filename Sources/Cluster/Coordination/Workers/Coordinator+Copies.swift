@@ -41,10 +41,7 @@ extension Coordinator {
     mutating func settleAll(of worker: KnownWorker, before: KnownWorker?) {
         let changes = Self.changes(from: before?.copies ?? [], to: worker.copies)
         guard before == nil || changes > 0 else { return }
-        settle(
-            CopySettlement(
-                worker: worker.id, name: worker.name, reason: .reported, shards: Self.kept(of: worker),
-                isEverything: true), changing: changes)
+        settle(Self.everything(of: worker), changing: changes)
     }
 
     /// What another worker left on the same machine was deleted. Certificates say so: it is believed of whoever has what lay in
@@ -58,6 +55,9 @@ extension Coordinator {
                 worker: worker.id)
         }
         log("worker \(worker.title) deleted what worker \(gone.title) had left on its machine", worker: worker.id)
+        // That nothing is left is said once, and why.
+        settlements.drop(other)
+        roster.update(other) { $0.removeAllCopies() }
         unlist(other)
         write(
             .settleCopies(
@@ -67,9 +67,7 @@ extension Coordinator {
     /// What is to be written now in place of a settlement that failed: more may have become known, and data may have been
     /// handed out, since.
     func renewed(_ old: CopySettlement) -> CopySettlement {
-        guard let worker = roster[old.worker] else { return old }
-        return CopySettlement(
-            worker: worker.id, name: worker.name, reason: .reported, shards: Self.kept(of: worker), isEverything: true)
+        roster[old.worker].map(Self.everything) ?? old
     }
 
     /// Whether the ledger is yet to note something of the worker's copies.
@@ -90,10 +88,34 @@ extension Coordinator {
             settlements.drop(worker)
             return writes.touched.append(.copies(worker: worker))
         }
-        writeOwed(
-            CopySettlement(
-                worker: worker, name: known.name, reason: .reported, shards: Self.kept(of: known), isEverything: true))
+        writeOwed(Self.everything(of: known))
         unlistIfGone(worker)
+    }
+
+    /// What is owed is written at once, whatever the pace: nobody may be there to say it later.
+    mutating func settleAtOnce(_ worker: String) {
+        guard settlements.owes(worker), let known = roster[worker] else { return }
+        guard !isSettlementWaiting(of: worker) else { return settleOwed(of: worker) }
+        settlements.wrote(worker, at: now)
+        write(.settleCopies(Self.everything(of: known)))
+    }
+
+    /// The worker will not be known any more. What fails of what is being written of it is tried again as it was known last.
+    mutating func settleAtLast(_ worker: String) {
+        guard let known = roster[worker] else { return }
+        for entry in writes.entries(about: .copies(worker: worker)) {
+            writes.replace(entry.id, by: .settleCopies(Self.everything(of: known)))
+        }
+        settleAtOnce(worker)
+    }
+
+    /// What is owed of all workers, before the coordinator ends.
+    package mutating func settleEverything(at now: CoordinatorInstant) -> [CoordinatorAction] {
+        self.now = max(self.now, now)
+        actions = []
+        defer { actions = [] }
+        for worker in roster.workers { settleAtOnce(worker.id) }
+        return actions
     }
 
     private mutating func writeOwed(_ settlement: CopySettlement) {
@@ -141,8 +163,12 @@ extension Coordinator {
             changing: changes)
     }
 
-    private static func kept(of worker: KnownWorker) -> [CopySettlement.Shard] {
-        worker.copies.map { CopySettlement.Shard(shard: $0.shard, kept: $0.manifests) }
+    /// All that the worker may hold.
+    private static func everything(of worker: KnownWorker) -> CopySettlement {
+        CopySettlement(
+            worker: worker.id, name: worker.name, reason: .reported,
+            shards: worker.copies.map { CopySettlement.Shard(shard: $0.shard, kept: $0.manifests) },
+            isEverything: true)
     }
 
     /// How many manifests of shards only one of the two has.

@@ -55,8 +55,9 @@ extension Coordinator {
         return .noteWorkers(known, gone: (gone.filter { roster[$0] == nil } + lost).sorted())
     }
 
-    /// The worker is not known any more.
+    /// The worker is not known any more: the ledger is told the last that was known of its copies.
     mutating func unlist(_ worker: String) {
+        settleAtLast(worker)
         if roster[worker]?.isListed == true { fleet.drop(worker) }
         roster[worker] = nil
     }

@@ -49,6 +49,7 @@ extension Coordinator {
         case .leaving: leaving(worker)
         case .goodbye(let deleted):
             leave(worker, deleted: deleted)
+            settleAtOnce(worker.id)
             // One that ends for another reason goes on being drained when it comes back.
             let isDrained = worker.duty == .drain && roster[worker.id]?.copies.isEmpty ?? true
             if isDrained { roster.update(worker.id) { $0.duty = .work } }
