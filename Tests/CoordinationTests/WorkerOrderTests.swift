@@ -102,6 +102,52 @@ struct WorkerOrderTests {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `The next process of a drained worker works, though it greets before the loss of the first was noticed`(
+        hasOwnNumber: Bool
+    ) throws {
+        var fixture = leftWithoutGoodbye(uptime: 60)
+        fixture.wait(1000)
+        fixture.hello("a", peer: "a2") {
+            ($0.name, $0.uptimeSeconds) = (hasOwnNumber ? "pod:2" : "pod:1", hasOwnNumber ? nil : 0.5)
+        }
+        #expect(fixture.status.workers.first?.duty == .work && fixture.fleet["a"]?.duty == .work)
+        fixture.feed(.unreachable(peer: fixture.peer("a")))
+        fixture.wait(20_000, beating: ["a2"])
+        #expect(!fixture.messages(to: "a2").contains(.leave))
+        #expect(fixture.status.shards.map(\.owner) == ["a"])
+    }
+
+    @Test func `The same process that greets anew at once is drained still`() {
+        for uptime in [60.0, nil] {
+            var fixture = leftWithoutGoodbye(uptime: uptime)
+            fixture.wait(1000)
+            fixture.hello("a", peer: "a2") { ($0.name, $0.uptimeSeconds) = ("pod:1", uptime.map { $0 + 1 }) }
+            #expect(fixture.status.workers.first?.duty == .drain && fixture.assignments.isEmpty)
+            #expect(fixture.messages(to: "a2").contains(.leave))
+        }
+    }
+
+    @Test func `A drained worker with nothing left works when it is started again while the coordinator was away`() {
+        let record = WorkerRecord(worker: "a", name: "a", process: "pod:1", duty: .drain, absence: nil)
+        func restarted(copies: [HandedCopy] = []) -> CoordinatorFixture {
+            CoordinatorFixture(
+                CoordinatorFixture.snapshot(shards: 1, requested: false), copies: copies,
+                workers: [RememberedWorker(record: record)])
+        }
+        var fixture = restarted()
+        fixture.wait(5000)
+        fixture.hello("a") { ($0.name, $0.uptimeSeconds) = ("pod:1", 1) }
+        #expect(fixture.status.workers.first?.duty == .work && fixture.fleet["a"]?.duty == .work)
+        // The process of before is to be drained still, and so is one that may hold something.
+        fixture = restarted()
+        fixture.wait(5000)
+        fixture.hello("a") { ($0.name, $0.uptimeSeconds) = ("pod:1", 60) }
+        #expect(fixture.status.workers.first?.duty == .drain && fixture.messages(to: "a").contains(.leave))
+        fixture = restarted(copies: [HandedCopy(worker: "a", name: "a", shard: 0, manifest: "m0")])
+        #expect(fixture.status.workers.first?.duty == .drain)
+    }
+
     @Test func `One that may still hold something is not drained by losing its connection`() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
         fixture.hello("a", copies: [copy(0, adapter: "a0")])

@@ -133,6 +133,10 @@ struct WorkerRoster: Sendable {
             worker.absence.expectedUntil = now.advanced(bySeconds: CoordinatorLimits.reservationSeconds.lowerBound)
             self[copy.worker] = worker
         }
+        // What left while nobody was here to see it, or was about to, has nothing to come back for.
+        for id in ids(where: { !$0.isLive && $0.duty == .drain && $0.copies.isEmpty }) {
+            update(id) { $0.settleDrain(since: $0.away?.since) }
+        }
     }
 
     /// What is looked at of a worker before a change.

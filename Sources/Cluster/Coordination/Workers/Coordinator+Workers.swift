@@ -94,6 +94,8 @@ extension Coordinator {
         let isSameProcess = worker.process == hello.name.clipped.printable
         if isSameProcess { worker.heard(at: now) } else { worker.longestGap = 0 }
         worker.secret = WorkerIdentity.digest(of: hello.secret)
+        // It may have left, and have been started again, before that was noticed.
+        if worker.duty == .drain, isEmpty(worker) { worker.settleDrain(since: worker.toldToLeave) }
         worker.introduce(hello, as: name(for: hello, known: worker.name), at: now)
         worker.goOnDraining(isSameProcess: isSameProcess)
         if roster[hello.worker] == nil { resumePause(of: &worker, hello) }
