@@ -34,6 +34,20 @@ struct CoordinatorReturnTests {
         #expect(fixture.commands.count == 1)
     }
 
+    @Test("The connection of a worker that was lost by silence is a worker's, until it is gone or another one takes its place")
+    func keptConnection() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        for name in ["a", "b"] { fixture.hello(name) }
+        fixture.wait(8000, beating: ["b"])
+        #expect(!fixture.coordinator.hasWorker(at: fixture.peer("a")))
+        #expect(fixture.coordinator.workerConnections == [fixture.peer("a"), fixture.peer("b")])
+        var other = fixture
+        other.hello("a", peer: "again")
+        #expect(other.coordinator.workerConnections == [fixture.peer("again"), fixture.peer("b")])
+        fixture.feed(.unreachable(peer: fixture.peer("a")))
+        #expect(fixture.coordinator.workerConnections == [fixture.peer("b")])
+    }
+
     @Test("A hello that names the task keeps it; one that does not gives it back at once")
     func helloWithWork() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))

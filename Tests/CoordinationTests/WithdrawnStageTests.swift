@@ -141,6 +141,43 @@ struct WithdrawnStageTests {
         fixture.wait(8000, beating: ["a"])
         #expect(!fixture.commands.contains { $0.command == withdraw } && fixture.status.stuck.isEmpty)
     }
+
+    @Test("One that was committed and could not be read is taken away all the same, and not put back", arguments: [true, false])
+    func unread(isTakenBackFirst: Bool) throws {
+        var (fixture, task) = try training()
+        let before = fixture.coordinator.snapshot
+        let publish = try offer(task, &fixture)
+        let unread = LedgerOutcome.failed(ClientError(code: .unread, message: "i/o"))
+        let full = LedgerOutcome.failed(ClientError(code: .diskFull, message: "no space"))
+        if !isTakenBackFirst { fixture.feed(.ledger(publish, unread)) }
+        fixture.say(.withdrawn(task: task), by: "a")
+        let command = try #require(fixture.commands.first)
+        #expect(command.command == withdraw)
+        if isTakenBackFirst { fixture.feed(.ledger(publish, unread)) }
+        for _ in 0..<3 {
+            fixture.feed(.ledger(command.id, full))
+            fixture.wait(8000, beating: ["a"])
+            #expect(fixture.commands.map(\.command) == [withdraw])
+        }
+        fixture.feed(.ledger(command.id, .committed(before)))
+        fixture.wait(8000, beating: ["a"])
+        #expect(fixture.commands.isEmpty && fixture.coordinator.activeAdapters.isEmpty)
+    }
+
+    @Test("It is taken away no more once the ledger is seen to have something else", arguments: [true, false])
+    func seen(isServing: Bool) throws {
+        var (fixture, task) = try training()
+        let before = fixture.coordinator.snapshot
+        let publish = try offer(task, &fixture)
+        fixture.say(.withdrawn(task: task), by: "a")
+        let command = try #require(fixture.commands.first)
+        fixture.feed(.ledger(publish, .failed(ClientError(code: .unread, message: "i/o"))))
+        fixture.feed(.ledger(command.id, .failed(ClientError(code: .diskFull, message: "no space"))))
+        fixture.feed(.ledgerChanged(isServing ? serving(before) : before))
+        #expect(fixture.coordinator.activeAdapters.isEmpty)
+        fixture.wait(8000, beating: ["a"])
+        #expect(fixture.commands.contains { $0.command == withdraw } == isServing)
+    }
 }
 
 extension CoordinatorFixture {

@@ -66,7 +66,7 @@ struct WorkerConnectionTests {
         var connection = ConnectionState()
         _ = connection.tick(at: 0)
         connection.welcomed(welcome, at: 0)
-        let wasTaken = connection.refused(at: 5)
+        let wasTaken = connection.refused(.full, at: 5)
         #expect(wasTaken && !connection.isConnected && connection.wait(at: 5) == 1)
         var (now, pauses) = (5.0, [Double]())
         for _ in 0..<4 {
@@ -75,7 +75,7 @@ struct WorkerConnectionTests {
             now += pause
             #expect(connection.tick(at: now) == [.connect(address: 0)])
             // That changes nothing: it is not a loss.
-            let isLost = connection.refused(at: now)
+            let isLost = connection.refused(.full, at: now)
             #expect(!isLost)
         }
         #expect(pauses == [1, 2, 4, 8])
@@ -88,6 +88,34 @@ struct WorkerConnectionTests {
         _ = connection.tick(at: 100)
         connection.welcomed(welcome, at: 100)
         #expect([101, 190, 191].map { connection.isDuplicate(at: $0) } == [false, false, true])
+    }
+
+    /// Greets again and again; what the coordinator says, by attempt, nil for nothing.
+    ///
+    /// - Returns: seconds until the worker ends as a duplicate; nil: it does not.
+    private func end(addresses: Int = 1, _ answer: (Int) -> ErrorCode?) -> Double? {
+        var connection = ConnectionState(addresses: addresses)
+        var now = 0.0
+        for attempt in 0..<40 {
+            _ = connection.tick(at: now)
+            if let code = answer(attempt) {
+                if code == .duplicateWorker, connection.isDuplicate(at: now) { return now }
+                _ = connection.refused(code, at: now)
+            }
+            now += connection.wait(at: now)
+        }
+        return nil
+    }
+
+    @Test func `Only refusals as a duplicate that nothing else came between make it one for good`() throws {
+        let always = try #require(end { _ in .duplicateWorker })
+        #expect(always >= ConnectionState.longestDuplication)
+        #expect(end { $0.isMultiple(of: 2) ? .duplicateWorker : nil } == nil)
+        #expect(end { $0.isMultiple(of: 2) ? .duplicateWorker : .full } == nil)
+        let later = try #require(end { $0 == 4 ? nil : .duplicateWorker })
+        #expect(later > always)
+        // At the other address there is nobody.
+        #expect(end(addresses: 2) { $0.isMultiple(of: 2) ? .duplicateWorker : nil } != nil)
     }
 
     @Test("Any traffic counts as a sign of life")

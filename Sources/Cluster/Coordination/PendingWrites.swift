@@ -38,6 +38,8 @@ struct PendingWrites: Sendable {
     private var retried: [LedgerCommandID] = []
     private var next: LedgerCommandID = 1
     private(set) var publications = 0
+    /// Stages that were taken back after they were committed, while no snapshot shows that they answer.
+    private var doubtful: [StageOfShard] = []
     /// What writes that began, ended or failed were about. Whoever reads it empties it.
     var touched: [LedgerCommand.Subject] = []
 
@@ -183,8 +185,36 @@ struct PendingWrites: Sendable {
             guard case .publish(_, let report, _, _) = entry.command, report.isStage, report.adapter == stage else {
                 continue
             }
-            if entry.isUnderWay { entries[entry.id]?.isTakenBack = true } else { drop(entry.id) }
+            if entry.isUnderWay {
+                entries[entry.id]?.isTakenBack = true
+            } else {
+                if entry.error?.code == .unread { doubt(entry) }
+                drop(entry.id)
+            }
         }
+    }
+
+    /// Whether the stage may answer for the shard in the ledger though it was taken back, and no snapshot shows it.
+    func mayServe(_ stage: String, for shard: Int) -> Bool {
+        doubtful.contains(StageOfShard(shard: shard, stage: stage))
+            || entries(about: .publication(shard: shard)).contains { entry in
+                guard entry.isTakenBack, case .publish(_, let report, _, _) = entry.command else { return false }
+                return report.adapter == stage
+            }
+    }
+
+    /// The publication of a stage that was taken back is committed, and the ledger could not be read after that.
+    mutating func doubt(_ entry: Entry) {
+        guard case .publish(let shard, let report, _, _) = entry.command else { return }
+        doubtful.append(StageOfShard(shard: shard, stage: report.adapter))
+    }
+
+    /// A snapshot of after those commits has come.
+    mutating func endDoubts() { doubtful = [] }
+
+    private struct StageOfShard: Hashable, Sendable {
+        var shard: Int
+        var stage: String
     }
 
     func isWithdrawing(_ stage: String, of shard: Int) -> Bool {

@@ -33,8 +33,11 @@ package struct ConnectionState: Sendable {
     package private(set) var address = 0
     /// Attempts in vain since the last welcome.
     private var missed = 0
-    /// When a coordinator first had another worker of this one's id, since the last welcome.
-    private var duplicateSince: Double?
+    /// Since when every attempt has been refused as another worker of this one's id, and at which address last: at the others
+    /// nobody need be.
+    private var duplicate: (since: Double, address: Int)?
+    /// Whether the present attempt had an answer.
+    private var isAnswered = false
 
     /// - Parameter addresses: how many there are to try.
     package init(addresses: Int = 1) {
@@ -51,6 +54,7 @@ package struct ConnectionState: Sendable {
         case .greeting:
             guard now >= lastSent + attempt else { return [] }
             missed += 1
+            if !isAnswered, duplicate?.address == address { duplicate = nil }
             address = (address + 1) % addresses
             if missed.isMultiple(of: addresses) { attempt = min(attempt * 2, Self.longestAttempt) }
             return [greet(at: now)]
@@ -72,7 +76,7 @@ package struct ConnectionState: Sendable {
         phase = .connected
         attempt = Self.firstAttempt
         missed = 0
-        duplicateSince = nil
+        duplicate = nil
         period = welcome.heartbeatSeconds
         liveness = welcome.liveness
         lastReceived = now
@@ -81,7 +85,9 @@ package struct ConnectionState: Sendable {
     /// The coordinator does not take this worker, or not any more. It may later: the attempts go on.
     ///
     /// - Returns: whether it did until now.
-    package mutating func refused(at now: Double) -> Bool {
+    package mutating func refused(_ code: ErrorCode, at now: Double) -> Bool {
+        isAnswered = true
+        if code != .duplicateWorker { duplicate = nil }
         guard phase == .connected else { return false }
         phase = .greeting
         lastSent = now
@@ -92,8 +98,8 @@ package struct ConnectionState: Sendable {
     ///
     /// - Returns: whether that is so for good: its own connection of before would have been given up by now.
     package mutating func isDuplicate(at now: Double) -> Bool {
-        let since = duplicateSince ?? now
-        duplicateSince = since
+        let since = duplicate?.since ?? now
+        duplicate = (since, address)
         return now >= since + Self.longestDuplication
     }
 
@@ -112,6 +118,7 @@ package struct ConnectionState: Sendable {
 
     private mutating func greet(at now: Double) -> Action {
         phase = .greeting
+        isAnswered = false
         lastSent = now
         return .connect(address: address)
     }

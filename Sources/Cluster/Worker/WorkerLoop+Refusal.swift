@@ -12,7 +12,7 @@ extension WorkerLoop {
         // It did answer.
         attempts = 0
         warn("\(refusal); asking again")
-        if connection.refused(at: now) { try disconnected(&state, compute, storage) }
+        if connection.refused(code, at: now) { try disconnected(&state, compute, storage) }
         if code == .notAllowed { try letGo(&state, compute, storage) }
         // Nobody takes what is being finished.
         if leavesAt != nil { mayLeave = true }

@@ -43,7 +43,8 @@ extension Coordinator {
         case .abandonCorrection(let index, let manifest, _):
             shard(index).map { $0.manifest == manifest && $0.correction != nil } ?? false
         case .quarantine(let dispute): shard(dispute.shard)?.adapter?.name == dispute.published
-        case .withdrawStage(let index, let name): shard(index).map { $0.isStaged && $0.adapter?.name == name } ?? false
+        case .withdrawStage(let index, let name):
+            shard(index).map { $0.isStaged && $0.adapter?.name == name } ?? false || writes.mayServe(name, for: index)
         case .dropDamaged(let name):
             index.named[name] != nil || snapshot.shards.contains { $0.correction != nil }
         case .forget, .requestTraining, .settleCopies, .forgetCopy, .noteWorkers, .setDuty: true
@@ -93,12 +94,14 @@ extension Coordinator {
 
     private mutating func failed(_ entry: PendingWrites.Entry, _ error: ClientError) {
         if case .purge = entry.command { purges.ended(at: now) }
-        if entry.isTakenBack { return }
-        switch (entry.command, error.code) {
-        case (_, .unread):
+        if error.code == .unread {
             // It is committed. Nobody may be told otherwise, and nobody anything before what follows is known.
             log("the ledger could not be read after a commit")
-            retryLater(entry, error)
+            // What takes it back is behind it: done once more after that it would count again.
+            return entry.isTakenBack ? writes.doubt(entry) : retryLater(entry, error)
+        }
+        if entry.isTakenBack { return }
+        switch (entry.command, error.code) {
         case (.forget(let request, _), _), (.requestTraining(let request), _):
             refuse(request, error)
         case (.forgetCopy(let word, _), _), (.setDuty(let word, _), _): refuse(word, error)
@@ -143,6 +146,8 @@ extension Coordinator {
 
     /// - Parameter dataChanged: prompts may have gone or come, also where no manifest shows it.
     mutating func adopt(_ new: LedgerSnapshot, dataChanged: Bool) {
+        // It is of after all commits that are heard of.
+        writes.endDoubts()
         let (hadPurge, newest) = (snapshot.purgePending, pendingForgets.newest)
         let failed = dataChanged ? failures.map { ($0.work, data(of: $0.work)) } : []
         let (shards, haveOtherAdapters, gone, requests) = take(new)

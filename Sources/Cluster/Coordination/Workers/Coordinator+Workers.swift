@@ -211,6 +211,9 @@ extension Coordinator {
 
     package func hasWorker(at peer: PeerID) -> Bool { roster.worker(at: peer) != nil }
 
+    /// Connections of workers that are here, and of those that were lost by silence and may be heard again.
+    package var workerConnections: Set<PeerID> { Set(roster.workers.compactMap { $0.peer ?? $0.absence.peer }) }
+
     /// - Returns: `claim` is what the worker calls itself; a name that was made for it here says nothing of it.
     package func worker(at peer: PeerID) -> (id: String, claim: String)? {
         roster.worker(at: peer).map { ($0.id, $0.claim) }

@@ -51,9 +51,9 @@ extension CoordinatorLoop {
             links.keep { connections.isOpen($0.bytes) }
             versions = versions.filter { connections.isOpen($0.key.bytes) }
             // Who greets anew from each of many connections is a worker at one of them.
-            connections.allow(unfinishedBytes: Self.unfinishedBytesOfWorker) {
-                coordinator.hasWorker(at: PeerID($0))
-            }
+            // One that was lost by silence in the middle of a message is no stranger.
+            let workers = coordinator.workerConnections
+            connections.allow(unfinishedBytes: Self.unfinishedBytesOfWorker) { workers.contains(PeerID($0)) }
         }
         for peer in links.takeNews() { handle(.alive(peer: peer)) }
         closeDue()

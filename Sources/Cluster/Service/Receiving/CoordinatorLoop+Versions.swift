@@ -12,7 +12,8 @@ extension CoordinatorLoop {
             return
         }
         if versions.count >= Self.rememberedVersions {
-            versions = versions.filter { coordinator.hasWorker(at: $0.key) }
+            let workers = coordinator.workerConnections
+            versions = versions.filter { workers.contains($0.key) }
         }
         versions[peer] = version
     }
