@@ -119,6 +119,25 @@ struct AskedStageTests {
         }
     }
 
+    @Test("What is made whole of a task that is said again is not sent once its worker has ended it")
+    func endedMeanwhile() throws {
+        var (fixture, task) = try training()
+        let waiting = fixture.coordinator.snapshot
+        let again = try offered(task, &fixture)
+        fixture.feed(.ledger(again, .committed(serving(waiting))))
+        fixture.feed(.ledgerChanged(waiting))
+        let said = try #require(
+            fixture.actions.lazy.compactMap { action -> Dispatch? in
+                guard case .dispatch(_, let dispatch) = action, dispatch.task == task else { return nil }
+                return dispatch
+            }.first)
+        #expect(fixture.coordinator.isUnderWay(said))
+        fixture.say(.failed(task: task, code: .notFinite, message: "the loss is none"), by: "a")
+        #expect(!fixture.coordinator.isUnderWay(said))
+        // These have ids of their own.
+        #expect(fixture.coordinator.isUnderWay(.noStage(task: task + 1000, shard: 0)))
+    }
+
     @Test("What the ledger does not take is not asked for again and again")
     func refused() throws {
         for code in [ErrorCode.invalid, .stale] {

@@ -34,7 +34,7 @@ struct CoordinatorReturnTests {
         #expect(fixture.commands.count == 1)
     }
 
-    @Test("The connection of a worker that was lost by silence is a worker's, until it is gone or another one takes its place")
+    @Test("The connection of a worker that was lost by silence is a worker's until it is gone or replaced")
     func keptConnection() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
         for name in ["a", "b"] { fixture.hello(name) }

@@ -142,7 +142,9 @@ struct WithdrawnStageTests {
         #expect(!fixture.commands.contains { $0.command == withdraw } && fixture.status.stuck.isEmpty)
     }
 
-    @Test("One that was committed and could not be read is taken away all the same, and not put back", arguments: [true, false])
+    @Test(
+        "One that was committed and could not be read is taken away all the same, and not put back",
+        arguments: [true, false])
     func unread(isTakenBackFirst: Bool) throws {
         var (fixture, task) = try training()
         let before = fixture.coordinator.snapshot

@@ -85,7 +85,7 @@ extension CoordinatorLoop {
                     do {
                         let message = try service.message(for: dispatch)
                         guard message.since <= version else { throw ClientError.unknownWork }
-                        inbox.post(.dispatched(peer, question, try Parcel(message)))
+                        inbox.post(.dispatched(peer, question, (dispatch, try Parcel(message))))
                     } catch {
                         inbox.post(.dispatched(peer, question, nil))
                         inbox.post(

@@ -210,9 +210,9 @@ final class CoordinatorLoop {
         case .decoded(let arrival, let message): receiveDecoded(arrival, message)
         case .send(let peer, let parcel): send(peer, parcel)
         case .refusal(let peer, let frames): give(peer, frames, isReply: true)
-        case .dispatched(let peer, let question, let parcel):
+        case .dispatched(let peer, let question, let made):
             waitingTasks.ended(question)
-            if let parcel { send(peer, parcel) }
+            if let (dispatch, parcel) = made, coordinator.isUnderWay(dispatch) { send(peer, parcel) }
             handOut()
         case .built(let peer, let task, let made): built(peer, task, made)
         case .reply(let ticket, let reply): self.reply(ticket, reply)

@@ -29,7 +29,7 @@ package final class CoordinatorProcess: Sendable {
         /// The answer to a request that cannot be read.
         case refusal(PeerID, [[UInt8]])
         /// A task that was to be made whole, and what it answers; nil: it cannot be.
-        case dispatched(PeerID, WaitingTasks.Question?, Parcel?)
+        case dispatched(PeerID, WaitingTasks.Question?, (Dispatch, Parcel)?)
         /// The same, of one that is made beside the others.
         case built(PeerID, TaskID, Result<Parcel, ClientError>)
         case reply(ClientTicket, ClientReply)

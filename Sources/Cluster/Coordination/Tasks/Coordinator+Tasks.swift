@@ -5,6 +5,16 @@ extension Coordinator {
     /// Whether the task was given out and not called back.
     package func isUnderWay(_ id: TaskID) -> Bool { tasks[id] != nil }
 
+    /// Whether what was made whole is to be sent still: its task may have ended meanwhile, or been called back, and its worker would
+    /// begin it anew. What concerns a stage is about none.
+    package func isUnderWay(_ dispatch: Dispatch) -> Bool {
+        switch dispatch {
+        case .hand, .stage, .noStage: true
+        case .assign, .correct, .prepare, .prompts, .replay, .replayStage, .embed, .adapters, .score, .compare:
+            isUnderWay(dispatch.task)
+        }
+    }
+
     func task(_ id: TaskID, of worker: KnownWorker) -> CoordinatorTask? {
         tasks[id].flatMap { $0.worker == worker.id ? $0 : nil }
     }
