@@ -97,11 +97,6 @@ struct LongWorkTests {
         (fixture, task) = try training()
         let growing = rounds(of: 60, &fixture, task) { step($0, of: $0, task) }
         #expect(growing == 1 + CoordinatorLimits.beginnings + 2)
-        // Data that is only kept has none.
-        fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, adapters: true))
-        fixture.hello("a")
-        task = try #require(fixture.assignments.first?.task)
-        #expect(rounds(of: 60, &fixture, task) { step($0, task) } == 3)
     }
 
     @Test("Who is slow keeps its training for as many steps as it has, though others were many times as fast")
