@@ -56,6 +56,21 @@ struct KeyFileTests {
         }
     }
 
+    @Test func `What a process left that was killed while it wrote the same file goes with the next write`() throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        // The second name of a secret key that was given its own, and what was never given one.
+        let names = [".lethe-key-own-17", ".lethe-key-own.pub-18", ".lethe-key-other-19", ".lethe-key-own-20"]
+        for name in names { try Data("a key".utf8).write(to: folder.appendingPathComponent(name)) }
+        // One that is still at it.
+        let held = Foundation.open(folder.appendingPathComponent(names[3]).path, O_RDONLY)
+        defer { close(held) }
+        #expect(held >= 0 && flock(held, LOCK_EX | LOCK_NB) == 0)
+        try CurveKeyPair.generate().write(to: folder.appendingPathComponent("own").path)
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        #expect(left == [".lethe-key-other-19", ".lethe-key-own-20", "own", "own.pub"])
+    }
+
     @Test func `A pair of which one file cannot be made leaves nothing`() throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
