@@ -215,6 +215,59 @@ struct ImportForgettingTests {
         #expect(try ledger.importsUnderWay().isEmpty)
     }
 
+    @Test(
+        "Where the import is dropped instead, what only they had leaves the catalogue all the same",
+        arguments: [false, true])
+    func dropped(isDamaged: Bool) throws {
+        let fixture = LedgerFixture()
+        var data = self.data
+        data.items.append(Item(id: "theirs", title: "Nobody else has this one"))
+        data.interactions.append(
+            Interaction(
+                user: "u3", item: "theirs", timestamp: 7, rating: 5, ordinal: Int64(data.interactions.count)))
+        let ledger = try fixture.open()
+        let batches = try stage(data, into: ledger, fixture)
+        let progress = try ledger.beginImport(
+            importID: "a", batches: batches, prompts: fixture.prompts, at: fixture.now, requestID: "q")
+        guard case .underWay = progress else { throw Failure(reason: "it was taken in at once") }
+        for _ in 0..<3 { _ = try ledger.continueImport(importID: "a", at: fixture.now, portion: Self.one) }
+        _ = try ledger.forget(requestID: "f", LedgerFixture.forget(users: ["u3"]), at: fixture.now)
+        // Somebody may follow who names it.
+        #expect(try ledger.inspect("SELECT token FROM items WHERE token = 'theirs'") == ["theirs"])
+        let slot = try #require(
+            try ledger.inspect("SELECT slot FROM staged_batches WHERE sequence = 0").first.flatMap(Int.init))
+        if !isDamaged { try ledger.abandonImport(importID: "a", at: fixture.now) }
+        try ledger.close()
+        if isDamaged { try fixture.damage(slots: [slot]) }
+        let again = try fixture.open()
+        #expect(try again.importsUnderWay().isEmpty)
+        #expect(try again.inspect("SELECT token FROM items WHERE token = 'theirs'").isEmpty)
+        #expect(try fixture.traces(of: ["Nobody else has this one"]).isEmpty)
+        // Those who were taken in have what they had.
+        let had = Set(try again.prompts(split: .train).map(\.prompt.user))
+        #expect(had.isSubset(of: Set(data.interactions.map(\.user))) && !had.contains("u3"))
+        #expect(try again.isNamedByItsPrompts())
+    }
+
+    @Test("Where nobody was forgotten meanwhile, items that nobody has stay when an import is dropped")
+    func unused() throws {
+        var unused = SyntheticRatings(users: 4, seed: 82)
+        unused.items.append(Item(id: "unused", title: "Nobody has this one"))
+        for isBegun in [false, true] {
+            let fixture = LedgerFixture()
+            let ledger = try fixture.open()
+            try fixture.load(unused, into: ledger, id: "first")
+            let batches = try stage(data, into: ledger, fixture)
+            if isBegun {
+                let progress = try ledger.beginImport(
+                    importID: "a", batches: batches, prompts: fixture.prompts, at: fixture.now)
+                guard case .underWay = progress else { throw Failure(reason: "it was taken in at once") }
+            }
+            try ledger.abandonImport(importID: "a", at: fixture.now)
+            #expect(try ledger.inspect("SELECT token FROM items WHERE token = 'unused'") == ["unused"])
+        }
+    }
+
     @Test("One that a release before staged, under one key, is taken in whole before somebody of it is forgotten")
     func older() throws {
         let fixture = LedgerFixture()

@@ -139,7 +139,6 @@ struct LedgerDamagedRowTests {
             ("tuning", "rule", "'secret'"), ("people", "slot", "'secret'"), ("people", "lookup", "NULL"),
             ("embeddings", "vectors", "x'00'"), ("audit", "time", "'secret'"), ("meta", "value", "'secret'"),
             ("forget_shards", "fallback", "'secret'"), ("margins", "margins", "'secret'"),
-            ("sums", "slot", "'secret'"),
             ("forget_requests", "certificate", "'secret'"), ("forget_requests", "certificate", "x'01736563726574'"),
             ("audit", "detail", "x'01736563726574'"), ("audit", "hash", "x'736563726574'"),
         ])

@@ -72,4 +72,28 @@ struct SealedCentresTests {
         try again.close()
         #expect(try fixture.open().auditLog().count { $0.kind == "centres lost" } == 1)
     }
+
+    @Test(
+        "Centres that do not open are lost like those without a key: one bit keeps nobody from being dealt out",
+        arguments: [
+            "centres = CAST(substr(centres, 1, 20) || zeroblob(8) || substr(centres, 29) AS BLOB)", "centres = x'00'",
+            "centres = 'a text'", "dimension = 'a text'", "dimension = 0", "slot = 'a text'", "key = 'a text'",
+            "slot = NULL", "key = NULL",
+        ])
+    func damaged(change: String) throws {
+        let fixture = LedgerFixture(partition: .user)
+        let data = SyntheticRatings(users: 16, seed: 54)
+        let ledger = try fixture.trained(data.without(users: ["u14", "u15"]))
+        let place = try place(ledger)
+        try ledger.close()
+        let used = try fixture.usedSlots()
+        try Ledger.tamper("UPDATE partition SET \(change)", at: fixture.database)
+        let again = try fixture.open()
+        #expect(try again.auditLog().count { $0.kind == "centres lost" } == 1)
+        #expect(try again.recordedCentres() == nil && !fixture.holds(key: place.key, slot: place.slot))
+        #expect(try fixture.usedSlots() == used - 1)
+        try fixture.load(data, into: again, id: "more")
+        try fixture.prepare(again)
+        #expect(try again.snapshot().isPartitioned && again.recordedCentres() != nil)
+    }
 }

@@ -196,6 +196,56 @@ struct SealedSumsTests {
         }
     }
 
+    @Test("However many are lost, the ledger opens and counts them anew")
+    func everyShard() throws {
+        let fixture = LedgerFixture(partition: .hash, shards: 4096)
+        let ledger = try fixture.open()
+        try fixture.load(SyntheticRatings(users: 12, seed: 48), into: ledger)
+        let snapshot = try ledger.snapshot()
+        try ledger.close()
+        try Ledger.tamper(
+            "DELETE FROM sums WHERE place LIKE 'shard %'; UPDATE shards SET prompts = prompts + 1", at: fixture.database
+        )
+        let again = try fixture.open()
+        #expect(try again.snapshot().shards == snapshot.shards)
+    }
+
+    @Test("A row that does not say which key it has stops nobody: it is counted anew, and the key is gone")
+    func unreadableReferences() throws {
+        for damage in ["slot = 'a text'", "key = 'a text'", "key = NULL"] {
+            let fixture = LedgerFixture()
+            let ledger = try fixture.trained(SyntheticRatings(users: 12, seed: 49))
+            let before = try sealed(ledger.inspect(rows))
+            try ledger.close()
+            let used = try fixture.usedSlots()
+            try Ledger.tamper("UPDATE sums SET \(damage) WHERE place LIKE 'split %'", at: fixture.database)
+            let again = try fixture.open()
+            #expect(try again.isNamedByItsPrompts(), "\(damage)")
+            #expect(try again.inspect(rows).count == before.count && fixture.usedSlots() == used, "\(damage)")
+            for sum in before where sum.place.hasPrefix("split ") {
+                #expect(try !fixture.holds(key: sum.key, slot: sum.slot), "\(damage)")
+            }
+            // While it is open, it is counted anew, too.
+            try again.tamper("UPDATE sums SET \(damage)")
+            _ = try again.forget(requestID: "f", LedgerFixture.forget(users: ["u1"]), at: fixture.now)
+            #expect(try again.isNamedByItsPrompts(), "\(damage)")
+        }
+    }
+
+    @Test("Where one row lost its slot's number, the keys of the others go with their rows")
+    func oneWithoutSlot() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.trained(SyntheticRatings(users: 12, seed: 50))
+        let before = try sealed(ledger.inspect(rows))
+        try ledger.close()
+        let used = try fixture.usedSlots()
+        try Ledger.tamper("UPDATE sums SET slot = NULL WHERE place = 'split test'", at: fixture.database)
+        let again = try fixture.open()
+        #expect(try again.isNamedByItsPrompts())
+        for sum in before { #expect(try !fixture.holds(key: sum.key, slot: sum.slot), "\(sum.place)") }
+        #expect(try again.inspect(rows).count == before.count && fixture.usedSlots() == used)
+    }
+
     @Test("An older database beside today's keys is called what is left in it")
     func olderDatabase() throws {
         let fixture = LedgerFixture()

@@ -100,6 +100,7 @@ extension Ledger {
         try settleKeys(accepting: accepted, at: time)
         try sealOlderSums()
         try sealOlderCentres()
+        try loseDamagedCentres(at: time)
         _ = try read(catalogue)
         try setDamagedPeopleAside(at: time)
         try recountLostSums(at: time)

@@ -94,6 +94,12 @@ extension LedgerFixture {
         return Int64(bitPattern: number) == key
     }
 
+    /// How many slots hold anything.
+    func usedSlots() throws -> Int {
+        let slots = [UInt8](try Data(contentsOf: directory.appendingPathComponent("keys/slots")).dropFirst(4096))
+        return stride(from: 0, to: slots.count - 63, by: 64).count { slots[$0..<$0 + 64].contains { $0 != 0 } }
+    }
+
     /// Of a closed ledger: what these slots hold is no key any more.
     func damage(slots numbers: [Int]) throws {
         let file = directory.appendingPathComponent("keys/slots")

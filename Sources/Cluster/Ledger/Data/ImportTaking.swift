@@ -14,6 +14,8 @@ struct ImportTaking: Codable {
     var requestID: String?
     /// nil: written by a release before, or everybody goes by the hash.
     var dealing: NewcomerDealing?
+    /// Somebody was forgotten meanwhile, and items stay until it is taken in that nobody has any more.
+    var keepsItems: Bool?
     /// For each like; nil: none.
     var negatives: Int?
 }

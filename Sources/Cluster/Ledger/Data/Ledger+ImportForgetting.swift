@@ -40,6 +40,38 @@ extension Ledger {
         try remove(items: gone.keys.sorted(), db)
     }
 
+    /// The same where the import is dropped instead. Which items they are stands in batches that may not open any more: all that
+    /// nobody has leave the catalogue. Whoever sends the import again brings the others back.
+    func removeItemsLeft(byDropped importID: String, _ db: Database) throws {
+        var keepsItems = true
+        do {
+            keepsItems = try taking(importID, db)?.keepsItems == true
+        } catch LedgerError.corrupt {
+            // A marker that cannot be read says nothing else.
+        }
+        // As a release before left it.
+        let wasRewritten = try Bool.fetchOne(
+            db,
+            sql: """
+                SELECT EXISTS (
+                    SELECT 1 FROM imports JOIN staged_batches USING (import)
+                    WHERE import = ? AND taking IS NOT NULL AND file > 0
+                )
+                """, arguments: [importID])
+        guard keepsItems || wasRewritten == true else { return }
+        let gone = try catalogue(db).entries.filter { $0.value.uses <= 0 }.keys.sorted()
+        try remove(items: gone, dropsUnreadableImports: true, db)
+    }
+
+    /// Notes that items stay because of imports under way.
+    func noteKeptItems(_ db: Database) throws {
+        for importID in try importsBeingTaken(db) {
+            guard var taking = try taking(importID, db), taking.keepsItems != true else { continue }
+            taking.keepsItems = true
+            try set(taking, of: importID, db)
+        }
+    }
+
     private func takeOut(_ selection: ForgetSelection, of importID: String, at time: Date, _ db: Database) throws {
         guard var taking = try taking(importID, db), let prompts = try recordedPrompts(db),
             let staged = try staged(importID, sequences: 0..<max(0, taking.batches), db)

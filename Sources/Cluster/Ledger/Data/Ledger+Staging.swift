@@ -211,16 +211,26 @@ extension Ledger {
     /// Drops what is staged of an import that can never be taken in, or that its client gave up.
     package func abandonImport(importID: String, at time: Date) throws {
         try commit { db in
-            try clearStaging(importID, db)
+            try dropStaging(importID, db)
             try audit(db, "abandon import", [String: Int](), at: time)
         }
     }
 
+    /// Of an import that comes to no end.
+    func dropStaging(_ importID: String, _ db: Database) throws {
+        try removeItemsLeft(byDropped: importID, db)
+        try clearStaging(importID, db)
+    }
+
     /// The batches are noise once this is committed; their files go right after.
     func clearStaging(_ importID: String, _ db: Database) throws {
-        guard let reference = try importReference(importID, db) else { return }
-        keyChanges.obsolete.append(reference)
-        keyChanges.obsolete += try ownBatches(importID, db).values.map(\.reference)
+        let row = try Row.fetchOne(db, sql: "SELECT slot, key FROM imports WHERE import = ?", arguments: [importID])
+        guard let row else { return }
+        let batches = try Row.fetchAll(
+            db, sql: "SELECT slot, key FROM staged_batches WHERE import = ? AND slot IS NOT NULL ORDER BY sequence",
+            arguments: [importID])
+        // Of a row that does not say any more which key it was nobody knows it: the next start overwrites it.
+        keyChanges.obsolete += ([row] + batches).compactMap { KeyReference(readable: $0) }
         try db.execute(sql: "DELETE FROM staged_batches WHERE import = ?", arguments: [importID])
         try db.execute(sql: "DELETE FROM imports WHERE import = ?", arguments: [importID])
         afterWriting.append { [self] in

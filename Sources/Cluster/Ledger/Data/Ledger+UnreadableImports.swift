@@ -2,6 +2,16 @@ import Foundation
 import GRDB
 import Messages
 
+extension LedgerError {
+    /// Whether what is staged of an import cannot be read: it can never be taken in.
+    var isOfUnreadableImport: Bool {
+        switch self {
+        case .unknownImport, .corrupt: true
+        default: false
+        }
+    }
+}
+
 extension Ledger {
     /// Does what has to know who and what is staged. An import in progress with a batch that is missing or does not open, or
     /// whose key is lost, can never be taken in: it is dropped, and the work is done anew, so that nobody's request waits for one

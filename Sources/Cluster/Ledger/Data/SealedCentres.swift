@@ -36,8 +36,24 @@ extension Ledger {
         try db.execute(sql: "DELETE FROM partition")
     }
 
+    /// Those that do not open: nobody could be dealt out any more.
+    func loseDamagedCentres(at time: Date) throws {
+        let areSound = try read { db in
+            do {
+                let found = try centres(db)
+                return found.map { $0.dimension > 0 && $0.values.count.isMultiple(of: $0.dimension) } ?? true
+            } catch LedgerError.corrupt {
+                return false
+            }
+        }
+        if !areSound { try commit { try loseCentres(at: time, $0) } }
+    }
+
     /// Everybody stays where they are; who comes from now on is dealt to centres of the newcomers.
     func loseCentres(at time: Date, _ db: Database) throws {
+        for row in try Row.fetchAll(db, sql: "SELECT slot, key FROM partition") {
+            if let reference = KeyReference(readable: row) { keyChanges.obsolete.append(reference) }
+        }
         try db.execute(sql: "DELETE FROM partition")
         try audit(db, "centres lost", [String: Int](), at: time)
     }
@@ -45,10 +61,10 @@ extension Ledger {
     /// Those that a release before left in clear.
     func sealOlderCentres() throws {
         let isDue = try read {
-            try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM partition WHERE slot IS NULL)")
+            try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM partition WHERE slot IS NULL AND key IS NULL)")
         }
         guard isDue == true else { return }
-        try writingKeys { db in
+        try commit { db in
             try sealCentres(db)
             try Meta.purgePending.set(true, db)
         }
@@ -56,8 +72,9 @@ extension Ledger {
 
     /// All pages of the table go, overwritten, before any is written.
     func sealCentres(_ db: Database) throws {
-        guard let row = try Row.fetchOne(db, sql: "SELECT dimension, centres, time FROM partition WHERE slot IS NULL")
-        else { return }
+        let row = try Row.fetchOne(
+            db, sql: "SELECT dimension, centres, time FROM partition WHERE slot IS NULL AND key IS NULL")
+        guard let row else { return }
         let centres: Data = try row.value("centres", in: "partition")
         try db.execute(sql: "DELETE FROM partition")
         try insert(

@@ -104,12 +104,22 @@ extension Ledger {
     func sealOlderSums() throws {
         let older = "FROM sums WHERE slot IS NULL"
         guard try read({ try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 \(older))") }) == true else { return }
-        try writingKeys { db in
+        try commit { db in
+            // What cannot be read is counted anew.
             let rows = try Row.fetchAll(db, sql: "SELECT place, sum \(older) ORDER BY place")
-            // There are no others, or they are counted anew.
+            let sums: [(place: String, sum: Data)] = rows.compactMap { row in
+                guard let place: String = try? row.value("place", in: "sums"),
+                    let sum: Data = try? row.value("sum", in: "sums")
+                else { return nil }
+                return (place, sum)
+            }
+            // So are the others, if a file is damaged that has any.
+            for row in try Row.fetchAll(db, sql: "SELECT slot, key FROM sums WHERE slot IS NOT NULL") {
+                if let reference = KeyReference(readable: row) { keyChanges.obsolete.append(reference) }
+            }
             try db.execute(sql: "DELETE FROM sums")
-            for (row, made) in zip(rows, try takeKeys(rows.count)) {
-                try insert(sum: row.value("sum", in: "sums"), of: row.value("place", in: "sums"), made, db)
+            for (sum, made) in zip(sums, try takeKeys(sums.count)) {
+                try insert(sum: sum.sum, of: sum.place, made, db)
             }
             try Meta.purgePending.set(true, db)
         }
@@ -117,16 +127,15 @@ extension Ledger {
 
     /// nil: it is not there, or its key is not, or it does not open.
     private func sum(of place: Summaries.Place, _ db: Database) throws -> ManifestDigest? {
-        guard let row = try row(ofSum: place, db), let key = try livingKey(KeyReference(row: row, in: "sums")) else {
-            return nil
-        }
-        let sealed: Data = try row.value("sum", in: "sums")
+        guard let row = try row(ofSum: place, db), let key = try KeyReference(readable: row).flatMap(livingKey),
+            let sealed: Data = try? row.value("sum", in: "sums")
+        else { return nil }
         return (try? SealedBytes.open(sealed, key: key, context: Self.context(ofSum: place.name)))
             .flatMap { ManifestDigest(bytes: $0) }
     }
 
     private func reference(ofSum place: Summaries.Place, _ db: Database) throws -> KeyReference? {
-        try row(ofSum: place, db).map { try KeyReference(row: $0, in: "sums") }
+        try row(ofSum: place, db).flatMap { KeyReference(readable: $0) }
     }
 
     private func row(ofSum place: Summaries.Place, _ db: Database) throws -> Row? {

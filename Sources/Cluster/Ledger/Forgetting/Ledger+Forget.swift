@@ -188,34 +188,41 @@ extension Ledger {
     private func removeItems(_ counts: CatalogueCounts, keepsAll: Bool, _ db: Database) throws {
         let catalogue = try catalogue(db)
         let kept = keepsAll ? [] : try itemsBeingTaken(db)
-        let gone = counts.uses.filter { item, count in
+        let unused = counts.uses.filter { item, count in
             guard counts.had.contains(item), let entry = catalogue[item] else { return false }
-            return entry.uses + count <= 0 && !kept.contains(entry.token)
+            return entry.uses + count <= 0
         }.keys.sorted()
+        let gone = unused.filter { catalogue[$0].map { !kept.contains($0.token) } ?? false }
+        if keepsAll && !unused.isEmpty || gone.count < unused.count { try noteKeptItems(db) }
         touched.items.formUnion(gone.compactMap { catalogue[$0]?.token })
         afterWriting.append { [self] in cachedCatalogue?.count(counts) }
         if !keepsAll { try remove(items: gone, db) }
     }
 
     /// - `gone`: ascending.
-    func remove(items gone: [Int64], _ db: Database) throws {
+    /// - `dropsUnreadableImports`: imports in progress that cannot be read go too.
+    func remove(items gone: [Int64], dropsUnreadableImports: Bool = false, _ db: Database) throws {
         guard !gone.isEmpty else { return }
         let catalogue = try catalogue(db)
         let tokens = Set(gone.compactMap { catalogue[$0]?.token })
         for item in gone { try db.execute(sql: "DELETE FROM items WHERE id = ?", arguments: [item]) }
-        try dropImports(naming: tokens, db)
+        try dropImports(naming: tokens, andUnreadable: dropsUnreadableImports, db)
         try Meta.catalogueTraces.set(true, db)
         try Meta.purgePending.set(true, db)
         afterWriting.append { [self] in for item in gone { cachedCatalogue?.remove(item) } }
     }
 
     /// Imports in progress with the titles of items that left the catalogue are sent again.
-    private func dropImports(naming tokens: Set<String>, _ db: Database) throws {
+    private func dropImports(naming tokens: Set<String>, andUnreadable: Bool, _ db: Database) throws {
         for importID in try String.fetchAll(
             db, sql: "SELECT import FROM imports WHERE taking IS NULL ORDER BY import")
         {
             var isNamed = false
-            try staged(importID, db)?.forEachItem { if tokens.contains($0.token) { isNamed = true } }
+            do {
+                try staged(importID, db)?.forEachItem { if tokens.contains($0.token) { isNamed = true } }
+            } catch let error as LedgerError where andUnreadable && error.isOfUnreadableImport {
+                isNamed = true
+            }
             if isNamed { try clearStaging(importID, db) }
         }
     }

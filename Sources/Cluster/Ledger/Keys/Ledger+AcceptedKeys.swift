@@ -16,7 +16,7 @@ extension Ledger {
     func keysWereReplaced() throws -> Bool {
         guard try read({ try Meta.acceptedKeys.value(AcceptedKeys.self, $0) }) != nil else { return false }
         let people = try read { db in
-            try Row.fetchAll(db, sql: "SELECT slot, key FROM people").map { try KeyReference(row: $0, in: "people") }
+            try Row.fetchAll(db, sql: "SELECT slot, key FROM people").compactMap { KeyReference(readable: $0) }
         }
         return try people.isEmpty || keys.missing(of: Set(people)) == people.count
     }

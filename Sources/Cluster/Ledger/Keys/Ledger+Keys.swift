@@ -136,7 +136,7 @@ extension Ledger {
     /// They have no row number.
     private static let batches = "staged_batches"
 
-    /// Everything that has a key.
+    /// Everything that has a key. A row that does not say any more which one has none: it is found damaged, and the key is nobody's.
     ///
     /// - Parameter tables: nil: all.
     func owners(in tables: [String]? = nil) throws -> Set<KeyReference> {
@@ -146,10 +146,7 @@ extension Ledger {
                 let rows = try Row.fetchCursor(
                     db, sql: "SELECT \(slot) AS slot, \(key) AS key FROM \(table) WHERE \(slot) IS NOT NULL")
                 while let row = try rows.next() {
-                    let reference = Result { try KeyReference(row: row, in: table) }
-                    // A person's row is found damaged when the record is read, and is that person's matter.
-                    if case .failure = reference, table == "people" { continue }
-                    owners.insert(try reference.get())
+                    if let reference = KeyReference(readable: row) { owners.insert(reference) }
                 }
             }
         }
@@ -179,10 +176,10 @@ extension Ledger {
                 $0,
                 sql: "SELECT import, slot, key FROM staged_batches WHERE slot IS NOT NULL ORDER BY import, sequence")
         }
-        let lost = try rows.filter { try livingKey(KeyReference(row: $0, in: Self.batches)) == nil }
+        let lost = try rows.filter { try KeyReference(readable: $0).flatMap(livingKey) == nil }
         guard !lost.isEmpty else { return }
         let imports: Set<String> = try Set(lost.map { try $0.value("import", in: Self.batches) })
-        try commit { db in for importID in imports.sorted() { try clearStaging(importID, db) } }
+        try commit { db in for importID in imports.sorted() { try dropStaging(importID, db) } }
     }
 
     private func dropLostKeys(at time: Date) throws {
@@ -195,22 +192,25 @@ extension Ledger {
                         SELECT rowid AS row, \(slot) AS slot, \(key) AS key FROM \(table) WHERE \(slot) IS NOT NULL
                         """)
             }
-            let lost = try rows.filter { try livingKey(KeyReference(row: $0, in: table)) == nil }
+            let lost = try rows.filter { try KeyReference(readable: $0).flatMap(livingKey) == nil }
             guard !lost.isEmpty else { continue }
             try commit { db in
                 for row in lost {
-                    // A damaged slot still holds most of a key, and has no owner once this is committed.
-                    keyChanges.obsolete.append(try KeyReference(row: row, in: table))
                     let number: Int64 = try row.value("row", in: table)
+                    // A damaged slot still holds most of a key, and has no owner once this is committed.
+                    if let reference = KeyReference(readable: row) { keyChanges.obsolete.append(reference) }
                     if table == "imports" {
                         let id = try String.fetchOne(
                             db, sql: "SELECT import FROM imports WHERE rowid = ?", arguments: [number])
-                        if let id { try clearStaging(id, db) }
+                        if let id { try dropStaging(id, db) }
                     } else if table == "sums" {
                         try db.execute(sql: "DELETE FROM sums WHERE rowid = ?", arguments: [number])
                     } else if table == "partition" {
                         try loseCentres(at: time, db)
                     } else if slot != "slot" {
+                        try db.execute(
+                            sql: "UPDATE \(table) SET \(slot) = NULL, \(key) = NULL WHERE rowid = ?",
+                            arguments: [number])
                         try giveUpCorrection(shard: Int(number), .originalDamaged, at: time, db)
                     } else {
                         try db.execute(
@@ -225,5 +225,11 @@ extension Ledger {
 extension KeyReference {
     init(row: Row, in table: String) throws {
         self.init(slot: try row.value("slot", in: table), id: try row.value("key", in: table))
+    }
+
+    /// nil: the row does not say any more which it was.
+    init?(readable row: Row) {
+        guard let reference = try? KeyReference(row: row, in: "") else { return nil }
+        self = reference
     }
 }
