@@ -34,16 +34,6 @@ struct LedgerKeyEpochTests {
         return reason
     }
 
-    /// As a release before left them.
-    private func withoutEpoch(_ folder: URL, inDatabase: Bool) throws {
-        var bytes = try slots(folder)
-        for offset in [1536, 2048] { bytes.replaceSubrange(offset..<offset + 24, with: Data(count: 24)) }
-        try bytes.write(to: folder.appendingPathComponent("keys/slots"))
-        guard inDatabase else { return }
-        try Ledger.tamper(
-            "DELETE FROM meta WHERE key = 'key epoch'", at: folder.appendingPathComponent("ledger.sqlite"))
-    }
-
     @Test(
         "A folder from before a forget is refused although nobody misses a key in it; accepting an older log is not enough"
     )
@@ -137,7 +127,7 @@ struct LedgerKeyEpochTests {
         try ledger.close()
         let former = fixture.directory.appendingPathExtension("former")
         defer { try? FileManager.default.removeItem(at: former) }
-        try withoutEpoch(fixture.directory, inDatabase: true)
+        try fixture.removeKeyEpochs()
         try FileManager.default.copyItem(at: keys(fixture.directory), to: former)
         let again = try fixture.open()
         #expect(try again.statistics().users == 8)
@@ -161,7 +151,7 @@ struct LedgerKeyEpochTests {
         try fixture.load(data, into: ledger, id: "more")
         try ledger.close()
         try put(older, inPlaceOf: keys(fixture.directory))
-        try withoutEpoch(fixture.directory, inDatabase: true)
+        try fixture.removeKeyEpochs()
         #expect(refusal { try fixture.open() }.contains("1 of the 8 people"))
         let accepted = try open(fixture, accepting: .keys)
         #expect(try accepted.statistics().users == 7)

@@ -139,7 +139,14 @@ struct LedgerKeyFolderTests {
         #expect(try declared.auditLog().count { $0.kind == "keys said to be destroyed" } == 1)
         #expect(declared.keysPutAside.isEmpty && declared.keyWarnings.isEmpty)
         try declared.close()
-        #expect(try openCopy(copy).keysPutAside.isEmpty)
+        // As a supervisor does, which starts it with the same options again.
+        let repeated = try openCopy(copy, destroyed: [aside])
+        #expect(repeated.keysPutAside.isEmpty && repeated.keyWarnings.count == 1)
+        #expect(repeated.keyWarnings.first?.contains("leave --accept-destroyed-keys \(aside.path) out") == true)
+        #expect(try repeated.auditLog().count { $0.kind == "keys said to be destroyed" } == 1)
+        try repeated.close()
+        let after = try openCopy(copy)
+        #expect(after.keysPutAside.isEmpty && after.keyWarnings.isEmpty)
     }
 
     @Test("Whole keys that the master key does not fit are not put aside", arguments: [false, true], [false, true])

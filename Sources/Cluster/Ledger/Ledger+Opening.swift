@@ -114,5 +114,6 @@ extension Ledger {
         try wrapOlderCertificates(at: time)
         if pending { try purge() } else { try deleteUnnamedAdapterFiles() }
         try dropDamagedAdapters(at: time)
+        try endAcceptingMissingKeys()
     }
 }

@@ -76,6 +76,8 @@ package final class Ledger {
     var doubtfulKeys: [KeyReference] = []
     /// Keys that were put aside and were not known to be gone when the ledger was opened.
     var keysAside: [KeysPutAside] = []
+    /// Paths that somebody said at this start were destroyed, and of which nothing is on record.
+    var destroyedBefore: [String] = []
     /// By this start.
     var acceptedKeys: AcceptedKeys?
     /// Simulates that the process is killed, for tests.
@@ -134,15 +136,18 @@ package final class Ledger {
     ///
     /// - `keys`: where the keys lie that people's records, adapters and workers' disks are sealed with.
     /// - `accepted`: what the operator said may be missing.
+    /// - `interrupt`: as the property, from the first commit on.
     /// - Throws: `LedgerError.configurationChanged`, `.keyUnusable`, `.olderThanHead`, `.inUse`, `.corrupt`, `.diskFull`, `.storage`.
     package init(
         directory: URL, configuration: ClusterConfiguration, keys options: KeyOptions = KeyOptions(),
-        accepting accepted: AcceptedLosses = [], at time: Date = Date()
+        accepting accepted: AcceptedLosses = [], at time: Date = Date(),
+        interrupt: ((CommitStep) throws -> Void)? = nil
     ) throws {
         try Ledger.check(configuration)
         try configuration.corrections.check()
         self.directory = directory
         self.configuration = configuration
+        self.interrupt = interrupt
         hashPartition =
             configuration.partition.isDataDependent
             ? nil
@@ -187,6 +192,7 @@ package final class Ledger {
         if tombstones.isReplacement {
             _ = try commit { try audit($0, "new tombstone key", [String: Int](), at: time) }
         }
+        try Ledger.requireGone(options.destroyed)
         let areReplaced = try keysWereReplaced()
         try heal(accepting: areReplaced ? accepted.union([.keys]) : accepted, at: time)
         try auditAcceptedKeys(areReplaced, at: time)

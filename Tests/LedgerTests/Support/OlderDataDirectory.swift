@@ -152,7 +152,13 @@ extension OlderDataDirectory {
         return try names.filter { !["ledger.sqlite", "ledger.closed"].contains($0) }.map { name in
             let path = directory.appendingPathComponent(name).path
             let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int ?? 0
-            let bytes = (try? Data(contentsOf: URL(fileURLWithPath: path))).map { [UInt8]($0) } ?? []
+            var bytes = (try? Data(contentsOf: URL(fileURLWithPath: path))).map { [UInt8]($0) } ?? []
+            if name == "keys/slots" {
+                // Another epoch with every start.
+                for place in [1536..<1560, 2048..<2072] {
+                    bytes.replaceSubrange(place, with: [UInt8](repeating: 0, count: place.count))
+                }
+            }
             return "\(name) \(String(mode, radix: 8)) \(try LedgerFixture.contentName(bytes))"
         }
     }

@@ -32,7 +32,7 @@ struct RecordedKeyEpoch: Codable {
     var present: KeyEpoch
     /// What the folder has until it has the present one; nil: none, as a release before left it.
     var before: KeyEpoch?
-    /// Somebody said at the start that began it that keys may be missing.
+    /// A start is under way that took the folder as it was: what has no key in it is still to be set aside. nil: all of it is.
     var acceptsMissing: Bool?
 }
 

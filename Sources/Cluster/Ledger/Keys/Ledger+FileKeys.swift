@@ -94,7 +94,7 @@ extension Ledger {
                     """)
         }
         if !names.isEmpty {
-            try writingKeys { db in
+            try commit { db in
                 for name in names.sorted() {
                     guard let bytes = AtomicFile.contents("\(adapterDirectory.path)/\(name)\(Self.clearSuffix)"),
                         sha256(bytes) == name

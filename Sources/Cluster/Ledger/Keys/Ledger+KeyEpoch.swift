@@ -15,8 +15,21 @@ extension Ledger {
     func raiseKeyEpoch(_ db: Database) throws {
         let recorded = try Meta.keyEpoch.value(RecordedKeyEpoch.self, db)
         let next = KeyEpoch.after(recorded?.present)
-        try Meta.keyEpoch.set(RecordedKeyEpoch(present: next, before: recorded?.present), db)
+        // Still of the start that was told to go on without keys, or whose folder was the right one: whoever has no key yet may be
+        // set aside by a later transaction only.
+        try Meta.keyEpoch.set(
+            RecordedKeyEpoch(present: next, before: recorded?.present, acceptsMissing: recorded?.acceptsMissing), db)
         stagedEpoch = next
+    }
+
+    /// The end of a start: nobody is left whose key is missing.
+    func endAcceptingMissingKeys() throws {
+        guard let recorded = try read({ try Meta.keyEpoch.value(RecordedKeyEpoch.self, $0) }),
+            recorded.acceptsMissing != nil
+        else { return }
+        try commit { db in
+            try Meta.keyEpoch.set(RecordedKeyEpoch(present: recorded.present, before: recorded.before), db)
+        }
     }
 
     /// Takes the folder for the database's own, and begins an epoch with it. Both of a release before have none: they are taken
@@ -32,13 +45,15 @@ extension Ledger {
         switch age {
         case .same: break
         case .unsettled(let epoch):
+            // A start that was killed had taken it: what is missing was accepted then, and is on record.
+            let isResumed = recorded?.acceptsMissing == true
             // A release before may have lost other keys in a crash.
             let named = try owners(in: epoch == nil ? ["people"] : nil)
-            isWaived = try keys.missing(of: named) > 0
-            guard
-                !isWaived || recorded?.acceptsMissing == true || accepted.contains(.keys)
-                    || epoch == nil && accepted.contains(.auditLog)
-            else { throw try anotherAge(age) }
+            let misses = try keys.missing(of: named) > 0
+            isWaived = misses && (!isResumed || accepted.contains(.keys))
+            guard !isWaived || accepted.contains(.keys) || epoch == nil && accepted.contains(.auditLog) else {
+                throw try anotherAge(age)
+            }
         case .folderIsOlder:
             isWaived = true
             guard accepted.contains(.keys) else { throw try anotherAge(age) }
@@ -55,8 +70,9 @@ extension Ledger {
                 try audit(db, "keys of another age", waived, at: time)
             }
             let next = KeyEpoch.after(recorded?.present, found)
-            try Meta.keyEpoch.set(
-                RecordedKeyEpoch(present: next, before: found, acceptsMissing: isWaived ? true : nil), db)
+            // From here on it is this database's folder, whatever is missing in it; killed before all is set aside that is lost,
+            // the next start goes on.
+            try Meta.keyEpoch.set(RecordedKeyEpoch(present: next, before: found, acceptsMissing: true), db)
             stagedEpoch = next
         }
     }
@@ -78,8 +94,10 @@ extension Ledger {
             switch age {
             case .databaseIsOlder: "it was used with a later database, and \(missing); \(older)"
             case .folderIsOlder: "it is older than the database, and \(missing). \(back)"
-            case .same, .unsettled:
+            case .unsettled(nil):
                 "\(missing): it is older than the database, or the database is older than it. \(back). Or \(older)"
+            case .same, .unsettled:
+                "\(missing): the last run was killed with another copy of the folder, or this one is older. \(back)"
             }
         return .keyUnusable(path: keys.folder.path, reason: "\(reason). No key was overwritten")
     }

@@ -39,30 +39,33 @@ struct KeysPutAside: Codable, Hashable {
 }
 
 extension Ledger {
-    /// Remembers where folders of keys were put aside, until they are seen to be gone or said to be destroyed.
-    ///
-    /// - Throws: `LedgerError.invalidConfiguration` for one that is said to be destroyed and is not on record, or still there.
-    func settleKeysPutAside(destroyed: [URL], at time: Date) throws {
-        let recorded = try read { try Meta.keysPutAside.value([KeysPutAside].self, $0) ?? [] }
-        let found = keys.foundAside.filter { access($0.path, F_OK) == 0 }.compactMap(KeysPutAside.init)
-        let places = Set(found.map(\.path))
-        let known = recorded.filter { !places.contains($0.path) && !$0.isGone } + found
-        let paths = destroyed.map(\.standardizedFileURL.path)
-        for path in paths {
-            guard let named = known.first(where: { $0.path == path }) else {
-                let others = known.isEmpty ? "nothing is on record" : known.map(\.path).joined(separator: ", ")
-                throw LedgerError.invalidConfiguration(
-                    reason: "no keys were put aside at \(path) that are not known to be gone: \(others)")
-            }
-            guard !named.isThere else {
+    /// - Throws: `LedgerError.invalidConfiguration` for one that is said to be destroyed and is still there.
+    static func requireGone(_ destroyed: [URL]) throws {
+        for path in destroyed.map(\.standardizedFileURL.path) {
+            var status = stat()
+            guard lstat(path, &status) != 0 else {
                 throw LedgerError.invalidConfiguration(
                     reason: "the keys that were put aside at \(path) are still there: destroy them first")
             }
         }
+    }
+
+    /// Remembers where folders of keys were put aside, until they are seen to be gone or said to be destroyed. Whoever says it at
+    /// every start is only told that nothing is on record any more.
+    func settleKeysPutAside(destroyed: [URL], at time: Date) throws {
+        let recorded = try read { try Meta.keysPutAside.value([KeysPutAside].self, $0) ?? [] }
+        let found = keys.foundAside.filter { access($0.path, F_OK) == 0 }.compactMap(KeysPutAside.init)
+        let there = Set(found.map(\.path))
+        let known = recorded.filter { !there.contains($0.path) && !$0.isGone } + found
+        let paths = destroyed.map(\.standardizedFileURL.path)
+        let places = Set(known.map(\.path))
+        destroyedBefore = paths.filter { !places.contains($0) }
         let left = known.filter { !paths.contains($0.path) }.sorted { $0.path < $1.path }
         if left != recorded {
             try commit { db in
-                for path in paths { try audit(db, "keys said to be destroyed", ["folder": path], at: time) }
+                for path in paths where places.contains(path) {
+                    try audit(db, "keys said to be destroyed", ["folder": path], at: time)
+                }
                 try Meta.keysPutAside.set(left, db)
             }
         }
@@ -89,5 +92,9 @@ extension Ledger {
                 : "\(place.path), which is not to be seen from here, or a copy of it, \(holds), and start once with "
                     + "--accept-destroyed-keys \(place.path)"
         }
+            + destroyedBefore.map { path in
+                "no keys are on record that were put aside at \(path) and are not known to be gone: leave "
+                    + "--accept-destroyed-keys \(path) out"
+            }
     }
 }
