@@ -142,6 +142,21 @@ struct SettlementPaceTests {
         }
     }
 
+    @Test("What is owed of a worker that is away is written before it makes room for others")
+    func forgotten() {
+        let copies = (0..<CoordinatorLimits.workers).map {
+            HandedCopy(worker: "w\(10_000 + $0)", name: "w", shard: 7, manifest: "old")
+        }
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, requested: false), copies: copies)
+        exhaust(&fixture, "b", shard: 7)
+        fixture.say(.released(shard: 7), by: "b")
+        #expect(fixture.settlements.isEmpty)
+        // All others that are away may hold something, and none was heard of earlier.
+        fixture.feed(.unreachable(peer: fixture.peer("b")))
+        expectNothingLeft(fixture.settlements)
+        #expect(!fixture.status.workers.contains { $0.id == "b" })
+    }
+
     @Test("A coordinator that ends in good order writes what it owes")
     func end() {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1, requested: false))
