@@ -69,7 +69,9 @@ public struct GatewayServer: Sendable {
             }
         }
         self.answers = answers
-        let door = pools.door(answers: answers)
+        var ownAnswer: (@Sendable (CoordinatorDoor.Asking) async throws -> CoordinatorDoor.Answers)?
+        if let answers { ownAnswer = { try await answers.ask($0) } }
+        let door = pools.door(answer: ownAnswer)
         connections = ConnectionRegister(limit: options.limits.connections, logger: logger)
         let metrics = Metrics(connections: connections)
         responder = GatewayResponder(

@@ -38,8 +38,20 @@ public enum Identifier {
         guard trimmed.utf8Count <= longestText else { throw .tooLong(bytes: trimmed.utf8Count) }
         guard !trimmed.contains(where: isRefused) else { throw .controlCharacter }
         let text = String(trimmed)
-        let kept = text.utf8.allSatisfy { $0 < 0x80 } ? text : text.precomposedStringWithCanonicalMapping
+        let kept = text.utf8.allSatisfy { $0 < 0x80 } ? text : normalForm(of: text)
         guard kept.utf8.count <= longest else { throw .tooLong(bytes: kept.utf8.count) }
+        return kept
+    }
+
+    /// Foundation leaves some sequences of marks without a letter as they are the first time, and not the second.
+    private static func normalForm(of text: String) -> String {
+        var kept = text.precomposedStringWithCanonicalMapping
+        for _ in 0..<4 {
+            let again = kept.precomposedStringWithCanonicalMapping
+            // By bytes: as strings they are equal.
+            if again.utf8.elementsEqual(kept.utf8) { break }
+            kept = again
+        }
         return kept
     }
 

@@ -52,11 +52,11 @@ struct LastCheckTests {
             #expect(response.status == .ok)
             let number = try #require(response.headers.passage)
             let passage = try #require(connection.takePassage(number))
-            return (response, "the answer", passage)
+            return (response, "i1 before all others", passage)
         }
 
         var out = try sent([try await answer()])
-        #expect(out.heads.map(\.status.code) == [200] && out.body == "the answer" && out.ends == 1)
+        #expect(out.heads.map(\.status.code) == [200] && out.body == "i1 before all others" && out.ends == 1)
         #expect(out.heads.first?.headerFields.passage == nil)
         #expect(gateway.metrics.now.withheld == 0)
 
@@ -65,7 +65,7 @@ struct LastCheckTests {
         out = try sent([late])
         let head = try #require(out.heads.first)
         #expect(out.heads.count == 1 && head.status.code == 503 && out.ends == 1)
-        #expect(!out.body.contains("the answer") && out.body.contains("urn:lethe:problem:revoked"))
+        #expect(!out.body.contains("i1 before all others") && out.body.contains("urn:lethe:problem:revoked"))
         #expect(head.headerFields[.contentLength] == String(out.body.utf8.count))
         #expect(head.headerFields[.contentType] == Problem.mediaType && head.headerFields[.retryAfter] == "1")
         #expect(head.headerFields[.date] == "today" && head.headerFields.passage == nil)

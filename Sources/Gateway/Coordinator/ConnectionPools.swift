@@ -24,11 +24,13 @@ struct ConnectionPools: Sendable {
         others = pool("others", limits.otherConnections)
     }
 
-    /// - Parameter answers: what answers questions instead; nil: the coordinator.
-    func door(answers: OwnAnswers? = nil) -> CoordinatorDoor {
+    /// - Parameter answer: answers questions instead; nil: the coordinator.
+    func door(
+        answer: (@Sendable (CoordinatorDoor.Asking) async throws -> CoordinatorDoor.Answers)? = nil
+    ) -> CoordinatorDoor {
         CoordinatorDoor(
             askQuestions: { asking in
-                if let answers { return try await answers.ask(asking) }
+                if let answer { return try await answer(asking) }
                 return try asking.prepared(try await questions.ask(asking))
             }, askOther: { try await pool(of: $0.lane).ask($0) },
             waiting: {
