@@ -40,12 +40,12 @@ struct ConnectionPoolTests {
         ConnectionPool(connections: connections, waiting: waiting, name: "test") { Connection(gate: gate) }
     }
 
-    private func asking(_ deadline: Duration = .seconds(20)) -> CoordinatorDoor.Asking {
+    private func asking(_ deadline: Duration = .seconds(600)) -> CoordinatorDoor.Asking {
         CoordinatorDoor.Asking([.status], deadline: deadline)
     }
 
     private func wait(_ condition: @Sendable () -> Bool) async throws {
-        for _ in 0..<2000 where !condition() { try await Task.sleep(for: .milliseconds(5)) }
+        for _ in 0..<20_000 where !condition() { try await Task.sleep(for: .milliseconds(5)) }
         #expect(condition())
     }
 
@@ -72,7 +72,7 @@ struct ConnectionPoolTests {
             Connection(gate: gate, order: order)
         }
         func ask(_ name: String) -> Task<CoordinatorDoor.Answers, any Error> {
-            Task { try await pool.ask(CoordinatorDoor.Asking([.operation(id: name)], deadline: .seconds(20))) }
+            Task { try await pool.ask(CoordinatorDoor.Asking([.operation(id: name)], deadline: .seconds(600))) }
         }
         let first = ask("1")
         try await wait { gate.begun.withLock { $0 } == 1 }
@@ -96,7 +96,7 @@ struct ConnectionPoolTests {
     private func ask(_ pool: ConnectionPool, _ name: String, by asker: String) -> Task<
         CoordinatorDoor.Answers, any Error
     > {
-        var asking = CoordinatorDoor.Asking([.operation(id: name)], deadline: .seconds(20))
+        var asking = CoordinatorDoor.Asking([.operation(id: name)], deadline: .seconds(600))
         asking.asker = asker
         return Task { [asking] in try await pool.ask(asking) }
     }

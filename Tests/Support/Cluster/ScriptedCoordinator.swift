@@ -24,7 +24,7 @@ package final class ScriptedCoordinator {
     }
 
     /// How long something may take that has to come: a machine that is busy with other tests is slow, not wrong.
-    package static let patience = Duration.seconds(60)
+    package static let patience = Duration.seconds(300)
 
     /// The next message that is wanted; heartbeats and others are passed over.
     package func expect<Value>(
