@@ -100,7 +100,7 @@ public final class Socket {
 
     /// Queues one multipart message, whole or not at all; never waits.
     ///
-    /// - Parameter frames: at least one; for a ROUTER socket the first is the peer's identity.
+    /// - `frames`: at least one; for a ROUTER socket the first is the peer's identity.
     /// - Throws: `wouldBlock` at the high-water mark, `unreachable` when a ROUTER socket knows no such peer.
     public func send(_ frames: [[UInt8]], isReply: Bool = false) throws(ZeroMQError) {
         for (index, frame) in frames.enumerated() {

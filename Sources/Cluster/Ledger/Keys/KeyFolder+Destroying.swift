@@ -9,7 +9,7 @@ extension KeyFolder {
     /// noise it must write. Zeros at the end make an empty slot recognisable: nobody waits for them to reach the disk, since noise
     /// that is found at the next start has no owner, and is overwritten then.
     ///
-    /// - Parameter epoch: what the folder's is from then on, durable with the noise; nil: as it is.
+    /// - `epoch`: what the folder's is from then on, durable with the noise; nil: as it is.
     /// - Throws: `LedgerError.diskFull`, `.storage`, `.replaced`; then some may be destroyed: call it again.
     package func destroy(_ references: [KeyReference], epoch: KeyEpoch? = nil) throws {
         let file = try writable()
