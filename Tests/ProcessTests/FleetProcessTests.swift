@@ -78,7 +78,7 @@ struct FleetProcessTests {
 
     @Test("At SIGTERM a worker finishes its training within its grace; without any it ends at once")
     func grace() throws {
-        let cluster = try TestCluster(settings: ["--partition", "user-hash", "--shards", "1", "--epochs", "200"])
+        let cluster = try TestCluster(settings: ["--partition", "user-hash", "--shards", "1", "--epochs", "400"])
         let worker = try cluster.startWorker(0, arguments: ["--grace", "60"])
         try cluster.waitForWorkers(1)
         _ = try cluster.importRatings(Ratings.csv(users: 6))

@@ -71,13 +71,13 @@ struct LeaseProcessTests {
         try server.waitForLease()
         let user = Ratings.name(3)
         #expect(try await Self.ask(server.url, user).status == 200)
-        kill(server.process.process.processIdentifier, SIGSTOP)
+        server.process.pause()
         let url = server.url
         async let late = Self.ask(url, user)
         let waited = try seconds { _ = try cluster.succeed("forget", "--user", user) }
         #expect(waited > 0.5 && waited < 6, "\(waited) s")
         #expect(try seconds { _ = try cluster.succeed("forget", "--user", Ratings.name(4)) } < 2)
-        kill(server.process.process.processIdentifier, SIGCONT)
+        server.process.resume()
         #expect(try await late.status == 404)
         #expect(try await Self.ask(server.url, Ratings.name(5)).status == 200)
     }

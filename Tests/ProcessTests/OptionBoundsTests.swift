@@ -10,6 +10,9 @@ struct OptionBoundsTests {
         "nan", "inf", "-inf", "", "text", "1.5",
     ]
 
+    /// Every option with every edge; without, each option has some of them and each edge some options.
+    private static let isFull = ProcessInfo.processInfo.environment["LETHE_TEST_FULL"] != nil
+
     /// A number option with its value in place of VALUE. Whatever stands there, the rest cannot succeed.
     private static let commands: [[String]] = {
         let coordinator = ["coordinator", "--data", "/proc/nowhere", "--model", "/nowhere"]
@@ -43,7 +46,8 @@ struct OptionBoundsTests {
 
     @Test("An edge value ends with status 64 or 65 and a text, never with a signal", arguments: commands)
     func edges(_ command: [String]) throws {
-        for edge in Self.edges {
+        let kind = Self.commands.firstIndex(of: command) ?? 0
+        for (number, edge) in Self.edges.enumerated() where Self.isFull || (number + kind) % 4 == 0 {
             let result = try lethe(command.map { $0.replacingOccurrences(of: "VALUE", with: edge) })
             #expect([64, 65].contains(result.status), "\(command.last ?? "") \(edge): \(result.status)")
             #expect(!result.errors.isEmpty)

@@ -61,6 +61,11 @@ final class LetheProcess {
         process.waitUntilExit()
     }
 
+    /// SIGSTOP: it stands still wherever it is, until `resume()`.
+    func pause() { Foundation.kill(process.processIdentifier, SIGSTOP) }
+
+    func resume() { Foundation.kill(process.processIdentifier, SIGCONT) }
+
     func stop() {
         guard process.isRunning else { return }
         process.terminate()

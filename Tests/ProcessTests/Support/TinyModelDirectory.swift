@@ -1,6 +1,7 @@
 import Foundation
 
-/// Writes a Hugging Face checkpoint of a tiny random Llama whose tokens are bytes: quick, and real in every other way.
+/// Writes a Hugging Face checkpoint of a tiny random Llama: quick, and real in every other way. Its tokens are bytes and the
+/// words that every prompt has, without which prompts would be five times as long.
 enum TinyModelDirectory {
     static func write(to directory: URL, seed: UInt64 = 1) throws {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -11,8 +12,18 @@ enum TinyModelDirectory {
         try safetensors(seed: seed).write(to: directory.appendingPathComponent("model.safetensors"))
     }
 
-    private static let (vocabulary, hidden, layers, heads, keyValueHeads, dimension, intermediate) =
-        (256, 64, 2, 2, 1, 32, 128)
+    private static let (hidden, layers, heads, keyValueHeads, dimension, intermediate) = (64, 2, 2, 1, 32, 128)
+    private static var vocabulary: Int { 256 + words.count }
+
+    /// As byte-level tokens: Ġ is a blank.
+    private static let words: [String] = {
+        let frame =
+            "Below is an instruction that describes a task paired with input provides further context Write response "
+            + "appropriately completes the request Instruction Input Response Given user preference and unpreference "
+            + "identify whether will like target movie by answering User Preference Unpreference Whether Film"
+        let marks = ["\",", "Ġ\"", ".\"", "\"?", "###", "'s"]
+        return frame.split(separator: " ").flatMap { [String($0), "Ġ" + $0] }.filter { $0.count > 1 } + marks
+    }()
 
     private static var configuration: [String: Any] {
         [
@@ -24,7 +35,8 @@ enum TinyModelDirectory {
         ]
     }
 
-    /// Byte-level BPE without a single merge; the answers are tokens, in the places of two bytes that no text has.
+    /// Byte-level BPE without a single merge, so that a word is a token or its bytes are; the answers are tokens in the places
+    /// of two bytes that no text has.
     private static var tokenizer: [String: Any] {
         var symbols: [String: Int] = [:]
         var next: UInt32 = 256
@@ -35,6 +47,7 @@ enum TinyModelDirectory {
             let answer = [0xf5: "Yes", 0xf6: "No"][byte]
             symbols[answer ?? String(Character(scalar))] = Int(byte)
         }
+        for (index, word) in words.enumerated() { symbols[word] = 256 + index }
         let level: [String: Any] = [
             "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true,
         ]

@@ -25,7 +25,7 @@ private final class WaitingExecutor: TaskExecutor {
 
     private init() {
         // Each starts several processes, which compute and have their time limits.
-        queue.maxConcurrentOperationCount = 3
+        queue.maxConcurrentOperationCount = 4
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
