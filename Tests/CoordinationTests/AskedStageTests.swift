@@ -138,6 +138,32 @@ struct AskedStageTests {
         #expect(fixture.coordinator.isUnderWay(.noStage(task: task + 1000, shard: 0)))
     }
 
+    @Test("What is offered and taken back again and again is written a few times, then asked for once a minute")
+    func pace() throws {
+        var (fixture, task) = try training()
+        let waiting = fixture.coordinator.snapshot
+        /// Whether it answered.
+        func answers() throws -> Bool {
+            fixture.say(.staged(task: task, StageReportSamples.stage, adapter: [1]), by: "a")
+            guard let publish = fixture.publication else { return false }
+            fixture.feed(.ledger(publish, .committed(serving(waiting))))
+            fixture.say(.withdrawn(task: task, stage: "st"), by: "a")
+            let withdraw = try #require(fixture.commands.first)
+            fixture.feed(.ledger(withdraw.id, .committed(waiting)))
+            return true
+        }
+        let first = try (0..<20).map { _ in try answers() }
+        #expect(first == (0..<20).map { $0 < 5 })
+        fixture.wait(30_000, beating: ["a"])
+        #expect(fixture.assignments.isEmpty)
+        fixture.say(
+            .progress(.init(task: task, step: 1, steps: 99, loss: 0, tokensPerSecond: 1, secondsRemaining: 1)), by: "a")
+        fixture.wait(31_000, beating: ["a"])
+        #expect(fixture.assignments.map(\.task) == [task])
+        let later = try (0..<3).map { _ in try answers() }
+        #expect(later == [true, false, false])
+    }
+
     @Test("What the ledger does not take is not asked for again and again")
     func refused() throws {
         for code in [ErrorCode.invalid, .stale] {

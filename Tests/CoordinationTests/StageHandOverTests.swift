@@ -63,9 +63,9 @@ struct StageHandOverTests {
     func silent() throws {
         var fixture = try drained()
         #expect(fixture.hands.count == 1)
-        fixture.wait(20_000, beating: ["a", "b"])
+        fixture.wait(290_000, beating: ["a", "b"])
         #expect(fixture.stagesSent(to: "b").isEmpty && !fixture.isReleased("a"))
-        fixture.wait(30_000, beating: ["a", "b"])
+        fixture.wait(15_000, beating: ["a", "b"])
         #expect(fixture.stagesSent(to: "b") == [""] && fixture.isReleased("a"))
 
         fixture = try drained()

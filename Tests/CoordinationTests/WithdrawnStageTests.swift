@@ -102,6 +102,31 @@ struct WithdrawnStageTests {
         #expect(!fixture.commands.contains { $0.command == withdraw })
     }
 
+    @Test("Whoever has the shard's data, and so may have gone on from it, takes it back by name as well")
+    func heir() throws {
+        var (fixture, task) = try training()
+        let publish = try offer(task, &fixture)
+        fixture.feed(.ledger(publish, .committed(serving(fixture.coordinator.snapshot))))
+        fixture.hello("b", copies: [.of(0, "m0-after", stages: ["s1"])])
+        fixture.say(.withdrawn(task: task + 90, stage: "other"), by: "b")
+        #expect(!fixture.commands.contains { $0.command == withdraw })
+        fixture.say(.withdrawn(task: task + 90, stage: "st"), by: "b")
+        #expect(fixture.commands.map(\.command) == [withdraw])
+    }
+
+    @Test("One that is offered anew while the ledger is yet to take it away is taken back once more")
+    func twice() throws {
+        var (fixture, task) = try training()
+        _ = try offer(task, &fixture)
+        fixture.say(.withdrawn(task: task), by: "a")
+        #expect(fixture.commands.map(\.command) == [withdraw])
+        _ = try offer(task, &fixture)
+        fixture.say(.withdrawn(task: task), by: "a")
+        #expect(fixture.commands.map(\.command) == [withdraw])
+        fixture.say(.withdrawn(task: task), by: "a")
+        #expect(fixture.commands.isEmpty)
+    }
+
     @Test("It answers no more from when its worker says so, however long the ledger takes to write that")
     func atOnce() throws {
         var (fixture, task) = try training()

@@ -110,8 +110,22 @@ struct DoubtedStageTests {
         driver.handle(.disconnected)
         #expect(withdrawals(driver.handle(.connected(goingOnWith: [1])).sent) == 1)
         #expect(withdrawals(driver.say(.assign(slices.assignment())).sent) == 1)
+        // Also where the training is another worker's by now: what this one offered may answer still.
         driver.handle(.disconnected)
-        #expect(withdrawals(driver.handle(.connected(goingOnWith: [])).sent) == 0)
+        #expect(withdrawals(driver.handle(.connected(goingOnWith: [])).sent) == 1)
+    }
+
+    @Test("A training that goes on for nobody takes back what it offered, and offers nothing")
+    func forNobody() throws {
+        var (driver, job) = try begun()
+        driver.handle(.disconnected)
+        #expect(driver.handle(.connected(goingOnWith: [])).sent.isEmpty)
+        let gone = driver.handle(.finished(job.id, diverged))
+        #expect(withdrawals(gone.sent) == 1 && gone.sent.count == 1)
+        let update = try #require(gone.commands.first)
+        let again = try #require(driver.handle(slices.found(2, by: update)).jobs.first)
+        driver.handle(.stage(again.id, stages[0]))
+        #expect(driver.handle(.stage(again.id, stages[1])).sent.isEmpty)
     }
 
     @Test("A stage that nobody was offered need not be withdrawn, and a checkpoint is doubted like a stage")

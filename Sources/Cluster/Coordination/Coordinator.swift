@@ -82,6 +82,8 @@ package struct Coordinator: Sendable {
 
     /// Stages that workers want of each other.
     var exchanges = StageExchanges()
+    /// How soon one answers after others were taken back.
+    var answerPace = AnswerPace()
 
     // MARK: what changed
 

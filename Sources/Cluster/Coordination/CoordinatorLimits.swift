@@ -125,6 +125,11 @@ package enum CoordinatorLimits {
     /// Stages that are asked for or on their way to whoever keeps them, each at most `WireLimits.stageBytes`; beside these are in
     /// memory the last one of each worker that takes stages over, and the one that each replay begins at, until they are sent.
     package static let stagesUnderWay = 4
+    /// How long it takes, at least, until a stage answers for a shard again for each that was taken back before; and how much of
+    /// such time may be saved up, so that a few follow one another at once: a training from the start, which ends the doubt, takes
+    /// one more.
+    package static let takenBackSeconds = 60.0
+    package static let takenBackAtOnceSeconds = 240.0
     /// How long a worker's signs of life (bytes of a message, words that were not said before) are news of a task that does not
     /// get on: over a slow connection a shard's data, or an adapter, is one message for minutes.
     package static let standstillSeconds = 900.0

@@ -32,10 +32,15 @@ struct StageWant: Sendable {
     struct Delivery: Sendable {
         var task: TaskID
         var name: String
-        /// Who handed it on, and who had not been able to.
+        /// Who handed it on.
         var holder: String
-        var refused: Set<String>
         var until: CoordinatorInstant
+    }
+
+    /// Somebody does not have a stage after all.
+    struct Refusal: Hashable, Sendable {
+        var name: String
+        var holder: String
     }
 
     var purpose: Purpose
@@ -49,20 +54,36 @@ struct StageWant: Sendable {
     /// When something last came of it.
     var since: CoordinatorInstant
     var asking: Asking?
+    /// What others were asked for before, who said nothing in time: it may come yet.
+    var late: [Asking] = []
+    /// How long these alone are waited for.
+    var waitsUntil: CoordinatorInstant?
     /// What is on its way to whoever wants it: in memory until it is there, or long enough.
     var delivering: Delivery?
     /// It knows that no more comes, but for what is on its way.
     var isTold = false
-    /// Workers that did not have the first of them after all, and those that said nothing.
-    var refused: Set<String> = []
-    var silent: Set<String> = []
+    var refused: Set<Refusal> = []
 
-    /// The one that is asked for did not come.
-    mutating func fail(isSilent: Bool = false) {
-        if let asking { refused.insert(asking.holder) }
-        if isSilent, let asking { silent.insert(asking.holder) }
+    /// What somebody was asked for under the task.
+    func asked(_ task: TaskID) -> Asking? { ([asking].compactMap { $0 } + late).first { $0.task == task } }
+
+    /// The task has been answered: its worker is asked like any other again.
+    mutating func settle(_ task: TaskID) {
+        if asking?.task == task { asking = nil }
+        late.removeAll { $0.task == task }
+    }
+
+    /// The one that is asked for has not come in time.
+    mutating func passOver() {
+        late += [asking].compactMap { $0 }
         asking = nil
     }
+
+    func isRefused(_ name: String, by holder: String) -> Bool {
+        refused.contains(Refusal(name: name, holder: holder))
+    }
+
+    func isLate(_ holder: String) -> Bool { late.contains { $0.holder == holder } }
 
     /// What was on its way is not what it should be, or was not taken: somebody else may have it.
     ///
@@ -70,16 +91,23 @@ struct StageWant: Sendable {
     mutating func lookElsewhere(at now: CoordinatorInstant?) {
         guard let delivery = delivering else { return }
         names.insert(delivery.name, at: 0)
-        refused = delivery.refused.union([delivery.holder])
+        refused.insert(Refusal(name: delivery.name, holder: delivery.holder))
         delivering = nil
         if let now { since = now }
     }
 
-    /// No more is to be had of the first, or it was had.
-    mutating func pass(at now: CoordinatorInstant? = nil) {
-        if !names.isEmpty { names.removeFirst() }
-        (asking, refused) = (nil, [])
+    /// It was had, or is not to be had.
+    ///
+    /// - `now`: the time that the others are looked for begins anew; nil: it goes on.
+    mutating func pass(_ name: String, at now: CoordinatorInstant? = nil) {
+        names.removeAll { $0 == name }
+        asking = nil
         if let now { since = now }
+    }
+
+    /// The first comes after the others.
+    mutating func postpone() {
+        if !names.isEmpty { names.append(names.removeFirst()) }
     }
 }
 
@@ -161,7 +189,7 @@ struct StageExchanges: Sendable {
     func wasAsked(_ source: StageSource, for shard: Int) -> Bool { asked[shard] == source }
 
     /// The one for which a worker was asked under this task.
-    func want(asking task: TaskID) -> StageWant? { wants.first { $0.asking?.task == task } }
+    func want(asking task: TaskID) -> StageWant? { wants.first { $0.asked(task) != nil } }
 
     /// The one for which the worker is asked.
     func want(askedOf holder: String) -> StageWant? { wants.first { $0.asking?.holder == holder } }

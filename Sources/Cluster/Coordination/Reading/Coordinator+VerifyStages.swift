@@ -149,10 +149,11 @@ extension Coordinator {
     /// What the slice is trained from comes from whoever has it.
     mutating func fetchStage(for part: OperationPart, task: TaskID, by worker: KnownWorker) {
         guard let (_, item) = stageReplay(part), let before = item.stage?.before else { return }
+        let refused = item.stage?.unfit.map { StageWant.Refusal(name: before.name, holder: $0) } ?? []
         exchanges.add(
             StageWant(
                 purpose: .replaying(task), worker: worker.id, shard: item.shard, manifest: item.manifest,
-                names: [before.name], since: now, refused: Set(item.stage?.unfit ?? [])))
+                names: [before.name], since: now, refused: Set(refused)))
     }
 
     /// It has come.

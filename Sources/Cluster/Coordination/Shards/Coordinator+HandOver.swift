@@ -23,21 +23,24 @@ extension Coordinator {
     }
 
     mutating func handed(_ id: TaskID, _ stage: HandedStage, by worker: KnownWorker) {
-        guard var want = exchanges.want(asking: id), let asking = want.asking, asking.holder == worker.id,
+        guard var want = exchanges.want(asking: id), let asking = want.asked(id), asking.holder == worker.id,
             asking.name == stage.name, let receiver = roster[want.worker], let peer = receiver.peer
         else { return }
+        let isInTime = want.asking?.task == id
+        want.settle(id)
         switch want.purpose {
         case .keeping:
+            // What comes late, when there is no room for it, is asked for again.
+            guard isInTime || hasRoom(for: stage.name, want) else { return exchanges.set(want) }
             noteWaiting(of: receiver.id, shard: want.shard)
             dispatch(.stage(task: id, shard: want.shard, manifest: want.manifest, stage), to: peer)
             log(
                 "a stage of shard \(want.shard) goes from worker \(worker.title) to worker \(receiver.title)",
                 worker: receiver.id, shard: want.shard)
             let until = now.advanced(bySeconds: CoordinatorLimits.handSeconds)
-            want.delivering = StageWant.Delivery(
-                task: id, name: stage.name, holder: worker.id, refused: want.refused, until: until)
+            want.delivering = StageWant.Delivery(task: id, name: stage.name, holder: worker.id, until: until)
             // What a training waits for does not count before it is there: its worker may be unable to keep any.
-            want.pass(at: isTraining(for: want) ? nil : now)
+            want.pass(stage.name, at: isTraining(for: want) ? nil : now)
             alarms.add(.anything, at: until)
             exchanges.set(want)
         case .replaying(let task):
@@ -46,14 +49,22 @@ extension Coordinator {
         }
     }
 
+    /// Whether one that was asked for long ago can still go on.
+    private func hasRoom(for name: String, _ want: StageWant) -> Bool {
+        want.names.contains(name) && want.delivering == nil && exchanges.underWay < CoordinatorLimits.stagesUnderWay
+    }
+
     /// - Returns: whether the task was to hand a stage on, or to say what is left of a copy.
     mutating func failedToHand(_ id: TaskID, _ error: ClientError, by worker: KnownWorker) -> Bool {
         if let copy = worker.copies.first(where: { $0.heldBack?.asked == id }) {
             answered(copy, error, by: worker)
             return true
         }
-        guard var want = exchanges.want(asking: id), want.asking?.holder == worker.id else { return false }
-        want.fail()
+        guard var want = exchanges.want(asking: id), let asking = want.asked(id), asking.holder == worker.id else {
+            return false
+        }
+        want.settle(id)
+        want.refused.insert(StageWant.Refusal(name: asking.name, holder: worker.id))
         exchanges.set(want)
         return true
     }
@@ -79,6 +90,7 @@ extension Coordinator {
                 endHandOver(want)
                 continue
             }
+            want.late.removeAll { !roster.isLive($0.holder) }
             if let delivering = want.delivering {
                 let isThere = roster[want.worker]?.copy(of: want.shard)?.stages.contains(delivering.name) == true
                 if !isThere, now < delivering.until {
@@ -92,7 +104,7 @@ extension Coordinator {
                 let isLive = roster.isLive(asking.holder)
                 if isLive, now < asking.until { continue }
                 // One that is away may come again: it is waited for, or asked anew.
-                if isLive { want.fail(isSilent: true) } else { want.asking = nil }
+                if isLive { want.passOver() } else { want.asking = nil }
             }
             advance(&want)
         }
@@ -110,11 +122,17 @@ extension Coordinator {
 
     private mutating func advance(_ want: inout StageWant) {
         let end = want.since.advanced(bySeconds: patience(with: want))
-        while let name = want.names.first, now < end {
+        var postponed = 0
+        while postponed < want.names.count, let name = want.names.first, now < end {
             let holders = holders(of: name, for: want)
             guard !holders.isEmpty else {
                 if wait(for: name, &want, until: end) { return }
-                want.pass()
+                if mayCome(name, for: want) {
+                    want.postpone()
+                    postponed += 1
+                } else {
+                    want.pass(name)
+                }
                 continue
             }
             let free = holders.first { !exchanges.isBusy($0.id) }
@@ -129,6 +147,12 @@ extension Coordinator {
             alarms.add(.anything, at: min(end, want.asking?.until ?? end))
             return
         }
+        if !want.names.isEmpty, now < end {
+            // They are with nobody but who has not answered yet: a disk may be slow.
+            if want.waitsUntil != end { alarms.add(.anything, at: end) }
+            want.waitsUntil = end
+            return exchanges.set(want)
+        }
         exchanges.end(want)
         endHandOver(want)
     }
@@ -141,6 +165,14 @@ extension Coordinator {
 
     private func isTraining(for want: StageWant) -> Bool {
         tasks.tasks(of: want.worker).contains { $0.isTraining && $0.shardOfCopy == want.shard }
+    }
+
+    /// Whether somebody has it who was asked for something in vain, and may answer yet.
+    private func mayCome(_ name: String, for want: StageWant) -> Bool {
+        want.late.contains { asked in
+            roster.copy(of: want.shard, at: asked.holder)?.stages.contains(name) == true
+                && !want.isRefused(name, by: asked.holder)
+        }
     }
 
     /// Whoever misses its beats for a moment may have it.
@@ -162,7 +194,7 @@ extension Coordinator {
     private func holders(of name: String, for want: StageWant, among workers: [String]) -> [KnownWorker] {
         known(workers).filter { holder in
             holder.copy(of: want.shard)?.stages.contains(name) == true && holder.knows(.handingOver)
-                && !want.refused.contains(holder.id) && !want.silent.contains(holder.id)
+                && !want.isRefused(name, by: holder.id) && !want.isLate(holder.id)
                 && (want.purpose != .keeping || holder.id != want.worker)
         }
     }

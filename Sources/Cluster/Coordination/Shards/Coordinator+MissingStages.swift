@@ -19,7 +19,8 @@ extension Coordinator {
     /// Who is to be asked for a stage that answers for the shard; nil: nothing is to be asked of anybody.
     func workerToAsk(for shard: LedgerSnapshot.Shard) -> String? {
         guard lacksStage(shard), !isDisputed(shard), writes.stage(publishedFor: shard.index) == nil,
-            let source = stageSource(of: shard), !exchanges.wasAsked(source, for: shard.index)
+            answerPace.wait(for: shard.index, at: now) == nil, let source = stageSource(of: shard),
+            !exchanges.wasAsked(source, for: shard.index)
         else { return nil }
         return source.worker
     }

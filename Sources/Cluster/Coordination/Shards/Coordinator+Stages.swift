@@ -10,20 +10,29 @@ extension Coordinator {
             report.specification == settings.configuration.training, report.manifest != manifest, lacksStage(shard),
             !writes.isPublishing(shard: index, manifest: report.manifest)
         else { return }
+        // Whoever has it when it may answer is asked for it then.
+        guard answerPace.wait(for: index, at: now) == nil else { return exchanges.forgetAsked(for: index) }
         write(.publish(shard: index, report: report, adapter: adapter, worker: worker.id))
     }
 
     /// The training that went on from the stage came to numbers that are none: until it is known why, the stage answers nothing.
     ///
-    /// - `name`: its content name; nil: its worker does not say it. A worker that says it may take back what it offered when the
-    ///   training is not its own any more.
+    /// - `name`: its content name; nil: its worker does not say it. A worker that says it may take back what it offered, or went on
+    ///   from, when the training is not its own any more.
     mutating func withdrawn(_ id: TaskID, stage name: String?, by worker: KnownWorker) {
-        guard let (index, stage) = offeredStage(id, name, by: worker), !writes.isWithdrawing(stage, of: index) else {
-            return
-        }
+        guard let (index, stage) = offeredStage(id, name, by: worker),
+            !writes.isWithdrawing(stage, of: index) || writes.stage(publishedFor: index) == stage
+        else { return }
+        noteTakenBack(of: index)
         writes.takeBack(stage, of: index)
         log("the stage that answers for shard \(index) is withdrawn", worker: worker.id, shard: index, task: id)
         write(.withdrawStage(shard: index, adapter: stage))
+    }
+
+    /// A stage of the shard does not answer after all.
+    mutating func noteTakenBack(of index: Int) {
+        answerPace.tookBack(of: index, at: now)
+        if let time = answerPace.wait(for: index, at: now) { alarms.add(.shard(index), at: time) }
     }
 
     /// What the worker offered under the task, or under the name, and the shard that it answers for.
@@ -35,7 +44,8 @@ extension Coordinator {
         }
         guard let name else { return nil }
         let served = snapshot.shards.first {
-            $0.isStaged && $0.adapter?.name == name && $0.adapter?.trainer == worker.id
+            $0.isStaged && $0.adapter?.name == name
+                && ($0.adapter?.trainer == worker.id || worker.copy(of: $0.index) != nil)
         }
         return (served?.index ?? writes.shard(publishing: name, by: worker.id)).map { ($0, name) }
     }

@@ -109,7 +109,8 @@ extension Coordinator {
         case (.publish, .stale), (.abandonCorrection, .stale),
             (.saveEmbeddings, .stale), (.saveMargins, .stale):
             break
-        case (.publish(_, let report, _, _), .invalid) where report.isStage:
+        case (.publish(let shard, let report, _, _), .invalid) where report.isStage:
+            noteTakenBack(of: shard)
             log("a stage does not answer: \(error.message)")
         case (.publish(let shard, let report, _, let worker), .invalid):
             fail(report.isExact ? .train(shard: shard) : .correct(shard: shard), on: worker, error)

@@ -42,8 +42,9 @@ extension WorkerLogic {
         guard wanted.contains(assignment.id) else {
             // A correction has in memory what was forgotten.
             if assignment.correction != nil || assignment.adapter != nil { return abandon(shard: shard) }
-            assignments[shard]?.task = nil
-            return endFetch(shard, isSure: true)
+            assignment.task = nil
+            assignments[shard] = assignment
+            return offer(assignment) + endFetch(shard, isSure: true)
         }
         assignment.task = assignment.id
         assignments[shard] = assignment

@@ -173,15 +173,17 @@ extension WorkerLogic {
     }
 
     /// Hands the stage that the training begins at to the coordinator, once it is checked: it may answer until the training is
-    /// done. Or takes it back.
+    /// done. Or takes it back, also if the training is another worker's by now.
     func offer(_ assignment: ShardAssignment) -> [Action] {
-        guard let task = assignment.task, let offered = assignment.offered else { return [] }
+        guard let offered = assignment.offered else { return [] }
         switch offered.state {
         case .unchecked: return []
         case .offered:
-            guard case .training = assignment.phase, assignment.isToOffer(offered) else { return [] }
+            guard let task = assignment.task, case .training = assignment.phase, assignment.isToOffer(offered) else {
+                return []
+            }
             return [.send(.staged(task: task, offered.report, adapter: offered.adapter))]
-        case .withdrawn: return [.send(.withdrawn(task: task, stage: offered.report.adapter))]
+        case .withdrawn: return [.send(.withdrawn(task: assignment.id, stage: offered.report.adapter))]
         }
     }
 
