@@ -1,3 +1,4 @@
+import Foundation
 import LanguageModels
 import Messages
 import Recommendation
@@ -36,7 +37,13 @@ private final class RememberingModel: AnswerModel {
 @Suite struct RepeatedQuestionTests {
     private let model = RememberingModel()
 
-    private func job(_ person: Int64, items: [String], top: Int? = 1) throws -> QueryJob {
+    private var layout: AdapterLayout {
+        AdapterLayout(model: model.configuration, configuration: LoRAConfiguration(rank: 1))
+    }
+
+    private func job(
+        _ person: Int64, items: [String], top: Int? = 1, members: [QuestionMaterial.Member] = []
+    ) throws -> QueryJob {
         let user = "u\(person)"
         let history = (0..<5).map {
             Interaction(user: user, item: "h\(person)\($0)", timestamp: Int64($0), rating: 5, ordinal: 0)
@@ -44,13 +51,13 @@ private final class RememberingModel: AnswerModel {
         let material = QuestionMaterial(
             person: person, user: user, history: history,
             titles: Dictionary(uniqueKeysWithValues: history.map { ($0.item, "Film \($0.item) of \(person)") }),
-            items: items.map { Item(id: $0, title: "Title \($0)") }, prompts: PromptConfiguration(), members: [],
+            items: items.map { Item(id: $0, title: "Title \($0)") }, prompts: PromptConfiguration(), members: members,
             parameters: .init(tau: 0, neighbours: 1), attention: nil, absentShards: [], rule: .nonDecomposed,
             embedding: EmbeddingSource(layer: 1, pooling: .mean), whenNoAdapter: .base)
         return try QueryJob(
             .init(user: user, items: items, top: top), material,
-            attention: PreparedAttention(table: .empty, parameters: nil, members: []), adapters: .held,
-            layout: AdapterLayout(model: model.configuration, configuration: LoRAConfiguration(rank: 1)))
+            attention: PreparedAttention(table: .empty, parameters: nil, members: members), adapters: .held,
+            layout: layout)
     }
 
     @Test func `Who is asked about again is computed from the end of the history, until it is forgotten`() throws {
@@ -75,5 +82,23 @@ private final class RememberingModel: AnswerModel {
         #expect(try ask(1, ["f"]) == [0])
         engine.letGo()
         #expect(try ask(1, ["g"]) == [0])
+    }
+
+    @Test func `What a gateway answers with the stage that it was given says so, and of how many slices`() throws {
+        let (stage, trained) = (Adapter.initial(layout: layout, seed: 1), Adapter.initial(layout: layout, seed: 2))
+        let members = [
+            QuestionMaterial.Member(shard: 0, name: stage.contentName, exact: true, stage: 2, slices: 4),
+            QuestionMaterial.Member(shard: 1, name: trained.contentName, exact: true),
+        ]
+        let sent = try JSONDecoder().decode([QuestionMaterial.Member].self, from: JSONEncoder().encode(members))
+        let engine = QueryEngine(tokenizer: ByteTokenizer(), decoder: model)
+        for adapter in [stage, trained] { engine.hold(adapter.contentName, adapter.safetensorsBytes()) }
+        try engine.begin(1, of: .key(""), job(1, items: ["a"], members: sent))
+        guard case .answered(1, .success(let reply))? = engine.pass().first else {
+            Issue.record("it was not answered")
+            return
+        }
+        #expect(reply.exact && reply.adapters.map(\.shard) == [0, 1])
+        #expect(reply.adapters.map(\.stage) == [2, nil] && reply.adapters.map(\.slices) == [4, nil])
     }
 }
