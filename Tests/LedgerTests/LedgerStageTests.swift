@@ -135,6 +135,49 @@ struct LedgerStageTests {
         #expect(served == [[2, 1], [1]])
     }
 
+    @Test("Another request for the same slice takes it away, and it may come again at once: it never saw either")
+    func sameSlice() throws {
+        let bytes = Array("stage 2".utf8)
+        try forget("f", user(in: 3))
+        let stage = try report(2, bytes: bytes)
+        try publish(stage, bytes)
+        try forget("g", user(in: 3))
+        #expect(try ledger.adapters().isEmpty)
+        let entries = try ledger.auditLog().count
+        try publish(report(2, bytes: bytes), bytes)
+        #expect(try ledger.adapters().map(\.report) == [stage])
+        #expect(try ledger.auditLog().dropFirst(entries).map(\.kind) == ["publish"])
+        try fixture.publish(ledger, shard: 0)
+        let served = try ["f", "g"].map { request in
+            try ledger.finishForget(request: request, at: fixture.now).statement.shards.first?.meanwhile?.map(\.slice)
+        }
+        #expect(served == [[2], [2]])
+    }
+
+    @Test("People who come meanwhile take nothing away; after the next request it is a stage of other slices")
+    func importedMeanwhile() throws {
+        let bytes = Array("stage 2".utf8)
+        try forget("f", user(in: 3))
+        let late = try report(2, bytes: bytes)
+        try publish(late, bytes)
+        var more = SyntheticRatings(users: 12, seed: 6)
+        for index in more.interactions.indices {
+            more.interactions[index].user = "new \(more.interactions[index].user)"
+        }
+        _ = try fixture.load(more, into: ledger, id: "more")
+        #expect(try ledger.adapters().map(\.name) == [late.adapter])
+        #expect(try ledger.snapshot().shards.first?.isCurrent == false)
+        #expect(try ledger.snapshot().pendingForgets.map(\.waitingFor) == [[0]])
+        #expect(try ledger.snapshotReadWhole() == ledger.snapshot())
+        try forget("g", user(in: 3))
+        #expect(try ledger.adapters().isEmpty)
+        #expect(isStale { try publish(late, bytes) })
+        let again = Array("stage 2, grown".utf8)
+        let grown = try report(2, bytes: again)
+        try publish(grown, again)
+        #expect(try ledger.adapters().map(\.name) == [grown.adapter] && grown.prompts > late.prompts)
+    }
+
     @Test("One that is withdrawn answers no more, the request goes on waiting, and it may come again")
     func withdrawn() throws {
         let bytes = Array("stage 2".utf8)
