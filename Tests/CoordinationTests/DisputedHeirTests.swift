@@ -55,11 +55,20 @@ struct DisputedHeirTests {
         }
     }
 
-    @Test("It is turned away, and given the data again when the dispute has an end, and not before")
-    func disputed() throws {
-        let before = CoordinatorFixture.snapshot(shards: 1, adapters: true)
+    private let before = CoordinatorFixture.snapshot(shards: 1, adapters: true)
+    private let everybody = ["a", "b", "c"]
+
+    /// Who trained shard 0 after the forget and was given its data again, who trains it for comparison, and who has a stage.
+    private struct Cast {
+        var trainer: String
+        var given: TaskID
+        var checker: String
+        var check: TaskID
+        var other: String
+    }
+
+    private func checked() throws -> (CoordinatorFixture, Cast) {
         var fixture = CoordinatorFixture(forgotten(before), training: Self.training)
-        let everybody = ["a", "b", "c"]
         var actions: [CoordinatorAction] = []
         var training: (worker: String, task: TaskID)?
         for name in everybody {
@@ -76,9 +85,20 @@ struct DisputedHeirTests {
         fixture.feed(.ledger(first.id, .committed(published(before, by: trainer))))
         fixture.say(.holds(copy(["s1"], manifest: "m0-after")), by: other)
         fixture.wait(4000, beating: everybody)
-        #expect(fixture.assignments.map(\.worker) == [trainer])
+        let given = try #require(fixture.assignments.first)
+        #expect(fixture.assignments.map(\.worker) == [trainer] && !given.trains)
+        return (
+            fixture,
+            Cast(trainer: trainer, given: given.task, checker: checker.worker, check: checker.task, other: other)
+        )
+    }
+
+    @Test("It is turned away, and given the data again when the dispute has an end, and not before")
+    func disputed() throws {
+        var (fixture, cast) = try checked()
+        let (trainer, other) = (cast.trainer, cast.other)
         fixture.say(.holds(copy(manifest: "m0-after")), by: trainer)
-        fixture.say(trained(checker.task, shard: -1, "x"), by: checker.worker)
+        fixture.say(trained(cast.check, shard: -1, "x"), by: cast.checker)
         let dispute = try #require(fixture.commands.first)
         let third = replays(fixture.actions)
         fixture.say(.wants(shard: 0, manifest: "m0-after", stages: ["s1"]), by: trainer)
@@ -94,5 +114,15 @@ struct DisputedHeirTests {
         fixture.wait(4000, beating: everybody)
         given += fixture.assignments
         #expect(given.map(\.worker) == [trainer] && given.allSatisfy { !$0.trains })
+    }
+
+    @Test("Nor does a stage answer meanwhile, whoever offers it")
+    func offered() throws {
+        var (fixture, cast) = try checked()
+        fixture.say(trained(cast.check, shard: -1, "x"), by: cast.checker)
+        let dispute = try #require(fixture.commands.first)
+        fixture.feed(.ledger(dispute.id, .committed(forgotten(before))))
+        fixture.say(.staged(task: cast.given, StageReportSamples.stage, adapter: [1]), by: cast.trainer)
+        #expect(!fixture.commands.contains { if case .publish = $0.command { true } else { false } })
     }
 }

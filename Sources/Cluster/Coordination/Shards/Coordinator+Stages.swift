@@ -10,8 +10,10 @@ extension Coordinator {
             report.specification == settings.configuration.training, report.manifest != manifest, lacksStage(shard),
             !writes.isPublishing(shard: index, manifest: report.manifest)
         else { return }
-        // Whoever has it when it may answer is asked for it then.
-        guard answerPace.wait(for: index, at: now) == nil else { return exchanges.forgetAsked(for: index) }
+        // Whose stages are the right ones is not known while two trainings differ. Whoever has it when it may answer is asked for it.
+        guard !isDisputed(shard), answerPace.wait(for: index, at: now) == nil else {
+            return exchanges.forgetAsked(for: index)
+        }
         write(.publish(shard: index, report: report, adapter: adapter, worker: worker.id))
     }
 
