@@ -96,8 +96,8 @@ struct ComparisonTests {
         return made
     }
 
-    @Test("A method that does nothing stays as far from Retrain as the original; one that cannot work says why")
-    func nothing() throws {
+    @Test("A method that does nothing stays as far from Retrain as the original; all others get rebuilt prompts, too")
+    func rebuilt() throws {
         let shop = try ComparisonShop()
         let made = try rebuildingOnly(
             #require(try shop.cases(options([ForgetKind(.users, 20)])).first))
@@ -105,14 +105,60 @@ struct ComparisonTests {
         let original = try #require(report.row(.original))
         #expect(report.row(.ifruDirect)?.completeness == original.completeness)
         #expect(report.row(.ifruDirect)?.utility == original.utility)
-        #expect(report.row(.ifru)?.completeness != original.completeness)
-        let ascent = try #require(report.row(.gradientAscent))
-        #expect(ascent.failure?.contains("nothing to forget") == true)
-        #expect(ascent.completeness == nil && ascent.effort == nil)
-        for method in [ComparisonMethod.negativeDivergence, .badTeacher, .negativePreference] {
-            #expect(report.row(method)?.failure?.contains("nothing to forget") == true)
+        for method in [
+            ComparisonMethod.gradientAscent, .negativeDivergence, .badTeacher, .negativePreference, .e2urec, .ifru,
+        ] {
+            let row = try #require(report.row(method))
+            #expect(row.failure == nil && row.completeness != original.completeness, "\(method) \(row.failure ?? "")")
         }
-        #expect(ComparisonReport(merging: [report]).summaries.first { $0.method == .gradientAscent }?.failed == 1)
+        for row in report.rows {
+            #expect(row.forgotten == 0 && row.rebuilt == 1)
+            #expect(row.completeness?.deleted == nil && row.completeness?.rebuilt == row.completeness?.divergence)
+        }
+        #expect(report.parts?.map(\.part) == [.rebuilt] && report.parts?.first?.prompts == 1)
+        #expect(report.parts?.first?.means == report.paired?.first?.means)
+    }
+
+    @Test("A correction that a cluster would not publish is refused, in a row and in a sequence; the others stand")
+    func refused() throws {
+        let shop = try ComparisonShop()
+        var settings = ComparisonShop.settings()
+        settings.ifru.tolerance = 1e-12
+        let options = ComparisonOptions(
+            forget: [ForgetKind(.users, 20)], seeds: 1, methods: [.ifru, .ifruDirect], sequence: 2)
+        let report = try ComparisonShop.run(#require(try shop.cases(options, settings: settings).first))
+        for method in [ComparisonMethod.ifru, .ifruDirect] {
+            let row = try #require(report.row(method))
+            #expect(row.failure?.hasPrefix("refused, as in a cluster") == true, "\(row.failure ?? "")")
+            #expect(row.completeness == nil && row.effort == nil)
+        }
+        #expect(report.row(.original)?.failure == nil && report.row(.retrain)?.failure == nil)
+        let followed = report.sequences.filter { $0.method == .ifru }
+        #expect(followed.count == 2)
+        #expect(followed.allSatisfy { $0.failure?.hasPrefix("refused") == true && $0.divergence == nil })
+        #expect(report.summaries.first { $0.method == .ifru }?.failed == 1)
+        // Prepared as a worker does, by every prompt.
+        #expect(report.cases.map(\.influenceReferences) == [report.cases[0].training])
+    }
+
+    @Test("Rows are made anew after as many corrections as in a cluster, and a sequence goes on")
+    func freshRows() throws {
+        let shop = try ComparisonShop(users: 16)
+        let requests = InfluenceSuccessor.correctionsUntilFresh + 1
+        let options = ComparisonOptions(
+            forget: [ForgetKind(.user, 1)], seeds: 1, methods: [.ifru], sequence: requests)
+        var made = try #require(
+            try shop.cases(options, settings: ComparisonShop.settings(shards: 1, epochs: 2)).first)
+        made.batches = []
+        #expect(made.sequence.count == requests)
+        let report = try ComparisonShop.run(made)
+        let points = report.sequences.filter { $0.method == .ifru }
+        #expect(points.allSatisfy { $0.failure == nil }, "\(points.compactMap(\.failure))")
+        #expect(points.map(\.requests) == [5, 10, 15, 17])
+        let tokens = points.compactMap { $0.preparation?.trainedTokens }
+        try #require(tokens.count == 4)
+        // The last request is prepared for as the first was: by all prompts, not by those that the one before rebuilt.
+        #expect(tokens[3] - tokens[2] > tokens[2] - tokens[1])
     }
 
     @Test("What several methods need is trained once: the original, Retrain, and shards that they share")

@@ -98,12 +98,49 @@ struct PairedDistanceTests {
                 #expect(abs(mean - (try #require(row.completeness?.divergence.jensenShannon))) < 1e-12)
             }
         }
+        // Deleted and rebuilt prompts apart are the whole.
+        let parts = try #require(report.parts)
+        for request in paired {
+            let own = parts.filter {
+                $0.seed == request.seed && $0.kind == request.kind && $0.batch == request.batch
+            }
+            #expect(own.reduce(0) { $0 + $1.prompts } == request.prompts && own.allSatisfy { $0.prompts > 0 })
+            for position in request.means.indices {
+                let sum = own.reduce(0) { $0 + $1.means[position] * Double($1.prompts) }
+                #expect(abs(sum - request.means[position] * Double(request.prompts)) < 1e-12)
+            }
+        }
+        for row in report.rows {
+            #expect((row.completeness?.deleted?.count ?? 0) == row.forgotten)
+            #expect((row.completeness?.rebuilt?.count ?? 0) == row.rebuilt)
+        }
+        #expect(report.partIntervals.allSatisfy { $0.part != nil } && report.intervals.allSatisfy { $0.part == nil })
         #expect(!report.intervals.contains { $0.method == .retrain })
         let methods = ComparisonMethod.allCases.count - 1
         #expect(report.intervals.count == 2 * methods && report.differences.count == methods * (methods - 1))
         #expect(report.differences.allSatisfy { $0.difference.mean <= 0 })
         let again = ComparisonReport(merging: try shop.cases(options).map(ComparisonShop.run))
         #expect(again.differences == report.differences && again.intervals == report.intervals)
+    }
+
+    @Test("Spillover is visible on enough rebuilt prompts, beyond two standard errors, and never on deleted ones")
+    func spillover() {
+        func report(_ prompts: Int, gain: Double, part: ForgetPart = .rebuilt) -> ComparisonReport {
+            let with = (0..<prompts).map { 0.05 + 0.001 * Double($0 % 3) }
+            let without = with.enumerated().map { $1 + gain + 0.0005 * Double($0 % 2) }
+            return ComparisonReport(
+                parts: [1, 2].map { seed in
+                    PairedDistances(
+                        seed: seed, kind: kind, batch: 0,
+                        distances: [(method: .ifru, values: with), (method: .ifruDirect, values: without)], part: part)
+                })
+        }
+        let visible = report(15, gain: 0.01).spillover
+        #expect(visible.map(\.prompts) == [30] && visible.map(\.isVisible) == [true])
+        #expect(report(14, gain: 0.01).spillover.map(\.isVisible) == [false])
+        #expect(report(15, gain: -0.01).spillover.map(\.isVisible) == [false])
+        #expect(report(15, gain: 0.01, part: .deleted).spillover.isEmpty)
+        #expect(report(15, gain: 0.01, part: .deleted).partDifferences.map(\.part) == [.deleted])
     }
 
     @Test("A report of an earlier release is read; one whose lists do not fit is refused")

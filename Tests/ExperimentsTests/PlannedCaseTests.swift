@@ -45,7 +45,7 @@ struct PlannedCaseTests {
             { $0.specification.base = "another" }, { $0.specification.learningRate *= 2 },
             { $0.specification.seed += 100 }, { $0.specification.epochs += 1 }, { $0.shards += 1 },
             { $0.partition = .hash }, { $0.embedding.layer += 1 }, { $0.ascent.steps += 1 }, { $0.e2urec.alpha = 3 },
-            { $0.ifru.spillover.toggle() }, { $0.influenceReferences += 1 }, { $0.specification.slices = 4 },
+            { $0.ifru.spillover.toggle() }, { $0.specification.slices = 4 },
             {
                 ($0.specification.slices, $0.specification.averaging) = (4, .steps)
             },
@@ -94,5 +94,17 @@ struct PlannedCaseTests {
         #expect(longer[1] == known[1] && longer[3] == known[3] && longer[0] != known[0] && longer[2] != known[2])
         let more = try names(shop, options: { $0.forget.append(ForgetKind(.user, 1)) })
         #expect(more[1] == known[1] && more[0] != known[0])
+    }
+
+    @Test("A case that was given up stands with its reason beside those that there are, unless it was found after all")
+    func failed() {
+        let plan = (0..<3).map { PlannedCase(digest: "digest \($0)", seed: UInt64($0), data: "as recorded") }
+        let failed = [1, 2].map { FailedCase(planned: plan[$0], code: "not-finite", reason: "reason \($0)") }
+        let cases = ComparedCases(
+            plan: plan, found: [0, 2].map { FoundCase(digest: plan[$0].digest, report: ComparisonReport()) },
+            failed: failed)
+        #expect(cases.report.failed == [failed[0]] && cases.report.missing == [plan[1]])
+        #expect(cases.report.incomplete?.contains("reason 1") == true)
+        #expect(ComparedCases(plan: plan).report.incomplete == nil)
     }
 }

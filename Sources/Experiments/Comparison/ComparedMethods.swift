@@ -56,26 +56,31 @@ struct ComparedMethods {
         case .gradientAscent:
             let result = try GradientAscent.unlearn(
                 model: work.model, tokenizer: work.tokenizer, adapter: original.adapter,
-                forget: step.direct.map(\.sample), retained: step.after.training.map(\.sample),
+                forget: step.forgetSet.map(\.sample), retained: step.after.training.map(\.sample),
                 configuration: settings.ascent, isCancelled: work.isCancelled)
             return approximate(result.adapter, request: result.cost)
         case .negativeDivergence: return try taught(.away, after: step)
         case .badTeacher: return try taught(.incompetentTeacher, after: step)
         case .negativePreference: return try taught(.dispreferred, after: step)
         case .e2urec:
-            let result = try E2URec.unlearn(
-                model: work.model, tokenizer: work.tokenizer, adapter: original.adapter,
-                forget: step.forgetSet.map(\.sample), retained: step.after.training.map(\.sample),
-                configuration: settings.e2urec, progress: { _ in work.tick() }, isCancelled: work.isCancelled)
+            let result = try RefusedCorrection.naming {
+                try E2URec.unlearn(
+                    model: work.model, tokenizer: work.tokenizer, adapter: original.adapter,
+                    forget: step.forgetSet.map(\.sample), retained: step.after.training.map(\.sample),
+                    configuration: settings.e2urec, progress: { _ in work.tick() }, isCancelled: work.isCancelled)
+            }
             return approximate(result.student.adapter, request: result.report.total)
         case .ifru, .ifruDirect:
-            let preparation = try self.preparation()
+            let preparation = try RefusedCorrection.naming { try self.preparation() }
             var configuration = settings.ifru
             configuration.spillover = method == .ifru
-            let result = try IFRU.unlearn(
-                model: work.model, tokenizer: work.tokenizer, adapter: original.adapter, preparation: preparation,
-                request: step.request, retained: step.after.training.map(\.sample), configuration: configuration,
-                isCancelled: work.isCancelled)
+            let result = try RefusedCorrection.naming {
+                try IFRU.unlearn(
+                    model: work.model, tokenizer: work.tokenizer, adapter: original.adapter, preparation: preparation,
+                    request: step.request, retained: step.after.training.map(\.sample), configuration: configuration,
+                    isCancelled: work.isCancelled
+                ).accepted(under: configuration)
+            }
             return approximate(
                 result.corrected.adapter, preparation: preparation.cost, request: result.report.total)
         case .apaD: return try apa(.decomposed, after: step)
@@ -87,7 +92,7 @@ struct ComparedMethods {
     private func taught(_ aim: TeacherForgetting.Aim, after step: ComparisonStep) throws -> ComparedOutcome {
         let result = try TeacherForgetting.unlearn(
             model: work.model, tokenizer: work.tokenizer, adapter: original.adapter,
-            forget: step.direct.map(\.sample), retained: step.after.training.map(\.sample), aim: aim,
+            forget: step.forgetSet.map(\.sample), retained: step.after.training.map(\.sample), aim: aim,
             configuration: settings.ascent, isCancelled: work.isCancelled)
         return approximate(result.adapter, request: result.cost)
     }
@@ -169,23 +174,44 @@ struct ComparedMethods {
     /// Made once, with λ chosen by a trial.
     mutating func preparation() throws -> InfluencePreparation {
         if let prepared { return try prepared.get() }
-        let made = Result { try prepare() }
+        let made = Result { try prepare(original.adapter, of: before.training) }
         // Being stopped says nothing about the method.
         if case .failure(UnlearningError.cancelled) = made { return try made.get() }
         prepared = made
         return try made.get()
     }
 
-    private func prepare() throws -> InfluencePreparation {
-        let prompts = before.training.map(\.sample)
+    /// Prompts whose gradients the preparation is made of; nil: there is none.
+    var preparedReferences: Int? { (try? prepared?.get())?.referenceCount }
+
+    /// As a worker prepares a shard: every prompt has its row, and what takes more memory than a worker allows is refused.
+    ///
+    /// - Parameter prompts: what the adapter was trained on.
+    func prepare(_ adapter: Adapter, of prompts: [CasePrompt]) throws -> InfluencePreparation {
+        let prompts = prompts.map(\.sample)
         let preparation = try InfluencePreparation(
-            model: work.model, tokenizer: work.tokenizer, adapter: original.adapter, prompts: prompts,
-            references: settings.influenceReferences, seed: settings.specification.seed,
+            model: work.model, tokenizer: work.tokenizer, adapter: adapter, prompts: prompts,
             progress: { _, _ in work.tick() }, isCancelled: work.isCancelled)
         let trial = InfluenceTrial(specification: settings.specification, configuration: settings.ifru)
         guard trial.isWorthwhile(prompts: prompts.count) else { return preparation }
         return try preparation.calibrated(
-            model: work.model, tokenizer: work.tokenizer, adapter: original.adapter, prompts: prompts, by: trial,
+            model: work.model, tokenizer: work.tokenizer, adapter: adapter, prompts: prompts, by: trial,
             progress: { _ in work.tick() }, isCancelled: work.isCancelled)
+    }
+}
+
+/// A correction that a cluster would not publish either: it trains the shard anew instead.
+struct RefusedCorrection: Error, CustomStringConvertible {
+    var reason: ApproximateError
+
+    var description: String { "refused, as in a cluster, which trains anew instead: \(reason)" }
+
+    /// Names what stops an approximate method as what it is.
+    static func naming<Outcome>(_ body: () throws -> Outcome) throws -> Outcome {
+        do {
+            return try body()
+        } catch let reason as ApproximateError {
+            throw RefusedCorrection(reason: reason)
+        }
     }
 }

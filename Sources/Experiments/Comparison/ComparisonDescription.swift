@@ -30,7 +30,24 @@ extension ComparisonDescription {
         ComparisonDescription(
             name: "forget set",
             text: "training prompts that the request deletes, and the old versions of those that it rebuilds; "
-                + "all methods get the same"),
+                + "all methods get the same; deleted and rebuilt give the distance on each of the two apart: of a rebuilt "
+                + "prompt the answer is still known, with another history"),
+        ComparisonDescription(
+            name: "spillover",
+            text: "IFRU against IFRU without spillover on rebuilt prompts alone; called visible where it is nearer to "
+                + "Retrain by more than two standard errors of the difference, on at least "
+                + "\(SpilloverFinding.fewestPrompts) rebuilt prompts of more than one seed"),
+        ComparisonDescription(
+            name: "refused",
+            text: "a correction by E2URec or IFRU that a cluster would not publish (a prediction that does not hold, a "
+                + "preparation too large for a worker): a cluster trains the shard anew then, so its row has the reason and "
+                + "no numbers, and a sequence is not followed any further"),
+        ComparisonDescription(
+            name: "IFRU",
+            text:
+                "prepared as a worker prepares a shard, with the gradient of every training prompt, of which a case says "
+                + "how many (influence references); here all data is one shard; prepared anew after as many corrections as "
+                + "in a cluster"),
         ComparisonDescription(
             name: "distance to Retrain",
             text: "mean over the forget set of the Jensen-Shannon divergence (nats, true one), of half the sum "
@@ -66,13 +83,13 @@ extension ComparisonDescription {
                 + "of the shards' margins; as many shards as the cluster has"),
         ComparisonDescription(
             name: "Gradient ascent",
-            text: "a few AdamW steps up the loss of the deleted prompts, ended by a cap on the mean divergence "
+            text: "a few AdamW steps up the loss of the forget set, ended by a cap on the mean divergence "
                 + "of the answers to retained prompts"),
         ComparisonDescription(
             name: "NegKL, Bad-T, NPO",
             text: "as gradient ascent, under the same cap, with as many retained prompts in each step, whose answers "
                 + "are held at the original's; NegKL (arXiv 2403.03536) goes away from the original's answers to the "
-                + "deleted prompts, after a first step of gradient ascent, without which nothing moves; Bad-T "
+                + "forget set, after a first step of gradient ascent, without which nothing moves; Bad-T "
                 + "(arXiv 2205.08096) goes towards the answers of a model that was not trained, here the base model; NPO "
                 + "(arXiv 2404.05868, beta 0.1) goes up the loss the less, the further the answer already went"),
         ComparisonDescription(

@@ -10,6 +10,7 @@ struct ComparisonJudge {
     private let work: ComparedModels
     private let retrained: ComparedAdapter
     private let forgetSet: [CasePrompt]
+    private let apart: ForgottenParts
     /// Retrain's margins on the forget set.
     private let reference: [Float]
     /// Of every method judged so far, prompt by prompt.
@@ -25,6 +26,8 @@ struct ComparisonJudge {
         self.work = work
         self.retrained = retrained
         forgetSet = step.forgetSet
+        let direct = Set(step.direct.map(\.id))
+        apart = ForgottenParts(isDeleted: step.forgetSet.map { direct.contains($0.id) })
         reference = try work.margins(forgetSet, of: .adapter(retrained))
     }
 
@@ -46,7 +49,9 @@ struct ComparisonJudge {
             distances.append(
                 (method, zip(forgotten, reference).map { AnswerDivergence.jensenShannon(Double($0), Double($1)) }))
             row.completeness = ComparisonRow.Completeness(
-                divergence: divergence, membership: membership(forgotten, test))
+                divergence: divergence, membership: membership(forgotten, test),
+                deleted: apart.divergence(of: .deleted, forgotten, reference),
+                rebuilt: apart.divergence(of: .rebuilt, forgotten, reference))
             row.utility = utility(test)
             row.effort = ComparisonRow.Effort(
                 training: outcome.training, preparation: outcome.preparation, request: outcome.request,
@@ -66,12 +71,21 @@ struct ComparisonJudge {
         PairedDistances(seed: comparison.seed, kind: batch.kind, batch: batch.index, distances: distances)
     }
 
+    /// The same of the parts of the forget set that have prompts.
+    var pairedParts: [PairedDistances] {
+        ForgetPart.allCases.compactMap { part in
+            guard !apart.values(of: part, forgetSet).isEmpty else { return nil }
+            return PairedDistances(
+                seed: comparison.seed, kind: batch.kind, batch: batch.index,
+                distances: distances.map { (method: $0.method, values: apart.values(of: part, $0.values)) }, part: part)
+        }
+    }
+
     /// Deleted prompts against test prompts; a rebuilt prompt's target is still a member.
     private func membership(_ forgotten: [Float], _ test: [Float]) -> MembershipInference {
-        let direct = Set(step.direct.map(\.id))
-        let members = zip(forgetSet, forgotten).filter { direct.contains($0.0.id) }
-        return MembershipInference(
-            forgottenMargins: members.map(\.1), forgottenLabels: members.map(\.0.sample.label), heldOutMargins: test,
+        MembershipInference(
+            forgottenMargins: apart.values(of: .deleted, forgotten),
+            forgottenLabels: apart.values(of: .deleted, forgetSet).map(\.sample.label), heldOutMargins: test,
             heldOutLabels: step.after.test.map(\.sample.label))
     }
 

@@ -30,7 +30,10 @@ public struct ComparisonSummary: Codable, Hashable, Sendable {
     public var rows: Int
     public var failed: Int
     public var failure: String?
+    /// Over the whole forget set, and over its deleted and its rebuilt prompts apart.
     public var jensenShannon: Statistic?
+    public var deletedJensenShannon: Statistic?
+    public var rebuiltJensenShannon: Statistic?
     public var symmetrisedKullbackLeibler: Statistic?
     public var euclidean: Statistic?
     public var membership: Statistic?
@@ -58,6 +61,8 @@ public struct ComparisonSummary: Codable, Hashable, Sendable {
         failure = rows.lazy.compactMap(\.failure).first
         func statistic(_ value: (ComparisonRow) -> Double?) -> Statistic? { Statistic(rows.compactMap(value)) }
         jensenShannon = statistic { $0.completeness?.divergence.jensenShannon }
+        deletedJensenShannon = statistic { $0.completeness?.deleted?.jensenShannon }
+        rebuiltJensenShannon = statistic { $0.completeness?.rebuilt?.jensenShannon }
         symmetrisedKullbackLeibler = statistic { $0.completeness?.divergence.symmetrisedKullbackLeibler }
         euclidean = statistic { $0.completeness?.divergence.euclidean }
         membership = statistic { $0.completeness?.membership.auc }

@@ -89,14 +89,17 @@ public struct DistanceEstimate: Codable, Hashable, Sendable {
 /// A method's distance to Retrain under one kind of forgetting: from `low` to `high` are two standard errors to both sides.
 public struct DistanceInterval: Codable, Hashable, Sendable {
     public var kind: ForgetKind
+    /// nil: the whole forget set.
+    public var part: ForgetPart?
     public var method: ComparisonMethod
     public var distance: DistanceEstimate
     public var standardError: Double?
     public var low: Double?
     public var high: Double?
 
-    init(kind: ForgetKind, method: ComparisonMethod, distance: DistanceEstimate) {
+    init(kind: ForgetKind, part: ForgetPart?, method: ComparisonMethod, distance: DistanceEstimate) {
         self.kind = kind
+        self.part = part
         self.method = method
         self.distance = distance
         standardError = distance.standardError
@@ -108,6 +111,8 @@ public struct DistanceInterval: Codable, Hashable, Sendable {
 /// Two methods under one kind of forgetting, over the same prompts.
 public struct DistanceDifference: Codable, Hashable, Sendable {
     public var kind: ForgetKind
+    /// nil: the whole forget set.
+    public var part: ForgetPart?
     /// The one with the smaller mean distance to Retrain; nearer only where `isNearer`.
     public var method: ComparisonMethod
     public var than: ComparisonMethod
@@ -117,8 +122,12 @@ public struct DistanceDifference: Codable, Hashable, Sendable {
     /// Whether the difference is more than two standard errors; else nothing is said of the two.
     public var isNearer: Bool
 
-    init(kind: ForgetKind, method: ComparisonMethod, than: ComparisonMethod, difference: DistanceEstimate) {
+    init(
+        kind: ForgetKind, part: ForgetPart?, method: ComparisonMethod, than: ComparisonMethod,
+        difference: DistanceEstimate
+    ) {
         self.kind = kind
+        self.part = part
         self.method = method
         self.than = than
         self.difference = difference
@@ -128,34 +137,52 @@ public struct DistanceDifference: Codable, Hashable, Sendable {
 }
 
 extension ComparisonReport {
-    /// By kind in the order of the rows, then by method; without Retrain, whose distance to itself is 0.
-    public var intervals: [DistanceInterval] {
-        pairedKinds.flatMap { kind, requests, methods in
+    /// On the whole forget sets, by kind in the order of the rows, then by method; without Retrain, whose distance is 0.
+    public var intervals: [DistanceInterval] { intervals(in: paired ?? []) }
+
+    /// Every two methods of every kind, on the whole forget sets.
+    public var differences: [DistanceDifference] { differences(in: paired ?? []) }
+
+    /// The same on deleted prompts, then on rebuilt ones.
+    public var partIntervals: [DistanceInterval] {
+        ForgetPart.allCases.flatMap { intervals(in: distances(of: $0), part: $0) }
+    }
+
+    public var partDifferences: [DistanceDifference] {
+        ForgetPart.allCases.flatMap { differences(in: distances(of: $0), part: $0) }
+    }
+
+    /// Of each request that has prompts of the part.
+    func distances(of part: ForgetPart) -> [PairedDistances] { (parts ?? []).filter { $0.part == part } }
+
+    private func intervals(in paired: [PairedDistances], part: ForgetPart? = nil) -> [DistanceInterval] {
+        Self.kinds(of: paired).flatMap { kind, requests, methods in
             methods.compactMap { method in
                 DistanceEstimate(method, in: requests).map {
-                    DistanceInterval(kind: kind, method: method, distance: $0)
+                    DistanceInterval(kind: kind, part: part, method: method, distance: $0)
                 }
             }
         }
     }
 
-    /// Every two methods of every kind.
-    public var differences: [DistanceDifference] {
-        pairedKinds.flatMap { kind, requests, methods in
+    private func differences(in paired: [PairedDistances], part: ForgetPart? = nil) -> [DistanceDifference] {
+        Self.kinds(of: paired).flatMap { kind, requests, methods in
             methods.enumerated().flatMap { position, one in
                 methods.dropFirst(position + 1).compactMap { other -> DistanceDifference? in
                     guard let difference = DistanceEstimate(one, less: other, in: requests) else { return nil }
                     guard difference.mean > 0, let turned = DistanceEstimate(other, less: one, in: requests) else {
-                        return DistanceDifference(kind: kind, method: one, than: other, difference: difference)
+                        return DistanceDifference(
+                            kind: kind, part: part, method: one, than: other, difference: difference)
                     }
-                    return DistanceDifference(kind: kind, method: other, than: one, difference: turned)
+                    return DistanceDifference(kind: kind, part: part, method: other, than: one, difference: turned)
                 }
             }
         }
     }
 
-    private var pairedKinds: [(kind: ForgetKind, requests: [PairedDistances], methods: [ComparisonMethod])] {
-        let paired = paired ?? []
+    static func kinds(
+        of paired: [PairedDistances]
+    ) -> [(kind: ForgetKind, requests: [PairedDistances], methods: [ComparisonMethod])] {
         var kinds: [ForgetKind] = []
         for request in paired where !kinds.contains(request.kind) { kinds.append(request.kind) }
         return kinds.map { kind in

@@ -85,39 +85,60 @@ struct DriftRun {
         let retained = step.after.training.map(\.sample)
         switch tracks[index].method {
         case .e2urec:
-            let result = try E2URec.unlearn(
-                model: work.model, tokenizer: work.tokenizer, adapter: tracks[index].adapter,
-                provenance: tracks[index].provenance, forget: step.forgetSet.map(\.sample), retained: retained,
-                configuration: work.settings.e2urec, progress: { [work] _ in work.tick() },
-                isCancelled: work.isCancelled)
+            let track = tracks[index]
+            let result = try RefusedCorrection.naming {
+                try E2URec.unlearn(
+                    model: work.model, tokenizer: work.tokenizer, adapter: track.adapter,
+                    provenance: track.provenance, forget: step.forgetSet.map(\.sample), retained: retained,
+                    configuration: work.settings.e2urec, progress: { [work] _ in work.tick() },
+                    isCancelled: work.isCancelled)
+            }
             tracks[index].take(result.student, cost: result.report.total)
         case .ifru:
-            let preparation: InfluencePreparation
-            if let kept = tracks[index].preparation {
-                preparation = kept
-            } else {
-                preparation = try methods.preparation()
-                tracks[index].preparing = preparation.cost
+            let preparation = try preparation(of: index)
+            let track = tracks[index]
+            let result = try RefusedCorrection.naming {
+                try IFRU.unlearn(
+                    model: work.model, tokenizer: work.tokenizer, adapter: track.adapter,
+                    provenance: track.provenance, preparation: preparation, request: step.request,
+                    retained: retained, configuration: work.settings.ifru, isCancelled: work.isCancelled
+                ).accepted(under: work.settings.ifru)
             }
-            let result = try IFRU.unlearn(
-                model: work.model, tokenizer: work.tokenizer, adapter: tracks[index].adapter,
-                provenance: tracks[index].provenance, preparation: preparation, request: step.request,
-                retained: retained, configuration: work.settings.ifru, isCancelled: work.isCancelled)
-            let next = try InfluenceSuccessor(
-                of: preparation, after: result, of: step.request, tokenizer: work.tokenizer,
-                limit: work.model.configuration.context
-            ).preparation(model: work.model, adapter: result.corrected.adapter, isCancelled: work.isCancelled)
-            tracks[index].preparation = next
-            tracks[index].preparing = tracks[index].preparing + next.cost
+            tracks[index].preparation = nil
+            if preparation.hasSuccessor {
+                let next = try InfluenceSuccessor(
+                    of: preparation, after: result, of: step.request, tokenizer: work.tokenizer,
+                    limit: work.model.configuration.context
+                ).preparation(model: work.model, adapter: result.corrected.adapter, isCancelled: work.isCancelled)
+                tracks[index].preparation = next
+                tracks[index].preparing = tracks[index].preparing + next.cost
+            }
             tracks[index].take(result.corrected, cost: result.report.total)
         // The original stays; requests for shards come together at the checkpoints, as they do in a cluster.
         default: break
         }
     }
 
+    /// What the correction before left, or one that is made anew after as many corrections as in a cluster.
+    private mutating func preparation(of index: Int) throws -> InfluencePreparation {
+        let track = tracks[index]
+        if let kept = track.preparation { return kept }
+        let made = try RefusedCorrection.naming {
+            try track.provenance == .trained
+                ? methods.preparation() : methods.prepare(track.adapter, of: state.training)
+        }
+        tracks[index].preparing = track.preparing + made.cost
+        return made
+    }
+
+    /// As `ComparedMethods.preparedReferences`.
+    var preparedReferences: Int? { methods.preparedReferences }
+
     private mutating func measure(after requests: Int, forgotten: [CasePrompt]) throws -> [DriftPoint] {
         let retrained = try work.train(state.training)
         let current = Set(state.training.map(\.digest))
+        // Of what was rebuilt first and deleted later all versions are deleted.
+        let left = Set(state.training.map(\.id))
         var seen: Set<String> = []
         let forgetSet = forgotten.filter { !current.contains($0.digest) && seen.insert($0.digest).inserted }
         let reference = try work.margins(forgetSet, of: .adapter(retrained))
@@ -130,10 +151,13 @@ struct DriftRun {
                     let answers = try run.work.margins(forgetSet, of: model)
                     let test = try run.work.margins(run.state.test, of: model)
                     let divergence = DivergenceSummary(margins: answers, reference: reference)
+                    let apart = ForgottenParts(isDeleted: forgetSet.map { !left.contains($0.id) })
                     guard divergence.isComplete, test.allSatisfy(\.isFinite) else {
                         throw UnlearningError.notFinite(what: "an answer")
                     }
                     point.divergence = divergence
+                    point.deleted = apart.divergence(of: .deleted, answers, reference)
+                    point.rebuilt = apart.divergence(of: .rebuilt, answers, reference)
                     point.standardError = DistanceEstimate.standardErrorOfMean(
                         zip(answers, reference).map { AnswerDivergence.jensenShannon(Double($0), Double($1)) })
                     point.test = Metrics(margins: test, labels: run.state.test.map(\.sample.label))

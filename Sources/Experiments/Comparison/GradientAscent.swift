@@ -8,8 +8,8 @@ import Unlearning
 ///
 /// The loss has no upper bound, so that without a brake the model is ruined. After every step the answers to some retained
 /// prompts are compared with those of the original; the step that takes their mean KL divergence over the cap is halved
-/// until it does not, and is the last. Only prompts whose target is forgotten are ascended on: the labels of rebuilt ones
-/// stay true.
+/// until it does not, and is the last. In a comparison the forget set is that of all methods, with the old versions of rebuilt
+/// prompts, whose labels stay true: their new versions are among the retained ones.
 public enum GradientAscent {
     public struct Result: Sendable {
         public var adapter: Adapter

@@ -89,7 +89,8 @@ private final class ComparisonRun {
                     seed: comparison.seed, data: comparison.data, training: before.training.count,
                     validation: before.validation.count, test: before.test.count, shards: comparison.settings.shards,
                     partition: comparison.settings.partition, epochs: comparison.settings.specification.epochs)
-            ], descriptions: ComparisonDescription.all(slices: comparison.settings.specification.slices), paired: [])
+            ], descriptions: ComparisonDescription.all(slices: comparison.settings.specification.slices), paired: [],
+            parts: [])
         for batch in comparison.batches {
             let step = try before.applying(batch, read: work.read)
             let retrained = try work.train(step.after.training)
@@ -101,6 +102,7 @@ private final class ComparisonRun {
                 done()
             }
             report.paired?.append(judge.paired)
+            report.parts? += judge.pairedParts
         }
         if comparison.methods.contains(where: { $0 == .apaD || $0 == .apaND }) {
             // Where a shard comes to no number its rows say so; the others stand all the same.
@@ -113,10 +115,13 @@ private final class ComparisonRun {
                 report.attention = []
             }
         }
+        var references = methods.preparedReferences
         if !comparison.sequence.isEmpty {
             var drift = DriftRun(comparison: comparison, before: before, methods: methods, work: work)
             report.sequences = try drift.points(done: done)
+            references = drift.preparedReferences
         }
+        report.cases[0].influenceReferences = references
         return report
     }
 }

@@ -88,14 +88,11 @@ public struct ComparisonSettings: Codable, Hashable, Sendable {
     public var ascent: GradientAscentConfiguration
     public var e2urec: E2URecConfiguration
     public var ifru: IFRUConfiguration
-    /// Prompts with a row in IFRU's preparation; bounds its memory.
-    public var influenceReferences: Int
 
     public init(
         specification: TrainingSpecification, shards: Int, partition: PartitionMethod, embedding: EmbeddingSource,
         ascent: GradientAscentConfiguration = GradientAscentConfiguration(),
-        e2urec: E2URecConfiguration = E2URecConfiguration(), ifru: IFRUConfiguration = IFRUConfiguration(),
-        influenceReferences: Int = 512
+        e2urec: E2URecConfiguration = E2URecConfiguration(), ifru: IFRUConfiguration = IFRUConfiguration()
     ) {
         self.specification = specification
         self.shards = shards
@@ -104,7 +101,6 @@ public struct ComparisonSettings: Codable, Hashable, Sendable {
         self.ascent = ascent
         self.e2urec = e2urec
         self.ifru = ifru
-        self.influenceReferences = influenceReferences
     }
 
     /// - Throws: `UnlearningError.invalidSpecification`, `ApproximateError.dampingNotPositive`.
@@ -117,9 +113,8 @@ public struct ComparisonSettings: Codable, Hashable, Sendable {
             throw UnlearningError.invalidSpecification(
                 reason: "methods are compared on trainings that learn from all prompts; this one holds some out")
         }
-        guard (1...65_536).contains(shards), (1...(1 << 20)).contains(influenceReferences) else {
-            throw UnlearningError.invalidSpecification(
-                reason: "there must be from 1 to 65536 shards and from 1 to \(1 << 20) reference rows")
+        guard (1...65_536).contains(shards) else {
+            throw UnlearningError.invalidSpecification(reason: "there must be from 1 to 65536 shards")
         }
     }
 

@@ -14,6 +14,9 @@ public struct ComparisonReport: Codable, Hashable, Sendable {
         public var shards: Int
         public var partition: PartitionMethod
         public var epochs: Int
+        /// Prompts whose gradients IFRU's preparation before any request is made of; nil: there was none, or the report is of
+        /// an earlier release.
+        public var influenceReferences: Int?
 
         public init(
             seed: UInt64, data: String, training: Int, validation: Int, test: Int, shards: Int,
@@ -37,10 +40,14 @@ public struct ComparisonReport: Codable, Hashable, Sendable {
     public var descriptions: [ComparisonDescription]
     /// One for each seed and forget request. nil: a report of an earlier release.
     public var paired: [PairedDistances]?
+    /// The same for deleted and for rebuilt prompts apart, where there are any. nil: a report of an earlier release.
+    public var parts: [PairedDistances]?
     /// Cases that belong to the comparison and are not in the report (yet); nil: none.
     public var missing: [PlannedCase]?
     /// Why they are missing.
     public var incomplete: String?
+    /// Those of them that were tried as often as cases are, in vain; nil: none.
+    public var failed: [FailedCase]?
 
     /// More than any data has; sums of counts from outside stay numbers.
     static let mostPrompts = 1 << 40
@@ -48,8 +55,9 @@ public struct ComparisonReport: Codable, Hashable, Sendable {
     public init(
         cases: [CaseSummary] = [], rows: [ComparisonRow] = [], sequences: [DriftPoint] = [],
         attention: [AttentionWeights] = [], descriptions: [ComparisonDescription] = [],
-        paired: [PairedDistances]? = nil
+        paired: [PairedDistances]? = nil, parts: [PairedDistances]? = nil
     ) {
+        self.parts = parts
         self.cases = cases
         self.rows = rows
         self.sequences = sequences
@@ -58,12 +66,26 @@ public struct ComparisonReport: Codable, Hashable, Sendable {
         self.paired = paired
     }
 
+    /// Cases that were given up: they are missing, for the reasons that they have.
+    package mutating func take(_ failed: [FailedCase]) {
+        guard let last = failed.last else { return }
+        self.failed = failed
+        missing = failed.map(\.planned)
+        incomplete = "\(failed.count == 1 ? "a case" : "\(failed.count) cases") failed again and again: \(last.reason)"
+    }
+
     /// The reports of several cases as one, in the order given.
     public init(merging reports: [ComparisonReport]) {
         self.init(
             cases: reports.flatMap(\.cases), rows: reports.flatMap(\.rows), sequences: reports.flatMap(\.sequences),
             attention: reports.flatMap(\.attention), descriptions: reports.first?.descriptions ?? [],
-            paired: reports.contains { $0.paired != nil } ? reports.flatMap { $0.paired ?? [] } : nil)
+            paired: Self.merged(reports, \.paired), parts: Self.merged(reports, \.parts))
+    }
+
+    private static func merged(
+        _ reports: [ComparisonReport], _ list: (ComparisonReport) -> [PairedDistances]?
+    ) -> [PairedDistances]? {
+        reports.contains { list($0) != nil } ? reports.flatMap { list($0) ?? [] } : nil
     }
 }
 
@@ -105,11 +127,19 @@ public struct ComparisonRow: Codable, Hashable, Sendable {
     /// versions of those that were rebuilt.
     public struct Completeness: Codable, Hashable, Sendable {
         public var divergence: DivergenceSummary
+        /// Of the two parts apart; nil: the part has no prompt, or the report is of an earlier release.
+        public var deleted: DivergenceSummary?
+        public var rebuilt: DivergenceSummary?
         /// Forgotten against test prompts.
         public var membership: MembershipInference
 
-        package init(divergence: DivergenceSummary, membership: MembershipInference) {
+        package init(
+            divergence: DivergenceSummary, membership: MembershipInference, deleted: DivergenceSummary? = nil,
+            rebuilt: DivergenceSummary? = nil
+        ) {
             self.divergence = divergence
+            self.deleted = deleted
+            self.rebuilt = rebuilt
             self.membership = membership
         }
     }
@@ -165,6 +195,10 @@ public struct DriftPoint: Codable, Hashable, Sendable {
     public var failure: String?
     /// From an adapter trained from the beginning on what is left, on everything forgotten or rebuilt so far.
     public var divergence: DivergenceSummary?
+    /// Of what is deleted by now, and of the old versions of what is rebuilt, apart; nil: there is none, or the report is of an
+    /// earlier release.
+    public var deleted: DivergenceSummary?
+    public var rebuilt: DivergenceSummary?
     /// Of its mean Jensen–Shannon distance, over these prompts; nil for fewer than two, and in reports of older releases.
     public var standardError: Double?
     /// On the test prompts as they are now.
@@ -240,16 +274,20 @@ extension ComparisonReport {
         }
         let rowsAreFine = rows.allSatisfy { row in
             let (utility, effort) = (row.utility, row.effort)
-            return fine(row.completeness?.divergence) && row.completeness?.membership.auc?.isFinite ?? true
+            return fine(row.completeness?.divergence) && fine(row.completeness?.deleted)
+                && fine(row.completeness?.rebuilt) && row.completeness?.membership.auc?.isFinite ?? true
                 && [utility?.all, utility?.spillover, utility?.core, utility?.random, utility?.edge].allSatisfy(fine)
                 && fine(effort?.training) && fine(effort?.preparation) && fine(effort?.request)
                 && effort?.speedup?.isFinite ?? true
         }
         let pointsAreFine = sequences.allSatisfy {
-            fine($0.divergence) && fine($0.test) && fine($0.request) && fine($0.preparation)
+            fine($0.divergence) && fine($0.deleted) && fine($0.rebuilt) && fine($0.test) && fine($0.request)
+                && fine($0.preparation)
                 && $0.standardError.map { (0...1).contains($0) } ?? true
         }
-        return rowsAreFine && pointsAreFine && (paired ?? []).allSatisfy(\.isSound)
+        let casesAreFine = cases.allSatisfy { (0...Self.mostPrompts).contains($0.influenceReferences ?? 0) }
+        return casesAreFine && rowsAreFine && pointsAreFine
+            && ((paired ?? []) + (parts ?? [])).allSatisfy(\.isSound)
             && attention.allSatisfy { $0.tau.isFinite && $0.weights.allSatisfy { $0.allSatisfy(\.isFinite) } }
     }
 }

@@ -1,5 +1,13 @@
 import Foundation
 
+/// One of the two kinds of prompts that a forget set is made of.
+public enum ForgetPart: String, Codable, CaseIterable, Hashable, Sendable {
+    /// Training prompts that the request deletes.
+    case deleted
+    /// The old versions of those of retained people and items whose history it changes: where its influence spilled over.
+    case rebuilt
+}
+
 /// How the distances of several methods to Retrain vary together over the prompts of one forget set, Jensen–Shannon, in nats.
 ///
 /// All methods answer the same prompts, and a prompt that is hard for one is hard for another: the error of a difference is that of
@@ -9,7 +17,9 @@ public struct PairedDistances: Codable, Hashable, Sendable {
     public var seed: UInt64
     public var kind: ForgetKind
     public var batch: Int
-    /// Prompts of the forget set.
+    /// nil: the whole forget set.
+    public var part: ForgetPart?
+    /// Prompts of the forget set, or of its part.
     public var prompts: Int
     /// Those that gave an answer to every prompt, in the order of `ComparisonMethod`.
     public var methods: [ComparisonMethod]
@@ -20,8 +30,10 @@ public struct PairedDistances: Codable, Hashable, Sendable {
 
     /// - `distances`: of each method, prompt by prompt, in one order.
     package init(
-        seed: UInt64, kind: ForgetKind, batch: Int, distances: [(method: ComparisonMethod, values: [Double])]
+        seed: UInt64, kind: ForgetKind, batch: Int, distances: [(method: ComparisonMethod, values: [Double])],
+        part: ForgetPart? = nil
     ) {
+        self.part = part
         self.seed = seed
         self.kind = kind
         self.batch = batch

@@ -36,21 +36,40 @@ public struct FoundCase: Codable, Hashable, Sendable {
     }
 }
 
+/// A case that was tried as often as cases are, in vain.
+public struct FailedCase: Codable, Hashable, Sendable {
+    public var planned: PlannedCase
+    /// The name of the last reason, and what it says.
+    public var code: String
+    public var reason: String
+
+    public init(planned: PlannedCase, code: String, reason: String) {
+        self.planned = planned
+        self.code = code
+        self.reason = reason
+    }
+}
+
 /// What there is of a comparison.
 public struct ComparedCases: Codable, Hashable, Sendable {
     /// All cases, in their order; empty: not known yet.
     public var plan: [PlannedCase]
     public var found: [FoundCase]
+    /// Those that were given up; nil: none.
+    public var failed: [FailedCase]?
 
-    public init(plan: [PlannedCase] = [], found: [FoundCase] = []) {
+    public init(plan: [PlannedCase] = [], found: [FoundCase] = [], failed: [FailedCase]? = nil) {
         self.plan = plan
         self.found = found
+        self.failed = failed
     }
 
-    /// The reports of those found, in the order of the plan.
+    /// The reports of those found, in the order of the plan, with the reasons of those that were given up.
     public var report: ComparisonReport {
         let reports = Dictionary(found.map { ($0.digest, $0.report) }, uniquingKeysWith: { first, _ in first })
-        return ComparisonReport(merging: plan.compactMap { reports[$0.digest] })
+        var report = ComparisonReport(merging: plan.compactMap { reports[$0.digest] })
+        report.take((failed ?? []).filter { reports[$0.planned.digest] == nil })
+        return report
     }
 
     public var missing: [PlannedCase] {
@@ -61,7 +80,7 @@ public struct ComparedCases: Codable, Hashable, Sendable {
 
 extension ComparisonPlan {
     /// Raised with every change of what a case computes or reports: files of an earlier release are then computed again.
-    package static let revision = 4
+    package static let revision = 5
 
     /// Everything that `makeCase` and the methods make a case's report from.
     private struct Essence: Encodable {

@@ -18,6 +18,8 @@ public enum ApproximateError: Error, Hashable, Sendable {
     case preparationOfAnotherAdapter(expected: String, found: String)
     /// What the correction was predicted to do is not what it does (‖actual − predicted‖ ÷ ‖predicted‖ over the probes).
     case predictionsDoNotHold(disagreement: Double, tolerance: Double)
+    /// The correction would move the answers to retained prompts farther (mean divergence, in nats) than it may.
+    case retainedAnswersMove(cap: Double)
     /// A stored preparation that contradicts itself.
     case malformedPreparation(reason: String)
     /// The rows would take more memory than allowed: those of a preparation, or those that a request needs beside it.
@@ -41,6 +43,8 @@ extension ApproximateError: CustomStringConvertible {
             "the preparation was made for adapter \(expected), not for \(found); prepare again"
         case .predictionsDoNotHold(let disagreement, let tolerance):
             "predicted and actual answers disagree by \(disagreement), more than \(tolerance)"
+        case .retainedAnswersMove(let cap):
+            "the answers to retained prompts would move by more than \(cap) nats on average"
         case .malformedPreparation(let reason): "the stored preparation is damaged: \(reason)"
         case .preparationTooLarge(let bytes, let limit):
             "the rows would take \(bytes) bytes; \(limit) are allowed: use fewer reference rows, or retrain the shard"

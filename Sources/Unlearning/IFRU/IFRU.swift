@@ -22,6 +22,18 @@ public enum IFRU {
         public var report: IFRUReport
         /// By how much each row's margin was predicted to change.
         var predicted: [Double]
+
+        /// The result where it may be used: whoever gets an error retrains.
+        ///
+        /// - Parameter configuration: that of the correction.
+        /// - Throws: `ApproximateError.predictionsDoNotHold`, `.retainedAnswersMove`.
+        public func accepted(under configuration: IFRUConfiguration) throws -> Result {
+            guard !report.isWithinTolerance else { return self }
+            guard let found = report.disagreement, found > configuration.tolerance else {
+                throw ApproximateError.retainedAnswersMove(cap: configuration.divergenceCap)
+            }
+            throw ApproximateError.predictionsDoNotHold(disagreement: found, tolerance: configuration.tolerance)
+        }
     }
 
     /// - `adapter`: that of the preparation.

@@ -8,6 +8,9 @@ import Recommendation
 /// the predicted change. `corrections` counts how often: prepare anew when it grows, or when `IFRUReport.disagreement`
 /// does. λ stays as calibrated.
 public struct InfluenceSuccessor: Sendable {
+    /// After so many corrections rows are made anew: they are of the adapter before the first.
+    public static let correctionsUntilFresh = 16
+
     /// Content name of the corrected adapter.
     public let adapter: String
     /// Corrections since the rows were fresh.
@@ -91,4 +94,9 @@ public struct InfluenceSuccessor: Sendable {
             seconds: (clock.now - began) / .seconds(1), scoredTokens: new.tokenCount, trainedTokens: new.tokenCount)
         return made
     }
+}
+
+extension InfluencePreparation {
+    /// Whether what a correction leaves of it may be the next request's.
+    public var hasSuccessor: Bool { corrections + 1 < InfluenceSuccessor.correctionsUntilFresh }
 }

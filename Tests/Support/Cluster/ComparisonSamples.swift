@@ -31,7 +31,7 @@ extension ComparisonCase {
                 specification: TrainingSpecification(
                     base: base, precision: .f32, seed: seed, epochs: 2, batch: 4, learningRate: 1e-2),
                 shards: 2, partition: .hash, embedding: EmbeddingSource(layer: 1, pooling: .mean),
-                ifru: IFRUConfiguration(damping: .relative([0.1, 1]))))
+                ifru: IFRUConfiguration(damping: .relative([0.1, 1]), tolerance: 1000)))
     }
 }
 

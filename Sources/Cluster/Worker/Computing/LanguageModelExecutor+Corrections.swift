@@ -49,11 +49,8 @@ extension LanguageModelExecutor {
                 model: model, tokenizer: tokenizer, adapter: adapter, provenance: correction.provenance,
                 preparation: prepared, request: request,
                 retained: learned.filter { !changed.contains($0.id) }, configuration: configuration,
-                isCancelled: isCancelled)
-            guard result.report.isWithinTolerance else {
-                throw ApproximateError.predictionsDoNotHold(
-                    disagreement: result.report.disagreement ?? 0, tolerance: configuration.tolerance)
-            }
+                isCancelled: isCancelled
+            ).accepted(under: configuration)
             if isReady { try keepSuccessor(of: prepared, after: result, of: request) }
             corrected = (
                 result.corrected.adapter,
@@ -95,8 +92,6 @@ extension LanguageModelExecutor {
 }
 
 extension LanguageModelExecutor {
-    /// After so many corrections rows are made anew: they are of the adapter before the first.
-    private static let correctionsUntilFresh = 16
     /// Bytes of rows, of all successors.
     private static let successorLimit = 1 << 30
 
@@ -104,7 +99,7 @@ extension LanguageModelExecutor {
         of preparation: InfluencePreparation, after result: IFRU.Result, of request: InfluenceRequest
     ) throws {
         let taken = successors.values.reduce(preparation.rowBytes) { $0 + $1.rowBytes }
-        guard preparation.corrections + 1 < Self.correctionsUntilFresh, taken <= Self.successorLimit else { return }
+        guard preparation.hasSuccessor, taken <= Self.successorLimit else { return }
         let successor = try InfluenceSuccessor(
             of: preparation, after: result, of: request, tokenizer: tokenizer, limit: model.configuration.context)
         successors[successor.adapter] = successor

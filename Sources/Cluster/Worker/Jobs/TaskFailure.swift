@@ -52,7 +52,7 @@ package struct TaskFailure: Error, Hashable, Sendable {
             case .emptyRetainedSet, .forgetSetLargerThanRetained: .forgetSetTooLarge
             case .noReferenceRows: .noReferenceRows
             case .preparationTooLarge: .preparationTooLarge
-            case .predictionsDoNotHold: .outOfTolerance
+            case .predictionsDoNotHold, .retainedAnswersMove: .outOfTolerance
             case .forgottenAndRetained, .dampingNotPositive, .unknownPrompt, .preparationOfAnotherAdapter,
                 .malformedPreparation:
                 .failed
