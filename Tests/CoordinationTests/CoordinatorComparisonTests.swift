@@ -118,6 +118,143 @@ struct CoordinatorComparisonTests {
         #expect(state.error?.code == .notFinite)
     }
 
+    @Test("A case that fails goes behind the others, and in the end its reason stands beside what was found")
+    func behind() throws {
+        var fixture = running(cases: 3, workers: ["a"])
+        var order: [Int] = []
+        while let next = given(fixture).first, order.count < 10 {
+            order.append(next.position)
+            if next.position == 0 {
+                fixture.say(.failed(task: next.task, code: .notFinite, message: "a loss is not finite"), by: "a")
+            } else {
+                fixture.say(.compared(task: next.task, report(UInt64(next.position))), by: "a")
+            }
+        }
+        #expect(order == [0, 1, 2, 0, 0])
+        let (state, result) = end(of: &fixture)
+        #expect(state.state == .done)
+        #expect(result?.cases.map(\.seed) == [1, 2] && result?.missing?.map(\.seed) == [0])
+        let failed = try #require(result?.failed)
+        #expect(failed.map(\.planned.seed) == [0] && failed.map(\.code) == ["not-finite"])
+        #expect(failed[0].reason.contains("a loss is not finite") && result?.incomplete != nil)
+        #expect(try #require(told(&fixture, known: [])).1.failed == failed)
+        #expect(fixture.status.stuck.isEmpty)
+    }
+
+    @Test("Another worker is preferred for a case that failed; one that does not know the methods is not waited for")
+    func preferred() throws {
+        var fixture = running(cases: 1, workers: ["a", "b"])
+        let first = try #require(given(fixture).first)
+        #expect(first.worker == "a")
+        fixture.say(.failed(task: first.task, code: .notFinite, message: ""), by: "a")
+        let second = try #require(given(fixture).first)
+        #expect(second.worker == "b")
+        fixture.hello("b") { $0.methods = [] }
+        // It is lost to b with the process, and nobody but a can have it from now on.
+        let third = try #require(given(fixture).first)
+        #expect(third.worker == "a")
+        fixture.say(.failed(task: third.task, code: .notFinite, message: ""), by: "a")
+        #expect(given(fixture).map(\.worker) == ["a"])
+    }
+
+    @Test("A case that takes its workers down is given up after a while, and the case of a lost worker goes behind")
+    func takesDown() throws {
+        var fixture = running(cases: 2, workers: ["a"])
+        var order: [Int] = []
+        while let next = given(fixture).first, order.count < 20 {
+            order.append(next.position)
+            if next.position == 0 {
+                fixture.hello("a", copies: copies(1))
+            } else {
+                fixture.say(.compared(task: next.task, report(1)), by: "a")
+            }
+        }
+        #expect(order == [0, 1] + [Int](repeating: 0, count: CoordinatorLimits.caseLosses - 1))
+        let (state, result) = end(of: &fixture)
+        #expect(state.state == .done && result?.cases.map(\.seed) == [1])
+        #expect(result?.failed?.map(\.code) == ["silent"])
+    }
+
+    @Test("A worker that was given up and goes on with its case has not lost it")
+    func heardAgain() throws {
+        var fixture = running(cases: 1, workers: ["a"])
+        let task = try #require(given(fixture).first?.task)
+        // For its case to lapse somebody else has to be there.
+        fixture.hello("b") { $0.methods = [] }
+        for _ in 0...CoordinatorLimits.caseLosses {
+            // Longer than it is believed to be there, and then awaited.
+            let span = CoordinatorLimits.longestPatience + CoordinatorLimits.reservationSeconds.upperBound + 2
+            fixture.wait(Int64(span) * 1000, beating: ["b"])
+            fixture.say(.heartbeat, by: "a")
+        }
+        fixture.say(.compared(task: task, report(4)), by: "a")
+        #expect(end(of: &fixture).result?.cases.map(\.seed) == [4])
+    }
+
+    @Test("A comparison is stopped on request: its worker is free, and what was found is told all the same")
+    func stopped() throws {
+        var fixture = running(cases: 2, workers: ["a"])
+        let first = try #require(given(fixture).first)
+        fixture.say(.compared(task: first.task, report(0)), by: "a")
+        let second = try #require(given(fixture).first)
+        fixture.ask(.stop(operation: "c"), id: "s")
+        guard case .operation(let ended, nil) = fixture.replies.first else {
+            Issue.record("another reply")
+            return
+        }
+        #expect(ended.state == .failed && ended.error?.code == .stopped)
+        #expect(fixture.messages(to: "a").contains(.cancel(task: second.task)))
+        let (state, cases) = try #require(told(&fixture, known: []))
+        #expect(state.error?.code == .stopped)
+        #expect(cases.plan.count == 2 && cases.found.map(\.digest) == [PlannedCase.samples(1)[0].digest])
+        fixture.say(.compared(task: second.task, report(1)), by: "a")
+        #expect(try #require(told(&fixture, known: cases.found.map(\.digest))).1.found.isEmpty)
+        // Once more changes nothing; other operations that only read are stopped the same way.
+        fixture.ask(.stop(operation: "c"), id: "t")
+        guard case .operation(let again, nil) = fixture.replies.first else {
+            Issue.record("another reply")
+            return
+        }
+        #expect(again.state == .failed && again.error == ended.error)
+        fixture.ask(.verify(.init(request: nil)), id: "v")
+        fixture.ask(.stop(operation: "v"), id: "u")
+        guard case .operation(let verification, nil) = fixture.replies.first else {
+            Issue.record("another reply")
+            return
+        }
+        #expect(verification.error?.code == .stopped)
+        fixture.ask(.stop(operation: "nobody"), id: "w")
+        guard case .unknownOperation("nobody") = fixture.replies.first else {
+            Issue.record("another reply")
+            return
+        }
+    }
+
+    @Test("A training that was accepted is carried out: it cannot be stopped")
+    func notStopped() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        fixture.ask(.train, id: "t")
+        fixture.ask(.stop(operation: "t"), id: "s")
+        #expect(fixture.errors.map(\.code) == [.invalidRequest])
+    }
+
+    @Test("A comparison that nobody asks for ends by itself; each question gives it its time anew")
+    func unattended() throws {
+        var fixture = running(cases: 2, workers: ["a"])
+        fixture.say(.compared(task: try #require(given(fixture).first?.task), report(0)), by: "a")
+        let span = Int64(CoordinatorLimits.unattendedSeconds) * 1000
+        fixture.sleep(span - 1000)
+        #expect(try #require(told(&fixture, known: [])).0.state == .running)
+        fixture.sleep(span - 1000)
+        fixture.feed(.tick)
+        #expect(fixture.status.operations.map(\.state) == [.running])
+        fixture.sleep(2000)
+        fixture.feed(.tick)
+        let (state, cases) = try #require(told(&fixture, known: []))
+        #expect(state.state == .failed && state.error?.code == .stopped && cases.found.count == 1)
+    }
+
     @Test("Training, evaluations and verifications come first: a case is given up where every worker has one")
     func leastUrgent() throws {
         var fixture = running(cases: 2, workers: ["a", "b"])

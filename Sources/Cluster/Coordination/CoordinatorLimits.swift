@@ -56,6 +56,12 @@ package enum CoordinatorLimits {
     package static let listedAfterChange = 256
     /// Failures of one piece of work before its operations fail.
     package static let attempts = 3
+    /// Workers that may be lost with one case of a comparison before it is given up as one that takes them down.
+    package static let caseLosses = 8
+    /// How long a comparison goes on though no client asks where it stands: whoever was stopped takes it up again within that.
+    package static let unattendedSeconds = 86_400.0
+    /// So much may pass before another question of a client is noted.
+    package static let attendanceSeconds = 60.0
     /// Pause before work that failed too often is tried again, for as long as someone still needs it.
     package static let pauseAfterFailureSeconds = 60.0
     /// The same for a training that came to numbers that are none, on each of so many attempts.

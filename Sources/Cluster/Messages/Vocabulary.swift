@@ -10,6 +10,7 @@ public typealias ComparisonMethod = Unlearning.ComparisonMethod
 public typealias ComparisonOptions = Unlearning.ComparisonOptions
 public typealias ComparisonReport = Unlearning.ComparisonReport
 public typealias EmbeddingSource = LanguageModels.EmbeddingSource
+public typealias FailedCase = Unlearning.FailedCase
 public typealias FoundCase = Unlearning.FoundCase
 public typealias PlannedCase = Unlearning.PlannedCase
 public typealias SampleAdaptiveAttention = Unlearning.SampleAdaptiveAttention

@@ -27,8 +27,8 @@ extension CoordinatorLoop {
             answer(ticket) { service in
                 try ReplyCoding.encode(try service.ledger.plan(forget))
             }
-        case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .comparedCases, .forgetCopy,
-            .order:
+        case .train, .forget, .evaluate, .verify, .compare, .status, .operation, .comparedCases, .stop,
+            .forgetCopy, .order:
             asking = ticket
             handle(.client(ticket, request))
             asking = nil

@@ -113,8 +113,7 @@ extension ClientRequest {
         case .serving(.lease), .serving(.endLease), .serving(.model): false
         case .train, .evaluate, .verify, .compare, .forgetCopy, .order: false
         case .importRows, .finishImport, .dropImport, .query, .status, .configuration, .operation, .comparedCases,
-            .adapters,
-            .lineage, .exportAdapter, .access, .audit, .requests, .serving:
+            .stop, .adapters, .lineage, .exportAdapter, .access, .audit, .requests, .serving:
             true
         }
     }

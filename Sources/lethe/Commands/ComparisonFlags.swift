@@ -105,17 +105,28 @@ struct ComparisonFlags: ParsableArguments {
         var intervals: [DistanceInterval]
         var differences: [DistanceDifference]
         var paired: [PairedDistances]?
+        /// The same on deleted and on rebuilt prompts apart.
+        var partIntervals: [DistanceInterval]
+        var partDifferences: [DistanceDifference]
+        var parts: [PairedDistances]?
+        var spillover: [SpilloverFinding]
         /// Cases that are not there (yet), and why.
         var missing: [PlannedCase]
         var incomplete: String?
+        /// Those of them that were given up after several trials, each with its last reason.
+        var failed: [FailedCase]
     }
 
     func run(_ client: ClientOptions) throws {
         try reportingFailures(json: client.json) {
             let directory = try figures.map(Self.directory)
             if let resume { return try keepOn(resume, client, directory) }
-            let report = try report.map(Self.read) ?? Self.compare(options(), client.connect())
-            try show(report, directory, client.output)
+            if let report { return try show(Self.read(report), directory, client.output) }
+            let compared = try Self.compare(options(), client.connect())
+            try show(compared, directory, client.output)
+            guard let reason = compared.incomplete else { return }
+            Output.note(reason)
+            throw ExitCode(ExitStatus.failed.rawValue)
         }
     }
 
@@ -151,7 +162,9 @@ struct ComparisonFlags: ParsableArguments {
             cases: report.cases, summary: report.summaries, drift: report.driftSummaries, rows: report.rows,
             sequences: report.sequences, attention: report.attention, descriptions: report.descriptions,
             figures: written, intervals: report.intervals, differences: report.differences, paired: report.paired,
-            missing: report.missing ?? [], incomplete: report.incomplete)
+            partIntervals: report.partIntervals, partDifferences: report.partDifferences, parts: report.parts,
+            spillover: report.spillover, missing: report.missing ?? [], incomplete: report.incomplete,
+            failed: report.failed ?? [])
         try output.emit(printed) {
             let text = ComparisonText(report).text
             return ([text] + written.map { "written: \($0)" }).joined(separator: "\n")

@@ -25,13 +25,19 @@ struct EvaluateCommand: ParsableCommand {
             For every kind of forgetting --json has "intervals" (each method's mean distance to Retrain, with its standard \
             errors over prompts and over seeds), "differences" (of every two methods, over the same prompts; "is_nearer" \
             beyond two standard errors only) and, of each request, "paired": the means and covariances that both are \
-            made of.
+            made of. "part_intervals", "part_differences" and "parts" say the same of deleted prompts and of rebuilt ones \
+            (those of others' whose history changed) apart, "spillover" what IFRU gains on the latter by seeing them.
 
             With --resume DIR every finished case (all methods for one seed and one version of the data) is kept in DIR. \
             Stopped with Ctrl-C, or without a coordinator that answers, it prints the table of the cases that there are; \
             "missing" in --json lists the others and "incomplete" says why (exit status 75 when stopped). Asked again with \
             the same DIR it computes what is missing. Cases of other data, settings, seeds or another base model are never \
             taken; damaged files are named and computed again.
+
+            A case that fails is tried again behind the others, three times in all, or eight where its workers are lost with \
+            it; then its reason stands in "failed", beside the cases that there are, and the exit status is 1. The \
+            coordinator goes on with a comparison for 24 hours in which nobody asks for it. Then, or with --stop OPERATION, \
+            it ends, and what it found by then is still there for DIR.
             """)
 
     @Option(help: "train, validation or test.")
@@ -47,6 +53,12 @@ struct EvaluateCommand: ParsableCommand {
                 + "\(SampleAdaptiveAttention.Parameters.neighbourBounds.inWords)."))
     var attention: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "End an evaluation, a verification or a comparison that is under way instead, by its id in `lethe status`; what a "
+                + "comparison found until then a client with its --resume folder still gets.", valueName: "operation"))
+    var stop: String?
+
     @Flag(help: "Leave out the base model and each adapter alone: much quicker with many shards.")
     var aggregates = false
 
@@ -56,6 +68,9 @@ struct EvaluateCommand: ParsableCommand {
 
     func validate() throws {
         _ = try parameters()
+        guard stop == nil || !(compare || aggregates || attention != nil || comparison.isAsked) else {
+            throw ValidationError("--stop ends an operation and measures nothing: leave the other options out")
+        }
         guard comparison.isAsked else { return }
         guard compare else { throw ValidationError("these options belong to --compare") }
         guard split == .test else { throw ValidationError("methods are compared on the test split") }
@@ -69,6 +84,7 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     func run() throws {
+        if let stop { return try end(stop) }
         if comparison.isAsked { return try comparison.run(client) }
         let parameters = try self.parameters()
         try client.withClient { coordinator in
@@ -93,6 +109,18 @@ struct EvaluateCommand: ParsableCommand {
                         ? ""
                         : "\nso few prompts cannot tell these from chance (AUC within 2 SE of 0.5): "
                             + chance.joined(separator: ", "))
+            }
+        }
+    }
+
+    private func end(_ operation: String) throws {
+        try client.withClient { coordinator in
+            let reply = try coordinator.call(.stop(operation: operation))
+            try client.output.emit(json: reply.body) {
+                let report = try ReplyCoding.decode(OperationReply<ComparedCases>.self, from: reply.body).report
+                let isStopped = report.error?.code == .stopped
+                return
+                    "\(report.kind) \(report.id.printable): \(isStopped ? "stopped" : "had ended, \(report.state.rawValue)")"
             }
         }
     }

@@ -22,7 +22,7 @@ struct ComparisonDocument {
             },
             ["## Who pays, and what is computed"],
             sections { effort($1) },
-            [drift, image("attention"), failures, descriptions],
+            [ComparisonText(report).spillover, drift, image("attention"), failures, descriptions],
         ]
         return parts.joined().filter { !$0.isEmpty }.joined(separator: "\n\n") + "\n"
     }
@@ -35,7 +35,8 @@ struct ComparisonDocument {
 
     private static let reading = """
         Means ± standard deviation over seeds and requests; seconds and ratios are medians. JSD is the Jensen–Shannon \
-        divergence, in 10⁻³ nats, from Retrain's answers on the forget set; "Retrain, other seed" shows how large it is \
+        divergence, in 10⁻³ nats, from Retrain's answers on the forget set, then on its deleted and its rebuilt \
+        prompts apart; "Retrain, other seed" shows how large it is \
         between two trainings on the same data. "before" is what a method computes ahead of any request, trainings left out.
         """
 
@@ -63,12 +64,15 @@ struct ComparisonDocument {
     private func quality(_ summaries: [ComparisonSummary]) -> String {
         Self.table(
             [
-                "method", "JSD", "L2", "membership AUC", "AUC", "log-loss", "request, s", "× Retrain", "before, s",
+                "method", "JSD", "deleted", "rebuilt", "L2", "membership AUC", "AUC", "log-loss", "request, s",
+                "× Retrain", "before, s",
             ],
             summaries.map {
                 [
-                    $0.method.name, cell($0.jensenShannon, 2, scale: 1000), cell($0.euclidean), cell($0.membership, 2),
-                    cell($0.auc), cell($0.logLoss), median($0.requestSeconds), median($0.speedup),
+                    $0.method.name, cell($0.jensenShannon, 2, scale: 1000),
+                    cell($0.deletedJensenShannon, 2, scale: 1000), cell($0.rebuiltJensenShannon, 2, scale: 1000),
+                    cell($0.euclidean), cell($0.membership, 2), cell($0.auc), cell($0.logLoss),
+                    median($0.requestSeconds), median($0.speedup),
                     median($0.preparationSeconds),
                 ]
             })

@@ -10,7 +10,7 @@ struct ComparisonText {
 
     var text: String {
         guard !report.cases.isEmpty else { return [header, gaps].filter { !$0.isEmpty }.joined(separator: "\n\n") }
-        let parts = [gaps, quality, nearer, effort, drift, failures].filter { !$0.isEmpty }
+        let parts = [gaps, quality, nearer, spillover, effort, drift, failures].filter { !$0.isEmpty }
         return ([header] + parts + [notes]).joined(separator: "\n\n")
     }
 
@@ -18,8 +18,12 @@ struct ComparisonText {
     var gaps: String {
         guard let missing = report.missing, !missing.isEmpty else { return "" }
         let all = missing.count + report.cases.count
+        let reasons = Dictionary(
+            (report.failed ?? []).map { ($0.planned.digest, $0.reason) }, uniquingKeysWith: { first, _ in first })
         return "\(missing.count) of \(all) cases are missing:\n"
-            + missing.map { "  seed \($0.seed), \($0.data)" }.joined(separator: "\n")
+            + missing.map { planned in
+                "  seed \(planned.seed), \(planned.data)" + (reasons[planned.digest].map { ": \($0)" } ?? "")
+            }.joined(separator: "\n")
     }
 
     var header: String {
@@ -27,6 +31,14 @@ struct ComparisonText {
         let seeds = Set(report.cases.map(\.seed)).sorted().map(String.init).joined(separator: ", ")
         return "\(first.training) training, \(first.validation) validation and \(first.test) test prompts; "
             + "\(first.shards) shards, APA's by \(first.partition.rawValue); \(first.epochs) epochs; seeds \(seeds)"
+            + (references.isEmpty ? "" : "; IFRU by the gradients of \(references) prompts")
+    }
+
+    /// "512", or "510 to 512" where cases differ.
+    private var references: String {
+        let counts = report.cases.compactMap(\.influenceReferences)
+        guard let least = counts.min(), let most = counts.max() else { return "" }
+        return least == most ? "\(least)" : "\(least) to \(most)"
     }
 
     /// Rows of all kinds in one table, so that columns line up; the kind's name stands above its rows.
@@ -46,10 +58,12 @@ struct ComparisonText {
 
     private var quality: String {
         blocks([
-            "distance and quality", "JSD", "sym. KL", "L2", "MIA", "AUC", "accuracy", "log-loss", "spill. log-loss",
+            "distance and quality", "JSD", "deleted", "rebuilt", "sym. KL", "L2", "MIA", "AUC", "accuracy", "log-loss",
+            "spill. log-loss",
         ]) {
             [
-                cell($0.jensenShannon, 4), cell($0.symmetrisedKullbackLeibler, 4), cell($0.euclidean),
+                cell($0.jensenShannon, 4), cell($0.deletedJensenShannon, 4), cell($0.rebuiltJensenShannon, 4),
+                cell($0.symmetrisedKullbackLeibler, 4), cell($0.euclidean),
                 cell($0.membership), cell($0.auc), cell($0.accuracy), cell($0.logLoss), cell($0.spilloverLogLoss),
             ]
         }
@@ -81,6 +95,20 @@ struct ComparisonText {
             ])
         }
         return table(rows)
+    }
+
+    /// What seeing changed prompts is worth to IFRU, one line for each kind that rebuilt any.
+    var spillover: String {
+        report.spillover.map { finding in
+            let error = finding.standardError.map { " ± \(decimal(2 * $0, 4))" } ?? ""
+            let verdict =
+                finding.isVisible
+                ? "visible"
+                : finding.prompts < SpilloverFinding.fewestPrompts
+                    ? "not judged on fewer than \(SpilloverFinding.fewestPrompts)" : "not told from none"
+            return "spillover, forget \(finding.kind), rebuilt prompts: \(finding.prompts): JSD with less without "
+                + "\(decimal(finding.difference.mean, 4))\(error), \(verdict)"
+        }.joined(separator: "\n")
     }
 
     private func estimate(_ distance: DistanceEstimate?) -> String {
@@ -131,8 +159,8 @@ struct ComparisonText {
 
     private var notes: String {
         """
-        JSD, sym. KL and L2: distance of the answers on the forget set to Retrain's. MIA: membership inference AUC; compare \
-        with Retrain's.
+        JSD, sym. KL and L2: distance of the answers on the forget set to Retrain's; deleted, rebuilt: JSD on each of its two \
+        parts. MIA: membership inference AUC; compare with Retrain's.
         log-loss under core, random, edge: test prompts of the third of the users with the most interactions, of a random \
         third, with the fewest.
         nearer: differences to Retrain prompt by prompt, beyond two standard errors; of all other pairs nothing is said.

@@ -43,7 +43,8 @@ enum ExitStatus: Int32 {
             case .superseded, .otherProtocol, .protocolVersion, .wrongProtocol, .arithmetic, .baseModel, .precision,
                 .duplicateWorker, .foreignID, .full, .invalidHello, .notAllowed, .keyRefused:
                 .refused
-            case .noData, .oneLabel, .notTrained, .noCleanAdapter, .busy, .dataChanged, .workerLive: .notReady
+            case .noData, .oneLabel, .notTrained, .noCleanAdapter, .busy, .dataChanged, .workerLive, .stopped:
+                .notReady
             case .unknownUser, .unknownItem, .unknownInteraction, .invalidRequest, .unknownOperation, .unknownRequest,
                 .unknownAdapter, .unknownStage, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable,
                 .tooLarge:

@@ -22,6 +22,8 @@ struct ResumableComparison {
     private let options: ComparisonOptions
     private var found: [String: ComparisonReport]
     private var plan: [PlannedCase] = []
+    /// Those that the coordinator gave up.
+    private var failed: [FailedCase] = []
 
     /// Looks at what is there, and names what cannot be used.
     init(_ directory: String, options: ComparisonOptions) throws {
@@ -60,8 +62,9 @@ struct ResumableComparison {
             plan: plan,
             found: plan.compactMap { planned in
                 found[planned.digest].map { FoundCase(digest: planned.digest, report: $0) }
-            })
-        return Outcome(cases: cases, reason: reason)
+            }, failed: failed.isEmpty ? nil : failed)
+        let failure = cases.report.incomplete.map { CommandFailure(.failed, $0) }
+        return Outcome(cases: cases, reason: reason ?? failure)
     }
 
     /// - Returns: whether it has to be asked for anew.
@@ -84,6 +87,7 @@ struct ResumableComparison {
         var progress = ProgressLine()
         defer { progress.end() }
         var hasRun = false
+        failed = []
         while true {
             if isStopped() { throw CommandFailure(.notReady, "stopped") }
             let reply: OperationReply<ComparedCases>
@@ -105,7 +109,10 @@ struct ResumableComparison {
                 progress.show("\(reply.report.kind): \(reply.report.progress)", fraction: reply.report.fraction)
                 Thread.sleep(forTimeInterval: 0.2)
             // One that an earlier client began left out what that client had, which may be gone since.
-            case .done: return (isEarlier && !hasRun) || plan.contains { found[$0.digest] == nil }
+            case .done:
+                let givenUp = Set(failed.map(\.planned.digest))
+                return (isEarlier && !hasRun)
+                    || plan.contains { found[$0.digest] == nil && !givenUp.contains($0.digest) }
             case .failed where isEarlier: return true
             case .failed: throw reply.report.error ?? ClientError(code: .failed, message: "compare failed")
             }
@@ -118,6 +125,7 @@ struct ResumableComparison {
             plan = cases.plan
             try kept.write(ComparisonNote(options: options, operation: operation, plan: plan))
         }
+        failed = cases.failed ?? []
         let planned = Set(cases.plan.map(\.digest))
         for one in cases.found {
             guard planned.contains(one.digest), one.report.isFinite, one.report.cases.count == 1 else {

@@ -3,17 +3,18 @@ import Messages
 /// Comparisons of unlearning methods: the least urgent work there is.
 extension Coordinator {
     mutating func advance(_ comparison: Comparison, of operation: Operation) {
+        guard !endsUnattended(comparison, operation.id) else { return }
         switch comparison.phase {
         case .waiting:
             guard mayRead(operation) else { return }
             update(operation.id) { $0.setPhase(Comparison.Phase.loading) }
             actions.append(.loadComparison(operation: operation.id, comparison.options))
-        case .loading: break
+        case .loading, .stopped: break
         case .comparing(let cases):
-            if let error = exhausted(among: { $0 == .operation(operation.id) }) {
-                return failOperation(operation.id, error)
+            guard cases.areOver else { return }
+            if cases.done == 0, let error = cases.found.failures.lazy.compactMap(\.self).first {
+                return stopComparison(operation.id, error)
             }
-            guard cases.done == cases.count else { return }
             endOperation(operation.id, .comparison(cases.found))
         }
     }
@@ -37,17 +38,29 @@ extension Coordinator {
     mutating func giveComparison(to worker: KnownWorker) {
         guard let peer = worker.peer, hasOnlyCopies(worker.id), shardToTrain(by: worker) == nil else { return }
         for operation in operations.readers
-        where operation.state == .running && isWelcome(worker.id, for: .operation(operation.id)) {
+        where operation.state == .running {
             guard case .compare(let comparison) = operation.course, let cases = operation.cases,
-                let position = cases.todo.first, worker.comparedMethods.isSuperset(of: comparison.options.methods)
+                worker.comparedMethods.isSuperset(of: comparison.options.methods),
+                let index = cases.todo.firstIndex(where: {
+                    mayTry($0, of: cases, worker, methods: comparison.options.methods)
+                })
             else { continue }
-            update(operation.id) { $0.setCases { $0.todo.removeFirst() } }
+            let position = cases.todo[index]
+            update(operation.id) { $0.setCases { $0.todo.remove(at: index) } }
             let part = OperationPart(
                 operation: operation.id, generation: operation.generation, item: .compare(position))
             let id = give(.part(part), to: worker)
             return dispatch(
                 .compare(task: id, comparison.options, position: position, basis: cases.basis), to: peer)
         }
+    }
+
+    /// Whether the worker is not the one that had the case in vain last, or no other one can have it.
+    private func mayTry(
+        _ position: Int, of cases: Comparison.Cases, _ worker: KnownWorker, methods: [ComparisonMethod]
+    ) -> Bool {
+        cases.lastWorker(of: position) != worker.id
+            || !roster.hasWorking { $0.id != worker.id && $0.comparedMethods.isSuperset(of: methods) }
     }
 
     /// A case may take long: a worker that has a shard to train gives its case up, and one of them does where rows,
@@ -97,7 +110,6 @@ extension Coordinator {
             report.isFinite
         else { return failed(id, .badReport, by: worker) }
         tasks.remove(id)
-        succeeded(task.work)
         update(part.operation) {
             $0.setCases {
                 guard $0.found.reports.indices.contains(position) else { return }
@@ -106,14 +118,77 @@ extension Coordinator {
         }
     }
 
+    /// A worker failed at a case, or was lost with it: the others go first, and after some trials it is given up.
+    ///
+    /// - Returns: whether the task, which is taken out, was of a case.
+    mutating func missed(_ task: CoordinatorTask, _ miss: CaseAttempts.Miss, _ error: ClientError) -> Bool {
+        guard case .part(let part) = task.kind, let position = part.comparisonCase else { return false }
+        tasks.remove(task.id)
+        guard isCurrent(part) else { return true }
+        let worker = title(of: task.worker)
+        let reason = ClientError(
+            code: error.code,
+            message: "the case was tried as often as cases are, last on worker \(worker): \(error.message)")
+        update(part.operation) { $0.setCases { $0.missed(position, miss, on: task.worker, reason) } }
+        log("a case of a comparison came to nothing, worker \(worker), \(error.code)", worker: task.worker)
+        return true
+    }
+
     /// What a client that keeps cases asks for again and again: also while others are under way.
     mutating func tellCases(_ wanted: ClientRequest.ComparedCasesRequest, to ticket: ClientTicket) {
         guard let operation = operation(wanted.operation) else {
             return reply(ticket, .unknownOperation(wanted.operation))
         }
         guard case .compare = operation.course else { return reply(ticket, .failure(.noComparison(operation.id))) }
+        attend(operation)
         let portion = operation.foundCases?.portion(without: Set(wanted.known))
         reply(ticket, .comparedCases(report(operation), portion ?? ComparedCases()))
+    }
+
+    // MARK: who waits for it
+
+    /// Somebody asks where the comparison stands.
+    mutating func attend(_ operation: Operation) {
+        let now = now
+        guard operation.state == .running, case .compare(let comparison) = operation.course,
+            now.seconds(since: comparison.lastAsked) >= CoordinatorLimits.attendanceSeconds
+        else { return }
+        update(operation.id) { $0.setComparison { $0.lastAsked = now } }
+    }
+
+    /// - Returns: whether nobody asked for so long that the comparison has ended.
+    private mutating func endsUnattended(_ comparison: Comparison, _ id: String) -> Bool {
+        let end = comparison.unattendedEnd
+        guard end > now else {
+            stopComparison(id, .unattended)
+            return true
+        }
+        if comparison.watchedUntil.map({ $0 <= now }) ?? true {
+            alarms.add(.anything, at: end)
+            update(id) { $0.setComparison { $0.watchedUntil = end } }
+        }
+        return false
+    }
+
+    /// What reads the cluster and changes nothing can be given up; a comparison then tells what was found all the same.
+    mutating func stop(_ id: String, for ticket: ClientTicket) {
+        guard let operation = operation(id) else { return reply(ticket, .unknownOperation(id)) }
+        switch operation.course {
+        case .train, .forget: return reply(ticket, .failure(.cannotBeStopped(id, kind: operation.kind)))
+        case .compare where operation.state == .running: stopComparison(id, .stopped)
+        case .evaluate where operation.state == .running, .verify where operation.state == .running:
+            failOperation(id, .stopped)
+        case .compare, .evaluate, .verify: break
+        }
+        reply(ticket, .operation(report(self.operation(id) ?? operation), result: nil))
+    }
+
+    /// The comparison ends with an error; what was found is kept for whoever asks for it.
+    private mutating func stopComparison(_ id: String, _ error: ClientError) {
+        let found = operation(id)?.foundCases
+        failOperation(id, error)
+        guard let found else { return }
+        update(id) { $0.setPhase(Comparison.Phase.stopped(found)) }
     }
 
     // MARK: status
@@ -125,6 +200,7 @@ extension Coordinator {
             task.progress.map { "\($0.step) of \($0.steps)" }
         }
         return "comparing methods, \(cases.done) of \(cases.count) cases done"
+            + (cases.failed == 0 ? "" : ", \(cases.failed) given up")
             + (under.isEmpty ? "" : "; under way, rows: \(under.joined(separator: ", "))")
             + (waitsForNewer(cases, of: operation) ? Self.olderText : "")
     }
@@ -138,7 +214,7 @@ extension Coordinator {
     func comparisonFraction(of operation: Operation) -> Double {
         guard let cases = operation.cases, cases.count > 0 else { return 0 }
         let under = tasks(of: operation).reduce(0) { $0 + $1.share }
-        return (Double(cases.done) + 0.99 * under) / Double(cases.count)
+        return (Double(cases.done + cases.failed) + 0.99 * under) / Double(cases.count)
     }
 
     private func tasks(of operation: Operation) -> [CoordinatorTask] {
@@ -152,6 +228,20 @@ extension Coordinator {
 extension ClientError {
     package static func invalidComparison(_ error: any Error) -> ClientError {
         ClientError(code: .invalidRequest, message: "\(error)")
+    }
+
+    static let unattended = ClientError(
+        code: .stopped,
+        message:
+            "no client asked for the comparison for \(Int(CoordinatorLimits.unattendedSeconds / 3600)) hours: compare "
+            + "again, with the same --resume folder to keep the cases that were found")
+
+    static let stopped = ClientError(code: .stopped, message: "somebody stopped the operation")
+
+    static func cannotBeStopped(_ id: String, kind: String) -> ClientError {
+        ClientError(
+            code: .invalidRequest,
+            message: "operation \(id.clipped) cannot be stopped: a \(kind) request that was accepted is carried out")
     }
 
     static func noComparison(_ id: String) -> ClientError {

@@ -235,9 +235,11 @@ extension Operation {
         course = .verify(verification)
     }
 
-    mutating func setPhase(_ phase: Comparison.Phase) {
+    mutating func setPhase(_ phase: Comparison.Phase) { setComparison { $0.phase = phase } }
+
+    mutating func setComparison(_ change: (inout Comparison) -> Void) {
         guard case .compare(var comparison) = course else { return }
-        comparison.phase = phase
+        change(&comparison)
         course = .compare(comparison)
     }
 }

@@ -53,6 +53,8 @@ extension ClientError {
     static let notTrained = ClientError(
         code: .notTrained, message: "no shard was ever trained: train first (lethe train)")
 
+    static let lostWithWork = ClientError(code: .silent, message: "the worker was lost while it was at it")
+
     static let dataKeepsChanging = ClientError(
         code: .dataChanged, message: "the data changed again and again while the operation ran: try again")
 }

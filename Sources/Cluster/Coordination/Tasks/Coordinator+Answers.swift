@@ -28,7 +28,7 @@ extension Coordinator {
             // It would go on by itself, with another adapter than the one that was asked about.
             tasks.remove(id)
             failOperation(part.operation, error)
-        } else {
+        } else if !missed(task, .failure, error) {
             remove(task)
             fail(task.work, on: worker.id, error)
         }
@@ -85,6 +85,7 @@ extension Coordinator {
         if failedToHand(id, error, by: worker) { return }
         guard let task = task(id, of: worker) else { return }
         if error.code == .stageDiffers, differs(task) { return }
+        if missed(task, .failure, error) { return }
         remove(task)
         fail(task.work, on: worker.id, error)
     }

@@ -22,10 +22,14 @@ extension Coordinator {
         case .operation(let id):
             refresh()
             guard let operation = operation(id) else { return reply(ticket, .unknownOperation(id)) }
+            attend(operation)
             reply(ticket, .operation(report(operation), result: operation.result))
         case .comparedCases(let wanted):
             refresh()
             tellCases(wanted, to: ticket)
+        case .stop(let id):
+            refresh()
+            stop(id, for: ticket)
         case .train, .forget, .evaluate, .verify, .compare: begin(request, for: ticket)
         case .forgetCopy(let wanted): declare(wanted, for: ticket)
         case .order(let order): take(order, for: ticket)
@@ -46,7 +50,7 @@ extension Coordinator {
         case .forget: course = .forget(Forgetting())
         case .evaluate(let wanted): course = .evaluate(Evaluation(wanted))
         case .verify(let wanted): course = .verify(Verification(wanted))
-        case .compare(let options): course = .compare(Comparison(options))
+        case .compare(let options): course = .compare(Comparison(options, at: now))
         default: course = .train
         }
         operations.append(
@@ -101,6 +105,7 @@ extension Coordinator {
             return
         }
         refresh()
+        attend(known)
         reply(ticket, acceptance(of: known))
     }
 
@@ -260,7 +265,7 @@ extension Coordinator {
             switch $0.course {
             case .evaluate(let old): $0.course = .evaluate(keepsScores ? old.renewed : Evaluation(old.request))
             case .verify(let old): $0.course = .verify(Verification(.init(request: old.request, stages: old.stages)))
-            case .compare(let old): $0.course = .compare(Comparison(old.options))
+            case .compare(let old): $0.course = .compare(old.renewed)
             case .train, .forget: break
             }
         }

@@ -121,11 +121,12 @@ extension Coordinator {
         let quiet = tasks.ids { $0.awaitedUntil == nil && now.seconds(since: $0.lastNews) >= shortest }
         for task in quiet.compactMap({ tasks[$0] }) where now.seconds(since: task.lastNews) >= silence(of: task) {
             let seconds = Int(silence(of: task))
-            remove(task)
+            let error = ClientError(
+                code: .silent, message: "worker \(title(of: task.worker)) said nothing for \(seconds) s")
             if let peer = roster[task.worker]?.peer { send(.cancel(task: task.id), to: peer) }
-            fail(
-                task.work, on: task.worker,
-                ClientError(code: .silent, message: "worker \(title(of: task.worker)) said nothing for \(seconds) s"))
+            if missed(task, .failure, error) { continue }
+            remove(task)
+            fail(task.work, on: task.worker, error)
         }
     }
 }

@@ -44,9 +44,10 @@ extension Coordinator {
         let absence = roster[id]?.absence ?? WorkerAbsence()
         roster.update(id) { $0.absence = WorkerAbsence() }
         // What did not arrive, or was lost with the process.
-        let lost = withdrawTasks(of: id) { task in !held.contains { $0.task == task.id } }
+        let lost = tasks.tasks(of: id).filter { task in !held.contains { $0.task == task.id } }
+        for task in lost where !missed(task, .loss, .lostWithWork) { remove(task) }
         if let peer = roster[id]?.peer {
-            for task in lost { send(.cancel(task: task), to: peer) }
+            for task in lost { send(.cancel(task: task.id), to: peer) }
         }
         for held in held {
             if let task = tasks[held.task] {
@@ -76,7 +77,11 @@ extension Coordinator {
         case .check, .prepare: if tasks.isWorked(on: task.work) { return false }
         case .copy: return false
         case .values(let kind, let digests): guard takeOut(digests, of: kind) else { return false }
-        case .part(let part): guard takeOut(part) else { return false }
+        case .part(let part):
+            guard takeOut(part) else { return false }
+            if let position = part.comparisonCase {
+                update(part.operation) { $0.setCases { $0.heardAgain(position) } }
+            }
         }
         var task = task
         task.awaitedUntil = nil
@@ -158,7 +163,7 @@ extension Coordinator {
     mutating func lapseReservations() {
         guard roster.workingCount > 0, tasks.awaited > 0 else { return }
         for task in tasks.ids(where: { $0.awaitedUntil.map { $0 <= now } ?? false }).compactMap({ tasks[$0] }) {
-            remove(task)
+            if !missed(task, .loss, .lostWithWork) { remove(task) }
             roster.update(task.worker) {
                 $0.absence.lapsed = Array(($0.absence.lapsed + [task]).suffix(CoordinatorLimits.lapsedTasks))
             }

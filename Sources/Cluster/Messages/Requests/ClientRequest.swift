@@ -26,6 +26,8 @@ public enum ClientRequest: Codable, Sendable, Equatable {
     case operation(id: String)
     /// Which cases a comparison consists of, and a report that the client lacks. As `operation`, for who keeps cases.
     case comparedCases(ComparedCasesRequest)
+    /// Gives an evaluation, a verification or a comparison up that is under way. One that has ended is none.
+    case stop(operation: String)
     case adapters
     /// Which training prompts are in which shard, and the validation prompts' margins under each adapter.
     case lineage

@@ -22,7 +22,7 @@ extension WireNumbers {
         case .serving(.question(let query)): try check(.query(query))
         case .serving, .train, .forget, .evaluate, .compare, .status, .configuration, .operation, .adapters,
             .lineage,
-            .exportAdapter, .access, .dropImport, .order:
+            .exportAdapter, .access, .dropImport, .order, .stop:
             break
         case .comparedCases(let wanted):
             try checkCount(wanted.known.count, 0...ComparisonOptions.largestKept, "known")

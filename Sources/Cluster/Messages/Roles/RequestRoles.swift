@@ -27,7 +27,7 @@ extension ClientRequest {
         case .audit: [.audit, .gateway, .admin]
         case .verify, .lineage: [.audit, .admin]
         // They cost hours, take weights or one person's record out of the cluster, or change what a certificate says.
-        case .evaluate, .compare, .comparedCases, .exportAdapter, .access, .forgetCopy, .order: [.admin]
+        case .evaluate, .compare, .comparedCases, .stop, .exportAdapter, .access, .forgetCopy, .order: [.admin]
         case .serving(let request): request.roles
         }
     }

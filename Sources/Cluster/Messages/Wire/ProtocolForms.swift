@@ -80,7 +80,7 @@ extension ClientRequest {
         switch self {
         case .importRows, .finishImport, .train, .forget, .query, .evaluate, .verify, .status, .operation, .adapters,
             .lineage, .exportAdapter, .access, .audit, .forgetCopy, .dropImport, .configuration, .requests, .serving,
-            .order, .compare, .comparedCases:
+            .order, .compare, .comparedCases, .stop:
             10
         }
     }

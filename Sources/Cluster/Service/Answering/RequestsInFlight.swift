@@ -125,7 +125,8 @@ extension ClientRequest {
         case .importRows, .finishImport, .dropImport, .query, .configuration, .adapters, .lineage, .exportAdapter,
             .access, .audit, .requests:
             true
-        case .train, .evaluate, .verify, .compare, .status, .operation, .comparedCases, .forgetCopy, .order, .serving:
+        case .train, .evaluate, .verify, .compare, .status, .operation, .comparedCases, .stop, .forgetCopy, .order,
+            .serving:
             false
         }
     }

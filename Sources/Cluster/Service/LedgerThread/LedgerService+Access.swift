@@ -91,6 +91,7 @@ extension ClientRequest {
         case .status: "status"
         case .configuration: "configuration"
         case .operation, .comparedCases: Self.operationName
+        case .stop: "stop"
         case .adapters: "adapters"
         case .lineage: "lineage"
         case .exportAdapter: "export"
