@@ -140,7 +140,8 @@ struct WireEdgeNumberTests {
             cases: Array(ComparisonReport.sample.cases.prefix(1)), rows: Array(ComparisonReport.sample.rows.prefix(1)),
             sequences: Array(ComparisonReport.sample.sequences.prefix(1)),
             attention: Array(ComparisonReport.sample.attention.prefix(1)),
-            paired: ComparisonReport.sample.paired.map { Array($0.prefix(1)) })
+            paired: ComparisonReport.sample.paired.map { Array($0.prefix(1)) },
+            parts: ComparisonReport.sample.parts.map { Array($0.prefix(1)) })
         for frames in try EdgeNumbers.variants(of: WorkerMessage.compared(task: moment.task, report).frames()) {
             try survive(frames, in: moment)
         }
