@@ -53,7 +53,8 @@ struct PartitionStepsTests {
 
     @Test(
         "Who is forgotten in between is given no place, and is part of no centre",
-        arguments: [PartitionMethod.semantic, .user], TestRounds.isFull ? Array(0..<30) : [0, 1, 5, 11, 12, 13, 14, 20, 26])
+        arguments: [PartitionMethod.semantic, .user],
+        TestRounds.isFull ? Array(0..<30) : [0, 1, 5, 11, 12, 13, 14, 20, 26])
     func forgotten(partition: PartitionMethod, after: Int) throws {
         let (fixture, ledger) = try loaded(partition)
         var step = try ledger.beginPartition()
