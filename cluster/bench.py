@@ -15,7 +15,7 @@ import ledger
 import load
 import retraining
 import serving
-from local import LocalCluster, say, table
+from local import LocalCluster, movie_prompts, say, table
 
 
 def parse():
@@ -112,8 +112,7 @@ def cluster_figures(arguments, rows, report):
 
 def model_figures(arguments, only, rows, report):
     with tempfile.TemporaryDirectory(prefix="lethe-bench-") as folder:
-        lines = subprocess.run([os.environ["LETHE"], "prompts", "--format", "recbole", os.environ["LETHE_ML100K"],
-                                "--protocol", "tallrec", "--split", "train"], stdout=subprocess.PIPE, check=True).stdout.splitlines(True)
+        lines = movie_prompts("train", "--protocol", "tallrec").splitlines(True)
         prompts, many = os.path.join(folder, "prompts.jsonl"), os.path.join(folder, "many.jsonl")
         pathlib.Path(prompts).write_bytes(b"".join(lines[:arguments.prompts]))
         pathlib.Path(many).write_bytes(b"".join(lines[:1000]))

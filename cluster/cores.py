@@ -3,19 +3,17 @@
 import json
 import os
 import statistics
-import subprocess
 
-from local import LocalCluster, sampling, say, table
+from local import LocalCluster, movie_prompts, sampling, say, table
 
 SHARDS = 4
 SAMPLES = 96
 
 
-def people(data, samples=SAMPLES):
+def people(samples=SAMPLES):
     """Who has training prompts in this sample, in the order of their prompts."""
-    done = subprocess.run([os.environ["LETHE"], "prompts", "--format", "recbole", data, "--split", "train",
-                           *sampling(samples, 0, 0)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    return list(dict.fromkeys(json.loads(line)["user"] for line in done.stdout.splitlines()))
+    lines = movie_prompts("train", *sampling(samples, 0, 0)).splitlines()
+    return list(dict.fromkeys(json.loads(line)["user"] for line in lines))
 
 
 def run(workers, threads, rounds):
@@ -27,7 +25,7 @@ def run(workers, threads, rounds):
         shards = cluster.run("train", "train", "--wait")["shards"]
         tokens = sum(shard["tokens"] for shard in shards)
         seconds, trainings = [], []
-        for user in people(data)[:rounds]:
+        for user in people()[:rounds]:
             outcome = cluster.run("forget", "forget", "--user", user, "--wait")
             seconds.append(cluster.seconds["forget"])
             trainings.append(outcome["shards"][0]["tokens"] / outcome["shards"][0]["seconds"])

@@ -5,10 +5,9 @@ import collections
 import json
 import os
 import pathlib
-import subprocess
 import time
 
-from local import MOVIE_SET, LocalCluster, sampling, say, table
+from local import MOVIE_SET, LocalCluster, movie_prompts, sampling, say, table
 
 # Chosen on validation prompts, so that a short training on two cores learns something that shows (WhatItMeasures.md).
 SAMPLES, EPOCHS = 64, 6
@@ -43,13 +42,9 @@ def parse():
     return arguments
 
 
-def example_users(data, options):
+def example_users(options):
     """Two users with training prompts in this sample: forgetting the first touches an adapter, the second stays."""
-    done = subprocess.run([os.environ["LETHE"], "prompts", "--format", "recbole", data, "--split", "train", *options],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        raise SystemExit(done.stderr.decode(errors="replace"))
-    lines = done.stdout.splitlines()
+    lines = movie_prompts("train", *options).splitlines()
     counts = collections.Counter(json.loads(line)["user"] for line in lines)
     ranked = sorted(counts, key=lambda user: (counts[user], user))
     return ranked[len(ranked) // 2], ranked[-1]
@@ -118,7 +113,7 @@ def main():
 
     step(f"starting one coordinator and {arguments.workers} workers (processes on this machine)")
     with LocalCluster(arguments.workers, settings, keep=arguments.keep) as cluster:
-        user, other = example_users(data, options)
+        user, other = example_users(options)
         step("importing MovieLens-100K as the movie set of TALLRec, sampled by hash")
         dealing = []
         if arguments.slices > 1:

@@ -24,6 +24,16 @@ def sampling(train, validation, test, seed=0):
             "--test-fraction", str(test / MOVIE_SET["test"]), "--sample-seed", str(seed)]
 
 
+def movie_prompts(split, *options):
+    """Lines of JSON: what the movie set's interactions come to in this split. What the import says of its files is no news here."""
+    done = subprocess.run(
+        [os.environ["LETHE"], "prompts", "--format", "recbole", os.environ["LETHE_ML100K"], "--split", split, *options],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr.decode(errors="replace"))
+    return done.stdout
+
+
 class LocalCluster:
     """One coordinator and some workers. As a context it stops what it started, however it ends."""
 

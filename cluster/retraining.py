@@ -76,7 +76,7 @@ def run(slices, users):
                 "stage_milliseconds": [int(found) for found in WRITTEN.findall((cluster.root / "worker-0.log").read_text())],
                 "keeping": keeping([adapter["training"] for adapter in cluster.run("adapters", "adapters", "list")["adapters"]])}
         forgets = []
-        for number, user in enumerate(people(data, SAMPLES)[:users]):
+        for number, user in enumerate(people(SAMPLES)[:users]):
             plan = cluster.run("plan", "forget", "--user", user, "--dry-run")
             for shard in plan["shards"][:1]:
                 forgets.append(forget(cluster, slices, user, shard, f"user-{number}"))

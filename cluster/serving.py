@@ -17,7 +17,7 @@ import uuid
 
 import cores
 from load import names
-from local import LocalCluster, sampling, say, table
+from local import LocalCluster, movie_prompts, sampling, say, table
 
 SETTINGS = ["--shards", "4", "--partition", "user-hash", "--seed", "1", "--epochs", "1"]
 CLIENTS = (1, 4, 16, 64)
@@ -203,10 +203,7 @@ def peer(command, precision):
     that a question is put to here."""
     with tempfile.TemporaryDirectory(prefix="lethe-bench-") as folder:
         prompts = pathlib.Path(folder) / "prompts.jsonl"
-        lines = subprocess.run(
-            [os.environ["LETHE"], "prompts", "--format", "recbole", os.environ["LETHE_ML100K"], *sampling(64, 16, PEER_PROMPTS),
-             "--split", "test"], stdout=subprocess.PIPE, check=True).stdout
-        prompts.write_bytes(lines)
+        prompts.write_bytes(movie_prompts("test", *sampling(64, 16, PEER_PROMPTS)))
         done = subprocess.run([*shlex.split(command), "--prompts", str(prompts), "--mode", "score", "--dtype", precision, "--threads",
                                str(os.cpu_count() or 1)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     said = json.loads(done.stdout.splitlines()[-1])
@@ -239,7 +236,7 @@ def measure(arguments):
             say(f"  {label}: measured")
         # None of whom the questions are about.
         asked = set(users[:100])
-        leaving = [user for user in cores.people(str(data), SAMPLES) if user not in asked]
+        leaving = [user for user in cores.people(SAMPLES) if user not in asked]
         for label, gateways in ways[:2]:
             with training(cluster, door, leaving) as trained:
                 for clients in (1, 4):

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from local import LocalCluster, sampling, say, table
+from local import LocalCluster, movie_prompts, sampling, say, table
 from paired import auc, log_loss, paired_difference
 
 # Of what a kept case was computed by; raised when the same settings come to other margins, such as by another default.
@@ -117,9 +117,7 @@ class Prompts:
             pathlib.Path(path).write_text(json.dumps(variant.template), encoding="utf-8")
             self.words += ["--template", path]
         for split, count in SPLITS.items():
-            lines = subprocess.run(
-                [os.environ["LETHE"], "prompts", "--format", "recbole", os.environ["LETHE_ML100K"], *self.words,
-                 *sampling(0, SPLITS["validation"], SPLITS["test"]), "--split", split], stdout=subprocess.PIPE, check=True).stdout
+            lines = movie_prompts(split, *self.words, *sampling(0, SPLITS["validation"], SPLITS["test"]))
             digest = hashlib.sha256(lines).hexdigest()[:16]
             self.paths[split] = os.path.join(folder, f"{split}-{digest}.jsonl")
             pathlib.Path(self.paths[split]).write_bytes(lines)
@@ -131,10 +129,7 @@ class Prompts:
     @functools.cache
     def training(self, samples):
         """Digest of the prompts that are trained on, before they are dealt to shards."""
-        lines = subprocess.run(
-            [os.environ["LETHE"], "prompts", "--format", "recbole", os.environ["LETHE_ML100K"], *self.words,
-             *sampling(samples, 0, 0), "--split", "train"], stdout=subprocess.PIPE, check=True).stdout
-        return hashlib.sha256(lines).hexdigest()
+        return hashlib.sha256(movie_prompts("train", *self.words, *sampling(samples, 0, 0))).hexdigest()
 
     def margins(self, split, adapter, threads):
         done = subprocess.run(
