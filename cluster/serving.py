@@ -215,7 +215,7 @@ def peer(command, precision):
 def measure(arguments):
     seconds = arguments.serving_seconds
     data = pathlib.Path(os.environ["LETHE_ML100K"])
-    cores = os.cpu_count() or 1
+    processors = os.cpu_count() or 1
     report = {"questions": []}
     with LocalCluster(1, SETTINGS) as cluster:
         cluster.run("import", "import", "--format", "recbole", str(data), *sampling(SAMPLES, 16, 0))
@@ -225,7 +225,7 @@ def measure(arguments):
         door = Gateway(cluster, "door")
         say("  the coordinator answers")
         ways = [("forwarded", [door])]
-        for label, threads in (("one gateway", [cores]), ("two gateways", [max(1, cores // 2)] * 2)):
+        for label, threads in (("one gateway", [processors]), ("two gateways", [max(1, processors // 2)] * 2)):
             ways.append((label, [Gateway(cluster, f"{label}-{number}".replace(" ", "-"), count)
                                  for number, count in enumerate(threads)]))
         for label, gateways in ways:
@@ -234,15 +234,18 @@ def measure(arguments):
                 report["questions"].append({"by": label, **ask(gateways, users, items, clients, 1, seconds)})
             report["questions"].append({"by": label, **ask(gateways, users, items, 4, 100, seconds)})
             say(f"  {label}: measured")
-        # None of whom the questions are about.
-        asked = set(users[:100])
-        leaving = [user for user in cores.people(SAMPLES) if user not in asked]
+        # The questions are about the first of them: the others may go.
+        leaving = users[100:]
+        trained = [user for user in cores.people(SAMPLES) if user in leaving]
         for label, gateways in ways[:2]:
-            with training(cluster, door, leaving) as trained:
+            there = set(trained)
+            with training(cluster, door, trained) as trainings:
                 for clients in (1, 4):
                     report["questions"].append(
                         {"by": f"{label}, a shard trains", **ask(gateways, users[:100], items, clients, 1, seconds)})
-            say(f"  {label}: measured beside {len(trained)} trainings")
+            gone = there - set(trained)
+            leaving = [user for user in leaving if user not in gone]
+            say(f"  {label}: measured beside {len(trainings)} trainings")
         report["beyond_capacity"] = {label: beyond_capacity(gateways, users[:100], items, seconds) for label, gateways in ways[:2]}
         report["gateway_bytes"] = ways[1][1][0].resident_bytes()
         for _, gateways in ways[1:]:
