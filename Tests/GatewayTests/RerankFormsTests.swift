@@ -39,6 +39,26 @@ struct RerankFormsTests {
         #expect(unnamed.status == 200 && unnamed.json["model"] == nil)
     }
 
+    @Test(
+        "Flags are flags also where they mean nothing",
+        arguments: [
+            #""documents":["i1"],"return_text":{}"#, #""documents":["i1"],"raw_scores":"yes""#,
+            #""texts":["i1"],"return_documents":1"#,
+        ])
+    func flags(members: String) async throws {
+        let coordinator = FakeCoordinator()
+        let gateway = try TestGateway(coordinator)
+        for path in ["/rerank", "/v1/rerank", "/v2/rerank"] {
+            #expect(try await gateway.ask(.post, path, #"{"query":"ada",\#(members)}"#).status == 422)
+        }
+        #expect(coordinator.requests.isEmpty)
+        // Both forms' flags at once are well, whichever is asked in.
+        let both = #"{"query":"ada","documents":["i1"],"return_documents":true,"return_text":false}"#
+        let answer = try await gateway.ask(.post, "/rerank", both)
+        #expect(answer.status == 200)
+        #expect(try Self.results(answer).first?["document"] != nil)
+    }
+
     @Test("Conditions leave documents out, and each result keeps the position of its own document")
     func conditions() async throws {
         let coordinator = FakeCoordinator { request, id in

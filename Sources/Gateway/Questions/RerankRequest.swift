@@ -62,7 +62,10 @@ struct RerankRequest: Hashable, Sendable {
         asked = items.indices.filter { !excluded.contains(items[$0]) }
         guard !asked.isEmpty else { throw .invalid("all documents are excluded") }
         top = try fields.integer("top_n", 1...GatewayLimits.candidates.upperBound)
-        returnsDocuments = try fields.flag(form == .texts ? "return_text" : "return_documents") ?? false
+        // Those of the other form mean nothing, and are flags all the same.
+        let returnsDocument = try fields.flag("return_documents") ?? false
+        let returnsText = try fields.flag("return_text") ?? false
+        returnsDocuments = form == .texts ? returnsText : returnsDocument
         let isRaw = try fields.flag("raw_scores") ?? false
         self.isRaw = form == .texts && isRaw
         model = if case .text(let name)? = fields["model"] { name } else { nil }
