@@ -59,6 +59,9 @@ struct ProblemTests {
         }
         let answer = try await gateway.ask(.delete, "/v1/rank")
         #expect(answer.status == 405 && answer.headers[.allow] == "POST")
+        #expect(answer.json["detail"] as? String == "DELETE is not known here; POST is")
+        let other = try await gateway.ask(.delete, "/v1/status")
+        #expect(other.json["detail"] as? String == "DELETE is not known here; GET, HEAD are")
         #expect(try await gateway.ask(.post, "/v1/status").headers[.allow] == "GET, HEAD")
         let head = try await gateway.ask(.head, "/v1/status")
         #expect(head.status == 200 && head.body.isEmpty)

@@ -103,6 +103,22 @@ struct RequestFormsTests {
     }
 
     @Test(
+        "Whatever is wrong inside of a body is named by its place",
+        arguments: [
+            ("/v1/rank", #"{"history":[{"item":"i1","rating":5,"stars":1}]}"#, "history.stars"),
+            ("/v1/rank", #"{"user":"ada","where":{"year":{"least":1990}}}"#, "where.year.least"),
+            ("/v1/rank", #"{"user":"ada","where":{"year":[1990]}}"#, "where.year must be text, a number, or an object"),
+            ("/v1/rank", #"{"user":"ada","where":{"year":null}}"#, "where.year must be text, a number, or an object"),
+            ("/v1/rank", #"{"user":"ada","stars":1}"#, "what stars means"),
+            ("/v1/forget", #"{"interactions":[{"user":"ada","item":"i1","stars":1}]}"#, "interactions.stars"),
+        ])
+    func places(path: String, body: String, words: String) async throws {
+        let answer = try await TestGateway().ask(.post, path, body)
+        #expect(answer.status == 422)
+        #expect((answer.json["detail"] as? String)?.contains(words) == true, "\(answer.json)")
+    }
+
+    @Test(
         "A deadline is a whole number of milliseconds from 100 to 600,000",
         arguments: ["0", "-1", "99", "600001", "1e9", "1.5", "null", "\"500\"", "true", "NaN", "Infinity"])
     func deadlines(value: String) async throws {

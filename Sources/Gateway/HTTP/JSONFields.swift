@@ -16,11 +16,12 @@ struct JSONFields {
             throw .invalid("\(place.isEmpty ? "the body" : place) must be an object")
         }
         let values = open.isEmpty ? all : all.filter { $0.value != .null || !open.contains($0.key) }
+        let inside = place.isEmpty ? "" : place + "."
         if let known, let other = values.keys.filter({ !known.contains($0) }).min() {
-            throw .invalid("nobody knows what \(place)\(other.prefix(40)) means")
+            throw .invalid("nobody knows what \(inside)\(other.prefix(40)) means")
         }
         self.values = values
-        self.place = place.isEmpty ? "" : place + "."
+        self.place = inside
     }
 
     func has(_ key: String) -> Bool { values[key] != nil }

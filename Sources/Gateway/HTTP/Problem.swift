@@ -71,9 +71,10 @@ extension Problem {
     }
 
     static func method(_ method: String, allowed: [String]) -> Problem {
+        let known = allowed.joined(separator: ", ") + (allowed.count == 1 ? " is" : " are")
         var problem = Problem(
             status: 405, name: "method-not-allowed", title: "The path does not know this method",
-            detail: "\(method) is not known here; \(allowed.joined(separator: ", ")) is")
+            detail: "\(method) is not known here; \(known)")
         problem.allowed = allowed
         return problem
     }

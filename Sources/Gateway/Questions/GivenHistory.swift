@@ -43,11 +43,10 @@ extension JSONFields {
         case .object?:
             let bounds = try JSONFields(self[field] ?? .null, at: "where.\(field.clipped)", known: ["min", "max"])
             return .init(field: field, minimum: try bounds.number("min"), maximum: try bounds.number("max"))
-        default:
-            guard let number = try number(field) else {
-                throw .invalid("where.\(field.clipped) must be text or a number")
-            }
+        case .integer?, .number?:
+            let number = try number(field)
             return .init(field: field, minimum: number, maximum: number)
+        default: throw .invalid("where.\(field.clipped) must be text, a number, or an object with min, max or both")
         }
     }
 }
