@@ -108,6 +108,8 @@ public struct GatewayServer: Sendable {
         let ended = Locked<(any Error)?>(nil)
         let stopping = Task {
             let reason = await whenToEnd(stop)
+            // Nothing could listen: there is nothing to finish.
+            try Task.checkCancellation()
             ended.withLock { $0 = reason }
             draining.begin()
             logger.info("the gateway takes nothing new and finishes what it has begun")
@@ -192,6 +194,8 @@ public struct GatewayServer: Sendable {
                 certificateChain: chain, privateKey: .privateKey(key))
             configuration.minimumTLSVersion = .tlsv12
             configuration.applicationProtocols = ["http/1.1"]
+            // Only together they tell that the key is another certificate's.
+            _ = try NIOSSLContext(configuration: configuration)
             return configuration
         } catch {
             throw .certificate("\(files.chain) and \(files.key) are no certificate and its key in PEM: \(error)")
