@@ -71,6 +71,7 @@ struct GatewayResponder: HTTPResponder {
             call.passage = passage
             call.bodies = bodies
             call.isStillAdmitted = { access.isAdmitted(request, to: route) }
+            call.isStillThere = { connection?.isClosed != true }
             return (try await handle(call, route, connection), route)
         } catch {
             let problem = Problem(error)

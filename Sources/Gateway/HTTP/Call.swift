@@ -16,6 +16,8 @@ struct Call: Sendable {
     var asker = ""
     /// Whether who asked may still ask: tokens may go while a long answer is on its way.
     var isStillAdmitted: @Sendable () -> Bool = { true }
+    /// Whether anybody reads a long answer, as far as the connection tells.
+    var isStillThere: @Sendable () -> Bool = { true }
     /// Shared by all that are read.
     var bodies = BodyBudget(limit: GatewayLimits().bodies)
     /// What the answer has to pass when it goes out.

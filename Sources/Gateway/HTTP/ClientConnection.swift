@@ -68,7 +68,10 @@ final class ClientConnection: Sendable {
 
     func forget(_ number: Int) { state.withLock { $0.waiting[number] = nil } }
 
-    fileprivate func close() {
+    /// Whether the client has closed its side.
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    func close() {
         let waiting = state.withLock { state in
             state.isClosed = true
             defer { state.waiting = [:] }

@@ -25,7 +25,9 @@ struct ObservingRoutes {
                 .json(try await door.ask(.adapters, by: call.asker))
             },
             Route(method: .get, path: "/v1/overview", access: .any) { call in
-                .json(try await Overview.json(view.seen(), for: call.identity, dueDays: dueDays, now: now()))
+                let seen = try await view.seen()
+                let evidence = try Overview.Evidence(seen, for: call.identity, dueDays: dueDays, now: now())
+                return .json(try Overview.json(seen, evidence, for: call.identity))
             },
             Route(method: .get, path: "/v1/events", access: .any, handle: events),
             Route(method: .get, path: "/metrics", access: .any, query: nil, handle: measured),
@@ -75,13 +77,13 @@ struct ObservingRoutes {
         let place = ViewPlace(views, call.asker)
         let body = ResponseBody { writer in
             defer { place.leave() }
-            var last = Data()
+            var last: Sight?
             var silent = 0
-            while !draining.isOn, call.isStillAdmitted() {
-                let next = await Self.event(view, call.identity, dueDays, now())
-                if next != last {
-                    try await writer.write(ByteBuffer(bytes: next))
-                    (last, silent) = (next, 0)
+            while !draining.isOn, call.isStillAdmitted(), call.isStillThere() {
+                let (sight, event) = await Self.event(view, call.identity, dueDays, now())
+                if sight != last {
+                    try await writer.write(ByteBuffer(bytes: event))
+                    (last, silent) = (sight, 0)
                 } else if silent >= Self.silence {
                     try await writer.write(ByteBuffer(string: ": still here\n\n"))
                     silent = 0
@@ -103,12 +105,24 @@ struct ObservingRoutes {
     /// Seconds after which a proxy may think that a silent stream is dead.
     private static let silence = 10
 
-    private static func event(_ view: ClusterView, _ identity: Identity?, _ dueDays: Int, _ now: Date) async -> Data {
+    /// What tells one event from the next.
+    enum Sight: Equatable {
+        case overview(StatusReply, Overview.Evidence)
+        case problem(Data)
+    }
+
+    static func event(
+        _ view: ClusterView, _ identity: Identity?, _ dueDays: Int, _ now: Date
+    ) async -> (sight: Sight, bytes: Data) {
         do {
-            let json = try await Overview.json(view.seen(), for: identity, dueDays: dueDays, now: now)
-            return Data("event: overview\ndata: ".utf8) + json + Data("\n\n".utf8)
+            let seen = try await view.seen()
+            let evidence = try Overview.Evidence(seen, for: identity, dueDays: dueDays, now: now)
+            let json = try Overview.json(seen, evidence, for: identity)
+            let bytes = Data("event: overview\ndata: ".utf8) + json + Data("\n\n".utf8)
+            return (.overview(seen.status.withoutAges, evidence), bytes)
         } catch {
-            return Data("event: problem\ndata: ".utf8) + Problem(error).json + Data("\n\n".utf8)
+            let json = Problem(error).json
+            return (.problem(json), Data("event: problem\ndata: ".utf8) + json + Data("\n\n".utf8))
         }
     }
 }
@@ -133,31 +147,4 @@ private final class ViewPlace: Sendable {
     }
 
     deinit { leave() }
-}
-
-/// What the dashboard shows: the status, and for whom it concerns the requests and the audit log's head.
-enum Overview {
-    private struct Parts: Encodable {
-        var pending: [DueRequest]?
-        var latest: [DueRequest]?
-        var auditHead: AuditReply.Entry?
-    }
-
-    /// The coordinator's status as it wrote it; for whom requests do not concern `StatusReply.withoutRequests`.
-    static func status(_ seen: ClusterView.Seen, for identity: Identity?) throws -> Data {
-        guard let identity, !identity.has(oneOf: [.forget, .audit]) else { return seen.body }
-        return try ReplyCoding.show(seen.status.withoutRequests)
-    }
-
-    static func json(_ seen: ClusterView.Seen, for identity: Identity?, dueDays: Int, now: Date) throws -> Data {
-        var parts = Parts()
-        if identity?.has(oneOf: [.forget, .audit]) ?? true {
-            parts.pending = try seen.pending.map { try DueRequest($0, dueDays: dueDays, now: now) }
-            parts.latest = try seen.latest.map { try DueRequest($0, dueDays: dueDays, now: now) }
-        }
-        if identity?.has(oneOf: [.audit]) ?? true { parts.auditHead = seen.auditHead }
-        // The status is JSON already.
-        return try Data(#"{"status":"#.utf8) + status(seen, for: identity) + Data(#","evidence":"#.utf8)
-            + ReplyCoding.show(parts) + Data("}".utf8)
-    }
 }

@@ -111,10 +111,10 @@ struct TestGateway {
 
     func ask(
         _ method: HTTPRequest.Method, _ path: String, bytes: [UInt8]?, headers: [String: String] = [:],
-        host: String = "localhost", ends: SocketEnds? = nil
+        host: String = "localhost", over connection: ClientConnection? = nil, ends: SocketEnds? = nil
     ) async throws -> Answer {
         let request = Self.request(method, path, bytes: bytes, headers: headers, host: host)
-        let response = await responder.answer(request, over: nil, ends)
+        let response = await responder.answer(request, over: connection, ends)
         let collected = Locked(Data())
         try await response.body.write(CollectingWriter(collected: collected))
         return Answer(status: response.status.code, headers: response.headers, body: collected.withLock { $0 })

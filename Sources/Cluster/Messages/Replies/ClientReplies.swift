@@ -270,7 +270,7 @@ public struct EvaluateReply: Codable, Sendable {
 }
 
 /// What `status` shows: the logic's report and the ledger's numbers, side by side in one object.
-public struct StatusReply: Codable, Sendable {
+public struct StatusReply: Codable, Equatable, Sendable {
     public var report: StatusReport
     public var statistics: LedgerStatistics
     /// τ and n in force.
