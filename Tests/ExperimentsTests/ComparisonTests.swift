@@ -119,7 +119,7 @@ struct ComparisonTests {
         #expect(report.parts?.first?.means == report.paired?.first?.means)
     }
 
-    @Test("A correction that a cluster would not publish is refused, in a row and in a sequence; the others stand")
+    @Test("A correction that a cluster would not publish is shown as it is, marked, in a row and in a sequence")
     func refused() throws {
         let shop = try ComparisonShop()
         var settings = ComparisonShop.settings()
@@ -129,14 +129,17 @@ struct ComparisonTests {
         let report = try ComparisonShop.run(#require(try shop.cases(options, settings: settings).first))
         for method in [ComparisonMethod.ifru, .ifruDirect] {
             let row = try #require(report.row(method))
-            #expect(row.failure?.hasPrefix("refused, as in a cluster") == true, "\(row.failure ?? "")")
-            #expect(row.completeness == nil && row.effort == nil)
+            #expect(row.refused?.hasPrefix("refused, as in a cluster") == true, "\(row.failure ?? "")")
+            #expect(row.failure == nil && row.completeness != nil && row.effort != nil)
         }
-        #expect(report.row(.original)?.failure == nil && report.row(.retrain)?.failure == nil)
+        #expect(Set(report.rows.filter { $0.refused != nil }.map(\.method)) == [.ifru, .ifruDirect])
+        #expect(report.intervals.contains { $0.method == .ifru })
         let followed = report.sequences.filter { $0.method == .ifru }
         #expect(followed.count == 2)
-        #expect(followed.allSatisfy { $0.failure?.hasPrefix("refused") == true && $0.divergence == nil })
-        #expect(report.summaries.first { $0.method == .ifru }?.failed == 1)
+        #expect(followed.allSatisfy { $0.refused?.hasPrefix("refused") == true && $0.divergence != nil })
+        let summary = try #require(report.summaries.first { $0.method == .ifru })
+        #expect(summary.failed == 0 && summary.refused == 1 && summary.refusal == report.row(.ifru)?.refused)
+        #expect(report.driftSummaries.filter { $0.method == .ifru }.map(\.refused) == [1, 1])
         // Prepared as a worker does, by every prompt.
         #expect(report.cases.map(\.influenceReferences) == [report.cases[0].training])
     }

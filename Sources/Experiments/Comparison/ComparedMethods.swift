@@ -10,6 +10,8 @@ struct ComparedOutcome {
     var preparation = PhaseCost()
     var request = PhaseCost()
     var parameters = 0
+    /// Why a cluster would not publish it; nil: it would.
+    var refused: String?
 }
 
 /// Every method of a comparison, applied to one request at a time, from the data before any.
@@ -78,11 +80,12 @@ struct ComparedMethods {
                 try IFRU.unlearn(
                     model: work.model, tokenizer: work.tokenizer, adapter: original.adapter, preparation: preparation,
                     request: step.request, retained: step.after.training.map(\.sample), configuration: configuration,
-                    isCancelled: work.isCancelled
-                ).accepted(under: configuration)
+                    isCancelled: work.isCancelled)
             }
-            return approximate(
+            var outcome = approximate(
                 result.corrected.adapter, preparation: preparation.cost, request: result.report.total)
+            outcome.refused = RefusedCorrection(result, under: configuration)?.description
+            return outcome
         case .apaD: return try apa(.decomposed, after: step)
         case .apaND: return try apa(.nonDecomposed, after: step)
         case .apaSliced: return try apa(.nonDecomposed, after: step, inSlices: true)
@@ -205,6 +208,14 @@ struct RefusedCorrection: Error, CustomStringConvertible {
     var reason: ApproximateError
 
     var description: String { "refused, as in a cluster, which trains anew instead: \(reason)" }
+
+    init(reason: ApproximateError) { self.reason = reason }
+
+    /// nil: a cluster would publish it.
+    init?(_ result: IFRU.Result, under configuration: IFRUConfiguration) {
+        guard let reason = result.refusal(under: configuration) else { return nil }
+        self.reason = reason
+    }
 
     /// Names what stops an approximate method as what it is.
     static func naming<Outcome>(_ body: () throws -> Outcome) throws -> Outcome {

@@ -39,9 +39,11 @@ extension ComparisonDescription {
                 + "\(SpilloverFinding.fewestPrompts) rebuilt prompts of more than one seed"),
         ComparisonDescription(
             name: "refused",
-            text: "a correction by E2URec or IFRU that a cluster would not publish (a prediction that does not hold, a "
-                + "preparation too large for a worker): a cluster trains the shard anew then, so its row has the reason and "
-                + "no numbers, and a sequence is not followed any further"),
+            text: "a correction by IFRU that a cluster would not publish, since a prediction does not hold or retained "
+                + "answers move too far: a cluster trains the shard anew then, and has Retrain's answers at Retrain's cost "
+                + "on top of the request's; the numbers of the row, also in differences, spillover and a sequence, are of "
+                + "the correction as computed; where a cluster comes to no correction by IFRU or E2URec (a preparation too "
+                + "large for a worker) the row has the reason and no numbers"),
         ComparisonDescription(
             name: "IFRU",
             text:

@@ -57,6 +57,7 @@ struct ComparisonJudge {
                 training: outcome.training, preparation: outcome.preparation, request: outcome.request,
                 parameters: outcome.parameters,
                 speedup: outcome.request.seconds > 0 ? retrained.cost.seconds / outcome.request.seconds : nil)
+            row.refused = outcome.refused
         } catch UnlearningError.cancelled {
             throw UnlearningError.cancelled
         } catch {

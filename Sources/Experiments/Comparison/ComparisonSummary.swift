@@ -30,6 +30,9 @@ public struct ComparisonSummary: Codable, Hashable, Sendable {
     public var rows: Int
     public var failed: Int
     public var failure: String?
+    /// Rows whose correction a cluster would refuse, and why the first of them; their numbers count.
+    public var refused: Int
+    public var refusal: String?
     /// Over the whole forget set, and over its deleted and its rebuilt prompts apart.
     public var jensenShannon: Statistic?
     public var deletedJensenShannon: Statistic?
@@ -59,6 +62,8 @@ public struct ComparisonSummary: Codable, Hashable, Sendable {
         self.rows = rows.count
         failed = rows.count { $0.failure != nil }
         failure = rows.lazy.compactMap(\.failure).first
+        refused = rows.count { $0.refused != nil }
+        refusal = rows.lazy.compactMap(\.refused).first
         func statistic(_ value: (ComparisonRow) -> Double?) -> Statistic? { Statistic(rows.compactMap(value)) }
         jensenShannon = statistic { $0.completeness?.divergence.jensenShannon }
         deletedJensenShannon = statistic { $0.completeness?.deleted?.jensenShannon }
@@ -95,6 +100,9 @@ public struct DriftSummary: Codable, Hashable, Sendable {
     public var requestSeconds: Statistic?
     public var preparationSeconds: Statistic?
     public var failure: String?
+    /// Seeds in which a cluster would have refused one of the corrections so far, and why; their numbers count.
+    public var refused: Int
+    public var refusal: String?
 }
 
 extension ComparisonReport {
@@ -126,7 +134,9 @@ extension ComparisonReport {
                     auc: Statistic(points.compactMap { $0.test?.auc }),
                     requestSeconds: Statistic(points.compactMap { $0.request?.seconds }),
                     preparationSeconds: Statistic(points.compactMap { $0.preparation?.seconds }),
-                    failure: points.lazy.compactMap(\.failure).first)
+                    failure: points.lazy.compactMap(\.failure).first,
+                    refused: points.count { $0.refused != nil },
+                    refusal: points.lazy.compactMap(\.refused).first)
             }
         }
     }

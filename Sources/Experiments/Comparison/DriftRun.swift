@@ -26,6 +26,8 @@ struct DriftRun {
         var request = PhaseCost()
         var preparing = PhaseCost()
         var failure: String?
+        /// Why a cluster would not have published the first correction that it would not have.
+        var refused: String?
 
         mutating func take(_ result: ApproximateAdapter, cost: PhaseCost) {
             adapter = result.adapter
@@ -101,8 +103,11 @@ struct DriftRun {
                 try IFRU.unlearn(
                     model: work.model, tokenizer: work.tokenizer, adapter: track.adapter,
                     provenance: track.provenance, preparation: preparation, request: step.request,
-                    retained: retained, configuration: work.settings.ifru, isCancelled: work.isCancelled
-                ).accepted(under: work.settings.ifru)
+                    retained: retained, configuration: work.settings.ifru, isCancelled: work.isCancelled)
+            }
+            // It is followed all the same: what the method does shows, under its mark.
+            if track.refused == nil {
+                tracks[index].refused = RefusedCorrection(result, under: work.settings.ifru)?.description
             }
             tracks[index].preparation = nil
             if preparation.hasSuccessor {
@@ -166,6 +171,7 @@ struct DriftRun {
                 }
             }
             point.failure = tracks[index].failure
+            point.refused = tracks[index].refused
             points.append(point)
         }
         return points

@@ -167,7 +167,9 @@ public struct ComparisonFigures {
 
     private var spread: String {
         let seeds = Set(report.cases.map(\.seed)).count
-        return seeds > 1 ? "Means of \(seeds) seeds, bars: ± one deviation." : "One seed."
+        let refused = Self.ordered(report.summaries.filter { $0.refused > 0 }.map(\.method)).map(\.name)
+        return (seeds > 1 ? "Means of \(seeds) seeds, bars: ± one deviation." : "One seed.")
+            + (refused.isEmpty ? "" : " A cluster would refuse some of: \(refused.joined(separator: ", ")).")
     }
 
     private static func ordered(_ methods: [ComparisonMethod]) -> [ComparisonMethod] {

@@ -101,6 +101,9 @@ public struct ComparisonRow: Codable, Hashable, Sendable {
     public var retained: Int
     /// Why there is no result; everything below is then nil.
     public var failure: String?
+    /// Why a cluster would not publish the correction and trains anew instead; what follows is of the correction as computed. nil:
+    /// it would, or the report is of an earlier release.
+    public var refused: String?
     public var completeness: Completeness?
     public var utility: Utility?
     public var effort: Effort?
@@ -193,6 +196,9 @@ public struct DriftPoint: Codable, Hashable, Sendable {
     /// Done so far.
     public var requests: Int
     public var failure: String?
+    /// Why a cluster would not have published one of the corrections so far, the first of them; what follows is of the corrections
+    /// as computed. nil: it would have published all, or the report is of an earlier release.
+    public var refused: String?
     /// From an adapter trained from the beginning on what is left, on everything forgotten or rebuilt so far.
     public var divergence: DivergenceSummary?
     /// Of what is deleted by now, and of the old versions of what is rebuilt, apart; nil: there is none, or the report is of an

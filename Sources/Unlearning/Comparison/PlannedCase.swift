@@ -80,7 +80,7 @@ public struct ComparedCases: Codable, Hashable, Sendable {
 
 extension ComparisonPlan {
     /// Raised with every change of what a case computes or reports: files of an earlier release are then computed again.
-    package static let revision = 5
+    package static let revision = 6
 
     /// Everything that `makeCase` and the methods make a case's report from.
     private struct Essence: Encodable {

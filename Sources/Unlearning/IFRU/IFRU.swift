@@ -23,16 +23,24 @@ public enum IFRU {
         /// By how much each row's margin was predicted to change.
         var predicted: [Double]
 
+        /// Why the result may not be used, so that the shard is retrained; nil: it may.
+        ///
+        /// - Parameter configuration: that of the correction.
+        public func refusal(under configuration: IFRUConfiguration) -> ApproximateError? {
+            guard !report.isWithinTolerance else { return nil }
+            guard let found = report.disagreement, found > configuration.tolerance else {
+                return .retainedAnswersMove(cap: configuration.divergenceCap)
+            }
+            return .predictionsDoNotHold(disagreement: found, tolerance: configuration.tolerance)
+        }
+
         /// The result where it may be used: whoever gets an error retrains.
         ///
         /// - Parameter configuration: that of the correction.
         /// - Throws: `ApproximateError.predictionsDoNotHold`, `.retainedAnswersMove`.
         public func accepted(under configuration: IFRUConfiguration) throws -> Result {
-            guard !report.isWithinTolerance else { return self }
-            guard let found = report.disagreement, found > configuration.tolerance else {
-                throw ApproximateError.retainedAnswersMove(cap: configuration.divergenceCap)
-            }
-            throw ApproximateError.predictionsDoNotHold(disagreement: found, tolerance: configuration.tolerance)
+            if let reason = refusal(under: configuration) { throw reason }
+            return self
         }
     }
 

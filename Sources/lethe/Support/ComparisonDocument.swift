@@ -69,7 +69,7 @@ struct ComparisonDocument {
             ],
             summaries.map {
                 [
-                    $0.method.name, cell($0.jensenShannon, 2, scale: 1000),
+                    $0.label, cell($0.jensenShannon, 2, scale: 1000),
                     cell($0.deletedJensenShannon, 2, scale: 1000), cell($0.rebuiltJensenShannon, 2, scale: 1000),
                     cell($0.euclidean), cell($0.membership, 2), cell($0.auc), cell($0.logLoss),
                     median($0.requestSeconds), median($0.speedup),
@@ -100,7 +100,7 @@ struct ComparisonDocument {
             ],
             summaries.map {
                 [
-                    $0.method.name, cell($0.coreLogLoss), cell($0.randomLogLoss), cell($0.edgeLogLoss),
+                    $0.label, cell($0.coreLogLoss), cell($0.randomLogLoss), cell($0.edgeLogLoss),
                     cell($0.spilloverLogLoss), cell($0.accuracy), count($0.trainedTokens), count($0.scoredTokens),
                     count($0.parameters),
                 ]
@@ -113,7 +113,7 @@ struct ComparisonDocument {
         let table = Self.table(
             ["method"] + counts.map { "after \($0)" } + ["all requests, s", "before and between, s"],
             tracks.map { track in
-                [track.method.name] + track.points.map { estimate($0?.distance) }
+                [track.label] + track.points.map { estimate($0?.distance) }
                     + [median(track.last?.requestSeconds), median(track.last?.preparationSeconds)]
             })
         return """

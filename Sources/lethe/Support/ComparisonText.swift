@@ -51,7 +51,7 @@ struct ComparisonText {
                 rows.append([])
                 rows.append(["forget \(summary.kind)"])
             }
-            rows.append(["  " + summary.method.name] + cells(summary))
+            rows.append(["  " + summary.label] + cells(summary))
         }
         return table(rows)
     }
@@ -76,6 +76,7 @@ struct ComparisonText {
         var rows = [
             ["JSD to Retrain, paired", "mean", "± 2 SE", "SE prompts", "SE seeds", "nearer, beyond 2 SE, than"]
         ]
+        let summaries = report.summaries
         var kind: ForgetKind?
         for interval in intervals {
             if interval.kind != kind {
@@ -87,8 +88,9 @@ struct ComparisonText {
             let than = differences.filter {
                 $0.kind == interval.kind && $0.method == interval.method && $0.isNearer
             }
+            let summary = summaries.first { $0.kind == interval.kind && $0.method == interval.method }
             rows.append([
-                "  " + interval.method.name, plain(interval.distance.mean),
+                "  " + (summary?.label ?? interval.method.name), plain(interval.distance.mean),
                 plain(interval.standardError.map { 2 * $0 }), plain(interval.distance.promptError),
                 plain(interval.distance.seedError),
                 than.map(\.than.rawValue).joined(separator: ", "),
@@ -101,14 +103,19 @@ struct ComparisonText {
     var spillover: String {
         report.spillover.map { finding in
             let error = finding.standardError.map { " ± \(decimal(2 * $0, 4))" } ?? ""
-            let verdict =
-                finding.isVisible
-                ? "visible"
-                : finding.prompts < SpilloverFinding.fewestPrompts
-                    ? "not judged on fewer than \(SpilloverFinding.fewestPrompts)" : "not told from none"
-            return "spillover, forget \(finding.kind), rebuilt prompts: \(finding.prompts): JSD with less without "
-                + "\(decimal(finding.difference.mean, 4))\(error), \(verdict)"
+            return "spillover, forget \(finding.kind), rebuilt prompts: \(finding.prompts), seeds: "
+                + "\(finding.difference.seeds): JSD of IFRU less that without spillover "
+                + "\(decimal(finding.difference.mean, 4))\(error), \(verdict(of: finding))"
         }.joined(separator: "\n")
+    }
+
+    private func verdict(of finding: SpilloverFinding) -> String {
+        if finding.isVisible { return "visible" }
+        if finding.prompts < SpilloverFinding.fewestPrompts {
+            return "not judged on fewer than \(SpilloverFinding.fewestPrompts) prompts"
+        }
+        if finding.difference.seeds < 2 { return "not judged on one seed" }
+        return finding.difference.tells ? "farther with spillover" : "not told from none"
     }
 
     private func estimate(_ distance: DistanceEstimate?) -> String {
@@ -142,7 +149,7 @@ struct ComparisonText {
         return table(
             [header]
                 + tracks.map { track in
-                    ["  " + track.method.name] + track.points.map { estimate($0?.distance) }
+                    ["  " + track.label] + track.points.map { estimate($0?.distance) }
                         + [cell(track.last?.requestSeconds, 2), cell(track.last?.preparationSeconds, 2)]
                 })
     }
@@ -154,7 +161,21 @@ struct ComparisonText {
         let points = report.driftSummaries.compactMap { point in
             point.failure.map { "failed: \(point.method.name), sequence, after \(point.requests): \($0)" }
         }
-        return (rows + points).joined(separator: "\n")
+        return (rows + points + refusals).joined(separator: "\n")
+    }
+
+    private var refusals: [String] {
+        let rows = report.summaries.filter { $0.refused > 0 }.map {
+            "\($0.method.name), forget \($0.kind), \($0.refused) of \($0.rows), the numbers are of it as computed: "
+                + ($0.refusal ?? "")
+        }
+        let tracks = report.driftTracks.tracks.compactMap { track in
+            track.points.lazy.compactMap { $0 }.first { $0.refused > 0 }.map {
+                "\($0.method.name), sequence, after \($0.requests) and later, the numbers are of it as computed: "
+                    + ($0.refusal ?? "")
+            }
+        }
+        return (rows + tracks).map { "a correction by " + $0 }
     }
 
     private var notes: String {
@@ -179,6 +200,11 @@ struct ComparisonText {
     }
 }
 
+extension ComparisonSummary {
+    /// With a mark where a cluster would refuse.
+    var label: String { method.name + (refused > 0 ? " (refused \(refused) of \(rows))" : "") }
+}
+
 extension ComparisonReport {
     /// How each method went through the sequence.
     struct DriftTrack {
@@ -186,6 +212,8 @@ extension ComparisonReport {
         /// One for each count of requests; nil where there is none.
         var points: [DriftSummary?]
         var last: DriftSummary? { points.lazy.compactMap { $0 }.last }
+        /// With a mark where a cluster would refuse.
+        var label: String { method.name + (points.contains { $0?.refused ?? 0 > 0 } ? " (refused)" : "") }
     }
 
     /// The counts of requests after which anything was measured, and every method that was followed.

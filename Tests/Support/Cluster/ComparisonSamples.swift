@@ -42,6 +42,7 @@ extension ComparisonReport {
             var report = try? Toy.executor().compare(
                 .sample(seed: .max, base: Toy.base), progress: { _ in }, isCancelled: { false })
         else { return ComparisonReport() }
+        report.rows[0].refused = "predicted and actual answers disagree"
         report.rows[1].failure = "there is nothing to forget"
         (report.rows[1].completeness, report.rows[1].utility, report.rows[1].effort) = (nil, nil, nil)
         return report
