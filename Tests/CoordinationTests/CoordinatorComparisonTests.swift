@@ -236,7 +236,20 @@ struct CoordinatorComparisonTests {
         fixture.hello("a")
         fixture.ask(.train, id: "t")
         fixture.ask(.stop(operation: "t"), id: "s")
-        #expect(fixture.errors.map(\.code) == [.invalidRequest])
+        #expect(fixture.errors.map(\.code) == [.cannotBeStopped])
+    }
+
+    @Test("A case that cannot be sent for want of room waits, instead of being tried again and again at once")
+    func noRoom() throws {
+        var fixture = running(cases: 1, workers: ["a"])
+        let task = try #require(given(fixture).first?.task)
+        let full = ClientError(code: .diskFull, message: "no space")
+        fixture.feed(.undelivered(peer: fixture.peer("a"), task: task, full))
+        #expect(given(fixture).isEmpty)
+        fixture.wait(Int64(CoordinatorLimits.fullDiskSeconds) * 1000 + 1000, beating: ["a"])
+        let again = try #require(given(fixture).first)
+        fixture.say(.compared(task: again.task, report(5)), by: "a")
+        #expect(end(of: &fixture).result?.cases.map(\.seed) == [5])
     }
 
     @Test("A comparison that nobody asks for ends by itself; each question gives it its time anew")

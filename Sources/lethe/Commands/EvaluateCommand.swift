@@ -1,4 +1,5 @@
 import ArgumentParser
+import Client
 import Experiments
 import Foundation
 import Messages
@@ -115,7 +116,16 @@ struct EvaluateCommand: ParsableCommand {
 
     private func end(_ operation: String) throws {
         try client.withClient { coordinator in
-            let reply = try coordinator.call(.stop(operation: operation))
+            let reply: CoordinatorClient.Reply
+            do {
+                reply = try coordinator.call(.stop(operation: operation))
+            } catch let error as ClientError where error.code == .invalidRequest {
+                // What has the right form and cannot be stopped has another code.
+                throw ClientError(
+                    code: error.code,
+                    message: "nothing was stopped: the coordinator is of an older release, which knows no such "
+                        + "request; upgrade it (\(error.message))")
+            }
             try client.output.emit(json: reply.body) {
                 let report = try ReplyCoding.decode(OperationReply<ComparedCases>.self, from: reply.body).report
                 let isStopped = report.error?.code == .stopped

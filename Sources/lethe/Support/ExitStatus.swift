@@ -47,7 +47,7 @@ enum ExitStatus: Int32 {
                 .notReady
             case .unknownUser, .unknownItem, .unknownInteraction, .invalidRequest, .unknownOperation, .unknownRequest,
                 .unknownAdapter, .unknownStage, .unknownWorker, .noCopies, .requestConflict, .methodNotAvailable,
-                .tooLarge:
+                .tooLarge, .cannotBeStopped:
                 .badInput
             default: .failed
             }

@@ -38,7 +38,7 @@ extension Coordinator {
     mutating func giveComparison(to worker: KnownWorker) {
         guard let peer = worker.peer, hasOnlyCopies(worker.id), shardToTrain(by: worker) == nil else { return }
         for operation in operations.readers
-        where operation.state == .running {
+        where operation.state == .running && !isPaused(.operation(operation.id)) {
             guard case .compare(let comparison) = operation.course, let cases = operation.cases,
                 worker.comparedMethods.isSuperset(of: comparison.options.methods),
                 let index = cases.todo.firstIndex(where: {
@@ -240,11 +240,11 @@ extension ClientError {
 
     static func cannotBeStopped(_ id: String, kind: String) -> ClientError {
         ClientError(
-            code: .invalidRequest,
+            code: .cannotBeStopped,
             message: "operation \(id.clipped) cannot be stopped: a \(kind) request that was accepted is carried out")
     }
 
     static func noComparison(_ id: String) -> ClientError {
-        ClientError(code: .invalidRequest, message: "operation \(id) is no comparison of methods")
+        ClientError(code: .invalidRequest, message: "operation \(id.clipped) is no comparison of methods")
     }
 }

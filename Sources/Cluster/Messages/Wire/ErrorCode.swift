@@ -32,6 +32,8 @@ extension ErrorCode {
     public static let oneLabel = ErrorCode(rawValue: "one-label")
     public static let promptsDiffer = ErrorCode(rawValue: "prompts-differ")
     public static let requestConflict = ErrorCode(rawValue: "request-conflict")
+    /// What was accepted is carried out.
+    public static let cannotBeStopped = ErrorCode(rawValue: "cannot-be-stopped")
     /// An operation was given up, by somebody or because nobody asked for it.
     public static let stopped = ErrorCode(rawValue: "stopped")
     public static let tooLarge = ErrorCode(rawValue: "too-large")
