@@ -6,12 +6,12 @@ import Testing
 @Suite("A worker that needs long to hand a stage on")
 struct LateStageTests {
     /// "b" has the trained shard 0 and wants its stages; those who are drained have them.
-    private func wanted(of holders: [String]) throws -> CoordinatorFixture {
+    private func wanted(of holders: [String], stages: [String: [String]] = [:]) throws -> CoordinatorFixture {
         var fixture = CoordinatorFixture.inSlices(CoordinatorFixture.snapshot(shards: 1, adapters: true))
         fixture.hello("b", copies: [.of(0, "m0")])
         fixture.wait(4000, beating: ["b"])
         for holder in holders {
-            fixture.hello(holder, copies: [.of(0, "m0", stages: ["s1", "s2"])])
+            fixture.hello(holder, copies: [.of(0, "m0", stages: stages[holder] ?? ["s1", "s2"])])
             fixture.order(.drain, holder)
         }
         fixture.say(.wants(shard: 0, manifest: "m0", stages: ["s3", "s2", "s1"]), by: "b")
@@ -59,5 +59,20 @@ struct LateStageTests {
         #expect(fixture.stagesSent(to: "b") == ["s2"])
         fixture.say(.handed(task: hands[1].task, .of("s2")), by: hands[1].worker)
         #expect(fixture.stagesSent(to: "b").isEmpty)
+    }
+
+    @Test("What somebody else was asked for meanwhile is taken as well, and asked for once")
+    func another() throws {
+        var fixture = try wanted(of: ["a", "c"], stages: ["a": ["s2"], "c": ["s1"]])
+        let first = try #require(fixture.hands.first)
+        fixture.wait(31_000, beating: ["a", "b", "c"])
+        let second = try #require(fixture.hands.first)
+        #expect(first.worker == "a" && second.worker == "c" && second.name == "s1")
+        fixture.say(.handed(task: first.task, .of("s2")), by: "a")
+        #expect(fixture.stagesSent(to: "b") == ["s2"])
+        fixture.say(.holds(.of(0, "m0", stages: ["s2"])), by: "b")
+        #expect(fixture.hands.isEmpty)
+        fixture.say(.handed(task: second.task, .of("s1")), by: "c")
+        #expect(fixture.stagesSent(to: "b").first == "s1")
     }
 }

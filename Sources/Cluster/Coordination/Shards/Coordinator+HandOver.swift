@@ -38,6 +38,8 @@ extension Coordinator {
                 "a stage of shard \(want.shard) goes from worker \(worker.title) to worker \(receiver.title)",
                 worker: receiver.id, shard: want.shard)
             let until = now.advanced(bySeconds: CoordinatorLimits.handSeconds)
+            // Whoever was asked instead may have begun to send: that is taken like anything that comes late.
+            if !isInTime { want.passOver() }
             want.delivering = StageWant.Delivery(task: id, name: stage.name, holder: worker.id, until: until)
             // What a training waits for does not count before it is there: its worker may be unable to keep any.
             want.pass(stage.name, at: isTraining(for: want) ? nil : now)
