@@ -125,4 +125,33 @@ struct DisputedHeirTests {
         fixture.say(.staged(task: cast.given, StageReportSamples.stage, adapter: [1]), by: cast.trainer)
         #expect(!fixture.commands.contains { if case .publish = $0.command { true } else { false } })
     }
+
+    @Test("Whoever has data of it deletes that where the next request comes before the dispute has an end")
+    func forgottenMeanwhile() throws {
+        var (fixture, cast) = try checked()
+        fixture.say(trained(cast.check, shard: -1, "x"), by: cast.checker)
+        let dispute = try #require(fixture.commands.first)
+        fixture.feed(.ledger(dispute.id, .committed(forgotten(before))))
+        #expect(!fixture.isReleased(cast.trainer))
+        fixture.feed(.ledgerChanged(again))
+        #expect(fixture.isReleased(cast.trainer) && fixture.isReleased(cast.other))
+        #expect(!fixture.assignments.contains { $0.worker == cast.trainer || $0.worker == cast.other })
+        var given = fixture.assignments
+        for name in [cast.trainer, cast.other] {
+            fixture.say(.released(shard: 0), by: name)
+            given += fixture.assignments
+        }
+        fixture.wait(4000, beating: everybody)
+        given += fixture.assignments
+        #expect(given.contains { $0.trains && $0.manifest == "m0-again" })
+    }
+
+    /// Somebody else was forgotten from shard 0 after that.
+    private var again: LedgerSnapshot {
+        var snapshot = forgotten(before)
+        snapshot.shards[0].manifest = "m0-again"
+        snapshot.pendingForgets.append(
+            LedgerSnapshot.PendingForget(id: "g", received: Date(timeIntervalSince1970: 1), waitingFor: [0]))
+        return snapshot
+    }
 }

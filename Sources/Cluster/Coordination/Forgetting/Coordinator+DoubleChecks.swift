@@ -53,7 +53,11 @@ extension Coordinator {
         for index in affected.sorted() {
             guard let check = check(of: index) else { continue }
             let isKept = shard(index)?.manifest == check.manifest && (check.isDisputed || choices.isChosen(index))
-            if !isKept { checks.end(index) }
+            if isKept { continue }
+            checks.end(index)
+            // Nobody came to know who was right. Stages of slices that the new data has as well are named as before, and a training
+            // would go on from them.
+            if check.isDisputed { for worker in roster.liveHolders(of: index) { distrust(worker, shard: index) } }
         }
         for (_, entry) in concerned {
             for index in entry.shards where check(of: index) == nil && entry.check(of: index)?.hasEnded != true {
@@ -143,7 +147,8 @@ extension Coordinator {
         }
     }
 
-    /// A worker whose training gave other bytes may hold stages that are as wrong: it lets go of whatever it has of the shard.
+    /// A worker that did not come to the right bytes, as far as is known, may hold stages that are as wrong: it lets go of whatever
+    /// it has of the shard.
     private mutating func distrust(_ worker: String, shard: Int) {
         guard settings.configuration.training.slices > 1, let known = roster[worker], let peer = known.peer,
             var copy = known.copy(of: shard)
@@ -154,8 +159,8 @@ extension Coordinator {
         roster.update(worker) { $0.setCopy(copy) }
         alarms.add(.shard(shard), at: now.advanced(bySeconds: CoordinatorLimits.releaseAgainSeconds))
         log(
-            "worker \(title(of: worker)) lets go of shard \(shard), which it trained to other bytes", worker: worker,
-            shard: shard)
+            "worker \(title(of: worker)) lets go of shard \(shard), about whose training workers disagreed",
+            worker: worker, shard: shard)
         send(.release(shard: shard), to: peer)
     }
 
