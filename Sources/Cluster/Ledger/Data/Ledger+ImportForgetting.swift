@@ -110,7 +110,7 @@ extension Ledger {
     ) throws -> (rows: [PersonLookup: [StagedRow]], rewritten: [Int: StagedImports.OwnBatch]) {
         var rows: [PersonLookup: [StagedRow]] = [:]
         var rewritten: [Int: StagedImports.OwnBatch] = [:]
-        var (newKeys, left) = (NewKeys(), items)
+        var left = items
         let before = try ownBatches(staged.importID, db)
         for sequence in staged.sequences {
             guard let old = before[sequence], let parted = try staged.parted(from: people, sequence) else { continue }
@@ -121,7 +121,7 @@ extension Ledger {
             var batch = parted.rest
             batch.refusedItems += left.sorted().map { leftItem(staged.importID, $0) }
             left = []
-            let made = try newKeys.next(self)
+            let made = try takeKey()
             let own = StagedImports.OwnBatch(file: old.file + 1, key: made.key)
             var folder = stagedImports
             folder.own[sequence] = own
@@ -135,7 +135,6 @@ extension Ledger {
             // What is left is deleted at the next start.
             afterCommit.append { [self] in try? stagedImports.remove([place]) }
         }
-        newKeys.leave(self)
         return (rows, rewritten)
     }
 

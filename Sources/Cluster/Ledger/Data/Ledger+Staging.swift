@@ -90,7 +90,7 @@ extension Ledger {
                 if let last { batch.rows.append(StagedRow(lookup: last.lookup, interaction: new)) }
             }
             _ = try importKey(importID, db)
-            let own = try makeKey()
+            let own = try takeKey()
             try stagedImports.write(batch, importID: importID, sequence: sequence, key: own.key)
             try db.execute(
                 sql: """
@@ -104,20 +104,13 @@ extension Ledger {
         }
     }
 
-    func makeKey() throws -> (reference: KeyReference, key: SymmetricKey) {
-        guard let made = try makeKeys(1).first else {
-            throw LedgerError.storage(path: keys.folder.path, reason: "no key was made")
-        }
-        return made
-    }
-
     /// The key of an import in progress, of those batches that have none of their own; made with its first batch.
     func importKey(_ importID: String, _ db: Database) throws -> SymmetricKey {
         if let known = try importReference(importID, db) {
             guard let key = try livingKey(known) else { throw LedgerError.unknownImport(id: importID) }
             return key
         }
-        let made = try makeKey()
+        let made = try takeKey()
         try db.execute(
             sql: "INSERT INTO imports (import, slot, key) VALUES (?, ?, ?)",
             arguments: [importID, made.reference.slot, made.reference.id])

@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import GRDB
 import Messages
@@ -12,7 +11,6 @@ struct Rebuilding {
     let new: PromptContext
     var summaries = Summaries()
     var uses = CatalogueCounts()
-    var keys = NewKeys()
     /// Of the shards that have an adapter.
     private let epochs: [Int: Int64]
     private let namesShortened: Bool
@@ -55,40 +53,16 @@ struct Rebuilding {
         } else if before?.person == after {
             return
         }
-        try ledger.write(change, &summaries, uses: &uses, newKey: { try keys.next(ledger) }, db)
+        try ledger.write(change, &summaries, uses: &uses, newKey: ledger.takeKey, db)
         outcome.promptsAdded += change.difference.added.count
         outcome.promptsRebuilt += change.difference.rebuilt.count
         outcome.promptsRemoved += change.difference.deleted.count
     }
 }
 
-/// Keys are made durable many at a time.
-struct NewKeys {
-    private var made: [(reference: KeyReference, key: SymmetricKey)] = []
-    private var count = 1
-
-    mutating func next(_ ledger: Ledger) throws -> (reference: KeyReference, key: SymmetricKey) {
-        if made.isEmpty {
-            made = try ledger.makeKeys(count)
-            count = min(2 * count, 4096)
-        }
-        guard let next = made.popLast() else {
-            throw LedgerError.storage(path: ledger.keys.folder.path, reason: "no key was made")
-        }
-        return next
-    }
-
-    /// Those that nobody got are nobody's.
-    mutating func leave(_ ledger: Ledger) {
-        ledger.keyChanges.obsolete += made.map(\.reference)
-        made = []
-    }
-}
-
 extension Ledger {
     /// Writes what was counted. Returns the shards whose manifest is another one now, in order.
     func finish(_ rebuilding: inout Rebuilding, _ db: Database) throws -> [Int] {
-        rebuilding.keys.leave(self)
         let uses = rebuilding.uses
         afterWriting.append { [self] in cachedCatalogue?.count(uses) }
         let changed = try write(rebuilding.summaries, db)

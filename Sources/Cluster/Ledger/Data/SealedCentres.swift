@@ -83,9 +83,7 @@ extension Ledger {
     }
 
     private func insert(centres: some DataProtocol, dimension: Int, time: Int64, _ db: Database) throws {
-        guard let made = try makeKeys(1).first else {
-            throw LedgerError.storage(path: keys.folder.path, reason: "no key was made")
-        }
+        let made = try takeKey()
         try db.execute(
             sql: "INSERT INTO partition (id, dimension, centres, time, slot, key) VALUES (1, ?, ?, ?, ?, ?)",
             arguments: [

@@ -71,7 +71,7 @@ extension Ledger {
                 keyChanges.obsolete.append(reference)
             }
         }
-        var made = try takeKeys(sums.count { $0.summary.prompts > 0 && kept[$0.place] == nil })
+        var made = try takeKeysOfSums(sums.count { $0.summary.prompts > 0 && kept[$0.place] == nil })
         for (place, summary) in sums {
             guard summary.prompts > 0 else {
                 try db.execute(sql: "DELETE FROM sums WHERE place = ?", arguments: [place.name])
@@ -118,7 +118,7 @@ extension Ledger {
                 if let reference = KeyReference(readable: row) { keyChanges.obsolete.append(reference) }
             }
             try db.execute(sql: "DELETE FROM sums")
-            for (sum, made) in zip(sums, try takeKeys(sums.count)) {
+            for (sum, made) in zip(sums, try takeKeysOfSums(sums.count)) {
                 try insert(sum: sum.sum, of: sum.place, made, db)
             }
             try Meta.purgePending.set(true, db)

@@ -102,9 +102,7 @@ extension Ledger {
         }
         guard state.trainedManifest == state.manifest else { return try note(.dataChanged, shard: shard, db) }
         let provenance = report?.correction.map { AdapterProvenance.approximate($0.provenance) } ?? .trained
-        guard let changes = try makeKeys(1).first else {
-            throw LedgerError.storage(path: keys.folder.path, reason: "no key was made")
-        }
+        let changes = try takeKey()
         try db.execute(
             sql: """
                 INSERT INTO corrections (shard, method, original, provenance, time, slot, key, changes_slot, changes_key)

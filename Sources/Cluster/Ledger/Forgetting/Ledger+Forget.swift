@@ -92,7 +92,7 @@ extension Ledger {
         forgetRevision += 1
         let wasTuned = try isTuned(db)
         var dropped: [Int: String] = [:]
-        var (summaries, uses, keys) = (Summaries(), CatalogueCounts(), NewKeys())
+        var (summaries, uses) = (Summaries(), CatalogueCounts())
         var changes = CorrectionChanges()
         for importID in selection.imports.sorted() { try clearStaging(importID, db) }
         for tombstone in selection.tombstones { try bury(tombstone, db) }
@@ -117,10 +117,9 @@ extension Ledger {
                 touched.people.insert(person.id)
                 forgottenLately.note(person.id)
             }
-            try write(forgetting.change, &summaries, uses: &uses, newKey: { try keys.next(self) }, db)
+            try write(forgetting.change, &summaries, uses: &uses, newKey: takeKey, db)
         }
         try changes.flush(self, db)
-        keys.leave(self)
         // Whose record was damaged may have counted before that was seen.
         if !uses.likes.isEmpty || !(selection.damaged + selection.partlyDamaged).isEmpty { touched.changesLikes = true }
         try removeItems(uses, keepsAll: selection.keepsItems, db)

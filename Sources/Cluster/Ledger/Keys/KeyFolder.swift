@@ -28,6 +28,8 @@ package final class KeyFolder {
     package let folder: URL
     /// Slots that hold a key.
     package var used: Int { (slots?.capacity ?? 0) - free.count - unsettled.count }
+    /// How often the disk was waited for since the folder was opened.
+    var syncs: Int { slots?.syncs ?? 0 }
     private var slots: KeySlotFile?
     private var lock: LockFile?
     private let wrapping: SymmetricKey?
@@ -93,8 +95,10 @@ package final class KeyFolder {
 
     /// Makes random keys, each in a slot of its own. All are durable when this returns, after one sync.
     ///
+    /// - `isAwaited`: false: they are durable with the next sync, for whose keys are no loss; until then a loss of power may leave
+    ///   anything in their slots but a key of before.
     /// - Throws: `LedgerError.diskFull`, `.storage`, `.replaced`; no key was made then.
-    package func make(_ count: Int) throws -> [(KeyReference, SymmetricKey)] {
+    package func make(_ count: Int, isAwaited: Bool = true) throws -> [(KeyReference, SymmetricKey)] {
         let file = try writable()
         if !unsettled.isEmpty { try overwrite([], in: file) }
         guard count > 0 else { return [] }
@@ -117,8 +121,10 @@ package final class KeyFolder {
             }
         }
         try interrupt?(.written)
-        try file.sync()
-        try interrupt?(.synced)
+        if isAwaited {
+            try file.sync()
+            try interrupt?(.synced)
+        }
         unsettled = []
         return made
     }

@@ -18,6 +18,7 @@ final class KeySlotFile {
     /// Slots that the first page may speak of already, after a growth that failed: the file does not get shorter.
     var noted: Int
     let descriptor: Int32
+    private(set) var syncs = 0
     private let (device, inode): (dev_t, ino_t)
 
     /// Makes the file with its first slots; durable when it returns.
@@ -117,6 +118,7 @@ final class KeySlotFile {
 
     /// What was written is on the disk when this returns.
     func sync() throws {
+        syncs += 1
         guard fdatasync(descriptor) == 0 else { throw LedgerError(FileFailure("cannot write", path)) }
     }
 

@@ -29,7 +29,7 @@ extension Ledger {
         if let reference = try reference(ofFile: name, db), let key = try livingKey(reference) {
             return (reference, key)
         }
-        return try makeKey()
+        return try takeKey()
     }
 
     func write(_ bytes: [UInt8], name: String, key: SymmetricKey) throws(LedgerError) {

@@ -9,7 +9,7 @@ import Messages
 ///
 /// The database's is part of the transaction; the folder's follows with the same sync that makes the noise over the given-up
 /// keys durable, and before anything else is committed. Whatever is killed, and whichever of two disks loses its power first, the
-/// folder has the database's present epoch or the one before, and then no key is missing yet.
+/// folder has the database's present epoch or the one before, and then no key is missing yet but of sums, which are counted anew.
 extension Ledger {
     /// In every transaction that makes keys or gives some up.
     func raiseKeyEpoch(_ db: Database) throws {
@@ -48,7 +48,7 @@ extension Ledger {
             // A start that was killed had taken it: what is missing was accepted then, and is on record.
             let isResumed = recorded?.acceptsMissing == true
             // A release before may have lost other keys in a crash.
-            let named = try owners(in: epoch == nil ? ["people"] : nil)
+            let named = try owners(in: epoch == nil ? ["people"] : Self.tablesOfAwaitedKeys)
             let misses = try keys.missing(of: named) > 0
             isWaived = misses && (!isResumed || accepted.contains(.keys))
             guard !isWaived || accepted.contains(.keys) || epoch == nil && accepted.contains(.auditLog) else {

@@ -8,9 +8,9 @@ import Messages
 struct KeyChanges {
     var made: [KeyReference] = []
     var obsolete: [KeyReference] = []
-    /// Made for the calls to come (`takeKeys`); those that are left are given up, too.
+    /// Made for the calls to come (`takeKey`); those that are left are given up, too.
     var spare: [(reference: KeyReference, key: SymmetricKey)] = []
-    /// How many `takeKeys` handed out.
+    /// How many `takeKey` handed out.
     var taken = 0
 }
 
@@ -97,14 +97,6 @@ extension Ledger {
         }
     }
 
-    /// Durable before the transaction that is under way commits.
-    func makeKeys(_ count: Int) throws -> [(reference: KeyReference, key: SymmetricKey)] {
-        guard count > 0 else { return [] }
-        let made = try keys.make(count).map { (reference: $0.0, key: $0.1) }
-        keyChanges.made += made.map(\.reference)
-        return made
-    }
-
     /// Gives up the key of what workers keep of a shard beside prompts: its data is not what it was made from any more.
     func dropKey(ofShard shard: Int, _ db: Database) throws {
         let row = try Row.fetchOne(
@@ -135,6 +127,8 @@ extension Ledger {
     ]
     /// They have no row number.
     private static let batches = "staged_batches"
+    /// Where a key that a transaction named is on the disk before it commits: all but sums (`takeKeysOfSums`).
+    static let tablesOfAwaitedKeys = owners.map(\.0).filter { $0 != "sums" }
 
     /// Everything that has a key. A row that does not say any more which one has none: it is found damaged, and the key is nobody's.
     ///

@@ -46,8 +46,8 @@ extension Ledger {
         let reference = try own.map { try KeyReference(row: $0, in: "shards") }
         var shardKey = try reference.flatMap(livingKey)
 
-        var made = try makeKeys(shardKey == nil ? 1 : 0)
-        if shardKey == nil, let new = made.popLast() {
+        if shardKey == nil {
+            let new = try takeKey()
             // Its slot is damaged, and what is left of the key lies there.
             if let reference { keyChanges.obsolete.append(reference) }
             try db.execute(

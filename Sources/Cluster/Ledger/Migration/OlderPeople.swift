@@ -12,7 +12,6 @@ struct OlderPeople {
     private let context: PromptContext?
     private var summaries = Summaries()
     private var uses = CatalogueCounts()
-    private var keys = NewKeys()
     /// Serial of each shard's adapter.
     private let adapters: [Int: Int64]
     /// Shards whose prompts are not those that the ledger of before had.
@@ -53,7 +52,7 @@ struct OlderPeople {
         let number = try ledger.write(
             change, &summaries, uses: &uses,
             newKey: {
-                let chosen = try known ?? keys.next(ledger)
+                let chosen = try known ?? ledger.takeKey()
                 key = chosen.key
                 return chosen
             }, db)
@@ -95,7 +94,6 @@ struct OlderPeople {
 
     /// Counts, names the manifests by today's definition, and takes over what is kept for corrections.
     mutating func finish(_ old: Database, _ db: Database) throws {
-        keys.leave(ledger)
         let before = try Row.fetchAll(old, sql: "SELECT shard, manifest FROM shards").reduce(into: [Int: String]()) {
             $0[try $1.value("shard", in: "shards")] = try $1.value("manifest", in: "shards")
         }
@@ -131,7 +129,7 @@ struct OlderPeople {
 
     private func takeCorrections(_ old: Database, _ db: Database) throws {
         for shard in try ledger.correctedShards(db) {
-            guard let made = try ledger.makeKeys(1).first else { return }
+            let made = try ledger.takeKey()
             try db.execute(
                 sql: "UPDATE corrections SET changes_slot = ?, changes_key = ? WHERE shard = ?",
                 arguments: [made.reference.slot, made.reference.id, shard])
