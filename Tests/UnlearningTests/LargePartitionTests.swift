@@ -74,6 +74,28 @@ struct LargePartitionTests {
         #expect(most.allSatisfy { $0 > 0.7 }, "\(most)")
     }
 
+    @Test("It is told which samples a centre was made of, also where these are few")
+    func sources() throws {
+        let dealt = try deal()
+        let keys = Set(Self.cloud.samples.map(\.id))
+        #expect(dealt.sources.count == Self.shards)
+        #expect(dealt.sources.allSatisfy { !$0.isEmpty && keys.isSuperset(of: $0) })
+        let plain = Array(Self.cloud.samples.indices.prefix(60))
+        let few = try deal(plain)
+        let places = Dictionary(uniqueKeysWithValues: plain.map { (Self.cloud.samples[$0].id, $0) })
+        for (centre, source) in few.sources.enumerated() {
+            #expect(!source.isEmpty && source == source.sorted())
+            for column in 0..<2 {
+                let values = source.compactMap { places[$0] }.map { Double(Self.cloud.embeddings[2 * $0 + column]) }
+                #expect(few.centres[2 * centre + column] == Float(values.reduce(0, +) / Double(source.count)))
+            }
+        }
+        #expect(few.sources.joined().count == plain.count)
+        // Fewer samples than centres.
+        #expect(try deal([0, 1]).sources.allSatisfy { $0 == ["p0"] || $0 == ["p1"] })
+        #expect(try deal(plain, centres: few.centres).sources.isEmpty)
+    }
+
     @Test("With recorded centres nobody moves them, and fuller shards get less")
     func recorded() throws {
         let first = try deal()

@@ -4,6 +4,18 @@ import Recommendation
 
 // What manifests are the hashes of, and what newcomers are dealt to: sealed.
 extension LedgerSchema {
+    static func partsOfCentres(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- Of whom nothing was forgotten among the people whose embeddings a partition's centre was made of. Of centres that
+                -- a release before recorded there are no rows.
+                CREATE TABLE centre_parts (
+                    person INTEGER NOT NULL, centre INTEGER NOT NULL, PRIMARY KEY (person, centre)
+                ) WITHOUT ROWID;
+                CREATE INDEX centre_parts_by_centre ON centre_parts (centre);
+                """)
+    }
+
     /// Keys are not to be had here: what lay in clear is sealed by the start that migrates (`sealOlderSums`, `sealOlderCentres`).
     static func sealedSums(_ db: Database) throws {
         try db.execute(

@@ -29,6 +29,7 @@ enum LedgerSchema {
         migrator.registerMigration("stages on record", migrate: stagesOnRecord)
         migrator.registerMigration("sealed sums", migrate: sealedSums)
         migrator.registerMigration("keys of batches", migrate: keysOfBatches)
+        migrator.registerMigration("parts of centres", migrate: partsOfCentres)
         return migrator
     }
 

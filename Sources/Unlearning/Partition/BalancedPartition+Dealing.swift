@@ -8,6 +8,8 @@ extension BalancedPartition {
     public struct Dealt: Hashable, Sendable {
         /// `[shards, dimension]`.
         public var centres: [Float]
+        /// Of each centre the keys of the members that it was made of, sorted; empty where the centres were recorded before.
+        public var sources: [[String]]
         /// Sorted by key.
         public var assignments: [Assignment]
     }
@@ -32,19 +34,22 @@ extension BalancedPartition {
         if let centres {
             try Vectors.check(centres, what: "the centres", rows: loads.count, dimension: dimension)
         }
-        let used = centres ?? Self.centres(of: members, dimension: dimension, shards: loads.count, seed: seed)
+        let used =
+            centres.map { Clusters(centres: $0, rows: []) }
+            ?? clusters(of: members, dimension: dimension, shards: loads.count, seed: seed)
         return Dealt(
-            centres: used, assignments: dealt(members, to: used, dimension: dimension, loads: loads, seed: seed))
+            centres: used.centres, sources: used.rows.map { $0.map { members[$0].key } },
+            assignments: dealt(members, to: used.centres, dimension: dimension, loads: loads, seed: seed))
     }
 
-    static func centres(
+    static func clusters(
         of members: [BalancedAssignment.Member], dimension: Int, shards: Int, seed: UInt64
-    ) -> [Float] {
+    ) -> Clusters {
         let rows = members.flatMap(\.embedding)
         guard members.count > scanned else {
-            return KMeans.centres(rows: rows, dimension: dimension, clusters: shards, seed: seed)
+            return KMeans.clusters(rows: rows, dimension: dimension, clusters: shards, seed: seed)
         }
-        return MiniBatchKMeans.centres(
+        return MiniBatchKMeans.clusters(
             rows: rows, keys: members.map(\.key), dimension: dimension, clusters: shards, seed: seed)
     }
 

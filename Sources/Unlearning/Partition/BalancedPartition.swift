@@ -7,8 +7,8 @@ import Recommendation
 /// sample of them gives the centres (`MiniBatchKMeans`), and they are dealt in one pass (`StreamedAssignment`). Sticky: `add`
 /// gives new samples to shards without moving anybody. No result depends on the order of its input.
 ///
-/// The centres of `semantic` and `user` are means over everybody's data at the time; a forget leaves them. A replay is
-/// exact relative to them. The hash methods have no such input.
+/// The centres of `semantic` and `user` are means over everybody's data at the time; a forget leaves those that rest on others
+/// too. A replay is exact relative to them. The hash methods have no such input.
 public struct BalancedPartition: Codable, Hashable, Sendable {
     /// A sample (or, under `user`, a user) and its shard.
     public struct Assignment: Codable, Hashable, Sendable {
@@ -55,7 +55,7 @@ public struct BalancedPartition: Codable, Hashable, Sendable {
         guard !samples.isEmpty else { throw UnlearningError.noSamples }
         self.dimension = dimension
         let members = try Self.members(method: method, samples: samples, embeddings: embeddings, dimension: dimension)
-        centres = Self.centres(of: members, dimension: dimension, shards: shards, seed: seed)
+        centres = Self.clusters(of: members, dimension: dimension, shards: shards, seed: seed).centres
         deal(members)
     }
 

@@ -17,15 +17,18 @@ enum MiniBatchKMeans {
     /// - Parameters:
     ///   - rows: `[keys, dimension]`, one row or more.
     ///   - keys: names the rows; each once.
-    static func centres(rows: [Float], keys: [String], dimension: Int, clusters: Int, seed: UInt64) -> [Float] {
+    static func clusters(rows: [Float], keys: [String], dimension: Int, clusters: Int, seed: UInt64) -> Clusters {
         let hashes = keys.map { FieldHash.number(["k-means", String(seed), $0]) }
-        let order = keys.indices.sorted { (hashes[$0], $0) < (hashes[$1], $1) }.prefix(max(sample, 4 * clusters))
+        let order = Array(
+            keys.indices.sorted { (hashes[$0], $0) < (hashes[$1], $1) }.prefix(max(sample, 4 * clusters)))
         let chosen = order.flatMap { rows[($0 * dimension)..<(($0 + 1) * dimension)] }
         var random = SplitMix64(state: seed)
         let drawnFrom = min(order.count, max(first, 2 * clusters))
-        var centres = KMeans.initial(
-            rows: Array(chosen[..<(drawnFrom * dimension)]), dimension: dimension, clusters: clusters, random: &random
-        ).map(Double.init)
+        let drawn = KMeans.initial(
+            rows: Array(chosen[..<(drawnFrom * dimension)]), dimension: dimension, clusters: clusters, random: &random)
+        var centres = drawn.centres.map(Double.init)
+        // The first row that a centre moves to takes the place of the one that it was drawn as.
+        var moved = [Set<Int>](repeating: [], count: clusters)
         var sizes = [Double](repeating: 0, count: clusters)
         for _ in 0..<passes {
             for start in stride(from: 0, to: order.count, by: batch) {
@@ -34,6 +37,7 @@ enum MiniBatchKMeans {
                 let nearest = KMeans.nearest(rows: rows, centres: centres.map(Float.init), dimension: dimension)
                 for (row, nearest) in nearest.enumerated() {
                     sizes[nearest.centre] += 1
+                    moved[nearest.centre].insert(order[start + row])
                     let rate = 1 / sizes[nearest.centre]
                     let centre = nearest.centre * dimension
                     for index in 0..<dimension {
@@ -43,6 +47,8 @@ enum MiniBatchKMeans {
                 }
             }
         }
-        return centres.map(Float.init)
+        return Clusters(
+            centres: centres.map(Float.init),
+            rows: zip(moved, drawn.rows).map { $0.isEmpty ? $1.map { order[$0] } : $0.sorted() })
     }
 }

@@ -15,7 +15,7 @@ extension ManifestDigest {
 }
 
 extension Ledger {
-    func recordedCentres() throws -> [Float]? { try read { try centres($0)?.values } }
+    func recordedCentres() throws -> [Float]? { try read { try centres($0)?.dealtTo } }
 
     /// By the names of the places, of those with prompts.
     func sumsInClear() throws -> [String: ManifestDigest] {

@@ -8,14 +8,15 @@ import Unlearning
 extension Ledger {
     /// - Throws: `LedgerError.nothingToPartition`.
     package func beginPartition() throws -> PartitionStep {
-        try read(begun)
+        try read { try begun($0) }
     }
 
-    private func begun(_ db: Database) throws -> PartitionStep {
+    private func begun(_ db: Database, after changed: Set<Int> = []) throws -> PartitionStep {
         guard try recordedPrompts(db) != nil else { throw LedgerError.nothingToPartition }
         return .gathering(
             UndealtPrompts(
-                method: configuration.partition, seed: configuration.seed, lastForget: try lastForget(db)))
+                method: configuration.partition, seed: configuration.seed, lastForget: try lastForget(db),
+                changed: changed))
     }
 
     /// One portion; nothing is done in `dealing` and `done`.
@@ -88,7 +89,7 @@ extension Ledger {
         guard !all.entries.isEmpty else {
             let prompts = try Int.fetchOne(db, sql: "SELECT prompts FROM splits WHERE split = 'train'") ?? 0
             if prompts == 0 { throw LedgerError.nothingToPartition }
-            return .done([])
+            return .done(all.changed.sorted())
         }
         var undealt = all
         undealt.loads = try Row.fetchAll(db, sql: "SELECT prompts FROM shards ORDER BY shard")
@@ -101,7 +102,7 @@ extension Ledger {
                 throw LedgerError.corrupt(
                     table: "partition", column: "dimension", reason: "is not that of the embeddings")
             }
-            undealt.centres = recorded.values
+            (undealt.centres, undealt.record) = (recorded.dealtTo, try recordOfCentres(db))
         }
         return .dealing(undealt)
     }
@@ -110,16 +111,19 @@ extension Ledger {
     private func place(
         _ before: DealtPrompts, while hasTime: () -> Bool, at time: Date, _ db: Database
     ) throws -> PartitionStep {
-        let isRecorded = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM partition)") ?? false
+        let recorded = try recordOfCentres(db)
         // Centres that somebody is part of who was forgotten since are not written down; and who was dealt to centres that are
-        // gone is dealt anew.
-        let isOutdated = try !isRecorded && lastForget(db) != before.lastForget
-        if isRecorded != before.isRecorded || isOutdated { return try begun(db) }
+        // others now is dealt anew.
+        let isOutdated = try recorded == nil && (lastForget(db) != before.lastForget || !areThere(before.parts, db))
+        if recorded != before.record || isOutdated {
+            if before.placed > 0 { try auditPartition(before, at: time, db) }
+            return try begun(db, after: before.changed)
+        }
         guard let context = try promptContext(db) else { throw LedgerError.nothingToPartition }
         var dealt = before
-        if !isRecorded {
-            try record(centres: dealt.centres, dimension: dealt.width, at: time, db)
-            dealt.isRecorded = true
+        if recorded == nil {
+            dealt.record = try record(
+                centres: dealt.centres, dimension: dealt.width, madeOf: dealt.parts, at: time, db)
         }
         var (summaries, uses) = (Summaries(), CatalogueCounts())
         repeat {
@@ -137,9 +141,13 @@ extension Ledger {
         for shard in changed { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }
         dealt.changed.formUnion(changed)
         guard dealt.next >= dealt.places.count else { return .placing(dealt) }
-        let shards = dealt.changed.sorted()
-        try audit(db, "partition", PartitionDetail(prompts: dealt.placed, shards: shards), at: time)
-        return .done(shards)
+        try auditPartition(dealt, at: time, db)
+        return .done(dealt.changed.sorted())
+    }
+
+    private func auditPartition(_ dealt: DealtPrompts, at time: Date, _ db: Database) throws {
+        try audit(
+            db, "partition", PartitionDetail(prompts: dealt.placed, shards: dealt.changed.sorted()), at: time)
     }
 
     /// - Returns: nil: nobody's prompts are without a shard any more.

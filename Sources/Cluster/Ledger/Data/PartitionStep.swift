@@ -43,6 +43,10 @@ package struct UndealtPrompts: Sendable {
     var loads: [Int] = []
     /// As recorded; nil: the first time.
     var centres: [Float]?
+    /// Which record it is.
+    var record: KeyReference?
+    /// Shards whose manifest is another one already.
+    var changed: Set<Int> = []
 
     /// A pure function of what was gathered.
     package func dealt() throws -> DealtPrompts {
@@ -55,9 +59,13 @@ package struct UndealtPrompts: Sendable {
             guard let shard = shards[method == .user ? entry.sample.user : entry.sample.id] else { continue }
             places[entry.person, default: [:]][entry.target] = shard
         }
+        let people = Dictionary(
+            entries.map { (method == .user ? $0.sample.user : $0.sample.id, $0.person) },
+            uniquingKeysWith: { first, _ in first })
         return DealtPrompts(
             places: places.sorted { $0.key < $1.key }.map { DealtPrompts.Place(person: $0.key, shards: $0.value) },
-            lastForget: lastForget, width: width, centres: dealt.centres, isRecorded: centres != nil)
+            lastForget: lastForget, width: width, centres: dealt.centres,
+            parts: dealt.sources.map { Set($0.compactMap { people[$0] }).sorted() }, record: record, changed: changed)
     }
 }
 
@@ -73,11 +81,13 @@ package struct DealtPrompts: Sendable {
     let lastForget: Int64
     let width: Int
     let centres: [Float]
-    /// Whether the centres stand in the ledger.
-    var isRecorded: Bool
+    /// Whose embeddings each centre was made of; empty where they were recorded before.
+    let parts: [[Int64]]
+    /// Where the centres stand in the ledger; nil: not yet.
+    var record: KeyReference?
     /// People who were gone through.
     var next = 0
     /// Prompts that were given a shard.
     var placed = 0
-    var changed: Set<Int> = []
+    var changed: Set<Int>
 }

@@ -94,6 +94,7 @@ extension Ledger {
         var dropped: [Int: String] = [:]
         var (summaries, uses) = (Summaries(), CatalogueCounts())
         var changes = CorrectionChanges()
+        var people: Set<Int64> = []
         for importID in selection.imports.sorted() { try clearStaging(importID, db) }
         for tombstone in selection.tombstones { try bury(tombstone, db) }
         let damaged =
@@ -114,6 +115,7 @@ extension Ledger {
             try changes.add(&forgetting, self, db)
             for tombstone in forgetting.tombstones { try bury(tombstone, db) }
             if let person = forgetting.change.before {
+                people.insert(person.id)
                 touched.people.insert(person.id)
                 forgottenLately.note(person.id)
             }
@@ -136,6 +138,8 @@ extension Ledger {
         if left == 0 {
             try dropCentres(db)
             try db.execute(sql: "UPDATE people SET shard = NULL WHERE shard IS NOT NULL")
+        } else {
+            try takeFromCentres(people, at: time, db)
         }
         return dropped
     }

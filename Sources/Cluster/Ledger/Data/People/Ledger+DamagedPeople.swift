@@ -63,6 +63,8 @@ extension Ledger {
                 noteChange(of: id)
                 try audit(db, "person damaged", DamageDetail(person: lookup.hexadecimal, shards: shards), at: time)
             }
+            // Nobody can say of them any more, once they are forgotten, what they are part of.
+            try takeFromCentres(Set(damaged), at: time, db)
             for shard in try recount(touched, db) { try giveUpCorrection(shard: shard, .dataChanged, at: time, db) }
         }
         damagedPeople = []
