@@ -34,14 +34,17 @@ struct KeyFolderRefusalTests {
         #expect(try #require(refusal { try open() }).contains("missing"))
     }
 
-    @Test("A file that was cut is refused", arguments: [0, 100, 4095, 4096, 4096 + 64 * 4095, 4096 + 64 * 4096 - 1])
+    private static let cuts = [0, 100, 4095, 4096, 16_384, 20_479, 20_480, 20_480 + 64 * 4095, 20_480 + 64 * 4096 - 1]
+
+    @Test("A file that was cut is refused", arguments: cuts)
     func cut(size: Int) throws {
         try open(isNew: true).close()
         let bytes = try directory.bytes("keys/slots")
         try bytes.prefix(size).write(to: directory.file("keys/slots"))
         let reason = try #require(refusal { try open() })
         #expect(reason.contains("audit log"))
-        if size >= 4096 { #expect(reason.contains("cut") && reason.contains("\((size - 4096) / 64) of its 4096")) }
+        guard size >= 20_480 else { return }
+        #expect(reason.contains("cut") && reason.contains("\((size - 20_480) / 64) of its 4096"))
     }
 
     @Test("Any damage of the header is refused, or leaves the folder as it was")
@@ -50,7 +53,7 @@ struct KeyFolderRefusalTests {
         let made = try keys.make(1)[0]
         keys.close()
         let bytes = try directory.bytes("keys/slots")
-        for offset in Array(0..<260) + Array(500..<530) + Array(1020..<1045) {
+        for offset in Array(0..<260) + Array(4090..<4120) + Array(8190..<8215) + Array(12_290..<12_315) {
             var damaged = bytes
             damaged[offset] ^= 0x55
             try damaged.write(to: directory.file("keys/slots"))
@@ -63,7 +66,7 @@ struct KeyFolderRefusalTests {
             }
         }
         var damaged = bytes
-        for offset in [512, 1024] { damaged[offset] ^= 1 }
+        for offset in [4096, 8192] { damaged[offset] ^= 1 }
         try damaged.write(to: directory.file("keys/slots"))
         #expect(try #require(refusal { try open() }).contains("damaged"))
     }
@@ -106,7 +109,7 @@ struct KeyFolderRefusalTests {
         _ = try other.make(50)
         var mixed = try directory.bytes("other/slots")
         other.close()
-        mixed.replaceSubrange(4096..<mixed.count, with: bytes[4096...])
+        mixed.replaceSubrange(20_480..<mixed.count, with: bytes[20_480...])
         try mixed.write(to: directory.file("other/slots"))
         let again = try KeyFolder(folder: directory.file("other"), cluster: "c", isNew: false, master: master)
         #expect(throws: LedgerError.self) { try again.key(made[0].0) }

@@ -46,7 +46,7 @@ struct KeyFolderRewrappingTests {
         #expect(try keys.used == made.count && keys.damagedSlots() == [])
         let after = try Data(contentsOf: directory.file("keys/slots"))
         for (reference, key) in made.prefix(50) {
-            let payload = 4096 + 64 * Int(reference.slot) + 8
+            let payload = 20_480 + 64 * Int(reference.slot) + 8
             #expect(after[payload..<payload + 48] != bytes[payload..<payload + 48])
             #expect(after.range(of: Data(key.rawBytes)) == nil)
         }
@@ -57,8 +57,8 @@ struct KeyFolderRewrappingTests {
 
     @Test(
         "Killed at any step, it opens with exactly one of the two, and the other file is noise and gone",
-        arguments: KeyFolder.RewrapStep.allCases, [false, true])
-    func killed(step: KeyFolder.RewrapStep, isClear: Bool) throws {
+        arguments: KeyFolder.ExchangeStep.allCases, [false, true])
+    func killed(step: KeyFolder.ExchangeStep, isClear: Bool) throws {
         let before = isClear ? nil : old
         let made = try made(before)
         #expect(throws: Killed.self) {
@@ -95,7 +95,7 @@ struct KeyFolderRewrappingTests {
             try KeyFolder.rewrap(folder: directory.file("nowhere"), from: old, to: new)
         }
         var bytes = try Data(contentsOf: directory.file("keys/slots"))
-        bytes[4096 + 64 * Int(made[7].0.slot) + 20] ^= 1
+        bytes[20_480 + 64 * Int(made[7].0.slot) + 20] ^= 1
         try bytes.write(to: directory.file("keys/slots"))
         #expect(throws: LedgerError.self) { try KeyFolder.rewrap(folder: folder, from: old, to: new) }
         #expect(try files() == ["lock", "slots"])

@@ -59,7 +59,7 @@ struct KeyFolderTests {
             #expect(try keys.key(reference) == (isDoomed ? nil : key))
             #expect((bytes.range(of: Data(key.rawBytes.prefix(8))) == nil) == isDoomed)
             if isDoomed {
-                let start = 4096 + 64 * Int(reference.slot)
+                let start = 20_480 + 64 * Int(reference.slot)
                 #expect(bytes[start..<start + 64].allSatisfy { $0 == 0 })
             }
         }
@@ -107,7 +107,7 @@ struct KeyFolderTests {
     func damaged() throws {
         let keys = try open()
         let made = try keys.make(3).map(\.0)
-        try flip(at: 4096 + 64 * Int(made[1].slot) + 20)
+        try flip(at: 20_480 + 64 * Int(made[1].slot) + 20)
         let error = #expect(throws: LedgerError.self) { try keys.key(made[1]) }
         guard case .corrupt = error else {
             Issue.record("wrong error: \(String(describing: error))")
@@ -117,7 +117,7 @@ struct KeyFolderTests {
         #expect(try keys.destroyAll(except: Set(made)) == 0)
         try keys.destroy([made[1]])
         #expect(try keys.key(made[1]) == nil && keys.damagedSlots() == [])
-        try flip(at: 4096 + 64 * Int(made[2].slot))
+        try flip(at: 20_480 + 64 * Int(made[2].slot))
         #expect(try keys.destroyAll(except: [made[0]]) == 1 && keys.damagedSlots() == [])
     }
 
@@ -128,7 +128,7 @@ struct KeyFolderTests {
             let keys = try open(name, master: master)
             let made = try keys.make(2).map(\.0)
             var bytes = try directory.bytes("\(name)/slots")
-            let places = made.map { 4096 + 64 * Int($0.slot)..<4096 + 64 * Int($0.slot) + 64 }
+            let places = made.map { 20_480 + 64 * Int($0.slot)..<20_480 + 64 * Int($0.slot) + 64 }
             let (first, second) = (Data(bytes[places[0]]), Data(bytes[places[1]]))
             bytes.replaceSubrange(places[0], with: second)
             bytes.replaceSubrange(places[1], with: first)
@@ -149,7 +149,7 @@ struct KeyFolderTests {
         try again.destroy(made.dropLast().map(\.0))
         #expect(again.used == 1)
         #expect(try again.destroyAll(except: []) == 1)
-        #expect(try directory.bytes("keys/slots").dropFirst(4096).allSatisfy { $0 == 0 })
+        #expect(try directory.bytes("keys/slots").dropFirst(20_480).allSatisfy { $0 == 0 })
     }
 
     @Test("A folder that was replaced while it was open is not written to")
@@ -191,7 +191,7 @@ struct KeyFolderTests {
         #expect(try again.epoch == epochs[2] && again.key(made[1].0) == made[1].1)
         again.close()
         let bytes = try directory.bytes("keys/slots")
-        for (offset, left) in [(1536, epochs[1]), (2048, epochs[2])] {
+        for (offset, left) in [(12_288, epochs[1]), (16_384, epochs[2])] {
             var damaged = bytes
             damaged[offset + 3] ^= 1
             try overwrite("keys/slots", damaged)

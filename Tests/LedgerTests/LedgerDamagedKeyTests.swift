@@ -62,7 +62,7 @@ struct LedgerDamagedKeyTests {
         try ledger.close()
 
         var bytes = try Data(contentsOf: slots(fixture))
-        let payload = 4096 + 64 * slot + 8
+        let payload = 20_480 + 64 * slot + 8
         let remains = [Data(bytes[payload..<payload + 12]), Data(bytes[payload + 13..<payload + 32])]
         let database = fixture.directory.appendingPathComponent("ledger.sqlite")
         switch damage {
@@ -102,7 +102,7 @@ struct LedgerDamagedKeyTests {
         let slot = try #require(
             try ledger.inspect("SELECT slot FROM shards WHERE shard = 0").first.flatMap(Int.init))
         let bytes = try Data(contentsOf: slots(fixture))
-        let payload = 4096 + 64 * slot + 8
+        let payload = 20_480 + 64 * slot + 8
         let file = try FileHandle(forWritingTo: slots(fixture))
         try file.seek(toOffset: UInt64(payload + 12))
         try file.write(contentsOf: Data([bytes[payload + 12] ^ 4]))

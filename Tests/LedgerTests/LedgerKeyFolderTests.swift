@@ -70,7 +70,7 @@ struct LedgerKeyFolderTests {
             try ledger.inspect("SELECT slot FROM people ORDER BY id LIMIT 1").first.flatMap(Int.init))
         try ledger.close()
         var bytes = try slots(fixture.directory)
-        bytes[4096 + 64 * slot + 20] ^= 1
+        bytes[20_480 + 64 * slot + 20] ^= 1
         try bytes.write(to: fixture.directory.appendingPathComponent("keys/slots"))
         #expect(try fixture.open().statistics().users == 5)
     }

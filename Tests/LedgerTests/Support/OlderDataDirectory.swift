@@ -155,7 +155,7 @@ extension OlderDataDirectory {
             var bytes = (try? Data(contentsOf: URL(fileURLWithPath: path))).map { [UInt8]($0) } ?? []
             if name == "keys/slots" {
                 // Another epoch with every start.
-                for place in [1536..<1560, 2048..<2072] {
+                for place in [12_288..<12_312, 16_384..<16_408] {
                     bytes.replaceSubrange(place, with: [UInt8](repeating: 0, count: place.count))
                 }
             }

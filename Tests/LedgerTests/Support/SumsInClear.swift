@@ -88,7 +88,7 @@ extension LedgerFixture {
     /// Whether a key is in the folder.
     func holds(key: Int64, slot: Int) throws -> Bool {
         let slots = try Data(contentsOf: directory.appendingPathComponent("keys/slots"))
-        let start = 4096 + 64 * slot
+        let start = 20_480 + 64 * slot
         guard start + 64 <= slots.count else { return false }
         let number = slots[start..<start + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         return Int64(bitPattern: number) == key
@@ -96,7 +96,7 @@ extension LedgerFixture {
 
     /// How many slots hold anything.
     func usedSlots() throws -> Int {
-        let slots = [UInt8](try Data(contentsOf: directory.appendingPathComponent("keys/slots")).dropFirst(4096))
+        let slots = [UInt8](try Data(contentsOf: directory.appendingPathComponent("keys/slots")).dropFirst(20_480))
         return stride(from: 0, to: slots.count - 63, by: 64).count { slots[$0..<$0 + 64].contains { $0 != 0 } }
     }
 
@@ -104,7 +104,7 @@ extension LedgerFixture {
     func damage(slots numbers: [Int]) throws {
         let file = directory.appendingPathComponent("keys/slots")
         var bytes = try Data(contentsOf: file)
-        for slot in numbers { bytes[4096 + 64 * slot + 20] ^= 1 }
+        for slot in numbers { bytes[20_480 + 64 * slot + 20] ^= 1 }
         try bytes.write(to: file)
     }
 }

@@ -87,22 +87,25 @@ extension KeyEpoch {
     }
 }
 
-/// The epoch's two places in the first page of the file of keys, written in turn, each in a sector of its own: the one of before
-/// is there until the next is.
+/// The epoch's two places in the file of keys, written in turn: the one of before is there until the next is.
 struct KeyEpochPlaces {
     private(set) var epoch: KeyEpoch?
     private var last = 1
 
-    init(_ page: [UInt8]) {
-        for (place, offset) in KeyFolderHeader.epochOffsets.enumerated() {
-            guard let found = KeyEpoch(page, at: offset), found.counter > epoch?.counter ?? 0 else { continue }
+    /// Of a new file.
+    init() {}
+
+    init(_ file: KeySlotFile) throws {
+        for (place, offset) in file.header.layout.epochs.enumerated() {
+            let note = try file.note(at: offset, KeyEpoch.size)
+            guard let found = KeyEpoch(note, at: 0), found.counter > epoch?.counter ?? 0 else { continue }
             (epoch, last) = (found, place)
         }
     }
 
     /// Not durable before the file is synced, which is to be told (`synced`).
     func write(_ epoch: KeyEpoch, to file: KeySlotFile) throws {
-        try epoch.bytes.withUnsafeBytes { try file.write($0, at: KeyFolderHeader.epochOffsets[1 - last]) }
+        try epoch.bytes.withUnsafeBytes { try file.write($0, at: file.header.layout.epochs[1 - last]) }
     }
 
     mutating func synced(_ epoch: KeyEpoch) { (self.epoch, last) = (epoch, 1 - last) }

@@ -5,8 +5,8 @@ import Messages
 
 /// The one small place where all keys lie: who overwrites a slot here makes what the key sealed noise, in every copy of it.
 ///
-/// A folder with `slots` (`KeyFolderHeader`, then slots of 64 bytes, each overwritten in place and never moved) and `lock`;
-/// while another master key takes the place of one, `slots.new` and `slots.old` too.
+/// A folder with `slots` (`KeyFolderHeader`, notes on pages of their own, then slots of 64 bytes, each overwritten in place and
+/// never moved) and `lock`; while another file takes the place of one, `slots.new` and `slots.old` too.
 /// Under a master key the slots hold sealed keys: a copy of the folder is of no use without it. What overwriting in place
 /// can promise is written in <doc:KeysOnDisk>.
 ///
@@ -14,7 +14,7 @@ import Messages
 package final class KeyFolder {
     /// Where a call can be interrupted.
     package enum Step: Hashable, Sendable, CaseIterable {
-        /// New slots are written; then: noted, once in each sector.
+        /// New slots are written; then: noted, once in each place.
         case grown, noted
         /// New keys are written; then: durable.
         case written, synced
@@ -71,13 +71,15 @@ package final class KeyFolder {
         if access(file.path, F_OK) != 0 {
             try KeySlotFile.make(file.path, KeyFolderHeader(cluster: cluster, master: master))
         }
-        try Self.settleRewrapping(folder)
+        try Self.settleExchange(folder)
         PrivateFiles.tightenTree(folder.path)
-        let slots = try KeySlotFile(file.path)
-        let page = try slots.page()
-        let header = try KeyFolderHeader(page, path: file.path)
-        epochs = KeyEpochPlaces(page)
-        wrapping = try header.unlock(cluster: cluster, master: master, path: file.path)
+        var slots = try KeySlotFile(file.path)
+        wrapping = try slots.header.unlock(cluster: cluster, master: master, path: file.path)
+        if slots.header.layout != .present {
+            try Self.move(folder)
+            slots = try KeySlotFile(file.path)
+        }
+        epochs = try KeyEpochPlaces(slots)
         for piece in slots.pieces {
             try slots.withSlots(piece) { bytes in
                 for slot in piece where KeySlot.isEmpty(bytes.slot(slot, of: piece)) { free.append(slot) }

@@ -5,22 +5,17 @@ import Messages
 
 /// The first page of the slots' file: whose keys they are and what they are wrapped with.
 ///
-/// Written once, with the file: no write of a slot touches its page. Layout: magic (8), format
+/// Written once, with the file: nothing is written to its page later. Magic (8), format
 /// (4), 1 where wrapped (4), identity padded with zeros (64), its length (4), zeros (12), check value (32), salt (16),
-/// zeros; from byte 224 on SHA-256 of all that. What changes in place lies in sectors of its own and is not part of it: the
-/// number of slots (`capacityOffsets`) and the epoch (`epochOffsets`), of which a file of an earlier release has none and which
-/// that release does not look at.
+/// zeros; from byte 224 on SHA-256 of all that. What changes in place, the number of slots and the epoch, lies elsewhere
+/// (`KeyFileLayout`); a file of an earlier release may have no epoch.
 struct KeyFolderHeader {
     static let size = 4096
     static let identityLimit = 64
-    /// Where the number of slots is noted, in two sectors written one after the other: one is always whole.
-    static let capacityOffsets = [512, 1024]
-    /// Where the epoch is noted, in one of two sectors in turn.
-    static let epochOffsets = [1536, 2048]
     private static let magic = Array("LETHEKEY".utf8)
-    private static let format: UInt32 = 1
     private static let checked = 224
 
+    var layout = KeyFileLayout.present
     /// The cluster's name.
     var cluster: String
     /// Recognises the master key; nil: the keys lie in clear.
@@ -52,7 +47,7 @@ struct KeyFolderHeader {
                 reason: "the cluster's name has \(identity.count) bytes, more than \(Self.identityLimit)")
         }
         var bytes = Self.magic
-        bytes.append(number: Self.format)
+        bytes.append(number: layout.format)
         bytes.append(number: UInt32(check == nil ? 0 : 1))
         bytes += identity + [UInt8](repeating: 0, count: Self.identityLimit - identity.count)
         bytes.append(number: UInt32(identity.count))
@@ -72,7 +67,7 @@ struct KeyFolderHeader {
         guard bytes.count == Self.size, Array(bytes[..<8]) == Self.magic else {
             throw unusable("this is no file of keys, or its beginning is damaged")
         }
-        guard bytes.number(at: 8) == Self.format else {
+        guard let layout = KeyFileLayout(format: bytes.number(at: 8)) else {
             throw LedgerError.keyUnusable(
                 path: path, reason: "the file of keys was written by a later release; use that one")
         }
@@ -80,13 +75,13 @@ struct KeyFolderHeader {
         guard Array(bytes[Self.checked..<Self.checked + 32]) == Array(SHA256.hash(data: bytes[..<Self.checked])),
             length <= Self.identityLimit, let cluster = String(validating: bytes[16..<16 + length], as: UTF8.self)
         else { throw unusable("the beginning of the file of keys is damaged") }
-        self.cluster = cluster
+        (self.layout, self.cluster) = (layout, cluster)
         check = bytes.number(at: 12) == 0 ? nil : Array(bytes[96..<128])
         salt = Array(bytes[128..<144])
     }
 
     static func isOfLaterRelease(_ bytes: [UInt8]) -> Bool {
-        bytes.count == size && Array(bytes[..<8]) == magic && bytes.number(at: 8) > Int(format)
+        bytes.count == size && Array(bytes[..<8]) == magic && bytes.number(at: 8) > KeyFileLayout.present.format
     }
 
     /// - Returns: what opens the keys; nil: they lie in clear.

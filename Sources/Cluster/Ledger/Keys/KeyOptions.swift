@@ -92,13 +92,11 @@ extension KeyFolder {
     private static func isWhole(_ folder: URL, cluster: String) throws -> Bool {
         let path = folder.appendingPathComponent("slots").path
         guard access(path, F_OK) == 0 || errno != ENOENT else { return false }
-        let page: [UInt8]
         do {
-            page = try KeySlotFile(path).page()
+            return try KeySlotFile(path).header.cluster == cluster
         } catch LedgerError.keyUnusable {
-            return false
+            return try KeySlotFile.isOfLaterRelease(path)
         }
-        return KeyFolderHeader.isOfLaterRelease(page) || (try? KeyFolderHeader(page, path: path))?.cluster == cluster
     }
 
     /// A volume of its own is there, and cannot be renamed, also when its keys have been destroyed.

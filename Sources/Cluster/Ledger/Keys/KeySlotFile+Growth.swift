@@ -13,7 +13,7 @@ extension KeySlotFile {
         let grown = max(capacity + wanted, noted)
         do {
             // What an interrupted growth left behind goes. Zeros that are written take up room, unlike a hole.
-            guard ftruncate(descriptor, Self.size(slots: noted)) == 0 else {
+            guard ftruncate(descriptor, size(slots: noted)) == 0 else {
                 throw LedgerError(FileFailure("cannot write", path))
             }
             try write(Array(capacity..<grown)) { _, buffer in buffer.initializeMemory(as: UInt8.self, repeating: 0) }
@@ -21,11 +21,11 @@ extension KeySlotFile {
             guard fsync(descriptor) == 0 else { throw LedgerError(FileFailure("cannot write", path)) }
             try LedgerFiles.synchronise(directory: URL(fileURLWithPath: path).deletingLastPathComponent())
         } catch {
-            _ = ftruncate(descriptor, Self.size(slots: noted))
+            _ = ftruncate(descriptor, size(slots: noted))
             throw error
         }
         noted = grown
-        for offset in KeyFolderHeader.capacityOffsets {
+        for offset in header.layout.counts {
             try KeySlotCount.bytes(grown).withUnsafeBytes { try write($0, at: offset) }
             try sync()
             try interrupt(.noted)

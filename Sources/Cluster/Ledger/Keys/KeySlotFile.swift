@@ -4,7 +4,7 @@ import Messages
 
 /// The file of slots: reads and overwrites them in place, and grows.
 ///
-/// How many slots it has is noted in its first page once they are durable: a file that was cut is noticed, and the rest of
+/// How many slots it has is noted before them once they are durable: a file that was cut is noticed, and the rest of
 /// a growth that was interrupted is not mistaken for slots.
 final class KeySlotFile {
     /// Slots that the file grows by, at least.
@@ -13,9 +13,10 @@ final class KeySlotFile {
     static let piece = 16_384
 
     let path: String
+    let header: KeyFolderHeader
     /// Slots.
     var capacity: Int
-    /// Slots that the first page may speak of already, after a growth that failed: the file does not get shorter.
+    /// Slots that the notes may speak of already, after a growth that failed: the file does not get shorter.
     var noted: Int
     let descriptor: Int32
     private(set) var syncs = 0
@@ -23,12 +24,12 @@ final class KeySlotFile {
 
     /// Makes the file with its first slots; durable when it returns.
     static func make(_ path: String, _ header: KeyFolderHeader, slots: Int = step) throws {
-        var page = try header.bytes()
-        for offset in KeyFolderHeader.capacityOffsets {
-            page.replaceSubrange(offset..<offset + KeySlotCount.size, with: KeySlotCount.bytes(slots))
+        var bytes = try header.bytes()
+        bytes += [UInt8](repeating: 0, count: header.layout.slots - bytes.count + slots * KeySlot.size)
+        for offset in header.layout.counts {
+            bytes.replaceSubrange(offset..<offset + KeySlotCount.size, with: KeySlotCount.bytes(slots))
         }
-        page += [UInt8](repeating: 0, count: slots * KeySlot.size)
-        try LedgerFiles.writeAtomically(page, to: URL(fileURLWithPath: path))
+        try LedgerFiles.writeAtomically(bytes, to: URL(fileURLWithPath: path))
     }
 
     /// - Throws: `LedgerError.keyUnusable` for a file that is missing, cut or damaged.
@@ -45,26 +46,26 @@ final class KeySlotFile {
         guard fstat(descriptor, &status) == 0 else { throw LedgerError(FileFailure("cannot examine", path)) }
         (device, inode) = (status.st_dev, status.st_ino)
         (capacity, noted) = (0, 0)
-        let page = try page()
-        let notes = KeyFolderHeader.capacityOffsets.compactMap { KeySlotCount.read(page, at: $0) }
+        do {
+            header = try KeyFolderHeader(Self.firstPage(descriptor, path), path: path)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        let notes = try header.layout.counts.compactMap {
+            KeySlotCount.read(try note(at: $0, KeySlotCount.size), at: 0)
+        }
         guard let slots = notes.max() else {
             throw LedgerError.keyUnusable(
                 path: path, reason: "the beginning of the file of keys is damaged. \(KeyFolderLoss.all)")
         }
-        guard status.st_size >= Self.size(slots: slots) else {
-            let whole = max(0, (status.st_size - KeyFolderHeader.size) / KeySlot.size)
+        guard status.st_size >= size(slots: slots) else {
+            let whole = max(0, (status.st_size - header.layout.slots) / KeySlot.size)
             throw LedgerError.keyUnusable(
                 path: path,
                 reason: "the file of keys was cut: \(whole) of its \(slots) slots are there. \(KeyFolderLoss.all)")
         }
         (capacity, noted) = (slots, slots)
-    }
-
-    /// The first page; shorter where the file is.
-    func page() throws -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: KeyFolderHeader.size)
-        let count = try bytes.withUnsafeMutableBytes { try read($0, at: 0) }
-        return Array(bytes[..<count])
     }
 
     deinit { close(descriptor) }
@@ -81,7 +82,12 @@ final class KeySlotFile {
     /// Hands out the bytes of neighbouring slots and wipes them from memory afterwards.
     func withSlots<Result>(_ slots: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         try withWipedBytes(slots.count * KeySlot.size) { buffer in
-            let count = try read(buffer, at: Self.size(slots: slots.lowerBound))
+            let count: Int
+            do throws(FileFailure) {
+                count = try Self.read(descriptor, path, buffer, at: size(slots: slots.lowerBound))
+            } catch {
+                throw LedgerError(error)
+            }
             guard count == buffer.count else {
                 throw LedgerError.keyUnusable(
                     path: path, reason: "the file of keys was cut while it was open. \(KeyFolderLoss.all)")
@@ -111,7 +117,7 @@ final class KeySlotFile {
         for run in Self.runs(slots) {
             try withWipedBytes(run.count * KeySlot.size) { buffer in
                 try fill(run, buffer)
-                try write(UnsafeRawBufferPointer(buffer), at: Self.size(slots: run.lowerBound))
+                try write(UnsafeRawBufferPointer(buffer), at: size(slots: run.lowerBound))
             }
         }
     }
@@ -143,20 +149,7 @@ final class KeySlotFile {
     }
 
     /// Of a file with so many slots, in bytes; where the slot after them begins.
-    static func size(slots: Int) -> Int { KeyFolderHeader.size + slots * KeySlot.size }
-
-    private func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
-        var done = 0
-        while done < buffer.count {
-            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-            let count = pread(descriptor, rest.baseAddress, rest.count, offset + done)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw LedgerError(FileFailure("cannot read", path)) }
-            if count == 0 { break }
-            done += count
-        }
-        return done
-    }
+    func size(slots: Int) -> Int { header.layout.slots + slots * KeySlot.size }
 
     func write(_ buffer: UnsafeRawBufferPointer, at offset: Int) throws {
         var done = 0
