@@ -86,6 +86,17 @@ struct KeyFolderLayoutTests {
         for (reference, key) in made { #expect(try keys.key(reference) == key) }
     }
 
+    @Test("Where the old file cannot have a second name, nothing changes and no second copy of the keys stays")
+    func noSecondName() throws {
+        _ = try made(30)
+        try layOutFormerly()
+        let before = try directory.bytes("keys/slots")
+        let old = directory.file("keys/slots.old")
+        try FileManager.default.createDirectory(at: old, withIntermediateDirectories: false)
+        #expect(throws: LedgerError.self) { try KeyFolder.move(directory.file("keys")) }
+        #expect(try files() == ["lock", "slots", "slots.old"] && directory.bytes("keys/slots") == before)
+    }
+
     @Test("A slot that is damaged is so afterwards, too, and stops nothing")
     func damaged() throws {
         let made = try made(30)
@@ -126,6 +137,10 @@ struct KeyFolderLayoutTests {
         try keys.destroy([made[0].0], epoch: next)
         let more = try keys.make(5000)
         keys.close()
+        // All of the page was written: a disk that does not read it any more could not have had a part of it changed.
+        let written = try directory.bytes("keys/slots")
+        #expect(written[page..<page + 24].contains { $0 != 0 })
+        #expect(written[page + 24..<page + 4096].allSatisfy { $0 == 0 })
         let again = try open()
         #expect(again.epoch == next && again.used == made.count - 1 + more.count)
         #expect(try again.key(more[4999].0) == more[4999].1)

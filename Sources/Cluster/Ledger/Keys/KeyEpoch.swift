@@ -105,7 +105,7 @@ struct KeyEpochPlaces {
 
     /// Not durable before the file is synced, which is to be told (`synced`).
     func write(_ epoch: KeyEpoch, to file: KeySlotFile) throws {
-        try epoch.bytes.withUnsafeBytes { try file.write($0, at: file.header.layout.epochs[1 - last]) }
+        try file.write(note: epoch.bytes, at: file.header.layout.epochs[1 - last])
     }
 
     mutating func synced(_ epoch: KeyEpoch) { (self.epoch, last) = (epoch, 1 - last) }

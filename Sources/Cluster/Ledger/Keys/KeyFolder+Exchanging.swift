@@ -31,11 +31,16 @@ extension KeyFolder {
             try? settleExchange(folder)
             throw error
         }
+        /// The new file would stay as a second copy of all keys, until the next start.
+        func settled(_ failure: FileFailure) -> LedgerError {
+            try? settleExchange(folder)
+            return LedgerError(failure)
+        }
         try interrupt(.written)
-        guard link(file.path, former.path) == 0 else { throw LedgerError(FileFailure("cannot make", former.path)) }
+        guard link(file.path, former.path) == 0 else { throw settled(FileFailure("cannot make", former.path)) }
         try LedgerFiles.synchronise(directory: folder)
         try interrupt(.kept)
-        guard rename(fresh.path, file.path) == 0 else { throw LedgerError(FileFailure("cannot make", file.path)) }
+        guard rename(fresh.path, file.path) == 0 else { throw settled(FileFailure("cannot make", file.path)) }
         try LedgerFiles.synchronise(directory: folder)
         try interrupt(.exchanged)
         try overwrite(former, interrupt)

@@ -26,7 +26,7 @@ extension KeySlotFile {
         }
         noted = grown
         for offset in header.layout.counts {
-            try KeySlotCount.bytes(grown).withUnsafeBytes { try write($0, at: offset) }
+            try write(note: KeySlotCount.bytes(grown), at: offset)
             try sync()
             try interrupt(.noted)
         }

@@ -151,6 +151,13 @@ final class KeySlotFile {
     /// Of a file with so many slots, in bytes; where the slot after them begins.
     func size(slots: Int) -> Int { header.layout.slots + slots * KeySlot.size }
 
+    /// Writes what stands in one of two places, and zeros around it: a page that the disk does not read any more, as after a write
+    /// that was cut short, need not be read to be written to, and can be read again.
+    func write(note: [UInt8], at offset: Int) throws {
+        let whole = note + [UInt8](repeating: 0, count: max(0, header.layout.room - note.count))
+        try whole.withUnsafeBytes { try write($0, at: offset) }
+    }
+
     func write(_ buffer: UnsafeRawBufferPointer, at offset: Int) throws {
         var done = 0
         while done < buffer.count {
