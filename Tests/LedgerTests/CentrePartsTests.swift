@@ -204,6 +204,7 @@ struct CentrePartsTests {
                     wasForgotten = true
                 }
                 step = try ledger.continuePartition(step, seconds: 0, at: dealt.fixture.now)
+                #expect(!step.beginsAgain(after: .placing(before)))
             case .gathering: step = try ledger.continuePartition(step, seconds: 0, at: dealt.fixture.now)
             }
         }

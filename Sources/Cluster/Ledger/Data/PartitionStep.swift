@@ -15,6 +15,12 @@ package enum PartitionStep: Sendable {
     case placing(DealtPrompts)
     /// Shards whose manifest is another one now, in order.
     case done([Int])
+
+    /// Whether what was computed is in vain: it begins again, and nobody was given a place since the last beginning. Otherwise less is
+    /// left to do, however often it begins again.
+    package func beginsAgain(after step: PartitionStep) -> Bool {
+        if case .placing(let dealt) = step, case .gathering = self { dealt.placed == 0 } else { false }
+    }
 }
 
 /// Training prompts without a shard, with what dealing them out takes.

@@ -6,7 +6,7 @@ import Messages
 /// New prompts are dealt to shards in steps; whatever waits for the ledger goes in between. What has to be computed is
 /// computed on a thread of its own.
 extension LedgerService {
-    /// Begins again after forget requests that came in between, so often; then nothing comes in between any more.
+    /// Begins again in vain, after forget requests that came in between, so often; then nothing comes in between any more.
     private static let attempts = 4
 
     /// - Parameter write: is told once every prompt has a shard.
@@ -41,14 +41,9 @@ extension LedgerService {
             later(
                 .call { service in
                     let next = service.result { try service.ledger.continuePartition(step, at: Date()) }
-                    service.follow(next, for: write, attempt: attempt + (next.beginsAgain(after: step) ? 1 : 0))
+                    let isInVain = (try? next.get())?.beginsAgain(after: step) ?? false
+                    service.follow(next, for: write, attempt: attempt + (isInVain ? 1 : 0))
                 })
         }
-    }
-}
-
-extension Result<PartitionStep, ClientError> {
-    fileprivate func beginsAgain(after step: PartitionStep) -> Bool {
-        if case .placing = step, case .success(.gathering) = self { true } else { false }
     }
 }
