@@ -58,6 +58,17 @@ struct WorkerAdmissionTests {
         #expect(admitted(&admission, 4..<5, key: "k", address: "a").isEmpty)
     }
 
+    @Test("A worker that comes over another connection counts once, also before the old one is gone")
+    func moved() {
+        var admission = admission(ofOneKey: 2, ofOneAddress: 2)
+        #expect(admitted(&admission, 0..<2, key: "k", address: "a") == [0, 1])
+        let objection = admission.objection(to: peer(2), from: peer(0), key: "k", address: "a") { _ in true }
+        #expect(objection == nil)
+        let another = admission.objection(to: peer(3), from: peer(2), key: "k", address: "a") { $0 != peer(0) }
+        #expect(another == nil)
+        #expect(admitted(&admission, 4..<5, key: "k", address: "a").isEmpty)
+    }
+
     @Test func `Those that are in are told in the order in which they came, also after one greeted again`() {
         var admission = admission(ofOneKey: 9, ofOneAddress: 9)
         for number in [5, 3, 9, 5, 1] { _ = admitted(&admission, number..<number + 1, key: "k", address: "a") }

@@ -39,13 +39,60 @@ struct CoordinatorReturnTests {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
         for name in ["a", "b"] { fixture.hello(name) }
         fixture.wait(8000, beating: ["b"])
-        #expect(!fixture.coordinator.hasWorker(at: fixture.peer("a")))
+        #expect(!fixture.coordinator.isHere("a", at: fixture.peer("a")))
+        #expect(fixture.coordinator.hasWorker(at: fixture.peer("a")))
+        #expect(fixture.coordinator.worker(at: fixture.peer("a"))?.id == "a")
         #expect(fixture.coordinator.workerConnections == [fixture.peer("a"), fixture.peer("b")])
         var other = fixture
         other.hello("a", peer: "again")
         #expect(other.coordinator.workerConnections == [fixture.peer("again"), fixture.peer("b")])
         fixture.feed(.unreachable(peer: fixture.peer("a")))
         #expect(fixture.coordinator.workerConnections == [fixture.peer("b")])
+        #expect(!fixture.coordinator.hasWorker(at: fixture.peer("a")))
+        fixture.say(.heartbeat, by: "a")
+        #expect(fixture.status.workers.first?.state == .away)
+    }
+
+    @Test("A connection that its worker left for another one is known as such until somebody greets there")
+    func leftConnection() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        #expect(!fixture.coordinator.isLeft(fixture.peer("a")) && !fixture.coordinator.isLeft(fixture.peer("b")))
+        fixture.hello("a", peer: "again")
+        #expect(fixture.coordinator.isLeft(fixture.peer("a")) && !fixture.coordinator.isLeft(fixture.peer("again")))
+        fixture.hello("b", peer: "a")
+        #expect(!fixture.coordinator.isLeft(fixture.peer("a")))
+    }
+
+    @Test("A connection on which a worker was lost is no longer its own once another one greets there")
+    func inheritedConnection() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        fixture.wait(8000)
+        fixture.hello("b", peer: "a")
+        #expect(fixture.coordinator.worker(at: fixture.peer("a"))?.id == "b")
+        fixture.wait(8000)
+        #expect(fixture.status.workers.allSatisfy { $0.state == .away })
+        fixture.say(.heartbeat, by: "a")
+        #expect(fixture.coordinator.isHere("b", at: fixture.peer("a")))
+        #expect(!fixture.coordinator.isHere("a", at: fixture.peer("a")))
+    }
+
+    @Test("Who was lost and declared gone is not taken back where it was lost: only a greeting says what it holds")
+    func declaredGone() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a", copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: nil)])
+        fixture.wait(8000)
+        fixture.ask(.forgetCopy(.init(worker: "a", shard: nil)), id: "d")
+        let command = try #require(
+            fixture.commands.first { if case .forgetCopy = $0.command { true } else { false } })
+        fixture.feed(.ledger(command.id, .committed(fixture.coordinator.snapshot)))
+        #expect(!fixture.coordinator.hasWorker(at: fixture.peer("a")))
+        fixture.say(.heartbeat, by: "a")
+        #expect(fixture.status.workers.allSatisfy { $0.state == .away })
+        fixture.hello("a", copies: [ShardCopy(shard: 0, manifest: "m0", prompts: 10, adapter: nil)])
+        #expect(fixture.status.workers.map(\.state) == [.live])
+        #expect(fixture.status.workers.first?.shards == [0])
     }
 
     @Test("A hello that names the task keeps it; one that does not gives it back at once")

@@ -5,6 +5,10 @@ struct WorkerRoster: Sendable {
     private(set) var workers: [KnownWorker] = []
     /// Ids by connection.
     private var ids: [PeerID: String] = [:]
+    /// Ids of those that were lost and may be heard again, by the connection on which they may.
+    private var keptIDs: [PeerID: String] = [:]
+    /// Ids by the connection before the present one.
+    private var replacedIDs: [PeerID: String] = [:]
     private(set) var liveCount = 0
     /// Of those the ones that take new work.
     private(set) var workingCount = 0
@@ -91,6 +95,14 @@ struct WorkerRoster: Sendable {
         ids[peer].flatMap { self[$0] }
     }
 
+    /// The worker that was lost on this connection and may be heard again there.
+    func keptWorker(at peer: PeerID) -> KnownWorker? {
+        keptIDs[peer].flatMap { self[$0] }
+    }
+
+    /// Id of the worker that was at this connection before it greeted from another one.
+    func worker(replacedAt peer: PeerID) -> String? { replacedIDs[peer] }
+
     mutating func update(_ id: String, _ change: (inout KnownWorker) -> Void) {
         guard let position = index(of: id) else { return }
         let before = Before(workers[position])
@@ -142,6 +154,8 @@ struct WorkerRoster: Sendable {
     /// What is looked at of a worker before a change.
     private struct Before {
         var peer: PeerID?
+        var kept: PeerID?
+        var replaced: PeerID?
         var stance: WorkerStance?
         var isToLeave = false
         var capacity = WorkerCapacity()
@@ -151,6 +165,7 @@ struct WorkerRoster: Sendable {
 
         init(_ worker: borrowing KnownWorker) {
             (peer, stance, isToLeave) = (worker.peer, worker.stance, worker.isToLeave)
+            (kept, replaced) = (worker.absence.peer, worker.replaced)
             (capacity, adapters) = (worker.capacity, worker.adapters)
         }
     }
@@ -159,10 +174,11 @@ struct WorkerRoster: Sendable {
     private mutating func note(_ id: String, at position: Int?, _ before: Before) {
         let after = position.map { Before(workers[$0]) } ?? Before()
         if before.peer != after.peer {
-            if let peer = before.peer, ids[peer] == id { ids[peer] = nil }
-            if let peer = after.peer { ids[peer] = id }
+            ids.move(id, from: before.peer, to: after.peer)
             if (before.peer == nil) != (after.peer == nil) { liveCount += after.peer == nil ? -1 : 1 }
         }
+        keptIDs.move(id, from: before.kept, to: after.kept)
+        replacedIDs.move(id, from: before.replaced, to: after.replaced)
         if before.stance != after.stance {
             workingCount += (after.stance == .works ? 1 : 0) - (before.stance == .works ? 1 : 0)
         }
@@ -213,5 +229,14 @@ struct WorkerRoster: Sendable {
             if workers[middle].id < id { low = middle + 1 } else { high = middle }
         }
         return low
+    }
+}
+
+extension [PeerID: String] {
+    /// Of two ids the later one has the connection.
+    fileprivate mutating func move(_ id: String, from before: PeerID?, to after: PeerID?) {
+        guard before != after else { return }
+        if let before, self[before] == id { self[before] = nil }
+        if let after { self[after] = id }
     }
 }

@@ -31,14 +31,14 @@ package struct WorkerAdmission {
         origins.sorted { $0.value.number < $1.value.number }.map { ($0.key, $0.value.key) }
     }
 
-    /// `isHere`: whether a worker that counts is at the connection still.
-    ///
+    /// - `before`: where the worker was until now, or was lost; it counts once, however soon the old connection is gone.
+    /// - `isHere`: whether a worker that counts is at the connection still, or was lost there and may be heard again.
     /// - Returns: why a worker that greets from there is not let in; nil: it is.
     package mutating func objection(
-        to peer: PeerID, key: String?, address: String?, isHere: (PeerID) -> Bool
+        to peer: PeerID, from before: PeerID? = nil, key: String?, address: String?, isHere: (PeerID) -> Bool
     ) -> ClientError? {
         origins = origins.filter { isHere($0.key) }
-        let others = origins.filter { $0.key != peer }.values
+        let others = origins.filter { $0.key != peer && $0.key != before }.values
         if let key, others.count(where: { $0.key == key }) >= limits.ofOneKey {
             return ClientError(
                 code: .full,

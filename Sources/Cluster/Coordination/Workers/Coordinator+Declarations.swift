@@ -52,6 +52,11 @@ extension Coordinator {
         }
         if roster[settlement.worker]?.isLive == true {
             lose(settlement.worker, because: "it does not answer, and was declared gone", isExpected: false)
+        } else {
+            // What it holds is known from a greeting alone: on the connection on which it was lost it is not taken back.
+            withdrawTasks(of: settlement.worker) { _ in true }
+            roster.update(settlement.worker) { $0.absence = WorkerAbsence() }
+            changes.note(roster[settlement.worker]?.copies.map(\.shard) ?? [])
         }
         if settlement.removesWorker {
             log("worker \(settlement.name.clipped) was removed", worker: settlement.worker)

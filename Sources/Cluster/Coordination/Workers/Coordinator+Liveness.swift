@@ -64,11 +64,15 @@ extension Coordinator {
     }
 
     mutating func disconnect(_ peer: PeerID) {
-        if let away = roster.ids(where: { $0.absence.peer == peer }).first {
-            roster.update(away) { $0.absence.peer = nil }
-        }
+        forgetKept(peer)
         guard let worker = roster.worker(at: peer) else { return }
         lose(worker.id, because: "its connection is gone")
+    }
+
+    /// Nothing that comes on this connection is of a worker that was lost there: it has to greet.
+    mutating func forgetKept(_ peer: PeerID) {
+        guard let away = roster.keptWorker(at: peer) else { return }
+        roster.update(away.id) { $0.absence.peer = nil }
     }
 
     /// - Parameters:

@@ -8,9 +8,7 @@ import Messages
 extension Coordinator {
     /// The worker that was given up on this connection: nothing that either side sent was lost.
     mutating func returned(at peer: PeerID) -> KnownWorker? {
-        guard let worker = roster.ids(where: { $0.absence.peer == peer }).first.flatMap({ roster[$0] }) else {
-            return nil
-        }
+        guard let worker = roster.keptWorker(at: peer) else { return nil }
         let absence = worker.absence
         let away = worker.away.map { now.seconds(since: $0.since) } ?? 0
         roster.update(worker.id) {

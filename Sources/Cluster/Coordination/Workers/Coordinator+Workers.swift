@@ -8,7 +8,7 @@ extension Coordinator {
         }
         guard let worker = roster.worker(at: peer) ?? returned(at: peer) else {
             // A connection of before a restart or a loss: it gets no answer, and so will say hello again.
-            if let replaced = roster.ids(where: { $0.replaced == peer }).first {
+            if let replaced = roster.worker(replacedAt: peer) {
                 roster.update(replaced) { $0.contested += 1 }
             }
             return
@@ -91,6 +91,8 @@ extension Coordinator {
         if let other = roster.worker(at: peer), other.id != worker.id {
             lose(other.id, because: "its connection now belongs to another worker", isExpected: false)
         }
+        // Nor is it any more that of one that was lost there.
+        forgetKept(peer)
         let isSameProcess = worker.process == hello.name.clipped.printable
         if isSameProcess { worker.heard(at: now) } else { worker.longestGap = 0 }
         worker.secret = WorkerIdentity.digest(of: hello.secret)
@@ -209,14 +211,25 @@ extension Coordinator {
     /// Where the worker is, or was and may be heard again.
     package func connection(of worker: String) -> PeerID? { roster[worker].flatMap { $0.peer ?? $0.absence.peer } }
 
-    package func hasWorker(at peer: PeerID) -> Bool { roster.worker(at: peer) != nil }
+    /// Whether a worker is there, or was lost there by silence and may be heard again.
+    package func hasWorker(at peer: PeerID) -> Bool {
+        roster.worker(at: peer) != nil || roster.keptWorker(at: peer) != nil
+    }
+
+    /// Whether a worker was there that has greeted from another connection since.
+    package func isLeft(_ peer: PeerID) -> Bool { !hasWorker(at: peer) && roster.worker(replacedAt: peer) != nil }
+
+    /// Whether the worker is here, and at this connection.
+    package func isHere(_ worker: String, at peer: PeerID) -> Bool { roster[worker]?.peer == peer }
 
     /// Connections of workers that are here, and of those that were lost by silence and may be heard again.
     package var workerConnections: Set<PeerID> { Set(roster.workers.compactMap { $0.peer ?? $0.absence.peer }) }
 
+    /// The worker that is there, or was lost there by silence and may be heard again.
+    ///
     /// - Returns: `claim` is what the worker calls itself; a name that was made for it here says nothing of it.
     package func worker(at peer: PeerID) -> (id: String, claim: String)? {
-        roster.worker(at: peer).map { ($0.id, $0.claim) }
+        (roster.worker(at: peer) ?? roster.keptWorker(at: peer)).map { ($0.id, $0.claim) }
     }
 
     // MARK: sending
