@@ -51,7 +51,13 @@ struct EvaluationAttentionTests {
             case .computeWeights(let operation, let request):
                 let row: [Float] = request.scope == .prompt ? [0.75, 0.25] : [0.5, 0.5]
                 let weights = request.digests.flatMap { _ in row }
-                fixture.feed(.weights(operation: operation, request.scope, .success(weights)))
+                // What was computed before the evaluation began anew may come late, and is not of now.
+                for (generation, weights) in [(-1, weights.map { 1 - $0 * $0 }), (0, weights)] {
+                    let event = CoordinatorEvent.weights(
+                        operation: operation, generation: request.generation + generation, request.scope,
+                        .success(weights))
+                    fixture.feed(event)
+                }
             case .buildEvaluation(_, let scores): work.scores = scores
             default: break
             }

@@ -32,7 +32,9 @@ struct ManyAdaptersTests {
             case .computeWeights(let operation, let request):
                 #expect(request.adapters == (0..<shards).map { "a\($0)" })
                 let weights = request.digests.flatMap { _ in row }
-                fixture.feed(.weights(operation: operation, request.scope, .success(weights)))
+                fixture.feed(
+                    .weights(
+                        operation: operation, generation: request.generation, request.scope, .success(weights)))
             case .buildEvaluation(_, let complete): scores = complete
             default: break
             }

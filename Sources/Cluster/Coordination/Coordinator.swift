@@ -191,7 +191,8 @@ package struct Coordinator: Sendable {
         case .missing(let kind, let result): missingValuesLoaded(kind, result)
         case .goneFound(let result): goneFound(result)
         case .splitLoaded(let operation, let result): splitLoaded(operation, result)
-        case .weights(let operation, let scope, let result): weightsComputed(operation, scope, result)
+        case .weights(let operation, let generation, let scope, let result):
+            weightsComputed(operation, generation, scope, result)
         case .comparisonLoaded(let operation, let result): comparisonLoaded(operation, result)
         case .forgetShards(let operation, let result): forgetShardsLoaded(operation, result)
         case .stages(let operation, let result): stagesLoaded(operation, result)

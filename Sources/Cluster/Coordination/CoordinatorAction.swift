@@ -135,6 +135,8 @@ package enum AdapterReference: Hashable, Sendable {
 /// Prompts whose weights over the adapters are wanted.
 package struct WeightsRequest: Hashable, Sendable {
     package var scope: AttentionScope
+    /// Of the operation: what is computed for an earlier one may come after it began anew.
+    package var generation: Int
     package var digests: [String]
     /// `[prompts, hidden]`, row by row: in the scope `prompt` of those that `LoadedSplit.missingEmbeddings` names, in the scope
     /// `history` of all.
@@ -143,6 +145,15 @@ package struct WeightsRequest: Hashable, Sendable {
     package var adapters: [String]
     /// nil: those in force.
     package var parameters: SampleAdaptiveAttention.Parameters?
+
+    package init(
+        scope: AttentionScope, generation: Int = 0, digests: [String], embeddings: [Float], adapters: [String],
+        parameters: SampleAdaptiveAttention.Parameters? = nil
+    ) {
+        (self.scope, self.generation) = (scope, generation)
+        (self.digests, self.embeddings) = (digests, embeddings)
+        (self.adapters, self.parameters) = (adapters, parameters)
+    }
 }
 
 /// A write that the ledger must commit before its outcome is handed in.

@@ -34,8 +34,8 @@ package enum CoordinatorEvent: Sendable {
     case splitLoaded(operation: String, Result<LoadedSplit, ClientError>)
     /// Answer to `.loadComparison`.
     case comparisonLoaded(operation: String, Result<LoadedComparison, ClientError>)
-    /// Answer to `.computeWeights`: ω `[prompts, adapters]`, row by row, in the order asked for.
-    case weights(operation: String, AttentionScope, Result<[Float], ClientError>)
+    /// Answer to `.computeWeights`: ω `[prompts, adapters]`, row by row, in the order asked for, with the request's generation.
+    case weights(operation: String, generation: Int, AttentionScope, Result<[Float], ClientError>)
     /// Answer to `.loadForgetShards`: `ForgetOutcome.shards`.
     case forgetShards(operation: String, Result<[Int], ClientError>)
     /// Answer to `.loadStages`: those on record, by shard and slice.

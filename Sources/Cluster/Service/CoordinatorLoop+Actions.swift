@@ -46,10 +46,7 @@ extension CoordinatorLoop {
                     .event(.stages(operation: operation, service.result { try service.ledger.stages() })))
             }
         case .computeWeights(let operation, let request):
-            onLedger { service in
-                let weights = service.result { try service.weights(request) }
-                inbox.post(.event(.weights(operation: operation, request.scope, weights)))
-            }
+            computeWeights(operation, request)
         case .buildEvaluation(let operation, let scores):
             buildEvaluation(operation, scores)
         case .superseded(let other):

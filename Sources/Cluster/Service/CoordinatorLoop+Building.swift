@@ -25,6 +25,19 @@ extension CoordinatorLoop {
         }
     }
 
+    func computeWeights(_ operation: String, _ request: WeightsRequest) {
+        let inbox = process.inbox
+        Self.build(process) { service, done in
+            service.withAttentionParts(request.parameters, done)
+        } make: {
+            let table = try $0.parts.table()
+            return try WeightsBuilding(request, table, parameters: $0.parameters, members: $0.members).weights()
+        } tell: {
+            inbox.post(
+                .event(.weights(operation: operation, generation: request.generation, request.scope, $0)))
+        }
+    }
+
     func buildEvaluation(_ operation: String, _ scores: EvaluationScores) {
         let inbox = process.inbox
         Self.build(process) { service, done in

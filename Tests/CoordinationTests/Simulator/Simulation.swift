@@ -457,7 +457,7 @@ struct Simulation {
             let (prompts, adapters) = (request.digests.count, request.adapters.count)
             if request.embeddings.count != prompts * 2 { violations.append("embeddings of the split are incomplete") }
             let weights = [Float](repeating: 1 / Float(adapters), count: prompts * adapters)
-            answer(.weights(operation: operation, request.scope, .success(weights)))
+            answer(.weights(operation: operation, generation: request.generation, request.scope, .success(weights)))
         case .buildEvaluation(let operation, let scores):
             for series in scores.series {
                 if series.margins.count != scores.digests.count { violations.append("a series is incomplete") }

@@ -53,7 +53,7 @@ extension TranscriptRunner {
         case .computeWeights(let operation, let request):
             let count = request.digests.count * request.adapters.count
             let weights = [Float](repeating: 1 / Float(request.adapters.count), count: count)
-            return [.weights(operation: operation, request.scope, .success(weights))]
+            return [.weights(operation: operation, generation: request.generation, request.scope, .success(weights))]
         case .buildEvaluation(let operation, _): return [.evaluation(operation: operation, .success([1]))]
         }
     }

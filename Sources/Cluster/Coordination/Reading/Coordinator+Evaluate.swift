@@ -165,13 +165,17 @@ extension Coordinator {
                 .computeWeights(
                     operation: id,
                     WeightsRequest(
-                        scope: attention.scope, digests: scoring.digests, embeddings: embeddings,
-                        adapters: scoring.adapters.map(\.name), parameters: evaluation.request.attention)))
+                        scope: attention.scope, generation: operation.generation, digests: scoring.digests,
+                        embeddings: embeddings, adapters: scoring.adapters.map(\.name),
+                        parameters: evaluation.request.attention)))
         }
     }
 
-    mutating func weightsComputed(_ id: String, _ scope: AttentionScope, _ result: Result<[Float], ClientError>) {
-        guard let (operation, evaluation) = runningEvaluation(id), var scoring = operation.scoring,
+    mutating func weightsComputed(
+        _ id: String, _ generation: Int, _ scope: AttentionScope, _ result: Result<[Float], ClientError>
+    ) {
+        guard let (operation, evaluation) = runningEvaluation(id), operation.generation == generation,
+            var scoring = operation.scoring,
             let position = scoring.attentions.firstIndex(where: { $0.scope == scope }),
             case .computing = scoring.attentions[position].weights
         else { return }

@@ -97,53 +97,28 @@ extension Ledger {
 
     /// The reference prompts that have an embedding, and the rows of the adapters that have a margin for all of them.
     package func attentionTable() throws -> AttentionTable {
-        try read { db in
-            let adapters = try Row.fetchAll(db, sql: "SELECT shard, name, serial FROM adapters ORDER BY shard").map {
-                row in
-                (
-                    shard: try row.value("shard", in: "adapters") as Int,
-                    name: try row.value("name", in: "adapters") as String,
-                    serial: try row.value("serial", in: "adapters") as Int64
-                )
-            }
-            var rows: [(prompt: StoredPrompt, embedding: [Float], margins: [Float?])] = []
-            if let context = try promptContext(db) {
-                try forEachPerson(where: "reference > 0", db) { known in
-                    guard let vectors = try embeddings(of: known.id, known.key, db) else { return }
-                    let boxes = try adapters.map { try margins(of: known.id, adapter: $0.serial, known.key, db) }
-                    for prompt in try prompts(of: known, context) where prompt.isReference {
-                        guard let vector = vectors[prompt.digest] else { continue }
-                        rows.append((prompt, vector, boxes.map { $0?[prompt.digest]?.first }))
-                    }
-                }
-            }
-            rows.sort { $0.prompt.id < $1.prompt.id }
-            let width = rows.first?.embedding.count ?? 0
-            guard rows.allSatisfy({ $0.embedding.count == width }) else {
-                throw LedgerError.corrupt(
-                    table: "embeddings", column: "vectors", reason: "holds vectors of different widths")
-            }
-            var table = AttentionTable(
-                digests: rows.map(\.prompt.digest), ids: rows.map(\.prompt.id),
-                labels: rows.map(\.prompt.prompt.label), embeddings: rows.flatMap(\.embedding), dimension: width,
-                rows: [])
-            for (index, adapter) in adapters.enumerated() {
-                let margins = rows.compactMap { $0.margins[index] }
-                guard margins.count == rows.count else { continue }
-                table.rows.append(
-                    AttentionTable.Row(shard: adapter.shard, adapter: adapter.name, margins: margins))
-            }
-            return table
+        let reading = AttentionReading()
+        while true {
+            if let parts = try goOn(with: reading, for: .seconds(60)) { return try parts.table() }
         }
+    }
+
+    /// Whether the table is of exactly the present adapters and reference prompts.
+    package func isCurrent(_ table: AttentionTable) throws -> Bool {
+        try read { try tuningBasis($0) } == Ledger.basis(of: table)
+    }
+
+    private static func basis(of table: AttentionTable) -> String {
+        let entries = zip(table.ids, table.digests).map { ShardManifest.Entry(id: $0, digest: $1) }
+        return basis(
+            references: ShardManifest(entries: entries).digest, adapters: table.rows.map { ($0.shard, $0.adapter) })
     }
 
     /// - `table`: what it was chosen on: the tuning counts as current only while this is.
     package func store(
         tuning: SampleAdaptiveAttention.Parameters, chosenOn table: AttentionTable, at time: Date
     ) throws {
-        let entries = zip(table.ids, table.digests).map { ShardManifest.Entry(id: $0, digest: $1) }
-        let basis = Ledger.basis(
-            references: ShardManifest(entries: entries).digest, adapters: table.rows.map { ($0.shard, $0.adapter) })
+        let basis = Ledger.basis(of: table)
         try commit { db in
             try db.execute(
                 sql: """

@@ -1,6 +1,7 @@
 import Coordination
 import Foundation
 import LanguageModels
+import Ledger
 import Messages
 import Recommendation
 import Unlearning
@@ -70,14 +71,11 @@ extension LedgerService {
 
     /// τ and n on validation; equal weights where there is nothing to choose from.
     private func tuneAttention(at time: Date) throws {
-        let table = try ledger.attentionTable()
-        var parameters = SampleAdaptiveAttention.Parameters(tau: 0, neighbours: 20)
-        if table.rows.count > 1, !table.ids.isEmpty {
-            parameters = try SampleAdaptiveAttention.tune(
-                ids: table.ids, embeddings: table.embeddings, dimension: table.dimension,
-                margins: table.rows.map(\.margins), labels: table.labels
-            ).best
+        let reading = AttentionReading()
+        while true {
+            guard let parts = try ledger.goOn(with: reading, for: .seconds(60)) else { continue }
+            let tuned = try TunedAttention(parts)
+            return try ledger.store(tuning: tuned.parameters, chosenOn: tuned.table, at: time)
         }
-        try ledger.store(tuning: parameters, chosenOn: table, at: time)
     }
 }

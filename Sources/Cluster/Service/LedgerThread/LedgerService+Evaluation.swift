@@ -35,41 +35,8 @@ extension LedgerService {
         _ parts: [SplitPart?], _ parameters: SampleAdaptiveAttention.Parameters?
     ) throws -> SplitMaterial {
         guard try preparedAttention(parameters).looksAtQuery else { return SplitMaterial(parts: parts) }
-        return SplitMaterial(parts: parts, embedded: Set(try ledger.attentionTable().digests))
+        return SplitMaterial(parts: parts, embedded: try ledger.referencesWithEmbedding())
     }
-
-    /// ω `[prompts, adapters]`, row by row.
-    ///
-    /// - Throws: `ClientError` with code `stale` when adapters or prompts changed meanwhile; as `PreparedAttention.weights`.
-    func weights(_ request: WeightsRequest) throws -> [Float] {
-        let attention = try preparedAttention(request.parameters)
-        guard attention.members.map(\.name) == request.adapters else {
-            throw ClientError(
-                code: .stale, message: "the adapters changed during the evaluation; ask again")
-        }
-        let table = try ledger.attentionTable()
-        var rows: [String: Int] = [:]
-        for (row, digest) in table.digests.enumerated() { rows[digest] = row }
-        var queries: [Float] = []
-        queries.reserveCapacity(request.digests.count * table.dimension)
-        var given = 0
-        for digest in request.digests {
-            if request.scope == .prompt, let row = rows[digest] {
-                queries += table.embeddings[(row * table.dimension)..<((row + 1) * table.dimension)]
-            } else {
-                guard (given + 1) * table.dimension <= request.embeddings.count else {
-                    throw ClientError(
-                        code: .stale, message: "the prompts changed during the evaluation; ask again")
-                }
-                queries += request.embeddings[(given * table.dimension)..<((given + 1) * table.dimension)]
-                given += 1
-            }
-        }
-        return try attention.weights(
-            queries: request.digests.count, embeddings: queries,
-            ids: request.digests.map { rows[$0].map { table.ids[$0] } ?? "" })
-    }
-
 }
 
 /// What the report of an evaluation is made from.

@@ -22,6 +22,9 @@ extension LedgerService {
             case .write(let write) where write.command == .partition && write.access == nil && later != nil:
                 commit(&waiting)
                 partition(write)
+            case .write(let write) where write.command == .tuneAttention && write.access == nil && later != nil:
+                commit(&waiting)
+                tune(write)
             case .write(let write) where write.command?.isShort == false:
                 commit(&waiting)
                 waiting = [write]

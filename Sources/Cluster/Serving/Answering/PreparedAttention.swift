@@ -33,9 +33,10 @@ package struct PreparedAttention: Sendable {
         members candidates: [Member]
     ) throws {
         let looksAtRows = chosenParameters.map { $0.tau != 0 } ?? false
-        let weighed = candidates.filter { adapter in
-            looksAtRows && table.rows.contains { $0.adapter == adapter.name }
-        }
+        let rows =
+            looksAtRows
+            ? Dictionary(table.rows.map { ($0.adapter, $0) }, uniquingKeysWith: { first, _ in first }) : [:]
+        let weighed = candidates.filter { rows[$0.name] != nil }
         let chosen = weighed.isEmpty ? candidates : weighed
         members = chosen
         parameters = chosenParameters ?? Self.equalWeights
@@ -45,7 +46,7 @@ package struct PreparedAttention: Sendable {
         }
         // Rows in the order of the members.
         let errors = chosen.map { member in
-            table.rows.first { $0.adapter == member.name }.map {
+            rows[member.name].map {
                 SampleAdaptiveAttention.errors(margins: $0.margins, labels: table.labels)
             } ?? []
         }

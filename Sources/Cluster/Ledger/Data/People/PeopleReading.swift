@@ -6,6 +6,8 @@ import Recommendation
 /// Told whose record is another one now, while it goes through everybody's.
 protocol PeopleWatching: AnyObject {
     func note(_ person: Int64)
+    /// Whether it reads what was computed of people's prompts.
+    var readsValues: Bool { get }
 }
 
 /// Everybody's records, read a portion at a time while others write: whoever is written after they were read is read again, so
@@ -15,15 +17,38 @@ package final class PeopleReading<Value>: PeopleWatching {
     fileprivate struct Basis: Equatable {
         var prompts: Data?
         var names: Int
+        var references: ReferenceSample
     }
 
-    fileprivate let make: (KnownPerson, PromptContext) throws -> Value
+    fileprivate let make: (KnownPerson, PromptContext, Database) throws -> Value
+    /// SQL over `people`.
+    fileprivate let condition: String
+    let readsValues: Bool
+    /// People that are read before the time is looked at.
+    fileprivate let atOnce: Int
     fileprivate var values: [Int64: Value] = [:]
     fileprivate var position = Int64.min
     fileprivate var again: Set<Int64> = []
     fileprivate var basis: Basis?
 
-    init(_ make: @escaping (KnownPerson, PromptContext) throws -> Value) { self.make = make }
+    convenience init(_ make: @escaping (KnownPerson, PromptContext) throws -> Value) {
+        self.init(where: "1", readsValues: false, atOnce: Self.mostAtOnce) { known, context, _ in
+            try make(known, context)
+        }
+    }
+
+    /// - `condition`: SQL over `people`: whom it reads; whoever is written meanwhile is read whether or not it holds.
+    /// - `readsValues`: whoever gets embeddings or margins meanwhile is read again, too.
+    /// - `atOnce`: people that are read before the time is looked at, from one to sixteen.
+    init(
+        where condition: String, readsValues: Bool, atOnce: Int,
+        _ make: @escaping (KnownPerson, PromptContext, Database) throws -> Value
+    ) {
+        (self.condition, self.readsValues, self.make) = (condition, readsValues, make)
+        self.atOnce = max(1, min(atOnce, Self.mostAtOnce))
+    }
+
+    private static var mostAtOnce: Int { 16 }
 
     func note(_ person: Int64) {
         // Whoever follows is read anyway.
@@ -56,30 +81,42 @@ extension Ledger {
         with reading: PeopleReading<Value>, until end: ContinuousClock.Instant, _ db: Database
     ) throws -> [Value]? {
         guard let context = try promptContext(db) else { return [] }
-        let basis = PeopleReading<Value>.Basis(prompts: try Meta.promptConfiguration.text(db), names: namesRevision)
+        let basis = PeopleReading<Value>.Basis(
+            prompts: try Meta.promptConfiguration.text(db), names: namesRevision, references: context.references)
         if reading.basis != basis {
             reading.begin(on: basis)
             if !peopleReadings.contains(where: { $0 === reading }) { peopleReadings.append(reading) }
         }
         let next = try db.cachedStatement(
-            sql: "SELECT \(Self.recordColumns) FROM people WHERE id > ? ORDER BY id LIMIT \(Self.peopleOfStep)")
+            sql: """
+                SELECT \(Self.recordColumns) FROM people WHERE id > ? AND \(reading.condition)
+                ORDER BY id LIMIT \(reading.atOnce)
+                """)
         repeat {
             if let id = reading.again.popFirst() {
-                reading.values[id] = try person(id, db).map { try reading.make($0, context) }
+                reading.values[id] = try person(id, db).map { try reading.make($0, context, db) }
                 continue
             }
             let rows = try Row.fetchAll(next, arguments: [reading.position])
             for row in rows {
                 let known = try open(row)
-                reading.values[known.id] = try reading.make(known, context)
+                reading.values[known.id] = try reading.make(known, context, db)
                 reading.position = known.id
             }
-            if rows.count < Self.peopleOfStep { return reading.values.sorted { $0.key < $1.key }.map(\.value) }
+            if rows.count < reading.atOnce { return reading.values.sorted { $0.key < $1.key }.map(\.value) }
         } while ContinuousClock.now < end
         return nil
     }
 
-    private static let peopleOfStep = 16
+    /// It does not go on.
+    func leave(_ reading: some PeopleWatching) {
+        peopleReadings.removeAll { $0 === reading }
+    }
+
+    /// Embeddings or margins of the person's prompts came or went.
+    func noteValues(of person: Int64) {
+        for reading in peopleReadings where reading.readsValues { reading.note(person) }
+    }
 
     /// The person's record is another one now, or gone.
     func noteChange(of person: Int64) {

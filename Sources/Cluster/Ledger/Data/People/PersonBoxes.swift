@@ -99,6 +99,7 @@ extension Ledger {
         let isDataDependent = configuration.partition.isDataDependent
         let wanted = prompts.filter { $0.wantsEmbedding(isDataDependent) }.map(\.digest)
         let missing = wanted.count { box?[$0] == nil }
+        noteValues(of: id)
         if let box, !box.values.isEmpty {
             try db.cachedStatement(sql: "INSERT OR REPLACE INTO embeddings (person, vectors) VALUES (?, ?)")
                 .execute(arguments: [id, Self.sealed(box.bytes, key.forEmbeddings, Self.boxContext)])
@@ -114,6 +115,7 @@ extension Ledger {
         margins box: PersonBox, before: Int, of id: Int64, adapter: Int64, _ key: SymmetricKey, _ db: Database
     ) throws {
         let count = box.values.count
+        noteValues(of: id)
         if count == 0 {
             try db.cachedStatement(sql: "DELETE FROM margins WHERE person = ? AND adapter = ?")
                 .execute(arguments: [id, adapter])
