@@ -18,25 +18,24 @@ struct LargeRequestsTests {
         return limits
     }
 
-    @Test("What is small, and what is no request, stays on the socket's thread")
+    @Test("What is small stays on the socket's thread")
     func small() {
         var large = LargeRequests()
-        #expect(large.take(bytes: LargeRequests.threshold, isRequest: true, from: anna) == .onSocketThread)
-        #expect(large.take(bytes: 100 * megabyte, isRequest: false, from: anna) == .onSocketThread)
-        #expect(large.take(bytes: LargeRequests.threshold + 1, isRequest: true, from: anna) == .onOwnThread)
+        #expect(large.take(bytes: LargeRequests.threshold, from: anna) == .onSocketThread)
+        #expect(large.take(bytes: LargeRequests.threshold + 1, from: anna) == .onOwnThread)
     }
 
     @Test("What a connection sends behind a large request stays behind it, and others are not kept waiting")
     func order() {
         var large = LargeRequests()
-        #expect(large.take(bytes: megabyte, isRequest: true, from: anna) == .onOwnThread)
-        #expect(large.take(bytes: 10, isRequest: true, from: anna) == .onOwnThread)
-        #expect(large.take(bytes: 10, isRequest: true, from: ben) == .onSocketThread)
+        #expect(large.take(bytes: megabyte, from: anna) == .onOwnThread)
+        #expect(large.take(bytes: 10, from: anna) == .onOwnThread)
+        #expect(large.take(bytes: 10, from: ben) == .onSocketThread)
         large.decoded(bytes: megabyte, from: anna, keptFor: ticket(anna))
-        #expect(large.take(bytes: 10, isRequest: true, from: anna) == .onOwnThread)
+        #expect(large.take(bytes: 10, from: anna) == .onOwnThread)
         for _ in 0..<2 { large.decoded(bytes: 10, from: anna, keptFor: nil) }
         // The large one is not answered yet; nothing is left to be decoded before it.
-        #expect(large.take(bytes: 10, isRequest: true, from: anna) == .onSocketThread)
+        #expect(large.take(bytes: 10, from: anna) == .onSocketThread)
         #expect(large.bytes == megabyte)
         large.finished(ticket(anna))
         #expect(large.bytes == 0)
@@ -45,14 +44,14 @@ struct LargeRequestsTests {
     @Test("Beyond the bytes of one connection, and of all, requests are refused until some are answered")
     func bounded() {
         var large = LargeRequests(limits(5 * megabyte, ofOne: 3 * megabyte))
-        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: anna) == .onOwnThread)
-        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: anna) == .refused)
-        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: ben) == .onOwnThread)
-        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: carl) == .refused)
+        #expect(large.take(bytes: 2 * megabyte, from: anna) == .onOwnThread)
+        #expect(large.take(bytes: 2 * megabyte, from: anna) == .refused)
+        #expect(large.take(bytes: 2 * megabyte, from: ben) == .onOwnThread)
+        #expect(large.take(bytes: 2 * megabyte, from: carl) == .refused)
         large.decoded(bytes: 2 * megabyte, from: anna, keptFor: ticket(anna))
-        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: carl) == .refused)
+        #expect(large.take(bytes: 2 * megabyte, from: carl) == .refused)
         large.finished(ticket(anna))
-        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: carl) == .onOwnThread)
+        #expect(large.take(bytes: 2 * megabyte, from: carl) == .onOwnThread)
         // What cannot be read counts no more once that is known.
         large.decoded(bytes: 2 * megabyte, from: ben, keptFor: nil)
         #expect(large.bytes == 2 * megabyte)
@@ -62,7 +61,7 @@ struct LargeRequestsTests {
     func twice() {
         var large = LargeRequests()
         for _ in 0..<2 {
-            _ = large.take(bytes: megabyte, isRequest: true, from: anna)
+            _ = large.take(bytes: megabyte, from: anna)
             large.decoded(bytes: megabyte, from: anna, keptFor: ticket(anna))
         }
         large.finished(ticket(anna))
@@ -70,28 +69,28 @@ struct LargeRequestsTests {
         large.finished(ticket(anna))
         large.finished(ticket(anna))
         #expect(large.bytes == 0)
-        _ = large.take(bytes: megabyte, isRequest: true, from: anna)
-        _ = large.take(bytes: 1, isRequest: true, from: anna)
+        _ = large.take(bytes: megabyte, from: anna)
+        _ = large.take(bytes: 1, from: anna)
         #expect(large.bytes == megabyte + LargeRequests.leastBytes)
     }
 
     @Test("What the ledger was given counts until it is written or refused, whoever is answered meanwhile")
     func written() {
         var large = LargeRequests(limits(5 * megabyte, ofOne: 3 * megabyte))
-        _ = large.take(bytes: 2 * megabyte, isRequest: true, from: anna)
+        _ = large.take(bytes: 2 * megabyte, from: anna)
         large.decoded(bytes: 2 * megabyte, from: anna, keptFor: ticket(anna))
         large.gave(ticket(anna), as: 7)
         // Another one under its name is answered at once, and does not stand for it.
-        _ = large.take(bytes: megabyte, isRequest: true, from: anna)
+        _ = large.take(bytes: megabyte, from: anna)
         large.decoded(bytes: megabyte, from: anna, keptFor: ticket(anna))
         for _ in 0..<2 { large.finished(ticket(anna)) }
         #expect(large.bytes == 2 * megabyte)
-        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: anna) == .refused)
+        #expect(large.take(bytes: 2 * megabyte, from: anna) == .refused)
         large.ended(8)
         #expect(large.bytes == 2 * megabyte)
         for _ in 0..<2 { large.ended(7) }
         #expect(large.bytes == 0)
-        #expect(large.take(bytes: 2 * megabyte, isRequest: true, from: anna) == .onOwnThread)
+        #expect(large.take(bytes: 2 * megabyte, from: anna) == .onOwnThread)
         // A small one was never counted.
         large.gave(ticket(ben), as: 9)
         large.ended(9)

@@ -82,6 +82,18 @@ struct WorkerLinksTests {
         #expect(may() == [true, true, true, true])
     }
 
+    @Test("Above the bound nobody goes on while whole messages wait to be decoded, and all do once there is room")
+    func undecoded() throws {
+        var links = links { $0.unfinishedInAll = 80 << 10 }
+        let first = try credit(
+            links.take(try portion(at: 0, of: 96 << 10), from: peers[0], at: 0, undecoded: 64 << 10))
+        #expect(first.map { $0.upTo <= PortionLimits.firstCredit } == true)
+        #expect(links.letGoOn(at: 0, undecoded: 64 << 10).isEmpty)
+        #expect(links.due(at: 61).isEmpty)
+        #expect(links.letGoOn(at: 61, undecoded: 32 << 10).map(\.peer) == [peers[0]])
+        #expect(links.letGoOn(at: 61).isEmpty)
+    }
+
     @Test("Above the bound of unfinished messages only the oldest goes on, and the others after it")
     func unfinished() throws {
         var links = links { $0.unfinishedInAll = 80 << 10 }

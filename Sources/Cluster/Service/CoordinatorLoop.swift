@@ -29,6 +29,7 @@ final class CoordinatorLoop {
     var inFlight = RequestsInFlight()
     var kept = KeptAnswers()
     var large = LargeRequests()
+    var workerMessages = WorkerMessages()
     var leases: LeaseBook
     /// What tells of forgetting, and waits for gateways.
     var heldReplies = LeasedReplies<(ClientTicket, ClientReply)>()
@@ -208,6 +209,7 @@ final class CoordinatorLoop {
         case .committed: break
         case .facts(let new): facts = new
         case .decoded(let arrival, let message): receiveDecoded(arrival, message)
+        case .checked(let arrival, let message): receiveChecked(arrival, message)
         case .send(let peer, let parcel): send(peer, parcel)
         case .refusal(let peer, let frames): give(peer, frames, isReply: true)
         case .dispatched(let peer, let question, let made):

@@ -12,11 +12,10 @@ import ZeroMQ
 
 /// The coordinator as a process: a thin shell around the `Coordinator` value.
 ///
-/// Six threads. The one that calls `run` owns the socket and the value; it only decodes what is short, decides and sends, so
-/// heartbeats are never late. Large requests are decoded on one (`LargeRequests`). The ledger has a thread (`LedgerService`),
-/// what is read beside it has one (`LedgerReads`), what is made of everybody's data has one, and queries have one
-/// (`QueryEngine`). They hand their results back through
-/// a mailbox.
+/// Seven threads. The one that calls `run` owns the socket and the value; it only decodes what is short, decides and sends, so
+/// heartbeats are never late. Large requests are decoded on one (`LargeRequests`), and large messages of workers on one
+/// (`WorkerMessages`). The ledger has a thread (`LedgerService`), what is read beside it has one (`LedgerReads`), what is made of
+/// everybody's data has one, and queries have one (`QueryEngine`). They hand their results back through a mailbox.
 package final class CoordinatorProcess: Sendable {
     enum Input: Sendable {
         case event(CoordinatorEvent)
@@ -25,6 +24,8 @@ package final class CoordinatorProcess: Sendable {
         case facts(LedgerFacts)
         /// Of the arrival no more than its head.
         case decoded(Arrival, Result<PeerMessage, any Error>)
+        /// The same of what a worker said.
+        case checked(Arrival, Result<PeerMessage, any Error>)
         case send(PeerID, Parcel)
         /// The answer to a request that cannot be read.
         case refusal(PeerID, [[UInt8]])
@@ -65,6 +66,8 @@ package final class CoordinatorProcess: Sendable {
     let reads: SerialThread<LedgerReads, @Sendable (LedgerReads) -> Void>
     let engine: SerialThread<QueryEngine, EngineWork>
     let decoding: SerialThread<Void, Arrival>
+    let checking: SerialThread<Void, Arrival>
+    let check: WorkerMessageCheck
     let building: SerialThread<Void, @Sendable () -> Void>
     let settings: CoordinatorSettings
     /// nil: nobody can connect yet.
@@ -152,6 +155,13 @@ package final class CoordinatorProcess: Sendable {
             return .none
         }
         publicKey = identity?.publicKey ?? Data()
+        let check = WorkerMessageCheck(cluster: identity?.cluster ?? "", publicKey: publicKey)
+        self.check = check
+        checking = try SerialThread(name: "workers") {
+        } perform: { _, arrivals in
+            for arrival in arrivals { inbox.post(.checked(arrival.head, check.decoded(arrival))) }
+            return .none
+        }
         let fingerprint = arithmetic.drain().first
         store.run { $0.arithmetic = fingerprint }
         settings = CoordinatorSettings(
@@ -171,6 +181,7 @@ package final class CoordinatorProcess: Sendable {
             try? FileManager.default.removeItem(at: endpointFile)
             engine.stop()
             decoding.stop()
+            checking.stop()
             building.stop()
             // Who closes the database last empties its log.
             reads.stop()

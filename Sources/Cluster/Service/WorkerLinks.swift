@@ -10,7 +10,7 @@ package struct WorkerLinks {
         /// Bytes that wait for one worker, and for all.
         package var held = PortionLimits.heldBytes
         package var heldInAll = PortionLimits.heldBytesInAll
-        /// Bytes from all workers of messages that are not whole yet.
+        /// Bytes from all workers of messages that are not whole yet, or whole and not decoded.
         package var unfinishedInAll = PortionLimits.unfinishedBytesInAll
 
         package init() {}
@@ -71,9 +71,11 @@ package struct WorkerLinks {
         return try link.exchange.outgoing.send(parcel, at: now)
     }
 
+    /// - Parameter undecoded: bytes of messages that are whole and not decoded yet: while there are any, nobody goes on above the
+    ///   limit; then whoever began first.
     /// - Throws: what a worker may not send; its connection is to be closed.
     package mutating func take(
-        _ frames: [[UInt8]], from peer: PeerID, at now: Double
+        _ frames: [[UInt8]], from peer: PeerID, at now: Double, undecoded: Int = 0
     ) throws(WireError) -> PortionExchange.Step {
         guard var link = takeOut(peer) else { return PortionExchange.Step() }
         defer { putBack(link, peer) }
@@ -82,8 +84,8 @@ package struct WorkerLinks {
         let received = link.exchange.incoming.credit.received
         let step = try link.exchange.take(frames, at: now) { bytes in
             isHeldUp =
-                unfinishedBytes + bytes > limits.unfinishedInAll
-                && links.values.contains { $0.began.map { $0 < began } ?? false }
+                unfinishedBytes + undecoded + bytes > limits.unfinishedInAll
+                && (undecoded > 0 || links.values.contains { $0.began.map { $0 < began } ?? false })
             return !isHeldUp
         }
         link.isHeldUp = isHeldUp
@@ -99,12 +101,13 @@ package struct WorkerLinks {
     }
 
     /// Credits for those who had to wait and may go on, oldest first.
-    package mutating func letGoOn(at now: Double) -> [(peer: PeerID, frames: [[UInt8]])] {
+    package mutating func letGoOn(at now: Double, undecoded: Int = 0) -> [(peer: PeerID, frames: [[UInt8]])] {
         guard heldUp > 0 else { return [] }
         let waiting = links.filter(\.value.isHeldUp).sorted { Self.isOlder($0, $1) }
         let oldest = links.values.compactMap(\.began).min()
         var given: [(peer: PeerID, frames: [[UInt8]])] = []
-        for (peer, link) in waiting where unfinishedBytes <= limits.unfinishedInAll || link.began == oldest {
+        let hasRoom = unfinishedBytes + undecoded <= limits.unfinishedInAll
+        for (peer, link) in waiting where hasRoom || (undecoded == 0 && link.began == oldest) {
             guard let credit = links[peer]?.exchange.incoming.allow(),
                 let frames = try? PortionMessage.credit(credit).frames()
             else { continue }

@@ -14,6 +14,8 @@ struct Arrival: Sendable {
     let key: String?
     let address: String?
     private(set) var bytes: Int
+    /// It came in portions.
+    private(set) var isInPortions = false
 
     /// nil: it has no frames.
     init?(_ message: Socket.Message) {
@@ -37,6 +39,7 @@ struct Arrival: Sendable {
     func whole(_ frames: [[UInt8]]) -> Arrival {
         var whole = self
         whole.frames = ProtocolVersions.taken(frames)
+        whole.isInPortions = true
         whole.bytes = frames.reduce(0) { $0 + $1.count }
         return whole
     }

@@ -31,7 +31,8 @@ extension CoordinatorLoop {
     func take(portion arrival: Arrival) -> Arrival? {
         let step: PortionExchange.Step
         do throws(WireError) {
-            step = try links.take(arrival.frames, from: arrival.peer, at: seconds)
+            step = try links.take(
+                arrival.frames, from: arrival.peer, at: seconds, undecoded: workerMessages.bytesInPortions)
         } catch {
             if peerLog.admits("portions that cannot be") {
                 logger.warning("cannot go on", metadata: ["peer": "\(arrival.peer)", "reason": "\(error)"])
@@ -61,15 +62,16 @@ extension CoordinatorLoop {
         handOut()
     }
 
-    private func letGoOn() {
-        for (peer, frames) in links.letGoOn(at: seconds) { give(peer, frames) }
+    func letGoOn() {
+        let undecoded = workerMessages.bytesInPortions
+        for (peer, frames) in links.letGoOn(at: seconds, undecoded: undecoded) { give(peer, frames) }
     }
 
     private func closeDue() {
         for (peer, reason) in links.due(at: seconds) { cutOff(peer, because: reason) }
     }
 
-    private func cutOff(_ peer: PeerID, because reason: ConnectionClosing) {
+    func cutOff(_ peer: PeerID, because reason: ConnectionClosing) {
         links.remove(peer)
         waitingTasks.remove(peer)
         socket.connections?.close(peer.bytes, because: reason)

@@ -58,14 +58,36 @@ extension CoordinatorLoop {
     }
 
     private func receiveWhole(_ arrival: Arrival) {
-        let id = arrival.requestID
-        switch large.take(bytes: arrival.bytes, isRequest: id != nil, from: arrival.peer) {
+        guard let id = arrival.requestID else { return receiveOfWorker(arrival) }
+        switch large.take(bytes: arrival.bytes, from: arrival.peer) {
         case .onSocketThread: receive(arrival, arrival.decoded)
         case .onOwnThread: process.decoding.post(arrival)
         case .refused:
-            guard let frames = try? ClientReply(LargeRequests.refusal).frames(echoing: id ?? []) else { return }
+            guard let frames = try? ClientReply(LargeRequests.refusal).frames(echoing: id) else { return }
             give(arrival.peer, frames, isReply: true)
         }
+    }
+
+    private func receiveOfWorker(_ arrival: Arrival) {
+        switch workerMessages.take(bytes: arrival.bytes, inPortions: arrival.isInPortions, from: arrival.peer) {
+        case .onSocketThread: receive(arrival, process.check.decoded(arrival))
+        case .onOwnThread:
+            process.checking.post(arrival)
+            // It is life, whenever its turn comes.
+            handle(.alive(peer: arrival.peer))
+        case .tooMuch: cutOff(arrival.peer, because: .unfinished)
+        }
+    }
+
+    /// What a worker said, and was decoded elsewhere.
+    func receiveChecked(_ arrival: Arrival, _ message: Result<PeerMessage, any Error>) {
+        workerMessages.decoded(bytes: arrival.bytes, inPortions: arrival.isInPortions, from: arrival.peer)
+        letGoOn()
+        // Its worker greets from another connection by now, and says it again there; that it comes late is no second worker's sign.
+        if case .success(.worker(let said)) = message, coordinator.isLeft(arrival.peer) {
+            guard case .hello = said else { return }
+        }
+        receive(arrival, message)
     }
 
     /// What was decoded elsewhere.
@@ -97,7 +119,7 @@ extension CoordinatorLoop {
                 let message = ending?.error.message ?? ""
                 send(peer, CoordinatorMessage.refused(code: .superseded, message: message))
             case .worker(.hello(let hello)): greet(hello, of: arrival)
-            case .worker(let message): handle(.worker(peer: peer, checked(message)))
+            case .worker(let message): handle(.worker(peer: peer, message))
             case .request(let id, let request):
                 let ticket = ticket(id, request, of: arrival)
                 if let ending { return replyAtOnce(ticket, ClientReply(ending.error)) }
@@ -136,7 +158,8 @@ extension CoordinatorLoop {
         let peer = arrival.peer
         // The key that stands in for keys is everybody's who is on this machine.
         let key = keys == nil ? nil : arrival.key
-        let objection = admission.objection(to: peer, key: key, address: arrival.address) {
+        let before = coordinator.connection(of: hello.worker)
+        let objection = admission.objection(to: peer, from: before, key: key, address: arrival.address) {
             coordinator.hasWorker(at: $0)
         }
         if let objection {
@@ -151,11 +174,13 @@ extension CoordinatorLoop {
         links.admit(peer)
         var hello = hello
         hello.address = arrival.address
-        let before = coordinator.connection(of: hello.worker)
-        handle(.worker(peer: peer, checked(.hello(hello))))
-        guard coordinator.hasWorker(at: peer) else { return links.remove(peer) }
+        handle(.worker(peer: peer, .hello(hello)))
+        guard coordinator.isHere(hello.worker, at: peer) else {
+            if !coordinator.hasWorker(at: peer) { links.remove(peer) }
+            return
+        }
         // It is sent everything anew that it still lacks.
-        if let before, before != peer, coordinator.connection(of: hello.worker) == peer { waitingTasks.remove(before) }
+        if let before, before != peer { waitingTasks.remove(before) }
         bind(hello.worker, to: arrival.key)
         // No more than anybody at once, since what is long comes in portions; but not among the strangers.
         socket.connections?.allow(unfinishedBytes: Self.unfinishedBytesOfWorker, of: peer.bytes)
@@ -170,24 +195,5 @@ extension CoordinatorLoop {
             guard let frames = try? ClientReply(error).frames(echoing: id) else { return }
             inbox.post(.refusal(peer, frames))
         }
-    }
-
-    /// An adapter whose bytes do not have the name that the worker gives them was damaged on the way.
-    private func checked(_ message: WorkerMessage) -> WorkerMessage {
-        if case .hello(var hello) = message {
-            // Only what a coordinator of this cluster signed can end this one.
-            hello.known = hello.known?.filter {
-                $0.generation.isSigned(cluster: process.settings.cluster, publicKey: process.publicKey)
-            }
-            return .hello(hello)
-        }
-        // A stage that was damaged on the way does not answer; its training goes on.
-        if case .staged(_, let report, let bytes) = message {
-            return sha256(bytes) == report.adapter ? message : .heartbeat
-        }
-        guard case .trained(let task, let report, let bytes) = message else { return message }
-        let name = sha256(bytes)
-        guard name != report.adapter else { return message }
-        return .failed(task: task, code: .contentName, message: "the adapter's bytes do not have its name")
     }
 }

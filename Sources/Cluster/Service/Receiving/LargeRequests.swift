@@ -50,9 +50,9 @@ package struct LargeRequests {
     }
 
     /// Takes a message in.
-    package mutating func take(bytes count: Int, isRequest: Bool, from peer: PeerID) -> Way {
+    package mutating func take(bytes count: Int, from peer: PeerID) -> Way {
         let known = peers[peer] ?? Peer()
-        guard isRequest, count > Self.threshold || known.decoding > 0 else { return .onSocketThread }
+        guard count > Self.threshold || known.decoding > 0 else { return .onSocketThread }
         let counted = max(count, Self.leastBytes)
         guard bytes + counted <= limits.bytes, known.bytes + counted <= limits.bytesOfOne else { return .refused }
         peers[peer] = Peer(decoding: known.decoding + 1, bytes: known.bytes + counted)
