@@ -78,6 +78,15 @@ struct EvaluationScoring: Sendable {
         /// Prompts whose embedding workers compute.
         var missing: [String]
         var weights = Weights.waitingForEmbeddings([])
+
+        /// Embeddings of so many values each came in; those that are there stay where they are.
+        mutating func take(_ values: [Float], at range: Range<Int>, _ width: Int) {
+            guard case .waitingForEmbeddings(var embeddings) = weights else { return }
+            weights = .waitingForEmbeddings([])
+            if embeddings.isEmpty { embeddings = [Float](repeating: 0, count: missing.count * width) }
+            embeddings.replaceSubrange(range, with: values)
+            weights = .waitingForEmbeddings(embeddings)
+        }
     }
 
     /// The adapter that was trained on everything.

@@ -247,7 +247,7 @@ extension Coordinator {
         guard isCurrent(part), case .embed(let scope, let range) = part.item,
             let scoring = operation(part.operation)?.scoring,
             let position = scoring.attentions.firstIndex(where: { $0.scope == scope }),
-            case .waitingForEmbeddings(var embeddings) = scoring.attentions[position].weights
+            case .waitingForEmbeddings = scoring.attentions[position].weights
         else { return failed(task.id, .badReport, by: worker) }
         let width = settings.embeddingWidth
         guard values.count == width * range.count, values.allSatisfy(\.isFinite) else {
@@ -255,13 +255,9 @@ extension Coordinator {
         }
         tasks.remove(task.id)
         succeeded(task.work)
-        if embeddings.isEmpty {
-            embeddings = [Float](repeating: 0, count: scoring.attentions[position].missing.count * width)
-        }
-        embeddings.replaceSubrange((range.lowerBound * width)..<(range.upperBound * width), with: values)
         update(part.operation) {
             $0.setScoring {
-                $0.attentions[position].weights = .waitingForEmbeddings(embeddings)
+                $0.attentions[position].take(values, at: (range.lowerBound * width)..<(range.upperBound * width), width)
                 $0.done += 1
             }
         }

@@ -202,8 +202,11 @@ extension Operation {
         return cases
     }
 
+    /// Taken out for as long as it is changed: what it holds of every prompt is not copied with each change.
     mutating func setScoring(_ change: (inout EvaluationScoring) -> Void) {
         guard case .evaluate(var evaluation) = course, case .scoring(var scoring) = evaluation.phase else { return }
+        evaluation.phase = .waiting
+        course = .evaluate(evaluation)
         change(&scoring)
         evaluation.phase = .scoring(scoring)
         course = .evaluate(evaluation)
