@@ -47,6 +47,28 @@ struct AttentionReadingTests {
         #expect(try !ledger.isCurrent(before))
     }
 
+    @Test("Adapters that come and go between all portions begin nothing anew, and the table is that of the end")
+    func adapters() throws {
+        let fixture = fixture
+        let ledger = try fixture.trained(data)
+        let reading = AttentionReading()
+        var found: AttentionTable?
+        var portions = 0
+        while portions < 12 {
+            found = try ledger.goOn(with: reading, for: .zero)?.table()
+            guard found == nil else { break }
+            portions += 1
+            let bytes = Array("other weights \(portions)".utf8)
+            try ledger.publish(
+                shard: 0, bytes: bytes, report: fixture.report(of: bytes, shard: 0, ledger), at: fixture.now,
+                contentName: LedgerFixture.contentName)
+        }
+        let table = try #require(found)
+        #expect(try portions > 1 && table == ledger.attentionTable())
+        // Of the one that came last nobody has computed a row.
+        #expect(table.rows.map(\.shard) == Array(1..<fixture.shards) && !table.ids.isEmpty)
+    }
+
     @Test("Rows that come while it is read are in it whole, and so is an adapter that comes then")
     func rows() throws {
         let fixture = fixture

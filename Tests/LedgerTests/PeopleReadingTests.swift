@@ -131,6 +131,40 @@ struct PeopleReadingTests {
         while true { if let found = try ledger.goOn(with: reading, for: .zero) { return found } }
     }
 
+    @Test("Where everybody changes after every portion it ends once as many were read again as there are")
+    func neverPausing() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.open()
+        try fixture.load(data, into: ledger)
+        let reading = ledger.manifestsReading()
+        var portions = 0
+        var found: [[PlacedEntry]]?
+        while portions < 500 {
+            found = try ledger.goOn(with: reading, for: .zero)
+            guard found == nil else { break }
+            portions += 1
+            for person in Int64(0)...60 { ledger.noteChange(of: person) }
+        }
+        #expect(found?.count == 60 && portions > 60 && portions < 80)
+    }
+
+    @Test("Where titles change after every portion it is read in one go in the end")
+    func otherTitles() throws {
+        let fixture = LedgerFixture()
+        let ledger = try fixture.open()
+        try fixture.load(data, into: ledger)
+        let reading = ledger.manifestsReading()
+        var portions = 0
+        var found: [[PlacedEntry]]?
+        while portions < 50 {
+            found = try ledger.goOn(with: reading, for: .zero)
+            guard found == nil else { break }
+            portions += 1
+            ledger.namesRevision += 1
+        }
+        #expect(found?.count == 60 && portions == 5)
+    }
+
     @Test("Before the first import there is nothing")
     func empty() throws {
         let ledger = try LedgerFixture().open()

@@ -16,19 +16,26 @@ package struct AttentionParts: Sendable {
         var id: String
         var label: Bool
         var embedding: [Float]
-        /// By adapter; nil: it is missing.
+        /// By adapter of the person; nil: it is missing.
         var margins: [Float?]
+    }
+
+    /// Whoever has reference prompts.
+    struct Person: Sendable {
+        /// Those there were when the person was read; of one that came later nobody who was not read again has a margin.
+        var adapters: [Adapter]
+        var prompts: [Prompt]
     }
 
     /// All that may answer, by shard.
     package let adapters: [Adapter]
-    let prompts: [Prompt]
+    let people: [Person]
 
     /// The prompts, and the rows of the adapters that have a margin for all of them.
     ///
     /// - Throws: `LedgerError.corrupt`.
     package func table() throws -> AttentionTable {
-        let prompts = prompts.sorted { $0.id < $1.id }
+        let prompts = people.flatMap(promptsUnderPresent).sorted { $0.id < $1.id }
         let width = prompts.first?.embedding.count ?? 0
         guard prompts.allSatisfy({ $0.embedding.count == width }) else {
             throw LedgerError.corrupt(
@@ -44,45 +51,58 @@ package struct AttentionParts: Sendable {
         }
         return table
     }
+
+    private func promptsUnderPresent(of person: Person) -> [Prompt] {
+        guard person.adapters != adapters else { return person.prompts }
+        let places = Dictionary(
+            zip(person.adapters.map(\.serial), person.adapters.indices), uniquingKeysWith: { first, _ in first })
+        return person.prompts.map { prompt in
+            var prompt = prompt
+            prompt.margins = adapters.map { adapter in places[adapter.serial].flatMap { prompt.margins[$0] } }
+            return prompt
+        }
+    }
 }
 
 /// The error table on its way: every adapter has a row of margins with each person that has reference prompts.
 package final class AttentionReading {
-    fileprivate var adapters: [AttentionParts.Adapter]?
+    /// As of the last portion.
+    fileprivate var adapters: [AttentionParts.Adapter] = []
     /// Of the ledger when the adapters were read.
-    fileprivate var commits = 0
-    fileprivate var people: PeopleReading<[AttentionParts.Prompt]>?
+    fileprivate var commits: Int?
+    fileprivate var people: PeopleReading<AttentionParts.Person>?
 
     package init() {}
 }
 
 extension Ledger {
-    /// A portion of it. Where another adapter comes or one goes it begins anew.
+    /// A portion of it. Adapters that come or go meanwhile begin nothing anew: rows of one that comes are written after it, and whoever
+    /// gets them is read again.
     ///
     /// - Returns: nil: it goes on.
     package func goOn(
         with reading: AttentionReading, for span: Duration = .milliseconds(5)
     ) throws -> AttentionParts? {
-        if reading.adapters == nil || reading.commits != commits {
+        if reading.commits != commits {
             let present = try read(attentionAdapters)
+            // Else everybody goes on sharing the list of before.
+            if reading.adapters != present { reading.adapters = present }
             reading.commits = commits
-            if reading.adapters != present {
-                if let people = reading.people { leave(people) }
-                (reading.adapters, reading.people) = (present, nil)
-            }
         }
-        let adapters = reading.adapters ?? []
         let people =
             reading.people
             ?? PeopleReading(
-                where: "reference > 0", readsValues: true, atOnce: Self.rowsOfStep / max(1, adapters.count)
-            ) { [unowned self] known, context, db in
-                try referencePrompts(of: known, context, under: adapters, db)
+                where: "reference > 0", readsValues: true,
+                atOnce: Self.rowsOfStep / max(1, reading.adapters.count)
+            ) { [unowned self, unowned reading] known, context, db in
+                AttentionParts.Person(
+                    adapters: reading.adapters,
+                    prompts: try referencePrompts(of: known, context, under: reading.adapters, db))
             }
         reading.people = people
         guard let found = try goOn(with: people, for: span) else { return nil }
         reading.people = nil
-        return AttentionParts(adapters: adapters, prompts: found.flatMap(\.self))
+        return AttentionParts(adapters: reading.adapters, people: found)
     }
 
     /// Digests of the reference prompts that have an embedding.

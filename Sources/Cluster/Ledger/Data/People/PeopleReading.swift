@@ -12,6 +12,9 @@ protocol PeopleWatching: AnyObject {
 
 /// Everybody's records, read a portion at a time while others write: whoever is written after they were read is read again, so
 /// that at the end it is as if all had been read at once, at that moment. What was made of people who are gone is dropped.
+///
+/// Whoever is written again and again is read again once the others are read, and if as many were read again as there are, what is
+/// left is read in one go: writes that never pause do not keep it from ending.
 package final class PeopleReading<Value>: PeopleWatching {
     /// What prompts depend on beside the records: where it changes, everything is read anew.
     fileprivate struct Basis: Equatable {
@@ -27,8 +30,11 @@ package final class PeopleReading<Value>: PeopleWatching {
     /// People that are read before the time is looked at.
     fileprivate let atOnce: Int
     fileprivate var values: [Int64: Value] = [:]
+    /// `Int64.max`: all were read once.
     fileprivate var position = Int64.min
     fileprivate var again: Set<Int64> = []
+    fileprivate var readAgain = 0
+    fileprivate var beginnings = 0
     fileprivate var basis: Basis?
 
     convenience init(_ make: @escaping (KnownPerson, PromptContext) throws -> Value) {
@@ -56,8 +62,16 @@ package final class PeopleReading<Value>: PeopleWatching {
     }
 
     fileprivate func begin(on basis: Basis) {
-        (values, position, again, self.basis) = ([:], .min, [], basis)
+        (values, position, again, readAgain, self.basis) = ([:], .min, [], 0, basis)
+        beginnings += 1
     }
+
+    fileprivate var isThrough: Bool { position == .max }
+
+    /// Others have waited for portions of it for long enough.
+    fileprivate var isOverdue: Bool { readAgain > values.count || beginnings > Self.mostBeginnings }
+
+    private static var mostBeginnings: Int { 5 }
 }
 
 extension Ledger {
@@ -93,24 +107,22 @@ extension Ledger {
                 ORDER BY id LIMIT \(reading.atOnce)
                 """)
         repeat {
-            if let id = reading.again.popFirst() {
+            if reading.isThrough {
+                guard let id = reading.again.popFirst() else { break }
                 reading.values[id] = try person(id, db).map { try reading.make($0, context, db) }
-                continue
+                reading.readAgain += 1
+            } else {
+                let rows = try Row.fetchAll(next, arguments: [reading.position])
+                for row in rows {
+                    let known = try open(row)
+                    reading.values[known.id] = try reading.make(known, context, db)
+                    reading.position = known.id
+                }
+                if rows.count < reading.atOnce { reading.position = .max }
             }
-            let rows = try Row.fetchAll(next, arguments: [reading.position])
-            for row in rows {
-                let known = try open(row)
-                reading.values[known.id] = try reading.make(known, context, db)
-                reading.position = known.id
-            }
-            if rows.count < reading.atOnce { return reading.values.sorted { $0.key < $1.key }.map(\.value) }
-        } while ContinuousClock.now < end
-        return nil
-    }
-
-    /// It does not go on.
-    func leave(_ reading: some PeopleWatching) {
-        peopleReadings.removeAll { $0 === reading }
+        } while ContinuousClock.now < end || reading.isOverdue
+        guard reading.isThrough, reading.again.isEmpty else { return nil }
+        return reading.values.sorted { $0.key < $1.key }.map(\.value)
     }
 
     /// Embeddings or margins of the person's prompts came or went.
