@@ -225,6 +225,9 @@ extension Coordinator {
     /// Connections of workers that are here, and of those that were lost by silence and may be heard again.
     package var workerConnections: Set<PeerID> { Set(roster.workers.compactMap { $0.peer ?? $0.absence.peer }) }
 
+    /// Those on which workers were lost by silence and may be heard again.
+    package var keptConnections: [PeerID] { roster.workers.compactMap(\.absence.peer) }
+
     /// The worker that is there, or was lost there by silence and may be heard again.
     ///
     /// - Returns: `claim` is what the worker calls itself; a name that was made for it here says nothing of it.

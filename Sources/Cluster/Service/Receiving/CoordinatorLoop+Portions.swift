@@ -50,6 +50,11 @@ extension CoordinatorLoop {
     func lookAtLinks() {
         if let connections = socket.connections {
             links.keep { connections.isOpen($0.bytes) }
+            // Nothing is sent to workers that are away, so nothing else tells that one is not heard again there, and counts no more.
+            for peer in coordinator.keptConnections where !connections.isOpen(peer.bytes) {
+                waitingTasks.remove(peer)
+                handle(.unreachable(peer: peer))
+            }
             versions = versions.filter { connections.isOpen($0.key.bytes) }
             // Who greets anew from each of many connections is a worker at one of them.
             // One that was lost by silence in the middle of a message is no stranger.
