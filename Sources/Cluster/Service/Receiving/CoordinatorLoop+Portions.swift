@@ -27,6 +27,8 @@ extension CoordinatorLoop {
         }
     }
 
+    /// Whoever calls it lets others go on after that.
+    ///
     /// - Returns: the message that is whole with this; nil: none is.
     func take(portion arrival: Arrival) -> Arrival? {
         let step: PortionExchange.Step
@@ -41,8 +43,6 @@ extension CoordinatorLoop {
             return nil
         }
         giveAll(step.given, to: arrival.peer)
-        letGoOn()
-        handOut()
         return step.whole.map { arrival.whole($0) }
     }
 

@@ -55,6 +55,9 @@ extension CoordinatorLoop {
         note(arrival.version, of: arrival.peer)
         guard links.has(arrival.peer), PortionMessage.isOne(arrival.frames) else { return receiveWhole(arrival) }
         if let whole = take(portion: arrival) { receiveWhole(whole) }
+        // What is whole counts until it is decoded: not before it is counted is it known who may go on.
+        letGoOn()
+        handOut()
     }
 
     private func receiveWhole(_ arrival: Arrival) {
@@ -83,9 +86,15 @@ extension CoordinatorLoop {
     func receiveChecked(_ arrival: Arrival, _ message: Result<PeerMessage, any Error>) {
         workerMessages.decoded(bytes: arrival.bytes, inPortions: arrival.isInPortions, from: arrival.peer)
         letGoOn()
-        // Its worker greets from another connection by now, and says it again there; that it comes late is no second worker's sign.
-        if case .success(.worker(let said)) = message, coordinator.isLeft(arrival.peer) {
-            guard case .hello = said else { return }
+        switch message {
+        case .success(.worker(.hello)):
+            // What its worker may have said since comes over another connection, and may be here already.
+            guard socket.connections?.isOpen(arrival.peer.bytes) ?? true else { return }
+        case .success(.worker):
+            // Its worker greets from another connection by now, and says it again there; that it comes late is no second
+            // worker's sign.
+            guard !coordinator.isLeft(arrival.peer) else { return }
+        default: break
         }
         receive(arrival, message)
     }
