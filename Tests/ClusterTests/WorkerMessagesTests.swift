@@ -38,6 +38,22 @@ struct WorkerMessagesTests {
         }
     }
 
+    @Test("Results in portions behind a large message count with what came in portions, and close no connection")
+    func results() {
+        var limits = WorkerMessages.Limits()
+        limits.shortOfOne = LargeRequests.leastBytes
+        var messages = WorkerMessages(limits)
+        #expect(messages.take(bytes: large, inPortions: true, from: anna) == .onOwnThread)
+        let results = [Int](repeating: 80 << 10, count: 64)
+        for bytes in results { #expect(messages.take(bytes: bytes, inPortions: true, from: anna) == .onOwnThread) }
+        #expect(messages.bytesInPortions == large + 64 * (80 << 10))
+        #expect(messages.take(bytes: 1, inPortions: false, from: anna) == .onOwnThread)
+        for bytes in [large] + results { messages.decoded(bytes: bytes, inPortions: true, from: anna) }
+        messages.decoded(bytes: 1, inPortions: false, from: anna)
+        #expect(messages.bytesInPortions == 0)
+        #expect(messages.take(bytes: 80 << 10, inPortions: true, from: anna) == .onSocketThread)
+    }
+
     @Test("What comes whole is bounded: without room it is decoded at once, but never before what came before it")
     func whole() {
         var limits = WorkerMessages.Limits()

@@ -6,14 +6,15 @@ import Messages
 ///
 /// Putting the frames of an adapter together, naming its bytes and reading long JSON takes up to seconds: on the socket's thread
 /// everybody's heartbeats would wait. So what is large is decoded on a thread of its own, and what the same connection sends
-/// meanwhile stays behind it. What came in portions was bounded by its credits, which count it until it is decoded
-/// (`WorkerLinks`); what came whole is bounded here.
+/// meanwhile stays behind it. What came in portions, however little, was bounded by its credits, which count it until it is
+/// decoded (`WorkerLinks`): a worker that connects again says many results at once, and must not be closed for that. What came
+/// whole is bounded here.
 package struct WorkerMessages {
     package struct Limits: Sendable {
         /// Bytes of whole messages: of all connections, and of one.
         package var whole = 256 << 20
         package var wholeOfOne = WireLimits.request + 4 << 20
-        /// Bytes of short messages of one connection behind its large ones.
+        /// Bytes of short whole messages of one connection behind its large ones.
         package var shortOfOne = 4 << 20
 
         package init() {}
@@ -52,8 +53,8 @@ package struct WorkerMessages {
     /// Takes a message in.
     package mutating func take(bytes: Int, inPortions: Bool, from peer: PeerID) -> Way {
         var known = peers[peer] ?? Peer()
+        guard bytes > LargeRequests.threshold || known.waiting > 0 else { return .onSocketThread }
         let (kind, count) = Self.counted(bytes, inPortions: inPortions)
-        guard kind != .short || known.waiting > 0 else { return .onSocketThread }
         switch kind {
         case .inPortions: bytesInPortions += count
         case .short:
@@ -88,7 +89,7 @@ package struct WorkerMessages {
     }
 
     private static func counted(_ bytes: Int, inPortions: Bool) -> (Kind, Int) {
-        guard bytes > LargeRequests.threshold else { return (.short, max(bytes, LargeRequests.leastBytes)) }
-        return (inPortions ? .inPortions : .whole, bytes)
+        let count = max(bytes, LargeRequests.leastBytes)
+        return (inPortions ? .inPortions : bytes > LargeRequests.threshold ? .whole : .short, count)
     }
 }
