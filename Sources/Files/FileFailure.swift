@@ -26,3 +26,24 @@ package struct FileFailure: Error, Hashable, Sendable, CustomStringConvertible {
 
     package var description: String { "\(what) \(path): \(reason)" }
 }
+
+extension FileFailure {
+    /// What Foundation says of a file: for a folder in the place of a file and much else, without this, only a number.
+    ///
+    /// - Returns: nil: no file has to do with it, or nothing is known but Foundation's own words.
+    package init?(_ what: String, _ error: any Error) {
+        let error = error as NSError
+        guard error.domain == NSCocoaErrorDomain, let cause = error.userInfo[NSUnderlyingErrorKey] as? any Error else {
+            return nil
+        }
+        let system = cause as NSError
+        guard system.domain == NSPOSIXErrorDomain, let code = Int32(exactly: system.code) else { return nil }
+        self.init(what, error.userInfo[NSFilePathErrorKey] as? String ?? "", code: code)
+    }
+
+    /// Why something with a file failed, for the end of a sentence.
+    package static func reason(of error: any Error) -> String {
+        if let failure = error as? FileFailure { return failure.reason }
+        return FileFailure("", error)?.reason ?? error.localizedDescription
+    }
+}

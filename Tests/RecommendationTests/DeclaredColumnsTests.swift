@@ -46,7 +46,9 @@ struct DeclaredColumnsTests {
         #expect(try ReadData(.csv, file, ReadingRules("time=1,user=2,item=3,rating=4")).titles == ["i": "Lamp"])
         #expect {
             try ReadData(.csv, file, ReadingRules("user=2,item=3,rating=9"))
-        } throws: { "\($0)".contains("nothing says what is the rating") }
+        } throws: {
+            "\($0)".contains("nothing says what is the rating; there are: positions 1 to 5;")
+        }
     }
 
     @Test("Values inside objects of JSON are named by their path")

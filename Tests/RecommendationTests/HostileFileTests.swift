@@ -36,6 +36,34 @@ struct HostileFileTests {
             ])
     }
 
+    @Test("A folder in the place of a file is told as what it is")
+    func folderAsFile() throws {
+        let folder = try TemporaryFolder()
+        #expect {
+            try PromptWording(file: folder.path)
+        } throws: { "\($0)".contains("directory") && "\($0)".contains(folder.path) }
+    }
+
+    @Test("A table whose first line is empty has no columns, and says so")
+    func noHeader() throws {
+        let folder = try TemporaryFolder()
+        for text in ["", "\n", "\r\nuser,item,rating,item_title\na,b,1,T\n"] {
+            let file = try folder.write("r.csv", text)
+            #expect {
+                try ReadData(.csv, file)
+            } throws: { "\($0)".contains("there are: none, the first line is empty;") }
+        }
+    }
+
+    @Test("Standard input is read once")
+    func repeatedStandardInput() throws {
+        for format in RatingsReader.Format.allCases {
+            #expect {
+                try ReadData(format, ["-", "-"])
+            } throws: { "\($0)".contains("more than once") }
+        }
+    }
+
     @Test("Only the first refused lines are kept")
     func manyBrokenLines() throws {
         let folder = try TemporaryFolder()

@@ -26,7 +26,7 @@ struct InputPaths {
                 .map { file((folder as NSString).appendingPathComponent($0)) }
                 .filter(\.isRegular)
         } catch {
-            throw RecommendationError.unreadableFile(path: folder, reason: error.localizedDescription)
+            throw RecommendationError.unreadableFile(path: folder, reason: FileFailure.reason(of: error))
         }
     }
 
@@ -84,6 +84,14 @@ struct InputPaths {
                 + "are read from it (a file called - is ./-)")
     }
 
+    /// Whoever reads it second finds nothing, and would say that it is empty.
+    ///
+    /// - Throws: `RecommendationError.invalidColumns`
+    func refuseRepeatedStandardInput() throws {
+        guard paths.count(where: { $0 == SourceFile.standardInput }) > 1 else { return }
+        throw RecommendationError.invalidColumns(reason: "standard input (-) is named more than once; it is read once")
+    }
+
     func requireExisting(_ file: SourceFile, wanted: String = "file") throws {
         guard file.exists else { throw RecommendationError.missingFile(path: file.path, wanted: wanted) }
     }
@@ -132,12 +140,13 @@ struct InputPaths {
     }
 
     /// What columns there are, for messages.
-    private static func seen(in tables: [Columns]) -> String {
+    static func seen(in tables: [Columns]) -> String {
         var names: [String] = []
-        for name in tables.flatMap(\.names) where !names.contains(name) { names.append(name) }
+        for name in tables.flatMap(\.names) where !name.isEmpty && !names.contains(name) { names.append(name) }
         let positions = tables.filter(\.names.isEmpty).map(\.count.upperBound).max()
         let parts = [names.isEmpty ? nil : shown(names), positions.map { "positions 1 to \($0)" }].compactMap(\.self)
-        return parts.isEmpty ? "none" : parts.joined(separator: ", ")
+        guard parts.isEmpty else { return parts.joined(separator: ", ") }
+        return tables.isEmpty ? "none" : "none, the first line is empty"
     }
 
     /// Names of columns, for messages.

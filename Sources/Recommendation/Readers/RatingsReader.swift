@@ -49,6 +49,7 @@ public struct RatingsReader: Sendable {
                         + "\(field); use recbole, csv or jsonl")
             }
             let inputs = InputPaths(paths: paths, rules: rules)
+            try inputs.refuseRepeatedStandardInput()
             var collector = RowCollector(size: size, rules: rules, body: body)
             do {
                 try read(inputs, into: &collector)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 extension PromptWording {
@@ -18,7 +19,7 @@ extension PromptWording {
         do {
             content = try handle.read(upToCount: Self.longestFile + 1) ?? Data()
         } catch {
-            throw .unreadableFile(path: path, reason: error.localizedDescription)
+            throw .unreadableFile(path: path, reason: FileFailure.reason(of: error))
         }
         do throws(RecommendationError) {
             try self.init(json: content)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Client
 import Experiments
+import Files
 import Foundation
 import Messages
 import Unlearning
@@ -181,7 +182,7 @@ struct ComparisonFlags: ParsableArguments {
         } catch is DecodingError {
             throw CommandFailure(.badInput, "\(path) is not what evaluate --compare --json prints")
         } catch {
-            throw CommandFailure(.badInput, "cannot read \(path): \(error.localizedDescription)")
+            throw CommandFailure(.badInput, "cannot read \(path): \(FileFailure.reason(of: error))")
         }
         guard report.isFinite else { throw CommandFailure(.badInput, "\(path) has numbers that are none") }
         return report

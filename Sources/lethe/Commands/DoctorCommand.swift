@@ -159,7 +159,7 @@ struct DoctorCommand: ParsableCommand {
     private func directory(_ path: String) -> Check {
         let probe = URL(fileURLWithPath: path).appendingPathComponent(".lethe-doctor")
         do {
-            guard PrivateFiles.makeDirectory(path) else { throw CocoaError(.fileWriteNoPermission) }
+            guard PrivateFiles.makeDirectory(path) else { throw FileFailure("cannot make", path) }
             try Data("x".utf8).write(to: probe)
             try FileManager.default.removeItem(at: probe)
             let free = try FileManager.default.attributesOfFileSystem(forPath: path)[.systemFreeSize] as? Int ?? 0
@@ -169,7 +169,7 @@ struct DoctorCommand: ParsableCommand {
                 fix: enough ? nil : "free at least 1 GiB on that disk")
         } catch {
             return Check(
-                check: "data folder", ok: false, found: "\(path) is not writable: \(error.localizedDescription)",
+                check: "data folder", ok: false, found: "\(path) is not writable: \(FileFailure.reason(of: error))",
                 fix: "choose another folder or change its owner")
         }
     }

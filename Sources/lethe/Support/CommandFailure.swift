@@ -52,7 +52,12 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as LedgerError: self.init(Self.status(of: error), error.description)
         case GatewayError.listening(let reason): self.init(.notReady, reason)
         case let error as GatewayError: self.init(.usage, error.description)
-        case let error as CocoaError: self.init(.badInput, error.localizedDescription)
+        case is CocoaError:
+            guard let failure = FileFailure("cannot use", error), !failure.path.isEmpty else {
+                self.init(.badInput, FileFailure.reason(of: error))
+                return
+            }
+            self.init(failure)
         default: self.init(.failed, "\(error)")
         }
     }

@@ -86,7 +86,7 @@ enum WorkerFiles {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: root).sorted()
         } catch {
-            throw TaskFailure(code: .storage, message: "cannot read \(root): \(error.localizedDescription)")
+            throw TaskFailure(code: .storage, message: "cannot read \(root): \(FileFailure.reason(of: error))")
         }
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// The bytes of a file's text, in UTF-8, a chunk at a time; a pipe will do, since nothing is read twice.
@@ -115,7 +116,7 @@ final class ByteSource {
         do {
             return try file.read(upToCount: Self.chunk).map { Array($0) } ?? []
         } catch {
-            throw refusal(error.localizedDescription)
+            throw refusal(FileFailure.reason(of: error))
         }
     }
 

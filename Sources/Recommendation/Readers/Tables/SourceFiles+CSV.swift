@@ -128,7 +128,7 @@ extension SourceFiles {
     static func missingColumn(
         _ table: Table, _ missing: ColumnMeaning, _ rules: ReadingRules
     ) -> RecommendationError {
-        let (path, seen) = (table.file.path, InputPaths.shown(table.columns.names))
+        let (path, seen) = (table.file.path, InputPaths.seen(in: [table.columns]))
         guard let declared = rules.columns[missing], !rules.columns.arePositions else {
             return .missingColumn(file: path, column: missing, header: seen)
         }

@@ -27,7 +27,7 @@ extension StagedImports {
         do {
             return try FileManager.default.contentsOfDirectory(atPath: folder.path)
         } catch {
-            throw LedgerError.storage(path: folder.path, reason: "cannot list: \(error.localizedDescription)")
+            throw LedgerError.storage(path: folder.path, reason: "cannot list: \(FileFailure.reason(of: error))")
         }
     }
 }
