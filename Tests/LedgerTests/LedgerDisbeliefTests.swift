@@ -37,6 +37,46 @@ struct LedgerDisbeliefTests {
             try again.finishForget(request: "f", at: fixture.now).statement.shards.allSatisfy { $0.newAdapter != name })
     }
 
+    @Test("Where only held-out prompts are forgotten the same adapter is taken again, else it is not")
+    func heldOut() throws {
+        let fixture = LedgerFixture(partition: .userHash)
+        fixture.heldOut = 0.5
+        // At most three training prompts of each.
+        let ledger = try fixture.trained(SyntheticRatings(users: 30, largest: 9, seed: 3))
+        let training = fixture.configuration.training
+        var bytes = try (0..<fixture.shards).map { LedgerFixture.adapter($0, try ledger.manifest(shard: $0).digest) }
+        func learned(_ shard: Int) throws -> [String] {
+            try ledger.manifest(shard: shard).entries.filter { !training.holdsOut($0.id) }.map(\.digest).sorted()
+        }
+        var seen: Set<Bool> = []
+        for user in (0..<30).map({ "u\($0)" }) where seen.count < 2 {
+            let request = LedgerFixture.forget(users: [user])
+            guard let shard = try ledger.plan(request).shards.first?.index else { continue }
+            let before = try learned(shard)
+            let outcome = try ledger.forget(requestID: user, request, at: fixture.now)
+            #expect(outcome.waitingFor == [shard])
+            let isSame = try learned(shard) == before
+            seen.insert(isSame)
+            let old = bytes[shard]
+            func send() throws {
+                try ledger.publish(
+                    shard: shard, bytes: old, report: fixture.report(of: old, shard: shard, ledger), at: fixture.now,
+                    contentName: LedgerFixture.contentName)
+            }
+            if isSame {
+                try send()
+            } else {
+                #expect(throws: LedgerError.self) { try send() }
+                #expect(try ledger.adapters().allSatisfy { $0.shard != shard })
+                try fixture.publish(ledger, shard: shard)
+                bytes[shard] = LedgerFixture.adapter(shard, try ledger.manifest(shard: shard).digest)
+            }
+            #expect(
+                try ledger.adapters().first { $0.shard == shard }?.name == LedgerFixture.contentName(bytes[shard]))
+        }
+        #expect(seen.count == 2)
+    }
+
     @Test("A disputed adapter answers nothing, and requests that rest on it wait again")
     func disputed() throws {
         let (fixture, ledger, shard, _, _) = try forgotten()

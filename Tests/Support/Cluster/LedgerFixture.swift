@@ -61,6 +61,7 @@ package final class LedgerFixture {
     package var prompts: PromptConfiguration
     package var epochs = 2
     package var slices = 1
+    package var heldOut = 0.0
     package var whileRetraining = ClusterConfiguration.WhileRetraining.stage
     package var referencePrompts = ClusterConfiguration.usualReferencePrompts
     package let now = Date(timeIntervalSince1970: 1_790_000_000)
@@ -84,7 +85,8 @@ package final class LedgerFixture {
 
     package var configuration: ClusterConfiguration {
         ClusterConfiguration(
-            training: TrainingSpecification(base: "base", precision: .f32, epochs: epochs, slices: slices),
+            training: TrainingSpecification(
+                base: "base", precision: .f32, epochs: epochs, heldOut: heldOut, slices: slices),
             embedding: EmbeddingSource(layer: 2, pooling: .last), shards: shards, partition: partition, seed: 7,
             whileRetraining: whileRetraining, referencePrompts: referencePrompts)
     }

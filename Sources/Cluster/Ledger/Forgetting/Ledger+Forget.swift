@@ -170,15 +170,15 @@ extension Ledger {
             ])
         try planCorrection(shard: shard, state, method, request: request, at: time, db)
         // One that was damaged when the request came saw the data too, and workers may still keep it.
-        try db.execute(
-            sql: """
-                INSERT OR IGNORE INTO dropped_adapters (name, manifest)
-                SELECT adapter, manifest FROM damaged_adapters WHERE shard = ?
-                """, arguments: [shard])
+        let damaged = try Row.fetchAll(
+            db, sql: "SELECT adapter, manifest FROM damaged_adapters WHERE shard = ?", arguments: [shard])
+        for row in damaged {
+            try noteDropped(
+                row.value("adapter", in: "damaged_adapters"), shard: shard,
+                manifest: row.value("manifest", in: "damaged_adapters"), db)
+        }
         guard let adapter = state.adapter else { return nil }
-        try db.execute(
-            sql: "INSERT OR IGNORE INTO dropped_adapters (name, manifest) VALUES (?, ?)",
-            arguments: [adapter, state.trainedManifest ?? state.manifest])
+        try noteDropped(adapter, shard: shard, manifest: state.trainedManifest ?? state.manifest, db)
         try dropAdapter(shard: shard, db)
         try db.execute(
             sql: "UPDATE shards SET quarantined = ? WHERE shard = ?", arguments: [time.milliseconds, shard])

@@ -81,6 +81,7 @@ extension Ledger {
                 if !report.isStage {
                     try settle(shard: shard, manifest: manifest, report, db)
                     if report.isExact {
+                        try noteLearned(shard: shard, adapter: name, db)
                         stages = try record(
                             said, from: report.slices?.first ?? 1, shard: shard, trainer: trainer, db)
                     }
@@ -101,16 +102,11 @@ extension Ledger {
     }
 
     /// An adapter that a forget request took away never comes back, whoever sends it. Only where the shard's prompts are
-    /// still the same, byte for byte, does training them give the same bytes again.
+    /// still the same, byte for byte, or those of them that are not held out, does training them give the same bytes again.
     private func refuseDropped(
         _ name: String, shard: Int, manifest: String, trainer: String?, at time: Date
     ) throws {
-        let wasDropped = try read { db in
-            try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM dropped_adapters WHERE name = ? AND manifest <> ?)",
-                arguments: [name, manifest]) ?? false
-        }
-        guard wasDropped else { return }
+        guard try read({ try wasDropped(name, shard: shard, manifest: manifest, $0) }) else { return }
         try commit { db in
             let detail = RefusedDetail(shard: shard, adapter: name, manifest: manifest, worker: trainer)
             try audit(db, "refuse adapter", detail, at: time)
