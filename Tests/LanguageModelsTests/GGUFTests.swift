@@ -122,6 +122,7 @@ struct GGUFTests {
                 $0.tensors.append(.init(name: "blk.0.attn_q.bias", dimensions: [2], type: 0, data: data))
             }.contains("bias"))
         #expect(try reason { $0.version = 1 }.contains("version 1"))
+        #expect(try reason { $0.version = UInt32(3).byteSwapped }.contains("big-endian"))
     }
 
     @Test("A file without a tokenizer, or one that cannot answer, is refused")

@@ -51,8 +51,11 @@ struct GGUFFile {
         }
         let version = try cursor.number(UInt32.self, of: "the version")
         guard version == 2 || version == 3 else {
+            let isBigEndian = version != 0 && version & 0xFFFF == 0
             throw LanguageModelError.unsupportedCheckpoint(
-                path: file.path, reason: "GGUF version \(version); versions 2 and 3 are supported")
+                path: file.path,
+                reason: isBigEndian
+                    ? "a big-endian GGUF file" : "GGUF version \(version); versions 2 and 3 are supported")
         }
         let tensorCount = try cursor.length(of: "the number of tensors")
         let keyCount = try cursor.length(of: "the number of metadata keys")
