@@ -23,10 +23,11 @@ public struct GatewayOptions: Sendable {
         self.listen = listen
     }
 
-    /// - Throws: `GatewayError.unprotected`: beyond loopback what goes by is encrypted, and whoever asks shows a token.
+    /// - Throws: `GatewayError.address` where a certificate belongs to it and none is given, or the other way round;
+    ///   `.unprotected`: beyond loopback what goes by is encrypted, and whoever asks shows a token.
     public func check() throws(GatewayError) {
         guard listen.isEncrypted == (certificate != nil) else {
-            throw .certificate(
+            throw .address(
                 listen.isEncrypted
                     ? "https:// needs --tls-cert and --tls-key"
                     : "with --tls-cert the gateway listens at https://\(listen.host):\(listen.port)")

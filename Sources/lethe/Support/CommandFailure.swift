@@ -51,6 +51,7 @@ struct CommandFailure: Error, CustomStringConvertible {
                     + "start with the recorded value, or a new cluster in another --data folder")
         case let error as LedgerError: self.init(Self.status(of: error), error.description)
         case GatewayError.listening(let reason): self.init(.notReady, reason)
+        case GatewayError.tokens(let reason), GatewayError.certificate(let reason): self.init(.badInput, reason)
         case let error as GatewayError: self.init(.usage, error.description)
         case is CocoaError:
             guard let failure = FileFailure("cannot use", error), !failure.path.isEmpty else {
