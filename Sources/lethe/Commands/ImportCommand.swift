@@ -50,7 +50,8 @@ struct ImportCommand: ParsableCommand {
 
     @Flag(
         help: """
-            Change nothing: read everything and print what an import would take, refuse and make of it. Needs no cluster.
+            Change nothing: read everything and print what an import would take, refuse and make of it. Needs no cluster unless \
+            --coordinator names one, which must answer then.
             """)
     var check = false
     @Option(help: "With --check: this base model's tokenizer counts the tokens of the prompts.")
