@@ -38,6 +38,21 @@ struct WorkerPresenceTests {
         #expect(text(here + away, 8) == "2 of 8 workers here, missing: p1, p2, p3, p4 and 2 that were never here")
     }
 
+    @Test func `Data is called old only where it is not the present one`() {
+        func text(_ manifests: [String], isCurrent: Bool = false) -> String {
+            var away = worker("a", .away)
+            away.copies = [.init(shard: 2, manifests: manifests, isCurrent: isCurrent)]
+            var report = report([away])
+            report.shards = [.init(shard: 2, state: .current, prompts: 1, manifest: "m", prepared: false, held: false)]
+            return WorkerPresence(report).copiesText(of: away)
+        }
+        #expect(text(["m"], isCurrent: true) == "2")
+        // On record is what it was given; nobody has heard of it since the coordinator started.
+        #expect(text(["m"]) == "2")
+        #expect(text(["before"]) == "2 (old data)")
+        #expect(text(["before", "m"]) == "2 (perhaps old data)")
+    }
+
     @Test func `A drained worker that is out of reach has not left while its disk may hold something`() throws {
         func progress(_ worker: StatusReport.Worker?) -> DrainProgress {
             DrainProgress(of: "id-a", in: report([worker].compactMap(\.self) + [self.worker("other", .live)]))

@@ -41,7 +41,7 @@ struct ListWorkers: ParsableCommand {
                     "name", "state", "address", "release", "up", "threads", "tokens/s", "owns", "may hold", "does",
                     "worker",
                 ]
-                let rows = table([head] + report.workers.map(\.row))
+                let rows = table([head] + report.workers.map { $0.row(copies: presence.copiesText(of: $0)) })
                 return presence.text.map { "\($0)\n\n\(rows)" } ?? rows
             }
         }
@@ -49,20 +49,15 @@ struct ListWorkers: ParsableCommand {
 }
 
 extension StatusReport.Worker {
-    fileprivate var row: [String] {
+    fileprivate func row(copies: String) -> [String] {
         [
             name, stateText, address ?? "-", releaseText, uptimeSeconds.map(WorkerPresence.span) ?? "-",
             threads == 0 ? "-" : "\(threads)", tokensPerSecond.map { decimal($0, 0) } ?? "-",
-            shards.map(String.init).joined(separator: ","), copiesText,
+            shards.map(String.init).joined(separator: ","), copies,
             tasks.map(\.line).joined(separator: "; "), id,
         ]
     }
 
     /// "1.4 (protocol 9)"
     private var releaseText: String { (release ?? "-") + (protocolVersion.map { " (protocol \($0))" } ?? "") }
-
-    /// "0, 2 (old data)"
-    private var copiesText: String {
-        copies.map { "\($0.shard)" + ($0.isCurrent ? "" : " (old data)") }.joined(separator: ", ")
-    }
 }

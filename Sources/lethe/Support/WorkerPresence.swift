@@ -26,6 +26,17 @@ package struct WorkerPresence {
         return "\(head), missing: \(away.listed)" + (unknown > 0 ? " and \(unknown) that were never here" : "")
     }
 
+    /// "0, 2 (old data)", for a column: what the worker's disk may hold. Of a worker that is away, or has just been sent data, it is
+    /// not known which of several it is.
+    package func copiesText(of worker: StatusReport.Worker) -> String {
+        worker.copies.map { copy in
+            let present = report.shards.first { $0.shard == copy.shard }?.manifest
+            let others = copy.manifests.filter { $0 != present }
+            guard !copy.isCurrent, !others.isEmpty else { return "\(copy.shard)" }
+            return "\(copy.shard) (\(others == copy.manifests ? "" : "perhaps ")old data)"
+        }.joined(separator: ", ")
+    }
+
     /// "40 s", "12 min", "5 h", "3 d": for a column.
     package static func span(_ seconds: Double) -> String {
         switch seconds {
