@@ -98,6 +98,36 @@ struct CoordinatorReturnTests {
         #expect(fixture.status.workers.first?.holds.isEmpty == false)
     }
 
+    private func lines(_ fixture: CoordinatorFixture) -> [String] {
+        fixture.actions.compactMap { if case .log(let line) = $0 { line.message } else { nil } }
+    }
+
+    @Test("Of a training that stops without a result there is a line, as of its beginning")
+    func stoppedTraining() throws {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        let task = try #require(fixture.assignments.first?.task)
+        #expect(lines(fixture).contains("begins: training shard 0, task \(task), worker a"))
+        // A process that does not know it any more.
+        fixture.hello("a", peer: "again")
+        #expect(lines(fixture).contains("put back: training shard 0, task \(task), worker a"))
+        let next = try #require(fixture.assignments.first?.task)
+        var changed = fixture.coordinator.snapshot
+        changed.shards[0].manifest = "other"
+        fixture.feed(.ledgerChanged(changed))
+        #expect(lines(fixture).contains("called back: training shard 0, task \(next), worker a"))
+    }
+
+    @Test("Why a connection was cut off is why the worker is away")
+    func cutOff() {
+        var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))
+        fixture.hello("a")
+        #expect(fixture.coordinator.title(at: fixture.peer("a")) == "a")
+        fixture.feed(.unreachable(peer: fixture.peer("a"), because: "its key may not be this worker"))
+        #expect(fixture.status.workers.first?.awayBecause == "its key may not be this worker")
+        #expect(lines(fixture).contains("lost worker a: its key may not be this worker"))
+    }
+
     @Test("A hello that names the task keeps it; one that does not gives it back at once")
     func helloWithWork() throws {
         var fixture = CoordinatorFixture(CoordinatorFixture.snapshot(shards: 1))

@@ -182,7 +182,7 @@ package struct Coordinator: Sendable {
         case .worker(let peer, let message): receive(message, from: peer)
         case .alive(let peer): heardBytes(of: peer)
         case .garbage(let peer): log("dropped frames that are no message, from peer \(peer)")
-        case .unreachable(let peer): disconnect(peer)
+        case .unreachable(let peer, let reason): disconnect(peer, because: reason)
         case .undelivered(let peer, let task, let error): undelivered(task, to: peer, error)
         case .adapterDamaged(let name): dropDamaged(name)
         case .client(let ticket, let request): receive(request, from: ticket)

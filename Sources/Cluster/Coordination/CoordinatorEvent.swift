@@ -11,8 +11,8 @@ package enum CoordinatorEvent: Sendable {
     case alive(peer: PeerID)
     /// Frames that are no message of this protocol, from a peer that may be a worker.
     case garbage(peer: PeerID)
-    /// The socket refused to route to the peer: it is gone.
-    case unreachable(peer: PeerID)
+    /// The socket refused to route to the peer: it is gone. Or it was cut off, for a reason that people are told.
+    case unreachable(peer: PeerID, because: String = "its connection is gone")
     /// A task could not be sent because the ledger no longer has its prompts, manifest or adapter, or could not be read.
     case undelivered(peer: PeerID, task: TaskID, ClientError)
     /// The file of an adapter that the ledger names did not hold what its name says.

@@ -277,7 +277,8 @@ final class CoordinatorLoop {
             // A full queue means a peer that reads nothing: it is as good as gone.
             if case ZeroMQError.wouldBlock = error { socket.connections?.close(peer.bytes, because: .unread) }
             if peerLog.admits("peers out of reach") {
-                logger.info("peer cannot be reached", metadata: ["peer": "\(peer)", "reason": "\(error)"])
+                let title = coordinator.title(at: peer).map { "worker \($0)" } ?? "peer"
+                logger.info("\(title) cannot be reached", metadata: ["peer": "\(peer)", "reason": "\(error)"])
             }
             handle(.unreachable(peer: peer))
             return false

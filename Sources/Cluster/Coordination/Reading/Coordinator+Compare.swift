@@ -87,6 +87,7 @@ extension Coordinator {
 
     private mutating func withdraw(_ task: CoordinatorTask) {
         remove(task)
+        noteStop(of: task, "put back")
         if let peer = roster[task.worker]?.peer { send(.cancel(task: task.id), to: peer) }
     }
 

@@ -62,6 +62,7 @@ extension Coordinator {
 
     mutating func cancel(_ task: CoordinatorTask) {
         tasks.remove(task.id)
+        noteStop(of: task, "called back")
         if let peer = roster[task.worker]?.peer { send(.cancel(task: task.id), to: peer) }
     }
 
@@ -69,7 +70,10 @@ extension Coordinator {
     @discardableResult
     mutating func withdrawTasks(of worker: String, where condition: (CoordinatorTask) -> Bool) -> [TaskID] {
         let withdrawn = tasks.tasks(of: worker).filter(condition)
-        for task in withdrawn { remove(task) }
+        for task in withdrawn {
+            remove(task)
+            noteStop(of: task, "put back")
+        }
         return withdrawn.map(\.id)
     }
 

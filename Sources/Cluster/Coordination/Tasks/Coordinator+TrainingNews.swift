@@ -10,6 +10,14 @@ extension Coordinator {
             shard: task.shard, task: task.id, repeatsActions: true)
     }
 
+    /// A line of a training that stops without a result: another worker gets it, or nobody wants it any more.
+    mutating func noteStop(of task: CoordinatorTask, _ what: String) {
+        guard task.isTraining else { return }
+        log(
+            "\(what): \(task.work.description), task \(task.id), worker \(title(of: task.worker))", worker: task.worker,
+            shard: task.shard, task: task.id, repeatsActions: true)
+    }
+
     /// How fast the worker trains, and a line of what was done.
     mutating func noteEnd(of task: CoordinatorTask, _ report: TrainingReport, by worker: KnownWorker) {
         let tokens = report.slices?.tokens ?? report.tokens

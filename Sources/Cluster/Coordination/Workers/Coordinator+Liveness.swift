@@ -63,10 +63,10 @@ extension Coordinator {
         noteArriving(from: worker.id)
     }
 
-    mutating func disconnect(_ peer: PeerID) {
+    mutating func disconnect(_ peer: PeerID, because reason: String) {
         forgetKept(peer)
         guard let worker = roster.worker(at: peer) else { return }
-        lose(worker.id, because: "its connection is gone")
+        lose(worker.id, because: reason)
     }
 
     /// Nothing that comes on this connection is of a worker that was lost there: it has to greet.

@@ -162,6 +162,7 @@ extension Coordinator {
         guard roster.workingCount > 0, tasks.awaited > 0 else { return }
         for task in tasks.ids(where: { $0.awaitedUntil.map { $0 <= now } ?? false }).compactMap({ tasks[$0] }) {
             if !missed(task, .loss, .lostWithWork) { remove(task) }
+            noteStop(of: task, "put back")
             roster.update(task.worker) {
                 $0.absence.lapsed = Array(($0.absence.lapsed + [task]).suffix(CoordinatorLimits.lapsedTasks))
             }

@@ -72,7 +72,7 @@ extension Coordinator {
         if let other = superseding(hello) { return giveWay(to: other, peer: peer) }
         if let error = objection(to: hello, from: peer) {
             let address = hello.address.map { " at \($0)" } ?? ""
-            log("refused worker \(hello.name.clipped)\(address): \(error.code)", worker: hello.worker)
+            log("refused worker \((hello.label ?? hello.name).clipped)\(address): \(error.code)", worker: hello.worker)
             return send(.refused(code: error.code, message: error.message), to: peer)
         }
         var worker =
@@ -221,6 +221,9 @@ extension Coordinator {
 
     /// Whether the worker is here, and at this connection.
     package func isHere(_ worker: String, at peer: PeerID) -> Bool { roster[worker]?.peer == peer }
+
+    /// What people are told of the worker there: name and address.
+    package func title(at peer: PeerID) -> String? { roster.worker(at: peer)?.title }
 
     /// Connections of workers that are here, and of those that were lost by silence and may be heard again.
     package var workerConnections: Set<PeerID> { Set(roster.workers.compactMap { $0.peer ?? $0.absence.peer }) }

@@ -24,7 +24,7 @@ extension CoordinatorLoop {
         switch message {
         case .worker:
             // It may have been a worker until now, over this connection.
-            cutOff(worker: arrival.peer)
+            cutOff(worker: arrival.peer, because: objection.code)
             send(arrival.peer, CoordinatorMessage.refused(code: objection.code, message: objection.message))
         case .request(let id, let request):
             let ticket = ticket(id, request, of: arrival)
@@ -44,7 +44,7 @@ extension CoordinatorLoop {
     private func tellsOnceMore(_ peer: PeerID) -> Bool {
         if turnedOut.count >= 1024 { turnedOut = turnedOut.filter { socket.connections?.isOpen($0.bytes) ?? false } }
         if turnedOut.insert(peer).inserted { return true }
-        cutOff(worker: peer)
+        cutOff(worker: peer, because: .keyRefused)
         socket.connections?.close(peer.bytes, because: .revoked)
         return false
     }
@@ -74,11 +74,12 @@ extension CoordinatorLoop {
         newBindings = bindings + newBindings
     }
 
-    private func cutOff(worker peer: PeerID) {
+    private func cutOff(worker peer: PeerID, because code: ErrorCode) {
         guard coordinator.hasWorker(at: peer) else { return }
         links.remove(peer)
         waitingTasks.remove(peer)
-        handle(.unreachable(peer: peer))
+        let reason = code == .keyRefused ? "its key is not on the list any more" : "its key may not be this worker"
+        handle(.unreachable(peer: peer, because: reason))
     }
 
     // MARK: another list
@@ -107,9 +108,12 @@ extension CoordinatorLoop {
             switch verdict {
             case .success(let name): if let name { newBindings.append((name, known.worker.id)) }
             case .failure(let objection):
-                logger.notice("refused worker \(known.worker.id): \(objection.message.printable)")
+                let title = coordinator.title(at: known.peer) ?? known.worker.id
+                logger.notice(
+                    "refused worker \(title): \(objection.message.printable)",
+                    metadata: ["worker": "\(known.worker.id)"])
                 send(known.peer, CoordinatorMessage.refused(code: objection.code, message: objection.message))
-                cutOff(worker: known.peer)
+                cutOff(worker: known.peer, because: objection.code)
             }
         }
         recordBindings()

@@ -80,7 +80,7 @@ extension CoordinatorLoop {
         links.remove(peer)
         waitingTasks.remove(peer)
         socket.connections?.close(peer.bytes, because: reason)
-        handle(.unreachable(peer: peer))
+        handle(.unreachable(peer: peer, because: "its connection was closed: \(reason)"))
     }
 
     private func giveAll(_ messages: [[[UInt8]]], to peer: PeerID) {
