@@ -149,7 +149,8 @@ def logs(fleet, options):
 
     def read(host, outcome):
         process = fleet.connections.start(host.name, "logs", fleet.cluster, options.lines, options.worker or "all",
-                                          "follow" if options.follow else "once", stderr=subprocess.STDOUT)
+                                          "follow" if options.follow else "once", stderr=subprocess.STDOUT,
+                                          stdin=subprocess.PIPE if options.follow else subprocess.DEVNULL)
         lines = []
         for line in process.stdout:
             text = line.decode(errors="replace").rstrip()
@@ -211,7 +212,9 @@ def main():
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted: hosts finish what they have begun; the same command again goes on", file=sys.stderr)
+        changes = command not in ("status", "logs")
+        print("interrupted" + (": hosts finish what they have begun; the same command again goes on" if changes else ""),
+              file=sys.stderr)
         return 130
 
 

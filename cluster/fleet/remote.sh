@@ -163,16 +163,21 @@ sweep() {
 
 logs() {
     use_cluster "$1"
+    followers=
     for number in $(numbers); do
         [ "$3" = all ] || [ "$3" = "$number" ] || continue
         [ -e "$base/worker-$number.log" ] || continue
         if [ "$4" = follow ]; then
             tail -n "$2" -F "$base/worker-$number.log" 2>/dev/null | sed -u "s/^/worker-$number$tab/" &
+            followers="$followers $!"
         else
             tail -n "$2" "$base/worker-$number.log" | sed "s/^/worker-$number$tab/"
         fi
     done
-    wait
+    [ -n "$followers" ] || return 0
+    # Whoever reads holds standard input open. A log that says nothing more would never notice that nobody does.
+    cat >/dev/null
+    kill $followers 2>/dev/null
 }
 
 verb=$1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -153,6 +154,36 @@ class FailingHostsTests(FleetTestCase):
         self.assertEqual(status, 75)
         self.assertIn("a worker-2: info worker: connected to cluster of-tcp://one:7070", output)
         self.assertIn("b worker-1: ", output)
+
+    def test_a_log_is_followed_no_longer_than_somebody_reads(self):
+        self.start("a:2")
+        with mock.patch.dict(os.environ, self.environment):
+            process = Connections(may_ask=False).start("a", "logs", "", 1, "all", "follow", stdin=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        said = {process.stdout.readline().split(b"\t")[0] for _ in range(2)}
+        self.assertEqual(said, {b"worker-1", b"worker-2"})
+        self.assertEqual(len(self.followers("a")), 2)
+        # As the connection does when whoever reads is gone; the logs say nothing more.
+        process.stdin.close()
+        self.assertEqual(process.wait(20), 0)
+        deadline = time.monotonic() + 20
+        while (left := self.followers("a")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(left, [])
+        process.stdout.close()
+        process.stderr.close()
+
+    def followers(self, host):
+        """Processes that read the host's logs."""
+        found = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = entry.read_bytes().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            if words[0] == "tail" and any(word.startswith(f"{self.home(host)}/") for word in words):
+                found.append(words)
+        return found
 
     def test_logs_are_part_of_the_one_json_object(self):
         self.start("a:2")
