@@ -135,10 +135,14 @@ remove() {
             fi
         fi
     done
-    sweep programs models keys
     [ -n "$(numbers)" ] || rm -f "$base/boot"
     forget_unneeded
-    [ -n "$(find "$root" -name 'worker-*.arguments' | head -n 1)" ] || rm -f "$root/workers.sh"
+    # The last one leaves the machine as it was found.
+    [ -n "$(find "$root" -name 'worker-*.arguments' | head -n 1)" ] || {
+        rm -f "$root/workers.sh" "$root/lethe"
+        rm -rf "$root/weights"
+    }
+    sweep programs models keys
 }
 
 # What no worker was asked to run any more, and no process runs, goes; what came in the last $spared minutes stays.

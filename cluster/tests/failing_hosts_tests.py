@@ -113,7 +113,19 @@ class FailingHostsTests(FleetTestCase):
         self.assertEqual(status, 75)
         self.assertIn("b: FAILED: worker-1 was not removed in order: error: no coordinator answers", output)
         self.assertTrue((self.home("b") / "worker-1").is_dir())
-        self.assertEqual([list((self.home("a") / kind).iterdir()) for kind in ("models", "keys")], [[], []])
+        self.assertEqual([list((self.home("a") / kind).iterdir()) for kind in ("models", "keys", "programs")], [[], [], []])
+
+    def test_the_last_worker_leaves_the_host_as_it_was_found(self):
+        self.start("a")
+        self.start("a", "--cluster", "ours")
+        (self.home("a") / "weights").mkdir()
+        (self.home("a") / "weights/packed").write_text("weights")
+        self.run_command("remove", "a")
+        self.assertTrue((self.home("a") / "weights/packed").exists(), "another cluster's worker runs on with them")
+        self.assertEqual(len(self.processes("a")), 1)
+        self.assertEqual(self.run_command("remove", "a", "--cluster", "ours")[0], 0)
+        self.assertEqual([path for path in self.home("a").rglob("*") if not path.is_dir() and path.name != "turn"], [])
+        self.assertEqual(self.start("a")[0], 0)
 
     def test_removing_tells_the_coordinator_where_it_is_now(self):
         self.start("a:2", "--wait", "3", coordinator="tcp://silent:7070")
