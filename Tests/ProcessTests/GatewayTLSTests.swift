@@ -80,7 +80,7 @@ struct GatewayTLSTests {
         let refused = try lethe([
             "gateway", "--listen", "https://127.0.0.1:0", "--tls-cert", mine.file, "--tls-key", other.key,
         ])
-        #expect(refused.status == 64, "\(refused.errors)")
+        #expect(refused.status == 65, "\(refused.errors)")
         #expect(refused.errors.contains(other.key) && !refused.errors.contains("listens"), "\(refused.errors)")
         #expect(!refused.errors.contains("finishes what it has begun"), "\(refused.errors)")
     }

@@ -43,7 +43,10 @@ extension Coordinator {
         roster.update(id) { $0.absence = WorkerAbsence() }
         // What did not arrive, or was lost with the process.
         let lost = tasks.tasks(of: id).filter { task in !held.contains { $0.task == task.id } }
-        for task in lost where !missed(task, .loss, .lostWithWork) { remove(task) }
+        for task in lost where !missed(task, .loss, .lostWithWork) {
+            remove(task)
+            noteStop(of: task, "put back")
+        }
         if let peer = roster[id]?.peer {
             for task in lost { send(.cancel(task: task.id), to: peer) }
         }
