@@ -10,7 +10,12 @@ struct GivenHistoryTests {
             items.map { ($0["item"] as? String ?? "", $0["margin"] as? Double ?? .nan) }, uniquingKeysWith: { $1 })
     }
 
-    @Test("A user's own ratings as a history get the user's own answer, to the last bit, scored and ranked")
+    /// The later one goes on from the beginning that was kept of the earlier one, which may change the last bits.
+    private func areAlike(_ one: [String: Double], _ other: [String: Double]) -> Bool {
+        Set(one.keys) == Set(other.keys) && one.allSatisfy { abs($1 - (other[$0] ?? .nan)) < 1e-5 }
+    }
+
+    @Test("A user's own ratings as a history get the user's own answer, scored and ranked")
     func sameAnswer() throws {
         let cluster = try TestCluster()
         try cluster.startWorkers(1)
@@ -26,13 +31,14 @@ struct GivenHistoryTests {
             let known = try cluster.command(["query", "--user", user] + rest)
             let given = try cluster.command(["query", "--history", file.path] + rest)
             #expect(known.status == 0 && given.status == 0, "\(given.errors)")
-            #expect(margins(known.json).count >= 3 && margins(known.json) == margins(given.json))
+            #expect(margins(known.json).count >= 3 && areAlike(margins(known.json), margins(given.json)))
             #expect(given.json["user"] as? String == "" && given.json["attention"] as? String != "none")
         }
         // On the command line.
         let listed = lines.joined(separator: ",")
         let known = try cluster.succeed("query", "--user", user, "--item", "i1")
-        #expect(margins(try cluster.succeed("query", "--history", listed, "--item", "i1")) == margins(known))
+        let given = try cluster.succeed("query", "--history", listed, "--item", "i1")
+        #expect(margins(known).count == 1 && areAlike(margins(known), margins(given)))
         let without = try cluster.succeed("query", "--user", user, "--top", "40", "--exclude", "i1", "i2")
         #expect(margins(without)["i1"] == nil && margins(without)["i2"] == nil && !margins(without).isEmpty)
         // Nobody of the ledger was asked about: who is forgotten has no part in it.
