@@ -71,8 +71,12 @@ package struct WorkerLinks {
         return try link.exchange.outgoing.send(parcel, at: now)
     }
 
-    /// - Parameter undecoded: bytes of messages that are whole and not decoded yet: while there are any, nobody goes on above the
-    ///   limit; then whoever began first.
+    /// - Parameters:
+    ///   - frames: of one message, or of one portion of a large one.
+    ///   - peer: the connection that it came on.
+    ///   - now: seconds, by the loop's clock.
+    ///   - undecoded: bytes of messages that are whole and not decoded yet: while there are any, nobody goes on above the limit;
+    ///     then whoever began first.
     /// - Throws: what a worker may not send; its connection is to be closed.
     package mutating func take(
         _ frames: [[UInt8]], from peer: PeerID, at now: Double, undecoded: Int = 0
